@@ -1,0 +1,37 @@
+"""Runs migrations on the connection that todo.migrate hands over."""
+
+from typing import Any
+
+from alembic import context
+from sqlalchemy import String
+from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
+
+import todo.app  # noqa: F401 -- knows every room, and with it every table
+from todo.database import metadata
+
+
+def include_name(name: str | None, kind: str, _: Any) -> bool:
+    """SAQ keeps its own tables."""
+    return not (kind == "table" and name is not None and name.startswith("saq_"))
+
+
+def render_item(kind: str, item: Any, _: Any) -> str | bool:
+    """SQLModel's own types as plain SQLAlchemy ones, so that a migration needs nothing but SQLAlchemy."""
+    if kind == "type" and isinstance(item, AutoString):
+        return f"sa.{String(item.impl.length)!r}" if item.impl.length else "sa.String()"
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    include_name=include_name,
+    render_item=render_item,
+    compare_type=True,
+    compare_server_default=True,
+    transaction_per_migration=False,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,5 @@
+"""`python -m todo`."""
+
+from todo.cli import main
+
+main()

@@ -1,0 +1,109 @@
+"""Puts the house together. The only module that knows every room."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.types import Scope
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo import __doc__ as sentence
+from todo import __version__
+from todo.database import Database, refusal_of
+from todo.domain import accounts, recurrence, tasks
+from todo.domain.accounts.services import SignIn
+from todo.errors import Problem, problem_of
+from todo.http import health, idempotency, openapi
+from todo.http.shell import Shell
+from todo.queue import Cron
+from todo.settings import Settings, secret_key
+
+ROOMS = (accounts, recurrence, tasks)
+ROUTES = [
+    health.live, health.ready, openapi.openapi_json, openapi.docs, openapi.docs_file,
+    *(route for room in ROOMS for route in getattr(room, "routes", ())),
+]  # fmt: skip
+
+
+async def forget_old_answers(context: Any) -> None:
+    """Delete idempotent answers older than a day."""
+    async with context["database"].session() as session:
+        await idempotency.forget_old_answers(session)
+
+
+CRONS = [
+    Cron(health.beat, f"* * * * * */{health.BEAT_SECONDS}"),
+    Cron(forget_old_answers, "17 * * * *"),
+    *(cron for room in ROOMS for cron in getattr(room, "jobs", ())),
+]
+
+
+async def session_of(database: Database, scope: Scope) -> AsyncGenerator[AsyncSession, None]:
+    """The request's transaction: committed before the answer is sent, rolled back when the handler raises."""
+    outer = scope["state"].get("session")
+    if outer is not None:
+        yield outer
+        return
+    async with database.session() as session:
+        yield session
+
+
+def translate(error: Exception) -> Problem:
+    """What any failure means to a client."""
+    return refusal_of(error) or problem_of(error)
+
+
+def respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """The one exception handler."""
+    problem = translate(error)
+    body = problem.body(request.url.path, request.scope["state"].get("request_id", ""))
+    return Response(
+        body, status_code=problem.status, headers=problem.headers, media_type="application/problem+json"
+    )
+
+
+def describe(**parts: Any) -> Litestar:
+    """An application that is only read for its OpenAPI document, so that no route of Litestar's own is served."""
+    config = OpenAPIConfig(title="todo", version=__version__, description=sentence, use_handler_docstrings=True)
+    return Litestar(ROUTES, openapi_config=config, **parts)
+
+
+def create_app(settings: Settings, url: str | None = None) -> Litestar:
+    """The whole service as an ASGI application; `url` overrides the database of the settings.
+
+    Raises SettingsError when there is no usable secret key.
+    """
+    database = Database(settings, url)
+    sign_in = SignIn(database, settings, secret_key(settings))
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        await database.open()
+        try:
+            yield
+        finally:
+            await database.close()
+
+    dependencies = {
+        "database": Provide(lambda: database, sync_to_thread=False),
+        "sign_in": Provide(lambda: sign_in, sync_to_thread=False),
+        "session": Provide(session_of),
+    }
+    app = Litestar(
+        ROUTES,
+        dependencies=dependencies,
+        exception_handlers={Exception: respond},
+        lifespan=[lifespan],
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=settings.max_body_bytes,
+        state=State({"describe": partial(describe, dependencies=dependencies)}),
+    )
+    keyed = idempotency.Idempotency(app.asgi_handler, database, settings.max_body_bytes, translate)
+    app.asgi_handler = Shell(keyed, sign_in.authenticate, translate, https=settings.public_url.startswith("https"))
+    return app

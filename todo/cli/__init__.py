@@ -1,0 +1,135 @@
+"""The `todo` command: arguments here, the work in the file of the same name. Imports nothing heavy, so help is quick."""
+
+import importlib
+import sys
+from typing import Any
+
+import rich_click as click
+
+from todo import __version__
+
+click.rich_click.TEXT_MARKUP = "rich"
+click.rich_click.SHOW_ARGUMENTS = True
+
+
+class CommandError(Exception):
+    """Ends the command with exit code 1 and this sentence."""
+
+
+def call(target: str, **arguments: Any) -> None:
+    """Run `module:function` with these arguments; what it refuses becomes one sentence and exit code 1."""
+    module, _, name = target.partition(":")
+    function = getattr(importlib.import_module(f"todo.cli.{module}"), name)
+    try:
+        function(**arguments)
+    except Exception as error:
+        sentence = importlib.import_module("todo.cli.failures").sentence_of(error)
+        if sentence is None:
+            raise
+        click.echo(f"Error: {sentence}", err=True)
+        sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="todo")
+def main() -> None:
+    """A task service you run yourself.
+
+    Start with:
+
+        todo up
+    """
+
+
+HOST = click.option("--host", help="The address to listen on [TODO_HOST].")
+PORT = click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on [TODO_PORT or PORT].")
+
+
+@main.command()
+@HOST
+@PORT
+@click.option("--demo", is_flag=True, help="Fill in believable people and tasks, once.")
+def up(**options: Any) -> None:
+    """Run everything: database, migrations, administrator, API and worker.
+
+    Example:
+
+        todo up --demo
+    """
+    call("up:up", **options)
+
+
+@main.command()
+@HOST
+@PORT
+def server(**options: Any) -> None:
+    """Run one API process; start as many as you like.
+
+    Example:
+
+        todo server --port 8000
+    """
+    call("server:serve", **options)
+
+
+@main.command()
+def worker() -> None:
+    """Run one worker process; start as many as you like.
+
+    Example:
+
+        todo worker
+    """
+    call("worker:work")
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Change nothing; exit code 1 when something is pending.")
+def migrate(**options: Any) -> None:
+    """Bring the database to the schema of this version.
+
+    Safe to run from several instances at once.
+
+    Example:
+
+        todo migrate
+    """
+    call("migrate:migrate", **options)
+
+
+@main.command()
+@click.option("--email", help="The administrator's e-mail address [TODO_ADMIN_EMAIL].")
+@click.option("--password", help="Asked for when left out; for scripts use [TODO_ADMIN_PASSWORD].")
+@click.option("--noinput", is_flag=True, help="Never ask: what is missing is an error.")
+def createsuperuser(**options: Any) -> None:
+    """Add an administrator.
+
+    Example:
+
+        todo createsuperuser --email ada@example.com
+    """
+    call("createsuperuser:createsuperuser", **options)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def check(**options: Any) -> None:
+    """Look for what would keep this installation from working; exit code 1 when something does.
+
+    Example:
+
+        todo check
+    """
+    call("check:check", **options)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def settings(**options: Any) -> None:
+    """Show every setting, its variable and what it means; secrets are masked.
+
+    Example:
+
+        todo settings
+    """
+    call("settings:show", **options)

@@ -1,0 +1,79 @@
+"""`todo check`."""
+
+import asyncio
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import rich_click as click
+from litestar.routes import HTTPRoute
+
+from todo.app import create_app
+from todo.cli.failures import sentence_of
+from todo.cli.installation import database_url, opened
+from todo.database import Database
+from todo.http.health import BEAT_SECONDS, STATE
+from todo.http.openapi import permission_of
+from todo.migrate import head
+from todo.settings import Settings, load_settings, secret_key
+
+# Reviewed: what may be asked without signing in.
+PUBLIC = frozenset(
+    {"register", "login", "health_live", "health_ready", "get_openapi", "get_docs", "get_docs_file"}
+)
+
+
+@dataclass
+class Finding:
+    id: str
+    level: Literal["error", "warning"]
+    message: str
+
+
+def check(as_json: bool) -> None:
+    findings = find(load_settings())
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    for finding in () if as_json else findings:
+        click.echo(f"{finding.level:7} {finding.id}  {finding.message}")
+    if not findings and not as_json:
+        click.echo("Everything is in order.")
+    if any(finding.level == "error" for finding in findings):
+        raise SystemExit(1)
+
+
+def find(settings: Settings) -> list[Finding]:
+    """Everything that is wrong, the database last."""
+    findings = []
+    try:
+        secret_key(settings)
+        app = create_app(settings)
+        findings += [
+            Finding("routes.unguarded", "error", f"{handler.operation_id} asks for no permission and is not on the public list.")
+            for route in app.routes
+            if isinstance(route, HTTPRoute)
+            for handler in route.route_handlers
+            if handler.operation_id and permission_of(handler) is None and handler.operation_id not in PUBLIC
+        ]
+        with database_url(settings) as url:
+            findings += asyncio.run(look_at_database(settings, url))
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        findings.append(Finding("start", "error", sentence))
+    return findings
+
+
+async def look_at_database(settings: Settings, url: str) -> list[Finding]:
+    async with opened(settings, url) as database:
+        return await state_of(database)
+
+
+async def state_of(database: Database) -> list[Finding]:
+    revision, age = await database.reads.one_or_none(STATE) or (None, None)
+    if revision != head():
+        return [Finding("database.migrations", "error", f"The schema is at {revision}, not {head()}: run `todo migrate`.")]
+    if age is None or age > 3 * BEAT_SECONDS:
+        return [Finding("worker.late", "warning", "No worker has been seen for half a minute: is `todo worker` running?")]
+    return []

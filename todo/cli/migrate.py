@@ -1,0 +1,22 @@
+"""`todo migrate`."""
+
+import asyncio
+
+import rich_click as click
+
+from todo.cli import CommandError
+from todo.cli.installation import database_url, install
+from todo.migrate import head, is_current
+from todo.settings import load_settings
+
+
+def migrate(check: bool) -> None:
+    settings = load_settings()
+    with database_url(settings) as url:
+        if not check:
+            changed = asyncio.run(install(settings, url))
+            click.echo(f"Upgraded to {head()}." if changed else f"Nothing to do: the schema is at {head()}.")
+        elif not asyncio.run(is_current(settings, url)):
+            raise CommandError("Migrations are pending: run `todo migrate`.")
+        else:
+            click.echo(f"Nothing to do: the schema is at {head()}.")

@@ -1,0 +1,33 @@
+"""`todo settings`."""
+
+import json
+
+import rich_click as click
+from pydantic import SecretStr
+from rich.console import Console
+from rich.table import Table
+
+from todo.settings import PREFIX, Settings, load_settings
+
+
+def show(as_json: bool) -> None:
+    settings = load_settings()
+    values = {name: masked(getattr(settings, name)) for name in Settings.model_fields}
+    if as_json:
+        click.echo(json.dumps({PREFIX + name.upper(): value for name, value in values.items()}, indent=2))
+        return
+    table = Table("Variable", "Value", "What it means", expand=True)
+    for name, field in Settings.model_fields.items():
+        changed = name in settings.model_fields_set
+        table.add_row(PREFIX + name.upper(), f"[bold]{values[name]}[/]" if changed else values[name], field.description)
+    Console().print(table)
+
+
+def masked(value: object) -> str:
+    """A value as text; passwords hidden, also those inside URLs."""
+    if isinstance(value, SecretStr):
+        return "********" if value.get_secret_value() else ""
+    text = str(value)
+    scheme, mark, rest = text.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    return f"{scheme}://{credentials.partition(':')[0]}:********@{place}" if mark and at and ":" in credentials else text

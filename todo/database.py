@@ -1,0 +1,331 @@
+"""The two ways to PostgreSQL: compiled reads on a pool, and write sessions; and what every table row has."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeAlias, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from advanced_alchemy.repository import SQLAlchemyAsyncRepository
+from advanced_alchemy.service import SQLAlchemyAsyncRepositoryService, schema_dump
+from sqlalchemy import BindParameter, DateTime, MetaData, Select, Table, bindparam, event, inspect
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlmodel import Field, SQLModel
+from uuid_utils.compat import uuid7
+
+from todo.errors import Conflict, Invalid, Problem, Unavailable
+from todo.settings import Settings
+
+# Quoted: generic for the type checker only.
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+S = TypeVar("S")
+DIALECT = asyncpg_dialect()
+ACTOR: BindParameter[Any] = bindparam("actor", type_=None)
+
+# What libpq and the tools of hosting providers put into URLs, and asyncpg would hand to the server as settings.
+LIBPQ_ONLY = frozenset(
+    "channel_binding connect_timeout gssencmode keepalives keepalives_count keepalives_idle keepalives_interval "
+    "tcp_user_timeout sslcompression sslsni pgbouncer connection_limit pool_timeout pool_mode schema".split()
+)
+# A lost or refused connection, as asyncpg tells it.
+AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+AWAY_STATES = ("08", "57P", "53")
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata: MetaData = SQLModel.metadata
+
+
+def now() -> datetime:
+    """The time, in UTC: the one clock of this process."""
+    return datetime.now(UTC)
+
+
+def clean_url(url: str) -> str:
+    """Any PostgreSQL URL as providers hand it out -> one that asyncpg understands; raises Invalid otherwise."""
+    parts = urlsplit(url)
+    if not re.fullmatch(r"postgres(ql)?(\+\w+)?", parts.scheme):
+        raise ValueError(f"a database URL begins with postgresql://, not {parts.scheme or 'nothing'}://")
+    query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key not in LIBPQ_ONLY])
+    return urlunsplit(("postgresql", parts.netloc, parts.path, query, ""))
+
+
+@dataclass(frozen=True)
+class Route:
+    """How to connect, found out once: PgBouncer and its kin refuse some of what a server allows."""
+
+    arguments: Mapping[str, Any]
+    prepared: bool = True
+
+    async def connect(self, **_: Any) -> "Connection":
+        return await asyncpg.connect(**self.arguments)
+
+
+async def find_route(url: str, settings: Settings) -> Route:
+    """Connect once to learn what stands between us and the server.
+
+    A pooler refuses or drops the statement timeout we ask for at start-up; then the client's own timeout serves.
+    One that does not rename prepared statements cannot carry them from one transaction to the next
+    (PgBouncer before 1.21), so that every statement must be prepared within its transaction.
+    """
+    timeout = settings.database_statement_timeout
+    # The server should cancel first: its answer is an error, ours costs the connection.
+    arguments: dict[str, Any] = {"dsn": clean_url(url), "command_timeout": timeout + 1, "timeout": 10}
+    named = {"application_name": "todo"}
+    milliseconds = str(int(timeout * 1000))
+    try:
+        connection = await asyncpg.connect(
+            **arguments, server_settings={**named, "statement_timeout": milliseconds}
+        )
+    except asyncpg.ProtocolViolationError:  # PgBouncer: unsupported startup parameter
+        connection, direct = await asyncpg.connect(**arguments, server_settings=named), False
+    else:
+        async with connection.transaction():
+            direct = await connection.fetchval("SELECT setting FROM pg_settings WHERE name = 'statement_timeout'") == milliseconds
+    try:
+        renamed = direct or await _renames_statements(connection)
+    finally:
+        await connection.close()
+    arguments["server_settings"] = {**named, "statement_timeout": milliseconds} if direct else named
+    if not renamed:
+        arguments["statement_cache_size"] = 0
+    return Route(arguments, prepared=renamed)
+
+
+async def _renames_statements(connection: Connection) -> bool:
+    async with connection.transaction():
+        statement = await connection.prepare("SELECT name FROM pg_prepared_statements")
+        return statement.get_name() not in {row["name"] for row in await statement.fetch()}
+
+
+class Gate:
+    """Lets `size` users in at a time, in order of arrival; raises Unavailable after `wait` seconds.
+
+    The pools behind it give a returned connection to whoever asks next, which starves those who wait.
+    """
+
+    def __init__(self, size: int, wait: float):
+        self._semaphore = asyncio.Semaphore(size)
+        self._wait = wait
+
+    async def __aenter__(self) -> None:
+        if not self._semaphore.locked():
+            await self._semaphore.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._wait):
+                await self._semaphore.acquire()
+        except TimeoutError:
+            raise Unavailable("Too many requests at once; the database has no connection free.") from None
+
+    async def __aexit__(self, *_: object) -> None:
+        self._semaphore.release()
+
+
+class Query(Generic[S]):
+    """A Core statement compiled once; every row it finds becomes `into(*columns)`.
+
+    Build one at import, or cache it by shape: compiling costs more than running. Values are given at each run,
+    by the names of the statement's `bindparam`s.
+    """
+
+    def __init__(self, into: Callable[..., S], statement: Select[Any]):
+        compiled = statement.compile(dialect=DIALECT)
+        self.sql = str(compiled)
+        self.into = into
+        self._parameters = [
+            (name, compiled.binds[name].value, compiled.binds[name].type.dialect_impl(DIALECT).bind_processor(DIALECT))
+            for name in compiled.positiontup or []
+        ]
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values in the order of the statement's `$1`, `$2` ..."""
+        return [
+            process(value) if process and (value := values.get(name, default)) is not None else values.get(name, default)
+            for name, default, process in self._parameters
+        ]
+
+
+class Reads:
+    """Runs queries on a pool, each in one round trip: no transaction, no reset, no ping."""
+
+    def __init__(self, pool: Pool, gate: Gate, *, prepared: bool):
+        self._pool = pool
+        self._gate = gate
+        self._prepared = prepared
+
+    async def all(self, query: Query[S], **values: Any) -> list[S]:
+        into = query.into
+        return [into(*row) for row in await self._rows(query, values)]
+
+    async def one_or_none(self, query: Query[S], **values: Any) -> S | None:
+        rows = await self._rows(query, values)
+        return query.into(*rows[0]) if rows else None
+
+    async def _rows(self, query: Query[Any], values: Mapping[str, Any]) -> list[asyncpg.Record]:
+        arguments = query.arguments(values)
+        try:
+            return await self._fetch(query.sql, arguments)
+        except AWAY:
+            # The connection may have died while idle; a read can be repeated, and a new one shows what is true.
+            await self._pool.expire_connections()
+            return await self._fetch(query.sql, arguments)
+
+    async def _fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+        async with self._gate, self._pool.acquire() as connection:
+            if self._prepared:
+                return await connection.fetch(sql, *arguments)
+            async with connection.transaction():
+                return await connection.fetch(sql, *arguments)
+
+
+async def _keep(_: Any) -> None:
+    """Reads leave nothing behind that a reset would have to clear."""
+
+
+async def _prepare_types(connection: Any) -> None:
+    """JSON columns reach the wire as they are, unread."""
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=_raw, format="text")
+
+
+def _raw(text: str) -> msgspec.Raw:
+    return msgspec.Raw(text.encode())
+
+
+class Database:
+    """One process's connections: a third of the budget for writes, the rest for reads."""
+
+    reads: Reads
+    engine: AsyncEngine
+    url: str
+
+    def __init__(self, settings: Settings, url: str | None = None):
+        self.settings = settings
+        self.url = url or settings.database_url
+
+    async def open(self) -> "Database":
+        """Connect; raises OSError or asyncpg errors when the database cannot be reached."""
+        settings = self.settings
+        idle, most = settings.database_pool, settings.database_pool + settings.database_overflow
+        write_idle, write_most = max(1, idle // 3), max(1, most // 3)
+        route = await find_route(self.url, settings)
+        read_route = await find_route(settings.database_read_url, settings) if settings.database_read_url else route
+        self._pool = await asyncpg.create_pool(
+            **read_route.arguments,
+            min_size=min(idle, most - write_most) - write_idle if idle > write_idle else 0,
+            max_size=most - write_most,
+            reset=_keep,
+            init=_prepare_types,
+        )
+        self.reads = Reads(self._pool, Gate(most - write_most, settings.database_wait), prepared=read_route.prepared)
+        self.engine = create_engine(route, write_idle, write_most)
+        self._gate = Gate(write_most, settings.database_wait)
+        return self
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed at the end of the block, rolled back when the block raises."""
+        async with self._gate:
+            session = AsyncSession(self.engine, expire_on_commit=False)
+            try:
+                async with session.begin():
+                    yield session
+            finally:
+                await asyncio.shield(session.close())
+
+
+def create_engine(route: Route, size: int, most: int) -> AsyncEngine:
+    """SQLAlchemy's engine for writes: `size` connections kept, `most` at once."""
+    unnamed: dict[str, Any] = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=route.connect,
+        pool_size=size,
+        max_overflow=most - size,
+        connect_args={} if route.prepared else unnamed,
+        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_deserializer=msgspec.json.decode,
+    )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def refuse_closed(connection: Any, *_: Any) -> None:
+        """Replace a connection that died while idle, without asking the server (that is what a ping would cost)."""
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError
+
+    return engine
+
+
+def refusal_of(error: Exception) -> Problem | None:
+    """What a database error means to a client, or None when it is our own fault."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    state = str(getattr(cause, "sqlstate", None) or "")
+    if isinstance(error, DBAPIError) and error.connection_invalidated or isinstance(cause, AWAY) or state.startswith(AWAY_STATES):
+        return Unavailable("The database is away for the moment.", retry_after=2)
+    if state == "57014" or isinstance(cause, TimeoutError):
+        return Unavailable("The database took too long.", retry_after=5)
+    if state == "23505":
+        return Conflict("There is one like this already.")
+    if state.startswith("22"):
+        return Invalid("The request holds a value that cannot be stored.")
+    if state in {"40001", "40P01"}:
+        return Conflict("Somebody changed the same rows at the same moment; try again.")
+    return None
+
+
+class Row(SQLModel):
+    """What every table has. `version` counts the changes and is the row's ETag."""
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    created_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
+    updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
+    version: int = 1
+
+
+M = TypeVar("M", bound=Row)
+
+
+def table_of(model: type[SQLModel] | SQLModel) -> Table:
+    """The Core table of a model."""
+    table: Table = model.__table__  # type: ignore[union-attr]  # SQLModel sets it on table classes only
+    return table
+
+
+class Repository(SQLAlchemyAsyncRepository[M], Generic[M]):
+    """advanced-alchemy's repository, without its second look at every row it writes."""
+
+
+class Service(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic[M]):
+    """advanced-alchemy's service, made safe for SQLModel rows.
+
+    It turns a dict into a fresh model and copies every attribute that is set; SQLModel sets all defaults on
+    construction, so an update would reset the fields nobody sent, and the id. Change the row you loaded instead;
+    this belt covers those who forget.
+    """
+
+    async def to_model(self, data: Any, operation: str | None = None, **kwargs: Any) -> M:
+        if operation not in {"update", "upsert"} or isinstance(data, self.model_type):
+            return await super().to_model(data, operation, **kwargs)
+        row: M = inspect(self.model_type).class_manager.new_instance()
+        for name, value in schema_dump(data).items():
+            setattr(row, name, value)
+        return row

@@ -1,0 +1,57 @@
+"""What accounts look like on the wire."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from todo.schema import Line, Schema
+
+Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^\x00-\x1f]*$", examples=["ada@example.com"])]
+Password = Annotated[str, Meta(min_length=1, max_length=1024, examples=["correct horse battery staple"])]
+Timezone = Annotated[str, Meta(min_length=1, max_length=64, description="An IANA name.", examples=["Europe/Berlin"])]
+
+
+class Registration(Schema):
+    """A new account."""
+
+    email: Email
+    password: Password
+    name: Line = ""
+    timezone: Timezone = "UTC"
+
+
+class Registered(Struct):
+    """The same answer whether or not the address was known, so that nobody can find out who has an account."""
+
+    email: str
+    message: str
+
+
+class Login(Schema):
+    """Proof of who you are."""
+
+    email: Email
+    password: Password
+
+
+class Tokens(Struct):
+    """Send the access token as `Authorization: Bearer ...`; it is good for `expires_in` seconds."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+
+
+class Me(Struct):
+    """The account that is signed in."""
+
+    id: UUID
+    email: str
+    name: str
+    timezone: str
+    roles: list[str]
+    version: int
+    created_at: datetime
+    updated_at: datetime

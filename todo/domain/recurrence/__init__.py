@@ -1,0 +1,1 @@
+"""Recurrence: how often work comes back. Arithmetic and series; no idea what a task is."""

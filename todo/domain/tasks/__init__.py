@@ -1,0 +1,7 @@
+"""Tasks: the work itself, and the occurrences of its series."""
+
+from todo.domain.tasks.controllers import TaskController, TrashController
+from todo.domain.tasks.jobs import JOBS
+
+routes = [TaskController, TrashController]
+jobs = JOBS

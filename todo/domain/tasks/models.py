@@ -1,0 +1,66 @@
+"""The work itself, and the ledger of what each series has brought up."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, DateTime, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from todo.database import Row
+
+
+# Where tasks without a due date sort: spelled out in SQL, so that index and query agree.
+FAR_AWAY = "'9999-12-31 00:00:00+00'::timestamptz"
+
+
+class Task(Row, table=True):
+    """A piece of work. `due` and `start` are kept as the client said them, `due_at` is the instant that means."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        # One for every order a list can have; ties end on id, in the same direction.
+        Index("ix_tasks_created", "owner_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_tasks_updated", "owner_id", "updated_at", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_tasks_priority", "owner_id", "priority", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_tasks_due", "owner_id", text(f"coalesce(due_at, {FAR_AWAY})"), "id", postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_tasks_status", "owner_id", "status", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_tasks_trash", "owner_id", "updated_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
+        Index("ix_tasks_series", "series_id", postgresql_where=text("series_id IS NOT NULL")),
+    )
+
+    owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    title: str
+    notes: str = ""
+    status: str = "open"  # open | in_progress | waiting | done | cancelled
+    priority: int = 0  # 0 none .. 4 urgent
+    due: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    due_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    start: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+    deadline: date | None = None
+    estimate_minutes: int | None = None
+    series_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="SET NULL")
+    occurrence: str | None = None  # the nominal time within the series, as the wire shows it
+    completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    deleted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class Occurrence(Row, table=True):
+    """One turn of a series that has come up. Its identity is the nominal local time: no two workers can double one."""
+
+    __tablename__ = "occurrences"
+    __table_args__ = (
+        Index("uq_occurrences_series_id_nominal", "series_id", "nominal", unique=True),
+        Index("ix_occurrences_open", "series_id", postgresql_where=text("status = 'open'")),
+    )
+
+    series_id: UUID = Field(foreign_key="series.id", ondelete="CASCADE")
+    nominal: datetime = Field(sa_type=DateTime(timezone=False))
+    # Checked at commit, so that the occurrence can claim its place before its task is written.
+    task_id: UUID | None = Field(
+        default=None,
+        sa_column=Column(ForeignKey("tasks.id", ondelete="SET NULL", deferrable=True, initially="DEFERRED"), index=True),
+    )
+    status: str = "open"  # open | done | skipped | missed | moved | cancelled
+    closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

@@ -1,0 +1,101 @@
+"""What tasks look like on the wire."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from todo.domain.recurrence.schemas import Recurrence
+from todo.schema import Line, Schema, Text
+
+Status = Literal["open", "in_progress", "waiting", "done", "cancelled"]
+Local = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$",
+        description="A wall-clock time without offset.",
+        examples=["2026-12-31T09:00"],
+    ),
+]
+Zone = Annotated[str, Meta(min_length=1, max_length=64, description="An IANA name.", examples=["Europe/Berlin"])]
+
+
+class Day(Struct, tag_field="kind", tag="day", forbid_unknown_fields=True):
+    """A day, wherever the owner is."""
+
+    date: date
+
+
+class Floating(Struct, tag_field="kind", tag="floating", forbid_unknown_fields=True):
+    """A wall-clock time, wherever the owner is."""
+
+    at: Local
+
+
+class Zoned(Struct, tag_field="kind", tag="zoned", forbid_unknown_fields=True):
+    """A wall-clock time in one place."""
+
+    at: Local
+    timezone: Zone
+
+
+Moment = Day | Floating | Zoned
+Title = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["Pay the rent"])]
+Priority = Annotated[int, Meta(ge=0, le=4, description="0 none, 1 low, 2 medium, 3 high, 4 urgent")]
+Minutes = Annotated[int, Meta(ge=1, le=525_600)]
+
+
+class TaskIn(Schema):
+    """A new task. With `recurrence` it is the first of a series."""
+
+    title: Title
+    notes: Text = ""
+    status: Literal["open", "in_progress", "waiting"] = "open"
+    priority: Priority = 0
+    due: Moment | None = None
+    start: Moment | None = None
+    deadline: date | None = None
+    estimate_minutes: Minutes | None = None
+    recurrence: Recurrence | None = None
+
+
+class TaskPatch(Schema):
+    """Absent fields stay; `null` clears. Completing has its own route, so that a series goes on."""
+
+    title: Title | UnsetType = UNSET
+    notes: Text | UnsetType = UNSET
+    status: Literal["open", "in_progress", "waiting"] | UnsetType = UNSET
+    priority: Priority | UnsetType = UNSET
+    due: Moment | None | UnsetType = UNSET
+    start: Moment | None | UnsetType = UNSET
+    deadline: date | None | UnsetType = UNSET
+    estimate_minutes: Minutes | None | UnsetType = UNSET
+
+
+class TaskOut(Struct):
+    """A task."""
+
+    id: UUID
+    version: int
+    title: str
+    notes: str
+    status: Status
+    priority: Priority
+    due: Moment | None
+    due_at: datetime | None
+    start: Moment | None
+    deadline: date | None
+    estimate_minutes: int | None
+    series_id: UUID | None
+    occurrence: str | None
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+    created_by: UUID
+
+
+class Completed(TaskOut):
+    """The completed task, and the one its series brought up."""
+
+    next_task: TaskOut | None

@@ -1,0 +1,275 @@
+"""Adding, changing, completing and finding tasks."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import UNSET, structs
+from sqlalchemy import String, Update, any_, bindparam, func, literal_column, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from todo.access import Actor
+from todo.audit import AuditedService
+from todo.domain.accounts.rules import TIMEZONES
+from todo.database import ACTOR, Query, Reads, Repository, now
+from todo.domain.recurrence.models import Series
+from todo.domain.recurrence.rules.catch_up import catch_up
+from todo.domain.recurrence.rules.clock import to_local
+from todo.domain.recurrence.rules.opening import due_at
+from todo.domain.recurrence.rules.plan import Plan, Turn
+from todo.domain.recurrence.rules.shift import due
+from todo.domain.recurrence.rules.turns import after_completion
+from todo.domain.recurrence.schemas import Recurrence
+from todo.domain.recurrence.services import SeriesService, plan_of
+from todo.domain.tasks import rules
+from todo.domain.tasks.guards import trashed_by, visible_to
+from todo.domain.tasks.models import FAR_AWAY, Occurrence, Task
+from todo.domain.tasks.schemas import Completed, Moment, TaskIn, TaskOut, TaskPatch, Zoned
+from todo.errors import Conflict, Invalid, NotFound, Stale
+from todo.listing import Listing, Sort
+from todo.schema import Instant, Page
+
+COLUMNS = select(
+    Task.id, Task.version, Task.title, Task.notes, Task.status, Task.priority, Task.due, Task.due_at, Task.start,
+    Task.deadline, Task.estimate_minutes, Task.series_id, Task.occurrence, Task.created_at, Task.updated_at,
+    Task.completed_at, Task.owner_id,
+)  # fmt: skip
+TEMPLATE = ("title", "notes", "priority", "estimate_minutes")  # what every turn of a series begins with
+FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
+
+READ = Query(TaskOut, COLUMNS.where(visible_to(ACTOR), col(Task.id) == bindparam("task")))
+SORTS = {
+    "id": Sort(col(Task.id), UUID, lambda task: task.id),
+    "created_at": Sort(col(Task.created_at), Instant, lambda task: task.created_at),
+    "updated_at": Sort(col(Task.updated_at), Instant, lambda task: task.updated_at),
+    "due_at": Sort(func.coalesce(Task.due_at, literal_column(FAR_AWAY)), Instant, lambda task: task.due_at or FAR),
+    "priority": Sort(col(Task.priority), int, lambda task: task.priority),
+}
+FILTERS = {
+    "status": col(Task.status) == any_(bindparam("status", type_=ARRAY(String))),
+    "priority": col(Task.priority) == bindparam("priority"),
+    "due_before": col(Task.due_at) < bindparam("due_before"),
+    "due_after": col(Task.due_at) >= bindparam("due_after"),
+    "series_id": col(Task.series_id) == bindparam("series_id"),
+}
+TASKS = Listing(TaskOut, COLUMNS.where(visible_to(ACTOR)), filters=FILTERS, sorts=SORTS, default="-created_at")
+TRASH = Listing(TaskOut, COLUMNS.where(trashed_by(ACTOR)), filters={}, sorts=SORTS, default="-updated_at")
+
+
+class TaskReads:
+    """What one person can see of the tasks."""
+
+    def __init__(self, reads: Reads, actor: Actor):
+        self._reads = reads
+        self._actor = actor.user_id
+
+    async def one(self, task_id: UUID) -> TaskOut:
+        """Raises NotFound."""
+        task = await self._reads.one_or_none(READ, actor=self._actor, task=task_id)
+        if task is None:
+            raise NotFound
+        return task
+
+    async def page(self, filters: Mapping[str, Any], **options: Any) -> Page[TaskOut]:
+        """Raises Invalid for an undeclared sort field or a cursor that is none of ours."""
+        return await TASKS.page(self._reads, filters, actor=self._actor, **options)
+
+    async def trash(self, **options: Any) -> Page[TaskOut]:
+        return await TRASH.page(self._reads, {}, actor=self._actor, **options)
+
+
+def task_out(task: Task) -> TaskOut:
+    """A loaded row as the wire shows it."""
+    return TaskOut(*(getattr(task, column.name) for column in COLUMNS.selected_columns))
+
+
+class OccurrenceService(AuditedService[Occurrence]):
+    """Brings up the turns of series as tasks, each once: the ledger's unique (series, nominal time) sees to that."""
+
+    class Repo(Repository[Occurrence]):
+        model_type = Occurrence
+
+    repository_type = Repo
+
+    def __init__(self, session: AsyncSession, actor: Actor):
+        super().__init__(session, actor)
+        self.series = SeriesService(session, actor)
+
+    async def begin(self, task: Task, recurrence: Recurrence) -> Task:
+        """Make a new task the first turn of a series; without a due it begins today. Raises Invalid."""
+        if task.due is None:
+            today = datetime.now(ZoneInfo(self.actor.timezone)).date()
+            task.due = {"kind": "day", "date": today.isoformat()}
+        template = {name: getattr(task, name) for name in TEMPLATE}
+        series, plan, turn = await self.series.begin(
+            recurrence, rules.nominal_of(task.due), task.due["kind"], task.due.get("timezone"), template
+        )
+        opened = await self._open(series, plan, turn, "tasks.add", task)
+        if opened is None:
+            raise Conflict("This occurrence is there already.")
+        return opened
+
+    async def succeed(self, series: Series, task: Task) -> Task | None:
+        """After a task is closed: close its turn, and bring up the next unless another is open already."""
+        done = self._ledger().where(col(Occurrence.task_id) == task.id).values(status="done", closed_at=task.completed_at)
+        await self.session.execute(done)
+        if series.status != "active" or series.last_nominal is None or await self._open_nominals(series):
+            return None
+        plan = plan_of(series)
+        completed = to_local(task.completed_at or now(), plan.timezone)
+        turn = after_completion(plan, series.last_nominal, completed, series.n)
+        if turn is None:
+            await self.series.keep(series, {"status": "ended", "next_nominal": None, "next_n": None, "next_run_at": None})
+            return None
+        opened = await self._open(series, plan, turn, "tasks.open")
+        await self.series.advance_past(series, plan, turn)
+        return opened
+
+    async def open_due(self, limit: int = 100) -> int:
+        """Bring up every turn whose time has come, of up to `limit` series; the number of series looked at."""
+        claimed = await self.series.claim(limit)
+        for series in claimed:
+            await self._catch_up(series)
+        return len(claimed)
+
+    async def _catch_up(self, series: Series) -> None:
+        plan = plan_of(series)
+        waiting = Turn(series.next_nominal, series.next_n or 0) if series.next_nominal else None
+        decision = catch_up(plan, waiting, await self._open_nominals(series), now())
+        for nominal in decision.closes:
+            await self._miss(series, nominal)
+        for turn in decision.missed:
+            await self._enter(series, turn.nominal, status="missed", closed_at=now())
+        for turn in decision.opens:
+            await self._open(series, plan, turn, "tasks.open")
+        last = max((*decision.opens, *decision.missed), default=Turn(series.last_nominal or series.start, series.n))
+        await self.series.advance(series, plan, last, decision.next)
+
+    async def _open(self, series: Series, plan: Plan, turn: Turn, action: str, task: Task | None = None) -> Task | None:
+        """Write a turn's task and its ledger row; None when it has come up before."""
+        task = task or Task(owner_id=series.owner_id, title="")
+        for name, value in series.template.items():
+            setattr(task, name, value)
+        task.due = rules.moment_at(due(plan, turn.nominal) or turn.nominal, series.kind, series.timezone)
+        task.due_at = due_at(plan, turn.nominal)
+        task.series_id, task.occurrence = series.id, rules.occurrence_text(turn.nominal, series.kind)
+        if not await self._enter(series, turn.nominal, task_id=task.id):
+            return None
+        return await TaskWriter(self.session, self.actor).insert(task, action)
+
+    async def _enter(self, series: Series, nominal: datetime, **values: Any) -> bool:
+        """Claim a turn's place in the ledger; False when somebody has it."""
+        row = Occurrence(series_id=series.id, nominal=nominal, **values).model_dump()
+        entered = await self.session.execute(
+            insert(Occurrence).values(row).on_conflict_do_nothing().returning(col(Occurrence.id))
+        )
+        return entered.first() is not None
+
+    async def _miss(self, series: Series, nominal: datetime) -> None:
+        """Close an open turn as missed, and its task as cancelled."""
+        missed = self._ledger().where(col(Occurrence.series_id) == series.id, col(Occurrence.nominal) == nominal)
+        task_id = await self.session.scalar(
+            missed.values(status="missed", closed_at=now()).returning(col(Occurrence.task_id))
+        )
+        tasks = TaskWriter(self.session, self.actor)
+        task = await tasks.get_one_or_none(col(Task.id) == task_id, with_for_update=True)
+        if task is not None and task.status not in rules.CLOSED:
+            await tasks.change(task, {"status": "cancelled", "completed_at": now()}, "tasks.miss")
+
+    async def _open_nominals(self, series: Series) -> Sequence[datetime]:
+        still = select(Occurrence.nominal).where(Occurrence.series_id == series.id, Occurrence.status == "open")
+        return (await self.session.scalars(still.order_by(col(Occurrence.nominal)))).all()
+
+    def _ledger(self) -> Update:
+        return update(Occurrence).where(col(Occurrence.status) == "open")
+
+
+class TaskWriter(AuditedService[Task]):
+    """Writes tasks with their trail."""
+
+    class Repo(Repository[Task]):
+        model_type = Task
+
+    repository_type = Repo
+
+
+class TaskService(TaskWriter):
+    """Changes one person's tasks, inside the caller's transaction."""
+
+    def __init__(self, session: AsyncSession, actor: Actor):
+        super().__init__(session, actor)
+        self.series = SeriesService(session, actor)
+        self.occurrences = OccurrenceService(session, actor)
+
+    async def add(self, data: TaskIn) -> TaskOut:
+        """Raises Invalid for a due that does not exist and a rule that cannot be."""
+        task = Task(owner_id=self.actor.user_id, **self._values(data))
+        if data.recurrence is None:
+            return task_out(await self.insert(task, "tasks.add"))
+        return task_out(await self.occurrences.begin(task, data.recurrence))
+
+    async def change_fields(self, task_id: UUID, data: TaskPatch, if_match: int | None) -> TaskOut:
+        """Change what was sent; raises NotFound, Stale, Invalid."""
+        task = await self._own(task_id, if_match)
+        if task.status in rules.CLOSED and data.status is not UNSET:
+            raise Conflict("This task is closed; reopen it first.")
+        return task_out(await self.change(task, self._values(data), "tasks.change"))
+
+    async def trash(self, task_id: UUID, if_match: int | None) -> None:
+        """Move to the trash, from where it can be restored; raises NotFound, Stale."""
+        task = await self._own(task_id, if_match)
+        await self.change(task, {"deleted_at": now()}, "tasks.delete")
+
+    async def restore(self, task_id: UUID) -> TaskOut:
+        """Raises NotFound when it is not in this person's trash."""
+        task = await self.locked(trashed_by(self.actor.user_id), col(Task.id) == task_id)
+        return task_out(await self.change(task, {"deleted_at": None}, "tasks.restore"))
+
+    async def complete(self, task_id: UUID, if_match: int | None) -> Completed:
+        """Close a task; one of a series brings up the next in the same transaction. Raises NotFound, Stale, Conflict."""
+        series = await self.series.lock_of(select(Task.series_id).where(visible_to(self.actor.user_id), col(Task.id) == task_id))
+        task = await self._own(task_id, if_match)
+        if task.status in rules.CLOSED:
+            raise Conflict("This task is already done.")
+        await self.change(task, {"status": "done", "completed_at": now()}, "tasks.complete")
+        following = await self.occurrences.succeed(series, task) if series else None
+        return Completed(*structs.astuple(task_out(task)), task_out(following) if following else None)
+
+    async def reopen(self, task_id: UUID, if_match: int | None) -> TaskOut:
+        """Open a closed task again; raises NotFound, Stale, Conflict."""
+        task = await self._own(task_id, if_match)
+        if task.status not in rules.CLOSED:
+            raise Conflict("This task is open.")
+        return task_out(await self.change(task, {"status": "open", "completed_at": None}, "tasks.reopen"))
+
+    async def _own(self, task_id: UUID, if_match: int | None) -> Task:
+        task = await self.locked(visible_to(self.actor.user_id), col(Task.id) == task_id)
+        if if_match is not None and if_match != task.version:
+            raise Stale(task_out(task))
+        return task
+
+    def _values(self, data: TaskIn | TaskPatch) -> dict[str, Any]:
+        """Column values of what was sent: moments as JSON, and the instant of `due`."""
+        values = data.sent()
+        values.pop("recurrence", None)
+        for name in values.keys() & {"due", "start"}:
+            values[name], instant = self._moment(f"body.{name}", values[name])
+            if name == "due":
+                values["due_at"] = instant
+        return values
+
+    def _moment(self, field: str, moment: Moment | None) -> tuple[dict[str, Any] | None, datetime | None]:
+        if moment is None:
+            return None, None
+        if isinstance(moment, Zoned) and moment.timezone not in TIMEZONES:
+            raise Invalid.field(f"{field}.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
+        stored = msgspec.to_builtins(moment)
+        try:
+            return stored, rules.instant_of(stored, self.actor.timezone)
+        except ValueError:
+            raise Invalid.field(field, "There is no such day or time.") from None

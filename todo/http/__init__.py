@@ -1,0 +1,1 @@
+"""What every response passes through, and the addresses that belong to no room."""

@@ -1,0 +1,165 @@
+"""`Idempotency-Key`: a POST that is sent twice happens once, and the second answer is the first one again."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from sqlalchemy import Column, DateTime, LargeBinary, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel, col, delete
+
+from todo.access import Actor
+from todo.database import Database, now
+from todo.errors import Conflict, Invalid
+from todo.http.shell import Translate, refuse, too_large
+
+KEPT = timedelta(hours=24)
+
+
+class IdempotentAnswer(SQLModel, table=True):
+    """The first answer to a key, stored in the transaction of the change it tells about."""
+
+    __tablename__ = "idempotent_answers"
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", primary_key=True)
+    key: str = Field(primary_key=True, max_length=255)
+    fingerprint: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    status: int
+    content_type: str
+    etag: str
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True), index=True)
+
+
+@dataclass
+class Answer:
+    """A response held back until its transaction is committed."""
+
+    messages: list[Message] = field(default_factory=list)
+
+    async def send(self, message: Message) -> None:
+        self.messages.append(message)
+
+    @property
+    def status(self) -> int:
+        return int(self.messages[0]["status"])  # type: ignore[typeddict-item]  # the first message is the start
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        return {name.lower(): value for name, value in self.messages[0]["headers"]}  # type: ignore[typeddict-item]
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message.get("body", b"") for message in self.messages[1:])  # type: ignore[misc]
+
+
+class Refused(Exception):
+    """Rolls the transaction back; the answer has been built already."""
+
+
+class Idempotency:
+    """Gives a keyed POST one transaction around change and answer: both are kept, or neither.
+
+    Only answers below 400 are kept; a refusal changed nothing, so that repeating it is safe.
+    """
+
+    def __init__(self, app: ASGIApp, database: Database, max_body: int, translate: Translate):
+        self._app = app
+        self._database = database
+        self._max_body = max_body
+        self._translate = translate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        actor = scope.get("user")
+        if scope["type"] != "http" or scope["method"] != "POST" or not isinstance(actor, Actor) or actor.id is None:
+            await self._app(scope, receive, send)
+            return
+        key = next((value for name, value in scope["headers"] if name == b"idempotency-key"), None)
+        if key is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._once(scope, receive, send, actor.id, key)
+        except Exception as error:
+            await refuse(scope, send, self._translate(error))
+
+    async def _once(self, scope: Scope, receive: Receive, send: Send, user_id: UUID, key: bytes) -> None:
+        if not 1 <= len(key) <= 255 or not key.isascii() or not key.decode("latin-1").isprintable():
+            raise Invalid.field("header.Idempotency-Key", "1 to 255 printable ASCII characters.")
+        body = await self._read(receive)
+        fingerprint = sha256(b"\0".join((scope["path"].encode(), scope["query_string"], body))).digest()
+        answer = Answer()
+        try:
+            async with self._database.session() as session:
+                if not await _begin(session, user_id, key.decode()):
+                    raise Conflict("The first request with this Idempotency-Key is still running.")
+                first = await session.get(IdempotentAnswer, (user_id, key.decode()))
+                if first:
+                    answer.messages = _replay(first, fingerprint)
+                else:
+                    scope["state"]["session"] = session
+                    await self._app(scope, _replayed(body, receive), answer.send)
+                    _store(session, answer, user_id, key.decode(), fingerprint)
+        except Refused:
+            pass
+        for message in answer.messages:
+            await send(message)
+
+    async def _read(self, receive: Receive) -> bytes:
+        parts, size, more = [], 0, True
+        while more:
+            message: Any = await receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            more = message.get("more_body", False)
+            if size > self._max_body:
+                raise too_large(self._max_body)
+        return b"".join(parts)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    sent = False
+
+    async def again() -> Any:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+async def _begin(session: AsyncSession, user_id: UUID, key: str) -> bool:
+    """Whether nobody else is at work on this key; the lock ends with the transaction, however it ends."""
+    lock = int.from_bytes(sha256(f"{user_id} {key}".encode()).digest()[:8], signed=True)
+    return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(lock))))
+
+
+def _replay(first: IdempotentAnswer, fingerprint: bytes) -> list[Message]:
+    if first.fingerprint != fingerprint:
+        raise Invalid("This Idempotency-Key was used for another request.")
+    headers = [(b"content-type", first.content_type.encode()), (b"idempotency-replayed", b"true")]
+    headers += [(b"etag", first.etag.encode())] if first.etag else []
+    headers.append((b"content-length", str(len(first.body)).encode()))
+    start: Any = {"type": "http.response.start", "status": first.status, "headers": headers}
+    return [start, {"type": "http.response.body", "body": first.body, "more_body": False}]
+
+
+def _store(session: AsyncSession, answer: Answer, user_id: UUID, key: str, fingerprint: bytes) -> None:
+    if answer.status >= 400:
+        raise Refused
+    session.add(
+        IdempotentAnswer(
+            user_id=user_id, key=key, fingerprint=fingerprint, status=answer.status, body=answer.body,
+            content_type=answer.headers.get(b"content-type", b"").decode(), etag=answer.headers.get(b"etag", b"").decode(),
+        )  # fmt: skip
+    )
+
+
+async def forget_old_answers(session: AsyncSession) -> None:
+    """Delete what is older than 24 hours."""
+    await session.execute(delete(IdempotentAnswer).where(col(IdempotentAnswer.created_at) < now() - KEPT))

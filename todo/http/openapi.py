@@ -1,0 +1,121 @@
+"""`/openapi.json` and `/docs`: the contract, with every status an operation can answer."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response import File
+from litestar.routes import HTTPRoute
+
+from todo.errors import NotFound, ProblemDetails
+
+STATIC = Path(__file__).parent / "static"
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+REFUSALS = {
+    "400": "The request cannot be read.",
+    "401": "No credential, or one that is not accepted.",
+    "403": "Known, but not allowed.",
+    "404": "Not there, or not yours.",
+    "409": "In conflict with what is there.",
+    "412": "`If-Match` names another version; `current` is the row as it is.",
+    "413": "The body is too large.",
+    "415": "The body is not JSON.",
+    "422": "Readable, but not acceptable; `errors` names the fields.",
+    "503": "Something this depends on is away; try again after `Retry-After` seconds.",
+}
+
+
+def refusals_of(handler: HTTPRouteHandler, path: str) -> list[str]:
+    """Which refusals an operation can answer, read from its guards and parameters."""
+    writes = not handler.http_methods <= {"GET", "HEAD", "OPTIONS"}
+    guarded = bool(handler.resolve_guards())
+    takes_body = "data" in handler.parsed_fn_signature.parameters
+    found = ["400", "422", "503"]
+    found += ["401", "403"] if guarded else []
+    found += ["401"] if path.endswith("/login") else []
+    found += ["404"] if "{" in path else []
+    found += ["409"] if writes and guarded else []
+    found += ["412"] if "if_match" in handler.parsed_fn_signature.parameters else []
+    found += ["413", "415"] if takes_body else []
+    return sorted(set(found))
+
+
+def permission_of(handler: HTTPRouteHandler) -> str | None:
+    """The permission an operation asks for, or None when it is public."""
+    found = [getattr(guard, "permission", None) for guard in handler.resolve_guards()]
+    return next((permission for permission in found if permission), None)
+
+
+def complete(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
+    """Add what Litestar cannot know: refusals, permissions, and that unknown fields are refused."""
+    schemas = document["components"]["schemas"]
+    closed = {kind.__name__ for kind in _structs(msgspec.Struct) if kind.__struct_config__.forbid_unknown_fields}
+    for name in closed & schemas.keys():
+        schemas[name]["additionalProperties"] = False
+    _, components = msgspec.json.schema_components([ProblemDetails], ref_template="#/components/schemas/{name}")
+    schemas.update(components)
+    document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    for route in app.routes:
+        if isinstance(route, HTTPRoute) and route.path_format in document["paths"]:
+            for method, (handler, _) in route.route_handler_map.items():
+                if operation := document["paths"][route.path_format].get(method.lower()):
+                    _describe(operation, handler, route.path_format)
+    return document
+
+
+def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -> None:
+    operation["summary"] = (handler.fn.__doc__ or "").strip().partition("\n")[0]
+    if permission := permission_of(handler):
+        operation["security"] = [{"bearer": []}]
+        operation["x-permission"] = permission
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    for status in refusals_of(handler, path):
+        answer = {"description": REFUSALS[status], "content": content}
+        if not (status == "503" and "503" in operation["responses"]):
+            operation["responses"][status] = answer
+
+
+def _structs(kind: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
+    return [below for child in kind.__subclasses__() for below in (child, *_structs(child))]
+
+
+@lru_cache
+def _document(app: Litestar) -> bytes:
+    return msgspec.json.encode(complete(app.state.describe().openapi_schema.to_schema(), app))
+
+
+@get("/openapi.json", operation_id="get_openapi", include_in_schema=False, sync_to_thread=False)
+def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The contract of this API (OpenAPI 3.1).
+
+    Example: `GET /openapi.json`
+    """
+    return Response(_document(request.app), media_type="application/json")
+
+
+@get("/docs", operation_id="get_docs", include_in_schema=False, sync_to_thread=False)
+def docs() -> Response[str]:
+    """The contract as a page to read and to try out.
+
+    Example: `GET /docs`
+    """
+    page = (STATIC / "docs" / "index.html").read_text()
+    return Response(page, media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
+
+
+@get("/docs/{name:str}", operation_id="get_docs_file", include_in_schema=False, sync_to_thread=False)
+def docs_file(name: FromPath[str]) -> File:
+    """A script or style of the documentation page.
+
+    Example: `GET /docs/swagger-ui.css`
+    """
+    if name not in {"swagger-ui-bundle.js", "swagger-ui.css", "start.js", "start.css"}:
+        raise NotFound
+    return File(STATIC / "docs" / name, content_disposition_type="inline", headers={"Cache-Control": "max-age=86400"})

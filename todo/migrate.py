@@ -1,0 +1,94 @@
+"""Brings a database to the schema of this version."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from todo.database import Route, create_engine, find_route
+from todo.settings import Settings
+
+T = TypeVar("T")
+LOCK = 7_031_001
+
+
+class MigrationError(Exception):
+    """The schema cannot be brought to this version; the message says what to do."""
+
+
+def folder() -> Path:
+    """Where the migrations are: inside the installed package, or beside it in a checkout."""
+    here = Path(__file__).parent
+    inside = here / "migrations"
+    return inside if inside.is_dir() else here.parent / "migrations"
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration; no ini file."""
+    found = Config(attributes={"connection": connection})
+    found.set_main_option("script_location", str(folder()).replace("%", "%%"))
+    return found
+
+
+@lru_cache
+def head() -> str:
+    """The newest revision this version knows."""
+    return ScriptDirectory.from_config(config()).get_current_head() or ""
+
+
+def current(connection: Connection) -> str | None:
+    """The revision the database is at, or None when it is empty."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def refuse_newer(connection: Connection) -> None:
+    """Raises MigrationError when a newer version of this software has been at work here."""
+    revision = current(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise MigrationError(
+            f"The database is at revision {revision}, which this version does not know: it was used by a newer version. "
+            "Install that version again, or point TODO_DATABASE_URL to another database."
+        )
+
+
+async def upgrade(settings: Settings, url: str | None = None, revision: str = "head") -> bool:
+    """Upgrade to `revision`; True when something changed. Several instances may do this at once: one works, the rest wait."""
+
+    def work(connection: Connection) -> bool:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        refuse_newer(connection)
+        before = current(connection)
+        command.upgrade(config(connection), revision)
+        return current(connection) != before
+
+    return await run(settings, work, url)
+
+
+async def run(settings: Settings, work: Callable[[Connection], T], url: str | None = None) -> T:
+    """Run synchronous `work(connection)` in one transaction of its own, without a time limit."""
+    route = await find_route(url or settings.database_url, settings)
+    patient = Route({**route.arguments, "command_timeout": None}, route.prepared)
+    engine = create_engine(patient, 1, 1)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    finally:
+        await engine.dispose()
+
+
+async def is_current(settings: Settings, url: str | None = None) -> bool:
+    """Whether the schema is this version's; raises MigrationError when it is a newer one's."""
+
+    def look(connection: Connection) -> bool:
+        refuse_newer(connection)
+        return current(connection) == head()
+
+    return await run(settings, look, url)

@@ -1,0 +1,67 @@
+"""The SAQ queue on PostgreSQL: carries work, and is trusted with none. Every job says "look at the database"."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from saq import CronJob, Worker
+from saq.queue.postgres import PostgresQueue
+
+from todo.database import Database, clean_url
+from todo.settings import Settings
+
+NAME = "todo"
+
+Context = Mapping[str, Any]
+JobFunction = Callable[[Context], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Cron:
+    """A function that runs on a schedule (five fields, or six with seconds last; UTC). One function, one schedule."""
+
+    function: JobFunction
+    schedule: str
+    timeout: int = 60
+
+
+class Queue(PostgresQueue):
+    """SAQ's queue, with a sweep that does not wait five seconds for every dead worker."""
+
+    async def sweep(self, lock: int = 60, abort: float = 0.05) -> list[str]:
+        return await super().sweep(lock=lock, abort=abort)
+
+
+def direct_url(url: str) -> str:
+    """SAQ listens and takes session locks, which Neon's pooler cannot carry: its direct host has no `-pooler`."""
+    parts = urlsplit(clean_url(url))
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace("-pooler.", ".", 1)))
+
+
+def open_queue(settings: Settings, url: str | None = None) -> Queue:
+    """The queue, not yet connected. It opens its own connections (two to eight)."""
+    address = direct_url(settings.queue_url or url or settings.database_url)
+    return Queue(url=address, name=NAME, min_size=2, max_size=8, saq_lock_keyspace=7031)
+
+
+def new_worker(settings: Settings, database: Database, crons: Sequence[Cron]) -> Worker[Any]:
+    """One worker: run it with `await worker.start()`, which returns after SIGTERM or SIGINT.
+
+    A job killed in mid-run is tried again (SAQ loses it by default). Scale by starting more processes.
+    """
+
+    async def bring_database(context: Any) -> None:
+        context["database"] = database
+
+    return Worker(
+        open_queue(settings, database.url),
+        functions=[],
+        cron_jobs=[
+            CronJob(cron.function, cron=cron.schedule, timeout=cron.timeout, retries=3, ttl=60) for cron in crons
+        ],
+        startup=[bring_database],
+        concurrency=4,
+        timers={"sweep": 10},
+        shutdown_grace_period_s=3,
+    )

@@ -1,0 +1,53 @@
+"""The shapes on the wire: structs that refuse unknown fields, pages, and the cursors between them."""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from litestar.params import QueryParameter
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from todo.errors import Invalid
+
+T = TypeVar("T")
+
+# PostgreSQL cannot store NUL in text, and no title needs a control character.
+Line = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, Meta(max_length=50_000, pattern=r"^[^\x00]*$")]
+Instant = Annotated[datetime, Meta(tz=True)]
+# Litestar reads the limits of query parameters from QueryParameter alone.
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="How many items a page holds.")]
+Cursor = Annotated[str | None, QueryParameter(max_length=500, description="`next_cursor` of the page before.")]
+Count = Annotated[bool, QueryParameter(description="Add `total`, the number of all that match.")]
+
+
+class Schema(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A request body. Unknown fields are refused, so that a typo is an error and not a silence."""
+
+    def sent(self) -> dict[str, Any]:
+        """The fields the client sent, so that an absent one stays as it is."""
+        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
+
+
+class Page(Struct, Generic[T], omit_defaults=True):
+    """Some items, and where to go on."""
+
+    items: list[T]
+    next_cursor: str | None
+    total: int | UnsetType = UNSET
+
+
+def encode_cursor(*position: Any) -> str:
+    """Turn the sort values of a page's last row into an opaque text."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str, kinds: list[Any]) -> list[Any]:
+    """Read a cursor back, each value as its kind; raises Invalid when it is none of ours."""
+    try:
+        position = msgspec.json.decode(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        return [msgspec.convert(value, kind) for value, kind in zip(position, kinds, strict=True)]
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
+        raise Invalid.field("query.cursor", "This is not a cursor of this list and order.") from error

@@ -1,0 +1,128 @@
+"""Every environment variable the service reads: its type, its default, one sentence."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_data_path
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "TODO_"
+
+
+class SettingsError(Exception):
+    """A setting has a value we cannot use; the message names the variable and what is wrong."""
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads `TODO_X` from the file named by `TODO_X_FILE`, the convention of container secrets."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        return (_read(field_name, path) if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def _read(field_name: str, path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{PREFIX}{field_name.upper()}_FILE: cannot read {path}: {error}.") from error
+
+
+def default_data_dir() -> Path:
+    """Where data lives unless said otherwise: `/var/lib/todo` for root, else the platform's folder for user data."""
+    return Path("/var/lib/todo") if os.name == "posix" and os.geteuid() == 0 else user_data_path("todo", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """Read once at start from `TODO_*` variables, `.env` in the current folder, and `TODO_*_FILE` secrets."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    env: Literal["development", "production", "test"] = Field("development", description="What this instance is for.")
+    host: str = Field("127.0.0.1", description="The address the API listens on.")
+    port: int = Field(
+        8000,
+        ge=1,
+        le=65535,
+        validation_alias=AliasChoices("TODO_PORT", "PORT"),
+        description="The port the API listens on; a PORT given by the platform is honoured.",
+    )
+    public_url: str = Field("", description="The address people reach the service at, for links and token issuers.")
+    data_dir: Path = Field(default_factory=default_data_dir, description="Where `todo up` keeps data and secrets.")
+
+    database_url: str = Field("", description="The PostgreSQL (>= 15) to use; empty means the embedded one of `todo up`.")
+    database_read_url: str = Field("", description="A replica to send reads to; empty means the same database.")
+    database_pool: int = Field(10, ge=2, le=1000, description="Connections a process keeps open, reads and writes together.")
+    database_overflow: int = Field(20, ge=0, le=1000, description="Connections a process may open beyond that under load.")
+    database_statement_timeout: float = Field(15, gt=0, description="Seconds after which a statement is cancelled.")
+    database_wait: float = Field(5, gt=0, description="Seconds a request waits for a connection before it gets a 503.")
+    queue_url: str = Field("", description="Where SAQ keeps jobs: a direct PostgreSQL URL; empty means the database.")
+
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="At least 32 characters; encrypts private keys. `todo up` makes and keeps its own."
+    )
+    access_token_seconds: int = Field(600, ge=60, le=86400, description="How long an access token is good for.")
+    actor_cache_seconds: float = Field(3, ge=0, le=5, description="How long a person's rights are remembered, at most.")
+    admin_email: str = Field("", description="The e-mail of the first administrator, for unattended starts.")
+    admin_password: SecretStr = Field(SecretStr(""), description="The first administrator's password, likewise.")
+    argon2_memory_kib: int = Field(47104, ge=8, description="Argon2id memory of one password hash, in KiB.")
+    argon2_iterations: int = Field(1, ge=1, le=20, description="Argon2id passes of one password hash.")
+    password_min_length: int = Field(15, ge=8, le=64, description="Shortest password accepted, in characters.")
+
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body accepted, in bytes.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is worth a log line.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` and `aud` of our own tokens."""
+        return self.public_url.rstrip("/") or "todo"
+
+
+def load_settings(**values: Any) -> Settings:
+    """Read the settings; raises SettingsError with a sentence that names the variable."""
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        problems = (f"{_variable(item['loc'])}: {item['msg']} (it is {item['input']!r})." for item in error.errors())
+        raise SettingsError(" ".join(problems)) from error
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    name = str(location[0])
+    return name if name.isupper() else PREFIX + name.upper()
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()
+
+
+def secret_key(settings: Settings) -> str:
+    """The secret that encrypts private keys: the setting, else the one `todo up` made; raises SettingsError."""
+    kept = settings.data_dir / "secret_key"
+    secret = settings.secret_key.get_secret_value()
+    if not secret and kept.is_file():
+        secret = kept.read_text().strip()
+    if len(secret) < 32:
+        raise SettingsError("TODO_SECRET_KEY: set at least 32 random characters (or use `todo up`, which makes its own).")
+    return secret
