@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.types import Scope
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -43,7 +43,7 @@ CRONS = [
 ]
 
 
-async def session_of(database: Database, scope: Scope) -> AsyncGenerator[AsyncSession, None]:
+async def session_of(database: NamedDependency[Database], scope: Scope) -> AsyncGenerator[AsyncSession, None]:
     """The request's transaction: committed before the answer is sent, rolled back when the handler raises."""
     outer = scope["state"].get("session")
     if outer is not None:

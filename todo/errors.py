@@ -150,10 +150,10 @@ def _invalid(error: ValidationException) -> Problem:
 
 def _field_error(item: dict[str, Any]) -> FieldError:
     """Litestar's `{message, key, source}` in our words."""
-    source, key, message = item.get("source"), str(item.get("key", "")), str(item.get("message", ""))
-    if source is not None:
-        return FieldError(f"{getattr(source, 'value', source)}.{key}".removesuffix("."), message)
+    source = item.get("source")
+    where, key, message = getattr(source, "value", "body"), str(item.get("key", "")), str(item.get("message", ""))
     if message == "'data'":
         return FieldError("body", "A JSON body is needed.")
-    key = key.removeprefix("data").lstrip(".")
-    return FieldError(f"body.{key}" if key else "body", message)
+    if where == "body":
+        key = key.removeprefix("data").lstrip(".")
+    return FieldError(f"{where}.{key}" if key else where, message)
