@@ -1,9 +1,8 @@
 """Runs migrations on the connection that todo.migrate hands over."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
-from sqlalchemy import String
 from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
 import todo.app  # noqa: F401 -- knows every room, and with it every table
@@ -15,10 +14,11 @@ def include_name(name: str | None, kind: str, _: Any) -> bool:
     return not (kind == "table" and name is not None and name.startswith("saq_"))
 
 
-def render_item(kind: str, item: Any, _: Any) -> str | bool:
+def render_item(kind: str, item: Any, _: Any) -> str | Literal[False]:
     """SQLModel's own types as plain SQLAlchemy ones, so that a migration needs nothing but SQLAlchemy."""
     if kind == "type" and isinstance(item, AutoString):
-        return f"sa.{String(item.impl.length)!r}" if item.impl.length else "sa.String()"
+        length = getattr(item.impl_instance, "length", None)
+        return f"sa.String({length})" if length else "sa.String()"
     if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"
     return False

@@ -119,12 +119,16 @@ async def admin_connection(database_url: str) -> AsyncIterator["asyncpg.Connecti
 
 
 @pytest.fixture
-async def sql(admin_connection: "asyncpg.Connection[asyncpg.Record]") -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def sql(
+    admin_connection: "asyncpg.Connection[asyncpg.Record]",
+) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """A connection of one's own to look at what was stored; every row is gone before the next test."""
     yield admin_connection
     tables = await admin_connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     names = sorted({row["tablename"] for row in tables} - KEPT)
-    await admin_connection.execute("; ".join(f'DELETE FROM "{name}"' for name in ["occurrences", "tasks", "series", *names]))
+    await admin_connection.execute(
+        "; ".join(f'DELETE FROM "{name}"' for name in ["occurrences", "tasks", "series", *names])
+    )
 
 
 @pytest.fixture

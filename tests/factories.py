@@ -40,11 +40,15 @@ class World:
 
     async def person(self, name: str, *roles: str, timezone: str = "Europe/Berlin") -> Person:
         email = f"{name}@example.com"
-        user = await self.sign_in.register(Registration(email=email, password=PASSWORD, name=name, timezone=timezone), *roles)
+        user = await self.sign_in.register(
+            Registration(email=email, password=PASSWORD, name=name, timezone=timezone), *roles
+        )
         assert user is not None
         token = await self.sign_in.keys.sign(user.id)
         http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self._app), base_url="http://test", headers={"Authorization": f"Bearer {token}"}
+            transport=httpx.ASGITransport(self._app),
+            base_url="http://test",
+            headers={"Authorization": f"Bearer {token}"},
         )
         self._clients.append(http)
         return Person(user.id, email, token, http)

@@ -62,9 +62,7 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     """The one exception handler."""
     problem = translate(error)
     body = problem.body(request.url.path, request.scope["state"].get("request_id", ""))
-    return Response(
-        body, status_code=problem.status, headers=problem.headers, media_type="application/problem+json"
-    )
+    return Response(body, status_code=problem.status, headers=problem.headers, media_type="application/problem+json")
 
 
 def describe(**parts: Any) -> Litestar:

@@ -28,7 +28,7 @@ class Origin:
     face: str = "system"
 
 
-ORIGIN: ContextVar[Origin] = ContextVar("origin", default=Origin())
+ORIGIN: ContextVar[Origin] = ContextVar("origin", default=Origin())  # noqa: B039 -- frozen
 
 
 class Event(SQLModel, table=True):
@@ -94,7 +94,7 @@ async def record(session: AsyncSession, actor: Actor, action: str, subject: str,
 
 
 class AuditedService(Service[M], Generic[M]):
-    """A service whose every change leaves its trace: both are one statement, so there is never one without the other."""
+    """A service whose every change leaves its trace: both are one statement."""
 
     def __init__(self, session: AsyncSession, actor: Actor):
         super().__init__(session=session, auto_refresh=False)
@@ -129,7 +129,7 @@ class AuditedService(Service[M], Generic[M]):
         return row
 
     async def _write(self, statement: Insert | Update, row: Row, action: str, **diff: Mapping[str, Any]) -> None:
-        secret = getattr(self.model_type, "SECRET", frozenset())
+        secret = self.model_type.SECRET
         masked = {side: {k: "***" if k in secret else v for k, v in values.items()} for side, values in diff.items()}
-        entry = event(self.actor, action, self.table.name, row.id, **masked)
+        entry = event(self.actor, action, self.table.name, row.id) | masked
         await self.session.execute(insert(Event).values(entry).add_cte(statement.cte("change")))

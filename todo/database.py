@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import UUID
 
@@ -14,10 +14,12 @@ import asyncpg
 import msgspec
 from advanced_alchemy.repository import SQLAlchemyAsyncRepository
 from advanced_alchemy.service import SQLAlchemyAsyncRepositoryService, schema_dump
-from sqlalchemy import BindParameter, DateTime, MetaData, Select, Table, bindparam, event, inspect
+from sqlalchemy import BindParameter, Column, DateTime, FromClause, MetaData, Select, Table, bindparam, event, inspect
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.orm import Mapper
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
@@ -29,13 +31,14 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 S = TypeVar("S")
-DIALECT = asyncpg_dialect()
+DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no annotations there
 ACTOR: BindParameter[Any] = bindparam("actor", type_=None)
 
 # What libpq and the tools of hosting providers put into URLs, and asyncpg would hand to the server as settings.
 LIBPQ_ONLY = frozenset(
-    "channel_binding connect_timeout gssencmode keepalives keepalives_count keepalives_idle keepalives_interval "
-    "tcp_user_timeout sslcompression sslsni pgbouncer connection_limit pool_timeout pool_mode schema".split()
+    {"channel_binding", "connect_timeout", "gssencmode", "sslcompression", "sslsni", "tcp_user_timeout"}
+    | {"keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval"}
+    | {"pgbouncer", "connection_limit", "pool_timeout", "pool_mode", "schema"}
 )
 # A lost or refused connection, as asyncpg tells it.
 AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
@@ -89,14 +92,15 @@ async def find_route(url: str, settings: Settings) -> Route:
     named = {"application_name": "todo"}
     milliseconds = str(int(timeout * 1000))
     try:
-        connection = await asyncpg.connect(
-            **arguments, server_settings={**named, "statement_timeout": milliseconds}
-        )
+        connection = await asyncpg.connect(**arguments, server_settings={**named, "statement_timeout": milliseconds})
     except asyncpg.ProtocolViolationError:  # PgBouncer: unsupported startup parameter
         connection, direct = await asyncpg.connect(**arguments, server_settings=named), False
     else:
         async with connection.transaction():
-            direct = await connection.fetchval("SELECT setting FROM pg_settings WHERE name = 'statement_timeout'") == milliseconds
+            direct = (
+                await connection.fetchval("SELECT setting FROM pg_settings WHERE name = 'statement_timeout'")
+                == milliseconds
+            )
     try:
         renamed = direct or await _renames_statements(connection)
     finally:
@@ -156,7 +160,9 @@ class Query(Generic[S]):
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The values in the order of the statement's `$1`, `$2` ..."""
         return [
-            process(value) if process and (value := values.get(name, default)) is not None else values.get(name, default)
+            process(value)
+            if process and (value := values.get(name, default)) is not None
+            else values.get(name, default)
             for name, default, process in self._parameters
         ]
 
@@ -279,7 +285,12 @@ def refusal_of(error: Exception) -> Problem | None:
     """What a database error means to a client, or None when it is our own fault."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     state = str(getattr(cause, "sqlstate", None) or "")
-    if isinstance(error, DBAPIError) and error.connection_invalidated or isinstance(cause, AWAY) or state.startswith(AWAY_STATES):
+    if (
+        isinstance(error, DBAPIError)
+        and error.connection_invalidated
+        or isinstance(cause, AWAY)
+        or state.startswith(AWAY_STATES)
+    ):
         return Unavailable("The database is away for the moment.", retry_after=2)
     if state == "57014" or isinstance(cause, TimeoutError):
         return Unavailable("The database took too long.", retry_after=5)
@@ -293,12 +304,21 @@ def refusal_of(error: Exception) -> Problem | None:
 
 
 class Row(SQLModel):
-    """What every table has. `version` counts the changes and is the row's ETag."""
+    """What every table has. `version` counts the changes and is the row's ETag; `SECRET` columns are never shown."""
+
+    SECRET: ClassVar[frozenset[str]] = frozenset()
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     created_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
     updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
     version: int = 1
+
+    if TYPE_CHECKING:  # SQLModel sets these on tables; advanced-alchemy asks for them
+        __table__: ClassVar[FromClause]
+        __mapper__: ClassVar[Mapper[Any]]
+        __name__: ClassVar[str]
+
+        def to_dict(self, exclude: set[str] | None = None) -> dict[str, Any]: ...
 
 
 M = TypeVar("M", bound=Row)
@@ -308,6 +328,11 @@ def table_of(model: type[SQLModel] | SQLModel) -> Table:
     """The Core table of a model."""
     table: Table = model.__table__  # type: ignore[union-attr]  # SQLModel sets it on table classes only
     return table
+
+
+def columns(model: type[SQLModel]) -> ReadOnlyColumnCollection[str, Column[Any]]:
+    """A model's columns as the expressions that queries are made of."""
+    return table_of(model).columns
 
 
 class Repository(SQLAlchemyAsyncRepository[M], Generic[M]):
@@ -322,9 +347,9 @@ class Service(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic[M]):
     this belt covers those who forget.
     """
 
-    async def to_model(self, data: Any, operation: str | None = None, **kwargs: Any) -> M:
+    async def to_model(self, data: Any, operation: str | None = None, schema_dump_config: Any = None) -> M:
         if operation not in {"update", "upsert"} or isinstance(data, self.model_type):
-            return await super().to_model(data, operation, **kwargs)
+            return await super().to_model(data, operation, schema_dump_config)
         row: M = inspect(self.model_type).class_manager.new_instance()
         for name, value in schema_dump(data).items():
             setattr(row, name, value)

@@ -1,6 +1,7 @@
 """Every refusal, in one dialect: `application/problem+json` (RFC 9457)."""
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -8,6 +9,9 @@ import msgspec
 from litestar.exceptions import HTTPException, NotAuthorizedException, ValidationException
 
 log = logging.getLogger(__name__)
+
+# msgspec blames the object for a field that is missing or unknown; a client looks for the field.
+BLAMED = re.compile(r"^Object (?:contains unknown|missing required) field `([^`]*)`")
 
 
 class FieldError(msgspec.Struct):
@@ -144,6 +148,8 @@ def _sentence(error: HTTPException) -> str:
 
 def _invalid(error: ValidationException) -> Problem:
     found = error.extra if isinstance(error.extra, list) else []
+    if any(isinstance(item, dict) and item.get("message") == "'data'" for item in found):
+        return Status(HTTPStatus.BAD_REQUEST, "The request cannot be read: a JSON body is needed.")
     errors = [_field_error(item) for item in found if isinstance(item, dict)]
     return Invalid("The request holds a value that cannot be accepted.", errors=errors)
 
@@ -152,8 +158,8 @@ def _field_error(item: dict[str, Any]) -> FieldError:
     """Litestar's `{message, key, source}` in our words."""
     source = item.get("source")
     where, key, message = getattr(source, "value", "body"), str(item.get("key", "")), str(item.get("message", ""))
-    if message == "'data'":
-        return FieldError("body", "A JSON body is needed.")
     if where == "body":
         key = key.removeprefix("data").lstrip(".")
+    if blamed := BLAMED.match(message):
+        key = f"{key}.{blamed[1]}".lstrip(".")
     return FieldError(f"{where}.{key}" if key else where, message)

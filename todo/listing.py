@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from operator import ge, gt, le, lt
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, func, or_, select, tuple_
@@ -29,10 +30,11 @@ class Key(NamedTuple):
     sort: Sort
 
     def past(self, *, or_equal: bool = False) -> ColumnElement[bool]:
-        column, value = self.sort.expression, self.parameter
-        if self.descending:
-            return column <= value if or_equal else column < value
-        return column >= value if or_equal else column > value
+        compare = {(True, True): le, (True, False): lt, (False, True): ge, (False, False): gt}[
+            self.descending, or_equal
+        ]
+        found: ColumnElement[bool] = compare(self.sort.expression, self.parameter)
+        return found
 
     @property
     def parameter(self) -> Any:
@@ -74,18 +76,18 @@ class Listing(Generic[S]):
 
         Raises Invalid for a field that is not declared, and for a cursor that belongs to another order.
         """
-        order = sort or self._default
-        keys = self._keys(order)
+        keys = self._keys(sort or self._default)
+        order = ",".join(f"-{key.name}" if key.descending else key.name for key in keys)
         values |= {name: value for name, value in filters.items() if value is not None}
         given = frozenset(name for name in self._filters if name in values)
         total = {"total": await reads.one_or_none(self._count(given), **values) or 0} if count else {}
         if cursor is not None:
-            position = decode_cursor(cursor, [key.sort.kind for key in keys])
+            position = decode_cursor(cursor, order, [key.sort.kind for key in keys])
             values |= {f"after_{key.name}": value for key, value in zip(keys, position, strict=True)}
         items = await reads.all(self._page(given, order, cursor is not None), limit=limit + 1, **values)
         more = len(items) > limit
         del items[limit:]
-        following = encode_cursor(*(key.sort.value(items[-1]) for key in keys)) if more else None
+        following = encode_cursor(order, *(key.sort.value(items[-1]) for key in keys)) if more else None
         return Page(items, following, **total)
 
     def _keys(self, order: str) -> list[Key]:
@@ -93,10 +95,14 @@ class Listing(Generic[S]):
         names = order.split(",")
         unknown = [name for name in names if name.removeprefix("-") not in self._sorts]
         if unknown or len(names) > 3 or len({name.removeprefix("-") for name in names}) < len(names):
-            raise Invalid.field("query.sort", f"Sort by up to three of {', '.join(sorted(self._sorts))}, each once; `-` turns it round.")
+            raise Invalid.field(
+                "query.sort", f"Sort by up to three of {', '.join(sorted(self._sorts))}, each once; `-` turns it round."
+            )
         if names[-1].removeprefix("-") != "id":
             names.append("-id" if names[-1].startswith("-") else "id")
-        return [Key(name.removeprefix("-"), name.startswith("-"), self._sorts[name.removeprefix("-")]) for name in names]
+        return [
+            Key(name.removeprefix("-"), name.startswith("-"), self._sorts[name.removeprefix("-")]) for name in names
+        ]
 
     def _compile_page(self, given: frozenset[str], order: str, after: bool) -> Query[S]:
         keys = self._keys(order)

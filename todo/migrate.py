@@ -53,13 +53,13 @@ def refuse_newer(connection: Connection) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
     if revision is not None and revision not in known:
         raise MigrationError(
-            f"The database is at revision {revision}, which this version does not know: it was used by a newer version. "
-            "Install that version again, or point TODO_DATABASE_URL to another database."
+            f"The database is at revision {revision}, which this version does not know: it was used by a newer "
+            "version. Install that version again, or point TODO_DATABASE_URL to another database."
         )
 
 
 async def upgrade(settings: Settings, url: str | None = None, revision: str = "head") -> bool:
-    """Upgrade to `revision`; True when something changed. Several instances may do this at once: one works, the rest wait."""
+    """Upgrade to `revision`; True when something changed. Of several instances at once, one works and the rest wait."""
 
     def work(connection: Connection) -> bool:
         connection.execute(text("SET LOCAL statement_timeout = 0"))

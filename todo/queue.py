@@ -62,6 +62,6 @@ def new_worker(settings: Settings, database: Database, crons: Sequence[Cron]) ->
         ],
         startup=[bring_database],
         concurrency=4,
-        timers={"sweep": 10},
+        timers={"schedule": 1, "worker_info": 10, "sweep": 10, "abort": 1},
         shutdown_grace_period_s=3,
     )

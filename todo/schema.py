@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -14,7 +14,9 @@ from todo.errors import Invalid
 T = TypeVar("T")
 
 # PostgreSQL cannot store NUL in text, and no title needs a control character.
-Line = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+# Python's `$` also matches before a last newline, which the rest forbids; elsewhere it changes nothing.
+ONE_LINE = r"^[^\x00-\x1f\x7f]*$(?!\n)"
+Line = Annotated[str, Meta(max_length=500, pattern=ONE_LINE)]
 Text = Annotated[str, Meta(max_length=50_000, pattern=r"^[^\x00]*$")]
 Instant = Annotated[datetime, Meta(tz=True)]
 # Litestar reads the limits of query parameters from QueryParameter alone.
@@ -39,15 +41,29 @@ class Page(Struct, Generic[T], omit_defaults=True):
     total: int | UnsetType = UNSET
 
 
-def encode_cursor(*position: Any) -> str:
-    """Turn the sort values of a page's last row into an opaque text."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(position)).rstrip(b"=").decode()
-
-
-def decode_cursor(cursor: str, kinds: list[Any]) -> list[Any]:
-    """Read a cursor back, each value as its kind; raises Invalid when it is none of ours."""
+def read_instant(field: str, text: str | None) -> datetime | None:
+    """An instant in a query; raises Invalid for one without offset, which Litestar would take for UTC."""
+    if text is None:
+        return None
     try:
-        position = msgspec.json.decode(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        return msgspec.convert(text, Instant).astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
+        raise Invalid.field(field, "This is not an instant, such as 2026-12-31T09:00:00Z.") from None
+
+
+def encode_cursor(order: str, *position: Any) -> str:
+    """Turn the sort values of a page's last row, and the order they belong to, into an opaque text."""
+    return base64.urlsafe_b64encode(msgspec.json.encode((order, *position))).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str, order: str, kinds: list[Any]) -> list[Any]:
+    """Read a cursor back, each value as its kind; raises Invalid when it is none of ours, or of another order."""
+    try:
+        found, *position = msgspec.json.decode(
+            base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        )
+        if found != order:
+            raise ValueError(found)
         return [msgspec.convert(value, kind) for value, kind in zip(position, kinds, strict=True)]
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise Invalid.field("query.cursor", "This is not a cursor of this list and order.") from error

@@ -38,7 +38,9 @@ def _read(field_name: str, path: str) -> str:
 
 def default_data_dir() -> Path:
     """Where data lives unless said otherwise: `/var/lib/todo` for root, else the platform's folder for user data."""
-    return Path("/var/lib/todo") if os.name == "posix" and os.geteuid() == 0 else user_data_path("todo", appauthor=False)
+    return (
+        Path("/var/lib/todo") if os.name == "posix" and os.geteuid() == 0 else user_data_path("todo", appauthor=False)
+    )
 
 
 class Settings(BaseSettings):
@@ -58,10 +60,16 @@ class Settings(BaseSettings):
     public_url: str = Field("", description="The address people reach the service at, for links and token issuers.")
     data_dir: Path = Field(default_factory=default_data_dir, description="Where `todo up` keeps data and secrets.")
 
-    database_url: str = Field("", description="The PostgreSQL (>= 15) to use; empty means the embedded one of `todo up`.")
+    database_url: str = Field(
+        "", description="The PostgreSQL (>= 15) to use; empty means the embedded one of `todo up`."
+    )
     database_read_url: str = Field("", description="A replica to send reads to; empty means the same database.")
-    database_pool: int = Field(10, ge=2, le=1000, description="Connections a process keeps open, reads and writes together.")
-    database_overflow: int = Field(20, ge=0, le=1000, description="Connections a process may open beyond that under load.")
+    database_pool: int = Field(
+        10, ge=2, le=1000, description="Connections a process keeps open, reads and writes together."
+    )
+    database_overflow: int = Field(
+        20, ge=0, le=1000, description="Connections a process may open beyond that under load."
+    )
     database_statement_timeout: float = Field(15, gt=0, description="Seconds after which a statement is cancelled.")
     database_wait: float = Field(5, gt=0, description="Seconds a request waits for a connection before it gets a 503.")
     queue_url: str = Field("", description="Where SAQ keeps jobs: a direct PostgreSQL URL; empty means the database.")
@@ -124,5 +132,7 @@ def secret_key(settings: Settings) -> str:
     if not secret and kept.is_file():
         secret = kept.read_text().strip()
     if len(secret) < 32:
-        raise SettingsError("TODO_SECRET_KEY: set at least 32 random characters (or use `todo up`, which makes its own).")
+        raise SettingsError(
+            "TODO_SECRET_KEY: set at least 32 random characters (or use `todo up`, which makes its own)."
+        )
     return secret

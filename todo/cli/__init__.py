@@ -10,6 +10,7 @@ from todo import __version__
 
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
+click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
 
 
 class CommandError(Exception):

@@ -18,9 +18,7 @@ from todo.migrate import head
 from todo.settings import Settings, load_settings, secret_key
 
 # Reviewed: what may be asked without signing in.
-PUBLIC = frozenset(
-    {"register", "login", "health_live", "health_ready", "get_openapi", "get_docs", "get_docs_file"}
-)
+PUBLIC = frozenset({"register", "login", "health_live", "health_ready", "get_openapi", "get_docs", "get_docs_file"})
 
 
 @dataclass
@@ -49,7 +47,11 @@ def find(settings: Settings) -> list[Finding]:
         secret_key(settings)
         app = create_app(settings)
         findings += [
-            Finding("routes.unguarded", "error", f"{handler.operation_id} asks for no permission and is not on the public list.")
+            Finding(
+                "routes.unguarded",
+                "error",
+                f"{handler.operation_id} asks for no permission and is not on the public list.",
+            )
             for route in app.routes
             if isinstance(route, HTTPRoute)
             for handler in route.route_handlers
@@ -73,7 +75,11 @@ async def look_at_database(settings: Settings, url: str) -> list[Finding]:
 async def state_of(database: Database) -> list[Finding]:
     revision, age = await database.reads.one_or_none(STATE) or (None, None)
     if revision != head():
-        return [Finding("database.migrations", "error", f"The schema is at {revision}, not {head()}: run `todo migrate`.")]
+        return [
+            Finding("database.migrations", "error", f"The schema is at {revision}, not {head()}: run `todo migrate`.")
+        ]
     if age is None or age > 3 * BEAT_SECONDS:
-        return [Finding("worker.late", "warning", "No worker has been seen for half a minute: is `todo worker` running?")]
+        return [
+            Finding("worker.late", "warning", "No worker has been seen for half a minute: is `todo worker` running?")
+        ]
     return []

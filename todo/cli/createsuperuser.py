@@ -5,8 +5,7 @@ import asyncio
 import rich_click as click
 
 from todo.cli import CommandError
-from todo.cli.installation import database_url, opened
-from todo.cli.server import require_current
+from todo.cli.installation import database_url, opened, require_installed
 from todo.domain.accounts.services import SignIn, add_superuser
 from todo.settings import Settings, load_settings, secret_key
 
@@ -17,10 +16,10 @@ def createsuperuser(email: str | None, password: str | None, noinput: bool) -> N
     password = password or settings.admin_password.get_secret_value()
     if noinput and not (email and password):
         raise CommandError("--noinput needs --email and --password, or TODO_ADMIN_EMAIL and TODO_ADMIN_PASSWORD.")
-    email = email or click.prompt("E-mail")
-    password = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
     with database_url(settings) as url:
-        require_current(settings, url)
+        asyncio.run(require_installed(settings, url))
+        email = email or click.prompt("E-mail")
+        password = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
         asyncio.run(_add(settings, url, email, password))
     click.echo(f"{email} is an administrator now.")
 

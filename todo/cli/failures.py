@@ -1,6 +1,7 @@
 """One sentence for everything that an operator can put right."""
 
-import asyncpg
+import socket
+
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
@@ -12,9 +13,11 @@ from todo.migrate import MigrationError
 from todo.settings import SettingsError
 
 OURS = (CommandError, EmbeddedError, MigrationError, SettingsError)
+# No connection, no such role or password, no such database, no room, going down, not allowed, read-only.
+REFUSED = ("08", "28", "3D", "53", "57P", "42501", "25006")
 NO_DATABASE = (
-    "Cannot reach the database: {reason}. Check that it runs and that TODO_DATABASE_URL names it, "
-    "or leave TODO_DATABASE_URL empty and let `todo up` bring its own."
+    "Cannot use the database: {reason}. Check that it runs and that TODO_DATABASE_URL has the right host, port, user,"
+    " password and database, or unset TODO_DATABASE_URL and let `todo up` bring its own."
 )
 
 
@@ -23,10 +26,22 @@ def sentence_of(error: Exception) -> str | None:
     if isinstance(error, OURS):
         return str(error)
     if isinstance(error, Problem):
-        return " ".join([error.detail, *(f"{field.field}: {field.message}" for field in error.errors)])
+        return " ".join(field.message for field in error.errors) or error.detail
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, (*AWAY, TimeoutError, asyncpg.PostgresError, psycopg.OperationalError)):
-        return NO_DATABASE.format(reason=str(cause).strip().rstrip(".") or type(cause).__name__)
-    if isinstance(cause, ValueError) and "database URL" in str(cause):
-        return f"TODO_DATABASE_URL: {cause}."
+    if isinstance(cause, OSError) and cause.filename:
+        return f"Cannot use {cause.filename}: {cause.strerror}."
+    state = str(getattr(cause, "sqlstate", None) or "")
+    if isinstance(cause, (*AWAY, psycopg.OperationalError)) or state.startswith(REFUSED):
+        return NO_DATABASE.format(reason=_reason(cause))
     return None
+
+
+def _reason(error: BaseException | None) -> str:
+    match error:
+        case socket.gaierror():
+            return "its host name is not known"
+        case ConnectionRefusedError():
+            return "nobody listens at that address"
+        case TimeoutError():
+            return "it does not answer"
+    return str(error).strip().rstrip(".") or type(error).__name__

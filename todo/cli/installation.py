@@ -1,12 +1,13 @@
 """Which database a command works on, and bringing it to this version."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 from todo import migrate
-from todo.database import Database
-from todo.domain.accounts.services import OPERATOR, AccountService
+from todo.cli import CommandError
+from todo.database import Database, clean_url
+from todo.domain.accounts.services import OPERATOR, AccountService, TokenKeys
 from todo.embedded import Server
 from todo.queue import open_queue
 from todo.settings import Settings, secret_key
@@ -15,15 +16,27 @@ from todo.settings import Settings, secret_key
 @contextmanager
 def database_url(settings: Settings) -> Iterator[str]:
     """The URL of the database: the configured one, else the embedded one, started for the time being if it sleeps."""
-    if settings.database_url:
-        yield settings.database_url
-        return
     server = Server(settings.data_dir)
-    if server.is_alive():
+    if settings.database_url:
+        yield configured_url(settings)
+    elif server.is_alive():
         yield server.url
-        return
-    with server:
-        yield server.url
+    else:
+        with server:
+            yield server.url
+
+
+def configured_url(settings: Settings) -> str:
+    """TODO_DATABASE_URL; raises CommandError, which does not repeat it because of its password."""
+    try:
+        if urlsplit(clean_url(settings.database_url)).port != 0:
+            return settings.database_url
+    except ValueError:
+        pass
+    raise CommandError(
+        "TODO_DATABASE_URL is not the URL of a PostgreSQL database: write postgresql://user:password@host:5432/database,"
+        " with special characters of the password percent-encoded."
+    )
 
 
 @asynccontextmanager
@@ -38,10 +51,21 @@ async def opened(settings: Settings, url: str) -> AsyncIterator[Database]:
 
 async def install(settings: Settings, url: str) -> bool:
     """Migrate our tables and SAQ's, and bring in the first roles and a signing key; True when the schema changed."""
+    secret = secret_key(settings)
     changed = await migrate.upgrade(settings, url)
     queue = open_queue(settings, url)
     await queue.connect()
     await queue.disconnect()
-    async with opened(settings, url) as database, database.session() as session:
-        await AccountService(session, OPERATOR).prepare(secret_key(settings))
+    async with opened(settings, url) as database:
+        async with database.session() as session:
+            await AccountService(session, OPERATOR).prepare(secret)
+        await TokenKeys(database, settings, secret).load()
     return changed
+
+
+async def require_installed(settings: Settings, url: str) -> None:
+    """Raises CommandError when the database is not at this version, SettingsError when the secret key is not its own."""
+    if not await migrate.is_current(settings, url):
+        raise CommandError("The database is not at this version's schema: run `todo migrate` first.")
+    async with opened(settings, url) as database:
+        await TokenKeys(database, settings, secret_key(settings)).load()

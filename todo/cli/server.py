@@ -1,14 +1,14 @@
 """`todo server`."""
 
 import asyncio
+import socket
 
 import uvicorn
 
 from todo.app import create_app
 from todo.cli import CommandError
-from todo.cli.installation import database_url
-from todo.cli.supervision import follow_supervisor
-from todo.migrate import is_current
+from todo.cli.installation import database_url, require_installed
+from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.settings import Settings, load_settings
 
 
@@ -19,8 +19,10 @@ def given(**values: object) -> dict[str, object]:
 
 def serve(host: str | None, port: int | None) -> None:
     settings = load_settings(**given(host=host, port=port))
+    exit_on_signals()
     with database_url(settings) as url:
-        require_current(settings, url)
+        asyncio.run(require_installed(settings, url))
+        require_free(settings)
         follow_supervisor()
         uvicorn.run(
             create_app(settings, url),
@@ -30,11 +32,19 @@ def serve(host: str | None, port: int | None) -> None:
             server_header=False,
             proxy_headers=False,
             log_level=settings.log_level.lower() if settings.log_level != "INFO" else "warning",
-            timeout_graceful_shutdown=10,
+            timeout_graceful_shutdown=3,
         )
 
 
-def require_current(settings: Settings, url: str) -> None:
-    """Raises CommandError when the database has not been migrated to this version."""
-    if not asyncio.run(is_current(settings, url)):
-        raise CommandError("The database is not at this version's schema: run `todo migrate` first.")
+def require_free(settings: Settings) -> None:
+    """Raises CommandError when we cannot listen where the settings say."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {settings.host}:{settings.port} ({error.strerror}):"
+                " choose another port with --port or TODO_PORT, another address with --host or TODO_HOST."
+            ) from None

@@ -1,11 +1,13 @@
 """`todo settings`."""
 
 import json
+import re
 
 import rich_click as click
 from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from todo.settings import PREFIX, Settings, load_settings
 
@@ -18,8 +20,8 @@ def show(as_json: bool) -> None:
         return
     table = Table("Variable", "Value", "What it means", expand=True)
     for name, field in Settings.model_fields.items():
-        changed = name in settings.model_fields_set
-        table.add_row(PREFIX + name.upper(), f"[bold]{values[name]}[/]" if changed else values[name], field.description)
+        style = "bold" if name in settings.model_fields_set else ""
+        table.add_row(PREFIX + name.upper(), Text(values[name], style), Text(field.description or ""))
     Console().print(table)
 
 
@@ -27,7 +29,5 @@ def masked(value: object) -> str:
     """A value as text; passwords hidden, also those inside URLs."""
     if isinstance(value, SecretStr):
         return "********" if value.get_secret_value() else ""
-    text = str(value)
-    scheme, mark, rest = text.partition("://")
-    credentials, at, place = rest.rpartition("@")
-    return f"{scheme}://{credentials.partition(':')[0]}:********@{place}" if mark and at and ":" in credentials else text
+    text = re.sub(r"(://[^:/@]*:).*@", r"\1********@", str(value))
+    return re.sub(r"(password=)[^&]+", r"\1********", text)

@@ -1,28 +1,48 @@
-"""Child processes that `todo up` keeps running, and that do not outlive it."""
+"""Child processes that `todo up` keeps running and that do not outlive it, and what all of them do at a signal."""
 
+import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from todo.cli import CommandError
 
-SUPERVISOR = "TODO_SUPERVISOR_PID"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SUPERVISED = "TODO_SUPERVISED"
+
+
+class Stop:
+    """Whether somebody asked this process to stop; a pipe, because a lock could be held when the signal comes."""
+
+    def __init__(self) -> None:
+        self._asked, writer = os.pipe()
+        for number in SIGNALS:
+            signal.signal(number, lambda *_: os.write(writer, b"."))
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the signal, but no longer than this; True when it has come."""
+        return bool(select.select([self._asked], [], [], seconds)[0])
+
+
+def exit_on_signals() -> None:
+    """Let Ctrl-C and SIGTERM end this process tidily and with exit code 0."""
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: sys.exit(0))
 
 
 def follow_supervisor() -> None:
-    """Stop this process when the `todo up` that started it is gone, however it went."""
-    supervisor = os.environ.get(SUPERVISOR)
-    if supervisor is None:
+    """Stop this process when the `todo up` that started it is gone, however it went: then its standard input ends."""
+    if SUPERVISED not in os.environ:
         return
 
     def watch() -> None:
-        while os.getppid() == int(supervisor):
-            time.sleep(0.5)
+        os.read(0, 1)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True, name="follow-supervisor").start()
@@ -34,36 +54,53 @@ class Child:
 
     command: str
     environment: Mapping[str, str]
+    lifeline: int
     starts: list[float] = field(default_factory=list)
-    process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
         self.starts = [*self.starts[-4:], time.monotonic()]
-        environment = {**os.environ, **self.environment, SUPERVISOR: str(os.getpid())}
         # A session of its own: Ctrl-C reaches `todo up` alone, which then stops its children in order.
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "todo", self.command], env=environment, start_new_session=True, stdin=subprocess.DEVNULL
+            [sys.executable, "-m", "todo", self.command],
+            env=self.environment,
+            stdin=self.lifeline,
+            start_new_session=True,
         )
 
     def revive(self) -> bool:
         """True when it had died and was started again; raises CommandError when it dies again and again."""
-        if self.process is None or self.process.poll() is None:
+        if self.process.poll() is None:
             return False
         if len(self.starts) == 5 and time.monotonic() - self.starts[0] < 30:
-            raise CommandError(f"The {self.command} process does not stay up; its last words are above.")
+            raise CommandError(f"The {self.command} process does not stay up: see above for its last words.")
         self.start()
         return True
 
-    def ask_to_stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-
-    def wait(self, seconds: float) -> None:
+    def stop(self, seconds: float) -> None:
         """Wait for the end, then insist."""
-        if self.process is None:
-            return
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+@contextlib.contextmanager
+def running(commands: Sequence[str], environment: Mapping[str, str]) -> Iterator[list[Child]]:
+    """The children for the time of the block; all are asked to stop together, and waited for."""
+    lifeline, ours = os.pipe()  # nobody writes: what counts is that our end closes with this process
+    environment = {**os.environ, **environment, SUPERVISED: "1"}
+    children = [Child(command, environment, lifeline) for command in commands]
+    started = []
+    try:
+        for child in children:
+            child.start()
+            started.append(child)
+        yield children
+    finally:
+        for child in started:
+            child.process.terminate()
+        for child in started:
+            child.stop(10)
+        os.close(lifeline)
+        os.close(ours)

@@ -1,27 +1,26 @@
 """`todo up`: the whole service in one command."""
 
 import asyncio
-import contextlib
 import http.client
 import os
 import secrets
-import signal
-import socket
-import threading
 import time
-from collections.abc import Iterator
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from todo import __version__
 from todo.cli import CommandError
 from todo.cli.demo import fill
-from todo.cli.installation import database_url, install, opened
-from todo.cli.server import given
-from todo.cli.supervision import Child
+from todo.cli.installation import configured_url, install, opened
+from todo.cli.server import given, require_free
+from todo.cli.supervision import Child, Stop, running
+from todo.database import Database
 from todo.domain.accounts.services import SignIn, add_superuser, has_superuser
+from todo.embedded import Server
+from todo.errors import Problem
 from todo.settings import Settings, load_settings, secret_key
 
 DEFAULT_ADMIN = "admin@todo.local"
@@ -29,47 +28,27 @@ DEFAULT_ADMIN = "admin@todo.local"
 
 def up(host: str | None, port: int | None, demo: bool) -> None:
     settings = load_settings(**given(host=host, port=port))
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
-    make_data_dir(settings)
-    with database_url(settings) as url:
-        require_free(settings.host, settings.port)
-        keep_secret(settings)
-        credentials = asyncio.run(set_up(settings, url, demo))
-        environment = {
-            "TODO_DATABASE_URL": url, "TODO_DATA_DIR": str(settings.data_dir), "TODO_SECRET_KEY": secret_key(settings),
-            "TODO_HOST": settings.host, "TODO_PORT": str(settings.port),
-        }  # fmt: skip
-        with running([Child("server", environment), Child("worker", environment)]) as children:
-            wait_until_ready(settings, children, stopping)
-            if not stopping.is_set():
-                banner(settings, credentials)
-            while not stopping.wait(0.3):
-                for child in children:
-                    if child.revive():
-                        Console(stderr=True).print(f"The {child.command} process had died; it runs again.")
+    stop = Stop()
+    if settings.database_url:
+        run(settings, configured_url(settings), stop, demo)
+    else:
+        with Server(settings.data_dir) as server:
+            run(settings, server.url, stop, demo, server)
 
 
-def make_data_dir(settings: Settings) -> None:
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        writable = os.access(settings.data_dir, os.W_OK | os.X_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        raise CommandError(f"Cannot write to {settings.data_dir}: name a folder of your own in TODO_DATA_DIR.")
-
-
-def require_free(host: str, port: int) -> None:
-    """Raises CommandError when something listens on this port already."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CommandError(f"Cannot listen on {host}:{port} ({error.strerror}): choose another with --port or TODO_PORT.") from None
+def run(settings: Settings, url: str, stop: Stop, demo: bool, server: Server | None = None) -> None:
+    """Everything above the database, until somebody asks to stop."""
+    require_free(settings)
+    keep_secret(settings)
+    asyncio.run(install(settings, url))
+    environment = {
+        "TODO_DATABASE_URL": url, "TODO_DATA_DIR": str(settings.data_dir),
+        "TODO_HOST": settings.host, "TODO_PORT": str(settings.port),
+    }  # fmt: skip
+    with running(("server", "worker"), environment) as children:
+        if came_up(settings, children, stop):
+            banner(settings, asyncio.run(invite(settings, url, demo)))
+            keep_alive(children, server, stop)
 
 
 def keep_secret(settings: Settings) -> None:
@@ -77,79 +56,97 @@ def keep_secret(settings: Settings) -> None:
     path = settings.data_dir / "secret_key"
     if settings.secret_key.get_secret_value() or path.exists():
         return
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = path.with_name("secret_key.part")  # renamed when complete: a kill leaves no half key
+        part.touch(mode=0o600)
+        part.write_text(secrets.token_urlsafe(48))
+        part.rename(path)
+    except OSError as error:
+        raise CommandError(
+            f"The data folder {settings.data_dir} cannot be used ({error.strerror}):"
+            " make it writable, choose another with TODO_DATA_DIR, or set TODO_SECRET_KEY."
+        ) from None
 
 
-async def set_up(settings: Settings, url: str, demo: bool) -> tuple[str, str] | None:
-    """Migrate, and see that there is an administrator; their e-mail and password when we made one up."""
-    await install(settings, url)
+async def invite(settings: Settings, url: str, demo: bool) -> dict[str, str]:
+    """See that there are demo people, if wanted, and an administrator; what the banner tells of those who are new."""
     async with opened(settings, url) as database:
         sign_in = SignIn(database, settings, secret_key(settings))
-        async with database.session() as session:
-            found = await has_superuser(session)
-        credentials = None
-        if not found:
-            email = settings.admin_email or DEFAULT_ADMIN
-            password = settings.admin_password.get_secret_value()
-            credentials = (email, password or secrets.token_urlsafe(18))
-            await add_superuser(sign_in, *credentials)
-        if demo:
-            await fill(database, sign_in)
-        return credentials if credentials and not settings.admin_password.get_secret_value() else None
+        people = await fill(database, sign_in, new_password(settings)) if demo else {}
+        return people | await invite_administrator(settings, database, sign_in)
 
 
-@contextlib.contextmanager
-def running(children: list[Child]) -> Iterator[list[Child]]:
-    """The children for the time of the block; all are asked to stop together, and waited for."""
+async def invite_administrator(settings: Settings, database: Database, sign_in: SignIn) -> dict[str, str]:
+    async with database.session() as session:
+        if await has_superuser(session):
+            return {}
+    email, password = settings.admin_email or DEFAULT_ADMIN, settings.admin_password.get_secret_value()
+    ours = "" if password else new_password(settings)
     try:
-        for child in children:
-            child.start()
-        yield children
-    finally:
-        for child in children:
-            child.ask_to_stop()
-        for child in children:
-            child.wait(15)
+        await add_superuser(sign_in, email, password or ours)
+    except Problem as problem:
+        wrong_password = any(error.field == "body.password" for error in problem.errors)
+        variable = "TODO_ADMIN_PASSWORD" if wrong_password else "TODO_ADMIN_EMAIL"
+        message = problem.errors[0].message if problem.errors else problem.detail
+        raise CommandError(f"{variable}: {message} Choose another one.") from None
+    return {"Administrator": email} | ({"Password": f"{ours}   (shown once: keep it)"} if ours else {})
 
 
-def wait_until_ready(settings: Settings, children: list[Child], stopping: threading.Event) -> None:
-    """Return when the API serves, or when asked to stop; raises CommandError when it does not come up."""
+def new_password(settings: Settings) -> str:
+    return secrets.token_urlsafe(max(18, settings.password_min_length))
+
+
+def came_up(settings: Settings, children: list[Child], stop: Stop) -> bool:
+    """Wait until the API serves; False when asked to stop; raises CommandError when it does not come up."""
     deadline = time.monotonic() + 60
-    while not stopping.wait(0.1):
-        if is_ready(settings):
-            return
+    while not stop.wait(0.1):
+        if status_of(settings, "/health/ready") == http.client.OK:
+            return True
         for child in children:
             child.revive()
         if time.monotonic() > deadline:
-            raise CommandError("The API did not come up within a minute.")
+            raise CommandError("The API did not come up within a minute: see above for its last words.")
+    return False
 
 
-def reachable(host: str) -> str:
-    """The address to call for one to listen on."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- compared, not bound
+def keep_alive(children: list[Child], server: Server | None, stop: Stop) -> None:
+    """Start again whatever dies, until asked to stop."""
+    while not stop.wait(0.5):
+        died = [child.command for child in children if child.revive()]
+        if server is not None and not server.is_alive():
+            server.start()
+            died.append("database")
+        for name in died:
+            Console(stderr=True).print(f"The {name} process had died; it runs again.")
 
 
-def is_ready(settings: Settings) -> bool:
-    connection = http.client.HTTPConnection(reachable(settings.host), settings.port, timeout=2)
+def reachable(settings: Settings) -> str:
+    """The address to call for the one to listen on."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 -- compared, not bound
+
+
+def status_of(settings: Settings, path: str) -> int:
+    """What the API answers to a GET; 0 when it does not."""
+    connection = http.client.HTTPConnection(reachable(settings), settings.port, timeout=2)
     try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
     finally:
         connection.close()
 
 
-def banner(settings: Settings, credentials: tuple[str, str] | None) -> None:
-    host = reachable(settings.host)
+def banner(settings: Settings, people: dict[str, str]) -> None:
+    host = reachable(settings)
     base = settings.public_url.rstrip("/") or f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-    table = Table.grid(padding=(0, 3))
     rows = {"API": f"{base}/api", "Docs": f"{base}/docs", "Admin": f"{base}/admin", "Health": f"{base}/health/ready"}
-    rows["Data"] = str(settings.data_dir) if not settings.database_url else "the database of TODO_DATABASE_URL"
-    if credentials:
-        rows["Sign in as"], rows["Password"] = credentials[0], f"{credentials[1]}   (shown once: keep it)"
-    for name, value in rows.items():
-        table.add_row(f"[bold]{name}[/]", value)
-    Console(width=100).print(Panel(table, title=f"todo {__version__} is running", subtitle="Ctrl-C stops it", expand=False))
+    if status_of(settings, "/admin") == http.client.NOT_FOUND:
+        del rows["Admin"]
+    rows["Data"] = "in the database of TODO_DATABASE_URL" if settings.database_url else str(settings.data_dir)
+    table = Table.grid(padding=(0, 3))
+    for name, value in (rows | people).items():
+        table.add_row(Text(name, "bold"), Text(value, overflow="fold"))
+    console = Console(width=None if os.isatty(1) else 200)  # a log has no width; in a terminal the frame must fit
+    console.print(Panel(table, title=f"todo {__version__} is running", subtitle="Ctrl-C stops it", expand=False))

@@ -4,9 +4,8 @@ import asyncio
 import logging
 
 from todo.app import CRONS
-from todo.cli.installation import database_url, opened
-from todo.cli.server import require_current
-from todo.cli.supervision import follow_supervisor
+from todo.cli.installation import database_url, opened, require_installed
+from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.queue import new_worker
 from todo.settings import Settings, load_settings
 
@@ -14,13 +13,16 @@ from todo.settings import Settings, load_settings
 def work() -> None:
     settings = load_settings()
     logging.basicConfig(level=settings.log_level if settings.log_level != "INFO" else "WARNING")
+    # At every stop SAQ warns of tasks that did not finish: its own, which only wait for work.
+    logging.getLogger("saq").setLevel(settings.log_level if settings.log_level == "DEBUG" else "ERROR")
+    exit_on_signals()
     with database_url(settings) as url:
-        require_current(settings, url)
-        follow_supervisor()
         asyncio.run(_work(settings, url))
 
 
 async def _work(settings: Settings, url: str) -> None:
+    await require_installed(settings, url)
+    follow_supervisor()
     async with opened(settings, url) as database:
         worker = new_worker(settings, database, CRONS)
         await worker.queue.connect()

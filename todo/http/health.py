@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any, Literal
 
+import asyncpg
 from litestar import Response, get
 from litestar.di import NamedDependency
 from msgspec import Struct
 from sqlalchemy import DateTime, column, func, select, table
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import Field, SQLModel
 
 from todo.database import AWAY, Database, Query, now
@@ -70,7 +70,9 @@ async def ready(database: NamedDependency[Database]) -> Response[Ready]:
     """
     try:
         revision, age = await database.reads.one_or_none(STATE) or (None, None)
-    except (*AWAY, DBAPIError, TimeoutError, Problem):
+    except asyncpg.UndefinedTableError:
+        return Response(Ready("away", "ok", "pending", "late"), status_code=503)
+    except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
         return Response(Ready("away", "away", "pending", "late"), status_code=503)
     migrated = revision == head()
     beating = age is not None and age < 3 * BEAT_SECONDS

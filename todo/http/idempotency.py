@@ -3,20 +3,24 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from sqlalchemy import Column, DateTime, LargeBinary, func, select
+from sqlalchemy import Column, DateTime, LargeBinary, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import Field, SQLModel, col, delete
+from sqlmodel import Field, SQLModel
 
 from todo.access import Actor
-from todo.database import Database, now
-from todo.errors import Conflict, Invalid
+from todo.database import Database, columns, now
+from todo.errors import Conflict, Invalid, Status
 from todo.http.shell import Translate, refuse, too_large
 
 KEPT = timedelta(hours=24)
+# Answers that hold credentials are not kept, and these routes open transactions of their own.
+NOT_KEPT = "/api/auth/"
 
 
 class IdempotentAnswer(SQLModel, table=True):
@@ -38,22 +42,22 @@ class IdempotentAnswer(SQLModel, table=True):
 class Answer:
     """A response held back until its transaction is committed."""
 
-    messages: list[Message] = field(default_factory=list)
+    messages: list[Any] = field(default_factory=list)
 
     async def send(self, message: Message) -> None:
         self.messages.append(message)
 
     @property
     def status(self) -> int:
-        return int(self.messages[0]["status"])  # type: ignore[typeddict-item]  # the first message is the start
+        return int(self.messages[0]["status"])
 
     @property
     def headers(self) -> dict[bytes, bytes]:
-        return {name.lower(): value for name, value in self.messages[0]["headers"]}  # type: ignore[typeddict-item]
+        return {name.lower(): value for name, value in self.messages[0]["headers"]}
 
     @property
     def body(self) -> bytes:
-        return b"".join(message.get("body", b"") for message in self.messages[1:])  # type: ignore[misc]
+        return b"".join(message.get("body", b"") for message in self.messages[1:])
 
 
 class Refused(Exception):
@@ -74,11 +78,16 @@ class Idempotency:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         actor = scope.get("user")
-        if scope["type"] != "http" or scope["method"] != "POST" or not isinstance(actor, Actor) or actor.id is None:
+        if (
+            scope["type"] != ScopeType.HTTP
+            or scope["method"] != "POST"
+            or not isinstance(actor, Actor)
+            or actor.id is None
+        ):
             await self._app(scope, receive, send)
             return
         key = next((value for name, value in scope["headers"] if name == b"idempotency-key"), None)
-        if key is None:
+        if key is None or scope["path"].startswith(NOT_KEPT):
             await self._app(scope, receive, send)
             return
         try:
@@ -112,6 +121,8 @@ class Idempotency:
         parts, size, more = [], 0, True
         while more:
             message: Any = await receive()
+            if message["type"] == "http.disconnect":
+                raise Status(HTTPStatus.BAD_REQUEST, "The body ended too early.")
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             more = message.get("more_body", False)
@@ -154,12 +165,17 @@ def _store(session: AsyncSession, answer: Answer, user_id: UUID, key: str, finge
         raise Refused
     session.add(
         IdempotentAnswer(
-            user_id=user_id, key=key, fingerprint=fingerprint, status=answer.status, body=answer.body,
-            content_type=answer.headers.get(b"content-type", b"").decode(), etag=answer.headers.get(b"etag", b"").decode(),
+            user_id=user_id,
+            key=key,
+            fingerprint=fingerprint,
+            status=answer.status,
+            body=answer.body,
+            content_type=answer.headers.get(b"content-type", b"").decode(),
+            etag=answer.headers.get(b"etag", b"").decode(),
         )  # fmt: skip
     )
 
 
 async def forget_old_answers(session: AsyncSession) -> None:
     """Delete what is older than 24 hours."""
-    await session.execute(delete(IdempotentAnswer).where(col(IdempotentAnswer.created_at) < now() - KEPT))
+    await session.execute(delete(IdempotentAnswer).where(columns(IdempotentAnswer).created_at < now() - KEPT))

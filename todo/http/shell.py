@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from todo.access import Actor
@@ -39,7 +40,7 @@ class Shell:
         self._headers = [*SECURITY_HEADERS, TRANSPORT] if https else SECURITY_HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         request_id, credential = _read(scope["headers"])
@@ -70,7 +71,10 @@ class Shell:
         scheme, _, token = credential.partition(b" ")
         if scheme.lower() != b"bearer" or not token:
             return Unauthorized("Use `Authorization: Bearer ...`.", error="invalid_request")
-        return await self._authenticate(token.strip().decode("latin-1"))
+        try:
+            return await self._authenticate(token.strip().decode("latin-1"))
+        except Exception as error:  # a public address answers all the same, e.g. /health/live without a database
+            return self._translate(error)
 
     def _complete(self, headers: Headers, scope: Scope, request_id: str) -> Headers:
         present = {name.lower() for name, _ in headers}
@@ -78,12 +82,13 @@ class Shell:
         headers.append((b"x-request-id", request_id.encode()))
         if API_POLICY[0] not in present:
             headers.append(API_POLICY)
-        if isinstance(scope.get("user"), Actor) and NO_STORE[0] not in present:
+        private = isinstance(scope.get("user"), Actor) or scope["path"].startswith("/api/")
+        if private and NO_STORE[0] not in present:
             headers.append(NO_STORE)
         return headers
 
 
-def unreadable(scope: Scope) -> bool:
+def unreadable(scope: HTTPScope) -> bool:
     """Whether the API is sent a body that does not say it is JSON."""
     if scope["method"] not in {"POST", "PATCH", "PUT"} or not scope["path"].startswith("/api/"):
         return False

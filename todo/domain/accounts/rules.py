@@ -25,7 +25,10 @@ def normalise_email(email: str) -> str:
 
 def is_email(email: str) -> bool:
     """Whether mail could reach this; only the mail itself can tell more."""
-    return len(email) <= 254 and re.fullmatch(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+", email) is not None
+    return (
+        len(email) <= 254
+        and re.fullmatch(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+", email) is not None
+    )
 
 
 def password_problem(password: str, email: str, shortest: int) -> str | None:

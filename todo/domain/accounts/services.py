@@ -20,12 +20,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import bindparam, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from todo.access import Actor
 from todo.audit import AuditedService, record
-from todo.database import Database, Gate, Query, Repository
+from todo.database import Database, Gate, Query, Repository, columns
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import Role, SigningKey, User, UserRole
 from todo.domain.accounts.schemas import Login, Me, Registration, Tokens
@@ -35,34 +34,34 @@ from todo.settings import Settings, SettingsError
 ANYBODY = Actor(id=None, name="anonymous", kind="anonymous")
 OPERATOR = Actor(id=None, name="todo", kind="operator", permissions=frozenset({"*"}))
 
-_names = select(Role.name).join(UserRole, col(UserRole.role_id) == Role.id).where(UserRole.user_id == User.id)
-_rights = select(func.unnest(Role.permissions)).join(UserRole, col(UserRole.role_id) == Role.id)
-_rights = _rights.where(UserRole.user_id == User.id)
+USER, ROLE, USER_ROLE, KEY = columns(User), columns(Role), columns(UserRole), columns(SigningKey)
+
+_names = select(ROLE.name).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == USER.id)
+_rights = select(func.unnest(ROLE.permissions)).join(UserRole, USER_ROLE.role_id == ROLE.id)
+_rights = _rights.where(USER_ROLE.user_id == USER.id)
 
 ACTORS = Query(
     lambda id, email, timezone, status, rights: (
         Actor(id=id, name=email, permissions=frozenset(rights), timezone=timezone) if status == "active" else None
     ),
-    select(User.id, User.email, User.timezone, User.status, func.array(_rights.scalar_subquery())).where(
-        col(User.id) == bindparam("user")
+    select(USER.id, USER.email, USER.timezone, USER.status, func.array(_rights.scalar_subquery())).where(
+        USER.id == bindparam("user")
     ),
 )
 ME = Query(
     Me,
     select(
-        User.id, User.email, User.name, User.timezone, func.array(_names.order_by(Role.name).scalar_subquery()),
-        User.version, User.created_at, User.updated_at,
-    ).where(col(User.id) == bindparam("user")),
+        USER.id, USER.email, USER.name, USER.timezone, func.array(_names.order_by(ROLE.name).scalar_subquery()),
+        USER.version, USER.created_at, USER.updated_at,
+    ).where(USER.id == bindparam("user")),
 )  # fmt: skip
 PASSWORDS = Query(
     lambda *row: row,
-    select(User.id, User.email, User.status, User.password_hash).where(col(User.email) == bindparam("email")),
+    select(USER.id, USER.email, USER.status, USER.password_hash).where(USER.email == bindparam("email")),
 )
 KEYS = Query(
     lambda *row: row,
-    select(SigningKey.id, SigningKey.status, SigningKey.public_key, SigningKey.private_key).order_by(
-        col(SigningKey.created_at).desc()
-    ),
+    select(KEY.id, KEY.status, KEY.public_key, KEY.private_key).order_by(KEY.created_at.desc()),
 )
 
 
@@ -81,7 +80,8 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """Raises Unavailable when too many are waiting."""
-        return await self._run(self._hasher.hash, _normal(password))
+        hashed: str = await self._run(self._hasher.hash, _normal(password))
+        return hashed
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Whether it is this password; the same work when there is nothing to compare with."""
@@ -170,9 +170,7 @@ def _cipher(secret: str) -> AESGCM:
 def new_signing_key(secret: str) -> SigningKey:
     """A fresh Ed25519 pair, the private half encrypted (AES-256-GCM)."""
     key, nonce = Ed25519PrivateKey.generate(), os.urandom(12)
-    raw = key.private_bytes(
-        serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption()
-    )
+    raw = key.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
     public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     return SigningKey(public_key=public, private_key=nonce + _cipher(secret).encrypt(nonce, raw, None))
 
@@ -225,13 +223,13 @@ class AccountService(AuditedService[User]):
             email=rules.normalise_email(data.email), name=data.name, timezone=data.timezone, password_hash=password_hash
         )
         values = user.model_dump()
-        added = await self.session.execute(upsert(User).values(values).on_conflict_do_nothing().returning(col(User.id)))
+        added = await self.session.execute(upsert(User).values(values).on_conflict_do_nothing().returning(USER.id))
         if added.first() is None:
             return None
         names = roles or (rules.MEMBER,)
         await self.session.execute(
             upsert(UserRole).from_select(
-                ["user_id", "role_id"], select(literal(user.id), Role.id).where(col(Role.name).in_(names))
+                ["user_id", "role_id"], select(literal(user.id), ROLE.id).where(ROLE.name.in_(names))
             )
         )
         after = values | {"password_hash": "***", "roles": names}
@@ -239,7 +237,7 @@ class AccountService(AuditedService[User]):
         return user
 
     async def prepare(self, secret: str) -> None:
-        """Bring in what every installation needs: the first roles and a signing key. Safe to repeat, and in parallel."""
+        """Bring in what every installation needs: the first roles and a signing key. Safe to repeat."""
         await self.session.execute(select(func.pg_advisory_xact_lock(7_031_002)))
         for name, permissions in rules.GRANTS.items():
             role = Role(name=name, permissions=sorted(permissions))
@@ -310,6 +308,6 @@ async def add_superuser(sign_in: SignIn, email: str, password: str) -> User:
 async def has_superuser(session: AsyncSession) -> bool:
     """Whether anybody holds the role that may do everything."""
     found = await session.scalar(
-        select(UserRole.user_id).join(Role, col(UserRole.role_id) == Role.id).where(Role.name == rules.SUPERUSER).limit(1)
+        select(USER_ROLE.user_id).join(Role, USER_ROLE.role_id == Role.id).where(ROLE.name == rules.SUPERUSER).limit(1)
     )
     return found is not None

@@ -6,17 +6,18 @@ from typing import Any
 
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm.attributes import set_committed_value
-from sqlmodel import col
 
 from todo.audit import AuditedService
-from todo.database import Repository
+from todo.database import Repository, columns
 from todo.domain.recurrence.models import Series
-from todo.domain.recurrence.rules.opening import opens_at
 from todo.domain.recurrence.rules.grammar import RuleError
+from todo.domain.recurrence.rules.opening import opens_at
 from todo.domain.recurrence.rules.plan import Anchor, Opens, Plan, Turn
 from todo.domain.recurrence.rules.turns import first, next_after
 from todo.domain.recurrence.schemas import Recurrence
 from todo.errors import Invalid
+
+SERIES = columns(Series)
 
 
 def plan_of(series: Series) -> Plan:
@@ -56,10 +57,18 @@ class SeriesService(AuditedService[Series]):
         """Store a new series and give its first turn; raises Invalid for a rule that cannot be, or never happens."""
         try:
             series = Series(
-                owner_id=self.actor.user_id, owner_timezone=self.actor.timezone, start=start, kind=kind, timezone=timezone,
-                template=template, rrule=data.rrule, anchor=data.anchor, on_invalid_date=data.on_invalid_date,
-                on_missed=data.on_missed, opens=data.opens or ("on_close" if data.anchor == "completion" else "on_time"),
-            )  # fmt: skip
+                owner_id=self.actor.user_id,
+                owner_timezone=self.actor.timezone,
+                start=start,
+                kind=kind,
+                timezone=timezone,
+                template=template,
+                rrule=data.rrule,
+                anchor=data.anchor,
+                on_invalid_date=data.on_invalid_date,
+                on_missed=data.on_missed,
+                opens=data.opens or ("on_close" if data.anchor == "completion" else "on_time"),
+            )
             plan = plan_of(series)
             turn = first(plan)
         except RuleError as error:
@@ -77,15 +86,15 @@ class SeriesService(AuditedService[Series]):
 
         A series is locked before its tasks, here and in the worker, so that they never wait for each other.
         """
-        found = select(Series).where(col(Series.id) == series_id.scalar_subquery())
+        found = select(Series).where(SERIES.id == series_id.scalar_subquery())
         series: Series | None = await self.session.scalar(found.with_for_update())
         return series
 
     async def claim(self, limit: int) -> Sequence[Series]:
         """Lock up to `limit` series whose time has come, passing over those that another worker has."""
-        due = select(Series).where(col(Series.next_run_at) <= func.now())
+        due = select(Series).where(SERIES.next_run_at <= func.now())
         found = await self.session.scalars(
-            due.order_by(col(Series.next_run_at)).limit(limit).with_for_update(skip_locked=True)
+            due.order_by(SERIES.next_run_at).limit(limit).with_for_update(skip_locked=True)
         )
         return found.all()
 
@@ -99,7 +108,7 @@ class SeriesService(AuditedService[Series]):
 
     async def keep(self, series: Series, values: dict[str, Any]) -> None:
         """Write bookkeeping columns of a locked row."""
-        await self.session.execute(update(Series).where(col(Series.id) == series.id).values(values))
+        await self.session.execute(update(Series).where(SERIES.id == series.id).values(values))
         for name, value in values.items():
             set_committed_value(series, name, value)
 

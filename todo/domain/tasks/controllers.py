@@ -14,7 +14,7 @@ from todo.database import Database
 from todo.domain.tasks.schemas import Completed, Status, TaskIn, TaskOut, TaskPatch
 from todo.domain.tasks.services import TaskReads, TaskService
 from todo.http.versions import IfMatch, IfNoneMatch, version_of, versioned
-from todo.schema import Count, Cursor, Instant, Limit, Page
+from todo.schema import Count, Cursor, Limit, Page, read_instant
 
 ActorRequest = Request[Actor, Any, State]
 Session = NamedDependency[AsyncSession]
@@ -22,7 +22,9 @@ Reads = NamedDependency[Database]
 
 SortBy = Annotated[
     str | None,
-    QueryParameter(max_length=100, description="Up to three of created_at, updated_at, due_at, priority, id; `-` turns one round."),
+    QueryParameter(
+        max_length=100, description="Up to three of created_at, updated_at, due_at, priority, id; `-` turns one round."
+    ),
 ]
 
 
@@ -38,9 +40,21 @@ class TaskController(Controller):
         database: Reads,
         request: ActorRequest,
         status: Annotated[list[Status] | None, QueryParameter(max_items=5, description="One or more of these.")] = None,
-        priority: Annotated[int | None, QueryParameter(ge=0, le=4)] = None,
-        due_before: Annotated[Instant | None, QueryParameter(description="Due before this instant.")] = None,
-        due_after: Annotated[Instant | None, QueryParameter(description="Due at or after this instant.")] = None,
+        priority: Annotated[int | None, QueryParameter(ge=0, le=4, schema_extra={"minimum": 0})] = None,
+        due_before: Annotated[
+            str | None,
+            QueryParameter(
+                max_length=40,
+                schema_extra={"format": "date-time"},
+                description="Due before this instant, e.g. `2026-12-31T09:00:00Z`.",
+            ),
+        ] = None,
+        due_after: Annotated[
+            str | None,
+            QueryParameter(
+                max_length=40, schema_extra={"format": "date-time"}, description="Due at or after this instant."
+            ),
+        ] = None,
         series_id: Annotated[UUID | None, QueryParameter(description="Of this series.")] = None,
         sort: SortBy = None,
         limit: Limit = 50,
@@ -52,8 +66,12 @@ class TaskController(Controller):
         Example: `GET /api/tasks?status=open&status=waiting&sort=due_at,-priority&limit=20`
         """
         filters = {
-            "status": status, "priority": priority, "series_id": series_id, "due_before": due_before, "due_after": due_after
-        }  # fmt: skip
+            "status": status,
+            "priority": priority,
+            "series_id": series_id,
+            "due_before": read_instant("query.due_before", due_before),
+            "due_after": read_instant("query.due_after", due_after),
+        }
         tasks = TaskReads(database.reads, request.user)
         return await tasks.page(filters, sort=sort, limit=limit, cursor=cursor, count=count)
 

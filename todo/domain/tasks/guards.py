@@ -3,16 +3,18 @@
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_
-from sqlmodel import col
 
+from todo.database import columns
 from todo.domain.tasks.models import Task
+
+TASK = columns(Task)
 
 
 def visible_to(actor: Any) -> ColumnElement[bool]:
     """The WHERE clause of the tasks a person may see; `actor` is their id, or the parameter that will hold it."""
-    return and_(col(Task.owner_id) == actor, col(Task.deleted_at).is_(None))
+    return and_(TASK.owner_id == actor, TASK.deleted_at.is_(None))
 
 
 def trashed_by(actor: Any) -> ColumnElement[bool]:
     """The WHERE clause of what lies in a person's trash."""
-    return and_(col(Task.owner_id) == actor, col(Task.deleted_at).is_not(None))
+    return and_(TASK.owner_id == actor, TASK.deleted_at.is_not(None))

@@ -10,7 +10,6 @@ from sqlmodel import Field
 
 from todo.database import Row
 
-
 # Where tasks without a due date sort: spelled out in SQL, so that index and query agree.
 FAR_AWAY = "'9999-12-31 00:00:00+00'::timestamptz"
 
@@ -24,7 +23,13 @@ class Task(Row, table=True):
         Index("ix_tasks_created", "owner_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_tasks_updated", "owner_id", "updated_at", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_tasks_priority", "owner_id", "priority", "id", postgresql_where=text("deleted_at IS NULL")),
-        Index("ix_tasks_due", "owner_id", text(f"coalesce(due_at, {FAR_AWAY})"), "id", postgresql_where=text("deleted_at IS NULL")),
+        Index(
+            "ix_tasks_due",
+            "owner_id",
+            text(f"coalesce(due_at, {FAR_AWAY})"),
+            "id",
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index("ix_tasks_status", "owner_id", "status", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_tasks_trash", "owner_id", "updated_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("ix_tasks_series", "series_id", postgresql_where=text("series_id IS NOT NULL")),
@@ -60,7 +65,9 @@ class Occurrence(Row, table=True):
     # Checked at commit, so that the occurrence can claim its place before its task is written.
     task_id: UUID | None = Field(
         default=None,
-        sa_column=Column(ForeignKey("tasks.id", ondelete="SET NULL", deferrable=True, initially="DEFERRED"), index=True),
+        sa_column=Column(
+            ForeignKey("tasks.id", ondelete="SET NULL", deferrable=True, initially="DEFERRED"), index=True
+        ),
     )
     status: str = "open"  # open | done | skipped | missed | moved | cancelled
     closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

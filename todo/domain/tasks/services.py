@@ -11,12 +11,11 @@ from msgspec import UNSET, structs
 from sqlalchemy import String, Update, any_, bindparam, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from todo.access import Actor
 from todo.audit import AuditedService
+from todo.database import ACTOR, Query, Reads, Repository, columns, now
 from todo.domain.accounts.rules import TIMEZONES
-from todo.database import ACTOR, Query, Reads, Repository, now
 from todo.domain.recurrence.models import Series
 from todo.domain.recurrence.rules.catch_up import catch_up
 from todo.domain.recurrence.rules.clock import to_local
@@ -34,28 +33,29 @@ from todo.errors import Conflict, Invalid, NotFound, Stale
 from todo.listing import Listing, Sort
 from todo.schema import Instant, Page
 
+TASK, OCCURRENCE = columns(Task), columns(Occurrence)
 COLUMNS = select(
-    Task.id, Task.version, Task.title, Task.notes, Task.status, Task.priority, Task.due, Task.due_at, Task.start,
-    Task.deadline, Task.estimate_minutes, Task.series_id, Task.occurrence, Task.created_at, Task.updated_at,
-    Task.completed_at, Task.owner_id,
+    TASK.id, TASK.version, TASK.title, TASK.notes, TASK.status, TASK.priority, TASK.due, TASK.due_at, TASK.start,
+    TASK.deadline, TASK.estimate_minutes, TASK.series_id, TASK.occurrence, TASK.created_at, TASK.updated_at,
+    TASK.completed_at, TASK.owner_id,
 )  # fmt: skip
 TEMPLATE = ("title", "notes", "priority", "estimate_minutes")  # what every turn of a series begins with
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
 
-READ = Query(TaskOut, COLUMNS.where(visible_to(ACTOR), col(Task.id) == bindparam("task")))
+READ = Query(TaskOut, COLUMNS.where(visible_to(ACTOR), TASK.id == bindparam("task")))
 SORTS = {
-    "id": Sort(col(Task.id), UUID, lambda task: task.id),
-    "created_at": Sort(col(Task.created_at), Instant, lambda task: task.created_at),
-    "updated_at": Sort(col(Task.updated_at), Instant, lambda task: task.updated_at),
-    "due_at": Sort(func.coalesce(Task.due_at, literal_column(FAR_AWAY)), Instant, lambda task: task.due_at or FAR),
-    "priority": Sort(col(Task.priority), int, lambda task: task.priority),
+    "id": Sort(TASK.id, UUID, lambda task: task.id),
+    "created_at": Sort(TASK.created_at, Instant, lambda task: task.created_at),
+    "updated_at": Sort(TASK.updated_at, Instant, lambda task: task.updated_at),
+    "due_at": Sort(func.coalesce(TASK.due_at, literal_column(FAR_AWAY)), Instant, lambda task: task.due_at or FAR),
+    "priority": Sort(TASK.priority, int, lambda task: task.priority),
 }
 FILTERS = {
-    "status": col(Task.status) == any_(bindparam("status", type_=ARRAY(String))),
-    "priority": col(Task.priority) == bindparam("priority"),
-    "due_before": col(Task.due_at) < bindparam("due_before"),
-    "due_after": col(Task.due_at) >= bindparam("due_after"),
-    "series_id": col(Task.series_id) == bindparam("series_id"),
+    "status": TASK.status == any_(bindparam("status", type_=ARRAY(String))),
+    "priority": TASK.priority == bindparam("priority"),
+    "due_before": TASK.due_at < bindparam("due_before"),
+    "due_after": TASK.due_at >= bindparam("due_after"),
+    "series_id": TASK.series_id == bindparam("series_id"),
 }
 TASKS = Listing(TaskOut, COLUMNS.where(visible_to(ACTOR)), filters=FILTERS, sorts=SORTS, default="-created_at")
 TRASH = Listing(TaskOut, COLUMNS.where(trashed_by(ACTOR)), filters={}, sorts=SORTS, default="-updated_at")
@@ -116,7 +116,7 @@ class OccurrenceService(AuditedService[Occurrence]):
 
     async def succeed(self, series: Series, task: Task) -> Task | None:
         """After a task is closed: close its turn, and bring up the next unless another is open already."""
-        done = self._ledger().where(col(Occurrence.task_id) == task.id).values(status="done", closed_at=task.completed_at)
+        done = self._ledger().where(OCCURRENCE.task_id == task.id).values(status="done", closed_at=task.completed_at)
         await self.session.execute(done)
         if series.status != "active" or series.last_nominal is None or await self._open_nominals(series):
             return None
@@ -124,7 +124,9 @@ class OccurrenceService(AuditedService[Occurrence]):
         completed = to_local(task.completed_at or now(), plan.timezone)
         turn = after_completion(plan, series.last_nominal, completed, series.n)
         if turn is None:
-            await self.series.keep(series, {"status": "ended", "next_nominal": None, "next_n": None, "next_run_at": None})
+            await self.series.keep(
+                series, {"status": "ended", "next_nominal": None, "next_n": None, "next_run_at": None}
+            )
             return None
         opened = await self._open(series, plan, turn, "tasks.open")
         await self.series.advance_past(series, plan, turn)
@@ -166,27 +168,27 @@ class OccurrenceService(AuditedService[Occurrence]):
         """Claim a turn's place in the ledger; False when somebody has it."""
         row = Occurrence(series_id=series.id, nominal=nominal, **values).model_dump()
         entered = await self.session.execute(
-            insert(Occurrence).values(row).on_conflict_do_nothing().returning(col(Occurrence.id))
+            insert(Occurrence).values(row).on_conflict_do_nothing().returning(OCCURRENCE.id)
         )
         return entered.first() is not None
 
     async def _miss(self, series: Series, nominal: datetime) -> None:
         """Close an open turn as missed, and its task as cancelled."""
-        missed = self._ledger().where(col(Occurrence.series_id) == series.id, col(Occurrence.nominal) == nominal)
+        missed = self._ledger().where(OCCURRENCE.series_id == series.id, OCCURRENCE.nominal == nominal)
         task_id = await self.session.scalar(
-            missed.values(status="missed", closed_at=now()).returning(col(Occurrence.task_id))
+            missed.values(status="missed", closed_at=now()).returning(OCCURRENCE.task_id)
         )
         tasks = TaskWriter(self.session, self.actor)
-        task = await tasks.get_one_or_none(col(Task.id) == task_id, with_for_update=True)
+        task = await tasks.get_one_or_none(TASK.id == task_id, with_for_update=True)
         if task is not None and task.status not in rules.CLOSED:
             await tasks.change(task, {"status": "cancelled", "completed_at": now()}, "tasks.miss")
 
     async def _open_nominals(self, series: Series) -> Sequence[datetime]:
-        still = select(Occurrence.nominal).where(Occurrence.series_id == series.id, Occurrence.status == "open")
-        return (await self.session.scalars(still.order_by(col(Occurrence.nominal)))).all()
+        still = select(OCCURRENCE.nominal).where(OCCURRENCE.series_id == series.id, OCCURRENCE.status == "open")
+        return (await self.session.scalars(still.order_by(OCCURRENCE.nominal))).all()
 
     def _ledger(self) -> Update:
-        return update(Occurrence).where(col(Occurrence.status) == "open")
+        return update(Occurrence).where(OCCURRENCE.status == "open")
 
 
 class TaskWriter(AuditedService[Task]):
@@ -227,18 +229,20 @@ class TaskService(TaskWriter):
 
     async def restore(self, task_id: UUID) -> TaskOut:
         """Raises NotFound when it is not in this person's trash."""
-        task = await self.locked(trashed_by(self.actor.user_id), col(Task.id) == task_id)
+        task = await self.locked(trashed_by(self.actor.user_id), TASK.id == task_id)
         return task_out(await self.change(task, {"deleted_at": None}, "tasks.restore"))
 
     async def complete(self, task_id: UUID, if_match: int | None) -> Completed:
-        """Close a task; one of a series brings up the next in the same transaction. Raises NotFound, Stale, Conflict."""
-        series = await self.series.lock_of(select(Task.series_id).where(visible_to(self.actor.user_id), col(Task.id) == task_id))
+        """Close a task, and bring up the next turn of its series with it; raises NotFound, Stale, Conflict."""
+        series = await self.series.lock_of(
+            select(TASK.series_id).where(visible_to(self.actor.user_id), TASK.id == task_id)
+        )
         task = await self._own(task_id, if_match)
         if task.status in rules.CLOSED:
             raise Conflict("This task is already done.")
         await self.change(task, {"status": "done", "completed_at": now()}, "tasks.complete")
         following = await self.occurrences.succeed(series, task) if series else None
-        return Completed(*structs.astuple(task_out(task)), task_out(following) if following else None)
+        return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)
 
     async def reopen(self, task_id: UUID, if_match: int | None) -> TaskOut:
         """Open a closed task again; raises NotFound, Stale, Conflict."""
@@ -248,7 +252,7 @@ class TaskService(TaskWriter):
         return task_out(await self.change(task, {"status": "open", "completed_at": None}, "tasks.reopen"))
 
     async def _own(self, task_id: UUID, if_match: int | None) -> Task:
-        task = await self.locked(visible_to(self.actor.user_id), col(Task.id) == task_id)
+        task = await self.locked(visible_to(self.actor.user_id), TASK.id == task_id)
         if if_match is not None and if_match != task.version:
             raise Stale(task_out(task))
         return task

@@ -1,0 +1,121 @@
+"""The same three endpoints as the documentation of FastAPI and SQLModel teaches, with an async session.
+
+https://fastapi.tiangolo.com/tutorial/sql-databases/ (models, session dependency, response_model) and
+https://fastapi.tiangolo.com/tutorial/security/oauth2-jwt/ (bearer token,
+HS256; the token is decoded, nobody is fetched).
+"""
+
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import jwt
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.security import OAuth2PasswordBearer
+from sqlalchemy import Column, DateTime
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import Field, SQLModel, col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from uuid_utils.compat import uuid7
+
+from benchmarks import SECRET
+
+SECRET_KEY = SECRET
+ALGORITHM = "HS256"
+
+
+def moment() -> datetime:
+    return datetime.now(UTC)
+
+
+class TaskBase(SQLModel):
+    title: str
+    notes: str = ""
+    status: str = "open"
+    priority: int = 0
+    due: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    due_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    start: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    deadline: date | None = None
+    estimate_minutes: int | None = None
+
+
+class Task(TaskBase, table=True):
+    __tablename__ = "tasks"
+
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    version: int = 1
+    created_at: datetime = Field(default_factory=moment, sa_type=DateTime(timezone=True))
+    updated_at: datetime = Field(default_factory=moment, sa_type=DateTime(timezone=True))
+    completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    deleted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    series_id: UUID | None = None
+    occurrence: str | None = None
+    created_by: UUID = Field(sa_column=Column("owner_id"))
+
+
+class TaskCreate(TaskBase):
+    pass
+
+
+class TaskPublic(TaskBase):
+    id: UUID
+    version: int
+    series_id: UUID | None
+    occurrence: str | None
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+    created_by: UUID
+
+
+app = FastAPI()
+oauth2_scheme = OAuth2PasswordBearer(tokenUrl="token")
+# As many connections as the service may open by default.
+url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+asyncpg://")
+engine = create_async_engine(url, pool_size=10, max_overflow=20)
+
+
+async def get_session() -> AsyncIterator[AsyncSession]:
+    async with AsyncSession(engine) as session:
+        yield session
+
+
+async def get_current_user(token: Annotated[str, Depends(oauth2_scheme)]) -> UUID:
+    try:
+        payload = jwt.decode(token, SECRET_KEY, algorithms=[ALGORITHM])
+        return UUID(payload["sub"])
+    except (jwt.InvalidTokenError, KeyError, ValueError):
+        headers = {"WWW-Authenticate": "Bearer"}
+        raise HTTPException(status_code=401, detail="Could not validate credentials", headers=headers) from None
+
+
+SessionDep = Annotated[AsyncSession, Depends(get_session)]
+CurrentUser = Annotated[UUID, Depends(get_current_user)]
+
+
+@app.get("/api/tasks", response_model=list[TaskPublic])
+async def read_tasks(session: SessionDep, user: CurrentUser, limit: int = 50) -> Any:
+    mine = select(Task).where(Task.created_by == user, col(Task.deleted_at).is_(None))
+    tasks = await session.exec(mine.order_by(col(Task.created_at).desc(), col(Task.id).desc()).limit(limit))
+    return tasks.all()
+
+
+@app.get("/api/tasks/{task_id}", response_model=TaskPublic)
+async def read_task(task_id: UUID, session: SessionDep, user: CurrentUser) -> Any:
+    task = await session.get(Task, task_id)
+    if task is None or task.created_by != user or task.deleted_at is not None:
+        raise HTTPException(status_code=404, detail="Task not found")
+    return task
+
+
+@app.post("/api/tasks", response_model=TaskPublic, status_code=201)
+async def create_task(task: TaskCreate, session: SessionDep, user: CurrentUser) -> Any:
+    db_task = Task.model_validate(task, update={"created_by": user})
+    session.add(db_task)
+    await session.commit()
+    await session.refresh(db_task)
+    return db_task

@@ -1,0 +1,88 @@
+"""What a request costs on the wire, once connections, statements and tokens are warm."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from conftest import serving, settings_for
+from database.wire import Wire, tapped
+from factories import Person, World
+
+from todo.app import create_app
+
+
+@pytest.fixture
+async def wire(database_url: str, sql: object) -> AsyncIterator[Wire]:
+    async with tapped(database_url) as wire:
+        yield wire
+
+
+@pytest.fixture
+async def eve(wire: Wire) -> AsyncIterator[Person]:
+    settings = settings_for(wire.url, database_pool=2, database_overflow=0, actor_cache_seconds=5)
+    async with serving(create_app(settings)) as app:
+        world = World(app)
+        yield await world.person("eve")
+        await world.close()
+
+
+async def trips(wire: Wire, person: Person, method: str, path: str, **options: Any) -> int:
+    """Round trips of one request that the service has answered before."""
+    for _ in range(2):
+        wire.trips = 0
+        answer = await person.http.request(method, path, **options)
+        assert answer.status_code < 300, answer.text
+    return wire.trips
+
+
+async def test_reads_take_one_round_trip(wire: Wire, eve: Person) -> None:
+    task = await eve.add()
+
+    assert await trips(wire, eve, "GET", "/api/tasks") == 1
+    assert await trips(wire, eve, "GET", "/api/tasks?status=open&sort=due_at&limit=10") == 1
+    assert await trips(wire, eve, "GET", f"/api/tasks/{task['id']}") == 1
+    assert await trips(wire, eve, "GET", "/api/trash") == 1
+    assert await trips(wire, eve, "GET", "/api/auth/me") == 1
+    assert await trips(wire, eve, "GET", "/health/ready") == 1
+    assert await trips(wire, eve, "GET", "/health/live") == 0
+
+
+async def test_a_count_takes_one_more(wire: Wire, eve: Person) -> None:
+    assert await trips(wire, eve, "GET", "/api/tasks?count=true") == 2
+
+
+async def test_adding_a_task_with_its_trail_takes_three(wire: Wire, eve: Person) -> None:
+    assert await trips(wire, eve, "POST", "/api/tasks", json={"title": "A"}) == 3
+
+
+async def test_changing_a_task_with_its_trail_takes_four(wire: Wire, eve: Person) -> None:
+    task = await eve.add()
+    path = f"/api/tasks/{task['id']}"
+    await eve.http.patch(path, json={"title": "B"})
+    await eve.http.patch(path, json={"title": "C"})
+    wire.trips = 0
+
+    answer = await eve.http.patch(path, json={"title": "D"})
+
+    assert (answer.json()["title"], wire.trips) == ("D", 4)
+
+
+async def test_lost_connections_are_replaced_without_a_failed_read(wire: Wire, eve: Person) -> None:
+    task = await eve.add()
+
+    for _ in range(3):
+        wire.cut()
+        answer = await eve.http.get(f"/api/tasks/{task['id']}")
+
+        assert answer.status_code == 200, answer.text
+
+
+async def test_a_write_after_lost_connections_succeeds(wire: Wire, eve: Person) -> None:
+    await eve.add()
+    wire.cut()
+    await asyncio.sleep(0.05)  # until the loss has reached this side, as it has for a connection that died while idle
+
+    answer = await eve.http.post("/api/tasks", json={"title": "A"})
+
+    assert answer.status_code == 201, answer.text

@@ -1,0 +1,142 @@
+"""The published vectors (tests/vectors/recurrence/README.md), run against our rules."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from todo.domain.recurrence.rules.catch_up import catch_up
+from todo.domain.recurrence.rules.clock import written
+from todo.domain.recurrence.rules.grammar import RuleError, canonical
+from todo.domain.recurrence.rules.opening import opens_at
+from todo.domain.recurrence.rules.plan import Plan, Turn
+from todo.domain.recurrence.rules.preview import preview
+from todo.domain.recurrence.rules.shift import due
+from todo.domain.recurrence.rules.turns import after_completion, next_after
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "recurrence"
+Case = dict[str, Any]
+
+
+def cases(kind: str) -> list[Any]:
+    """The cases that state this kind of fact, from all files."""
+    return [
+        pytest.param(case, id=f"{path.stem}: {case['name']}")
+        for path in sorted(VECTORS.glob("*.json"))
+        for case in json.loads(path.read_text())
+        if kind in case
+    ]
+
+
+def plan_of(case: Case) -> Plan:
+    series = dict(case["series"])
+    all_day = "T" not in series["start"]
+    times = {name: local(series.pop(name)) for name in ("start", "until") if name in series}
+    lengths = {
+        name: timedelta(seconds=series.pop(f"{name}_seconds"))
+        for name in ("lead", "expire_after")
+        if f"{name}_seconds" in series
+    }
+    lists = {
+        "holidays": map(date.fromisoformat, series.pop("holidays", [])),
+        "exceptions": map(local, series.pop("exceptions", [])),
+        "pauses": [tuple(map(date.fromisoformat, pause)) for pause in series.pop("pauses", [])],
+    }
+    return Plan.of(all_day=all_day, hourly=True, **series, **times, **lengths, **lists)
+
+
+def local(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def told(nominal: datetime | None, like: str) -> str | None:
+    return nominal and written(nominal, all_day="T" not in like)
+
+
+def told_turns(turns: tuple[Turn, ...], like: str) -> list[str | None]:
+    return [told(turn.nominal, like) for turn in turns]
+
+
+@pytest.mark.parametrize("case", cases("occurrences"))
+def test_occurrences(case: Case) -> None:
+    plan, expected, start = plan_of(case), case["occurrences"], case["series"]["start"]
+
+    found = preview(plan, len(expected) + 1, case.get("owner_zone", "UTC")).occurrences
+
+    for occurrence, wanted in zip(islice(found, len(expected)), expected, strict=True):
+        if isinstance(wanted, str):
+            assert told(occurrence.nominal, start) == wanted
+        else:
+            assert told(occurrence.nominal, start) == wanted["nominal"]
+            assert occurrence.at == local(wanted["at"])
+    assert len(found) == len(expected) or not case.get("ends")
+
+
+@pytest.mark.parametrize("case", cases("next"))
+def test_next(case: Case) -> None:
+    wanted = case["next"]
+
+    turn = next_after(plan_of(case), local(wanted["after"]), wanted["n"])
+
+    assert told(turn and turn.nominal, case["series"]["start"]) == wanted["nominal"]
+    assert "number" not in wanted or (turn and turn.n) == wanted["number"]
+
+
+@pytest.mark.parametrize("case", cases("completed"))
+def test_completed(case: Case) -> None:
+    done = case["completed"]
+
+    turn = after_completion(plan_of(case), local(done["nominal"]), local(done["completed"]), done["n"])
+
+    assert told(turn and turn.nominal, case["series"]["start"]) == done["next"]
+    assert "number" not in done or (turn and turn.n) == done["number"]
+
+
+@pytest.mark.parametrize("case", cases("catch_up"))
+def test_catch_up(case: Case) -> None:
+    wanted, start = case["catch_up"], case["series"]["start"]
+    waits_for = Turn(local(wanted["waits_for"]), wanted["n"])
+
+    decision = catch_up(plan_of(case), waits_for, [local(text) for text in wanted["open"]], local(wanted["now"]))
+
+    assert told_turns(decision.opens, start) == wanted["opens"]
+    assert told(decision.next and decision.next.nominal, start) == wanted["next"]
+    assert decision.all_listed == wanted.get("all_listed", True)
+    if decision.all_listed:
+        assert told_turns(decision.missed, start) == wanted["missed"]
+        assert [told(nominal, start) for nominal in decision.closes] == wanted["closes"]
+
+
+@pytest.mark.parametrize("case", cases("opens"))
+def test_opens(case: Case) -> None:
+    assert opens_at(plan_of(case), local(case["opens"]["nominal"])) == local(case["opens"]["at"]).astimezone(UTC)
+
+
+@pytest.mark.parametrize("case", cases("due"))
+def test_due(case: Case) -> None:
+    assert due(plan_of(case), local(case["due"]["nominal"])) == local(case["due"]["due"])
+
+
+@pytest.mark.parametrize("case", cases("refused"))
+def test_refused(case: Case) -> None:
+    with pytest.raises(RuleError) as refusal:
+        plan_of(case)
+
+    assert refusal.value.field == case["refused"]
+
+
+@pytest.mark.parametrize("case", cases("canonical"))
+def test_canonical(case: Case) -> None:
+    plan = plan_of(case)
+
+    assert canonical(plan.rule, plan.count, plan.until) == case["canonical"]
+
+
+def test_there_are_at_least_250_cases_with_names_of_their_own() -> None:
+    names = [(path.stem, case["name"]) for path in VECTORS.glob("*.json") for case in json.loads(path.read_text())]
+
+    assert len(names) >= 250
+    assert len(set(names)) == len(names)

