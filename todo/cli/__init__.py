@@ -1,4 +1,4 @@
-"""The `todo` command: arguments here, the work in the file of the same name. Imports nothing heavy, so help is quick."""
+"""The `todo` command: arguments here, the work in the file of the same name. Light imports, so that help is quick."""
 
 import importlib
 import sys
@@ -11,6 +11,7 @@ from todo import __version__
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
 click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
+click.rich_click.PADDING_HELPTEXT_FIRST_LINE = (0, 1, 1, 1)
 
 
 class CommandError(Exception):

@@ -64,7 +64,7 @@ async def install(settings: Settings, url: str) -> bool:
 
 
 async def require_installed(settings: Settings, url: str) -> None:
-    """Raises CommandError when the database is not at this version, SettingsError when the secret key is not its own."""
+    """Raises CommandError when the schema is not this version's, SettingsError when the secret key does not fit."""
     if not await migrate.is_current(settings, url):
         raise CommandError("The database is not at this version's schema: run `todo migrate` first.")
     async with opened(settings, url) as database:

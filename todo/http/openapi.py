@@ -1,5 +1,6 @@
 """`/openapi.json` and `/docs`: the contract, with every status an operation can answer."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,21 @@ REFUSALS = {
     "503": "Something this depends on is away; try again after `Retry-After` seconds.",
 }
 
+UNCHANGED = {"description": "The version is still the one that `If-None-Match` names; no body."}
+ETAG = {"description": "The version of the row.", "schema": {"type": "string", "examples": ['"3"']}}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Chosen by you: a repeat with the same key and request answers the first answer again, for a day.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]*$"},
+}
+
 
 def refusals_of(handler: HTTPRouteHandler, path: str) -> list[str]:
     """Which refusals an operation can answer, read from its guards and parameters."""
     writes = not handler.http_methods <= {"GET", "HEAD", "OPTIONS"}
     guarded = bool(handler.resolve_guards())
-    takes_body = "data" in handler.parsed_fn_signature.parameters
+    takes_body = bool(handler.http_methods & {"POST", "PATCH"})
     found = ["400", "422", "503"]
     found += ["401", "403"] if guarded else []
     found += ["401"] if path.endswith("/login") else []
@@ -54,12 +64,11 @@ def permission_of(handler: HTTPRouteHandler) -> str | None:
 
 
 def complete(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
-    """Add what Litestar cannot know: refusals, permissions, and that unknown fields are refused."""
+    """Add what Litestar cannot know: refusals, permissions, and every limit that msgspec checks."""
     schemas = document["components"]["schemas"]
-    closed = {kind.__name__ for kind in _structs(msgspec.Struct) if kind.__struct_config__.forbid_unknown_fields}
-    for name in closed & schemas.keys():
-        schemas[name]["additionalProperties"] = False
-    _, components = msgspec.json.schema_components([ProblemDetails], ref_template="#/components/schemas/{name}")
+    bodies = [kind for kind in _structs(msgspec.Struct) if kind.__struct_config__.forbid_unknown_fields]
+    kinds = [ProblemDetails, *(kind for kind in bodies if kind.__name__ in schemas)]
+    _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     schemas.update(components)
     document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     for route in app.routes:
@@ -75,11 +84,23 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
     if permission := permission_of(handler):
         operation["security"] = [{"bearer": []}]
         operation["x-permission"] = permission
+        _describe_headers(operation, handler)
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     for status in refusals_of(handler, path):
         answer = {"description": REFUSALS[status], "content": content}
         if not (status == "503" and "503" in operation["responses"]):
             operation["responses"][status] = answer
+
+
+def _describe_headers(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
+    signature = handler.parsed_fn_signature
+    if signature.return_type.is_subclass_of(Response):
+        for status in operation["responses"].keys() & {"200", "201"}:
+            operation["responses"][status]["headers"] = {"ETag": ETAG}
+    if "if_none_match" in signature.parameters:
+        operation["responses"]["304"] = UNCHANGED
+    if "POST" in handler.http_methods:
+        operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
 
 
 def _structs(kind: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
@@ -88,7 +109,8 @@ def _structs(kind: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
 
 @lru_cache
 def _document(app: Litestar) -> bytes:
-    return msgspec.json.encode(complete(app.state.describe().openapi_schema.to_schema(), app))
+    document = msgspec.json.encode(complete(app.state.describe().openapi_schema.to_schema(), app))
+    return re.sub(rb"Page_[\w.]*\b(\w+)_(?=\")", rb"\1Page", document)  # Litestar names a generic by its module
 
 
 @get("/openapi.json", operation_id="get_openapi", include_in_schema=False, sync_to_thread=False)

@@ -34,7 +34,7 @@ def catch_up(plan: Plan, turn: Turn | None, open_nominals: Sequence[datetime], n
 
     keep_one: the open one stays, or the first that came opens; the others are missed. skip_to_next: the last that came
     opens, all before it are missed. backfill: each opens while fewer than `max_open` are open, the others are missed.
-    expire: each opens whose time is not up. A series that opens on close waits while one is open.
+    expire: each opens whose time is not up, of the last MAX_OPEN. A series that opens on close has one open at most.
     """
     came, following, all_came = _came(plan, turn, now)
     closes = _closing(plan, open_nominals, bool(came), now)
@@ -59,11 +59,11 @@ def _opening(plan: Plan, came: list[Turn], staying: int, now: datetime) -> list[
         return [] if staying else came[:1]
     if plan.on_missed is OnMissed.SKIP_TO_NEXT:
         return came[-1:]
-    room = max(0, (1 if plan.opens is Opens.ON_CLOSE else plan.max_open) - staying)
     if plan.on_missed is OnMissed.BACKFILL:
-        return came[:room]
+        most = 1 if plan.opens is Opens.ON_CLOSE else plan.max_open
+        return came[: max(0, most - staying)]
     alive = [turn for turn in came[-MAX_OPEN:] if not is_expired(plan, turn.nominal, now)]
-    return alive[-room:] if room else []
+    return alive[-1:] if plan.opens is Opens.ON_CLOSE else alive
 
 
 def _came(plan: Plan, turn: Turn | None, now: datetime) -> tuple[list[Turn], Turn | None, bool]:

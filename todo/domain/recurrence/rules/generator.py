@@ -130,10 +130,12 @@ def _hours(rule: Rule, start: datetime, floor: datetime, timezone: str | None) -
     origin, step = to_instant(start, timezone), timedelta(hours=rule.interval)
     earliest, patience = to_instant(floor, timezone), PATIENCE[rule.freq]
     instant = origin + max(0, (earliest - origin) // step) * step
-    today = to_local(instant, timezone).date()
-    for days in _days(replace(rule, interval=1), today, today):
+    nominal = to_local(instant, timezone)
+    for days in _days(replace(rule, interval=1), nominal.date(), nominal.date()):
         patience -= 1
-        for day in (date.fromordinal(ordinal) for ordinal in days if ordinal >= today.toordinal()):
+        for day in map(date.fromordinal, days):
+            if day < nominal.date():
+                continue
             midnight, next_midnight = _midnight(day, timezone), _midnight(day + DAY, timezone)
             begin = instant = max(instant, origin - (origin - midnight) // step * step)
             nominal = to_local(instant, timezone)
@@ -142,7 +144,8 @@ def _hours(rule: Rule, start: datetime, floor: datetime, timezone: str | None) -
                     yield nominal
                 instant += step
                 # in a day without a clock change the wall clock runs with the instants, and adding is four times faster
-                nominal = nominal + step if next_midnight - midnight == DAY else to_local(instant, timezone)
+                regular = next_midnight - midnight == DAY
+                nominal = nominal + step if regular and step < DAY else to_local(instant, timezone)
             patience = min(patience + EARNED, PATIENCE[rule.freq]) if instant > begin else patience - 1
         if patience <= 0:
             return
