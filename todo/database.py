@@ -18,8 +18,8 @@ from sqlalchemy import BindParameter, Column, DateTime, FromClause, MetaData, Se
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.orm import Mapper
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
@@ -227,18 +227,19 @@ class Database:
     async def open(self) -> "Database":
         """Connect; raises OSError or asyncpg errors when the database cannot be reached."""
         settings = self.settings
-        idle, most = settings.database_pool, settings.database_pool + settings.database_overflow
-        write_idle, write_most = max(1, idle // 3), max(1, most // 3)
+        most = settings.database_pool + settings.database_overflow
+        write_idle, write_most = max(1, settings.database_pool // 3), max(1, most // 3)
+        read_most = most - write_most
         route = await find_route(self.url, settings)
         read_route = await find_route(settings.database_read_url, settings) if settings.database_read_url else route
         self._pool = await asyncpg.create_pool(
             **read_route.arguments,
-            min_size=min(idle, most - write_most) - write_idle if idle > write_idle else 0,
-            max_size=most - write_most,
+            min_size=min(settings.database_pool - write_idle, read_most),
+            max_size=read_most,
             reset=_keep,
             init=_prepare_types,
         )
-        self.reads = Reads(self._pool, Gate(most - write_most, settings.database_wait), prepared=read_route.prepared)
+        self.reads = Reads(self._pool, Gate(read_most, settings.database_wait), prepared=read_route.prepared)
         self.engine = create_engine(route, write_idle, write_most)
         self._gate = Gate(write_most, settings.database_wait)
         return self

@@ -1,0 +1,54 @@
+"""A database that goes away in the middle of the work: clear refusals meanwhile, nothing acknowledged is lost."""
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import httpx
+from conftest import serving, settings_for
+from factories import World
+
+from todo.app import create_app
+from todo.cli.installation import install
+from todo.embedded import Server
+
+
+async def keep_adding(http: httpx.AsyncClient, seen: list[httpx.Response], stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        seen.append(await http.post("/api/tasks", json={"title": f"{len(seen)}"}))
+        await http.get("/api/tasks")
+        await asyncio.sleep(0.005)
+
+
+async def test_a_restarted_database_loses_no_acknowledged_write(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    await asyncio.to_thread(server.start)
+    settings = settings_for(server.url, actor_cache_seconds=5, database_wait=2)
+    await install(settings, server.url)
+    async with serving(create_app(settings)) as app:
+        world, seen, stop = World(app), [], asyncio.Event()
+        eve = await world.person("eve")
+        adding = [asyncio.create_task(keep_adding(eve.http, seen, stop)) for _ in range(4)]
+        await asyncio.sleep(0.3)
+
+        await asyncio.to_thread(server.stop)
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(server.start)
+        await asyncio.sleep(1)
+        stop.set()
+        await asyncio.gather(*adding)
+        await world.close()
+
+    connection = await asyncpg.connect(server.url)
+    stored = {str(row["id"]) for row in await connection.fetch("SELECT id FROM tasks")}
+    traced = {str(row["subject_id"]) for row in await connection.fetch("SELECT subject_id FROM audit_events")}
+    await connection.close()
+    await asyncio.to_thread(server.stop)
+    acknowledged = {answer.json()["id"] for answer in seen if answer.status_code == 201}
+    refused = [answer for answer in seen if answer.status_code != 201]
+    assert refused
+    assert {answer.status_code for answer in refused} == {503}
+    assert all("Retry-After" in answer.headers for answer in refused)
+    assert seen[-1].status_code == 201
+    assert acknowledged <= stored
+    assert stored <= traced
