@@ -8,7 +8,7 @@ import httpx
 from litestar import Litestar
 
 from todo.domain.accounts.schemas import Registration
-from todo.domain.accounts.services import SignIn
+from todo.domain.accounts.services.sign_in import SignIn
 
 PASSWORD = "correct horse battery staple"
 

@@ -16,7 +16,7 @@ from todo import __doc__ as sentence
 from todo import __version__
 from todo.database import Database, refusal_of
 from todo.domain import accounts, recurrence, tasks
-from todo.domain.accounts.services import SignIn
+from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
 from todo.http import health, idempotency, openapi
 from todo.http.shell import Shell

@@ -76,7 +76,8 @@ class Listing(Generic[S]):
 
         Raises Invalid for a field that is not declared, and for a cursor that belongs to another order.
         """
-        keys = self._keys(sort or self._default)
+        sort = sort or self._default
+        keys = self._keys(sort)
         order = ",".join(f"-{key.name}" if key.descending else key.name for key in keys)
         values |= {name: value for name, value in filters.items() if value is not None}
         given = frozenset(name for name in self._filters if name in values)
@@ -84,28 +85,28 @@ class Listing(Generic[S]):
         if cursor is not None:
             position = decode_cursor(cursor, order, [key.sort.kind for key in keys])
             values |= {f"after_{key.name}": value for key, value in zip(keys, position, strict=True)}
-        items = await reads.all(self._page(given, order, cursor is not None), limit=limit + 1, **values)
+        items = await reads.all(self._page(given, sort, cursor is not None), limit=limit + 1, **values)
         more = len(items) > limit
         del items[limit:]
         following = encode_cursor(order, *(key.sort.value(items[-1]) for key in keys)) if more else None
         return Page(items, following, **total)
 
-    def _keys(self, order: str) -> list[Key]:
-        """Read `-priority,due_at` into keys, ending on `id` in the direction of the last field."""
-        names = order.split(",")
+    def _keys(self, sort: str) -> list[Key]:
+        """Read `-priority,due_at` into keys; one that does not name `id` ends on it, in the direction of the last."""
+        names = sort.split(",")
         unknown = [name for name in names if name.removeprefix("-") not in self._sorts]
         if unknown or len(names) > 3 or len({name.removeprefix("-") for name in names}) < len(names):
             raise Invalid.field(
                 "query.sort", f"Sort by up to three of {', '.join(sorted(self._sorts))}, each once; `-` turns it round."
             )
-        if names[-1].removeprefix("-") != "id":
+        if "id" not in names and "-id" not in names:
             names.append("-id" if names[-1].startswith("-") else "id")
         return [
             Key(name.removeprefix("-"), name.startswith("-"), self._sorts[name.removeprefix("-")]) for name in names
         ]
 
-    def _compile_page(self, given: frozenset[str], order: str, after: bool) -> Query[S]:
-        keys = self._keys(order)
+    def _compile_page(self, given: frozenset[str], sort: str, after: bool) -> Query[S]:
+        keys = self._keys(sort)
         statement = self._columns.where(*(self._filters[name] for name in sorted(given)))
         if after:
             statement = statement.where(beyond(keys))

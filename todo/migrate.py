@@ -1,5 +1,6 @@
 """Brings a database to the schema of this version."""
 
+import asyncio
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from todo.database import Route, create_engine, find_route
-from todo.settings import Settings
+from todo.settings import Settings, load_settings
 
 T = TypeVar("T")
 LOCK = 7_031_001
@@ -92,3 +93,14 @@ async def is_current(settings: Settings, url: str | None = None) -> bool:
         return current(connection) == head()
 
     return await run(settings, look, url)
+
+
+def revise(message: str) -> None:
+    """Write a new migration into a checkout, from what the models have and the database of the settings lacks."""
+
+    def work(connection: Connection) -> None:
+        script = ScriptDirectory.from_config(config(connection))
+        number = f"{len(list(script.walk_revisions())) + 1:04}"
+        command.revision(config(connection), message, autogenerate=True, rev_id=number)
+
+    asyncio.run(run(load_settings(), work))

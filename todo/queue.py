@@ -63,5 +63,5 @@ def new_worker(settings: Settings, database: Database, crons: Sequence[Cron]) ->
         startup=[bring_database],
         concurrency=4,
         timers={"schedule": 1, "worker_info": 10, "sweep": 10, "abort": 1},
-        shutdown_grace_period_s=3,
+        shutdown_grace_period_s=1,  # its idle hands use it up at every stop
     )

@@ -11,7 +11,7 @@ from todo import __version__
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
 click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
-click.rich_click.PADDING_HELPTEXT_FIRST_LINE = (0, 1, 1, 1)
+click.rich_click.PADDING_HELPTEXT_FIRST_LINE = (0, 0, 1, 0)
 
 
 class CommandError(Exception):

@@ -11,10 +11,10 @@ from litestar.routes import HTTPRoute
 from todo.app import create_app
 from todo.cli.failures import sentence_of
 from todo.cli.installation import database_url, opened
-from todo.database import Database
+from todo.domain.accounts.services.keys import TokenKeys
 from todo.http.health import BEAT_SECONDS, STATE
 from todo.http.openapi import permission_of
-from todo.migrate import head
+from todo.migrate import is_current
 from todo.settings import Settings, load_settings, secret_key
 
 # Reviewed: what may be asked without signing in.
@@ -68,16 +68,12 @@ def find(settings: Settings) -> list[Finding]:
 
 
 async def look_at_database(settings: Settings, url: str) -> list[Finding]:
+    """Raises SettingsError when the secret key does not fit."""
+    if not await is_current(settings, url):
+        return [Finding("database.migrations", "error", "The schema is not this version's: run `todo migrate`.")]
     async with opened(settings, url) as database:
-        return await state_of(database)
-
-
-async def state_of(database: Database) -> list[Finding]:
-    revision, age = await database.reads.one_or_none(STATE) or (None, None)
-    if revision != head():
-        return [
-            Finding("database.migrations", "error", f"The schema is at {revision}, not {head()}: run `todo migrate`.")
-        ]
+        await TokenKeys(database, settings, secret_key(settings)).load()
+        _, age = await database.reads.one_or_none(STATE) or (None, None)
     if age is None or age > 3 * BEAT_SECONDS:
         return [
             Finding("worker.late", "warning", "No worker has been seen for half a minute: is `todo worker` running?")

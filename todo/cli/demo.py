@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from todo.access import Actor
 from todo.database import Database
 from todo.domain.accounts.schemas import Registration
-from todo.domain.accounts.services import OPERATOR, AccountService, SignIn
+from todo.domain.accounts.services.people import OPERATOR, AccountService
+from todo.domain.accounts.services.sign_in import SignIn
 from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks.schemas import Day, Floating, Moment, TaskIn, Zoned
 from todo.domain.tasks.services import TaskService

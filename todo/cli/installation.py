@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from todo import migrate
 from todo.cli import CommandError
 from todo.database import Database, clean_url
-from todo.domain.accounts.services import OPERATOR, AccountService, TokenKeys
+from todo.domain.accounts.services.keys import TokenKeys
+from todo.domain.accounts.services.people import OPERATOR, AccountService
 from todo.embedded import Server
 from todo.queue import open_queue
 from todo.settings import Settings, secret_key

@@ -18,7 +18,8 @@ from todo.cli.installation import configured_url, install, opened
 from todo.cli.server import given, require_free
 from todo.cli.supervision import Child, Stop, running
 from todo.database import Database
-from todo.domain.accounts.services import SignIn, add_superuser, has_superuser
+from todo.domain.accounts.services.people import has_superuser
+from todo.domain.accounts.services.sign_in import SignIn, add_superuser
 from todo.embedded import Server
 from todo.errors import Problem
 from todo.settings import Settings, load_settings, secret_key

@@ -13,8 +13,9 @@ from todo.settings import Settings, load_settings
 def work() -> None:
     settings = load_settings()
     logging.basicConfig(level=settings.log_level if settings.log_level != "INFO" else "WARNING")
-    # At every stop SAQ warns of tasks that did not finish: its own, which only wait for work.
-    logging.getLogger("saq").setLevel(settings.log_level if settings.log_level == "DEBUG" else "ERROR")
+    # At every stop SAQ and its pool warn of what did not finish: tasks and connections that only wait for work.
+    for name in ("saq", "psycopg.pool"):
+        logging.getLogger(name).setLevel("DEBUG" if settings.log_level == "DEBUG" else "ERROR")
     exit_on_signals()
     with database_url(settings) as url:
         asyncio.run(_work(settings, url))

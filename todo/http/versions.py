@@ -7,6 +7,7 @@ from litestar import Response
 from litestar.params import HeaderParameter
 
 T = TypeVar("T")
+ETAG = re.compile(r'(?:^|,)\s*(?:W/)?"([1-9][0-9]{0,8})"\s*(?=,|$)')
 
 IfMatch = Annotated[
     str | None,
@@ -18,13 +19,11 @@ IfNoneMatch = Annotated[
 ]
 
 
-def version_of(if_match: str | None) -> int | None:
-    """The version a client insists on; None for no condition. What is none of our ETags matches nothing."""
+def versions_of(if_match: str | None) -> frozenset[int] | None:
+    """The versions a client insists on; None for no condition. What is none of our ETags matches nothing."""
     if if_match is None or if_match.strip() == "*":
         return None
-    # Proxies that compress make our ETags weak; what they name is the same version.
-    tag = re.fullmatch(r'(?:W/)?"([1-9][0-9]{0,8})"', if_match.strip())
-    return int(tag[1]) if tag else -1
+    return frozenset(int(version) for version in ETAG.findall(if_match))
 
 
 def versioned(row: T, *, status_code: int = 200, if_none_match: str | None = None) -> Response[T]:

@@ -9,7 +9,8 @@ from litestar.params import JSONBody
 
 from todo.access import Actor, requires
 from todo.domain.accounts.schemas import Login, Me, Registered, Registration, Tokens
-from todo.domain.accounts.services import SignIn
+from todo.domain.accounts.services.sign_in import SignIn
+from todo.http.versions import IfNoneMatch, versioned
 
 SignInDependency = NamedDependency[SignIn]
 ActorRequest = Request[Actor, Any, State]
@@ -40,10 +41,11 @@ class AuthController(Controller):
         return await sign_in.login(data)
 
     @get("/me", operation_id="get_me", guards=[requires("accounts.me")])
-    async def me(self, sign_in: SignInDependency, request: ActorRequest) -> Response[Me]:
+    async def me(
+        self, sign_in: SignInDependency, request: ActorRequest, if_none_match: IfNoneMatch = None
+    ) -> Response[Me]:
         """The account that is signed in.
 
         Example: `GET /api/auth/me`
         """
-        me = await sign_in.me(request.user)
-        return Response(me, headers={"ETag": f'"{me.version}"'})
+        return versioned(await sign_in.me(request.user), if_none_match=if_none_match)

@@ -7,7 +7,7 @@ from sqlalchemy import Column, LargeBinary, String
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-from todo.database import Row
+from todo.database import Row, columns
 
 
 class User(Row, table=True):
@@ -50,3 +50,6 @@ class SigningKey(Row, table=True):
     status: str = "active"  # active | retired
     public_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     private_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+USER, ROLE, USER_ROLE, KEY = columns(User), columns(Role), columns(UserRole), columns(SigningKey)

@@ -8,7 +8,7 @@ from sqlalchemy import Column, DateTime, Index, String, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
-from todo.database import Row
+from todo.database import Row, columns
 
 
 class Series(Row, table=True):
@@ -51,3 +51,6 @@ class Series(Row, table=True):
     next_run_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # null: nothing to wait for
     failures: int = 0
     last_error: str | None = None
+
+
+SERIES = columns(Series)

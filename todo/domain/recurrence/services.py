@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
 from todo.audit import AuditedService
-from todo.database import Repository, columns
-from todo.domain.recurrence.models import Series
+from todo.database import Repository
+from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.grammar import RuleError
 from todo.domain.recurrence.rules.opening import opens_at
 from todo.domain.recurrence.rules.plan import Anchor, Opens, Plan, Turn
 from todo.domain.recurrence.rules.turns import first, next_after
 from todo.domain.recurrence.schemas import Recurrence
 from todo.errors import Invalid
-
-SERIES = columns(Series)
 
 
 def plan_of(series: Series) -> Plan:
@@ -26,7 +25,7 @@ def plan_of(series: Series) -> Plan:
         series.rrule,
         series.start,
         all_day=series.kind == "day",
-        timezone=series.timezone,
+        timezone=series.timezone or series.owner_timezone,
         anchor=series.anchor,
         on_invalid_date=series.on_invalid_date,
         on_missed=series.on_missed,
@@ -40,7 +39,7 @@ def plan_of(series: Series) -> Plan:
         exceptions=[datetime.fromisoformat(nominal) for nominal in series.exceptions],
         max_open=series.max_open,
         expire_after=timedelta(seconds=series.expire_after_seconds) if series.expire_after_seconds else None,
-    ).in_zone(series.owner_timezone)
+    )
 
 
 class SeriesService(AuditedService[Series]):
@@ -106,6 +105,16 @@ class SeriesService(AuditedService[Series]):
         """The same, when the next turn is simply the one after."""
         await self.advance(series, plan, last, self._following(plan, last))
 
+    async def end(self, series: Series) -> None:
+        """Note that no turn follows."""
+        await self.keep(series, {"status": "ended", "next_nominal": None, "next_n": None, "next_run_at": None})
+
+    async def set_aside(self, series_id: UUID, failures: int, error: Exception) -> None:
+        """Note why a series could not be opened, and look at it again later: in 2, 4, 8 ... minutes, at most a day."""
+        pause = timedelta(minutes=min(2**failures, 1440))
+        values = {"failures": failures, "last_error": repr(error)[:500], "next_run_at": func.now() + pause}
+        await self.session.execute(update(Series).where(SERIES.id == series_id).values(values))
+
     async def keep(self, series: Series, values: dict[str, Any]) -> None:
         """Write bookkeeping columns of a locked row."""
         await self.session.execute(update(Series).where(SERIES.id == series.id).values(values))
@@ -123,4 +132,6 @@ class SeriesService(AuditedService[Series]):
             "next_nominal": following.nominal if following else None,
             "next_n": following.n if following else None,
             "next_run_at": opens_at(plan, following.nominal) if following and waits else None,
+            "failures": 0,
+            "last_error": None,
         }

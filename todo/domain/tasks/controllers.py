@@ -13,7 +13,7 @@ from todo.access import Actor, requires
 from todo.database import Database
 from todo.domain.tasks.schemas import Completed, Status, TaskIn, TaskOut, TaskPatch
 from todo.domain.tasks.services import TaskReads, TaskService
-from todo.http.versions import IfMatch, IfNoneMatch, version_of, versioned
+from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, Page, read_instant
 
 ActorRequest = Request[Actor, Any, State]
@@ -108,7 +108,7 @@ class TaskController(Controller):
         Example: `{"title": "Pay the rent", "due": null}`
         """
         tasks = TaskService(session, request.user)
-        return versioned(await tasks.change_fields(task_id, data, version_of(if_match)))
+        return versioned(await tasks.change_fields(task_id, data, versions_of(if_match)))
 
     @delete("/{task_id:uuid}", operation_id="delete_task", guards=[requires("tasks.delete")])
     async def delete_task(
@@ -118,7 +118,7 @@ class TaskController(Controller):
 
         Example: `DELETE /api/tasks/0190f5f0-7c1d-7000-8000-000000000000`
         """
-        await TaskService(session, request.user).trash(task_id, version_of(if_match))
+        await TaskService(session, request.user).trash(task_id, versions_of(if_match))
 
     @post("/{task_id:uuid}/complete", operation_id="complete_task", status_code=200, guards=[requires("tasks.change")])
     async def complete_task(
@@ -128,7 +128,7 @@ class TaskController(Controller):
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/complete`
         """
-        return versioned(await TaskService(session, request.user).complete(task_id, version_of(if_match)))
+        return versioned(await TaskService(session, request.user).complete(task_id, versions_of(if_match)))
 
     @post("/{task_id:uuid}/reopen", operation_id="reopen_task", status_code=200, guards=[requires("tasks.change")])
     async def reopen_task(
@@ -138,7 +138,7 @@ class TaskController(Controller):
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/reopen`
         """
-        return versioned(await TaskService(session, request.user).reopen(task_id, version_of(if_match)))
+        return versioned(await TaskService(session, request.user).reopen(task_id, versions_of(if_match)))
 
 
 class TrashController(Controller):

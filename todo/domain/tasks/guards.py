@@ -4,10 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_
 
-from todo.database import columns
-from todo.domain.tasks.models import Task
-
-TASK = columns(Task)
+from todo.domain.tasks.models import TASK
 
 
 def visible_to(actor: Any) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from sqlalchemy import Column, DateTime, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from todo.database import Row
+from todo.database import Row, columns
 
 # Where tasks without a due date sort: spelled out in SQL, so that index and query agree.
 FAR_AWAY = "'9999-12-31 00:00:00+00'::timestamptz"
@@ -71,3 +71,6 @@ class Occurrence(Row, table=True):
     )
     status: str = "open"  # open | done | skipped | missed | moved | cancelled
     closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+TASK, OCCURRENCE = columns(Task), columns(Occurrence)

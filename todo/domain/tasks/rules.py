@@ -1,8 +1,9 @@
 """What is true of tasks wherever they are kept: when a due date falls, when work counts as closed."""
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
+
+from todo.domain.recurrence.rules.clock import to_instant, written
 
 CLOSED = frozenset({"done", "cancelled"})
 
@@ -19,27 +20,16 @@ def instant_of(moment: dict[str, Any], owner_timezone: str) -> datetime:
 
     A wall-clock time that a clock change leaves out moves forward by the gap; one that comes twice means the first.
     """
-    zone = ZoneInfo(moment.get("timezone") or owner_timezone)
     try:
-        return nominal_of(moment).replace(tzinfo=zone, fold=0).astimezone(UTC)
+        return to_instant(nominal_of(moment), moment.get("timezone") or owner_timezone)
     except OverflowError as error:
         raise ValueError("out of range") from error
-
-
-def local_text(nominal: datetime) -> str:
-    """A wall-clock time as the wire shows it: to the minute, unless seconds matter."""
-    return nominal.isoformat(timespec="seconds" if nominal.second else "minutes")
-
-
-def occurrence_text(nominal: datetime, kind: str) -> str:
-    """The identity of an occurrence as the wire shows it: a day, or a wall-clock time."""
-    return nominal.date().isoformat() if kind == "day" else local_text(nominal)
 
 
 def moment_at(nominal: datetime, kind: str, timezone: str | None) -> dict[str, Any]:
     """The `due` of an occurrence, in the kind its series began with."""
     if kind == "day":
-        return {"kind": "day", "date": nominal.date().isoformat()}
+        return {"kind": "day", "date": written(nominal, all_day=True)}
     if kind == "zoned":
-        return {"kind": "zoned", "at": local_text(nominal), "timezone": timezone}
-    return {"kind": "floating", "at": local_text(nominal)}
+        return {"kind": "zoned", "at": written(nominal), "timezone": timezone}
+    return {"kind": "floating", "at": written(nominal)}

@@ -1,5 +1,6 @@
 """Adding, changing, completing and finding tasks."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,11 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import AuditedService
-from todo.database import ACTOR, Query, Reads, Repository, columns, now
+from todo.database import ACTOR, Query, Reads, Repository, now
 from todo.domain.accounts.rules import TIMEZONES
 from todo.domain.recurrence.models import Series
 from todo.domain.recurrence.rules.catch_up import catch_up
-from todo.domain.recurrence.rules.clock import to_local
+from todo.domain.recurrence.rules.clock import to_local, written
 from todo.domain.recurrence.rules.opening import due_at
 from todo.domain.recurrence.rules.plan import Plan, Turn
 from todo.domain.recurrence.rules.shift import due
@@ -27,18 +28,18 @@ from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.recurrence.services import SeriesService, plan_of
 from todo.domain.tasks import rules
 from todo.domain.tasks.guards import trashed_by, visible_to
-from todo.domain.tasks.models import FAR_AWAY, Occurrence, Task
+from todo.domain.tasks.models import FAR_AWAY, OCCURRENCE, TASK, Occurrence, Task
 from todo.domain.tasks.schemas import Completed, Moment, TaskIn, TaskOut, TaskPatch, Zoned
 from todo.errors import Conflict, Invalid, NotFound, Stale
 from todo.listing import Listing, Sort
 from todo.schema import Instant, Page
 
-TASK, OCCURRENCE = columns(Task), columns(Occurrence)
 COLUMNS = select(
     TASK.id, TASK.version, TASK.title, TASK.notes, TASK.status, TASK.priority, TASK.due, TASK.due_at, TASK.start,
     TASK.deadline, TASK.estimate_minutes, TASK.series_id, TASK.occurrence, TASK.created_at, TASK.updated_at,
     TASK.completed_at, TASK.owner_id,
 )  # fmt: skip
+log = logging.getLogger(__name__)
 TEMPLATE = ("title", "notes", "priority", "estimate_minutes")  # what every turn of a series begins with
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
 
@@ -114,29 +115,38 @@ class OccurrenceService(AuditedService[Occurrence]):
             raise Conflict("This occurrence is there already.")
         return opened
 
-    async def succeed(self, series: Series, task: Task) -> Task | None:
-        """After a task is closed: close its turn, and bring up the next unless another is open already."""
-        done = self._ledger().where(OCCURRENCE.task_id == task.id).values(status="done", closed_at=task.completed_at)
-        await self.session.execute(done)
+    async def succeed(self, series: Series, task: Task, status: str) -> Task | None:
+        """Close a task's turn as done or skipped, and bring up the next unless another is open already."""
+        closed_at = now()
+        closed = self._ledger("open").where(OCCURRENCE.task_id == task.id).values(status=status, closed_at=closed_at)
+        await self.session.execute(closed)
         if series.status != "active" or series.last_nominal is None or await self._open_nominals(series):
             return None
         plan = plan_of(series)
-        completed = to_local(task.completed_at or now(), plan.timezone)
-        turn = after_completion(plan, series.last_nominal, completed, series.n)
+        turn = after_completion(plan, series.last_nominal, to_local(closed_at, plan.timezone), series.n)
         if turn is None:
-            await self.series.keep(
-                series, {"status": "ended", "next_nominal": None, "next_n": None, "next_run_at": None}
-            )
+            await self.series.end(series)
             return None
         opened = await self._open(series, plan, turn, "tasks.open")
         await self.series.advance_past(series, plan, turn)
         return opened
 
+    async def reopen(self, task: Task) -> None:
+        """Open the turn of a task that is open again."""
+        closed = self._ledger("done", "skipped").where(OCCURRENCE.task_id == task.id)
+        await self.session.execute(closed.values(status="open", closed_at=None))
+
     async def open_due(self, limit: int = 100) -> int:
         """Bring up every turn whose time has come, of up to `limit` series; the number of series looked at."""
         claimed = await self.series.claim(limit)
         for series in claimed:
-            await self._catch_up(series)
+            series_id, failures = series.id, series.failures
+            try:
+                async with self.session.begin_nested():
+                    await self._catch_up(series)
+            except Exception as error:  # one series that cannot be opened must not stop the others
+                log.exception("series %s is set aside", series_id)
+                await self.series.set_aside(series_id, failures + 1, error)
         return len(claimed)
 
     async def _catch_up(self, series: Series) -> None:
@@ -157,9 +167,9 @@ class OccurrenceService(AuditedService[Occurrence]):
         task = task or Task(owner_id=series.owner_id, title="")
         for name, value in series.template.items():
             setattr(task, name, value)
-        task.due = rules.moment_at(due(plan, turn.nominal) or turn.nominal, series.kind, series.timezone)
+        task.due = rules.moment_at(due(plan, turn.nominal), series.kind, series.timezone)
         task.due_at = due_at(plan, turn.nominal)
-        task.series_id, task.occurrence = series.id, rules.occurrence_text(turn.nominal, series.kind)
+        task.series_id, task.occurrence = series.id, written(turn.nominal, all_day=series.kind == "day")
         if not await self._enter(series, turn.nominal, task_id=task.id):
             return None
         return await TaskWriter(self.session, self.actor).insert(task, action)
@@ -174,7 +184,7 @@ class OccurrenceService(AuditedService[Occurrence]):
 
     async def _miss(self, series: Series, nominal: datetime) -> None:
         """Close an open turn as missed, and its task as cancelled."""
-        missed = self._ledger().where(OCCURRENCE.series_id == series.id, OCCURRENCE.nominal == nominal)
+        missed = self._ledger("open").where(OCCURRENCE.series_id == series.id, OCCURRENCE.nominal == nominal)
         task_id = await self.session.scalar(
             missed.values(status="missed", closed_at=now()).returning(OCCURRENCE.task_id)
         )
@@ -187,8 +197,8 @@ class OccurrenceService(AuditedService[Occurrence]):
         still = select(OCCURRENCE.nominal).where(OCCURRENCE.series_id == series.id, OCCURRENCE.status == "open")
         return (await self.session.scalars(still.order_by(OCCURRENCE.nominal))).all()
 
-    def _ledger(self) -> Update:
-        return update(Occurrence).where(OCCURRENCE.status == "open")
+    def _ledger(self, *statuses: str) -> Update:
+        return update(Occurrence).where(OCCURRENCE.status.in_(statuses))
 
 
 class TaskWriter(AuditedService[Task]):
@@ -205,7 +215,6 @@ class TaskService(TaskWriter):
 
     def __init__(self, session: AsyncSession, actor: Actor):
         super().__init__(session, actor)
-        self.series = SeriesService(session, actor)
         self.occurrences = OccurrenceService(session, actor)
 
     async def add(self, data: TaskIn) -> TaskOut:
@@ -215,45 +224,54 @@ class TaskService(TaskWriter):
             return task_out(await self.insert(task, "tasks.add"))
         return task_out(await self.occurrences.begin(task, data.recurrence))
 
-    async def change_fields(self, task_id: UUID, data: TaskPatch, if_match: int | None) -> TaskOut:
+    async def change_fields(self, task_id: UUID, data: TaskPatch, if_match: frozenset[int] | None) -> TaskOut:
         """Change what was sent; raises NotFound, Stale, Invalid."""
         task = await self._own(task_id, if_match)
         if task.status in rules.CLOSED and data.status is not UNSET:
             raise Conflict("This task is closed; reopen it first.")
         return task_out(await self.change(task, self._values(data), "tasks.change"))
 
-    async def trash(self, task_id: UUID, if_match: int | None) -> None:
-        """Move to the trash, from where it can be restored; raises NotFound, Stale."""
+    async def trash(self, task_id: UUID, if_match: frozenset[int] | None) -> None:
+        """Move to the trash, from where it can be restored; a turn of a series is skipped. Raises NotFound, Stale."""
+        series = await self._series_of(task_id)
         task = await self._own(task_id, if_match)
         await self.change(task, {"deleted_at": now()}, "tasks.delete")
+        if series and task.status not in rules.CLOSED:
+            await self.occurrences.succeed(series, task, "skipped")
 
     async def restore(self, task_id: UUID) -> TaskOut:
         """Raises NotFound when it is not in this person's trash."""
         task = await self.locked(trashed_by(self.actor.user_id), TASK.id == task_id)
+        if task.status not in rules.CLOSED:
+            await self.occurrences.reopen(task)
         return task_out(await self.change(task, {"deleted_at": None}, "tasks.restore"))
 
-    async def complete(self, task_id: UUID, if_match: int | None) -> Completed:
+    async def complete(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
         """Close a task, and bring up the next turn of its series with it; raises NotFound, Stale, Conflict."""
-        series = await self.series.lock_of(
-            select(TASK.series_id).where(visible_to(self.actor.user_id), TASK.id == task_id)
-        )
+        series = await self._series_of(task_id)
         task = await self._own(task_id, if_match)
         if task.status in rules.CLOSED:
             raise Conflict("This task is already done.")
         await self.change(task, {"status": "done", "completed_at": now()}, "tasks.complete")
-        following = await self.occurrences.succeed(series, task) if series else None
+        following = await self.occurrences.succeed(series, task, "done") if series else None
         return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)
 
-    async def reopen(self, task_id: UUID, if_match: int | None) -> TaskOut:
+    async def reopen(self, task_id: UUID, if_match: frozenset[int] | None) -> TaskOut:
         """Open a closed task again; raises NotFound, Stale, Conflict."""
         task = await self._own(task_id, if_match)
         if task.status not in rules.CLOSED:
             raise Conflict("This task is open.")
+        await self.occurrences.reopen(task)
         return task_out(await self.change(task, {"status": "open", "completed_at": None}, "tasks.reopen"))
 
-    async def _own(self, task_id: UUID, if_match: int | None) -> Task:
+    async def _series_of(self, task_id: UUID) -> Series | None:
+        return await self.occurrences.series.lock_of(
+            select(TASK.series_id).where(visible_to(self.actor.user_id), TASK.id == task_id)
+        )
+
+    async def _own(self, task_id: UUID, if_match: frozenset[int] | None) -> Task:
         task = await self.locked(visible_to(self.actor.user_id), TASK.id == task_id)
-        if if_match is not None and if_match != task.version:
+        if if_match is not None and task.version not in if_match:
             raise Stale(task_out(task))
         return task
 

@@ -88,8 +88,8 @@ def _after_sleep(plan: Plan, last: Turn, clock: Now) -> tuple[list[Turn], Turn |
     """The last turns that have opened and the first that has not, looked for backward from now in growing windows."""
     span = plan.expire_after or timedelta()
     begin = clock.latest
-    for doubling in range(20):
-        begin = max(last.nominal, clock.latest - span - timedelta(days=2**doubling))
+    for days in (1, 10, 100, 1_000, 10_000, 100_000):
+        begin = max(last.nominal, clock.latest - span - timedelta(days=days))
         tail: deque[Turn] = deque(maxlen=MAX_OPEN)
         following = None
         for candidate in turns(plan, begin, last.n):

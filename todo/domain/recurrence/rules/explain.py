@@ -29,6 +29,7 @@ SHIFTS = {
     Shift.SKIP: "; not on holidays and weekends",
 }
 MANY_A_YEAR = 500
+YEAR = timedelta(days=365)
 NEVER = "This rule never happens: no date before its end, or in all the years we look at, fits every part of it."
 # How many turns tell whether all of them are leap days.
 SAMPLE = 4
@@ -55,15 +56,20 @@ def warnings(plan: Plan) -> list[str]:
     if plan.anchor is Anchor.COMPLETION:
         return []
     if plan.rule.freq is Freq.HOURLY:
-        many = [turn.nominal for turn in islice(turns(plan, None, 0), MANY_A_YEAR + 1)]
-        often = len(many) > MANY_A_YEAR and many[-1] - many[0] < timedelta(days=365)
-        return [f"This rule happens more than {MANY_A_YEAR} times a year."] if often else []
+        return [f"This rule happens more than {MANY_A_YEAR} times a year."] if _is_often(plan) else []
     sample = [turn.nominal for turn in islice(turns(plan, None, 0), SAMPLE)]
     if len(sample) > 1 and all((nominal.month, nominal.day) == (2, 29) for nominal in sample):
         return ["This rule happens only in leap years."]
     if plan.on_invalid_date is OnInvalidDate.OMIT and reaches_short_months(plan.explicit):
         return ["This rule skips the months that are too short."]
     return []
+
+
+def _is_often(plan: Plan) -> bool:
+    if plan.rule.interval * MANY_A_YEAR > YEAR / timedelta(hours=1):
+        return False
+    many = [turn.nominal for turn in islice(turns(plan, None, 0), MANY_A_YEAR + 1)]
+    return len(many) > MANY_A_YEAR and many[-1] - many[0] < YEAR
 
 
 def reaches_short_months(rule: Rule) -> bool:

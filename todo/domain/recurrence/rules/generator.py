@@ -6,9 +6,9 @@ for ever: a search looks at a bounded number of periods, then says that nothing 
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
-from todo.domain.recurrence.rules.clock import to_instant, to_local
+from todo.domain.recurrence.rules.clock import to_instant, to_local, zone
 from todo.domain.recurrence.rules.days import OnInvalidDate, choose, days_of_span, month_days, month_span
 from todo.domain.recurrence.rules.grammar import Freq, Rule, Weekday
 
@@ -136,23 +136,25 @@ def _hours(rule: Rule, start: datetime, floor: datetime, timezone: str | None) -
         for day in map(date.fromordinal, days):
             if day < nominal.date():
                 continue
-            midnight, next_midnight = _midnight(day, timezone), _midnight(day + DAY, timezone)
-            begin = instant = max(instant, origin - (origin - midnight) // step * step)
-            nominal = to_local(instant, timezone)
+            if day > nominal.date():
+                instant = max(instant, origin - (origin - _midnight(day, timezone)) // step * step)
+                nominal = to_local(instant, timezone)
+            begin = instant
+            # in a day without a clock change the wall clock runs with the instants, and adding is four times faster
+            regular = step * 4 < DAY and _midnight(day + DAY, timezone) - _midnight(day, timezone) == DAY
             while nominal.date() == day:
                 if instant > earliest:
                     yield nominal
                 instant += step
-                # in a day without a clock change the wall clock runs with the instants, and adding is four times faster
-                regular = next_midnight - midnight == DAY
-                nominal = nominal + step if regular and step < DAY else to_local(instant, timezone)
+                nominal = nominal + step if regular else to_local(instant, timezone)
+            nominal = to_local(instant, timezone) if regular else nominal
             patience = min(patience + EARNED, PATIENCE[rule.freq]) if instant > begin else patience - 1
         if patience <= 0:
             return
 
 
 def _midnight(day: date, timezone: str | None) -> datetime:
-    return to_instant(datetime.combine(day, time.min), timezone)
+    return datetime.combine(day, time.min, zone(timezone)).astimezone(UTC)
 
 
 def _month_index(day: date) -> int:

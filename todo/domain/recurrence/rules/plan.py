@@ -12,6 +12,8 @@ from todo.domain.recurrence.rules.generator import explicit
 from todo.domain.recurrence.rules.grammar import MAX_COUNT, YEARS, Freq, Rule, RuleError, parse
 
 LONGEST = timedelta(days=366)
+# Numbering the turns of a counted hourly rule visits its days: a century of them takes too long.
+HOURLY_SINCE = 1970
 MAX_OPEN = 100
 MAX_PAUSES = 100
 
@@ -148,6 +150,8 @@ def _check_times(plan: Plan) -> None:
         raise RuleError("start", "start must be a local date or time, without offset and fractions of a second.")
     if plan.start.year not in YEARS:
         raise RuleError("start", f"start must be between the years {YEARS[0]} and {YEARS[-1]}.")
+    if plan.rule.freq is Freq.HOURLY and plan.start.year < HOURLY_SINCE:
+        raise RuleError("start", f"start must not be before {HOURLY_SINCE} for an HOURLY rule.")
     if plan.all_day and plan.start.time() != time.min:
         raise RuleError("start", "start must be a day, without a time, when the work is for whole days.")
     if plan.all_day and plan.rule.freq is Freq.HOURLY:

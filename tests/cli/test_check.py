@@ -1,0 +1,89 @@
+"""`todo check`."""
+
+import asyncio
+import json
+
+import pytest
+from litestar import get
+
+import todo.cli.check as check
+from todo.database import Database
+from todo.http.health import beat
+from todo.settings import Settings
+
+
+async def heartbeat(url: str) -> None:
+    database = await Database(Settings(), url).open()
+    await beat({"database": database})
+    await database.close()
+
+
+def test_a_missing_worker_is_a_warning(todo, url: str) -> None:
+    done = todo("check", TODO_DATABASE_URL=url)
+
+    assert done.exit_code == 0
+    assert done.output.startswith("warning worker.late  ")
+
+
+def test_everything_in_order_is_said(todo, url: str) -> None:
+    asyncio.run(heartbeat(url))
+
+    done = todo("check", TODO_DATABASE_URL=url)
+
+    assert (done.exit_code, done.output) == (0, "Everything is in order.\n")
+
+
+def test_findings_are_for_scripts_too(todo, empty_url: str) -> None:
+    done = todo("check", "--json", TODO_DATABASE_URL=empty_url)
+    (finding,) = json.loads(done.output)
+
+    assert done.exit_code == 1
+    assert (finding["id"], finding["level"]) == ("database.migrations", "error")
+    assert "todo migrate" in finding["message"]
+
+
+def test_nothing_found_is_an_empty_list(todo, url: str) -> None:
+    asyncio.run(heartbeat(url))
+
+    assert json.loads(todo("check", "--json", TODO_DATABASE_URL=url).output) == []
+
+
+def test_a_key_that_does_not_fit_is_found(todo, url: str) -> None:
+    done = todo("check", TODO_DATABASE_URL=url, TODO_SECRET_KEY="another key, as long as it must be: 0123456789")
+
+    assert done.exit_code == 1
+    assert done.output.startswith("error   start  TODO_SECRET_KEY: ")
+
+
+def test_a_database_that_is_away_is_found(todo, free_port: int) -> None:
+    done = todo("check", TODO_DATABASE_URL=f"postgresql://todo@127.0.0.1:{free_port}/todo")
+
+    assert done.exit_code == 1
+    assert done.output.startswith("error   start  Cannot use the database: nobody listens at that address.")
+
+
+def test_a_route_without_a_guard_is_found(todo, url: str, monkeypatch) -> None:
+    @get("/open", operation_id="wide_open")
+    async def wide_open() -> None:
+        """Anybody may."""
+
+    create_app = check.create_app
+
+    def create_leaky_app(settings: Settings):
+        app = create_app(settings)
+        app.register(wide_open)
+        return app
+
+    monkeypatch.setattr(check, "create_app", create_leaky_app)
+
+    done = todo("check", TODO_DATABASE_URL=url)
+
+    assert done.exit_code == 1
+    assert "routes.unguarded  wide_open asks for no permission" in done.output
+
+
+def test_a_fault_of_ours_keeps_its_traceback(todo, url: str, monkeypatch) -> None:
+    monkeypatch.setattr(check, "look_at_database", None)
+
+    with pytest.raises(TypeError):
+        todo("check", TODO_DATABASE_URL=url)

@@ -1,0 +1,59 @@
+"""`todo up --demo`: believable, and only once."""
+
+from collections import Counter
+
+import pytest
+from factories import PASSWORD, World
+from httpx import AsyncClient
+
+from todo.cli.demo import PEOPLE, fill
+from todo.database import Database
+
+
+@pytest.fixture
+async def told(database: Database, world: World) -> dict[str, str]:
+    return await fill(database, world.sign_in, PASSWORD)
+
+
+async def work_of(client: AsyncClient, email: str) -> list[dict]:
+    signed_in = await client.post("/api/auth/login", json={"email": email, "password": PASSWORD})
+    client.headers["Authorization"] = f"Bearer {signed_in.json()['access_token']}"
+    return (await client.get("/api/tasks", params={"limit": 200})).json()["items"]
+
+
+@pytest.mark.parametrize("email", [email for email, *_ in PEOPLE])
+async def test_everybody_has_work_of_every_kind(told: dict[str, str], client: AsyncClient, email: str) -> None:
+    tasks = await work_of(client, email)
+
+    kinds = Counter(task["due"]["kind"] if task["due"] else "none" for task in tasks)
+    assert 15 <= len(tasks) <= 25
+    assert kinds.keys() == {"day", "floating", "zoned", "none"}
+    assert {"open", "in_progress", "waiting", "done"} == {task["status"] for task in tasks}
+    assert len({task["priority"] for task in tasks}) == 5
+    assert len({task["series_id"] for task in tasks if task["series_id"]}) >= 3
+    assert any(task["status"] == "done" and task["completed_at"] for task in tasks)
+    assert any(task["notes"] for task in tasks)
+
+
+async def test_the_second_time_nothing_is_added(
+    told: dict[str, str], client: AsyncClient, database: Database, world: World
+) -> None:
+    before = await work_of(client, "grace@example.com")
+
+    again = await fill(database, world.sign_in, "another password for them")
+
+    assert told["Their password"].startswith(PASSWORD)
+    assert again == {"Demo": "nothing added: ada@example.com is there already"}
+    assert await work_of(client, "grace@example.com") == before
+
+
+async def test_somebody_who_is_there_already_leaves_everything_as_it_was(
+    database: Database, world: World, client: AsyncClient
+) -> None:
+    await world.person("linus")
+
+    told = await fill(database, world.sign_in, PASSWORD)
+    refused = await client.post("/api/auth/login", json={"email": "ada@example.com", "password": PASSWORD})
+
+    assert told == {"Demo": "nothing added: linus@example.com is there already"}
+    assert refused.status_code == 401

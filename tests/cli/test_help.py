@@ -1,0 +1,41 @@
+"""The help: one line, an example to paste, and quick."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from todo.cli import main
+
+
+@pytest.mark.parametrize("command", main.commands.values(), ids=lambda command: command.name)
+def test_every_command_has_one_line_and_an_example(command) -> None:
+    first, blank, *rest = inspect.cleandoc(command.help).splitlines()
+    example = rest.index("Example:")
+
+    assert first.endswith(".")
+    assert blank == ""
+    assert rest[example + 1] == ""
+    assert rest[example + 2].startswith(f"    todo {command.name}")
+
+
+@pytest.mark.parametrize("command", main.commands, ids=str)
+def test_the_example_is_shown(todo, command: str) -> None:
+    shown = todo(command, "--help")
+
+    assert shown.exit_code == 0
+    assert "Example:" in shown.output
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys; from todo.cli import main\ntry: main(['--help'])\nfinally: print(sorted(HEAVY & set(sys.modules)))"
+    ).replace("HEAVY", repr({"litestar", "sqlalchemy", "sqlmodel", "asyncpg", "saq", "pydantic", "alembic"}))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_told(todo) -> None:
+    assert todo("--version").output.startswith("todo, version ")

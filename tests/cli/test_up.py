@@ -1,0 +1,164 @@
+"""`todo up`: starts everything, keeps it running, and leaves nothing behind."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import SECRET, settings_for
+from factories import PASSWORD, World
+from processes import Process, eventually, runs, started
+
+from todo.cli import CommandError
+from todo.cli.up import banner, invite_administrator, keep_secret
+from todo.database import Database
+from todo.settings import secret_key
+
+Up = Callable[..., AbstractContextManager[Process]]
+
+
+@pytest.fixture
+def up(tmp_path: Path, url: str, free_port: int) -> Up:
+    """`with up() as process:` on a database and a port of its own."""
+
+    def start(*arguments: str, **environment: str) -> AbstractContextManager[Process]:
+        settings = {"TODO_DATABASE_URL": url, "TODO_SECRET_KEY": SECRET, "TODO_PORT": str(free_port)}
+        return started(tmp_path, "up", *arguments, **(settings | environment))
+
+    return start
+
+
+@pytest.fixture
+def base(free_port: int) -> str:
+    return f"http://127.0.0.1:{free_port}"
+
+
+def sign_in(base: str, email: str, password: str) -> int:
+    return httpx.post(f"{base}/api/auth/login", json={"email": email, "password": password}).status_code
+
+
+def value_of(name: str, output: str) -> str:
+    """What the banner says after this name."""
+    (line,) = (line for line in output.splitlines() if line.startswith(f"│ {name}  "))
+    return line.strip("│ ").removeprefix(name).strip().partition("   ")[0]
+
+
+def test_it_says_where_it_is_and_stops_quickly_and_cleanly(up: Up, base: str) -> None:
+    with up(TODO_ADMIN_EMAIL="ada@example.com", TODO_ADMIN_PASSWORD=PASSWORD) as process:
+        assert process.says("Ctrl-C"), process.output
+        said, children = process.output, process.children()
+
+        assert value_of("API", said) == f"{base}/api"
+        assert value_of("Docs", said) == f"{base}/docs"
+        assert value_of("Health", said) == f"{base}/health/ready"
+        assert value_of("Administrator", said) == "ada@example.com"
+        assert sign_in(base, "ada@example.com", PASSWORD) == 200
+        assert "\x1b" not in said
+        assert PASSWORD not in said
+
+        began = time.monotonic()
+        assert process.end(signal.SIGINT) == 0
+        assert time.monotonic() - began < 10  # two seconds, but the machine may be busy
+        assert children.keys() == {"server", "worker"}
+        assert not any(runs(pid) for pid in children.values())
+        assert process.output == said
+
+
+def test_passwords_are_told_once_and_a_killed_up_leaves_nothing_running(up: Up, base: str) -> None:
+    with up("--demo") as first:
+        assert first.says("Ctrl-C"), first.output
+        password = value_of("Password", first.output)
+        their_password = value_of("Their password", first.output)
+        demo_people = value_of("Demo people", first.output).split(", ")
+        orphans = first.children()
+        first.end(signal.SIGKILL)
+
+    with up("--demo") as second:
+        assert second.says("Ctrl-C"), second.output
+        assert not any(runs(pid) for pid in orphans.values())
+        assert "assword" not in second.output
+        assert sign_in(base, "admin@todo.local", password) == 200
+        assert [sign_in(base, email, their_password) for email in demo_people] == [200, 200, 200]
+        assert second.end(signal.SIGTERM) == 0
+
+
+def test_a_child_that_dies_is_started_again_but_not_for_ever(up: Up) -> None:
+    with up() as process:
+        assert process.says("Ctrl-C"), process.output
+        while process.popen.poll() is None:
+            for pid in process.children().values():
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
+
+        assert process.popen.returncode == 1
+        assert "The server process had died; it runs again.\n" in process.output
+        assert "The worker process had died; it runs again.\n" in process.output
+        assert "process does not stay up: see above for its last words.\n" in process.output
+        assert "Traceback" not in process.output
+
+
+def test_a_signal_during_the_start_is_heeded(up: Up) -> None:
+    with up() as process:
+        assert eventually(lambda: bool(process.children()), 60)
+
+        assert process.end() == 0
+        assert process.output == ""
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "sentence"),
+    [
+        ("nobody", PASSWORD, "TODO_ADMIN_EMAIL: This is not an e-mail address. Choose another one."),
+        ("ada@example.com", PASSWORD, "TODO_ADMIN_EMAIL: There is an account for ada@example.com already."),
+        ("grace@example.com", "short", "TODO_ADMIN_PASSWORD: A password has at least 15 characters"),
+    ],
+)
+async def test_an_administrator_who_cannot_be_is_told_in_a_sentence(
+    database: Database, world: World, email: str, password: str, sentence: str
+) -> None:
+    await world.person("ada")
+    settings = settings_for("", admin_email=email, admin_password=password)
+
+    with pytest.raises(CommandError) as refused:
+        await invite_administrator(settings, database, world.sign_in)
+
+    assert str(refused.value).startswith(sentence)
+
+
+def test_the_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    settings = settings_for("", secret_key="", data_dir=tmp_path / "data")
+
+    keep_secret(settings)
+    made = secret_key(settings)
+    keep_secret(settings)
+
+    assert secret_key(settings) == made
+    assert len(made) >= 32
+    assert (tmp_path / "data/secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_cannot_hold_the_secret_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(CommandError, match="file/data cannot be used .* TODO_DATA_DIR, or set TODO_SECRET_KEY"):
+        keep_secret(settings_for("", secret_key="", data_dir=tmp_path / "file/data"))
+
+
+@pytest.mark.parametrize(
+    ("values", "address"),
+    [
+        ({"host": "0.0.0.0"}, "http://127.0.0.1:9/api"),  # noqa: S104 -- nobody listens
+        ({"host": "::"}, "http://[::1]:9/api"),
+        ({"public_url": "https://todo.example.com/"}, "https://todo.example.com/api"),
+    ],
+)
+def test_the_banner_shows_an_address_to_go_to(values: dict[str, str], address: str, capfd) -> None:
+    banner(settings_for("", port=9, data_dir="/a/[red]/folder", **values), {})
+    shown = capfd.readouterr().out
+
+    assert value_of("API", shown) == address
+    assert value_of("Data", shown) == "/a/[red]/folder"

@@ -1,0 +1,244 @@
+"""`Idempotency-Key`: what is sent twice happens once."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+import asyncpg
+import httpx
+import pytest
+from factories import PASSWORD, Person
+
+from todo.app import forget_old_answers
+from todo.database import Database
+from todo.domain.tasks.services import TaskService
+
+Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+async def add(person: Person, key: str = "one", title: str = "Pay", **options: Any) -> httpx.Response:
+    return await person.http.post("/api/tasks", json={"title": title}, headers={"idempotency-key": key}, **options)
+
+
+async def count(sql: Sql, table: str) -> int:
+    found: int = await sql.fetchval(f'SELECT count(*) FROM "{table}"')
+    return found
+
+
+async def test_a_repeat_gets_the_first_answer(ada: Person, sql: Sql) -> None:
+    first = await add(ada)
+
+    second = await add(ada)
+
+    assert "idempotency-replayed" not in first.headers
+    assert second.headers["idempotency-replayed"] == "true"
+    assert (second.status_code, second.content) == (201, first.content)
+    assert second.headers["etag"] == first.headers["etag"]
+    assert second.headers["content-type"] == first.headers["content-type"]
+    assert second.headers["cache-control"] == "no-store"
+    assert await count(sql, "tasks") == 1
+
+
+async def test_a_repeated_completion_gets_the_first_answer(ada: Person) -> None:
+    task = await ada.add(due={"kind": "day", "date": "2031-01-01"}, recurrence={"rrule": "FREQ=DAILY"})
+    key = {"idempotency-key": "one"}
+    first = await ada.http.post(f"/api/tasks/{task['id']}/complete", headers=key)
+
+    second = await ada.http.post(f"/api/tasks/{task['id']}/complete", headers=key)
+
+    assert second.status_code == 200
+    assert second.json() == first.json()
+
+
+async def test_a_key_used_for_another_body_is_refused(ada: Person, sql: Sql) -> None:
+    await add(ada, title="Pay")
+
+    answer = await add(ada, title="Pay more")
+
+    assert answer.status_code == 422
+    assert await count(sql, "tasks") == 1
+
+
+async def test_a_key_used_for_another_address_is_refused(ada: Person) -> None:
+    first, second = await ada.add(), await ada.add()
+    await ada.http.post(f"/api/tasks/{first['id']}/complete", headers={"idempotency-key": "one"})
+
+    answer = await ada.http.post(f"/api/tasks/{second['id']}/complete", headers={"idempotency-key": "one"})
+
+    assert answer.status_code == 422
+
+
+async def test_the_same_key_of_somebody_else_is_another_key(ada: Person, bob: Person, sql: Sql) -> None:
+    first = await add(ada)
+
+    second = await add(bob)
+
+    assert second.status_code == 201
+    assert second.json()["id"] != first.json()["id"]
+    assert "idempotency-replayed" not in second.headers
+    assert await count(sql, "tasks") == 2
+
+
+async def test_the_same_key_at_the_same_moment_makes_one_row(ada: Person, sql: Sql) -> None:
+    answers = await asyncio.gather(*(add(ada) for _ in range(12)))
+
+    assert await count(sql, "tasks") == 1
+    assert await count(sql, "audit_events") == 2  # the registration and the task
+    made = [answer for answer in answers if answer.status_code == 201]
+    assert len({answer.content for answer in made}) == 1
+    assert sum("idempotency-replayed" not in answer.headers for answer in made) == 1
+    assert {answer.status_code for answer in answers} <= {201, 409}
+
+
+async def test_while_the_first_is_running_a_repeat_is_a_conflict(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    running, go_on, really = asyncio.Event(), asyncio.Event(), TaskService.add
+
+    async def slow(self: TaskService, data: Any) -> Any:
+        running.set()
+        await go_on.wait()
+        return await really(self, data)
+
+    monkeypatch.setattr(TaskService, "add", slow)
+    first = asyncio.create_task(add(ada))
+    await running.wait()
+
+    second = await add(ada)
+
+    go_on.set()
+    assert second.status_code == 409
+    assert (await first).status_code == 201
+
+
+async def test_a_refusal_is_not_kept(ada: Person, sql: Sql) -> None:
+    refused = await add(ada, title="")
+
+    answer = await add(ada, title="Pay")
+
+    assert refused.status_code == 422
+    assert answer.status_code == 201
+
+
+async def test_a_crash_keeps_nothing(ada: Person, sql: Sql, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = TaskService.add
+
+    async def crash(self: TaskService, data: Any) -> Any:
+        await really(self, data)
+        raise RuntimeError("after the row was written")
+
+    monkeypatch.setattr(TaskService, "add", crash)
+    failed = await add(ada)
+    monkeypatch.undo()
+
+    answer = await add(ada)
+
+    assert failed.status_code == 500
+    assert answer.status_code == 201
+    assert "idempotency-replayed" not in answer.headers
+    assert await count(sql, "tasks") == 1
+
+
+async def test_a_request_cut_off_keeps_nothing_and_frees_the_key(
+    ada: Person, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, really = asyncio.Event(), TaskService.add
+
+    async def hang(self: TaskService, data: Any) -> Any:
+        await really(self, data)
+        running.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(TaskService, "add", hang)
+    first = asyncio.create_task(add(ada))
+    await running.wait()
+    first.cancel()
+    await asyncio.wait([first])
+    monkeypatch.undo()
+
+    answer = await add(ada)
+
+    assert answer.status_code == 201
+    assert await count(sql, "tasks") == 1
+
+
+async def test_a_body_that_ends_too_early_is_not_taken_for_a_whole_one(app: Any, ada: Person, sql: Sql) -> None:
+    task = await ada.add()
+    sent: list[Any] = []
+    parts = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+        "path": f"/api/tasks/{task['id']}/complete", "raw_path": b"", "root_path": "", "query_string": b"",
+        "headers": [
+            (b"authorization", f"Bearer {ada.token}".encode()), (b"idempotency-key", b"one"),
+            (b"content-type", b"application/json"), (b"content-length", b"2"),
+        ],
+        "client": ("127.0.0.1", 1), "server": ("test", 80),
+    }  # fmt: skip
+
+    async def receive() -> Any:
+        return next(parts)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+
+    assert sent[0]["status"] == 400
+    assert await sql.fetchval("SELECT status FROM tasks") == "open"
+
+
+@pytest.mark.parametrize("key", ["", "a" * 256, "tab\there", "ümlaut", "\x7f"])
+async def test_a_key_that_cannot_be_one_is_refused(ada: Person, sql: Sql, key: str) -> None:
+    answer = await ada.http.post("/api/tasks", json={"title": "a"}, headers={"idempotency-key": key.encode()})
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["header.Idempotency-Key"]
+    assert await count(sql, "tasks") == 0
+
+
+@pytest.mark.parametrize("key", ["a", "a" * 255, "spaces and ~ signs"])
+async def test_any_printable_text_is_a_key(ada: Person, key: str) -> None:
+    await add(ada, key)
+
+    answer = await add(ada, key)
+
+    assert answer.headers["idempotency-replayed"] == "true"
+
+
+async def test_only_post_knows_keys(ada: Person, sql: Sql) -> None:
+    task = await ada.add()
+    key = {"idempotency-key": "one"}
+    await ada.http.patch(f"/api/tasks/{task['id']}", json={"title": "b"}, headers=key)
+
+    answer = await ada.http.patch(f"/api/tasks/{task['id']}", json={"title": "c"}, headers=key)
+
+    assert answer.json()["title"] == "c"
+    assert await count(sql, "idempotent_answers") == 0
+
+
+async def test_a_key_of_nobody_is_no_key(client: httpx.AsyncClient, sql: Sql) -> None:
+    answer = await client.post("/api/tasks", json={"title": "a"}, headers={"idempotency-key": "one"})
+
+    assert answer.status_code == 401
+    assert await count(sql, "idempotent_answers") == 0
+
+
+async def test_answers_that_hold_credentials_are_not_kept(ada: Person, sql: Sql) -> None:
+    answer = await ada.http.post(
+        "/api/auth/login", json={"email": ada.email, "password": PASSWORD}, headers={"idempotency-key": "one"}
+    )
+
+    assert answer.status_code == 200
+    assert await count(sql, "idempotent_answers") == 0
+
+
+async def test_an_answer_is_kept_for_a_day(ada: Person, sql: Sql, database: Database) -> None:
+    await add(ada, "young")
+    await add(ada, "old", title="Pay more")
+    for key, age in (("young", 23), ("old", 25)):
+        await sql.execute(
+            "UPDATE idempotent_answers SET created_at = now() - $1::interval WHERE key = $2", timedelta(hours=age), key
+        )
+
+    await forget_old_answers({"database": database})
+
+    assert await sql.fetch("SELECT key FROM idempotent_answers") == [("young",)]

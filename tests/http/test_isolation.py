@@ -1,0 +1,174 @@
+"""What is somebody else's does not exist, on every route there is; these tests walk the routes themselves."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+from factories import Person, World
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from todo.app import create_app
+from todo.http.openapi import permission_of
+from todo.settings import load_settings
+
+Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Rows: TypeAlias = dict[str, list[str]]
+
+# A route with a body needs one that is acceptable here: what is refused as invalid shows nothing about isolation.
+BODIES: dict[str, Any] = {"add_task": {"title": "Stolen"}, "change_task": {"title": "Stolen"}}
+
+
+class Operation(NamedTuple):
+    name: str
+    method: str
+    path: str
+    guarded: bool
+
+    def at(self, some_id: object) -> str:
+        return re.sub(r"\{\w+\}", str(some_id), self.path)
+
+
+def operations_of(app: Litestar) -> Iterator[Operation]:
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for method, (handler, _) in route.route_handler_map.items():
+                if handler.operation_id:
+                    name = str(handler.operation_id)
+                    yield Operation(name, method, route.path_format, permission_of(handler) is not None)
+
+
+UNOPENED = create_app(load_settings(_env_file=None, database_url="postgresql://nowhere/todo", secret_key="x" * 32))
+GUARDED = sorted(operation for operation in operations_of(UNOPENED) if operation.guarded)
+WITH_ID = [operation for operation in GUARDED if "{" in operation.path]
+BY_NAME = {"ids": lambda operation: operation.name}
+
+
+async def call(http: httpx.AsyncClient, operation: Operation, some_id: object) -> httpx.Response:
+    body = BODIES.get(operation.name)
+    options = {"json": body} if body else {}
+    return await http.request(operation.method, operation.at(some_id), **options)
+
+
+async def rows(sql: Sql) -> Rows:
+    """Everything that is stored, row by row."""
+    tables = await sql.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+    return {name: sorted(row[0] for row in await sql.fetch(f'SELECT t::text FROM "{name}" AS t')) for (name,) in tables}
+
+
+@pytest.fixture
+async def belongings(ada: Person, sql: Sql) -> list[UUID]:
+    """Every id that is ada's, in every state a thing can be in."""
+    done, trashed = await ada.add("Done"), await ada.add("Trashed")
+    await ada.add("Open")
+    series = await ada.add("Again", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})
+    await ada.http.post(f"/api/tasks/{done['id']}/complete")
+    await ada.http.delete(f"/api/tasks/{trashed['id']}")
+    await ada.http.post(f"/api/tasks/{series['id']}/complete")
+    tables = await sql.fetch(
+        "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'id'"
+    )
+    kept = {"roles", "signing_keys"}
+    return [row["id"] for (name,) in tables if name not in kept for row in await sql.fetch(f'SELECT id FROM "{name}"')]
+
+
+def test_there_are_routes_to_walk() -> None:
+    assert {operation.name for operation in WITH_ID} >= {"get_task", "change_task", "delete_task", "restore_task"}
+
+
+@pytest.mark.parametrize("operation", WITH_ID, **BY_NAME)
+async def test_what_is_not_mine_is_answered_like_what_never_was(
+    bob: Person, belongings: list[UUID], sql: Sql, operation: Operation
+) -> None:
+    before = await rows(sql)
+    never = await call(bob.http, operation, uuid4())
+
+    answers = [await call(bob.http, operation, some_id) for some_id in belongings]
+
+    def told(answer: httpx.Response) -> dict[str, Any]:
+        return {name: value for name, value in answer.json().items() if name not in {"request_id", "instance"}}
+
+    def shown(answer: httpx.Response) -> set[str]:
+        return set(answer.headers) - {"content-length"}
+
+    assert len(answers) >= 10
+    assert {answer.status_code for answer in [never, *answers]} == {404}
+    assert [told(answer) for answer in answers] == [told(never)] * len(answers)
+    assert [shown(answer) for answer in answers] == [shown(never)] * len(answers)
+    assert await rows(sql) == before
+
+
+@pytest.mark.parametrize("operation", WITH_ID, **BY_NAME)
+async def test_no_key_and_no_version_opens_what_is_not_mine(
+    bob: Person, belongings: list[UUID], sql: Sql, operation: Operation
+) -> None:
+    before = await rows(sql)
+    bob.http.headers.update({"if-match": '"1"', "if-none-match": "*", "idempotency-key": "one"})
+
+    statuses = {(await call(bob.http, operation, some_id)).status_code for some_id in belongings}
+
+    assert statuses == {404}
+    assert await rows(sql) == before
+
+
+@pytest.mark.parametrize("operation", GUARDED, **BY_NAME)
+async def test_nobody_gets_in_without_a_credential(
+    client: httpx.AsyncClient, ada: Person, sql: Sql, operation: Operation
+) -> None:
+    task = await ada.add()
+    before = await rows(sql)
+
+    answer = await call(client, operation, task["id"])
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer ")
+    assert await rows(sql) == before
+
+
+@pytest.mark.parametrize("operation", GUARDED, **BY_NAME)
+async def test_nobody_gets_in_without_the_right(world: World, sql: Sql, operation: Operation) -> None:
+    eve = await world.person("eve", "no such role")
+    before = await rows(sql)
+
+    answer = await call(eve.http, operation, uuid4())
+
+    assert answer.status_code == 403
+    assert await rows(sql) == before
+
+
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/trash"])
+async def test_lists_and_their_counts_show_only_what_is_mine(
+    ada: Person, bob: Person, belongings: list[UUID], path: str
+) -> None:
+    answer = await bob.http.get(f"{path}?count=true")
+
+    assert answer.json() == {"items": [], "next_cursor": None, "total": 0}
+
+
+async def test_no_filter_shows_what_is_not_mine(ada: Person, bob: Person, belongings: list[UUID]) -> None:
+    for some_id in belongings:
+        answer = await bob.http.get(f"/api/tasks?count=true&series_id={some_id}")
+        assert (answer.json()["items"], answer.json()["total"]) == ([], 0)
+
+
+async def test_somebody_elses_cursor_leads_only_to_what_is_mine(ada: Person, bob: Person) -> None:
+    mine = await bob.add("Mine")
+    for _ in range(3):
+        await ada.add("Theirs")
+    cursor = (await ada.http.get("/api/tasks?limit=1")).json()["next_cursor"]
+
+    answer = await bob.http.get(f"/api/tasks?cursor={cursor}")
+
+    assert answer.json()["items"] == [mine]
+
+
+async def test_a_body_cannot_give_a_task_to_somebody_else(ada: Person, bob: Person, sql: Sql) -> None:
+    for field in ("owner_id", "created_by", "user_id"):
+        answer = await bob.http.post("/api/tasks", json={"title": "Gift", field: str(ada.id)})
+        assert answer.status_code == 422
+
+    assert await sql.fetchval("SELECT count(*) FROM tasks") == 0

@@ -1,0 +1,83 @@
+"""`todo` as a process of its own, the way an operator starts it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+CHEAP = {"TODO_ARGON2_MEMORY_KIB": "8", "TODO_DATABASE_POOL": "4", "TODO_DATABASE_OVERFLOW": "8"}
+
+
+def eventually(what: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether this comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+class Process:
+    """A running `todo ...`; `output` is what it has said so far, on both streams."""
+
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+        self.log = folder / f"{arguments[0]}-{time.monotonic_ns()}.log"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
+        with self.log.open("wb") as output:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "todo", *arguments],
+                cwd=folder,
+                env=kept | CHEAP | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def says(self, text: str, seconds: float = 60) -> bool:
+        """Whether this is in the output in time; gives up when the process ends."""
+        eventually(lambda: text in self.output or self.popen.poll() is not None, seconds)
+        return text in self.output
+
+    def children(self) -> dict[str, int]:
+        """The pid of each `todo ...` below this one, by its command."""
+        found = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                parent = stat.read_text().rpartition(")")[2].split()[1]
+                words = (stat.parent / "cmdline").read_bytes().decode().split("\0")
+                if parent == str(self.popen.pid) and words[1:3] == ["-m", "todo"]:
+                    found[words[3]] = int(stat.parent.name)
+        return found
+
+    def end(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
+        """Send a signal and wait; the exit code."""
+        self.popen.send_signal(number)
+        return self.popen.wait(seconds)
+
+
+def runs(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def started(folder: Path, *arguments: str, **environment: str) -> Iterator[Process]:
+    """A process for the time of the block."""
+    process = Process(folder, *arguments, **environment)
+    try:
+        yield process
+    finally:
+        process.popen.kill()
+        process.popen.wait()

@@ -1,0 +1,61 @@
+"""People and their roles."""
+
+from sqlalchemy import func, literal, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor
+from todo.audit import AuditedService, record
+from todo.database import Repository
+from todo.domain.accounts import rules
+from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, SigningKey, User, UserRole
+from todo.domain.accounts.schemas import Registration
+from todo.domain.accounts.services.keys import new_signing_key
+
+ANYBODY = Actor(id=None, name="anonymous", kind="anonymous")
+OPERATOR = Actor(id=None, name="todo", kind="operator", permissions=frozenset({"*"}))
+
+
+class AccountService(AuditedService[User]):
+    """People and their roles, inside the caller's transaction."""
+
+    class Repo(Repository[User]):
+        model_type = User
+
+    repository_type = Repo
+
+    async def register(self, data: Registration, password_hash: str, *roles: str) -> User | None:
+        """Store a new person with these roles (`member` unless said); None when the address is taken."""
+        user = User(
+            email=rules.normalise_email(data.email), name=data.name, timezone=data.timezone, password_hash=password_hash
+        )
+        values = user.model_dump()
+        added = await self.session.execute(upsert(User).values(values).on_conflict_do_nothing().returning(USER.id))
+        if added.first() is None:
+            return None
+        names = roles or (rules.MEMBER,)
+        await self.session.execute(
+            upsert(UserRole).from_select(
+                ["user_id", "role_id"], select(literal(user.id), ROLE.id).where(ROLE.name.in_(names))
+            )
+        )
+        after = values | {"password_hash": "***", "roles": names}
+        await record(self.session, self.actor, "accounts.register", "users", subject_id=user.id, after=after)
+        return user
+
+    async def prepare(self, secret: str) -> None:
+        """Bring in what every installation needs: the first roles and a signing key. Safe to repeat."""
+        await self.session.execute(select(func.pg_advisory_xact_lock(7_031_002)))
+        for name, permissions in rules.GRANTS.items():
+            role = Role(name=name, permissions=sorted(permissions))
+            await self.session.execute(upsert(Role).values(role.model_dump()).on_conflict_do_nothing())
+        if await self.session.scalar(select(func.count()).select_from(SigningKey)) == 0:
+            self.session.add(new_signing_key(secret))
+
+
+async def has_superuser(session: AsyncSession) -> bool:
+    """Whether anybody holds the role that may do everything."""
+    found = await session.scalar(
+        select(USER_ROLE.user_id).join(Role, USER_ROLE.role_id == Role.id).where(ROLE.name == rules.SUPERUSER).limit(1)
+    )
+    return found is not None
