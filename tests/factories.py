@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 from litestar import Litestar
 
-from todo.domain.accounts.schemas import Registration
+from todo.domain.accounts.schemas.people import Registration
 from todo.domain.accounts.services.sign_in import SignIn
 
 PASSWORD = "correct horse battery staple"

@@ -17,7 +17,9 @@ EVERYTHING = "*"
 class Actor:
     """Somebody or something that acts: a signed-in person, the worker, or an operator at the command line.
 
-    `permissions` are strings `resource.verb`; `*` stands for all of them.
+    `permissions` are strings `resource.verb`; `*` stands for all of them. `scopes`, where they are set, narrow them:
+    a personal access token never does more than it was made for. `session_id` is the sign-in behind an access token,
+    `amr` how it was proven (RFC 8176: pwd, otp, hwk).
     """
 
     id: UUID | None
@@ -25,9 +27,13 @@ class Actor:
     kind: str = "user"
     permissions: frozenset[str] = frozenset()
     timezone: str = "UTC"
+    scopes: frozenset[str] | None = None
+    session_id: UUID | None = None
+    amr: frozenset[str] = frozenset()
 
     def may(self, permission: str) -> bool:
-        return permission in self.permissions or EVERYTHING in self.permissions
+        held = permission in self.permissions or EVERYTHING in self.permissions
+        return held and (self.scopes is None or permission in self.scopes)
 
     @property
     def user_id(self) -> UUID:

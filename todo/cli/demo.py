@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.database import Database
-from todo.domain.accounts.schemas import Registration
+from todo.domain.accounts.schemas.people import Registration
 from todo.domain.accounts.services.people import OPERATOR, AccountService
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.domain.recurrence.schemas import Recurrence

@@ -1,17 +1,29 @@
-"""People, what they may do, and the keys that sign their tokens."""
+"""People, what they may do, and everything that proves who somebody is.
 
-from typing import ClassVar
+Secrets are kept as hashes; the few that we need back are encrypted.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Column, LargeBinary, String
+from sqlalchemy import Column, DateTime, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-from todo.database import Row, columns
+from todo.database import Row, columns, now
+
+
+def _instant(**options: Any) -> Any:
+    return Field(sa_type=DateTime(timezone=True), **options)
+
+
+def _names() -> Any:
+    return Field(default_factory=list, sa_column=Column(ARRAY(String), nullable=False))
 
 
 class User(Row, table=True):
-    """A person. `email` is kept in its normal form; without `password_hash` nobody signs in by password."""
+    """A person or a service account. `email` is kept in its normal form; no `password_hash`, no sign-in by password."""
 
     __tablename__ = "users"
     SECRET: ClassVar[frozenset[str]] = frozenset({"password_hash"})
@@ -19,8 +31,13 @@ class User(Row, table=True):
     email: str = Field(unique=True)
     name: str = ""
     timezone: str = "UTC"
-    status: str = "active"  # active | disabled
+    kind: str = "person"  # person | service
+    status: str = "active"  # active | disabled | leaving (deleted by its owner, within the days of grace)
     password_hash: str | None = None
+    email_verified_at: datetime | None = _instant(default=None)
+    leaves_at: datetime | None = _instant(default=None)  # when a leaving account is erased
+    failures: int = 0  # wrong passwords or codes in a row
+    wait_until: datetime | None = _instant(default=None)  # no attempt is looked at before
 
 
 class Role(Row, table=True):
@@ -29,7 +46,7 @@ class Role(Row, table=True):
     __tablename__ = "roles"
 
     name: str = Field(unique=True)
-    permissions: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(String), nullable=False))
+    permissions: list[str] = _names()
 
 
 class UserRole(SQLModel, table=True):
@@ -42,14 +59,146 @@ class UserRole(SQLModel, table=True):
 
 
 class SigningKey(Row, table=True):
-    """An Ed25519 key pair for our own tokens; `id` is the `kid`. The private half is encrypted at rest."""
+    """An Ed25519 key pair for our own tokens; `id` is the `kid`.
+
+    pending: published, not signing yet; active: signs; retired: published until its last token has ended;
+    revoked: not published, its tokens are refused.
+    """
 
     __tablename__ = "signing_keys"
     SECRET: ClassVar[frozenset[str]] = frozenset({"private_key"})
 
-    status: str = "active"  # active | retired
+    status: str = "active"
     public_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     private_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    retired_at: datetime | None = _instant(default=None)
+
+
+class Session(Row, table=True):
+    """One sign-in on one device. Ends when revoked, when idle too long, or at `expires_at` whatever happens."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_user", "user_id", "id"),)
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    amr: list[str] = _names()  # how the person proved who they are (RFC 8176): pwd, otp, hwk
+    address: str = ""
+    user_agent: str = ""
+    seen_at: datetime = _instant(default_factory=now)
+    expires_at: datetime = _instant()
+    revoked_at: datetime | None = _instant(default=None)
+    revoked_for: str | None = None  # logout | reuse | password | disabled | operator
+
+
+class RefreshToken(SQLModel, table=True):
+    """One link of a session's chain of refresh tokens; only its SHA-256 is kept."""
+
+    __tablename__ = "refresh_tokens"
+    __table_args__ = (UniqueConstraint("session_id", "generation"),)
+
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    session_id: UUID = Field(foreign_key="sessions.id", ondelete="CASCADE")
+    generation: int
+    expires_at: datetime = _instant()
+    used_at: datetime | None = _instant(default=None)
+
+
+class Identity(Row, table=True):
+    """Who somebody is at an outside issuer. (issuer, subject) is the identity; an e-mail address never is."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
+    issuer: str
+    subject: str = Field(max_length=255)
+    email: str = ""
+
+
+class PersonalToken(Row, table=True):
+    """A personal access token for scripts: shown once, kept as SHA-256, limited to its scopes."""
+
+    __tablename__ = "personal_tokens"
+    SECRET: ClassVar[frozenset[str]] = frozenset({"hash"})
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
+    name: str
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
+    last_four: str
+    scopes: list[str] = _names()
+    expires_at: datetime = _instant()
+    used_at: datetime | None = _instant(default=None)
+    revoked_at: datetime | None = _instant(default=None)
+
+
+class MailToken(Row, table=True):
+    """A single-use token that went out by mail; bound to its purpose, kept as SHA-256."""
+
+    __tablename__ = "mail_tokens"
+    SECRET: ClassVar[frozenset[str]] = frozenset({"hash"})
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
+    purpose: str  # verify | reset
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
+    expires_at: datetime = _instant()
+
+
+class Invitation(Row, table=True):
+    """Leave to register while registration is by invitation."""
+
+    __tablename__ = "invitations"
+    SECRET: ClassVar[frozenset[str]] = frozenset({"hash"})
+
+    email: str = Field(index=True)
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
+    roles: list[str] = _names()
+    invited_by: UUID | None = Field(default=None, foreign_key="users.id", ondelete="SET NULL")
+    expires_at: datetime = _instant()
+    accepted_at: datetime | None = _instant(default=None)
+
+
+class Totp(SQLModel, table=True):
+    """A person's authenticator app (RFC 6238). The secret is encrypted; `last_step` keeps a code from working twice."""
+
+    __tablename__ = "totp"
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", primary_key=True)
+    secret: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    confirmed_at: datetime | None = _instant(default=None)
+    last_step: int = 0
+
+
+class RecoveryCode(SQLModel, table=True):
+    """One of the codes that stand in for a lost second factor, each once."""
+
+    __tablename__ = "recovery_codes"
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", primary_key=True)
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    used_at: datetime | None = _instant(default=None)
+
+
+class Passkey(Row, table=True):
+    """A WebAuthn credential."""
+
+    __tablename__ = "passkeys"
+    __table_args__ = (Index("ix_passkeys_user", "user_id", postgresql_where=text("revoked_at IS NULL")),)
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    name: str
+    credential_id: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
+    public_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    sign_count: int = 0
+    used_at: datetime | None = _instant(default=None)
+    revoked_at: datetime | None = _instant(default=None)
 
 
 USER, ROLE, USER_ROLE, KEY = columns(User), columns(Role), columns(UserRole), columns(SigningKey)
+SESSION, REFRESH, IDENTITY, PERSONAL_TOKEN = (
+    columns(Session),
+    columns(RefreshToken),
+    columns(Identity),
+    columns(PersonalToken),
+)
+MAIL_TOKEN, INVITATION = columns(MailToken), columns(Invitation)
+TOTP, RECOVERY_CODE, PASSKEY = columns(Totp), columns(RecoveryCode), columns(Passkey)

@@ -9,7 +9,7 @@ from todo.audit import AuditedService, record
 from todo.database import Repository
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, SigningKey, User, UserRole
-from todo.domain.accounts.schemas import Registration
+from todo.domain.accounts.schemas.people import Registration
 from todo.domain.accounts.services.keys import new_signing_key
 
 ANYBODY = Actor(id=None, name="anonymous", kind="anonymous")

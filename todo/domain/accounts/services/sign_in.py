@@ -9,7 +9,7 @@ from todo.audit import record
 from todo.database import Database, Query
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, User, UserRole
-from todo.domain.accounts.schemas import Login, Me, Registration, Tokens
+from todo.domain.accounts.schemas.people import Login, Me, Registration, Tokens
 from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.passwords import Passwords

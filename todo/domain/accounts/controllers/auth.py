@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from todo.access import Actor, requires
-from todo.domain.accounts.schemas import Login, Me, Registered, Registration, Tokens
+from todo.domain.accounts.schemas.people import Login, Me, Registered, Registration, Tokens
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.http.versions import IfNoneMatch, versioned
 

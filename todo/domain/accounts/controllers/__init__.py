@@ -1,0 +1,1 @@
+"""`/api/auth`, one file for each subject."""

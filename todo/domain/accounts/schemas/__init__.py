@@ -1,0 +1,1 @@
+"""What accounts look like on the wire, one file for each subject."""
