@@ -187,14 +187,9 @@ def upgrade() -> None:
     op.alter_column("users", "kind", server_default=None)
     op.add_column("users", sa.Column("email_verified_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("users", sa.Column("leaves_at", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("users", sa.Column("failures", sa.Integer(), nullable=False, server_default="0"))
-    op.alter_column("users", "failures", server_default=None)
-    op.add_column("users", sa.Column("wait_until", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
-    op.drop_column("users", "wait_until")
-    op.drop_column("users", "failures")
     op.drop_column("users", "leaves_at")
     op.drop_column("users", "email_verified_at")
     op.drop_column("users", "kind")

@@ -36,8 +36,6 @@ class User(Row, table=True):
     password_hash: str | None = None
     email_verified_at: datetime | None = _instant(default=None)
     leaves_at: datetime | None = _instant(default=None)  # when a leaving account is erased
-    failures: int = 0  # wrong passwords or codes in a row
-    wait_until: datetime | None = _instant(default=None)  # no attempt is looked at before
 
 
 class Role(Row, table=True):
@@ -61,8 +59,8 @@ class UserRole(SQLModel, table=True):
 class SigningKey(Row, table=True):
     """An Ed25519 key pair for our own tokens; `id` is the `kid`.
 
-    pending: published, not signing yet; active: signs; retired: published until its last token has ended;
-    revoked: not published, its tokens are refused.
+    pending: published, not signing yet; active: signs; retired: published until its last token has ended.
+    A revoked key is deleted: its tokens are refused.
     """
 
     __tablename__ = "signing_keys"

@@ -2,18 +2,43 @@
 
 import re
 import unicodedata
+from pathlib import Path
 from zoneinfo import available_timezones
 
 from todo.access import EVERYTHING
 
-SUPERUSER, MEMBER = "superuser", "member"
+SUPERUSER, ADMIN, SUPPORT, AUDITOR, MEMBER = "superuser", "admin", "support", "auditor", "member"
+
+_OWN_ACCOUNT = {"me", "password", "sessions", "tokens", "second_factor", "passkeys", "leave"}
+_OWN_TASKS = {"view", "add", "change", "delete"}
+_INVITING = {"invitations.view", "invitations.add", "invitations.delete"}
 
 # The roles a new installation begins with; afterwards they are rows that operators edit.
 GRANTS: dict[str, frozenset[str]] = {
     SUPERUSER: frozenset({EVERYTHING}),
-    MEMBER: frozenset({"accounts.me", "tasks.view", "tasks.add", "tasks.change", "tasks.delete"}),
+    ADMIN: frozenset({"users.view", "users.change", "roles.view", "audit.view"} | _INVITING),
+    SUPPORT: frozenset({"users.view", "audit.view"}),
+    AUDITOR: frozenset({"users.view", "roles.view", "audit.view"}),
+    MEMBER: frozenset({f"accounts.{verb}" for verb in _OWN_ACCOUNT} | {f"tasks.{verb}" for verb in _OWN_TASKS}),
 }
 
+# What people reach for when a password must be long: the best-known short ones, twice or in pairs.
+_FAVOURITES = (Path(__file__).parent / "favourite_passwords.txt").read_text().split()
+_ENDINGS = ("1", "!", "123", "1234", "12345", "2024", "2025", "2026")
+COMMON_PASSWORDS = frozenset(
+    {first + second for first in _FAVOURITES for second in (*_FAVOURITES, *_ENDINGS)}
+    | {word * times for word in _FAVOURITES for times in (3, 4)}
+    | {"correcthorsebatterystaple", "thisismypassword", "mypasswordismypassword", "iloveyouverymuch"}
+)
+KEYBOARD = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "0123456789",
+    "1234567890",
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "qwertyuiopasdfghjklzxcvbnm",
+)
 LONGEST_PASSWORD = 1024  # bytes; longer ones only cost time
 TIMEZONES = frozenset(available_timezones())
 
@@ -37,6 +62,20 @@ def password_problem(password: str, email: str, shortest: int) -> str | None:
         return f"A password has at least {shortest} characters; several words are easy to keep in mind."
     if len(password.encode()) > LONGEST_PASSWORD:
         return f"A password has at most {LONGEST_PASSWORD} bytes."
-    if len(set(password)) < 4 or password.casefold() in {email, email.partition("@")[0]}:
-        return "This password is too easy to guess."
+    own = {email, email.partition("@")[0]} - {""}
+    folded = password.casefold()
+    if len(set(folded)) < 4 or folded in COMMON_PASSWORDS or _only(own, folded) or _is_run(folded):
+        return "This password is among the first that others would try; choose one that is yours alone."
     return None
+
+
+def _only(words: set[str], password: str) -> bool:
+    """Whether a password is nothing but these words and digits."""
+    for word in sorted(words, key=len, reverse=True):
+        password = password.replace(word, "")
+    return not password.strip("0123456789 .-_!")
+
+
+def _is_run(password: str) -> bool:
+    """Whether a password walks along the alphabet, the digits or the keyboard."""
+    return any(password in (row * 6) or password in (row * 6)[::-1] for row in KEYBOARD)

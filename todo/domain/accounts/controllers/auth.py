@@ -1,23 +1,25 @@
-"""`/api/auth`: coming in, and who I am."""
+"""`/api/auth`: coming in, going out, and who I am."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
 from todo.access import Actor, requires
-from todo.domain.accounts.schemas.people import Login, Me, Registered, Registration, Tokens
+from todo.domain.accounts.schemas.people import Login, Me, Registered, Registration
+from todo.domain.accounts.schemas.sessions import PasswordChange, Refresh, SecondFactor, Tokens
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.http.versions import IfNoneMatch, versioned
 
 SignInDependency = NamedDependency[SignIn]
 ActorRequest = Request[Actor, Any, State]
+UserAgent = Annotated[str, HeaderParameter(name="User-Agent")]
 
 
 class AuthController(Controller):
-    """Accounts: registering, signing in, the signed-in account."""
+    """Accounts: registering, signing in and out, the signed-in account."""
 
     path = "/api/auth"
     tags = ["Accounts"]
@@ -33,12 +35,53 @@ class AuthController(Controller):
         return Registered(data.email, "If this address was free, it now has an account: sign in.")
 
     @post("/login", operation_id="login", status_code=200)
-    async def login(self, sign_in: SignInDependency, data: JSONBody[Login]) -> Tokens:
-        """Exchange e-mail and password for an access token.
+    async def login(self, sign_in: SignInDependency, data: JSONBody[Login], user_agent: UserAgent = "") -> Tokens:
+        """Exchange e-mail and password for tokens, or for an `mfa_token` when a second factor is due.
 
         Example: `{"email": "ada@example.com", "password": "correct horse battery staple"}`
         """
-        return await sign_in.login(data)
+        return await sign_in.login(data, user_agent)
+
+    @post("/login/mfa", operation_id="login_second_factor", status_code=200)
+    async def login_second_factor(
+        self, sign_in: SignInDependency, data: JSONBody[SecondFactor], user_agent: UserAgent = ""
+    ) -> Tokens:
+        """Finish signing in with a code of the authenticator app, or a recovery code.
+
+        Example: `{"mfa_token": "...", "code": "123456"}`
+        """
+        return await sign_in.second_step(data, user_agent)
+
+    @post("/refresh", operation_id="refresh", status_code=200)
+    async def refresh(self, sign_in: SignInDependency, data: JSONBody[Refresh]) -> Tokens:
+        """Exchange a refresh token for new tokens; it works once, and using it again ends the session.
+
+        Example: `{"refresh_token": "todo_rt_..."}`
+        """
+        return await sign_in.refresh(data.refresh_token)
+
+    @post("/logout", operation_id="logout", status_code=204, guards=[requires("accounts.me")])
+    async def logout(
+        self,
+        sign_in: SignInDependency,
+        request: ActorRequest,
+        everywhere: Annotated[bool, QueryParameter(description="End all your sessions, not just this one.")] = False,
+    ) -> None:
+        """End this session, or all of them.
+
+        Example: `POST /api/auth/logout?everywhere=true`
+        """
+        await sign_in.logout(request.user, everywhere=everywhere)
+
+    @post("/password", operation_id="change_password", status_code=204, guards=[requires("accounts.password")])
+    async def change_password(
+        self, sign_in: SignInDependency, request: ActorRequest, data: JSONBody[PasswordChange]
+    ) -> None:
+        """Set a new password, and sign out every other device.
+
+        Example: `{"current_password": "correct horse battery staple", "new_password": "a newer one, and longer"}`
+        """
+        await sign_in.change_password(request.user, data.current_password, data.new_password)
 
     @get("/me", operation_id="get_me", guards=[requires("accounts.me")])
     async def me(
@@ -49,3 +92,13 @@ class AuthController(Controller):
         Example: `GET /api/auth/me`
         """
         return versioned(await sign_in.me(request.user), if_none_match=if_none_match)
+
+
+@get("/.well-known/jwks.json", operation_id="get_jwks", tags=["Accounts"])
+async def jwks(sign_in: SignInDependency) -> Response[dict[str, Any]]:
+    """The public keys that our access tokens are signed with (RFC 7517).
+
+    Example: `GET /.well-known/jwks.json`
+    """
+    cache = {"Cache-Control": "public, max-age=300, stale-while-revalidate=600"}
+    return Response(await sign_in.keys.published(), headers=cache)

@@ -36,14 +36,6 @@ class Login(Schema):
     password: Password
 
 
-class Tokens(Struct):
-    """Send the access token as `Authorization: Bearer ...`; it is good for `expires_in` seconds."""
-
-    access_token: str
-    token_type: str
-    expires_in: int
-
-
 class Me(Struct):
     """The account that is signed in."""
 

@@ -1,52 +1,73 @@
 """Turning a credential into the one who acts."""
 
 import time
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from async_lru import alru_cache
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from todo.access import Actor
 from todo.database import Database, Query
-from todo.domain.accounts.models import ROLE, USER, USER_ROLE, UserRole
-from todo.domain.accounts.services.keys import TokenKeys
+from todo.domain.accounts.models import ROLE, SESSION, USER, USER_ROLE, Session, User, UserRole
+from todo.domain.accounts.services.keys import TokenKeys, Verified
 from todo.errors import Problem, Unauthorized
 from todo.settings import Settings
 
-_rights = select(func.unnest(ROLE.permissions)).join(UserRole, USER_ROLE.role_id == ROLE.id)
-_rights = _rights.where(USER_ROLE.user_id == USER.id)
+Lookup = Callable[[str], Awaitable[Actor | Problem]]
 
+RIGHTS = select(func.unnest(ROLE.permissions)).join(UserRole, USER_ROLE.role_id == ROLE.id)
+RIGHTS = RIGHTS.where(USER_ROLE.user_id == USER.id).correlate(User)
+
+_live = and_(SESSION.user_id == USER.id, SESSION.revoked_at.is_(None), SESSION.expires_at > func.now())
 ACTORS = Query(
-    lambda id, email, timezone, status, rights: (
-        Actor(id=id, name=email, permissions=frozenset(rights), timezone=timezone) if status == "active" else None
+    lambda id, email, timezone, rights, session_id, amr: Actor(
+        id=id, name=email, permissions=frozenset(rights), timezone=timezone, session_id=session_id,
+        amr=frozenset(amr or ()),
     ),
-    select(USER.id, USER.email, USER.timezone, USER.status, func.array(_rights.scalar_subquery())).where(
-        USER.id == bindparam("user")
+    select(
+        USER.id, USER.email, USER.timezone, func.array(RIGHTS.scalar_subquery()), SESSION.id, SESSION.amr,
+    )
+    .select_from(User)
+    .outerjoin(Session, and_(SESSION.id == bindparam("session", type_=SESSION.id.type), _live))
+    .where(
+        USER.id == bindparam("user"), USER.status == "active",
+        or_(bindparam("session", type_=SESSION.id.type).is_(None), SESSION.id.is_not(None)),
     ),
-)
+)  # fmt: skip
 
 
 class Authenticator:
     """Turns `Authorization: Bearer ...` into an Actor, without the database in the steady state.
 
-    A person's rights are remembered for `actor_cache_seconds`: that is how long a disabled account keeps working.
+    What is known of a token, a person and a session is remembered for `actor_cache_seconds` (5 at most): that is how
+    long a disabled account, an ended session or a lost role still works, on any process.
     """
 
-    def __init__(self, database: Database, keys: TokenKeys, settings: Settings):
+    def __init__(
+        self, database: Database, keys: TokenKeys, settings: Settings, others: dict[str, Lookup] | None = None
+    ):
         self._database = database
-        self._verify = alru_cache(maxsize=10_000, ttl=60)(keys.verify)
-        self._actor = alru_cache(maxsize=10_000, ttl=settings.actor_cache_seconds or None)(self._load)
-        self._cached = settings.actor_cache_seconds > 0
+        self._others = others or {}
+        self._verify: Callable[[str], Awaitable[Verified]] = keys.verify
+        self._actor: Callable[[UUID, UUID | None], Awaitable[Actor | None]] = self._load
+        if settings.actor_cache_seconds > 0:
+            remember = alru_cache(maxsize=10_000, ttl=settings.actor_cache_seconds)
+            self._verify, self._actor = remember(self._verify), remember(self._actor)
 
     async def __call__(self, token: str) -> Actor | Problem:
+        """Never raises for a bad credential: the refusal is the answer, and a guard decides whether it matters."""
+        for prefix, lookup in self._others.items():
+            if token.startswith(prefix):
+                return await lookup(token)
         try:
-            user_id, expires = await self._verify(token)
-            actor = await (self._actor(user_id) if self._cached else self._load(user_id))
+            found = await self._verify(token)
+            actor = await self._actor(found.user_id, found.session_id)
         except Problem as problem:
             return problem
-        if time.time() >= expires:
+        if time.time() >= found.expires:
             return Unauthorized("The token has expired; sign in again.", error="invalid_token")
-        return actor or Unauthorized("The account behind this token is gone or disabled.", error="invalid_token")
+        return actor or Unauthorized("The session or the account behind this token is over.", error="invalid_token")
 
-    async def _load(self, user_id: UUID) -> Actor | None:
-        return await self._database.reads.one_or_none(ACTORS, user=user_id)
+    async def _load(self, user_id: UUID, session_id: UUID | None) -> Actor | None:
+        return await self._database.reads.one_or_none(ACTORS, user=user_id, session=session_id)

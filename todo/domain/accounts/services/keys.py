@@ -1,9 +1,10 @@
 """The keys that sign our own access tokens."""
 
+import asyncio
 import os
 import time
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import jwt
@@ -11,6 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from jwt.utils import base64url_encode
 from sqlalchemy import select
 from uuid_utils.compat import uuid7
 
@@ -23,6 +25,16 @@ KEYS = Query(
     lambda *row: row,
     select(KEY.id, KEY.status, KEY.public_key, KEY.private_key).order_by(KEY.created_at.desc()),
 )
+FRESH_SECONDS = 5.0  # how long a process may not know of a rotation or a revocation
+PATIENCE_SECONDS = 1.0  # an unknown key is looked for in the database once in this time, whoever asks
+
+
+class Verified(NamedTuple):
+    """What a valid access token says: who, the second it ends at, and the session it belongs to."""
+
+    user_id: UUID
+    expires: int
+    session_id: UUID | None
 
 
 class TokenKeys:
@@ -34,32 +46,37 @@ class TokenKeys:
         self._secret = secret
         self._public: dict[str, Ed25519PublicKey] = {}
         self._active: tuple[str, Ed25519PrivateKey] | None = None
-        self._next_load = 0.0
+        self._loaded_at = float("-inf")
+        self._lock = asyncio.Lock()
 
-    async def load(self) -> None:
-        """Read the keys; raises SettingsError when the secret key is not the one they were encrypted with."""
-        self._next_load = time.monotonic() + 5
-        rows = await self._database.reads.all(KEYS)
-        self._public = {str(kid): Ed25519PublicKey.from_public_bytes(public) for kid, _, public, _ in rows}
-        active = next(((kid, private) for kid, status, _, private in rows if status == "active"), None)
-        if active:
-            self._active = str(active[0]), decrypt_key(active[1], self._secret)
+    async def load(self, older_than: float = 0) -> None:
+        """Read the keys unless that was done within `older_than` seconds; SettingsError for a wrong secret key."""
+        async with self._lock:
+            if time.monotonic() - self._loaded_at <= older_than:
+                return
+            rows = await self._database.reads.all(KEYS)
+            self._loaded_at = time.monotonic()
+            self._public = {str(kid): Ed25519PublicKey.from_public_bytes(public) for kid, _, public, _ in rows}
+            active = next(((kid, private) for kid, status, _, private in rows if status == "active"), None)
+            self._active = (str(active[0]), decrypt_key(active[1], self._secret)) if active else None
 
-    async def sign(self, user_id: UUID) -> str:
-        if self._active is None:
-            await self.load()
+    async def sign(self, user_id: UUID, session_id: UUID | None = None, amr: tuple[str, ...] = ("pwd",)) -> str:
+        """An access token for this person; raises SettingsError when no key has been made yet."""
+        await self._keep_fresh()
         if self._active is None:
             raise SettingsError("There is no signing key yet: run `todo migrate`.")
         kid, key = self._active
         issued = int(time.time())
         claims = {
             "iss": self._settings.issuer, "aud": self._settings.issuer, "sub": str(user_id), "client_id": "todo",
-            "iat": issued, "exp": issued + self._settings.access_token_seconds, "jti": str(uuid7()),
+            "iat": issued, "exp": issued + self._settings.access_token_seconds, "jti": str(uuid7()), "amr": list(amr),
         }  # fmt: skip
+        if session_id is not None:
+            claims["sid"] = str(session_id)
         return jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid, "typ": "at+jwt"})
 
-    async def verify(self, token: str) -> tuple[UUID, int]:
-        """The holder and the second the token ends at; raises Unauthorized."""
+    async def verify(self, token: str) -> Verified:
+        """Raises Unauthorized for anything but a token of ours that is still good."""
         try:
             header = jwt.get_unverified_header(token) if len(token) <= 8192 else {}
             key = await self._key(header)
@@ -67,38 +84,72 @@ class TokenKeys:
                 token, key, algorithms=["EdDSA"], issuer=self._settings.issuer, audience=self._settings.issuer,
                 leeway=5, options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )  # fmt: skip
-            return UUID(claims["sub"]), int(claims["exp"])
+            session_id = UUID(claims["sid"]) if "sid" in claims else None
+            return Verified(UUID(claims["sub"]), int(claims["exp"]), session_id)
         except jwt.ExpiredSignatureError:
             raise Unauthorized("The token has expired; sign in again.", error="invalid_token") from None
-        except (jwt.PyJWTError, ValueError):
+        except (jwt.PyJWTError, ValueError, TypeError):
             raise Unauthorized("The token is not valid.", error="invalid_token") from None
+
+    async def published(self) -> dict[str, Any]:
+        """Our public keys as a JWK set (RFC 7517, RFC 8037), the pending one included."""
+        await self._keep_fresh()
+        keys = [
+            {
+                "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": kid,
+                "x": base64url_encode(
+                    key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+                ).decode(),
+            }
+            for kid, key in self._public.items()
+        ]  # fmt: skip
+        return {"keys": keys}
+
+    async def _keep_fresh(self) -> None:
+        if time.monotonic() - self._loaded_at > FRESH_SECONDS:
+            await self.load(FRESH_SECONDS)
 
     async def _key(self, header: dict[str, Any]) -> Ed25519PublicKey:
         kid = header.get("kid")
         if header.get("typ") != "at+jwt" or not isinstance(kid, str):
             raise jwt.InvalidTokenError
-        if kid not in self._public and time.monotonic() >= self._next_load:
-            await self.load()
+        await self._keep_fresh()
+        if kid not in self._public:
+            # Another process may have begun to use it just now: wait for the next look that is allowed, then decide.
+            await asyncio.sleep(max(0, self._loaded_at + PATIENCE_SECONDS - time.monotonic()))
+            await self.load(PATIENCE_SECONDS / 2)
         if kid not in self._public:
             raise jwt.InvalidTokenError
         return self._public[kid]
 
 
-def _cipher(secret: str) -> AESGCM:
-    return AESGCM(sha256(b"todo signing keys" + secret.encode()).digest())
+def cipher(secret: str, purpose: str) -> AESGCM:
+    """AES-256-GCM with a key of its own for each purpose."""
+    return AESGCM(sha256(f"todo {purpose}".encode() + secret.encode()).digest())
 
 
-def new_signing_key(secret: str) -> SigningKey:
-    """A fresh Ed25519 pair, the private half encrypted (AES-256-GCM)."""
-    key, nonce = Ed25519PrivateKey.generate(), os.urandom(12)
+def encrypt(plain: bytes, secret: str, purpose: str) -> bytes:
+    """Encrypt for keeping; the nonce goes in front."""
+    nonce = os.urandom(12)
+    return nonce + cipher(secret, purpose).encrypt(nonce, plain, None)
+
+
+def decrypt(stored: bytes, secret: str, purpose: str) -> bytes:
+    """Raises SettingsError when the secret is not the one it was encrypted with."""
+    try:
+        return cipher(secret, purpose).decrypt(stored[:12], stored[12:], None)
+    except InvalidTag:
+        raise SettingsError("TODO_SECRET_KEY: not the key this database's secrets were encrypted with.") from None
+
+
+def new_signing_key(secret: str, status: str = "active") -> SigningKey:
+    """A fresh Ed25519 pair, the private half encrypted."""
+    key = Ed25519PrivateKey.generate()
     raw = key.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
     public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return SigningKey(public_key=public, private_key=nonce + _cipher(secret).encrypt(nonce, raw, None))
+    return SigningKey(status=status, public_key=public, private_key=encrypt(raw, secret, "signing keys"))
 
 
 def decrypt_key(stored: bytes, secret: str) -> Ed25519PrivateKey:
     """Raises SettingsError when the secret is not the right one."""
-    try:
-        return Ed25519PrivateKey.from_private_bytes(_cipher(secret).decrypt(stored[:12], stored[12:], None))
-    except InvalidTag:
-        raise SettingsError("TODO_SECRET_KEY: not the key this database's signing keys were encrypted with.") from None
+    return Ed25519PrivateKey.from_private_bytes(decrypt(stored, secret, "signing keys"))

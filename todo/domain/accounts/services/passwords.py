@@ -1,11 +1,15 @@
 """Hashing passwords off the event loop, at a cost that settings choose."""
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import os
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import bcrypt
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -36,10 +40,16 @@ class Passwords:
         right = await self._run(self._matches, stored or self._decoy, _normal(password))
         return right and stored is not None
 
+    def is_outdated(self, stored: str) -> bool:
+        """Whether a hash was made at another cost, or by another system."""
+        return not stored.startswith("$argon2id$") or self._hasher.check_needs_rehash(stored)
+
     def _matches(self, stored: str, password: str) -> bool:
         try:
-            return self._hasher.verify(stored, password)
-        except (VerificationError, InvalidHashError):
+            if stored.startswith("$argon2"):
+                return self._hasher.verify(stored, password)
+            return matches_foreign(stored, password)
+        except (VerificationError, InvalidHashError, ValueError):
             return False
 
     async def _run(self, work: Any, *arguments: Any) -> Any:
@@ -50,3 +60,17 @@ class Passwords:
 def _normal(password: str) -> str:
     """NFC only: nothing is trimmed, folded or cut."""
     return unicodedata.normalize("NFC", password)
+
+
+def matches_foreign(stored: str, password: str) -> bool:
+    """Check against a hash of bcrypt, Django (PBKDF2) or Better Auth (scrypt); ValueError for any other."""
+    if stored.startswith(("$2a$", "$2b$", "$2y$")):
+        return bcrypt.checkpw(password.encode()[:72], stored.encode())  # bcrypt never looked at more
+    if stored.startswith("pbkdf2_sha256$"):
+        _, rounds, salt, digest = stored.split("$")
+        made = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), min(int(rounds), 10_000_000))
+        return hmac.compare_digest(base64.b64encode(made).decode(), digest)
+    salt, key = stored.split(":")
+    normal = unicodedata.normalize("NFKC", password).encode()
+    made = hashlib.scrypt(normal, salt=salt.encode(), n=16384, r=16, p=1, dklen=64, maxmem=64 * 1024 * 1024)
+    return hmac.compare_digest(made.hex(), key)

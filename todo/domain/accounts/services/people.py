@@ -8,9 +8,9 @@ from todo.access import Actor
 from todo.audit import AuditedService, record
 from todo.database import Repository
 from todo.domain.accounts import rules
-from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, SigningKey, User, UserRole
+from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.schemas.people import Registration
-from todo.domain.accounts.services.keys import new_signing_key
+from todo.domain.accounts.services.key_rotation import KeyService
 
 ANYBODY = Actor(id=None, name="anonymous", kind="anonymous")
 OPERATOR = Actor(id=None, name="todo", kind="operator", permissions=frozenset({"*"}))
@@ -48,9 +48,13 @@ class AccountService(AuditedService[User]):
         await self.session.execute(select(func.pg_advisory_xact_lock(7_031_002)))
         for name, permissions in rules.GRANTS.items():
             role = Role(name=name, permissions=sorted(permissions))
-            await self.session.execute(upsert(Role).values(role.model_dump()).on_conflict_do_nothing())
-        if await self.session.scalar(select(func.count()).select_from(SigningKey)) == 0:
-            self.session.add(new_signing_key(secret))
+            insert = upsert(Role).values(role.model_dump())
+            # A role that operators have edited (version > 1) is theirs; the others follow the code.
+            follow = insert.on_conflict_do_update(
+                index_elements=["name"], set_={"permissions": role.permissions}, where=ROLE.version == 1
+            )
+            await self.session.execute(follow)
+        await KeyService(self.session, self.actor, secret).prepare()
 
 
 async def has_superuser(session: AsyncSession) -> bool:

@@ -1,0 +1,58 @@
+"""What sessions look like on the wire."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from todo.domain.accounts.schemas.people import Password
+from todo.schema import Schema
+
+Secret = Annotated[str, Meta(min_length=1, max_length=8192, pattern=r"^[\x21-\x7e]*$")]
+
+
+class Tokens(Struct, omit_defaults=True):
+    """Send the access token as `Authorization: Bearer ...`; it is good for `expires_in` seconds.
+
+    With a second factor enrolled, only `mfa_token` comes back: send it with a code to `/api/auth/login/mfa`.
+    """
+
+    access_token: str = ""
+    token_type: str = ""
+    expires_in: int = 0
+    refresh_token: str = ""
+    mfa_token: str = ""
+
+
+class Refresh(Schema):
+    """The refresh token of the answer before."""
+
+    refresh_token: Secret
+
+
+class SecondFactor(Schema):
+    """The token of the first step, and a code of the authenticator app or a recovery code."""
+
+    mfa_token: Secret
+    code: Annotated[str, Meta(min_length=6, max_length=64, pattern=r"^[A-Za-z0-9 -]*$", examples=["123456"])]
+
+
+class PasswordChange(Schema):
+    """The password as it is, and as it shall be."""
+
+    current_password: Password
+    new_password: Password
+
+
+class SessionOut(Struct):
+    """One sign-in on one device."""
+
+    id: UUID
+    current: bool
+    amr: list[str]
+    address: str
+    user_agent: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime

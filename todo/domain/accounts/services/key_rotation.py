@@ -1,0 +1,65 @@
+"""The life of a signing key: pending, active, retired, gone."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor
+from todo.audit import AuditedService, record
+from todo.database import Repository, now
+from todo.domain.accounts.models import KEY, SigningKey
+from todo.domain.accounts.services.keys import new_signing_key
+from todo.errors import Conflict, NotFound
+
+
+class KeyService(AuditedService[SigningKey]):
+    """Rotates keys without refusing one good token: the next key is published long before it signs."""
+
+    class Repo(Repository[SigningKey]):
+        model_type = SigningKey
+
+    repository_type = Repo
+
+    def __init__(self, session: AsyncSession, actor: Actor, secret: str):
+        super().__init__(session, actor)
+        self._secret = secret
+
+    async def prepare(self) -> None:
+        """See that there is a key that signs and one that waits; the caller holds a lock."""
+        for status in ("active", "pending"):
+            if not await self._with(status):
+                await self.insert(new_signing_key(self._secret, status), "keys.add")
+
+    async def rotate(self) -> SigningKey:
+        """The pending key signs from now on, the active one retires, a new one waits; the key that signs."""
+        active, pending = await self._with("active"), await self._with("pending")
+        for key in active:
+            await self.change(key, {"status": "retired", "retired_at": now()}, "keys.retire")
+        first, *_ = pending or [await self.insert(new_signing_key(self._secret), "keys.add")]
+        await self.change(first, {"status": "active"}, "keys.activate")
+        await self.prepare()
+        return first
+
+    async def revoke(self, kid: UUID) -> None:
+        """Delete a key: its tokens are refused within seconds. Raises NotFound; Conflict for the one that signs."""
+        key = await self.get_one_or_none(KEY.id == kid, with_for_update=True)
+        if key is None:
+            raise NotFound("There is no such key.")
+        if key.status == "active":
+            raise Conflict("This key signs at present: rotate first, then revoke it.")
+        await self.session.delete(key)
+        await record(self.session, self.actor, "keys.revoke", "signing_keys", subject_id=kid)
+        await self.session.flush()
+        await self.prepare()
+
+    async def forget_retired(self, lifetime: timedelta) -> None:
+        """Delete retired keys whose last token has ended."""
+        old = select(SigningKey).where(KEY.status == "retired", KEY.retired_at < now() - lifetime)
+        for key in (await self.session.scalars(old)).all():
+            await self.session.delete(key)
+
+    async def _with(self, status: str) -> list[SigningKey]:
+        found = select(SigningKey).where(KEY.status == status).order_by(KEY.created_at).with_for_update()
+        return list((await self.session.scalars(found)).all())

@@ -1,0 +1,134 @@
+"""Sessions: begun by signing in, kept by refresh tokens that work once, ended by whoever may."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+from zlib import crc32
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor
+from todo.audit import ORIGIN, AuditedService, record
+from todo.database import Repository, now
+from todo.domain.accounts.models import REFRESH, SESSION, USER, RefreshToken, Session
+
+PREFIX = "todo_rt_"
+IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=90)
+REPEAT = timedelta(seconds=10)  # within this, an answer that was lost may be asked for again
+
+
+@dataclass(frozen=True)
+class Granted:
+    """A session with the refresh token that continues it."""
+
+    session_id: UUID
+    user_id: UUID
+    amr: tuple[str, ...]
+    refresh_token: str
+
+
+class SessionService(AuditedService[Session]):
+    """One person's sessions, inside the caller's transaction."""
+
+    class Repo(Repository[Session]):
+        model_type = Session
+
+    repository_type = Repo
+
+    def __init__(self, session: AsyncSession, actor: Actor, secret: str):
+        super().__init__(session, actor)
+        self._secret = secret
+
+    async def begin(self, user_id: UUID, amr: tuple[str, ...], user_agent: str = "") -> Granted:
+        """Sign a person in on this device."""
+        begun = Session(
+            user_id=user_id, amr=list(amr), address=ORIGIN.get().address, user_agent=user_agent[:300],
+            expires_at=now() + ABSOLUTE,
+        )  # fmt: skip
+        await self.insert(begun, "sessions.begin")
+        return Granted(begun.id, user_id, amr, await self._issue(begun.id, 0))
+
+    async def refresh(self, token: str) -> Granted | None:
+        """Use a refresh token: exactly one successor, however many try at once. None when it is not good.
+
+        A token that was used before ends its session (RFC 9700 section 4.14), unless its answer may have got lost:
+        within ten seconds the latest one gives the same successor again. Commit either way.
+        """
+        hashed = sha256(token.encode()).digest()
+        used = update(RefreshToken).where(REFRESH.hash == hashed, REFRESH.used_at.is_(None), REFRESH.expires_at > now())
+        found = (
+            await self.session.execute(
+                used.values(used_at=func.now()).returning(REFRESH.session_id, REFRESH.generation)
+            )
+        ).first()
+        if found:
+            return await self._continue(found.session_id, found.generation)
+        return await self._repeat_or_end(hashed)
+
+    async def end(self, session_id: UUID, user_id: UUID) -> None:
+        """Sign out one device; raises NotFound when it is not theirs or over."""
+        row = await self.locked(
+            SESSION.id == session_id,
+            SESSION.user_id == user_id,
+            SESSION.revoked_at.is_(None),
+            SESSION.expires_at > now(),
+        )
+        await self.change(row, {"revoked_at": now(), "revoked_for": "logout"}, "sessions.end")
+
+    async def end_all(self, user_id: UUID, reason: str, *, but: UUID | None = None) -> None:
+        """Sign out every device, or every other one."""
+        live = select(Session).where(
+            SESSION.user_id == user_id, SESSION.revoked_at.is_(None), SESSION.expires_at > now()
+        )
+        for row in (await self.session.scalars(live.with_for_update())).all():
+            if row.id != but:
+                await self.change(row, {"revoked_at": now(), "revoked_for": reason}, "sessions.end")
+
+    async def _continue(self, session_id: UUID, generation: int) -> Granted | None:
+        live = await self._live(session_id)
+        if live is None:
+            return None
+        await self.session.execute(update(Session).where(SESSION.id == session_id).values(seen_at=func.now()))
+        token = await self._issue(session_id, generation + 1)
+        return Granted(session_id, live.user_id, tuple(live.amr), token)
+
+    async def _repeat_or_end(self, hashed: bytes) -> Granted | None:
+        last = select(func.max(REFRESH.generation)).where(REFRESH.session_id == RefreshToken.session_id)
+        known = (await self.session.execute(select(RefreshToken).where(REFRESH.hash == hashed))).scalar_one_or_none()
+        if known is None or known.used_at is None:
+            return None
+        live = await self._live(known.session_id)
+        if live is None:
+            return None
+        newest = await self.session.scalar(last.where(REFRESH.session_id == known.session_id))
+        if known.generation == (newest or 0) - 1 and now() - known.used_at <= REPEAT:
+            return Granted(live.id, live.user_id, tuple(live.amr), self._token(live.id, known.generation + 1))
+        await record(self.session, self.actor, "sessions.reuse", "sessions", subject_id=live.id)
+        await self.change(live, {"revoked_at": now(), "revoked_for": "reuse"}, "sessions.end")
+        return None
+
+    async def _live(self, session_id: UUID) -> Session | None:
+        """The session, locked, when it and its person are still good."""
+        good = select(Session).join(USER.id.table, USER.id == SESSION.user_id)
+        good = good.where(SESSION.id == session_id, SESSION.revoked_at.is_(None), SESSION.expires_at > now())
+        row: Session | None = await self.session.scalar(good.where(USER.status == "active").with_for_update(of=Session))
+        return row
+
+    async def _issue(self, session_id: UUID, generation: int) -> str:
+        token = self._token(session_id, generation)
+        values: dict[str, Any] = {
+            "hash": sha256(token.encode()).digest(), "session_id": session_id, "generation": generation,
+            "expires_at": now() + IDLE,
+        }  # fmt: skip
+        await self.session.execute(insert(RefreshToken).values(values))
+        return token
+
+    def _token(self, session_id: UUID, generation: int) -> str:
+        """256 bits that only we can foretell, so that a repeated request can be given the same answer."""
+        key = sha256(b"todo refresh tokens" + self._secret.encode()).digest()
+        body = hmac.new(key, f"{session_id} {generation}".encode(), sha256).hexdigest()
+        return f"{PREFIX}{body}{crc32(body.encode()):08x}"
