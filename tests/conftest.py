@@ -32,6 +32,7 @@ def settings_for(url: str, **values: object) -> Settings:
     defaults: dict[str, object] = {
         "env": "test", "database_url": url, "secret_key": SECRET, "argon2_memory_kib": 8, "argon2_iterations": 1,
         "actor_cache_seconds": 0.2, "database_pool": 4, "database_overflow": 8,
+        "rate_limit": "off",
     }  # fmt: skip
     return load_settings(_env_file=None, **(defaults | values))
 

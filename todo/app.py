@@ -18,8 +18,12 @@ from todo.database import Database, refusal_of
 from todo.domain import accounts, recurrence, tasks
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
-from todo.http import health, idempotency, openapi
+from todo.http import health, idempotency, limits, openapi
+from todo.http.cors import Cors
+from todo.http.proxies import Proxies
 from todo.http.shell import Shell
+from todo.mail.delivery import deliver_due, forget_old_mails
+from todo.mail.smtp import server_of
 from todo.queue import Cron
 from todo.settings import Settings, secret_key
 
@@ -36,9 +40,23 @@ async def forget_old_answers(context: Any) -> None:
         await idempotency.forget_old_answers(session)
 
 
+async def deliver_mail(context: Any) -> None:
+    """Send the mail that is due."""
+    await deliver_due(context["database"], context["database"].settings)
+
+
+async def forget_mail(context: Any) -> None:
+    """Delete mail that went out a month ago."""
+    async with context["database"].session() as session:
+        await forget_old_mails(session)
+
+
 CRONS = [
     Cron(health.beat, f"* * * * * */{health.BEAT_SECONDS}"),
     Cron(forget_old_answers, "17 * * * *"),
+    Cron(limits.forget_whole, "* * * * *"),
+    Cron(deliver_mail, "* * * * * */2"),
+    Cron(forget_mail, "23 3 * * *"),
     *(cron for room in ROOMS for cron in getattr(room, "jobs", ())),
 ]
 
@@ -74,8 +92,9 @@ def describe(**parts: Any) -> Litestar:
 def create_app(settings: Settings, url: str | None = None) -> Litestar:
     """The whole service as an ASGI application; `url` overrides the database of the settings.
 
-    Raises SettingsError when there is no usable secret key.
+    Raises SettingsError when there is no usable secret key, or the mail server is not named properly.
     """
+    server_of(settings)  # a bad mail address is told now, not when the first mail is due
     database = Database(settings, url)
     sign_in = SignIn(database, settings, secret_key(settings))
 
@@ -103,5 +122,13 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
         state=State({"describe": partial(describe, dependencies=dependencies)}),
     )
     keyed = idempotency.Idempotency(app.asgi_handler, database, settings.max_body_bytes, translate)
-    app.asgi_handler = Shell(keyed, sign_in.authenticate, translate, https=settings.public_url.startswith("https"))
+    app.asgi_handler = Shell(
+        keyed,
+        sign_in.authenticate,
+        translate,
+        https=settings.public_url.startswith("https"),
+        proxies=Proxies(settings.trusted_proxies),
+        cors=Cors(settings.cors_origins),
+        limit=partial(limits.limiter_of(database).count, database),
+    )
     return app

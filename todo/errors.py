@@ -1,7 +1,9 @@
 """Every refusal, in one dialect: `application/problem+json` (RFC 9457)."""
 
 import logging
+import math
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -30,6 +32,7 @@ class ProblemDetails(msgspec.Struct, omit_defaults=True):
     request_id: str
     errors: list[FieldError] = []
     current: msgspec.Raw | None = None
+    violated_policies: list[str] = msgspec.field(default_factory=list, name="violated-policies")
 
 
 class Problem(Exception):
@@ -44,11 +47,13 @@ class Problem(Exception):
         self.errors = errors or []
         self.headers = headers or {}
         self.current: msgspec.Raw | None = None
+        self.violated: list[str] = []
 
     def body(self, instance: str, request_id: str) -> bytes:
         details = ProblemDetails(
-            self.slug, self.status.phrase, self.status, self.detail, instance, request_id, self.errors, self.current
-        )
+            self.slug, self.status.phrase, self.status, self.detail, instance, request_id, self.errors, self.current,
+            self.violated,
+        )  # fmt: skip
         return msgspec.json.encode(details)
 
 
@@ -98,6 +103,18 @@ class Invalid(Problem):
     def field(cls, field: str, message: str) -> "Invalid":
         """One field is wrong, e.g. `Invalid.field("body.email", "Not an e-mail address.")`."""
         return cls("The request holds a value that cannot be accepted.", errors=[FieldError(field, message)])
+
+
+class TooManyRequests(Problem):
+    """A budget is used up; `seconds` until the next request under this policy is let through, told rounded up."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    slug = "quota-exceeded"
+
+    def __init__(self, policy: str, seconds: float, headers: Mapping[str, str]):
+        wait = max(1, math.ceil(seconds))
+        super().__init__(f"Too many requests; try again in {wait} s.", headers={**headers, "Retry-After": str(wait)})
+        self.violated = [policy]
 
 
 class Unavailable(Problem):

@@ -1,16 +1,33 @@
 """Every environment variable the service reads: its type, its default, one sentence."""
 
+import json
 import os
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "TODO_"
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.:\[\]-]+$")]
+Network = Annotated[str, AfterValidator(lambda text: str(ip_network(text)))]
 
 
 class SettingsError(Exception):
@@ -41,6 +58,33 @@ def default_data_dir() -> Path:
     return (
         Path("/var/lib/todo") if os.name == "posix" and os.geteuid() == 0 else user_data_path("todo", appauthor=False)
     )
+
+
+Algorithm = Literal["EdDSA", "Ed25519", "ES256", "ES512", "RS256", "PS256"]
+
+
+class Issuer(BaseModel):
+    """Somebody else whose access tokens we accept: one entry of `TODO_ISSUERS`.
+
+    `issuer` is compared with `iss` character by character. Without a `jwks_url` the keys are found through the issuer's
+    own `/.well-known/openid-configuration`. `link_by_verified_email` means: we believe this issuer about addresses, and
+    who proves one there gets the account here that has proven the same one; an issuer that lies can take any account.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(min_length=1, max_length=255)
+    jwks_url: str = ""
+    audience: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    ] = Field(min_length=1)  # one of these must be in `aud`
+    profile: Literal["better-auth", "rfc9068", "oidc"]
+    algorithms: tuple[Algorithm, ...] = Field(("EdDSA", "Ed25519", "ES256", "ES512", "RS256", "PS256"), min_length=1)
+    auto_provision: bool = True  # whether an unknown person gets an account
+    link_by_verified_email: bool = False
+    max_token_lifetime: int = Field(86400, ge=60)  # seconds from `iat` to `exp`
+    leeway: int = Field(30, ge=0, le=300)  # seconds by which clocks may differ
 
 
 class Settings(BaseSettings):
@@ -81,12 +125,37 @@ class Settings(BaseSettings):
     actor_cache_seconds: float = Field(3, ge=0, le=5, description="How long a person's rights are remembered, at most.")
     admin_email: str = Field("", description="The e-mail of the first administrator, for unattended starts.")
     admin_password: SecretStr = Field(SecretStr(""), description="The first administrator's password, likewise.")
+    issuers: Annotated[tuple[Issuer, ...], NoDecode] = Field(
+        (), description="Outside issuers whose tokens open: a JSON list of {issuer, jwks_url, audience, profile}."
+    )
     argon2_memory_kib: int = Field(47104, ge=8, description="Argon2id memory of one password hash, in KiB.")
     argon2_iterations: int = Field(1, ge=1, le=20, description="Argon2id passes of one password hash.")
     password_min_length: int = Field(15, ge=8, le=64, description="Shortest password accepted, in characters.")
+    registration: Literal["open", "invitation", "closed"] = Field("open", description="Who may open an account.")
+    verify_email: bool = Field(False, description="Whether an e-mail address must be confirmed before signing in.")
+    leaving_days: int = Field(30, ge=0, le=365, description="Days until a deleted account is erased; 0 for at once.")
+    mail_url: SecretStr = Field(
+        SecretStr("console://"),
+        description="Who sends mail: smtp://user:password@host:port or smtps://...; console:// only logs it.",
+    )
+    mail_from: str = Field("Todo <todo@localhost>", description="The sender of all mail.")
 
+    rate_limit: str = Field(
+        "100/minute",
+        pattern="^(off|[1-9][0-9]{0,6}/(second|minute|hour|day))$",
+        description="Requests of a user, or of an address not signed in; `off` counts nothing, not even logins.",
+    )
+    cors_origins: list[Origin] = Field(
+        [], description="Web origins that may call the API, exactly as browsers send them: a JSON list."
+    )
+    trusted_proxies: list[Network] = Field(
+        [], description="Proxies whose X-Forwarded-For and -Proto are believed: a JSON list of addresses or networks."
+    )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body accepted, in bytes.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is worth a log line.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="How log lines look; auto is json in production, else console."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -98,6 +167,21 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
+
+    @field_validator("issuers", mode="before")
+    @classmethod
+    def _read_issuers(cls, value: Any) -> Any:
+        return json.loads(value or "[]") if isinstance(value, str) else value
+
+    @field_validator("issuers")
+    @classmethod
+    def _check_issuers(cls, value: tuple[Issuer, ...], info: ValidationInfo) -> tuple[Issuer, ...]:
+        if len({entry.issuer for entry in value}) < len(value):
+            raise ValueError("every issuer may be named once")
+        for url in (entry.jwks_url or entry.issuer for entry in value):
+            if not _is_safe(url, info.data.get("env") != "production"):
+                raise ValueError(f"keys are fetched over https only (http is for loopback, in development): {url}")
+        return value
 
     @property
     def issuer(self) -> str:
@@ -115,8 +199,16 @@ def load_settings(**values: Any) -> Settings:
 
 
 def _variable(location: tuple[int | str, ...]) -> str:
-    name = str(location[0])
-    return name if name.isupper() else PREFIX + name.upper()
+    """The variable, and the place inside it when it is a list: `TODO_ISSUERS.0.audience`."""
+    name, *inside = map(str, location)
+    return ".".join([name if name.isupper() else PREFIX + name.upper(), *inside])
+
+
+def _is_safe(url: str, loopback: bool) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme == "http":
+        return loopback and parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    return parts.scheme == "https" and bool(parts.hostname)
 
 
 @lru_cache

@@ -37,10 +37,18 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("sent_at IS NULL AND failed_at IS NULL"),
     )
+    op.create_index(
+        "ix_mails_receiver",
+        "mails",
+        ["to", "id"],
+        unique=False,
+        postgresql_where=sa.text("sent_at IS NULL AND failed_at IS NULL"),
+    )
     op.create_table(
         "rate_limits",
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("tat", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("granted", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_rate_limits")),
         postgresql_with={"fillfactor": 70},
         prefixes=["UNLOGGED"],

@@ -18,7 +18,21 @@ from todo.migrate import is_current
 from todo.settings import Settings, load_settings, secret_key
 
 # Reviewed: what may be asked without signing in.
-PUBLIC = frozenset({"register", "login", "health_live", "health_ready", "get_openapi", "get_docs", "get_docs_file"})
+PUBLIC = frozenset(
+    {
+        "forget_password",
+        "reset_password",
+        "verify_email",
+        "ask_to_verify_email",
+        "register",
+        "login",
+        "health_live",
+        "health_ready",
+        "get_openapi",
+        "get_docs",
+        "get_docs_file",
+    }
+)
 
 
 @dataclass

@@ -9,6 +9,7 @@ from todo.app import create_app
 from todo.cli import CommandError
 from todo.cli.installation import database_url, require_installed
 from todo.cli.supervision import exit_on_signals, follow_supervisor
+from todo.http import logs
 from todo.settings import Settings, load_settings
 
 
@@ -19,6 +20,7 @@ def given(**values: object) -> dict[str, object]:
 
 def serve(host: str | None, port: int | None) -> None:
     settings = load_settings(**given(host=host, port=port))
+    logs.configure(settings)
     exit_on_signals()
     with database_url(settings) as url:
         asyncio.run(require_installed(settings, url))
@@ -31,7 +33,7 @@ def serve(host: str | None, port: int | None) -> None:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            log_level=settings.log_level.lower() if settings.log_level != "INFO" else "warning",
+            log_config=None,
             timeout_graceful_shutdown=3,
         )
 

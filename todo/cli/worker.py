@@ -1,21 +1,18 @@
 """`todo worker`."""
 
 import asyncio
-import logging
 
 from todo.app import CRONS
 from todo.cli.installation import database_url, opened, require_installed
 from todo.cli.supervision import exit_on_signals, follow_supervisor
+from todo.http import logs
 from todo.queue import new_worker
 from todo.settings import Settings, load_settings
 
 
 def work() -> None:
     settings = load_settings()
-    logging.basicConfig(level=settings.log_level if settings.log_level != "INFO" else "WARNING")
-    # At every stop SAQ and its pool warn of what did not finish: tasks and connections that only wait for work.
-    for name in ("saq", "psycopg.pool"):
-        logging.getLogger(name).setLevel("DEBUG" if settings.log_level == "DEBUG" else "ERROR")
+    logs.configure(settings)
     exit_on_signals()
     with database_url(settings) as url:
         asyncio.run(_work(settings, url))

@@ -1,9 +1,45 @@
-"""Rate limits that hold whatever the number of processes."""
+"""Rate limits that hold exactly, whatever the number of processes, and seldom cost a database call.
 
+A budget of N per window is a token bucket: N tokens, refilled evenly (GCRA). The database keeps the one account of each
+key. A process debits a few tokens ahead (a tenth of the limit at most, half of what is left) and spends them without
+asking. Tokens held that way melt as fast as the account refills, so that all processes together never let through more
+than one bucket would. The price: with several processes a request may be refused a little early, while another process
+holds tokens that it will not use. A single process is exact in both directions.
+"""
+
+import asyncio
+from collections import OrderedDict
 from datetime import datetime
+from hashlib import sha256
+from time import monotonic
+from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import DateTime
+from litestar.types import Scope
+from sqlalchemy import DateTime, bindparam, delete, func, text
 from sqlmodel import Field, SQLModel
+
+from todo.access import Actor
+from todo.database import Database, columns, refusal_of
+from todo.errors import TooManyRequests, Unavailable
+from todo.http.buckets import Lease, Policy, policy_of
+from todo.http.proxies import address_of, network_of
+
+# Exact and without leases; one budget per key. They refuse (503) while the database is away.
+POLICIES = {
+    policy.name: policy
+    for policy in (
+        Policy("login", 10, 60, strict=True),
+        Policy("register", 10, 3600, strict=True),
+        Policy("refresh", 30, 60, strict=True),
+        Policy("reset", 5, 900, strict=True),
+        Policy("mail", 5, 3600, strict=True),
+    )
+}
+UNCOUNTED = ("/health/", "/metrics")  # asked by machines that must not be refused
+KEPT = 10_000  # keys a process remembers; forgetting one only loses its unspent tokens
+PATIENCE = 2  # seconds to wait for the database
+COOL_DOWN = 1  # seconds in which a database found away is not asked again
 
 
 class RateLimit(SQLModel, table=True):
@@ -14,3 +50,121 @@ class RateLimit(SQLModel, table=True):
 
     key: str = Field(primary_key=True)
     tat: datetime = Field(sa_type=DateTime(timezone=True), index=True)
+    granted: int  # tokens of the latest debit
+
+
+# Settles the caller's last lease, then debits the next one. When nobody else debited since (`tat` is the one we left)
+# only what was spent counts, at the time it was spent; otherwise what is left of the lease now is given back.
+DEBIT = text("""
+    INSERT INTO rate_limits AS r (key, tat, granted)
+    VALUES (:key, clock_timestamp() + :block * CAST(:cost AS interval), :block)
+    ON CONFLICT (key) DO UPDATE SET (tat, granted) = (
+        SELECT base + tokens * CAST(:cost AS interval), tokens
+        FROM (
+            SELECT base, CAST(least(:block, ceil(floor(
+                extract(epoch FROM :window - (base - now)) / extract(epoch FROM CAST(:cost AS interval))
+            ) / 2)) AS integer) AS tokens
+            FROM (
+                SELECT now, greatest(now, CASE WHEN r.tat = :left THEN :used
+                    ELSE r.tat - greatest(:melted - now, interval '0') END) AS base
+                FROM (SELECT clock_timestamp() AS now) AS clock
+            ) AS settled
+        ) AS debit
+    )
+    RETURNING tat, granted, clock_timestamp()
+""").bindparams(*(bindparam(name, type_=DateTime(timezone=True)) for name in ("left", "used", "melted")))
+
+
+class Limiter:
+    """One process's leases on the budgets in one database."""
+
+    def __init__(self, limit: str):
+        self._user = policy_of("user", limit)
+        self._address = policy_of("address", limit)
+        self._leases: OrderedDict[str, Lease] = OrderedDict()
+        self._away_until = 0.0
+
+    async def count(self, database: Database, scope: Scope) -> dict[str, str]:
+        """Count a request for its user, or for its address (IPv6: its /64) when nobody is signed in.
+
+        Gives the headers to answer with; raises TooManyRequests.
+        """
+        actor = scope.get("user")
+        known = isinstance(actor, Actor) and actor.id is not None
+        policy = self._user if known else self._address
+        if policy is None or scope["path"].startswith(UNCOUNTED):
+            return {}
+        lease = await self.admit(database, policy, str(actor.id) if known else network_of(address_of(scope)))
+        return policy.headers(lease)
+
+    async def admit(self, database: Database, policy: Policy, key: str) -> Lease:
+        """Spend one token of a key; raises TooManyRequests, or Unavailable when a strict budget cannot be asked."""
+        lease = self._lease(policy, f"{policy.name}:{key}")
+        if lease.spend():
+            return lease
+        async with lease.lock:  # one request asks, those behind it spend what it brings
+            if lease.spend():
+                return lease
+            if lease.wait() <= 0:
+                await self._renew(database, policy, f"{policy.name}:{key}", lease)
+                if lease.granted:
+                    return lease
+            raise TooManyRequests(policy.name, lease.wait(), policy.headers(lease))
+
+    def _lease(self, policy: Policy, key: str) -> Lease:
+        lease = self._leases.setdefault(key, Lease(policy))
+        self._leases.move_to_end(key)
+        if len(self._leases) > KEPT:
+            self._leases.popitem(last=False)
+        return lease
+
+    async def _renew(self, database: Database, policy: Policy, key: str, lease: Lease) -> None:
+        """Debit the next lease; while the database is away from a bucket of this process alone, unless strict."""
+        if monotonic() >= self._away_until:
+            try:
+                lease.renew(*await _debit(database, policy, key, lease))
+                return
+            except Exception as error:
+                if not isinstance(refusal_of(error), Unavailable):
+                    raise
+                self._away_until = monotonic() + COOL_DOWN
+        if policy.strict:
+            raise Unavailable("This cannot be counted while the database is away.", retry_after=2)
+        lease.renew_alone()
+
+
+async def _debit(database: Database, policy: Policy, key: str, lease: Lease) -> tuple[float, datetime, datetime, int]:
+    values = {"key": key, "block": policy.block, "cost": policy.cost, "window": policy.window} | lease.account()
+    began = monotonic()
+    async with database.session() as session:
+        async with asyncio.timeout(PATIENCE):
+            connection = await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+            tat, granted, at = (await connection.execute(DEBIT, values)).one()
+    return began, at, tat, granted
+
+
+LIMITERS: WeakKeyDictionary[Database, Limiter] = WeakKeyDictionary()
+
+
+def limiter_of(database: Database) -> Limiter:
+    """The limiter of a database: one in each process."""
+    return LIMITERS.setdefault(database, Limiter(database.settings.rate_limit))
+
+
+async def check(database: Database, policy: str, *keys: str) -> None:
+    """Count one attempt under a named policy for each key, e.g. `await check(database, "login", address, email)`.
+
+    Raises TooManyRequests (429), and Unavailable (503) while the database is away. Call it before a session is opened.
+    Addresses are counted by network (IPv6: /64); keys are kept as digests only. `TODO_RATE_LIMIT=off` lets all pass.
+    """
+    if database.settings.rate_limit == "off":
+        return
+    for key in keys:
+        digest = sha256(network_of(key).casefold().encode()).hexdigest()[:32]
+        await limiter_of(database).admit(database, POLICIES[policy], digest)
+
+
+async def forget_whole(context: Any) -> None:
+    """Delete the accounts of keys whose budget is whole again: they say no more than a missing row."""
+    async with context["database"].session() as session:
+        await session.execute(delete(RateLimit).where(columns(RateLimit).tat < func.clock_timestamp()))

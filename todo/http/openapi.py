@@ -13,6 +13,7 @@ from litestar.response import File
 from litestar.routes import HTTPRoute
 
 from todo.errors import NotFound, ProblemDetails
+from todo.http.limits import UNCOUNTED
 
 STATIC = Path(__file__).parent / "static"
 PAGE_POLICY = (
@@ -36,6 +37,7 @@ REFUSALS = {
     "413": "The body is too large.",
     "415": "The body is not JSON.",
     "422": "Readable, but not acceptable; `errors` names the fields.",
+    "429": "Too many requests; try again after `Retry-After` seconds.",
     "503": "Something this depends on is away; try again after `Retry-After` seconds.",
 }
 
@@ -53,9 +55,10 @@ def refusals_of(handler: HTTPRouteHandler, path: str) -> list[str]:
     """Which refusals an operation can answer, read from its guards and parameters."""
     writes = not handler.http_methods <= {"GET", "HEAD", "OPTIONS"}
     guarded = bool(handler.resolve_guards())
-    takes_body = bool(handler.http_methods & {"POST", "PATCH"})
+    takes_body = bool(handler.http_methods & {"POST", "PATCH"}) or "data" in handler.parsed_fn_signature.parameters
     found = ["400", "422", "503"]
     found += ["401", "403"] if guarded else []
+    found += ["429"] if not path.startswith(UNCOUNTED) else []
     found += ["401"] if path.endswith("/login") else []
     found += ["404"] if "{" in path else []
     found += ["409"] if writes and guarded else []

@@ -1,8 +1,9 @@
 """The outermost layer: request id, who is asking, the headers every answer carries, and a problem for every failure."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from time import perf_counter
 from typing import Any
 
 from litestar.enums import ScopeType
@@ -12,10 +13,13 @@ from uuid_utils.compat import uuid7
 from todo.access import Actor
 from todo.audit import ORIGIN, Origin
 from todo.errors import Problem, Status, Unauthorized
+from todo.http import logs
+from todo.http.cors import Cors, Headers
+from todo.http.proxies import Proxies, address_of
 
+Limit = Callable[[Scope], Awaitable[Mapping[str, str]]]
 Authenticate = Callable[[str], Awaitable[Actor | Problem]]
 Translate = Callable[[Exception], Problem]
-Headers = list[tuple[bytes, bytes]]
 
 SECURITY_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -30,42 +34,81 @@ NO_STORE = (b"cache-control", b"no-store")
 SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 
 
+async def unlimited(_: Scope) -> Mapping[str, str]:
+    """Lets everything pass."""
+    return {}
+
+
+class Reply:
+    """The way back to the client: every answer gets `headers` besides its own, whoever made it."""
+
+    def __init__(self, send: Send, complete: Callable[[Headers], Headers]):
+        self._send = send
+        self._complete = complete
+        self.headers: Headers = []
+        self.status = 0  # until the answer has begun
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = self._complete([*message["headers"], *self.headers])
+        await self._send(message)
+
+
 class Shell:
     """Plain ASGI around the whole application, so that 404, 405 and 500 pass through it as well."""
 
-    def __init__(self, app: ASGIApp, authenticate: Authenticate, translate: Translate, *, https: bool):
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticate: Authenticate,
+        translate: Translate,
+        *,
+        https: bool,
+        proxies: Proxies | None = None,
+        cors: Cors | None = None,
+        limit: Limit = unlimited,
+    ):
         self._app = app
         self._authenticate = authenticate
         self._translate = translate
-        self._headers = [*SECURITY_HEADERS, TRANSPORT] if https else SECURITY_HEADERS
+        self._https = https
+        self._proxies = proxies or Proxies([])
+        self._cors = cors or Cors([])
+        self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
+        began = perf_counter()
+        self._proxies.unwrap(scope)
         request_id, credential = _read(scope["headers"])
         scope["state"]["request_id"] = request_id
-        client = scope.get("client")
-        ORIGIN.set(Origin(request_id, client[0] if client else "", "rest"))
-        started = False
-
-        async def send_complete(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                message["headers"] = self._complete(list(message["headers"]), scope, request_id)
-            await send(message)
-
+        ORIGIN.set(Origin(request_id, address_of(scope), "rest"))
+        reply = Reply(send, lambda headers: self._complete(headers, scope, request_id))
         try:
-            if unreadable(scope):
-                raise Status(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON, with `Content-Type: application/json`.")
-            if credential is not None:
-                scope["user"] = await self._identify(credential)
-            await self._app(scope, receive, send_complete)
+            await self._answer(scope, receive, reply, credential)
         except Exception as error:
-            if started:
+            if reply.status:
                 raise
-            await refuse(scope, send_complete, self._translate(error))
+            await refuse(scope, reply, self._translate(error))
+        finally:
+            logs.request(scope, reply.status, perf_counter() - began)
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, reply: Reply, credential: bytes | None) -> None:
+        """Who is asking, whether they may ask that often, and only then what they want."""
+        if credential is not None:
+            scope["user"] = await self._identify(credential)
+        reply.headers += encoded(await self._limit(scope))
+        preflight = self._cors.preflight(scope)
+        if preflight is not None:
+            await reply({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT, "headers": preflight})
+            await reply({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        if unreadable(scope):
+            raise Status(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON, with `Content-Type: application/json`.")
+        await self._app(scope, receive, reply)
 
     async def _identify(self, credential: bytes) -> Actor | Problem:
         scheme, _, token = credential.partition(b" ")
@@ -78,8 +121,11 @@ class Shell:
 
     def _complete(self, headers: Headers, scope: Scope, request_id: str) -> Headers:
         present = {name.lower() for name, _ in headers}
-        headers += self._headers
+        headers += SECURITY_HEADERS
+        headers += self._cors.headers(scope)
         headers.append((b"x-request-id", request_id.encode()))
+        if self._https or scope["scheme"] == "https":
+            headers.append(TRANSPORT)
         if API_POLICY[0] not in present:
             headers.append(API_POLICY)
         private = isinstance(scope.get("user"), Actor) or scope["path"].startswith("/api/")
@@ -109,6 +155,11 @@ def _read(headers: Any) -> tuple[str, bytes | None]:
     return request_id or uuid7().hex, credential
 
 
+def encoded(headers: Mapping[str, str]) -> Headers:
+    """Headers as ASGI carries them."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
 async def refuse(scope: Scope, send: Send, problem: Problem) -> None:
     """Answer with a problem, below Litestar."""
     body = problem.body(scope["path"], scope["state"].get("request_id", ""))
@@ -117,7 +168,7 @@ async def refuse(scope: Scope, send: Send, problem: Problem) -> None:
         {
             "type": "http.response.start",
             "status": int(problem.status),
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "headers": encoded(headers),
         }
     )
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -20,6 +20,7 @@ class Registration(Schema):
     password: Password
     name: Line = ""
     timezone: Timezone = "UTC"
+    invitation: Annotated[str, Meta(max_length=64, description="The token of an invitation mail.")] = ""
 
 
 class Registered(Struct):

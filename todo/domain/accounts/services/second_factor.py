@@ -16,10 +16,172 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import record
-from todo.database import Database, Query, now
-from todo.domain.accounts import schemas
+from todo.database import Database, Query, now, table_of
 from todo.domain.accounts.models import PASSKEY, RECOVERY_CODE, TOTP, USER, Passkey, RecoveryCode, Totp
 from todo.domain.accounts.schemas.second_factor import Enrolment, Proof, RecoveryCodes, SecondFactors
 from todo.domain.accounts.services.keys import decrypt, encrypt
 from todo.domain.accounts.services.passwords import Passwords
 from todo.errors import Conflict, Forbidden, Invalid
+
+HOW_MANY = 10
+TOTPS, CODES = table_of(Totp), table_of(RecoveryCode)
+
+_user = bindparam("user", type_=USER.id.type)
+_left = select(func.count()).select_from(RecoveryCode)
+_passkeys = select(func.count()).select_from(Passkey)
+STATE = Query(
+    SecondFactors,
+    select(
+        exists().where(TOTP.user_id == _user, TOTP.confirmed_at.is_not(None)),
+        _left.where(RECOVERY_CODE.user_id == _user, RECOVERY_CODE.used_at.is_(None)).scalar_subquery(),
+        _passkeys.where(PASSKEY.user_id == _user, PASSKEY.revoked_at.is_(None)).scalar_subquery(),
+    ),
+)
+PASSWORD = Query(lambda stored: stored, select(USER.password_hash).where(USER.id == _user))
+
+
+async def has_second_factor(session: AsyncSession, user_id: UUID) -> bool:
+    """Whether a password alone is not enough for this person."""
+    return bool(await session.scalar(select(exists().where(*_confirmed(user_id)))))
+
+
+async def check_second_factor(session: AsyncSession, user_id: UUID, code: str, at: datetime, secret: str) -> str | None:
+    """How the code proves who it is: "otp", "recovery", or None when it does not. Every code works once."""
+    plain = plain_code(code)
+    stored = await session.scalar(select(TOTP.secret).where(*_confirmed(user_id)))
+    if stored is None:
+        return None
+    step = matching_step(decrypt(stored, secret, _purpose(user_id)), plain, at)
+    if step is not None and await _use_step(session, step, *_confirmed(user_id)):
+        return "otp"
+    unused = CODES.c.user_id == user_id, CODES.c.hash == _hash(plain), CODES.c.used_at.is_(None)
+    used = await session.execute(update(CODES).where(*unused).values(used_at=at).returning(CODES.c.user_id))
+    return "recovery" if used.first() else None
+
+
+class SecondFactorService:
+    """Adding and removing second factors. A password is checked before a transaction begins."""
+
+    def __init__(self, database: Database, passwords: Passwords, secret: str, actor: Actor):
+        self._database = database
+        self._passwords = passwords
+        self._secret = secret
+        self._actor = actor
+
+    async def state(self) -> SecondFactors:
+        found = await self._database.reads.one_or_none(STATE, user=self._actor.user_id)
+        return found or SecondFactors(totp=False, recovery_codes=0, passkeys=0)
+
+    async def prove(self, proof: Proof) -> None:
+        """Raises Forbidden, which leaves its trace, unless the password is right, or else the code."""
+        if proof.password is not None:
+            stored = await self._database.reads.one_or_none(PASSWORD, user=self._actor.user_id)
+            right = await self._passwords.verify(stored, proof.password)
+        else:
+            async with self._database.session() as session:
+                code = proof.code or ""
+                right = bool(await check_second_factor(session, self._actor.user_id, code, now(), self._secret))
+        if not right:
+            async with self._database.session() as session:
+                await self._record(session, "accounts.proof_refused")
+            raise Forbidden("The password or the code is wrong.")
+
+    async def begin(self, password: str) -> Enrolment:
+        """A new authenticator app, in place of one that was not confirmed; raises Forbidden, Conflict."""
+        await self.prove(Proof(password=password))
+        user_id, secret = self._actor.user_id, pyotp.random_base32()
+        values = {"user_id": user_id, "secret": encrypt(secret.encode(), self._secret, _purpose(user_id))}
+        added = upsert(TOTPS).values(**values, last_step=0)
+        added = added.on_conflict_do_update(
+            index_elements=["user_id"], set_=values, where=TOTPS.c.confirmed_at.is_(None)
+        )
+        async with self._database.session() as session:
+            if (await session.execute(added.returning(TOTPS.c.user_id))).first() is None:
+                raise Conflict("There is an authenticator app already; remove it first.")
+            await self._record(session, "accounts.totp_begin")
+        issuer = urlsplit(self._database.settings.public_url).hostname or "todo"
+        return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=self._actor.name, issuer_name=issuer))
+
+    async def confirm(self, code: str) -> RecoveryCodes:
+        """The app counts from now on; raises Conflict when none was begun, Invalid for a wrong code."""
+        user_id = self._actor.user_id
+        async with self._database.session() as session:
+            waiting = TOTPS.c.user_id == user_id, TOTPS.c.confirmed_at.is_(None)
+            stored = await session.scalar(select(TOTPS.c.secret).where(*waiting).with_for_update())
+            if stored is None:
+                raise Conflict("There is nothing to confirm: begin with POST /api/auth/mfa/totp.")
+            step = matching_step(decrypt(stored, self._secret, _purpose(user_id)), plain_code(code), now())
+            if step is None:
+                raise Invalid.field("body.code", "This is not what the app shows now. Is the clock right?")
+            await _use_step(session, step, *waiting, confirmed_at=now())
+            await self._record(session, "accounts.totp_confirm")
+            return await self._new_codes(session)
+
+    async def remove(self, proof: Proof) -> None:
+        """Back to the password alone; raises Forbidden, Conflict."""
+        await self.prove(proof)
+        async with self._database.session() as session:
+            await self._lock(session)
+            for table in (TOTPS, CODES):
+                await session.execute(delete(table).where(table.c.user_id == self._actor.user_id))
+            await self._record(session, "accounts.totp_remove")
+
+    async def renew(self, proof: Proof) -> RecoveryCodes:
+        """New recovery codes; the ones before are worth nothing. Raises Forbidden, Conflict."""
+        await self.prove(proof)
+        async with self._database.session() as session:
+            await self._lock(session)
+            await self._record(session, "accounts.recovery_codes")
+            return await self._new_codes(session)
+
+    async def _lock(self, session: AsyncSession) -> None:
+        found = select(TOTP.user_id).where(*_confirmed(self._actor.user_id)).with_for_update()
+        if await session.scalar(found) is None:
+            raise Conflict("There is no authenticator app.")
+
+    async def _new_codes(self, session: AsyncSession) -> RecoveryCodes:
+        user_id, codes = self._actor.user_id, [new_recovery_code() for _ in range(HOW_MANY)]
+        await session.execute(delete(CODES).where(CODES.c.user_id == user_id))
+        rows = [{"user_id": user_id, "hash": _hash(plain_code(code))} for code in codes]
+        await session.execute(insert(CODES), rows)
+        return RecoveryCodes(codes)
+
+    async def _record(self, session: AsyncSession, action: str) -> None:
+        await record(session, self._actor, action, "users", subject_id=self._actor.user_id)
+
+
+def new_recovery_code() -> str:
+    """80 bits, as four groups that can be read aloud."""
+    text = base64.b32encode(secrets.token_bytes(10)).decode().lower()
+    return "-".join(text[at : at + 4] for at in range(0, 16, 4))
+
+
+def plain_code(code: str) -> str:
+    """A code as it is compared: however its groups were set apart, in any case."""
+    return "".join(filter(str.isalnum, code)).lower()
+
+
+def matching_step(secret: bytes, code: str, at: datetime) -> int | None:
+    """The 30 seconds this code belongs to: now, or the step before or after."""
+    try:
+        return pyotp.TOTP(secret.decode()).verify_and_get_timecode(code, for_time=at, valid_window=1)
+    except OTPVerificationError:
+        return None
+
+
+async def _use_step(session: AsyncSession, step: int, *where: Any, **values: Any) -> bool:
+    """Whether nobody was quicker: a step is used once, and none before it again."""
+    later = update(TOTPS).where(*where, TOTPS.c.last_step < step).values(last_step=step, **values)
+    return (await session.execute(later.returning(TOTPS.c.user_id))).first() is not None
+
+
+def _confirmed(user_id: UUID) -> tuple[Any, Any]:
+    return TOTP.user_id == user_id, TOTP.confirmed_at.is_not(None)
+
+
+def _purpose(user_id: UUID) -> str:
+    return f"authenticator app of {user_id}"
+
+
+def _hash(plain: str) -> bytes:
+    return sha256(plain.encode()).digest()

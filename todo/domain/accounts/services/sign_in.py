@@ -12,6 +12,7 @@ from todo.domain.accounts.models import ROLE, SESSION, USER, USER_ROLE, User, Us
 from todo.domain.accounts.schemas.people import Login, Me, Registration
 from todo.domain.accounts.schemas.sessions import SecondFactor, SessionOut, Tokens
 from todo.domain.accounts.services.authentication import Authenticator
+from todo.domain.accounts.services.invitations import check_admission, come_in
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.passwords import Passwords
 from todo.domain.accounts.services.people import ANYBODY, OPERATOR, AccountService
@@ -67,10 +68,15 @@ class SignIn:
         self.authenticate = Authenticator(database, self.keys, settings)
 
     async def register(self, data: Registration, *roles: str, actor: Actor = ANYBODY) -> User | None:
-        """Raises Invalid; None when the address is taken, after the same work."""
+        """Raises Invalid, Forbidden; None when the address is taken, after the same work."""
         check_registration(data, self._settings)
+        from_outside = actor is ANYBODY and not roles
+        if from_outside:
+            check_admission(self._settings, data)
         password_hash = await self.passwords.hash(data.password)
         async with self._database.session() as session:
+            if from_outside:
+                return await come_in(session, self._settings, data, password_hash)
             return await AccountService(session, actor).register(data, password_hash, *roles)
 
     async def login(self, data: Login, user_agent: str = "") -> Tokens:

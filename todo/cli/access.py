@@ -1,0 +1,97 @@
+"""`todo permissions` and `todo access why`: who may do what, and the reason."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import UUID
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+import todo.app  # noqa: F401 -- declares every permission
+from todo.access import EVERYTHING, PERMISSIONS
+from todo.cli import CommandError
+from todo.cli.installation import database_url, opened
+from todo.cli.server import require_current
+from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
+from todo.domain.accounts.rules import normalise_email
+from todo.domain.tasks.guards import visible_to
+from todo.domain.tasks.models import TASK
+from todo.settings import load_settings
+
+T = TypeVar("T")
+Answer = tuple[bool, str]
+
+
+def permissions(matrix: bool) -> None:
+    if not matrix:
+        click.echo("\n".join(sorted(PERMISSIONS)))
+        return
+    roles = with_session(all_roles)
+    granted = {permission for role in roles for permission in role.permissions}
+    table = Table("Permission", *(role.name for role in roles))
+    for permission in sorted((PERMISSIONS | granted) - {EVERYTHING}):
+        table.add_row(permission, *("yes" if {permission, EVERYTHING} & {*role.permissions} else "" for role in roles))
+    Console(width=max(100, 30 + 14 * len(roles))).print(table)
+
+
+def why(user: str, permission: str, row: str | None) -> None:
+    if permission not in PERMISSIONS:
+        raise CommandError(f"There is no permission {permission}: see `todo permissions`.")
+    allowed, reason = with_session(lambda session: explain(session, user, permission, row))
+    click.echo(f"{'yes' if allowed else 'no'}: {reason}")
+    if not allowed:
+        raise SystemExit(1)
+
+
+def with_session(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    """Run `work` in one transaction on the database of the settings."""
+
+    async def run(url: str) -> T:
+        async with opened(settings, url) as database, database.session() as session:
+            return await work(session)
+
+    settings = load_settings()
+    with database_url(settings) as url:
+        require_current(settings, url)
+        return asyncio.run(run(url))
+
+
+async def all_roles(session: AsyncSession) -> list[Role]:
+    return list((await session.scalars(select(Role).order_by(ROLE.name))).all())
+
+
+async def explain(session: AsyncSession, email: str, permission: str, row: str | None) -> Answer:
+    """Whether somebody may, and the first reason that decides it."""
+    user = await session.scalar(select(User).where(USER.email == normalise_email(email)))
+    if user is None:
+        return False, f"nobody has the address {email}."
+    if user.status != "active":
+        return False, f"the account is {user.status}."
+    held = select(Role).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == user.id)
+    roles = (await session.scalars(held.order_by(ROLE.name))).all()
+    granting = [role.name for role in roles if {permission, EVERYTHING} & {*role.permissions}]
+    if not granting:
+        return False, f"no role grants {permission}; they hold {', '.join(role.name for role in roles) or 'none'}."
+    reason = f"{permission} comes with the role {' and '.join(granting)}"
+    if row is None:
+        return True, f"{reason}."
+    return await explain_row(session, user, permission, row, reason)
+
+
+async def explain_row(session: AsyncSession, user: User, permission: str, row: str, reason: str) -> Answer:
+    """The same for one row: beside the permission, it must be theirs to see."""
+    resource = permission.partition(".")[0]
+    if resource != "tasks":
+        return True, f"{reason}; {resource} are not narrowed row by row."
+    try:
+        task_id = UUID(row)
+    except ValueError:
+        raise CommandError(f"{row} is not the id of a row.") from None
+    visible = await session.scalar(select(TASK.id).where(visible_to(user.id), TASK.id == task_id))
+    if visible is None:
+        return False, f"{reason}, but this task is not among those they can see."
+    return True, f"{reason}, and the task is among those they can see."

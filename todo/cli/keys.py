@@ -1,0 +1,72 @@
+"""`todo keys`: the keys that sign our access tokens."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import func, select
+
+from todo.cli import CommandError
+from todo.cli.installation import database_url, opened
+from todo.cli.server import require_current
+from todo.domain.accounts.models import KEY, SigningKey
+from todo.domain.accounts.services.key_rotation import KeyService
+from todo.domain.accounts.services.people import OPERATOR
+from todo.settings import load_settings, secret_key
+
+LOCK = 7_031_002  # the same as for preparing an installation, which makes keys too
+
+
+def show() -> None:
+    keys = run(lambda service: service.all())
+    table = Table("Key", "Status", "Made", "Retired")
+    for key in keys:
+        table.add_row(str(key.id), key.status, f"{key.created_at:%Y-%m-%d %H:%M} UTC", f"{key.retired_at or ''}")
+    Console().print(table)
+
+
+def rotate() -> None:
+    active, *_ = run(lambda service: service.rotate_and_list())
+    click.echo(f"{active.id} signs from now on; tokens of the key before stay good until they end.")
+
+
+def revoke(kid: str) -> None:
+    try:
+        key_id = UUID(kid)
+    except ValueError:
+        raise CommandError(f"{kid} is not the id of a key: see `todo keys list`.") from None
+    run(lambda service: service.revoke_and_list(key_id))
+    click.echo(f"{kid} is gone: its tokens are refused within five seconds.")
+
+
+class Keys(KeyService):
+    """The verbs of `todo keys`, each answering all keys, the one that signs first."""
+
+    async def all(self) -> list[SigningKey]:
+        order = select(SigningKey).order_by(KEY.status, KEY.created_at)
+        return list((await self.session.scalars(order)).all())
+
+    async def rotate_and_list(self) -> list[SigningKey]:
+        await self.rotate()
+        return await self.all()
+
+    async def revoke_and_list(self, key_id: UUID) -> list[SigningKey]:
+        await self.revoke(key_id)
+        return await self.all()
+
+
+def run(verb: Callable[[Keys], Awaitable[list[SigningKey]]]) -> list[SigningKey]:
+    """One verb in one transaction, alone."""
+
+    async def work(url: str) -> list[SigningKey]:
+        async with opened(settings, url) as database, database.session() as session:
+            await session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+            return await verb(Keys(session, OPERATOR, secret_key(settings)))
+
+    settings = load_settings()
+    with database_url(settings) as url:
+        require_current(settings, url)
+        return asyncio.run(work(url))

@@ -1,0 +1,35 @@
+"""`DELETE /api/auth/me`: leaving."""
+
+from typing import Any
+
+from litestar import Request, delete
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from todo.access import Actor, requires
+from todo.database import Database
+from todo.domain.accounts.schemas.mailed import Leaving
+from todo.domain.accounts.schemas.second_factor import CurrentPassword, Proof
+from todo.domain.accounts.services.leaving import leave
+from todo.domain.accounts.services.second_factor import SecondFactorService
+from todo.domain.accounts.services.sign_in import SignIn
+from todo.settings import secret_key
+
+
+@delete("/api/auth/me", operation_id="leave", status_code=200, tags=["Accounts"], guards=[requires("accounts.leave")])
+async def leave_for_good(
+    database: NamedDependency[Database],
+    sign_in: NamedDependency[SignIn],
+    request: Request[Actor, Any, State],
+    data: JSONBody[CurrentPassword],
+) -> Leaving:
+    """Close your account; it is erased after some days, and signing in before that keeps it.
+
+    Example: `{"password": "correct horse battery staple"}`
+    """
+    settings = database.settings
+    factors = SecondFactorService(database, sign_in.passwords, secret_key(settings), request.user)
+    await factors.prove(Proof(password=data.password))
+    async with database.session() as session:
+        return Leaving(await leave(session, settings, request.user))

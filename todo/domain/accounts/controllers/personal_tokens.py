@@ -1,0 +1,64 @@
+"""`/api/auth/tokens`: personal access tokens."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Controller, Request, Response, delete, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor, requires
+from todo.database import Database
+from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
+from todo.domain.accounts.services.personal_tokens import TOKENS, TokenService
+from todo.http.versions import versioned
+from todo.schema import Count, Cursor, Limit, Page
+
+ActorRequest = Request[Actor, Any, State]
+
+
+class TokenController(Controller):
+    """Personal access tokens: for scripts, each limited to what it is for."""
+
+    path = "/api/auth/tokens"
+    tags = ["Accounts"]
+    guards = [requires("accounts.tokens")]
+
+    @get(operation_id="list_tokens")
+    async def list_tokens(
+        self,
+        database: NamedDependency[Database],
+        request: ActorRequest,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        count: Count = False,
+    ) -> Page[TokenOut]:
+        """Your tokens, newest first, the ended ones too; their secrets are not kept.
+
+        Example: `GET /api/auth/tokens`
+        """
+        mine = request.user.user_id
+        return await TOKENS.page(database.reads, {}, actor=mine, limit=limit, cursor=cursor, count=count)
+
+    @post(operation_id="add_token")
+    async def add_token(
+        self, session: NamedDependency[AsyncSession], request: ActorRequest, data: JSONBody[TokenIn]
+    ) -> Response[TokenMade]:
+        """Make a token, shown this one time; `scopes` are permissions you have, e.g. `tasks.view` to read tasks.
+
+        Example: `{"name": "Backup script", "scopes": ["tasks.view"], "expires_in_days": 30}`
+        """
+        made = await TokenService(session, request.user).add(data, request.user)
+        return versioned(made, status_code=201)
+
+    @delete("/{token_id:uuid}", operation_id="revoke_token")
+    async def revoke_token(
+        self, session: NamedDependency[AsyncSession], request: ActorRequest, token_id: FromPath[UUID]
+    ) -> None:
+        """Revoke a token; it stops working within seconds.
+
+        Example: `DELETE /api/auth/tokens/0190f5f0-7c1d-7000-8000-000000000000`
+        """
+        await TokenService(session, request.user).revoke(token_id)

@@ -1,0 +1,156 @@
+"""`/api/auth/mfa` and `/api/auth/passkeys`."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Controller, Request, Response, delete, get, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, JSONBody
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor, requires
+from todo.database import Database
+from todo.domain.accounts.schemas.second_factor import (
+    CurrentPassword,
+    Enrolment,
+    FirstCode,
+    PasskeyIn,
+    PasskeyOptions,
+    PasskeyOut,
+    Proof,
+    RecoveryCodes,
+    SecondFactors,
+)
+from todo.domain.accounts.services.passkeys import PASSKEYS, PasskeyService, Site
+from todo.domain.accounts.services.second_factor import SecondFactorService
+from todo.domain.accounts.services.sign_in import SignIn
+from todo.http.versions import versioned
+from todo.schema import Count, Cursor, Limit, Page
+from todo.settings import secret_key
+
+ActorRequest = Request[Actor, Any, State]
+Factors = NamedDependency[SecondFactorService]
+Session = NamedDependency[AsyncSession]
+
+
+def factors_of(
+    database: NamedDependency[Database], sign_in: NamedDependency[SignIn], request: ActorRequest
+) -> SecondFactorService:
+    return SecondFactorService(database, sign_in.passwords, secret_key(database.settings), request.user)
+
+
+def site_of(database: NamedDependency[Database]) -> Site:
+    return Site.of(database.settings, secret_key(database.settings))
+
+
+class SecondFactorController(Controller):
+    """The second factor: an authenticator app, and recovery codes for the day it is lost."""
+
+    path = "/api/auth/mfa"
+    tags = ["Accounts"]
+    guards = [requires("accounts.second_factor")]
+    dependencies = {"factors": Provide(factors_of, sync_to_thread=False)}
+
+    @get(operation_id="get_second_factors")
+    async def get_second_factors(self, factors: Factors) -> SecondFactors:
+        """What proves who you are besides your password, and how many recovery codes are left.
+
+        Example: `GET /api/auth/mfa`
+        """
+        return await factors.state()
+
+    @post("/totp", operation_id="begin_totp")
+    async def begin_totp(self, factors: Factors, data: JSONBody[CurrentPassword]) -> Enrolment:
+        """Begin with an authenticator app: show `otpauth_uri` as a QR code, then confirm with a first code.
+
+        Example: `{"password": "correct horse battery staple"}`
+        """
+        return await factors.begin(data.password)
+
+    @post("/totp/confirm", operation_id="confirm_totp", status_code=200)
+    async def confirm_totp(self, factors: Factors, data: JSONBody[FirstCode]) -> RecoveryCodes:
+        """Confirm the app with a code; from now on signing in asks for one. Keep the recovery codes safe.
+
+        Example: `{"code": "123456"}`
+        """
+        return await factors.confirm(data.code)
+
+    @delete("/totp", operation_id="remove_totp")
+    async def remove_totp(self, factors: Factors, data: JSONBody[Proof]) -> None:
+        """Remove the authenticator app and its recovery codes; needs your password or a code.
+
+        Example: `{"code": "123456"}`
+        """
+        await factors.remove(data)
+
+    @post("/recovery-codes", operation_id="renew_recovery_codes", status_code=200)
+    async def renew_recovery_codes(self, factors: Factors, data: JSONBody[Proof]) -> RecoveryCodes:
+        """New recovery codes in place of the old ones; needs your password or a code.
+
+        Example: `{"password": "correct horse battery staple"}`
+        """
+        return await factors.renew(data)
+
+
+class PasskeyController(Controller):
+    """Passkeys: signing in to the admin pages without a password."""
+
+    path = "/api/auth/passkeys"
+    tags = ["Accounts"]
+    guards = [requires("accounts.passkeys")]
+    dependencies = {
+        "factors": Provide(factors_of, sync_to_thread=False),
+        "site": Provide(site_of, sync_to_thread=False),
+    }
+
+    @get(operation_id="list_passkeys")
+    async def list_passkeys(
+        self,
+        database: NamedDependency[Database],
+        request: ActorRequest,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        count: Count = False,
+    ) -> Page[PasskeyOut]:
+        """Your passkeys, newest first.
+
+        Example: `GET /api/auth/passkeys`
+        """
+        mine = request.user.user_id
+        return await PASSKEYS.page(database.reads, {}, actor=mine, limit=limit, cursor=cursor, count=count)
+
+    @post("/options", operation_id="begin_passkey", status_code=200)
+    async def begin_passkey(
+        self,
+        factors: Factors,
+        site: NamedDependency[Site],
+        database: NamedDependency[Database],
+        request: ActorRequest,
+        data: JSONBody[CurrentPassword],
+    ) -> PasskeyOptions:
+        """What the browser needs to make a passkey; good for five minutes.
+
+        Example: `{"password": "correct horse battery staple"}`
+        """
+        await factors.prove(Proof(password=data.password))
+        async with database.session() as session:
+            return await PasskeyService(session, request.user).options(site)
+
+    @post(operation_id="add_passkey")
+    async def add_passkey(
+        self, session: Session, site: NamedDependency[Site], request: ActorRequest, data: JSONBody[PasskeyIn]
+    ) -> Response[PasskeyOut]:
+        """Store the passkey that the browser made.
+
+        Example: `{"name": "My laptop", "state": "...", "credential": {"id": "...", "type": "public-key"}}`
+        """
+        return versioned(await PasskeyService(session, request.user).add(site, data), status_code=201)
+
+    @delete("/{passkey_id:uuid}", operation_id="delete_passkey")
+    async def delete_passkey(self, session: Session, request: ActorRequest, passkey_id: FromPath[UUID]) -> None:
+        """Forget a passkey; it signs nobody in from now on.
+
+        Example: `DELETE /api/auth/passkeys/0190f5f0-7c1d-7000-8000-000000000000`
+        """
+        await PasskeyService(session, request.user).revoke(passkey_id)

@@ -1,0 +1,142 @@
+"""Coming in: who may register, and the invitations that let somebody in."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import EVERYTHING
+from todo.audit import AuditedService, record
+from todo.database import Repository, now
+from todo.domain.accounts import rules
+from todo.domain.accounts.models import INVITATION, ROLE, USER, USER_ROLE, Invitation, User, UserRole
+from todo.domain.accounts.schemas.mailed import InvitationOut, Invite
+from todo.domain.accounts.schemas.people import Registration
+from todo.domain.accounts.services.mailed import greet, hashed, link, new_secret
+from todo.domain.accounts.services.people import ANYBODY, AccountService
+from todo.errors import Conflict, Forbidden, Invalid
+from todo.listing import Listing, Sort
+from todo.mail import letter, send
+from todo.settings import Settings
+
+LASTS = timedelta(days=7)
+_COLUMNS = ("id", "email", "roles", "invited_by", "created_at", "expires_at", "accepted_at")
+INVITATIONS = Listing(
+    InvitationOut,
+    select(*(INVITATION[name] for name in _COLUMNS)),
+    filters={},
+    sorts={"id": Sort(INVITATION.id, UUID, lambda item: item.id)},
+    default="-id",
+)
+
+
+class InvitationService(AuditedService[Invitation]):
+    """Invitations, inside the caller's transaction."""
+
+    class Repo(Repository[Invitation]):
+        model_type = Invitation
+
+    repository_type = Repo
+
+    async def invite(self, settings: Settings, data: Invite) -> InvitationOut:
+        """Write to somebody that they may register; an earlier invitation to them ends.
+
+        Raises Invalid, Forbidden for roles that may do more than the one who invites, Conflict when nobody may come in.
+        """
+        if settings.registration == "closed":
+            raise Conflict("Registration is closed.")
+        email, roles = rules.normalise_email(data.email), sorted(set(data.roles)) or [rules.MEMBER]
+        if not rules.is_email(email):
+            raise Invalid.field("body.email", "This is not an e-mail address.")
+        needed = await _permissions_of(self.session, roles)
+        if needed is None:
+            raise Invalid.field("body.roles", "There is no such role.")
+        if not all(self.actor.may(permission) for permission in needed):
+            raise Forbidden("You can give only roles that may do no more than you.")
+        return await self._send(settings, email, roles)
+
+    async def _send(self, settings: Settings, email: str, roles: list[str]) -> InvitationOut:
+        await self.session.execute(
+            delete(Invitation).where(INVITATION.email == email, INVITATION.accepted_at.is_(None))
+        )
+        token = new_secret()
+        invitation = Invitation(
+            email=email, hash=hashed(token), roles=roles, invited_by=self.actor.id, expires_at=now() + LASTS
+        )
+        await self.insert(invitation, "invitations.add")
+        text = "You are invited to open an account here. The invitation is good for seven days and for this address:"
+        await send(self.session, email, "You are invited", *letter(text, link=link(settings, "register", token)))
+        return InvitationOut(*(getattr(invitation, name) for name in _COLUMNS))
+
+    async def withdraw(self, invitation_id: UUID) -> None:
+        """Delete an invitation; raises NotFound."""
+        row = await self.locked(INVITATION.id == invitation_id)
+        await self.session.execute(delete(Invitation).where(INVITATION.id == row.id))
+        await record(
+            self.session,
+            self.actor,
+            "invitations.delete",
+            "invitations",
+            subject_id=row.id,
+            before={"email": row.email},
+        )
+
+
+def check_admission(settings: Settings, data: Registration) -> None:
+    """Refuse early, before a password is hashed; raises Forbidden."""
+    if settings.registration == "closed":
+        raise Forbidden("Registration is closed.")
+    if settings.registration == "invitation" and not data.invitation:
+        raise Forbidden("Registration is by invitation.")
+
+
+async def come_in(session: AsyncSession, settings: Settings, data: Registration, password_hash: str) -> User | None:
+    """Register somebody from outside, and write to the address: None when it is taken, after the same work.
+
+    Whoever comes with an invitation got it by mail, so that their address is confirmed.
+    """
+    check_admission(settings, data)
+    roles = await _accept(session, data) if data.invitation else ()
+    user = await AccountService(session, ANYBODY).register(data, password_hash, *roles)
+    if user is not None and data.invitation:
+        await session.execute(update(User).where(USER.id == user.id).values(email_verified_at=func.now()))
+        return user
+    await greet(session, settings, data.email, user)
+    return user
+
+
+async def _accept(session: AsyncSession, data: Registration) -> Sequence[str]:
+    """Use an invitation up, once; its roles. Raises Forbidden, with one sentence for every reason."""
+    mine = (INVITATION.hash == hashed(data.invitation), INVITATION.email == rules.normalise_email(data.email))
+    good = (INVITATION.accepted_at.is_(None), INVITATION.expires_at > func.now())
+    used = update(Invitation).where(*mine, *good).values(accepted_at=func.now(), version=INVITATION.version + 1)
+    found = (await session.execute(used.returning(INVITATION.id, INVITATION.roles, INVITATION.invited_by))).first()
+    if found is None or not await _may_still_give(session, found.invited_by, found.roles):
+        raise Forbidden("This invitation was used already, is too old, or is for another address.")
+    await record(session, ANYBODY, "invitations.accept", "invitations", subject_id=found.id)
+    roles: list[str] = found.roles
+    return roles
+
+
+async def _permissions_of(session: AsyncSession, roles: Sequence[str]) -> set[str] | None:
+    """All that these roles may do beyond what every member may; None when one of them does not exist."""
+    found = (await session.execute(select(ROLE.name, ROLE.permissions).where(ROLE.name.in_(roles)))).all()
+    if {name for name, _ in found} != set(roles):
+        return None
+    return _all(permissions for name, permissions in found if name != rules.MEMBER)
+
+
+async def _may_still_give(session: AsyncSession, inviter: UUID | None, roles: Sequence[str]) -> bool:
+    """Whether whoever invited still holds what the invitation gives."""
+    theirs = (
+        select(ROLE.permissions).join(UserRole, USER_ROLE.role_id == ROLE.id).join(User, USER_ROLE.user_id == USER.id)
+    )
+    held = _all(await session.scalars(theirs.where(USER.id == inviter, USER.status == "active")))
+    needed = await _permissions_of(session, roles)
+    return needed is not None and (EVERYTHING in held or needed <= held)
+
+
+def _all(lists: Iterable[Sequence[str]]) -> set[str]:
+    return {permission for permissions in lists for permission in permissions}

@@ -1,0 +1,106 @@
+"""Leaving: an account is closed at once, can be had back for some days, and is then erased."""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT, array
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import WORKER, Actor
+from todo.audit import Event, record
+from todo.database import Database, Query, columns, now
+from todo.domain.accounts import rules
+from todo.domain.accounts.models import (
+    INVITATION,
+    PERSONAL_TOKEN,
+    ROLE,
+    USER,
+    USER_ROLE,
+    Invitation,
+    PersonalToken,
+    Role,
+    User,
+    UserRole,
+)
+from todo.domain.accounts.services.people import AccountService
+from todo.domain.accounts.services.sessions import SessionService
+from todo.errors import Conflict
+from todo.mail import Mail, letter, send
+from todo.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ERASED = "erased person"
+EVENT, MAIL = columns(Event), columns(Mail)
+OVER: ColumnElement[bool] = and_(USER.status == "leaving", USER.leaves_at <= func.now())
+DUE = Query(lambda user_id: user_id, select(USER.id).where(OVER).order_by(USER.leaves_at).limit(100))
+
+
+async def leave(session: AsyncSession, settings: Settings, actor: Actor) -> datetime:
+    """Close the account of somebody who has proven who they are, and say until when they can come back.
+
+    Raises Conflict for the last superuser.
+    What they signed in with is worth nothing from now on, but their password: it brings them back.
+    """
+    people = AccountService(session, actor)
+    await _require_another_superuser(session, actor.user_id)
+    user = await people.locked(USER.id == actor.user_id)
+    leaves_at = now() + timedelta(days=settings.leaving_days)
+    await people.change(user, {"status": "leaving", "leaves_at": leaves_at}, "accounts.leave")
+    await SessionService(session, actor, "").end_all(user.id, "leaving")  # ending needs no secret
+    live = (PERSONAL_TOKEN.user_id == user.id, PERSONAL_TOKEN.revoked_at.is_(None))
+    await session.execute(update(PersonalToken).where(*live).values(revoked_at=func.now()))
+    text = f"Your account is closed, and will be erased after {leaves_at:%Y-%m-%d %H:%M} UTC with all that is in it."
+    await send(session, user.email, "Goodbye", *letter(text, "Until then you can have it back: just sign in."))
+    return leaves_at
+
+
+async def come_back(session: AsyncSession, user: User) -> bool:
+    """For sign-in, after the right password: whether a leaving account is active again. Not when its time is over."""
+    people = AccountService(session, Actor(id=user.id, name=user.email))
+    row = await people.get_one_or_none(USER.id == user.id, USER.status == "leaving", ~OVER, with_for_update=True)
+    if row is None:
+        return False
+    await people.change(row, {"status": "active", "leaves_at": None}, "accounts.come_back")
+    return True
+
+
+async def erase_due(database: Database) -> None:
+    """Erase everybody whose time is over, each in a transaction of their own."""
+    for user_id in await database.reads.all(DUE):
+        try:
+            async with database.session() as session:
+                await erase(session, user_id)
+        except Exception:
+            log.exception("account %s cannot be erased", user_id)
+
+
+async def erase(session: AsyncSession, user_id: UUID) -> None:
+    """Delete a person whose time is over, with all that is theirs; who has come back meanwhile stays.
+
+    The trail stays, without their name.
+    """
+    email = await session.scalar(select(USER.email).where(USER.id == user_id, OVER).with_for_update())
+    if email is None:
+        return
+    invitations = delete(Invitation).where(INVITATION.email == email).returning(INVITATION.id)
+    ids = [user_id, *await session.scalars(invitations)]
+    await session.execute(update(Event).where(EVENT.actor_id == user_id).values(actor=ERASED))
+    personal = array(["email", "name"], type_=ARRAY(TEXT))
+    scrubbed = {side: EVENT[side].op("-")(personal) for side in ("before", "after")}
+    about = and_(EVENT.subject.in_(["users", "invitations"]), EVENT.subject_id.in_(ids))
+    await session.execute(update(Event).where(about).values(scrubbed))
+    await session.execute(delete(Mail).where(MAIL.to == email))
+    await session.execute(delete(User).where(USER.id == user_id))
+    await record(session, WORKER, "accounts.erase", "users", subject_id=user_id)
+
+
+async def _require_another_superuser(session: AsyncSession, user_id: UUID) -> None:
+    """One after the other, so that two who leave at once do not both count on the other."""
+    await session.execute(select(ROLE.id).where(ROLE.name == rules.SUPERUSER).with_for_update())
+    holders = select(USER.id).join(UserRole, USER_ROLE.user_id == USER.id).join(Role, USER_ROLE.role_id == ROLE.id)
+    active = await session.scalars(holders.where(ROLE.name == rules.SUPERUSER, USER.status == "active"))
+    if set(active) == {user_id}:
+        raise Conflict("You are the last superuser: give the role to somebody else first.")

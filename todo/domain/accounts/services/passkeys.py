@@ -1,0 +1,183 @@
+"""Passkeys (WebAuthn): a sign-in that cannot be phished, bound to the address people reach the service at."""
+
+import base64
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from webauthn import (
+    generate_authentication_options,
+    generate_registration_options,
+    verify_authentication_response,
+    verify_registration_response,
+)
+from webauthn.helpers import options_to_json_dict, parse_authentication_credential_json
+from webauthn.helpers.structs import (
+    AuthenticationCredential,
+    AuthenticatorSelectionCriteria,
+    PublicKeyCredentialDescriptor,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+
+from todo.audit import AuditedService
+from todo.database import ACTOR, Repository, now, table_of
+from todo.domain.accounts.models import PASSKEY, USER, Passkey, User
+from todo.domain.accounts.schemas.second_factor import PasskeyIn, PasskeyOptions, PasskeyOut
+from todo.domain.accounts.services.keys import decrypt, encrypt
+from todo.errors import Invalid
+from todo.listing import Listing, Sort
+from todo.settings import Settings, SettingsError
+
+GOOD_FOR = timedelta(minutes=5)  # how long a challenge waits for its answer
+LONGEST_ID = 1023  # bytes of a credential id (WebAuthn section 5.8.3)
+SIGN_IN = "passkey sign-in"
+REQUIRED = UserVerificationRequirement.REQUIRED
+
+COLUMNS = select(PASSKEY.id, PASSKEY.version, PASSKEY.name, PASSKEY.created_at, PASSKEY.used_at)
+PASSKEYS = Listing(
+    PasskeyOut,
+    COLUMNS.where(PASSKEY.user_id == ACTOR, PASSKEY.revoked_at.is_(None)),
+    filters={},
+    sorts={"id": Sort(PASSKEY.id, UUID, lambda passkey: passkey.id)},
+    default="-id",
+)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The address that passkeys are bound to, and how challenges travel: sealed, so that nobody makes or alters one."""
+
+    rp_id: str
+    origin: str
+    secret: str
+
+    @classmethod
+    def of(cls, settings: Settings, secret: str) -> "Site":
+        parts = urlsplit(settings.public_url or f"http://localhost:{settings.port}")
+        host = parts.hostname or "localhost"
+        usual = {"https": 443, "http": 80}.get(parts.scheme)
+        port = f":{parts.port}" if parts.port not in {None, usual} else ""
+        return cls(host, f"{parts.scheme}://{host}{port}", secret)
+
+    def challenge(self, purpose: str) -> tuple[bytes, str]:
+        """A new challenge, and the state in which the client brings it back."""
+        challenge = secrets.token_bytes(32)
+        sealed = encrypt(challenge + now().isoformat().encode(), self.secret, purpose)
+        return challenge, base64.urlsafe_b64encode(sealed).decode()
+
+    def open(self, state: str, purpose: str) -> tuple[bytes, datetime]:
+        """The challenge and when it was made; raises Invalid when it is none of ours, too old or for something else."""
+        try:
+            plain = decrypt(base64.urlsafe_b64decode(state), self.secret, purpose)
+        except (SettingsError, ValueError):
+            raise Invalid.field("body.state", "This is not the state of the options.") from None
+        made_at = datetime.fromisoformat(plain[32:].decode())
+        if now() - made_at > GOOD_FOR:
+            raise Invalid.field("body.state", "Too late; ask for the options again.")
+        return plain[:32], made_at
+
+
+class PasskeyService(AuditedService[Passkey]):
+    """One person's passkeys, inside the caller's transaction."""
+
+    class Repo(Repository[Passkey]):
+        model_type = Passkey
+
+    repository_type = Repo
+
+    async def options(self, site: Site) -> PasskeyOptions:
+        """What the browser makes a new passkey from."""
+        challenge, state = site.challenge(self._purpose)
+        known = select(PASSKEY.credential_id).where(PASSKEY.user_id == self.actor.user_id, PASSKEY.revoked_at.is_(None))
+        options = generate_registration_options(
+            rp_id=site.rp_id, rp_name="todo", user_id=self.actor.user_id.bytes, user_name=self.actor.name,
+            challenge=challenge,
+            authenticator_selection=AuthenticatorSelectionCriteria(
+                resident_key=ResidentKeyRequirement.REQUIRED, user_verification=REQUIRED
+            ),
+            exclude_credentials=[PublicKeyCredentialDescriptor(id=id) for id in await self.session.scalars(known)],
+        )  # fmt: skip
+        return PasskeyOptions(options_to_json_dict(options), state)
+
+    async def add(self, site: Site, data: PasskeyIn) -> PasskeyOut:
+        """Store what the browser made; raises Invalid. Sent twice it is a conflict: credential ids are unique."""
+        challenge, _ = site.open(data.state, self._purpose)
+        try:
+            made = verify_registration_response(
+                credential=data.credential, expected_challenge=challenge, expected_rp_id=site.rp_id,
+                expected_origin=site.origin, require_user_verification=True,
+            )  # fmt: skip
+        except Exception as error:  # the library raises much besides its own errors for hostile bytes
+            raise Invalid.field("body.credential", "This is not the answer to these options.") from error
+        if len(made.credential_id) > LONGEST_ID:
+            raise Invalid.field("body.credential", "The credential's id is too long.")
+        row = Passkey(
+            user_id=self.actor.user_id, name=data.name, credential_id=made.credential_id,
+            public_key=made.credential_public_key, sign_count=made.sign_count,
+        )  # fmt: skip
+        await self.insert(row, "accounts.passkey_add")
+        return PasskeyOut(row.id, row.version, row.name, row.created_at, row.used_at)
+
+    async def revoke(self, passkey_id: UUID) -> None:
+        """Raises NotFound."""
+        mine = PASSKEY.id == passkey_id, PASSKEY.user_id == self.actor.user_id
+        row = await self.locked(*mine, PASSKEY.revoked_at.is_(None))
+        await self.change(row, {"revoked_at": now()}, "accounts.passkey_revoke")
+
+    @property
+    def _purpose(self) -> str:
+        return f"passkey of {self.actor.user_id}"
+
+
+def sign_in_options(site: Site) -> PasskeyOptions:
+    """What the browser answers to sign somebody in; it names nobody, so that it tells nobody's passkeys."""
+    challenge, state = site.challenge(SIGN_IN)
+    options = generate_authentication_options(rp_id=site.rp_id, challenge=challenge, user_verification=REQUIRED)
+    return PasskeyOptions(options_to_json_dict(options), state)
+
+
+async def check_passkey(session: AsyncSession, site: Site, state: str, credential: dict[str, Any]) -> UUID | None:
+    """Who signs in by this answer, or None when it does not hold.
+
+    An answer works once: its challenge must have been made after the passkey was last used. One passkey on two
+    devices at the same moment lets in the one whose challenge is the younger; the other one tries again.
+    """
+    try:
+        challenge, made_at = site.open(state, SIGN_IN)
+        given = parse_authentication_credential_json(credential)
+    except Exception:  # the library raises much besides its own errors for hostile bytes
+        return None
+    row = await _passkey(session, given.raw_id)
+    if row is None or given.response.user_handle not in {None, row.user_id.bytes}:
+        return None
+    count = _verified_count(site, given, challenge, row)
+    passkeys = table_of(Passkey)
+    unused = or_(passkeys.c.used_at.is_(None), passkeys.c.used_at < made_at)
+    same = passkeys.c.id == row.id, passkeys.c.sign_count == row.sign_count, passkeys.c.revoked_at.is_(None)
+    used = update(passkeys).where(*same, unused).values(sign_count=count, used_at=max(now(), made_at))
+    return None if count is None else await session.scalar(used.returning(passkeys.c.user_id))
+
+
+async def _passkey(session: AsyncSession, credential_id: bytes) -> Passkey | None:
+    live = USER.status == "active", USER.kind == "person", PASSKEY.revoked_at.is_(None)
+    found = select(Passkey).join(User, USER.id == PASSKEY.user_id).where(PASSKEY.credential_id == credential_id, *live)
+    passkey: Passkey | None = await session.scalar(found)
+    return passkey
+
+
+def _verified_count(site: Site, given: AuthenticationCredential, challenge: bytes, row: Passkey) -> int | None:
+    """The authenticator's new count of signatures, or None when something about the answer is wrong."""
+    try:
+        return verify_authentication_response(
+            credential=given, expected_challenge=challenge, expected_rp_id=site.rp_id, expected_origin=site.origin,
+            credential_public_key=row.public_key, credential_current_sign_count=row.sign_count,
+            require_user_verification=True,
+        ).new_sign_count  # fmt: skip
+    except Exception:  # as above; the stored key may be hostile as well
+        return None

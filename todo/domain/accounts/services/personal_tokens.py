@@ -1,0 +1,171 @@
+"""Personal access tokens, for scripts and for service accounts: `todo_pat_...`, limited to their scopes."""
+
+import asyncio
+import logging
+import re
+import secrets
+import string
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import NamedTuple
+from uuid import UUID
+from zlib import crc32
+
+from async_lru import alru_cache
+from sqlalchemy import bindparam, func, or_, select, update
+
+from todo.access import PERMISSIONS, Actor
+from todo.audit import AuditedService
+from todo.database import ACTOR, Database, Query, Repository, now, table_of
+from todo.domain.accounts.models import PERSONAL_TOKEN, USER, PersonalToken, User
+from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
+from todo.domain.accounts.services.authentication import RIGHTS
+from todo.errors import Invalid, Problem, Unauthorized
+from todo.listing import Listing, Sort
+
+log = logging.getLogger(__name__)
+
+PREFIX = "todo_pat_"
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+SHAPE = re.compile(PREFIX + r"([0-9A-Za-z]{30})([0-9A-Za-z]{6})")
+NOTED_EVERY = timedelta(minutes=1)  # how exact `used_at` is
+
+COLUMNS = select(
+    PERSONAL_TOKEN.id, PERSONAL_TOKEN.version, PERSONAL_TOKEN.name, PERSONAL_TOKEN.last_four, PERSONAL_TOKEN.scopes,
+    PERSONAL_TOKEN.created_at, PERSONAL_TOKEN.expires_at, PERSONAL_TOKEN.used_at,
+)  # fmt: skip
+TOKENS = Listing(
+    TokenOut,
+    COLUMNS.where(PERSONAL_TOKEN.user_id == ACTOR, PERSONAL_TOKEN.revoked_at.is_(None)),
+    filters={},
+    sorts={"id": Sort(PERSONAL_TOKEN.id, UUID, lambda token: token.id)},
+    default="-id",
+)
+
+
+class Holder(NamedTuple):
+    """A token that was found, and who acts by it."""
+
+    token_id: UUID
+    expires_at: datetime
+    used_at: datetime | None
+    actor: Actor
+
+
+HOLDERS = Query(
+    lambda token_id, expires_at, used_at, scopes, id, email, timezone, rights: Holder(
+        token_id, expires_at, used_at,
+        Actor(id, email, "token", frozenset(rights), timezone, scopes=frozenset(scopes)),
+    ),
+    select(
+        PERSONAL_TOKEN.id, PERSONAL_TOKEN.expires_at, PERSONAL_TOKEN.used_at, PERSONAL_TOKEN.scopes,
+        USER.id, USER.email, USER.timezone, func.array(RIGHTS.scalar_subquery()),
+    )
+    .select_from(User)
+    .join(PersonalToken, PERSONAL_TOKEN.user_id == USER.id)
+    .where(PERSONAL_TOKEN.hash == bindparam("hash"), PERSONAL_TOKEN.revoked_at.is_(None), USER.status == "active"),
+)  # fmt: skip
+
+
+class PersonalTokens:
+    """Turns a token into the one who acts; what is known of it is remembered for `actor_cache_seconds`."""
+
+    def __init__(self, database: Database):
+        self._database = database
+        self._find: Callable[[bytes], Awaitable[Holder | None]] = self._load
+        if database.settings.actor_cache_seconds > 0:
+            self._find = alru_cache(maxsize=10_000, ttl=database.settings.actor_cache_seconds)(self._load)
+        self._noted: dict[UUID, float] = {}  # no more entries than there are tokens in use
+        self._noting: set[asyncio.Task[None]] = set()
+
+    async def actor_of(self, token: str) -> Actor | Problem:
+        """The owner, narrowed to the scopes. Never raises for a bad token; what is no token asks no database."""
+        holder = await self._find(sha256(token.encode()).digest()) if is_token(token) else None
+        if holder is None or holder.expires_at <= now():
+            return Unauthorized("The token has ended, was revoked, or never was.", error="invalid_token")
+        self._note_use(holder)
+        return holder.actor
+
+    async def close(self) -> None:
+        """Wait for what is still being noted."""
+        await asyncio.gather(*self._noting)
+
+    async def _load(self, hashed: bytes) -> Holder | None:
+        return await self._database.reads.one_or_none(HOLDERS, hash=hashed)
+
+    def _note_use(self, holder: Holder) -> None:
+        """At most once a minute, while the request goes on."""
+        recently = holder.used_at is not None and now() - holder.used_at < NOTED_EVERY
+        since = time.monotonic() - self._noted.get(holder.token_id, float("-inf"))
+        if recently or since < NOTED_EVERY.total_seconds():
+            return
+        self._noted[holder.token_id] = time.monotonic()
+        task = asyncio.create_task(self._write_use(holder.token_id))
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
+
+    async def _write_use(self, token_id: UUID) -> None:
+        tokens = table_of(PersonalToken)
+        due = or_(tokens.c.used_at.is_(None), tokens.c.used_at <= now() - NOTED_EVERY)
+        try:
+            async with self._database.session() as session:
+                await session.execute(update(tokens).where(tokens.c.id == token_id, due).values(used_at=now()))
+        except Exception:  # the request has its answer; the next one tries again
+            self._noted.pop(token_id, None)
+            log.warning("the use of a personal token could not be noted", exc_info=True)
+
+
+class TokenService(AuditedService[PersonalToken]):
+    """One person's tokens, inside the caller's transaction."""
+
+    class Repo(Repository[PersonalToken]):
+        model_type = PersonalToken
+
+    repository_type = Repo
+
+    async def add(self, data: TokenIn, owner: Actor) -> TokenMade:
+        """A token for `owner`: yourself or a service account. Raises Invalid for scopes that either does not have."""
+        scopes = set(data.scopes)
+        given = {scope for scope in scopes & PERMISSIONS if self.actor.may(scope) and owner.may(scope)}
+        if refused := sorted(scope for scope in scopes if scope not in given or not may_be_scope(scope)):
+            raise Invalid.field("body.scopes", f"Not for a token, or not among your rights: {', '.join(refused)}.")
+        token = new_token()
+        row = PersonalToken(
+            user_id=owner.user_id, name=data.name, hash=sha256(token.encode()).digest(), last_four=token[-4:],
+            scopes=sorted(scopes), expires_at=now() + timedelta(days=data.expires_in_days),
+        )  # fmt: skip
+        await self.insert(row, "accounts.token_add")
+        return TokenMade(**{column.name: getattr(row, column.name) for column in COLUMNS.selected_columns}, token=token)
+
+    async def revoke(self, token_id: UUID) -> None:
+        """Raises NotFound."""
+        mine = PERSONAL_TOKEN.id == token_id, PERSONAL_TOKEN.user_id == self.actor.user_id
+        row = await self.locked(*mine, PERSONAL_TOKEN.revoked_at.is_(None))
+        await self.change(row, {"revoked_at": now()}, "accounts.token_revoke")
+
+
+def may_be_scope(permission: str) -> bool:
+    """A token may see whose it is; it never manages the account: no tokens, passwords, sessions or factors."""
+    return permission == "accounts.me" or not permission.startswith("accounts.")
+
+
+def new_token() -> str:
+    """178 random bits and a checksum, as GitHub makes them: scanners recognise one that leaked."""
+    body = "".join(secrets.choice(ALPHABET) for _ in range(30))
+    return PREFIX + body + _checksum(body)
+
+
+def is_token(text: str) -> bool:
+    """Whether this could be one of ours, told without asking anybody."""
+    found = SHAPE.fullmatch(text)
+    return found is not None and _checksum(found[1]) == found[2]
+
+
+def _checksum(body: str) -> str:
+    rest, digits = crc32(body.encode()), ""
+    for _ in range(6):
+        rest, digit = divmod(rest, len(ALPHABET))
+        digits = ALPHABET[digit] + digits
+    return digits

@@ -1,0 +1,48 @@
+"""Service accounts: no person, no password, no mail; they act by the tokens that an operator gives them."""
+
+import re
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor
+from todo.audit import record
+from todo.domain.accounts.models import ROLE, USER, Role, User, UserRole
+from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade
+from todo.domain.accounts.services.authentication import RIGHTS
+from todo.domain.accounts.services.people import AccountService
+from todo.domain.accounts.services.personal_tokens import TokenService
+from todo.errors import Forbidden, Invalid, NotFound
+
+
+async def add_service_account(session: AsyncSession, actor: Actor, name: str, roles: Collection[str]) -> User:
+    """Raises Invalid for the name or an unknown role, Forbidden for rights the actor does not have."""
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
+        raise Invalid.field("name", "Lower-case letters, digits and hyphens, such as backup-robot.")
+    found = (await session.scalars(select(Role).where(ROLE.name.in_(roles)).with_for_update(read=True))).all()
+    if unknown := set(roles) - {role.name for role in found}:
+        raise Invalid.field("roles", f"There is no role {', '.join(sorted(unknown))}.")
+    if not all(actor.may(permission) for role in found for permission in role.permissions):
+        raise Forbidden("Nobody can give away what they do not have.")
+    user = User(email=f"{name}@service.invalid", name=name, kind="service")
+    await AccountService(session, actor).insert(user, "accounts.add_service")
+    if found:
+        await session.execute(insert(UserRole).values([{"user_id": user.id, "role_id": role.id} for role in found]))
+    after = {"roles": sorted(role.name for role in found)}
+    await record(session, actor, "accounts.grant", "users", subject_id=user.id, after=after)
+    return user
+
+
+async def add_service_token(session: AsyncSession, actor: Actor, user_id: UUID, data: TokenIn) -> TokenMade:
+    """A token for a service account; raises NotFound when it is none, Invalid for scopes that either does not have."""
+    live = USER.id == user_id, USER.kind == "service", USER.status == "active"
+    found = await session.execute(
+        select(USER.email, func.array(RIGHTS.scalar_subquery())).select_from(User).where(*live)
+    )
+    row = found.first()
+    if row is None:
+        raise NotFound
+    owner = Actor(id=user_id, name=row[0], kind="service", permissions=frozenset(row[1]))
+    return await TokenService(session, actor).add(data, owner)

@@ -1,0 +1,43 @@
+"""Which web pages of other origins may call the API (Fetch standard, CORS protocol); none unless the operator says."""
+
+from litestar.types import Scope
+
+Headers = list[tuple[bytes, bytes]]
+
+METHODS = b"GET, HEAD, POST, PATCH, PUT, DELETE"
+SENT = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
+SHOWN = b"ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
+PREFLIGHT_SECONDS = b"600"
+VARY = (b"vary", b"Origin")
+
+
+class Cors:
+    """Exact origins, compared byte by byte; never `*`, never credentials: the API knows no cookies."""
+
+    def __init__(self, origins: list[str]):
+        self._origins = {origin.encode() for origin in origins}
+
+    def headers(self, scope: Scope) -> Headers:
+        """What an answer to this request carries."""
+        if not self._origins:
+            return []
+        origin = _header(scope, b"origin")
+        if origin not in self._origins:
+            return [VARY]
+        return [VARY, (b"access-control-allow-origin", origin), (b"access-control-expose-headers", SHOWN)]
+
+    def preflight(self, scope: Scope) -> Headers | None:
+        """The answer to a preflight from an allowed origin; None for any other request."""
+        if scope.get("method") != "OPTIONS" or _header(scope, b"origin") not in self._origins:
+            return None
+        if not _header(scope, b"access-control-request-method"):
+            return None
+        return [
+            (b"access-control-allow-methods", METHODS),
+            (b"access-control-allow-headers", SENT),
+            (b"access-control-max-age", PREFLIGHT_SECONDS),
+        ]
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    return next((value for name, value in scope["headers"] if name == wanted), b"")

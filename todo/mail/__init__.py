@@ -1,0 +1,57 @@
+"""Mail: written in the transaction of the change it tells about, sent by the worker, again until it is taken."""
+
+import re
+from datetime import datetime
+from html import escape
+from uuid import UUID
+
+from sqlalchemy import DateTime, Index, insert
+from sqlalchemy import text as sql
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field
+
+from todo.database import Row, now
+from todo.errors import Invalid
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+PENDING = sql("sent_at IS NULL AND failed_at IS NULL")
+
+
+class Mail(Row, table=True):
+    """One message to one address. `id` is its Message-ID, so that a receiver can drop a double."""
+
+    __tablename__ = "mails"
+    __table_args__ = (
+        Index("ix_mails_due", "send_at", postgresql_where=PENDING),
+        Index("ix_mails_receiver", "to", "id", postgresql_where=PENDING),
+    )
+
+    to: str
+    subject: str
+    text: str
+    html: str = ""
+    send_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
+    attempts: int = 0
+    lease_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    lease_token: UUID | None = None
+    sent_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    failed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # given up
+    last_error: str | None = None
+
+
+async def send(session: AsyncSession, to: str, subject: str, text: str, html: str = "") -> None:
+    """Leave a message in the caller's transaction: it goes out after the commit, and never after a rollback.
+
+    Raises Invalid for an address or subject that could smuggle in a header.
+    """
+    if CONTROL.search(to + subject) or to.count("@") != 1:
+        raise Invalid("The address and the subject of a mail are one line each.")
+    await session.execute(insert(Mail).values(Mail(to=to, subject=subject, text=text, html=html).model_dump()))
+
+
+def letter(*paragraphs: str, link: str = "") -> tuple[str, str]:
+    """A few paragraphs, and a link to follow: as plain text, and the same as small HTML."""
+    plain = "\n\n".join([*paragraphs, *([link] if link else [])]) + "\n"
+    parts = [f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs]
+    parts += [f'<p><a href="{escape(link)}">{escape(link)}</a></p>'] if link else []
+    return plain, f'<!doctype html><html lang="en"><body>{"".join(parts)}</body></html>\n'

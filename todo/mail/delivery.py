@@ -1,0 +1,96 @@
+"""The worker's part: look at the table and send what is due.
+
+A message is claimed with a lease and a token, sent outside any transaction, and noted as sent by the holder of the
+token alone. Whoever is killed in between leaves a lease that runs out: the message goes out again, with the same
+Message-ID, if the server had it already.
+"""
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from aiosmtplib import SMTPDataError, SMTPRecipientsRefused
+from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.database import Database, columns, table_of
+from todo.mail import Mail
+from todo.mail.smtp import Server, hand_over, server_of
+from todo.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+PATIENCE = 30.0  # seconds for one message: well within its lease, so that nobody else takes it up meanwhile
+TURN = 20.0  # seconds after which a run takes up nothing new
+SIDE_BY_SIDE = 4
+ATTEMPTS = 12  # within two days: the second after 10 seconds, then three times later each time, 12 hours at most
+KEPT = timedelta(days=30)
+
+MAIL, EARLIER = columns(Mail), table_of(Mail).alias("earlier").c
+
+
+async def deliver_due(database: Database, settings: Settings) -> None:
+    """Send what is due, some messages side by side. Any number of workers may do this at once."""
+    server, clock = server_of(settings), asyncio.get_running_loop().time
+    end = clock() + TURN
+
+    async def work() -> None:
+        while clock() < end and (mail := await _claim(database)):
+            await _deliver(database, server, mail)
+
+    outcomes = await asyncio.gather(*(work() for _ in range(SIDE_BY_SIDE)), return_exceptions=True)
+    for failure in filter(None, outcomes):
+        raise failure
+
+
+async def forget_old_mails(session: AsyncSession) -> None:
+    """Delete what was sent, or given up, a month ago."""
+    await session.execute(delete(Mail).where(func.coalesce(MAIL.sent_at, MAIL.failed_at) < func.now() - KEPT))
+
+
+async def _claim(database: Database) -> Mail | None:
+    """Take the next message, for a minute. One to an address waits until those before it are sent or given up."""
+    before = and_(EARLIER.to == MAIL.to, EARLIER.id < MAIL.id, EARLIER.sent_at.is_(None), EARLIER.failed_at.is_(None))
+    due = select(MAIL.id).where(
+        MAIL.sent_at.is_(None), MAIL.failed_at.is_(None), MAIL.send_at <= func.now(),
+        or_(MAIL.lease_until.is_(None), MAIL.lease_until < func.now()), ~exists().where(before),
+    )  # fmt: skip
+    due = due.order_by(MAIL.send_at, MAIL.id).limit(1).with_for_update(skip_locked=True)
+    lease = {"attempts": MAIL.attempts + 1, "lease_until": func.now() + LEASE, "lease_token": uuid4()}
+    async with database.session() as session:
+        claim = update(Mail).where(MAIL.id == due.scalar_subquery()).values(lease).returning(Mail)
+        mail: Mail | None = (await session.scalars(claim)).one_or_none()
+    return mail
+
+
+async def _deliver(database: Database, server: Server, mail: Mail) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await hand_over(server, mail, PATIENCE)
+    except Exception as error:  # whatever it is, the message must neither get lost nor hold up the others for ever
+        log.warning("mail %s was not taken, attempt %d: %s", mail.id, mail.attempts, type(error).__name__)
+        outcome = _failure(mail, error)
+    else:
+        # The text may hold a token, which nobody needs here any more.
+        outcome = {"sent_at": func.now(), "text": "", "html": "", "last_error": None}
+    mine = (MAIL.id == mail.id, MAIL.lease_token == mail.lease_token, MAIL.sent_at.is_(None))
+    async with database.session() as session:
+        await session.execute(update(Mail).where(*mine).values(outcome | {"lease_until": None, "lease_token": None}))
+
+
+def _failure(mail: Mail, error: Exception) -> dict[str, Any]:
+    """When to try again; given up after the last attempt, and at once when the server will never take it."""
+    told = {"last_error": f"{type(error).__name__}: {error}".replace("\x00", "")[:500]}
+    if mail.attempts >= ATTEMPTS or _is_final(error):
+        return told | {"failed_at": func.now()}
+    return told | {"send_at": func.now() + min(timedelta(seconds=10) * 3 ** (mail.attempts - 1), timedelta(hours=12))}
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the server refused this receiver or this text for good (RFC 5321 section 4.2.1: 5yz)."""
+    if isinstance(error, SMTPRecipientsRefused):
+        return all(refused.code >= 500 for refused in error.recipients)
+    return isinstance(error, SMTPDataError) and error.code >= 500
