@@ -19,6 +19,7 @@ from todo.domain import accounts, recurrence, tasks
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
 from todo.http import health, idempotency, openapi
+from todo.http.parameters import refuse_unknown
 from todo.http.shell import Shell
 from todo.queue import Cron
 from todo.settings import Settings, secret_key
@@ -96,6 +97,7 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
         ROUTES,
         dependencies=dependencies,
         exception_handlers={Exception: respond},
+        before_request=refuse_unknown,
         lifespan=[lifespan],
         openapi_config=None,
         logging_config=None,

@@ -267,6 +267,7 @@ def create_engine(route: Route, size: int, most: int) -> AsyncEngine:
         "postgresql+asyncpg://",
         async_creator=route.connect,
         pool_size=size,
+        hide_parameters=True,  # what people write stays out of logs
         max_overflow=most - size,
         connect_args={} if route.prepared else unnamed,
         json_serializer=lambda value: msgspec.json.encode(value).decode(),
@@ -297,6 +298,8 @@ def refusal_of(error: Exception) -> Problem | None:
         return Unavailable("The database took too long.", retry_after=5)
     if state == "23505":
         return Conflict("There is one like this already.")
+    if state == "23503":
+        return Conflict("Something this refers to is gone.")
     if state.startswith("22"):
         return Invalid("The request holds a value that cannot be stored.")
     if state in {"40001", "40P01"}:

@@ -116,6 +116,8 @@ def load_settings(**values: Any) -> Settings:
 
 def _variable(location: tuple[int | str, ...]) -> str:
     name = str(location[0])
+    if name == "TODO_PORT" and name not in os.environ and "PORT" in os.environ:
+        return "PORT"
     return name if name.isupper() else PREFIX + name.upper()
 
 

@@ -36,7 +36,7 @@ class Mint:
         self, key: Any = None, algorithm: str = "EdDSA", typ: Any = "at+jwt", kid: Any = "", **claims: Any
     ) -> str:
         payload = {name: value for name, value in (self.good | claims).items() if value is not None}
-        headers = {"typ": typ, "kid": self.kid if kid == "" else kid}
+        headers = {"typ": typ} | ({} if kid is None else {"kid": kid or self.kid})
         return jwt.encode(payload, key or self.key, algorithm=algorithm, headers=headers)
 
 
@@ -201,6 +201,22 @@ async def test_a_process_that_has_just_started_refuses_no_good_token(
     found = await asyncio.gather(*(keys.verify(person.token) for person in (ada, bob)), return_exceptions=True)
 
     assert [holder for holder, _ in (pair for pair in found if isinstance(pair, tuple))] == [ada.id, bob.id]
+
+
+async def test_after_a_failed_read_of_the_keys_a_good_token_is_good(
+    database: Database, settings: Settings, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> Any:
+        raise ConnectionRefusedError
+
+    keys = TokenKeys(database, settings, SECRET)
+    with monkeypatch.context() as patch, pytest.raises(ConnectionRefusedError):
+        patch.setattr(Reads, "_rows", away)
+        await keys.verify(ada.token)
+
+    holder, _ = await keys.verify(ada.token)
+
+    assert holder == ada.id
 
 
 async def test_a_token_of_a_key_made_elsewhere_since_is_known_after_a_while(

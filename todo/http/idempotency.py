@@ -16,7 +16,7 @@ from sqlmodel import Field, SQLModel
 from todo.access import Actor
 from todo.database import Database, columns, now
 from todo.errors import Conflict, Invalid, Status
-from todo.http.shell import Translate, refuse, too_large
+from todo.http.shell import Translate, address, refuse, too_large
 
 KEPT = timedelta(hours=24)
 # Answers that hold credentials are not kept, and these routes open transactions of their own.
@@ -87,7 +87,7 @@ class Idempotency:
             await self._app(scope, receive, send)
             return
         key = next((value for name, value in scope["headers"] if name == b"idempotency-key"), None)
-        if key is None or scope["path"].startswith(NOT_KEPT):
+        if key is None or address(scope).startswith(NOT_KEPT):
             await self._app(scope, receive, send)
             return
         try:

@@ -133,26 +133,28 @@ class OccurrenceService(AuditedService[Occurrence]):
 
     async def reopen(self, task: Task) -> None:
         """Open the turn of a task that is open again."""
-        closed = self._ledger("done", "skipped").where(OCCURRENCE.task_id == task.id)
+        closed = self._ledger("done", "skipped", "missed").where(OCCURRENCE.task_id == task.id)
         await self.session.execute(closed.values(status="open", closed_at=None))
 
     async def open_due(self, limit: int = 100) -> int:
         """Bring up every turn whose time has come, of up to `limit` series; the number of series looked at."""
         claimed = await self.series.claim(limit)
+        # The clock that says what is due is the database's.
+        moment: datetime = (await self.session.execute(select(func.now()))).scalar_one()
         for series in claimed:
             series_id, failures = series.id, series.failures
             try:
                 async with self.session.begin_nested():
-                    await self._catch_up(series)
+                    await self._catch_up(series, moment)
             except Exception as error:  # one series that cannot be opened must not stop the others
                 log.exception("series %s is set aside", series_id)
                 await self.series.set_aside(series_id, failures + 1, error)
         return len(claimed)
 
-    async def _catch_up(self, series: Series) -> None:
+    async def _catch_up(self, series: Series, moment: datetime) -> None:
         plan = plan_of(series)
         waiting = Turn(series.next_nominal, series.next_n or 0) if series.next_nominal else None
-        decision = catch_up(plan, waiting, await self._open_nominals(series), now())
+        decision = catch_up(plan, waiting, await self._open_nominals(series), moment)
         for nominal in decision.closes:
             await self._miss(series, nominal)
         for turn in decision.missed:

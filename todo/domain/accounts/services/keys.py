@@ -1,5 +1,6 @@
 """The keys that sign our own access tokens."""
 
+import asyncio
 import os
 import time
 from hashlib import sha256
@@ -35,15 +36,16 @@ class TokenKeys:
         self._public: dict[str, Ed25519PublicKey] = {}
         self._active: tuple[str, Ed25519PrivateKey] | None = None
         self._next_load = 0.0
+        self._lock = asyncio.Lock()
 
     async def load(self) -> None:
         """Read the keys; raises SettingsError when the secret key is not the one they were encrypted with."""
-        self._next_load = time.monotonic() + 5
         rows = await self._database.reads.all(KEYS)
         self._public = {str(kid): Ed25519PublicKey.from_public_bytes(public) for kid, _, public, _ in rows}
         active = next(((kid, private) for kid, status, _, private in rows if status == "active"), None)
         if active:
             self._active = str(active[0]), decrypt_key(active[1], self._secret)
+        self._next_load = time.monotonic() + 5
 
     async def sign(self, user_id: UUID) -> str:
         if self._active is None:
@@ -77,8 +79,10 @@ class TokenKeys:
         kid = header.get("kid")
         if header.get("typ") != "at+jwt" or not isinstance(kid, str):
             raise jwt.InvalidTokenError
-        if kid not in self._public and time.monotonic() >= self._next_load:
-            await self.load()
+        if kid not in self._public:
+            async with self._lock:  # whoever comes meanwhile waits for the keys instead of being refused
+                if time.monotonic() >= self._next_load:
+                    await self.load()
         if kid not in self._public:
             raise jwt.InvalidTokenError
         return self._public[kid]
