@@ -74,7 +74,7 @@ class TaskPublic(TaskBase):
 
 app = FastAPI()
 oauth2_scheme = OAuth2PasswordBearer(tokenUrl="token")
-# As many connections as the service may open, all kept: faster here than the defaults of 5 and 10 passing ones.
+# As many connections as the service may open, all kept.
 url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+asyncpg://")
 engine = create_async_engine(url, pool_size=30, max_overflow=0)
 

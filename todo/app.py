@@ -21,6 +21,7 @@ from todo.errors import Problem, problem_of
 from todo.http import health, idempotency, openapi
 from todo.http.parameters import refuse_unknown
 from todo.http.shell import Shell
+from todo.http.transactions import session_for
 from todo.queue import Cron
 from todo.settings import Settings, secret_key
 
@@ -45,12 +46,8 @@ CRONS = [
 
 
 async def session_of(database: NamedDependency[Database], scope: Scope) -> AsyncGenerator[AsyncSession, None]:
-    """The request's transaction: committed before the answer is sent, rolled back when the handler raises."""
-    outer = scope["state"].get("session")
-    if outer is not None:
-        yield outer
-        return
-    async with database.session() as session:
+    """The request's transaction, for handlers that only write."""
+    async with session_for(database, scope) as session:
         yield session
 
 

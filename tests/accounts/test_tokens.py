@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from factories import Person, World
 
 from todo.access import Actor
-from todo.database import Database, Reads
+from todo.database import Database, Direct
 from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.keys import TokenKeys, decrypt_key, new_signing_key
 from todo.settings import Settings, SettingsError
@@ -165,13 +165,13 @@ async def test_in_the_steady_state_nobody_asks_the_database_who_it_is(
     database: Database, world: World, ada: Person, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    really = Reads._rows
+    really = Direct._rows
 
-    async def rows(self: Reads, *arguments: Any) -> Any:
+    async def rows(self: Direct, *arguments: Any) -> Any:
         asked.append(arguments)
         return await really(self, *arguments)
 
-    monkeypatch.setattr(Reads, "_rows", rows)
+    monkeypatch.setattr(Direct, "_rows", rows)
     authenticate = Authenticator(database, world.sign_in.keys, settings_for(database_url, actor_cache_seconds=5))
 
     first = await authenticate(ada.token)
@@ -211,7 +211,7 @@ async def test_after_a_failed_read_of_the_keys_a_good_token_is_good(
 
     keys = TokenKeys(database, settings, SECRET)
     with monkeypatch.context() as patch, pytest.raises(ConnectionRefusedError):
-        patch.setattr(Reads, "_rows", away)
+        patch.setattr(Direct, "_rows", away)
         await keys.verify(ada.token)
 
     holder, _ = await keys.verify(ada.token)

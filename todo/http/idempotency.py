@@ -17,6 +17,7 @@ from todo.access import Actor
 from todo.database import Database, columns, now
 from todo.errors import Conflict, Invalid, Status
 from todo.http.shell import Translate, address, refuse, too_large
+from todo.http.transactions import share
 
 KEPT = timedelta(hours=24)
 # Answers that hold credentials are not kept, and these routes open transactions of their own.
@@ -109,7 +110,7 @@ class Idempotency:
                 if first:
                     answer.messages = _replay(first, fingerprint)
                 else:
-                    scope["state"]["session"] = session
+                    share(scope, session)
                     await self._app(scope, _replayed(body, receive), answer.send)
                     _store(session, answer, user_id, key.decode(), fingerprint)
         except Refused:

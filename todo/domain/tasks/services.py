@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,8 +15,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
-from todo.audit import AuditedService
-from todo.database import ACTOR, Query, Reads, Repository, now
+from todo.audit import AuditedService, insert_alone
+from todo.database import ACTOR, Database, Direct, Query, Repository, now
 from todo.domain.accounts.rules import TIMEZONES
 from todo.domain.recurrence.models import Series
 from todo.domain.recurrence.rules.catch_up import catch_up
@@ -65,7 +66,7 @@ TRASH = Listing(TaskOut, COLUMNS.where(trashed_by(ACTOR)), filters={}, sorts=SOR
 class TaskReads:
     """What one person can see of the tasks."""
 
-    def __init__(self, reads: Reads, actor: Actor):
+    def __init__(self, reads: Direct, actor: Actor):
         self._reads = reads
         self._actor = actor.user_id
 
@@ -215,13 +216,13 @@ class TaskWriter(AuditedService[Task]):
 class TaskService(TaskWriter):
     """Changes one person's tasks, inside the caller's transaction."""
 
-    def __init__(self, session: AsyncSession, actor: Actor):
-        super().__init__(session, actor)
-        self.occurrences = OccurrenceService(session, actor)
+    @cached_property
+    def occurrences(self) -> OccurrenceService:
+        return OccurrenceService(self.session, self.actor)
 
     async def add(self, data: TaskIn) -> TaskOut:
         """Raises Invalid for a due that does not exist and a rule that cannot be."""
-        task = Task(owner_id=self.actor.user_id, **self._values(data))
+        task = new_task(data, self.actor)
         if data.recurrence is None:
             return task_out(await self.insert(task, "tasks.add"))
         return task_out(await self.occurrences.begin(task, data.recurrence))
@@ -231,7 +232,7 @@ class TaskService(TaskWriter):
         task = await self._own(task_id, if_match)
         if task.status in rules.CLOSED and data.status is not UNSET:
             raise Conflict("This task is closed; reopen it first.")
-        return task_out(await self.change(task, self._values(data), "tasks.change"))
+        return task_out(await self.change(task, values_of(data, self.actor.timezone), "tasks.change"))
 
     async def trash(self, task_id: UUID, if_match: frozenset[int] | None) -> None:
         """Move to the trash, from where it can be restored; a turn of a series is skipped. Raises NotFound, Stale."""
@@ -277,23 +278,36 @@ class TaskService(TaskWriter):
             raise Stale(task_out(task))
         return task
 
-    def _values(self, data: TaskIn | TaskPatch) -> dict[str, Any]:
-        """Column values of what was sent: moments as JSON, and the instant of `due`."""
-        values = data.sent()
-        values.pop("recurrence", None)
-        for name in values.keys() & {"due", "start"}:
-            values[name], instant = self._moment(f"body.{name}", values[name])
-            if name == "due":
-                values["due_at"] = instant
-        return values
 
-    def _moment(self, field: str, moment: Moment | None) -> tuple[dict[str, Any] | None, datetime | None]:
-        if moment is None:
-            return None, None
-        if isinstance(moment, Zoned) and moment.timezone not in TIMEZONES:
-            raise Invalid.field(f"{field}.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
-        stored = msgspec.to_builtins(moment)
-        try:
-            return stored, rules.instant_of(stored, self.actor.timezone)
-        except ValueError:
-            raise Invalid.field(field, "There is no such day or time.") from None
+async def add_alone(database: Database, actor: Actor, data: TaskIn) -> TaskOut:
+    """Add a task that begins no series, in one round trip; raises Invalid for a due that does not exist."""
+    task = new_task(data, actor)
+    await insert_alone(database, actor, task, "tasks.add")
+    return task_out(task)
+
+
+def new_task(data: TaskIn, actor: Actor) -> Task:
+    return Task(owner_id=actor.user_id, **values_of(data, actor.timezone))
+
+
+def values_of(data: TaskIn | TaskPatch, owner_timezone: str) -> dict[str, Any]:
+    """Column values of what was sent: moments as JSON, and the instant of `due`."""
+    values = data.sent()
+    values.pop("recurrence", None)
+    for name in values.keys() & {"due", "start"}:
+        values[name], instant = _moment(f"body.{name}", values[name], owner_timezone)
+        if name == "due":
+            values["due_at"] = instant
+    return values
+
+
+def _moment(field: str, moment: Moment | None, owner_timezone: str) -> tuple[dict[str, Any] | None, datetime | None]:
+    if moment is None:
+        return None, None
+    if isinstance(moment, Zoned) and moment.timezone not in TIMEZONES:
+        raise Invalid.field(f"{field}.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
+    stored = msgspec.to_builtins(moment)
+    try:
+        return stored, rules.instant_of(stored, owner_timezone)
+    except ValueError:
+        raise Invalid.field(field, "There is no such day or time.") from None
