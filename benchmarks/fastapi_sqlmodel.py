@@ -74,9 +74,9 @@ class TaskPublic(TaskBase):
 
 app = FastAPI()
 oauth2_scheme = OAuth2PasswordBearer(tokenUrl="token")
-# As many connections as the service may open by default.
+# As many connections as the service may open, all kept.
 url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+asyncpg://")
-engine = create_async_engine(url, pool_size=10, max_overflow=20)
+engine = create_async_engine(url, pool_size=30, max_overflow=0)
 
 
 async def get_session() -> AsyncIterator[AsyncSession]:

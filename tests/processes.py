@@ -28,11 +28,13 @@ class Process:
     def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         self.log = folder / f"{arguments[0]}-{time.monotonic_ns()}.log"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
+        # Without compiled modules, two thirds of a start are spent on compiling them.
+        compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder.parent / "compiled")}
         with self.log.open("wb") as output:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", "todo", *arguments],
                 cwd=folder,
-                env=kept | CHEAP | environment,
+                env=kept | compiled | CHEAP | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

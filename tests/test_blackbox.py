@@ -1,4 +1,4 @@
-"""The service as its users see it: one command in an empty folder, then HTTP only, and nothing lost when it is killed."""
+"""The service as its users see it: one command, an empty folder, HTTP only, and nothing lost when it is killed."""
 
 import os
 import signal
@@ -46,7 +46,8 @@ def test_everything_works_and_nothing_is_lost(tmp_path: Path, environment: dict[
         a_repeated_request_happens_once(http, ada)
         the_worker_opens_what_is_due(http, ada, due_soon)
         pages_lose_and_double_nothing(http, grace)
-        acknowledged = add_while_processes_are_killed(process, http, ada)
+        postmaster = int((tmp_path / "data/postgres/postmaster.pid").read_text().split()[0])
+        acknowledged = add_while_processes_are_killed(process, postmaster, http, ada)
         process.end(signal.SIGKILL)
 
     with started(tmp_path, "up", **environment) as process:
@@ -181,15 +182,16 @@ def pages_lose_and_double_nothing(http: httpx.Client, who: dict[str, str]) -> No
         assert {id for page in found for id in page} == added
 
 
-def add_while_processes_are_killed(process: Process, http: httpx.Client, who: dict[str, str]) -> set[str]:
-    """A stream of adds goes on while the worker and the server die and come back; what was acknowledged."""
+def add_while_processes_are_killed(
+    process: Process, postmaster: int, http: httpx.Client, who: dict[str, str]
+) -> set[str]:
+    """A stream of adds goes on while everything below `todo up` dies and comes back; what was acknowledged."""
     acknowledged: set[str] = set()
     enough = threading.Event()
     stream = threading.Thread(target=keep_adding, args=(http, who, acknowledged, enough))
     stream.start()
     try:
-        for command in ("worker", "server"):
-            pid = process.children()[command]
+        for command, pid in {**process.children(), "database": postmaster}.items():
             before = len(acknowledged)
             assert eventually(lambda before=before: len(acknowledged) > before + 20)
             os.kill(pid, signal.SIGKILL)
@@ -199,7 +201,7 @@ def add_while_processes_are_killed(process: Process, http: httpx.Client, who: di
     finally:
         enough.set()
         stream.join()
-    assert eventually(lambda: http.get("/health/ready").json()["worker"] == "ok")
+    the_worker_opens_what_is_due(http, who, begin_a_series_that_is_late(http, who))
     return acknowledged
 
 

@@ -20,8 +20,10 @@ from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
 from todo.http import health, idempotency, limits, openapi
 from todo.http.cors import Cors
+from todo.http.parameters import refuse_unknown
 from todo.http.proxies import Proxies
 from todo.http.shell import Shell
+from todo.http.transactions import session_for
 from todo.mail.delivery import deliver_due, forget_old_mails
 from todo.mail.smtp import server_of
 from todo.queue import Cron
@@ -62,12 +64,8 @@ CRONS = [
 
 
 async def session_of(database: NamedDependency[Database], scope: Scope) -> AsyncGenerator[AsyncSession, None]:
-    """The request's transaction: committed before the answer is sent, rolled back when the handler raises."""
-    outer = scope["state"].get("session")
-    if outer is not None:
-        yield outer
-        return
-    async with database.session() as session:
+    """The request's transaction, for handlers that only write."""
+    async with session_for(database, scope) as session:
         yield session
 
 
@@ -115,6 +113,7 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
         ROUTES,
         dependencies=dependencies,
         exception_handlers={Exception: respond},
+        before_request=refuse_unknown,
         lifespan=[lifespan],
         openapi_config=None,
         logging_config=None,

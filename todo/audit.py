@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, Insert, Update, insert, update
+from sqlalchemy import Column, DateTime, Index, Insert, Table, bindparam, insert, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
@@ -15,7 +16,7 @@ from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
 from todo.access import Actor
-from todo.database import M, Row, Service, now, table_of
+from todo.database import Database, M, Query, Row, Service, now, table_of
 from todo.errors import NotFound
 
 
@@ -112,7 +113,8 @@ class AuditedService(Service[M], Generic[M]):
     async def insert(self, row: M, action: str) -> M:
         """Store a new row and its trail entry, in one round trip."""
         values = row.model_dump()
-        await self._write(insert(self.table).values(values), row, action, after=values)
+        given = _given(self.actor, row, action, values, after=values)
+        await self.session.execute(_traced(self.table, tuple(values), new=True), given)
         return row
 
     async def change(self, row: M, values: Mapping[str, Any], action: str) -> M:
@@ -122,14 +124,39 @@ class AuditedService(Service[M], Generic[M]):
             return row
         before = {name: getattr(row, name) for name in after}
         values = after | {"updated_at": now(), "version": row.version + 1}
-        statement = update(self.table).where(self.table.c.id == row.id).values(values)
-        await self._write(statement, row, action, before=before, after=after)
+        given = _given(self.actor, row, action, values, before=before, after=after)
+        await self.session.execute(_traced(self.table, tuple(values), new=False), given)
         for name, value in values.items():
             set_committed_value(row, name, value)
         return row
 
-    async def _write(self, statement: Insert | Update, row: Row, action: str, **diff: Mapping[str, Any]) -> None:
-        secret = self.model_type.SECRET
-        masked = {side: {k: "***" if k in secret else v for k, v in values.items()} for side, values in diff.items()}
-        entry = event(self.actor, action, self.table.name, row.id) | masked
-        await self.session.execute(insert(Event).values(entry).add_cte(statement.cte("change")))
+
+async def insert_alone(database: Database, actor: Actor, row: Row, action: str) -> None:
+    """Store a new row and its trail entry outside any session: one statement, its own transaction, one round trip."""
+    values = row.model_dump()
+    query = _compiled(table_of(row), tuple(values))
+    await database.primary.write(query, **_given(actor, row, action, values, after=values))
+
+
+@lru_cache(maxsize=500)
+def _traced(table: Table, columns: tuple[str, ...], *, new: bool) -> Insert:
+    """The statement that writes a row and its trail entry; built once for each shape of change."""
+    values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
+    existing = update(table).where(table.c.id == bindparam("row_id", type_=table.c.id.type))
+    change = (insert(table) if new else existing).values(values).cte("change")
+    trail = table_of(Event)
+    entry = {column.name: bindparam(f"event_{column.name}", type_=column.type) for column in trail.c}
+    return insert(trail).values(entry).add_cte(change)
+
+
+@lru_cache(maxsize=100)
+def _compiled(table: Table, columns: tuple[str, ...]) -> Query[None]:
+    return Query(lambda: None, _traced(table, columns, new=True))
+
+
+def _given(actor: Actor, row: Row, action: str, values: Mapping[str, Any], **diff: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of `_traced`, secrets masked in the trail."""
+    masked = {side: {k: "***" if k in row.SECRET else v for k, v in part.items()} for side, part in diff.items()}
+    entry = event(actor, action, str(row.__tablename__), row.id) | masked
+    given = {f"new_{name}": value for name, value in values.items()}
+    return given | {f"event_{name}": value for name, value in entry.items()} | {"row_id": row.id}

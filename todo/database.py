@@ -14,7 +14,19 @@ import asyncpg
 import msgspec
 from advanced_alchemy.repository import SQLAlchemyAsyncRepository
 from advanced_alchemy.service import SQLAlchemyAsyncRepositoryService, schema_dump
-from sqlalchemy import BindParameter, Column, DateTime, FromClause, MetaData, Select, Table, bindparam, event, inspect
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    DateTime,
+    FromClause,
+    Insert,
+    MetaData,
+    Select,
+    Table,
+    bindparam,
+    event,
+    inspect,
+)
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -31,7 +43,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 S = TypeVar("S")
-DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no annotations there
+
 ACTOR: BindParameter[Any] = bindparam("actor", type_=None)
 
 # What libpq and the tools of hosting providers put into URLs, and asyncpg would hand to the server as settings.
@@ -52,6 +64,14 @@ SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 metadata: MetaData = SQLModel.metadata
+
+
+def to_json(value: Any) -> str:
+    """JSON for a column, whatever msgspec can write: instants, ids, structs."""
+    return msgspec.json.encode(value).decode()
+
+
+DIALECT = asyncpg_dialect(json_serializer=to_json)  # type: ignore[no-untyped-call]  # SQLAlchemy has no annotations there
 
 
 def now() -> datetime:
@@ -148,7 +168,7 @@ class Query(Generic[S]):
     by the names of the statement's `bindparam`s.
     """
 
-    def __init__(self, into: Callable[..., S], statement: Select[Any]):
+    def __init__(self, into: Callable[..., S], statement: Select[Any] | Insert):
         compiled = statement.compile(dialect=DIALECT)
         self.sql = str(compiled)
         self.into = into
@@ -167,8 +187,8 @@ class Query(Generic[S]):
         ]
 
 
-class Reads:
-    """Runs queries on a pool, each in one round trip: no transaction, no reset, no ping."""
+class Direct:
+    """Runs compiled statements on a pool, each in one round trip: no transaction, no reset, no ping."""
 
     def __init__(self, pool: Pool, gate: Gate, *, prepared: bool):
         self._pool = pool
@@ -182,6 +202,10 @@ class Reads:
     async def one_or_none(self, query: Query[S], **values: Any) -> S | None:
         rows = await self._rows(query, values)
         return query.into(*rows[0]) if rows else None
+
+    async def write(self, query: Query[Any], **values: Any) -> None:
+        """Run a statement that changes something; it is its own transaction, and is never repeated."""
+        await self._fetch(query.sql, query.arguments(values))
 
     async def _rows(self, query: Query[Any], values: Mapping[str, Any]) -> list[asyncpg.Record]:
         arguments = query.arguments(values)
@@ -214,9 +238,13 @@ def _raw(text: str) -> msgspec.Raw:
 
 
 class Database:
-    """One process's connections: a third of the budget for writes, the rest for reads."""
+    """One process's connections: a third of the budget for write sessions, the rest for statements run directly.
 
-    reads: Reads
+    `reads` may be a replica; `primary` is where changes go, and is the same pool unless there is a replica.
+    """
+
+    reads: Direct
+    primary: Direct
     engine: AsyncEngine
     url: str
 
@@ -228,25 +256,33 @@ class Database:
         """Connect; raises OSError or asyncpg errors when the database cannot be reached."""
         settings = self.settings
         most = settings.database_pool + settings.database_overflow
-        write_idle, write_most = max(1, settings.database_pool // 3), max(1, most // 3)
-        read_most = most - write_most
+        write_most = max(1, most // 3)
         route = await find_route(self.url, settings)
-        read_route = await find_route(settings.database_read_url, settings) if settings.database_read_url else route
-        self._pool = await asyncpg.create_pool(
-            **read_route.arguments,
-            min_size=min(settings.database_pool - write_idle, read_most),
-            max_size=read_most,
-            reset=_keep,
-            init=_prepare_types,
-        )
-        self.reads = Reads(self._pool, Gate(read_most, settings.database_wait), prepared=read_route.prepared)
-        self.engine = create_engine(route, write_idle, write_most)
+        self._pools: list[Pool] = []
+        if settings.database_read_url:
+            write_most = max(1, write_most // 2)
+            self.primary = await self._direct(route, write_most)
+            replica = await find_route(settings.database_read_url, settings)
+            self.reads = await self._direct(replica, max(1, most - 2 * write_most))
+        else:
+            self.primary = self.reads = await self._direct(route, most - write_most)
+        self.engine = create_engine(route, write_most)
         self._gate = Gate(write_most, settings.database_wait)
         return self
 
     async def close(self) -> None:
         await self.engine.dispose()
-        await self._pool.close()
+        for pool in self._pools:
+            await pool.close()
+
+    async def _direct(self, route: Route, most: int) -> Direct:
+        """A pool that keeps its share of `database_pool`, and gives back what it opened beyond that when idle."""
+        keep = min(max(1, self.settings.database_pool * 2 // 3), most)
+        pool: Pool = await asyncpg.create_pool(
+            **route.arguments, min_size=keep, max_size=most, reset=_keep, init=_prepare_types
+        )
+        self._pools.append(pool)
+        return Direct(pool, Gate(most, self.settings.database_wait), prepared=route.prepared)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -260,16 +296,20 @@ class Database:
                 await asyncio.shield(session.close())
 
 
-def create_engine(route: Route, size: int, most: int) -> AsyncEngine:
-    """SQLAlchemy's engine for writes: `size` connections kept, `most` at once."""
+def create_engine(route: Route, most: int) -> AsyncEngine:
+    """SQLAlchemy's engine for writes: up to `most` connections, opened when needed and kept.
+
+    Closing those beyond some number after each use would cost more than the work they do.
+    """
     unnamed: dict[str, Any] = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=route.connect,
-        pool_size=size,
-        max_overflow=most - size,
+        pool_size=most,
+        hide_parameters=True,  # what people write stays out of logs
+        max_overflow=0,
         connect_args={} if route.prepared else unnamed,
-        json_serializer=lambda value: msgspec.json.encode(value).decode(),
+        json_serializer=to_json,
         json_deserializer=msgspec.json.decode,
     )
 
@@ -297,6 +337,8 @@ def refusal_of(error: Exception) -> Problem | None:
         return Unavailable("The database took too long.", retry_after=5)
     if state == "23505":
         return Conflict("There is one like this already.")
+    if state == "23503":
+        return Conflict("Something this refers to is gone.")
     if state.startswith("22"):
         return Invalid("The request holds a value that cannot be stored.")
     if state in {"40001", "40P01"}:

@@ -7,7 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, func, or_, select, tuple_
 
-from todo.database import Query, Reads
+from todo.database import Direct, Query
 from todo.errors import Invalid
 from todo.schema import Page, decode_cursor, encode_cursor
 
@@ -63,7 +63,7 @@ class Listing(Generic[S]):
 
     async def page(
         self,
-        reads: Reads,
+        reads: Direct,
         filters: Mapping[str, Any],
         *,
         sort: str | None = None,

@@ -77,7 +77,7 @@ async def run(settings: Settings, work: Callable[[Connection], T], url: str | No
     """Run synchronous `work(connection)` in one transaction of its own, without a time limit."""
     route = await find_route(url or settings.database_url, settings)
     patient = Route({**route.arguments, "command_timeout": None}, route.prepared)
-    engine = create_engine(patient, 1, 1)
+    engine = create_engine(patient, 1)
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(work)

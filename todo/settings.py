@@ -201,6 +201,8 @@ def load_settings(**values: Any) -> Settings:
 def _variable(location: tuple[int | str, ...]) -> str:
     """The variable, and the place inside it when it is a list: `TODO_ISSUERS.0.audience`."""
     name, *inside = map(str, location)
+    if name == "TODO_PORT" and name not in os.environ and "PORT" in os.environ:
+        name = "PORT"
     return ".".join([name if name.isupper() else PREFIX + name.upper(), *inside])
 
 

@@ -72,11 +72,22 @@ async def test_many_registrations_of_one_address_at_once_make_one_account(client
 @pytest.mark.parametrize(
     "email",
     [
-        "eve", "eve@", "@example.com", "eve@example", "eve@@example.com", "eve@exa mple.com", "eve@.com", "eve@example..com",
-        "eve @example.com", "eve@example.com\nbcc: all@example.com", "eve\x00@example.com", "a" * 65 + "@example.com",
-        "e@" + "a" * 251 + ".de", "",
+        "",
+        "eve",
+        "eve@",
+        "@example.com",
+        "eve@example",
+        "eve@@example.com",
+        "eve@exa mple.com",
+        "eve@.com",
+        "eve@example..com",
+        "eve @example.com",
+        "eve@example.com\nbcc: all@example.com",
+        "eve\x00@example.com",
+        "a" * 65 + "@example.com",
+        "e@" + "a" * 251 + ".de",
     ],
-)  # fmt: skip
+)
 async def test_what_is_no_address_is_refused(client: httpx.AsyncClient, sql: Sql, email: str) -> None:
     answer = await register(client, email=email)
 
@@ -132,7 +143,6 @@ async def test_what_is_no_time_zone_is_refused(client: httpx.AsyncClient, sql: S
     assert [error["field"] for error in answer.json()["errors"]] == ["body.timezone"]
 
 
-@pytest.mark.xfail(strict=True, reason="accounts.rules.TIMEZONES holds it where the system has such a file, as here")
 async def test_a_zone_without_a_place_is_refused(client: httpx.AsyncClient, sql: Sql) -> None:
     answer = await register(client, timezone="Factory")
 

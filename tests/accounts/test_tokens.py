@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from factories import Person, World
 
 from todo.access import Actor
-from todo.database import Database, Reads
+from todo.database import Database, Direct
 from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.keys import TokenKeys, decrypt_key, new_signing_key
 from todo.settings import Settings, SettingsError
@@ -36,7 +36,7 @@ class Mint:
         self, key: Any = None, algorithm: str = "EdDSA", typ: Any = "at+jwt", kid: Any = "", **claims: Any
     ) -> str:
         payload = {name: value for name, value in (self.good | claims).items() if value is not None}
-        headers = {"typ": typ, "kid": self.kid if kid == "" else kid}
+        headers = {"typ": typ} | ({} if kid is None else {"kid": kid or self.kid})
         return jwt.encode(payload, key or self.key, algorithm=algorithm, headers=headers)
 
 
@@ -165,13 +165,13 @@ async def test_in_the_steady_state_nobody_asks_the_database_who_it_is(
     database: Database, world: World, ada: Person, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    really = Reads._rows
+    really = Direct._rows
 
-    async def rows(self: Reads, *arguments: Any) -> Any:
+    async def rows(self: Direct, *arguments: Any) -> Any:
         asked.append(arguments)
         return await really(self, *arguments)
 
-    monkeypatch.setattr(Reads, "_rows", rows)
+    monkeypatch.setattr(Direct, "_rows", rows)
     authenticate = Authenticator(database, world.sign_in.keys, settings_for(database_url, actor_cache_seconds=5))
 
     first = await authenticate(ada.token)
@@ -201,6 +201,22 @@ async def test_a_process_that_has_just_started_refuses_no_good_token(
     found = await asyncio.gather(*(keys.verify(person.token) for person in (ada, bob)), return_exceptions=True)
 
     assert [holder for holder, _ in (pair for pair in found if isinstance(pair, tuple))] == [ada.id, bob.id]
+
+
+async def test_after_a_failed_read_of_the_keys_a_good_token_is_good(
+    database: Database, settings: Settings, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> Any:
+        raise ConnectionRefusedError
+
+    keys = TokenKeys(database, settings, SECRET)
+    with monkeypatch.context() as patch, pytest.raises(ConnectionRefusedError):
+        patch.setattr(Direct, "_rows", away)
+        await keys.verify(ada.token)
+
+    holder, _ = await keys.verify(ada.token)
+
+    assert holder == ada.id
 
 
 async def test_a_token_of_a_key_made_elsewhere_since_is_known_after_a_while(

@@ -14,6 +14,7 @@ import pytest
 from conftest import url_of
 
 from todo import embedded
+from todo.cli.failures import sentence_of
 
 PASSWORD = "geheim-geheim"
 
@@ -84,6 +85,7 @@ def test_the_database_is_missing(todo) -> None:
         f"postgresql://ada:x/{PASSWORD}@127.0.0.1/todo",
         f"postgresql://ada:x#{PASSWORD}@127.0.0.1/todo",
         f"postgresql://ada:{PASSWORD}@127.0.0.1:port/todo",
+        f"postgresql://ada:{PASSWORD}@127.0.0.1:0/todo",
         f"postgresql://ada:{PASSWORD}@[127.0.0.1/todo",
     ],
 )
@@ -206,3 +208,24 @@ def test_the_port_is_taken(todo, command: str, url: str) -> None:
 
     assert done.exit_code == 1
     assert_one_sentence(done.output, f"Cannot listen on 127.0.0.1:{port} (Address already in use)", "--port")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (PermissionError(13, "Permission denied", ".env"), "Cannot use .env: Permission denied."),
+        (TimeoutError(), "Cannot use the database: it does not answer. Check"),
+        (OSError("Multiple exceptions"), "Cannot use the database: Multiple exceptions. Check"),
+        (
+            asyncpg.TooManyConnectionsError("sorry, too many clients already"),
+            "Cannot use the database: sorry, too many",
+        ),
+    ],
+)
+def test_what_is_rare_is_a_sentence_too(error: Exception, sentence: str) -> None:
+    assert str(sentence_of(error)).startswith(sentence)
+
+
+def test_a_fault_of_ours_is_none() -> None:
+    assert sentence_of(ValueError("nothing that an operator could put right")) is None
+    assert sentence_of(asyncpg.UndefinedTableError("a table is missing")) is None

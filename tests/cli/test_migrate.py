@@ -31,7 +31,7 @@ def test_check_is_content_with_a_migrated_database(todo, url: str) -> None:
 def test_several_instances_may_migrate_at_once(tmp_path, empty_url: str) -> None:
     settings = {"TODO_DATABASE_URL": empty_url, "TODO_SECRET_KEY": SECRET}
     with started(tmp_path, "migrate", **settings) as one, started(tmp_path, "migrate", **settings) as other:
-        codes = one.popen.wait(60), other.popen.wait(60)
+        codes = one.popen.wait(180), other.popen.wait(180)
 
     assert codes == (0, 0), one.output + other.output
     assert sorted(line.partition(" ")[0] for line in (one.output, other.output)) == ["Nothing", "Upgraded"]

@@ -189,6 +189,15 @@ async def test_a_body_that_does_not_say_it_is_json_is_a_415(ada: Person, kind: s
     problem(answer, 415)
 
 
+@pytest.mark.parametrize("path", ["//api/tasks", "/api//tasks", "/api/tasks/"])
+async def test_more_slashes_change_nothing_about_that(ada: Person, path: str) -> None:
+    answer = await ada.http.post(
+        f"http://test{path}", content=b'{"title": "a"}', headers={"content-type": "text/plain"}
+    )
+
+    assert answer.status_code == 415
+
+
 @pytest.mark.parametrize(
     "kind", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/merge-patch+json"]
 )
@@ -250,3 +259,22 @@ async def test_nothing_hostile_is_stored(ada: Person, sql: "asyncpg.Connection[a
         await ada.http.post("/api/tasks", content=body, headers=JSON)
 
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 0
+
+
+@pytest.mark.parametrize("key", [{}, {"idempotency-key": "one"}], ids=["", "keyed"])
+async def test_whose_account_has_just_gone_is_refused(
+    ada: Person, sql: "asyncpg.Connection[asyncpg.Record]", key: dict[str, str]
+) -> None:
+    await ada.http.get("/api/tasks")
+    await sql.execute("DELETE FROM users")
+
+    answer = await ada.http.post("/api/tasks", json={"title": "a"}, headers=key)
+
+    assert answer.status_code in {401, 409}
+
+
+async def test_an_unknown_query_parameter_is_refused(ada: Person) -> None:
+    answer = await ada.http.get("/api/tasks?stauts=open&limit=5")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "query.stauts", "message": "There is no such parameter."}]

@@ -248,9 +248,7 @@ def break_down(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_debit", away)
 
 
-async def test_without_the_database_a_process_counts_alone(
-    counting: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_the_database_a_process_counts_alone(counting: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     break_down(counting, monkeypatch)
     policy, limiter = policy_of("user", "5/hour"), limits.limiter_of(counting)
     assert policy
@@ -261,9 +259,7 @@ async def test_without_the_database_a_process_counts_alone(
         await limiter.admit(counting, policy, "ada")
 
 
-async def test_strict_policies_refuse_without_the_database(
-    counting: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_strict_policies_refuse_without_the_database(counting: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     break_down(counting, monkeypatch)
 
     with pytest.raises(Unavailable):

@@ -236,10 +236,36 @@ async def test_a_rule_we_do_not_run_is_refused_and_nothing_stored(ada: Person, s
     assert await sql.fetchval("SELECT (SELECT count(*) FROM tasks) + (SELECT count(*) FROM series)") == 0
 
 
-@pytest.mark.xfail(strict=True, reason="TaskService.trash leaves the turn open: nothing follows, for ever")
 async def test_a_deleted_turn_is_skipped_and_the_series_goes_on(ada: Person, sql: Sql) -> None:
     task = await ada.add(due=day("2031-01-01"), recurrence={"rrule": "FREQ=DAILY"})
 
     await ada.http.delete(f"/api/tasks/{task['id']}")
 
     assert [tuple(row) for row in await sql.fetch(LEDGER)] == [("2031-01-01", "skipped"), ("2031-01-02", "open")]
+
+
+@pytest.mark.parametrize(
+    ("close", "open_again", "closed"),
+    [("complete", "tasks/{}/reopen", "done"), ("delete", "trash/{}/restore", "skipped")],
+)
+async def test_a_turn_that_is_opened_again_is_open_in_the_ledger(
+    ada: Person, sql: Sql, close: str, open_again: str, closed: str
+) -> None:
+    task = await ada.add(due=day("2031-01-01"), recurrence={"rrule": "FREQ=DAILY"})
+    at = f"/api/tasks/{task['id']}"
+    await (complete(ada, task) if close == "complete" else ada.http.delete(at))
+    between = await sql.fetchval("SELECT status FROM occurrences ORDER BY nominal LIMIT 1")
+
+    await ada.http.post("/api/" + open_again.format(task["id"]))
+
+    assert between == closed
+    assert [tuple(row) for row in await sql.fetch(LEDGER)] == [("2031-01-01", "open"), ("2031-01-02", "open")]
+
+
+async def test_deleting_a_finished_turn_skips_nothing(ada: Person, sql: Sql) -> None:
+    task = await ada.add(due=day("2031-01-01"), recurrence={"rrule": "FREQ=DAILY"})
+    await complete(ada, task)
+
+    await ada.http.delete(f"/api/tasks/{task['id']}")
+
+    assert [tuple(row) for row in await sql.fetch(LEDGER)] == [("2031-01-01", "done"), ("2031-01-02", "open")]

@@ -171,7 +171,6 @@ async def test_after_a_crash_in_the_middle_the_next_look_does_the_work(
     assert await ledger(sql) == days(1, 5, "open")
 
 
-@pytest.mark.xfail(strict=True, reason="OccurrenceService.open_due fails as a whole, on every tick")
 async def test_one_series_that_cannot_be_read_does_not_stop_the_others(
     ada: Person, sql: Sql, database: Database
 ) -> None:
@@ -182,3 +181,27 @@ async def test_one_series_that_cannot_be_read_does_not_stop_the_others(
     await asyncio.wait([asyncio.ensure_future(wake(database))])
 
     assert await open_tasks(ada) == ["2026-01-01", *(day for day, _ in days(1, 5, "open"))]
+
+
+async def test_a_series_that_was_repaired_goes_on(ada: Person, sql: Sql, database: Database) -> None:
+    await past(ada, on_missed="backfill")
+    rrule = await sql.fetchval("SELECT rrule FROM series")
+    await sql.execute("UPDATE series SET rrule = 'nonsense'")
+    await wake(database)
+    aside = await sql.fetchrow("SELECT failures, last_error, next_run_at > now() AS later FROM series")
+    await sql.execute("UPDATE series SET rrule = $1, next_run_at = now()", rrule)
+
+    await wake(database)
+
+    assert (aside["failures"], aside["later"]) == (1, True)
+    assert "RuleError" in aside["last_error"]
+    assert await open_tasks(ada) == [day for day, _ in days(1, 5, "open")]
+
+
+async def test_a_series_that_goes_on_has_a_clean_slate(ada: Person, sql: Sql, database: Database) -> None:
+    await past(ada)
+    await sql.execute("UPDATE series SET failures = 9, last_error = 'RuleError()'")
+
+    await wake(database)
+
+    assert tuple(await sql.fetchrow("SELECT failures, last_error FROM series")) == (0, None)

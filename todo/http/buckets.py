@@ -41,72 +41,82 @@ def policy_of(name: str, limit: str) -> Policy | None:
 
 
 class Lease:
-    """What one process holds of a key: `granted` tokens debited at `began`, `spent` of them used.
+    """What one process holds of a key, besides what the account in the database has left.
 
-    The held tokens melt: one less after each `cost`, because the account in the database refills at that rate.
-    `used` is the account replayed with what was really spent and when: how long after `began` the bucket is whole.
+    `held` are tokens debited and not yet spent, told in seconds (a token is worth `cost`); `busy` is how long our own
+    spending takes to refill. Held tokens keep while we are busy; after that they melt as fast as the account refills.
+    So the account and everything held never exceed one bucket, nor does their sum grow faster than one refills.
     """
 
-    __slots__ = ("at", "began", "cost", "block", "granted", "lock", "spent", "tat", "used", "window")
+    __slots__ = ("_asked", "_at", "_busy", "_cost", "_held", "_melted_to", "_taken", "_window", "block", "lock")
 
     def __init__(self, policy: Policy):
         self.lock = asyncio.Lock()
-        self.cost = policy.cost.total_seconds()
-        self.window = policy.window.total_seconds()
         self.block = policy.block
-        self.began = monotonic()
-        self.granted = self.spent = 0
-        self.used = 0.0
-        self.at: datetime | None = None  # `began` on the database's clock
-        self.tat: datetime | None = None  # what the debit left in the account
+        self._cost = policy.cost.total_seconds()
+        self._window = policy.window.total_seconds()
+        self._held = self._busy = self._taken = 0.0
+        self._melted_to = self._asked = monotonic()
+        self._at: datetime | None = None  # `_asked` on the database's clock
 
     def spend(self) -> bool:
         """Use one held token, if one is left."""
-        elapsed = monotonic() - self.began
-        if (self.granted - self.spent - 1) * self.cost < elapsed:
+        self._melt(monotonic())
+        if self._held < self._cost:
             return False
-        self._spend(elapsed)
+        self._held -= self._cost
+        self._busy += self._cost
         return True
 
     def missing(self) -> float:
         """Seconds until the bucket is whole, as far as this process knows."""
-        return max(0.0, self.used - (monotonic() - self.began))
+        return max(0.0, self._taken - (monotonic() - self._asked) - self._held)
 
     def remaining(self) -> int:
         """Whole tokens in the bucket, as far as this process knows."""
-        return max(0, math.floor((self.window - self.missing()) / self.cost))
+        return max(0, math.floor((self._window - self.missing()) / self._cost))
 
     def wait(self) -> float:
         """Seconds until the bucket holds a token; zero or less when it does."""
-        return self.missing() + self.cost - self.window
+        return self.missing() + self._cost - self._window
 
-    def account(self) -> dict[str, datetime | None]:
-        """For the database: what the last debit left, what it would be had we debited only what we spent,
-        and when the tokens still held will have melted. Empty before the first debit."""
-        if self.at is None:
-            return {"left": None, "used": None, "melted": None}
-        melted = self.at + timedelta(seconds=(self.granted - self.spent) * self.cost)
-        return {"left": self.tat, "used": self.at + timedelta(seconds=self.used), "melted": melted}
+    def give_back(self) -> dict[str, timedelta | datetime | None]:
+        """What is held, for the account, and the moment (on its clock) when that will have melted."""
+        self._melt(monotonic())
+        held, self._held = self._held, 0.0
+        if self._at is None:
+            return {"held": timedelta(), "melted": None}
+        melted = self._melted_to + self._busy + held - self._asked
+        return {"held": timedelta(seconds=held), "melted": self._at + timedelta(seconds=melted)}
 
-    def renew(self, began: float, at: datetime, tat: datetime, granted: int) -> None:
-        """Begin a debited lease. `began` is taken before the database was asked, so that tokens melt early, not late.
+    def renew(self, began: float, at: datetime, tat: datetime, granted: int) -> bool:
+        """Hold what was debited; whether that is anything. The request that asked has its token at once.
 
-        The request that asked has its token at once.
+        `began` is when the database was asked: with it tokens melt a little early, never late.
         """
-        self.at, self.tat = at, tat
-        self._begin(began, granted, max(0.0, (tat - at).total_seconds() - granted * self.cost))
+        self._asked, self._at = monotonic(), at
+        self._taken = (tat - at).total_seconds()
+        self._melted_to = began
+        self._held = granted * self._cost
+        return self._first()
 
-    def renew_alone(self) -> None:
-        """Begin a lease that no database knows of, within this process's own bucket."""
-        self.at = self.tat = None
+    def renew_alone(self) -> bool:
+        """Hold tokens that no database knows of, within this process's own bucket."""
         missing = self.missing()
-        self._begin(monotonic(), min(self.block, math.floor((self.window - missing) / self.cost)), missing)
+        granted = min(self.block, math.floor((self._window - missing) / self._cost))
+        self._asked, self._at, self._held = monotonic(), None, granted * self._cost
+        self._taken = missing + self._held
+        return self._first()
 
-    def _begin(self, began: float, granted: int, used: float) -> None:
-        self.began, self.granted, self.spent, self.used = began, granted, 0, used
-        if granted:
-            self._spend(0.0)
+    def _first(self) -> bool:
+        if not self._held:
+            return False
+        self._held -= self._cost
+        self._busy += self._cost
+        return True
 
-    def _spend(self, elapsed: float) -> None:
-        self.spent += 1
-        self.used = max(self.used, elapsed) + self.cost
+    def _melt(self, until: float) -> None:
+        idle = until - self._melted_to - self._busy
+        self._busy = max(0.0, -idle)
+        self._held = max(0.0, self._held - max(0.0, idle))
+        self._melted_to = until

@@ -16,7 +16,8 @@ from sqlmodel import Field, SQLModel
 from todo.access import Actor
 from todo.database import Database, columns, now
 from todo.errors import Conflict, Invalid, Status
-from todo.http.shell import Translate, refuse, too_large
+from todo.http.shell import Translate, address, refuse, too_large
+from todo.http.transactions import share
 
 KEPT = timedelta(hours=24)
 # Answers that hold credentials are not kept, and these routes open transactions of their own.
@@ -87,7 +88,7 @@ class Idempotency:
             await self._app(scope, receive, send)
             return
         key = next((value for name, value in scope["headers"] if name == b"idempotency-key"), None)
-        if key is None or scope["path"].startswith(NOT_KEPT):
+        if key is None or address(scope).startswith(NOT_KEPT):
             await self._app(scope, receive, send)
             return
         try:
@@ -109,7 +110,7 @@ class Idempotency:
                 if first:
                     answer.messages = _replay(first, fingerprint)
                 else:
-                    scope["state"]["session"] = session
+                    share(scope, session)
                     await self._app(scope, _replayed(body, receive), answer.send)
                     _store(session, answer, user_id, key.decode(), fingerprint)
         except Refused:

@@ -2,9 +2,9 @@
 
 A budget of N per window is a token bucket: N tokens, refilled evenly (GCRA). The database keeps the one account of each
 key. A process debits a few tokens ahead (a tenth of the limit at most, half of what is left) and spends them without
-asking. Tokens held that way melt as fast as the account refills, so that all processes together never let through more
-than one bucket would. The price: with several processes a request may be refused a little early, while another process
-holds tokens that it will not use. A single process is exact in both directions.
+asking. Tokens held and not used melt as fast as the account refills (see buckets.Lease), so that all processes together
+never let through more than one bucket would. The price: with several processes a request may be refused a little early,
+while another process holds tokens that it will not use. A single process is exact in both directions.
 """
 
 import asyncio
@@ -53,8 +53,8 @@ class RateLimit(SQLModel, table=True):
     granted: int  # tokens of the latest debit
 
 
-# Settles the caller's last lease, then debits the next one. When nobody else debited since (`tat` is the one we left)
-# only what was spent counts, at the time it was spent; otherwise what is left of the lease now is given back.
+# Takes back what is left of the caller's last lease, then debits the next one: `block` tokens at most, half of what the
+# account has at most, none when it is empty. Returns the account, the tokens, and the time on the database's clock.
 DEBIT = text("""
     INSERT INTO rate_limits AS r (key, tat, granted)
     VALUES (:key, clock_timestamp() + :block * CAST(:cost AS interval), :block)
@@ -65,14 +65,13 @@ DEBIT = text("""
                 extract(epoch FROM :window - (base - now)) / extract(epoch FROM CAST(:cost AS interval))
             ) / 2)) AS integer) AS tokens
             FROM (
-                SELECT now, greatest(now, CASE WHEN r.tat = :left THEN :used
-                    ELSE r.tat - greatest(:melted - now, interval '0') END) AS base
+                SELECT now, greatest(now, r.tat - greatest(least(:held, :melted - now), interval '0')) AS base
                 FROM (SELECT clock_timestamp() AS now) AS clock
             ) AS settled
         ) AS debit
     )
-    RETURNING tat, granted, clock_timestamp()
-""").bindparams(*(bindparam(name, type_=DateTime(timezone=True)) for name in ("left", "used", "melted")))
+    RETURNING clock_timestamp(), tat, granted
+""").bindparams(bindparam("melted", type_=DateTime(timezone=True)))
 
 
 class Limiter:
@@ -106,8 +105,7 @@ class Limiter:
             if lease.spend():
                 return lease
             if lease.wait() <= 0:
-                await self._renew(database, policy, f"{policy.name}:{key}", lease)
-                if lease.granted:
+                if await self._renew(database, policy, f"{policy.name}:{key}", lease):
                     return lease
             raise TooManyRequests(policy.name, lease.wait(), policy.headers(lease))
 
@@ -118,28 +116,27 @@ class Limiter:
             self._leases.popitem(last=False)
         return lease
 
-    async def _renew(self, database: Database, policy: Policy, key: str, lease: Lease) -> None:
+    async def _renew(self, database: Database, policy: Policy, key: str, lease: Lease) -> bool:
         """Debit the next lease; while the database is away from a bucket of this process alone, unless strict."""
         if monotonic() >= self._away_until:
             try:
-                lease.renew(*await _debit(database, policy, key, lease))
-                return
+                return lease.renew(*await _debit(database, policy, key, lease))
             except Exception as error:
                 if not isinstance(refusal_of(error), Unavailable):
                     raise
                 self._away_until = monotonic() + COOL_DOWN
         if policy.strict:
             raise Unavailable("This cannot be counted while the database is away.", retry_after=2)
-        lease.renew_alone()
+        return lease.renew_alone()
 
 
 async def _debit(database: Database, policy: Policy, key: str, lease: Lease) -> tuple[float, datetime, datetime, int]:
-    values = {"key": key, "block": policy.block, "cost": policy.cost, "window": policy.window} | lease.account()
-    began = monotonic()
+    values = {"key": key, "block": policy.block, "cost": policy.cost, "window": policy.window}
     async with database.session() as session:
         async with asyncio.timeout(PATIENCE):
             connection = await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
-            tat, granted, at = (await connection.execute(DEBIT, values)).one()
+            began = monotonic()
+            at, tat, granted = (await connection.execute(DEBIT, values | lease.give_back())).one()
     return began, at, tat, granted
 
 

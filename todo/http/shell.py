@@ -128,15 +128,20 @@ class Shell:
             headers.append(TRANSPORT)
         if API_POLICY[0] not in present:
             headers.append(API_POLICY)
-        private = isinstance(scope.get("user"), Actor) or scope["path"].startswith("/api/")
+        private = isinstance(scope.get("user"), Actor) or address(scope).startswith("/api/")
         if private and NO_STORE[0] not in present:
             headers.append(NO_STORE)
         return headers
 
 
+def address(scope: Scope) -> str:
+    """The path as the router reads it, which takes several slashes for one."""
+    return re.sub("/+", "/", scope["path"])
+
+
 def unreadable(scope: HTTPScope) -> bool:
     """Whether the API is sent a body that does not say it is JSON."""
-    if scope["method"] not in {"POST", "PATCH", "PUT"} or not scope["path"].startswith("/api/"):
+    if scope["method"] not in {"POST", "PATCH", "PUT"} or not address(scope).startswith("/api/"):
         return False
     headers = dict(scope["headers"])
     has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers

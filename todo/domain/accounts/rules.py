@@ -40,7 +40,7 @@ KEYBOARD = (
     "qwertyuiopasdfghjklzxcvbnm",
 )
 LONGEST_PASSWORD = 1024  # bytes; longer ones only cost time
-TIMEZONES = frozenset(available_timezones())
+TIMEZONES = frozenset(available_timezones()) - {"Factory", "localtime"}
 
 
 def normalise_email(email: str) -> str:

@@ -71,7 +71,8 @@ class SeriesService(AuditedService[Series]):
             plan = plan_of(series)
             turn = first(plan)
         except RuleError as error:
-            raise Invalid.field(f"body.recurrence.{error.field}", error.message) from None
+            field = "body.due" if error.field == "start" else f"body.recurrence.{error.field}"
+            raise Invalid.field(field, error.message) from None
         if turn is None:
             raise Invalid.field("body.recurrence.rrule", "This rule never happens.")
         series.rrule, series.count, series.until = str(plan.rule), plan.count, plan.until

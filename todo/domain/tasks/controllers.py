@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from todo.access import Actor, requires
 from todo.database import Database
 from todo.domain.tasks.schemas import Completed, Status, TaskIn, TaskOut, TaskPatch
-from todo.domain.tasks.services import TaskReads, TaskService
+from todo.domain.tasks.services import TaskReads, TaskService, add_alone
+from todo.http.transactions import is_shared, session_for
 from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, Page, read_instant
 
 ActorRequest = Request[Actor, Any, State]
 Session = NamedDependency[AsyncSession]
-Reads = NamedDependency[Database]
+Db = NamedDependency[Database]
 
 SortBy = Annotated[
     str | None,
@@ -37,7 +38,7 @@ class TaskController(Controller):
     @get(operation_id="list_tasks", guards=[requires("tasks.view")])
     async def list_tasks(
         self,
-        database: Reads,
+        database: Db,
         request: ActorRequest,
         status: Annotated[list[Status] | None, QueryParameter(max_items=5, description="One or more of these.")] = None,
         priority: Annotated[int | None, QueryParameter(ge=0, le=4, schema_extra={"minimum": 0})] = None,
@@ -76,17 +77,20 @@ class TaskController(Controller):
         return await tasks.page(filters, sort=sort, limit=limit, cursor=cursor, count=count)
 
     @post(operation_id="add_task", guards=[requires("tasks.add")])
-    async def add_task(self, session: Session, request: ActorRequest, data: JSONBody[TaskIn]) -> Response[TaskOut]:
+    async def add_task(self, database: Db, request: ActorRequest, data: JSONBody[TaskIn]) -> Response[TaskOut]:
         """Add a task; with `recurrence` it is the first of a series.
 
         Example: `{"title": "Pay the rent", "due": {"kind": "day", "date": "2026-12-31"},
         "recurrence": {"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"}}`
         """
-        return versioned(await TaskService(session, request.user).add(data), status_code=201)
+        if data.recurrence is None and not is_shared(request.scope):
+            return versioned(await add_alone(database, request.user, data), status_code=201)
+        async with session_for(database, request.scope) as session:
+            return versioned(await TaskService(session, request.user).add(data), status_code=201)
 
     @get("/{task_id:uuid}", operation_id="get_task", guards=[requires("tasks.view")])
     async def get_task(
-        self, database: Reads, request: ActorRequest, task_id: FromPath[UUID], if_none_match: IfNoneMatch = None
+        self, database: Db, request: ActorRequest, task_id: FromPath[UUID], if_none_match: IfNoneMatch = None
     ) -> Response[TaskOut]:
         """One task.
 
@@ -149,7 +153,7 @@ class TrashController(Controller):
 
     @get(operation_id="list_trash", guards=[requires("tasks.view")])
     async def list_trash(
-        self, database: Reads, request: ActorRequest, limit: Limit = 50, cursor: Cursor = None, count: Count = False
+        self, database: Db, request: ActorRequest, limit: Limit = 50, cursor: Cursor = None, count: Count = False
     ) -> Page[TaskOut]:
         """Your deleted tasks, last deleted first.
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,8 +15,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
-from todo.audit import AuditedService
-from todo.database import ACTOR, Query, Reads, Repository, now
+from todo.audit import AuditedService, insert_alone
+from todo.database import ACTOR, Database, Direct, Query, Repository, now
 from todo.domain.accounts.rules import TIMEZONES
 from todo.domain.recurrence.models import Series
 from todo.domain.recurrence.rules.catch_up import catch_up
@@ -65,7 +66,7 @@ TRASH = Listing(TaskOut, COLUMNS.where(trashed_by(ACTOR)), filters={}, sorts=SOR
 class TaskReads:
     """What one person can see of the tasks."""
 
-    def __init__(self, reads: Reads, actor: Actor):
+    def __init__(self, reads: Direct, actor: Actor):
         self._reads = reads
         self._actor = actor.user_id
 
@@ -133,26 +134,28 @@ class OccurrenceService(AuditedService[Occurrence]):
 
     async def reopen(self, task: Task) -> None:
         """Open the turn of a task that is open again."""
-        closed = self._ledger("done", "skipped").where(OCCURRENCE.task_id == task.id)
+        closed = self._ledger("done", "skipped", "missed").where(OCCURRENCE.task_id == task.id)
         await self.session.execute(closed.values(status="open", closed_at=None))
 
     async def open_due(self, limit: int = 100) -> int:
         """Bring up every turn whose time has come, of up to `limit` series; the number of series looked at."""
         claimed = await self.series.claim(limit)
+        # The clock that says what is due is the database's.
+        moment: datetime = (await self.session.execute(select(func.now()))).scalar_one()
         for series in claimed:
             series_id, failures = series.id, series.failures
             try:
                 async with self.session.begin_nested():
-                    await self._catch_up(series)
+                    await self._catch_up(series, moment)
             except Exception as error:  # one series that cannot be opened must not stop the others
                 log.exception("series %s is set aside", series_id)
                 await self.series.set_aside(series_id, failures + 1, error)
         return len(claimed)
 
-    async def _catch_up(self, series: Series) -> None:
+    async def _catch_up(self, series: Series, moment: datetime) -> None:
         plan = plan_of(series)
         waiting = Turn(series.next_nominal, series.next_n or 0) if series.next_nominal else None
-        decision = catch_up(plan, waiting, await self._open_nominals(series), now())
+        decision = catch_up(plan, waiting, await self._open_nominals(series), moment)
         for nominal in decision.closes:
             await self._miss(series, nominal)
         for turn in decision.missed:
@@ -213,13 +216,13 @@ class TaskWriter(AuditedService[Task]):
 class TaskService(TaskWriter):
     """Changes one person's tasks, inside the caller's transaction."""
 
-    def __init__(self, session: AsyncSession, actor: Actor):
-        super().__init__(session, actor)
-        self.occurrences = OccurrenceService(session, actor)
+    @cached_property
+    def occurrences(self) -> OccurrenceService:
+        return OccurrenceService(self.session, self.actor)
 
     async def add(self, data: TaskIn) -> TaskOut:
         """Raises Invalid for a due that does not exist and a rule that cannot be."""
-        task = Task(owner_id=self.actor.user_id, **self._values(data))
+        task = new_task(data, self.actor)
         if data.recurrence is None:
             return task_out(await self.insert(task, "tasks.add"))
         return task_out(await self.occurrences.begin(task, data.recurrence))
@@ -229,7 +232,7 @@ class TaskService(TaskWriter):
         task = await self._own(task_id, if_match)
         if task.status in rules.CLOSED and data.status is not UNSET:
             raise Conflict("This task is closed; reopen it first.")
-        return task_out(await self.change(task, self._values(data), "tasks.change"))
+        return task_out(await self.change(task, values_of(data, self.actor.timezone), "tasks.change"))
 
     async def trash(self, task_id: UUID, if_match: frozenset[int] | None) -> None:
         """Move to the trash, from where it can be restored; a turn of a series is skipped. Raises NotFound, Stale."""
@@ -275,23 +278,36 @@ class TaskService(TaskWriter):
             raise Stale(task_out(task))
         return task
 
-    def _values(self, data: TaskIn | TaskPatch) -> dict[str, Any]:
-        """Column values of what was sent: moments as JSON, and the instant of `due`."""
-        values = data.sent()
-        values.pop("recurrence", None)
-        for name in values.keys() & {"due", "start"}:
-            values[name], instant = self._moment(f"body.{name}", values[name])
-            if name == "due":
-                values["due_at"] = instant
-        return values
 
-    def _moment(self, field: str, moment: Moment | None) -> tuple[dict[str, Any] | None, datetime | None]:
-        if moment is None:
-            return None, None
-        if isinstance(moment, Zoned) and moment.timezone not in TIMEZONES:
-            raise Invalid.field(f"{field}.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
-        stored = msgspec.to_builtins(moment)
-        try:
-            return stored, rules.instant_of(stored, self.actor.timezone)
-        except ValueError:
-            raise Invalid.field(field, "There is no such day or time.") from None
+async def add_alone(database: Database, actor: Actor, data: TaskIn) -> TaskOut:
+    """Add a task that begins no series, in one round trip; raises Invalid for a due that does not exist."""
+    task = new_task(data, actor)
+    await insert_alone(database, actor, task, "tasks.add")
+    return task_out(task)
+
+
+def new_task(data: TaskIn, actor: Actor) -> Task:
+    return Task(owner_id=actor.user_id, **values_of(data, actor.timezone))
+
+
+def values_of(data: TaskIn | TaskPatch, owner_timezone: str) -> dict[str, Any]:
+    """Column values of what was sent: moments as JSON, and the instant of `due`."""
+    values = data.sent()
+    values.pop("recurrence", None)
+    for name in values.keys() & {"due", "start"}:
+        values[name], instant = _moment(f"body.{name}", values[name], owner_timezone)
+        if name == "due":
+            values["due_at"] = instant
+    return values
+
+
+def _moment(field: str, moment: Moment | None, owner_timezone: str) -> tuple[dict[str, Any] | None, datetime | None]:
+    if moment is None:
+        return None, None
+    if isinstance(moment, Zoned) and moment.timezone not in TIMEZONES:
+        raise Invalid.field(f"{field}.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
+    stored = msgspec.to_builtins(moment)
+    try:
+        return stored, rules.instant_of(stored, owner_timezone)
+    except ValueError:
+        raise Invalid.field(field, "There is no such day or time.") from None

@@ -32,6 +32,8 @@ class AccountService(AuditedService[User]):
         values = user.model_dump()
         added = await self.session.execute(upsert(User).values(values).on_conflict_do_nothing().returning(USER.id))
         if added.first() is None:
+            # Also so that a known address costs a write, as a free one does.
+            await record(self.session, self.actor, "accounts.register_refused", "users")
             return None
         names = roles or (rules.MEMBER,)
         await self.session.execute(

@@ -1,0 +1,144 @@
+"""Log lines: one for each request, readable by machines, without secrets, and not to be forged."""
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from conftest import settings_for
+from factories import PASSWORD, Person
+
+from todo.domain.tasks.services import TaskReads
+from todo.http import logs
+
+CANARY = "canary-5f1d"
+Lines = Callable[[], list[str]]
+
+
+@pytest.fixture
+def output(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What goes to stderr; the root logger is as before afterwards."""
+    caught = io.StringIO()
+    root, kept = logging.root, (logging.root.handlers, logging.root.level)
+    levels = {name: logging.getLogger(name).level for name in logs.QUIET}
+    monkeypatch.setattr(sys, "stderr", caught)
+    yield caught
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+    root.handlers = kept[0]
+    root.setLevel(kept[1])
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def configure(**values: object) -> None:
+    logs.configure(settings_for("postgresql://localhost/none", **values))
+
+
+def requests_in(output: io.StringIO) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in output.getvalue().splitlines()]
+    return [line for line in found if line["logger"] == "todo.requests"]
+
+
+async def test_a_request_is_one_line(output: io.StringIO, ada: Person) -> None:
+    task = await ada.add()
+    configure(log_format="json")
+
+    answer = await ada.http.get(f"/api/tasks/{task['id']}?secret={CANARY}")
+
+    (line,) = requests_in(output)
+    assert line.pop("ms") > 0
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "request", "level": "info", "logger": "todo.requests", "method": "GET",
+        "path": "/api/tasks/{task_id}", "status": 200, "user_id": str(ada.id),
+        "request_id": answer.headers["x-request-id"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("env", "as_json"), [("production", True), ("development", False)])
+def test_production_writes_json(output: io.StringIO, env: str, as_json: bool) -> None:
+    configure(env=env)
+
+    logging.getLogger("uvicorn.error").warning("hello %s", "there")
+    structlog.get_logger("todo").warning("hello", who="there")
+
+    lines = output.getvalue().splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("{") is as_json and "hello" in line and "there" in line for line in lines)
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+async def test_no_secret_is_logged(
+    output: io.StringIO,
+    client: httpx.AsyncClient,
+    ada: Person,
+    monkeypatch: pytest.MonkeyPatch,
+    log_format: str,
+) -> None:
+    configure(log_format=log_format, log_level="DEBUG")
+
+    async def broken(*_: object, **__: object) -> Any:
+        raise RuntimeError(f"Bearer {ada.token} at postgresql://me:{CANARY}@host/ [parameters: ('{CANARY}',)]")
+
+    await client.post("/api/auth/login", json={"email": ada.email, "password": PASSWORD})
+    await client.post("/api/auth/login", json={"email": ada.email, "password": CANARY})
+    await client.get(f"/api/tasks?token={CANARY}", headers={"authorization": f"Bearer todo_pat_{CANARY}"})
+    await client.get(f"/nothing?token={CANARY}", headers={"cookie": f"sid={CANARY}"})
+    monkeypatch.setattr(TaskReads, "page", broken)
+    assert (await ada.http.get("/api/tasks")).status_code == 500
+
+    said = output.getvalue()
+    assert "RuntimeError" in said
+    assert [secret for secret in (CANARY, PASSWORD, ada.token) if secret in said] == []
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+async def test_no_client_can_forge_a_line(output: io.StringIO, client: httpx.AsyncClient, log_format: str) -> None:
+    configure(log_format=log_format)
+
+    await client.get("/x%0A2026-01-01%20[error]%20forged%1B[31m%E2%80%A8y")
+    logging.getLogger("todo").warning("name: %s", "x\n2026-01-01 [error] forged\x1b[31m\u2028y\r")
+
+    lines = output.getvalue().splitlines()
+    assert "\x1b" not in output.getvalue()
+    assert [line for line in lines if line.startswith("2026-01-01 [error]")] == []
+    assert len(lines) == {"json": 2, "console": 3}[log_format]
+
+
+def test_an_exception_stays_one_entry(output: io.StringIO) -> None:
+    configure(log_format="console")
+
+    try:
+        raise ValueError("x\n2026-01-01 forged")
+    except ValueError:
+        logging.getLogger("todo").exception("failed")
+
+    first, *rest = output.getvalue().splitlines()
+    assert "failed" in first
+    assert [line for line in rest if line.startswith("2026")] == []
+
+
+async def test_probes_are_not_told(output: io.StringIO, client: httpx.AsyncClient) -> None:
+    configure(log_format="json")
+
+    await client.get("/health/live")
+
+    assert requests_in(output) == []
+
+
+def test_switched_off_it_costs_next_to_nothing(output: io.StringIO) -> None:
+    configure(log_level="WARNING")
+    scope: Any = {"type": "http", "method": "GET", "path": "/api/tasks", "raw_path": b"/api/tasks"}
+
+    began = perf_counter()
+    for _ in range(1000):
+        logs.request(scope, 200, 0.001)
+
+    assert (perf_counter() - began) / 1000 < 20e-6
