@@ -99,9 +99,11 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await database.open()
+        await sign_in.start()
         try:
             yield
         finally:
+            await sign_in.stop()
             await database.close()
 
     dependencies = {

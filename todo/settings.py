@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     issuers: Annotated[tuple[Issuer, ...], NoDecode] = Field(
         (), description="Outside issuers whose tokens open: a JSON list of {issuer, jwks_url, audience, profile}."
     )
+    require_mfa: Literal["none", "staff", "all"] | None = Field(
+        None, description="Who must use a second factor; staff in production, else none, when not set."
+    )
     argon2_memory_kib: int = Field(47104, ge=8, description="Argon2id memory of one password hash, in KiB.")
     argon2_iterations: int = Field(1, ge=1, le=20, description="Argon2id passes of one password hash.")
     password_min_length: int = Field(15, ge=8, le=64, description="Shortest password accepted, in characters.")
@@ -182,6 +185,11 @@ class Settings(BaseSettings):
             if not _is_safe(url, info.data.get("env") != "production"):
                 raise ValueError(f"keys are fetched over https only (http is for loopback, in development): {url}")
         return value
+
+    @property
+    def second_factor_for(self) -> Literal["none", "staff", "all"]:
+        """Who must sign in with a second factor: staff in production, nobody elsewhere, unless it is said."""
+        return self.require_mfa or ("staff" if self.env == "production" else "none")
 
     @property
     def issuer(self) -> str:

@@ -13,7 +13,7 @@ from factories import Person, World
 from sqlalchemy.exc import IntegrityError
 
 from todo.access import PERMISSIONS, Actor
-from todo.database import Database, Reads
+from todo.database import Database, Direct
 from todo.domain.accounts.schemas.personal_tokens import TokenIn
 from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.people import OPERATOR
@@ -229,13 +229,13 @@ async def test_the_list_comes_in_pages(ada: Person) -> None:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every read of the database."""
     asked: list[Any] = []
-    really = Reads._rows
+    really = Direct._rows
 
-    async def rows(self: Reads, *arguments: Any) -> Any:
+    async def rows(self: Direct, *arguments: Any) -> Any:
         asked.append(arguments)
         return await really(self, *arguments)
 
-    monkeypatch.setattr(Reads, "_rows", rows)
+    monkeypatch.setattr(Direct, "_rows", rows)
     return asked
 
 

@@ -17,7 +17,7 @@ from factories import Person, World
 from todo.access import Actor
 from todo.database import Database, Direct
 from todo.domain.accounts.services.authentication import Authenticator
-from todo.domain.accounts.services.keys import TokenKeys, decrypt_key, new_signing_key
+from todo.domain.accounts.services.keys import TokenKeys, Verified, decrypt_key, new_signing_key
 from todo.settings import Settings, SettingsError
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -161,6 +161,10 @@ async def test_a_token_beyond_8_kib_is_not_read(client: httpx.AsyncClient, mint:
     assert await status(client, f"Bearer {mint.token(x='a' * 7_000)}") == 401
 
 
+def authenticator(database: Database, world: World, settings: Settings) -> Authenticator:
+    return Authenticator(database, world.sign_in.keys, settings, world.sign_in.tokens, world.sign_in.issuers)
+
+
 async def test_in_the_steady_state_nobody_asks_the_database_who_it_is(
     database: Database, world: World, ada: Person, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +176,7 @@ async def test_in_the_steady_state_nobody_asks_the_database_who_it_is(
         return await really(self, *arguments)
 
     monkeypatch.setattr(Direct, "_rows", rows)
-    authenticate = Authenticator(database, world.sign_in.keys, settings_for(database_url, actor_cache_seconds=5))
+    authenticate = authenticator(database, world, settings_for(database_url, actor_cache_seconds=5))
 
     first = await authenticate(ada.token)
     again = [await authenticate(ada.token) for _ in range(20)]
@@ -185,7 +189,7 @@ async def test_in_the_steady_state_nobody_asks_the_database_who_it_is(
 async def test_with_no_memory_rights_are_read_every_time(
     database: Database, world: World, ada: Person, database_url: str, sql: Sql
 ) -> None:
-    authenticate = Authenticator(database, world.sign_in.keys, settings_for(database_url, actor_cache_seconds=0))
+    authenticate = authenticator(database, world, settings_for(database_url, actor_cache_seconds=0))
     assert isinstance(await authenticate(ada.token), Actor)
 
     await sql.execute("UPDATE users SET status = 'disabled'")
@@ -200,7 +204,7 @@ async def test_a_process_that_has_just_started_refuses_no_good_token(
 
     found = await asyncio.gather(*(keys.verify(person.token) for person in (ada, bob)), return_exceptions=True)
 
-    assert [holder for holder, _ in (pair for pair in found if isinstance(pair, tuple))] == [ada.id, bob.id]
+    assert [verified.user_id for verified in found if isinstance(verified, Verified)] == [ada.id, bob.id]
 
 
 async def test_after_a_failed_read_of_the_keys_a_good_token_is_good(
@@ -214,7 +218,7 @@ async def test_after_a_failed_read_of_the_keys_a_good_token_is_good(
         patch.setattr(Direct, "_rows", away)
         await keys.verify(ada.token)
 
-    holder, _ = await keys.verify(ada.token)
+    holder = (await keys.verify(ada.token)).user_id
 
     assert holder == ada.id
 
@@ -225,9 +229,9 @@ async def test_a_token_of_a_key_made_elsewhere_since_is_known_after_a_while(
     keys = TokenKeys(database, settings, SECRET)
     await keys.load()
     keys._public.clear()  # as if the key had been added by another process after this one read them
-    keys._next_load = 0
+    keys._loaded_at -= 2  # and a while has passed
 
-    holder, _ = await keys.verify(ada.token)
+    holder = (await keys.verify(ada.token)).user_id
 
     assert holder == ada.id
 
@@ -262,7 +266,7 @@ async def test_without_a_key_nothing_is_signed(database: Database, settings: Set
     try:
         with pytest.raises(SettingsError, match="todo migrate"):
             await keys.sign(ada.id)
-        holder, _ = await keys.verify(ada.token)
+        holder = (await keys.verify(ada.token)).user_id
     finally:
         await sql.execute("UPDATE signing_keys SET status = 'active'")
 

@@ -16,9 +16,11 @@ PREFLIGHT = {"access-control-request-method": "PATCH", "access-control-request-h
 @pytest.fixture
 async def opened(database_url: str, sql: object) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an instance that one origin may call."""
-    async with serving(create_app(settings_for(database_url, cors_origins=[ORIGIN]))) as app:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-            yield client
+    async with (
+        serving(create_app(settings_for(database_url, cors_origins=[ORIGIN]))) as app,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        yield client
 
 
 def allowed(answer: httpx.Response) -> set[str]:

@@ -1,9 +1,7 @@
 """Log lines: one for each request, readable by machines, without secrets, and not to be forged."""
 
-import io
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
@@ -18,17 +16,15 @@ from todo.domain.tasks.services import TaskReads
 from todo.http import logs
 
 CANARY = "canary-5f1d"
-Lines = Callable[[], list[str]]
+Output = Callable[[], str]
 
 
 @pytest.fixture
-def output(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What goes to stderr; the root logger is as before afterwards."""
-    caught = io.StringIO()
+def output(capsys: pytest.CaptureFixture[str]) -> Iterator[Output]:
+    """What went to stderr since it was last asked; the loggers are as before afterwards."""
     root, kept = logging.root, (logging.root.handlers, logging.root.level)
     levels = {name: logging.getLogger(name).level for name in logs.QUIET}
-    monkeypatch.setattr(sys, "stderr", caught)
-    yield caught
+    yield lambda: capsys.readouterr().err
     logging.captureWarnings(False)
     structlog.reset_defaults()
     root.handlers = kept[0]
@@ -41,16 +37,16 @@ def configure(**values: object) -> None:
     logs.configure(settings_for("postgresql://localhost/none", **values))
 
 
-def requests_in(output: io.StringIO) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in output.getvalue().splitlines()]
+def requests_in(output: Output) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in output().splitlines()]
     return [line for line in found if line["logger"] == "todo.requests"]
 
 
-async def test_a_request_is_one_line(output: io.StringIO, ada: Person) -> None:
+async def test_a_request_is_one_line(output: Output, ada: Person) -> None:
     task = await ada.add()
     configure(log_format="json")
 
-    answer = await ada.http.get(f"/api/tasks/{task['id']}?secret={CANARY}")
+    answer = await ada.http.get(f"/api/tasks/{task['id']}")
 
     (line,) = requests_in(output)
     assert line.pop("ms") > 0
@@ -63,20 +59,20 @@ async def test_a_request_is_one_line(output: io.StringIO, ada: Person) -> None:
 
 
 @pytest.mark.parametrize(("env", "as_json"), [("production", True), ("development", False)])
-def test_production_writes_json(output: io.StringIO, env: str, as_json: bool) -> None:
+def test_production_writes_json(output: Output, env: str, as_json: bool) -> None:
     configure(env=env)
 
     logging.getLogger("uvicorn.error").warning("hello %s", "there")
     structlog.get_logger("todo").warning("hello", who="there")
 
-    lines = output.getvalue().splitlines()
+    lines = output().splitlines()
     assert len(lines) == 2
     assert all(line.startswith("{") is as_json and "hello" in line and "there" in line for line in lines)
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 async def test_no_secret_is_logged(
-    output: io.StringIO,
+    output: Output,
     client: httpx.AsyncClient,
     ada: Person,
     monkeypatch: pytest.MonkeyPatch,
@@ -94,25 +90,26 @@ async def test_no_secret_is_logged(
     monkeypatch.setattr(TaskReads, "page", broken)
     assert (await ada.http.get("/api/tasks")).status_code == 500
 
-    said = output.getvalue()
+    said = output()
     assert "RuntimeError" in said
     assert [secret for secret in (CANARY, PASSWORD, ada.token) if secret in said] == []
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-async def test_no_client_can_forge_a_line(output: io.StringIO, client: httpx.AsyncClient, log_format: str) -> None:
+async def test_no_client_can_forge_a_line(output: Output, client: httpx.AsyncClient, log_format: str) -> None:
     configure(log_format=log_format)
 
     await client.get("/x%0A2026-01-01%20[error]%20forged%1B[31m%E2%80%A8y")
     logging.getLogger("todo").warning("name: %s", "x\n2026-01-01 [error] forged\x1b[31m\u2028y\r")
 
-    lines = output.getvalue().splitlines()
-    assert "\x1b" not in output.getvalue()
+    said = output()
+    lines = said.split("\n")[:-1]
+    assert "\x1b" not in said
     assert [line for line in lines if line.startswith("2026-01-01 [error]")] == []
     assert len(lines) == {"json": 2, "console": 3}[log_format]
 
 
-def test_an_exception_stays_one_entry(output: io.StringIO) -> None:
+def test_an_exception_stays_one_entry(output: Output) -> None:
     configure(log_format="console")
 
     try:
@@ -120,12 +117,12 @@ def test_an_exception_stays_one_entry(output: io.StringIO) -> None:
     except ValueError:
         logging.getLogger("todo").exception("failed")
 
-    first, *rest = output.getvalue().splitlines()
+    first, *rest = output().splitlines()
     assert "failed" in first
     assert [line for line in rest if line.startswith("2026")] == []
 
 
-async def test_probes_are_not_told(output: io.StringIO, client: httpx.AsyncClient) -> None:
+async def test_probes_are_not_told(output: Output, client: httpx.AsyncClient) -> None:
     configure(log_format="json")
 
     await client.get("/health/live")
@@ -133,7 +130,7 @@ async def test_probes_are_not_told(output: io.StringIO, client: httpx.AsyncClien
     assert requests_in(output) == []
 
 
-def test_switched_off_it_costs_next_to_nothing(output: io.StringIO) -> None:
+def test_switched_off_it_costs_next_to_nothing(output: Output) -> None:
     configure(log_level="WARNING")
     scope: Any = {"type": "http", "method": "GET", "path": "/api/tasks", "raw_path": b"/api/tasks"}
 

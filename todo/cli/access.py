@@ -14,8 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import todo.app  # noqa: F401 -- declares every permission
 from todo.access import EVERYTHING, PERMISSIONS
 from todo.cli import CommandError
-from todo.cli.installation import database_url, opened
-from todo.cli.server import require_current
+from todo.cli.installation import database_url, opened, require_installed
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.rules import normalise_email
 from todo.domain.tasks.guards import visible_to
@@ -56,7 +55,7 @@ def with_session(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
 
     settings = load_settings()
     with database_url(settings) as url:
-        require_current(settings, url)
+        asyncio.run(require_installed(settings, url))
         return asyncio.run(run(url))
 
 

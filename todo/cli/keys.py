@@ -10,8 +10,7 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from todo.cli import CommandError
-from todo.cli.installation import database_url, opened
-from todo.cli.server import require_current
+from todo.cli.installation import database_url, opened, require_installed
 from todo.domain.accounts.models import KEY, SigningKey
 from todo.domain.accounts.services.key_rotation import KeyService
 from todo.domain.accounts.services.people import OPERATOR
@@ -68,5 +67,5 @@ def run(verb: Callable[[Keys], Awaitable[list[SigningKey]]]) -> list[SigningKey]
 
     settings = load_settings()
     with database_url(settings) as url:
-        require_current(settings, url)
+        asyncio.run(require_installed(settings, url))
         return asyncio.run(work(url))

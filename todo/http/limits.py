@@ -36,7 +36,7 @@ POLICIES = {
         Policy("mail", 5, 3600, strict=True),
     )
 }
-UNCOUNTED = ("/health/", "/metrics")  # asked by machines that must not be refused
+UNCOUNTED = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked by machines that must not be refused
 KEPT = 10_000  # keys a process remembers; forgetting one only loses its unspent tokens
 PATIENCE = 2  # seconds to wait for the database
 COOL_DOWN = 1  # seconds in which a database found away is not asked again
@@ -91,7 +91,7 @@ class Limiter:
         actor = scope.get("user")
         known = isinstance(actor, Actor) and actor.id is not None
         policy = self._user if known else self._address
-        if policy is None or scope["path"].startswith(UNCOUNTED):
+        if policy is None or scope["path"] in UNCOUNTED:
             return {}
         lease = await self.admit(database, policy, str(actor.id) if known else network_of(address_of(scope)))
         return policy.headers(lease)
@@ -104,9 +104,8 @@ class Limiter:
         async with lease.lock:  # one request asks, those behind it spend what it brings
             if lease.spend():
                 return lease
-            if lease.wait() <= 0:
-                if await self._renew(database, policy, f"{policy.name}:{key}", lease):
-                    return lease
+            if lease.wait() <= 0 and await self._renew(database, policy, f"{policy.name}:{key}", lease):
+                return lease
             raise TooManyRequests(policy.name, lease.wait(), policy.headers(lease))
 
     def _lease(self, policy: Policy, key: str) -> Lease:

@@ -23,8 +23,12 @@ log = logging.getLogger("todo.requests")
 SECRETS = re.compile(
     r"(?<=Bearer )[^\s'\"]+|eyJ[\w-]+\.[\w-]+\.[\w-]*|todo_(?:pat|rt)_\w+|(?<=://)[^\s/@]+(?=@)|(?<=\[parameters: ).*"
 )
-# They warn of what is no trouble of ours: at every stop SAQ and its pool tell of tasks that only wait for work.
-QUIET = {"saq": "ERROR", "psycopg.pool": "ERROR", "uvicorn": "WARNING", "sqlalchemy": "WARNING", "httpx": "WARNING"}
+# Kept quiet at any level: SAQ and its pool warn at every stop of tasks that only wait for work; the others would tell
+# rows, addresses with their query strings, and headers.
+QUIET = {
+    "saq": "ERROR", "psycopg.pool": "ERROR", "uvicorn": "WARNING", "sqlalchemy": "WARNING",
+    "httpx": "WARNING", "httpcore": "WARNING",
+}  # fmt: skip
 
 
 def configure(settings: Settings) -> None:
@@ -51,7 +55,7 @@ def configure(settings: Settings) -> None:
     logging.root.handlers = [handler]
     logging.root.setLevel(settings.log_level)
     for name, level in QUIET.items():
-        logging.getLogger(name).setLevel("DEBUG" if settings.log_level == "DEBUG" else level)
+        logging.getLogger(name).setLevel(level)
 
 
 def add_request_id(_: Any, __: str, entry: Entry) -> Entry:
@@ -94,7 +98,7 @@ def request(scope: HTTPScope, status: int, seconds: float) -> None:
     actor = scope.get("user")
     path = scope.get("path_template") or scope.get("raw_path", b"")[:200].partition(b"?")[0].decode("latin-1")
     told = {
-        "method": scope["method"], "path": path, "status": status, "ms": round(seconds * 1000, 1),
+        "method": scope["method"], "path": path, "status": int(status), "ms": round(seconds * 1000, 1),
         "user_id": str(actor.id) if isinstance(actor, Actor) else None,
     }  # fmt: skip
     log.log(level, "request", extra=told)

@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import available_timezones
 
-from todo.access import EVERYTHING
+from todo.access import EVERYTHING, Actor
 
 SUPERUSER, ADMIN, SUPPORT, AUDITOR, MEMBER = "superuser", "admin", "support", "auditor", "member"
 
@@ -41,6 +42,23 @@ KEYBOARD = (
 )
 LONGEST_PASSWORD = 1024  # bytes; longer ones only cost time
 TIMEZONES = frozenset(available_timezones()) - {"Factory", "localtime"}
+
+
+# What somebody who still owes a second factor may do: enrol one, or leave.
+ENROLLING = frozenset({"accounts.me", "accounts.second_factor", "accounts.sessions"})
+
+
+def until_proven(actor: Actor, required: str) -> Actor:
+    """The actor, cut down to enrolling when the policy (`none`, `staff`, `all`) asks for a proof that is missing.
+
+    Staff is whoever may do more than a member.
+    """
+    staff = not actor.permissions <= GRANTS[MEMBER]
+    asked = required == "all" or (required == "staff" and staff)
+    if not asked or actor.amr & {"otp", "recovery", "hwk"}:
+        return actor
+    held = ENROLLING if EVERYTHING in actor.permissions else actor.permissions & ENROLLING
+    return replace(actor, permissions=held)
 
 
 def normalise_email(email: str) -> str:

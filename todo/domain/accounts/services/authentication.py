@@ -9,15 +9,14 @@ from sqlalchemy import and_, bindparam, func, or_, select
 
 from todo.access import Actor
 from todo.database import Database, Query
-from todo.domain.accounts.models import ROLE, SESSION, USER, USER_ROLE, Session, User, UserRole
+from todo.domain.accounts import rules
+from todo.domain.accounts.models import SESSION, USER, Session, User
+from todo.domain.accounts.services.issuers import Issuers
 from todo.domain.accounts.services.keys import TokenKeys, Verified
+from todo.domain.accounts.services.personal_tokens import PREFIX, PersonalTokens
+from todo.domain.accounts.services.rights import RIGHTS
 from todo.errors import Problem, Unauthorized
 from todo.settings import Settings
-
-Lookup = Callable[[str], Awaitable[Actor | Problem]]
-
-RIGHTS = select(func.unnest(ROLE.permissions)).join(UserRole, USER_ROLE.role_id == ROLE.id)
-RIGHTS = RIGHTS.where(USER_ROLE.user_id == USER.id).correlate(User)
 
 _live = and_(SESSION.user_id == USER.id, SESSION.revoked_at.is_(None), SESSION.expires_at > func.now())
 ACTORS = Query(
@@ -45,11 +44,14 @@ class Authenticator:
     """
 
     def __init__(
-        self, database: Database, keys: TokenKeys, settings: Settings, others: dict[str, Lookup] | None = None
+        self, database: Database, keys: TokenKeys, settings: Settings, tokens: PersonalTokens, issuers: Issuers
     ):
         self._database = database
-        self._others = others or {}
-        self._verify: Callable[[str], Awaitable[Verified]] = keys.verify
+        self._keys = keys
+        self._tokens = tokens
+        self._issuers = issuers
+        self._required = settings.second_factor_for
+        self._verify: Callable[[str], Awaitable[Verified]] = self._check
         self._actor: Callable[[UUID, UUID | None], Awaitable[Actor | None]] = self._load
         if settings.actor_cache_seconds > 0:
             remember = alru_cache(maxsize=10_000, ttl=settings.actor_cache_seconds)
@@ -57,9 +59,8 @@ class Authenticator:
 
     async def __call__(self, token: str) -> Actor | Problem:
         """Never raises for a bad credential: the refusal is the answer, and a guard decides whether it matters."""
-        for prefix, lookup in self._others.items():
-            if token.startswith(prefix):
-                return await lookup(token)
+        if token.startswith(PREFIX):
+            return await self._tokens.actor_of(token)
         try:
             found = await self._verify(token)
             actor = await self._actor(found.user_id, found.session_id)
@@ -69,5 +70,11 @@ class Authenticator:
             return Unauthorized("The token has expired; sign in again.", error="invalid_token")
         return actor or Unauthorized("The session or the account behind this token is over.", error="invalid_token")
 
+    async def _check(self, token: str) -> Verified:
+        if self._issuers.knows(token):
+            return Verified(*await self._issuers.verify(token), session_id=None)
+        return await self._keys.verify(token)
+
     async def _load(self, user_id: UUID, session_id: UUID | None) -> Actor | None:
-        return await self._database.reads.one_or_none(ACTORS, user=user_id, session=session_id)
+        actor = await self._database.reads.one_or_none(ACTORS, user=user_id, session=session_id)
+        return actor and rules.until_proven(actor, self._required)

@@ -181,8 +181,3 @@ async def notify(session: AsyncSession, email: str, subject: str, *paragraphs: s
 async def notify_new_sign_in(session: AsyncSession, user: User, origin: Origin) -> None:
     place = f"{now():%Y-%m-%d %H:%M} UTC, from {origin.address or 'an unknown address'}"
     await notify(session, user.email, "A new sign-in to your account", f"Somebody signed in to your account: {place}.")
-
-
-async def notify_token_reused(session: AsyncSession, user: User) -> None:
-    text = "A sign-in of yours was used in two places, so it may have been copied. We ended it; sign in again."
-    await notify(session, user.email, "We ended one of your sessions", text)

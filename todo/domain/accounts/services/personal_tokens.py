@@ -21,7 +21,7 @@ from todo.audit import AuditedService
 from todo.database import ACTOR, Database, Query, Repository, now, table_of
 from todo.domain.accounts.models import PERSONAL_TOKEN, USER, PersonalToken, User
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
-from todo.domain.accounts.services.authentication import RIGHTS
+from todo.domain.accounts.services.rights import RIGHTS
 from todo.errors import Invalid, Problem, Unauthorized
 from todo.listing import Listing, Sort
 

@@ -11,9 +11,9 @@ from todo.access import Actor
 from todo.audit import record
 from todo.domain.accounts.models import ROLE, USER, Role, User, UserRole
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade
-from todo.domain.accounts.services.authentication import RIGHTS
 from todo.domain.accounts.services.people import AccountService
 from todo.domain.accounts.services.personal_tokens import TokenService
+from todo.domain.accounts.services.rights import RIGHTS
 from todo.errors import Forbidden, Invalid, NotFound
 
 

@@ -15,6 +15,7 @@ from todo.access import Actor
 from todo.audit import ORIGIN, AuditedService, record
 from todo.database import Repository, now
 from todo.domain.accounts.models import REFRESH, SESSION, USER, RefreshToken, Session
+from todo.mail import letter, send
 
 PREFIX = "todo_rt_"
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=90)
@@ -109,6 +110,9 @@ class SessionService(AuditedService[Session]):
             return Granted(live.id, live.user_id, tuple(live.amr), self._token(live.id, known.generation + 1))
         await record(self.session, self.actor, "sessions.reuse", "sessions", subject_id=live.id)
         await self.change(live, {"revoked_at": now(), "revoked_for": "reuse"}, "sessions.end")
+        email = await self.session.scalar(select(USER.email).where(USER.id == live.user_id))
+        text = "A sign-in of yours was used in two places, so it may have been copied. We ended it; sign in again."
+        await send(self.session, email or "", "We ended one of your sessions", *letter(text))
         return None
 
     async def _live(self, session_id: UUID) -> Session | None:

@@ -1,24 +1,37 @@
-"""The ways in: registering, signing in."""
+"""The ways in and out: registering, signing in with one step or two, signing out."""
 
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+import msgspec
+from sqlalchemy import bindparam, exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
-from todo.audit import record
-from todo.database import Database, Query
+from todo.audit import ORIGIN, record
+from todo.database import Database, Query, now
 from todo.domain.accounts import rules
-from todo.domain.accounts.models import ROLE, SESSION, USER, USER_ROLE, User, UserRole
+from todo.domain.accounts.models import ROLE, SESSION, TOTP, USER, USER_ROLE, User, UserRole
 from todo.domain.accounts.schemas.people import Login, Me, Registration
 from todo.domain.accounts.schemas.sessions import SecondFactor, SessionOut, Tokens
 from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.invitations import check_admission, come_in
-from todo.domain.accounts.services.keys import TokenKeys
+from todo.domain.accounts.services.issuers import Issuers
+from todo.domain.accounts.services.keys import TokenKeys, decrypt, encrypt
+from todo.domain.accounts.services.leaving import come_back
+from todo.domain.accounts.services.mailed import notify, notify_new_sign_in, require_verified
 from todo.domain.accounts.services.passwords import Passwords
 from todo.domain.accounts.services.people import ANYBODY, OPERATOR, AccountService
+from todo.domain.accounts.services.personal_tokens import PersonalTokens
+from todo.domain.accounts.services.second_factor import check_second_factor
 from todo.domain.accounts.services.sessions import Granted, SessionService
 from todo.errors import Conflict, Forbidden, Invalid, Unauthorized
-from todo.settings import Settings
+from todo.http.limits import check
+from todo.settings import Settings, SettingsError
+
+FIRST_STEP_SECONDS = 300
 
 _names = select(ROLE.name).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == USER.id)
 
@@ -30,10 +43,27 @@ ME = Query(
         USER.version, USER.created_at, USER.updated_at,
     ).where(USER.id == bindparam("user")),
 )  # fmt: skip
-PASSWORDS = Query(
-    lambda *row: row,
-    select(USER.id, USER.email, USER.status, USER.password_hash).where(USER.email == bindparam("email")),
-)
+
+
+class Candidate(NamedTuple):
+    """What is known of an address before the password has been looked at. `familiar`: signed in from here before."""
+
+    id: UUID
+    email: str
+    status: str
+    password_hash: str | None
+    second_factor: bool
+    familiar: bool
+
+
+_here = exists().where(SESSION.user_id == USER.id, SESSION.address == bindparam("address", type_=SESSION.address.type))
+CANDIDATE = Query(
+    Candidate,
+    select(
+        USER.id, USER.email, USER.status, USER.password_hash,
+        exists().where(TOTP.user_id == USER.id, TOTP.confirmed_at.is_not(None)), _here,
+    ).where(USER.email == bindparam("email")),
+)  # fmt: skip
 SESSIONS = Query(
     SessionOut,
     select(
@@ -65,7 +95,18 @@ class SignIn:
         self._secret = secret
         self.passwords = Passwords(settings)
         self.keys = TokenKeys(database, settings, secret)
-        self.authenticate = Authenticator(database, self.keys, settings)
+        self.tokens = PersonalTokens(database)
+        self.issuers = Issuers(database, settings)
+        self.authenticate = Authenticator(database, self.keys, settings, self.tokens, self.issuers)
+
+    async def start(self) -> None:
+        """Fetch the keys of outside issuers; one that is away is asked again when it is needed."""
+        await self.issuers.warm()
+
+    async def stop(self) -> None:
+        """Finish what runs beside requests; before the database closes."""
+        await self.issuers.close()
+        await self.tokens.close()
 
     async def register(self, data: Registration, *roles: str, actor: Actor = ANYBODY) -> User | None:
         """Raises Invalid, Forbidden; None when the address is taken, after the same work."""
@@ -73,6 +114,7 @@ class SignIn:
         from_outside = actor is ANYBODY and not roles
         if from_outside:
             check_admission(self._settings, data)
+            await check(self._database, "register", ORIGIN.get().address or "unknown")
         password_hash = await self.passwords.hash(data.password)
         async with self._database.session() as session:
             if from_outside:
@@ -80,22 +122,36 @@ class SignIn:
             return await AccountService(session, actor).register(data, password_hash, *roles)
 
     async def login(self, data: Login, user_agent: str = "") -> Tokens:
-        """Raises Unauthorized with one answer for an unknown address, a wrong password and a disabled account."""
+        """The first step, and the only one without a second factor.
+
+        Raises Unauthorized with one answer for an unknown address, a wrong password and a disabled account; Forbidden
+        while the address must be confirmed; TooManyRequests.
+        """
         email = rules.normalise_email(data.email)
-        user_id, _, status, stored = await self._database.reads.one_or_none(PASSWORDS, email=email) or (None,) * 4
-        right = await self.passwords.verify(stored, data.password)
-        if user_id is None or not right or status != "active":
-            await self._note(ANYBODY, "accounts.login_refused", user_id)
+        found = await self._candidate(email)
+        right = await self.passwords.verify(found.password_hash if found else None, data.password)
+        if found is None or not right or found.status not in {"active", "leaving"}:
+            await self._note(ANYBODY, "accounts.login_refused", found.id if found else None)
             raise Unauthorized("The e-mail address or the password is wrong.")
-        await self._upgrade(user_id, stored, data.password)
-        return await self._admit(user_id, email, ("pwd",), user_agent)
+        await self._upgrade(found.id, found.password_hash or "", data.password)
+        if found.second_factor:
+            return Tokens(mfa_token=self._half_signed_in(found.id, email))
+        return await self._admit(found.id, ("pwd",), user_agent)
 
     async def second_step(self, data: SecondFactor, user_agent: str = "") -> Tokens:
-        """Finish a sign-in with a code; raises Unauthorized."""
-        raise Unauthorized("The code or the token of the first step is not valid.", error="invalid_token")
+        """Finish a sign-in with a code; raises Unauthorized, TooManyRequests."""
+        user_id = self._first_step(data.mfa_token)
+        await check(self._database, "login", f"second factor of {user_id}")
+        async with self._database.session() as session:
+            proof = await check_second_factor(session, user_id, data.code, now(), self._secret)
+        if proof is None:
+            await self._note(ANYBODY, "accounts.code_refused", user_id)
+            raise Unauthorized("The code is wrong, or was used before.", error="invalid_token")
+        return await self._admit(user_id, ("pwd", proof), user_agent)
 
     async def refresh(self, token: str) -> Tokens:
         """Continue a session; raises Unauthorized. A token used twice has ended its session by then, for good."""
+        await check(self._database, "refresh", token)
         async with self._database.session() as session:
             granted = await SessionService(session, ANYBODY, self._secret).refresh(token)
         if granted is None:
@@ -117,11 +173,12 @@ class SignIn:
 
     async def change_password(self, actor: Actor, current: str, new: str) -> None:
         """Set a new password and sign out every other device; raises Forbidden, Invalid."""
-        _, email, _, stored = await self._database.reads.one_or_none(PASSWORDS, email=actor.name) or (None,) * 4
-        if not await self.passwords.verify(stored, current):
+        await check(self._database, "login", f"password of {actor.user_id}")
+        found = await self._database.reads.one_or_none(CANDIDATE, email=actor.name, address="")
+        if found is None or not await self.passwords.verify(found.password_hash, current):
             await self._note(actor, "accounts.password_refused", actor.id)
             raise Forbidden("The current password is wrong.")
-        if problem := rules.password_problem(new, email, self._settings.password_min_length):
+        if problem := rules.password_problem(new, found.email, self._settings.password_min_length):
             raise Invalid.field("body.new_password", problem)
         hashed = await self.passwords.hash(new)
         async with self._database.session() as session:
@@ -130,6 +187,7 @@ class SignIn:
                 await people.locked(USER.id == actor.user_id), {"password_hash": hashed}, "accounts.password"
             )
             await SessionService(session, actor, self._secret).end_all(actor.user_id, "password", but=actor.session_id)
+            await notify(session, found.email, "Your password was changed", "If that was not you, set a new one now.")
 
     async def sessions(self, actor: Actor) -> list[SessionOut]:
         """Where this person is signed in, newest first."""
@@ -141,12 +199,54 @@ class SignIn:
             raise Unauthorized("The account behind this token is gone.", error="invalid_token")
         return me
 
-    async def _admit(self, user_id: UUID, email: str, amr: tuple[str, ...], user_agent: str) -> Tokens:
-        person = Actor(id=user_id, name=email)
+    async def _candidate(self, email: str) -> Candidate | None:
+        """Who has this address, counted against guessing: by network, and by account unless the network is familiar.
+
+        So nobody tries many passwords, and nobody keeps a person out of their own account by trying.
+        """
+        address = ORIGIN.get().address
+        await check(self._database, "login", address or "unknown")
+        found = await self._database.reads.one_or_none(CANDIDATE, email=email, address=address)
+        if found is None or not found.familiar:
+            await check(self._database, "login", f"account {email}")
+        return found
+
+    def _half_signed_in(self, user_id: UUID, email: str) -> str:
+        """What stands between the two steps: good for five minutes, and for nothing but the second one."""
+        state = {"user": str(user_id), "until": time.time() + FIRST_STEP_SECONDS}
+        return urlsafe_b64encode(encrypt(msgspec.json.encode(state), self._secret, "first step")).decode()
+
+    def _first_step(self, mfa_token: str) -> UUID:
+        try:
+            sealed = urlsafe_b64decode(mfa_token.encode())
+            state = msgspec.json.decode(decrypt(sealed, self._secret, "first step"))
+        except (ValueError, SettingsError):
+            raise Unauthorized("Sign in with your password first.", error="invalid_token") from None
+        if state["until"] < time.time():
+            raise Unauthorized("That took too long; sign in with your password again.", error="invalid_token")
+        return UUID(state["user"])
+
+    async def _admit(self, user_id: UUID, amr: tuple[str, ...], user_agent: str) -> Tokens:
+        """Begin a session; raises Unauthorized when the account is no longer there, Forbidden when not confirmed."""
         async with self._database.session() as session:
-            await record(session, person, "accounts.login", "users", subject_id=user_id)
+            user = await session.get(User, user_id, with_for_update=True)
+            if user is None or not (user.status == "active" or await come_back(session, user)):
+                raise Unauthorized("The e-mail address or the password is wrong.")
+            require_verified(self._settings, user)
+            person = Actor(id=user_id, name=user.email)
+            await self._tell_of_new_device(session, user, user_agent)
+            await record(session, person, "accounts.login", "users", subject_id=user_id, after={"amr": amr})
             granted = await SessionService(session, person, self._secret).begin(user_id, amr, user_agent)
         return await self._tokens(granted)
+
+    async def _tell_of_new_device(self, session: AsyncSession, user: User, user_agent: str) -> None:
+        """Mail the person when somebody signs in from where they never did; the first time of all is no news."""
+        origin = ORIGIN.get()
+        same = or_(SESSION.address == origin.address, SESSION.user_agent == user_agent[:300])
+        known = select(func.count(), func.count().filter(same)).where(SESSION.user_id == user.id)
+        sessions, familiar = (await session.execute(known)).one()
+        if sessions and not familiar:
+            await notify_new_sign_in(session, user, origin)
 
     async def _tokens(self, granted: Granted) -> Tokens:
         access = await self.keys.sign(granted.user_id, granted.session_id, granted.amr)
