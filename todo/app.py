@@ -62,6 +62,8 @@ CRONS = [
     *(cron for room in ROOMS for cron in getattr(room, "jobs", ())),
 ]
 
+FUNCTIONS = [function for room in ROOMS for function in getattr(room, "functions", ())]
+
 
 async def session_of(database: NamedDependency[Database], scope: Scope) -> AsyncGenerator[AsyncSession, None]:
     """The request's transaction, for handlers that only write."""

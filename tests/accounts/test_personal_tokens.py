@@ -17,7 +17,7 @@ from todo.database import Database, Direct
 from todo.domain.accounts.schemas.personal_tokens import TokenIn
 from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.people import OPERATOR
-from todo.domain.accounts.services.personal_tokens import PREFIX, PersonalTokens, is_token, may_be_scope, new_token
+from todo.domain.accounts.services.personal_tokens import PersonalTokens, is_token, may_be_scope, new_token
 from todo.domain.accounts.services.service_accounts import add_service_account, add_service_token
 from todo.errors import Forbidden, Invalid, NotFound, Unauthorized
 
@@ -73,7 +73,7 @@ async def test_the_authenticator_takes_tokens_of_either_kind(
     ada: Person, world: World, database: Database, tokens: PersonalTokens
 ) -> None:
     token = (await made(ada))["token"]
-    authenticate = Authenticator(database, world.sign_in.keys, database.settings, {PREFIX: tokens.actor_of})
+    authenticate = Authenticator(database, world.sign_in.keys, database.settings, tokens, world.sign_in.issuers)
 
     found = [await authenticate(token), await authenticate(ada.token)]
 

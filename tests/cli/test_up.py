@@ -48,7 +48,7 @@ def value_of(name: str, output: str) -> str:
 
 
 def test_it_says_where_it_is_and_stops_quickly_and_cleanly(up: Up, base: str) -> None:
-    with up(TODO_ADMIN_EMAIL="ada@example.com", TODO_ADMIN_PASSWORD=PASSWORD) as process:
+    with up(TODO_LOG_LEVEL="WARNING", TODO_ADMIN_EMAIL="ada@example.com", TODO_ADMIN_PASSWORD=PASSWORD) as process:
         assert process.says("Ctrl-C"), process.output
         said, children = process.output, process.children()
 

@@ -1,8 +1,5 @@
 """`todo permissions` and `todo access why`: who may do what, and the reason."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 from uuid import UUID
 
 import rich_click as click
@@ -14,14 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import todo.app  # noqa: F401 -- declares every permission
 from todo.access import EVERYTHING, PERMISSIONS
 from todo.cli import CommandError
-from todo.cli.installation import database_url, opened, require_installed
+from todo.cli.users import with_session
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.rules import normalise_email
 from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK
-from todo.settings import load_settings
 
-T = TypeVar("T")
 Answer = tuple[bool, str]
 
 
@@ -44,19 +39,6 @@ def why(user: str, permission: str, row: str | None) -> None:
     click.echo(f"{'yes' if allowed else 'no'}: {reason}")
     if not allowed:
         raise SystemExit(1)
-
-
-def with_session(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-    """Run `work` in one transaction on the database of the settings."""
-
-    async def run(url: str) -> T:
-        async with opened(settings, url) as database, database.session() as session:
-            return await work(session)
-
-    settings = load_settings()
-    with database_url(settings) as url:
-        asyncio.run(require_installed(settings, url))
-        return asyncio.run(run(url))
 
 
 async def all_roles(session: AsyncSession) -> list[Role]:

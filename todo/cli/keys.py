@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from uuid import UUID
 
 import rich_click as click
@@ -23,8 +24,12 @@ def show() -> None:
     keys = run(lambda service: service.all())
     table = Table("Key", "Status", "Made", "Retired")
     for key in keys:
-        table.add_row(str(key.id), key.status, f"{key.created_at:%Y-%m-%d %H:%M} UTC", f"{key.retired_at or ''}")
-    Console().print(table)
+        table.add_row(str(key.id), key.status, day(key.created_at), day(key.retired_at))
+    Console(width=110).print(table)
+
+
+def day(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
 
 
 def rotate() -> None:

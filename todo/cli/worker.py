@@ -2,7 +2,7 @@
 
 import asyncio
 
-from todo.app import CRONS
+from todo.app import CRONS, FUNCTIONS
 from todo.cli.installation import database_url, opened, require_installed
 from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.http import logs
@@ -22,7 +22,7 @@ async def _work(settings: Settings, url: str) -> None:
     await require_installed(settings, url)
     follow_supervisor()
     async with opened(settings, url) as database:
-        worker = new_worker(settings, database, CRONS)
+        worker = new_worker(settings, database, CRONS, FUNCTIONS)
         await worker.queue.connect()
         try:
             await worker.start()

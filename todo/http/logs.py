@@ -23,11 +23,11 @@ log = logging.getLogger("todo.requests")
 SECRETS = re.compile(
     r"(?<=Bearer )[^\s'\"]+|eyJ[\w-]+\.[\w-]+\.[\w-]*|todo_(?:pat|rt)_\w+|(?<=://)[^\s/@]+(?=@)|(?<=\[parameters: ).*"
 )
-# Kept quiet at any level: SAQ and its pool warn at every stop of tasks that only wait for work; the others would tell
-# rows, addresses with their query strings, and headers.
+# Kept quiet at any level: SAQ and its pool warn at every stop of tasks that only wait for work, Alembic and uvicorn say
+# what they begin; the others would tell rows, addresses with their query strings, and headers.
 QUIET = {
     "saq": "ERROR", "psycopg.pool": "ERROR", "uvicorn": "WARNING", "sqlalchemy": "WARNING",
-    "httpx": "WARNING", "httpcore": "WARNING",
+    "httpx": "WARNING", "httpcore": "WARNING", "alembic": "WARNING",
 }  # fmt: skip
 
 

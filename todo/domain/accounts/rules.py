@@ -10,7 +10,7 @@ from todo.access import EVERYTHING, Actor
 
 SUPERUSER, ADMIN, SUPPORT, AUDITOR, MEMBER = "superuser", "admin", "support", "auditor", "member"
 
-_OWN_ACCOUNT = {"me", "password", "sessions", "tokens", "second_factor", "passkeys", "leave"}
+_OWN_ACCOUNT = {"me", "change", "password", "sessions", "tokens", "second_factor", "passkeys", "leave"}
 _OWN_TASKS = {"view", "add", "change", "delete"}
 _INVITING = {"invitations.view", "invitations.add", "invitations.delete"}
 

@@ -116,6 +116,14 @@ class SeriesService(AuditedService[Series]):
         values = {"failures": failures, "last_error": repr(error)[:500], "next_run_at": func.now() + pause}
         await self.session.execute(update(Series).where(SERIES.id == series_id).values(values))
 
+    async def move(self, owner_id: UUID, timezone: str) -> None:
+        """Let the floating series of somebody who has moved go on in another zone."""
+        theirs = select(Series).where(SERIES.owner_id == owner_id, SERIES.timezone.is_(None))
+        for series in (await self.session.scalars(theirs.with_for_update())).all():
+            series.owner_timezone = timezone
+            if series.next_run_at is not None and series.next_nominal is not None:
+                series.next_run_at = opens_at(plan_of(series), series.next_nominal)
+
     async def keep(self, series: Series, values: dict[str, Any]) -> None:
         """Write bookkeeping columns of a locked row."""
         await self.session.execute(update(Series).where(SERIES.id == series.id).values(values))

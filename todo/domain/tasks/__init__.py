@@ -1,7 +1,8 @@
 """Tasks: the work itself, and the occurrences of its series."""
 
 from todo.domain.tasks.controllers import TaskController, TrashController
-from todo.domain.tasks.jobs import JOBS
+from todo.domain.tasks.jobs import FUNCTIONS, JOBS
 
 routes = [TaskController, TrashController]
 jobs = JOBS
+functions = FUNCTIONS

@@ -14,9 +14,10 @@ from sqlalchemy import String, Update, any_, bindparam, func, literal_column, se
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.access import Actor
+from todo.access import WORKER, Actor
 from todo.audit import AuditedService, insert_alone
 from todo.database import ACTOR, Database, Direct, Query, Repository, now
+from todo.domain.accounts.models import USER
 from todo.domain.accounts.rules import TIMEZONES
 from todo.domain.recurrence.models import Series
 from todo.domain.recurrence.rules.catch_up import catch_up
@@ -311,3 +312,14 @@ def _moment(field: str, moment: Moment | None, owner_timezone: str) -> tuple[dic
         return stored, rules.instant_of(stored, owner_timezone)
     except ValueError:
         raise Invalid.field(field, "There is no such day or time.") from None
+
+
+async def follow_timezone(session: AsyncSession, user_id: UUID) -> None:
+    """After a person has moved: what is due "wherever they are" is due there now, and their series go on there."""
+    timezone = await session.scalar(select(USER.timezone).where(USER.id == user_id).with_for_update())
+    if timezone is None:
+        return
+    floating = select(Task).where(TASK.owner_id == user_id, TASK.due["kind"].astext != "zoned").with_for_update()
+    for task in (await session.scalars(floating)).all():
+        task.due_at = rules.instant_of(task.due or {}, timezone)
+    await SeriesService(session, WORKER).move(user_id, timezone)

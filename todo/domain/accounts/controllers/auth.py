@@ -2,16 +2,19 @@
 
 from typing import Annotated, Any
 
-from litestar import Controller, Request, Response, get, post
+from litestar import Controller, Request, Response, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
 from todo.access import Actor, requires
-from todo.domain.accounts.schemas.people import Login, Me, Registered, Registration
+from todo.database import Database
+from todo.domain.accounts.schemas.people import Login, Me, MePatch, Registered, Registration
 from todo.domain.accounts.schemas.sessions import PasswordChange, Refresh, SecondFactor, Tokens
+from todo.domain.accounts.services.people import AccountService
 from todo.domain.accounts.services.sign_in import SignIn
-from todo.http.versions import IfNoneMatch, versioned
+from todo.http.transactions import session_for
+from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 
 SignInDependency = NamedDependency[SignIn]
 ActorRequest = Request[Actor, Any, State]
@@ -60,7 +63,7 @@ class AuthController(Controller):
         """
         return await sign_in.refresh(data.refresh_token)
 
-    @post("/logout", operation_id="logout", status_code=204, guards=[requires("accounts.me")])
+    @post("/logout", operation_id="logout", status_code=204, guards=[requires("accounts.sessions")])
     async def logout(
         self,
         sign_in: SignInDependency,
@@ -92,6 +95,23 @@ class AuthController(Controller):
         Example: `GET /api/auth/me`
         """
         return versioned(await sign_in.me(request.user), if_none_match=if_none_match)
+
+    @patch("/me", operation_id="change_me", guards=[requires("accounts.change")])
+    async def change_me(
+        self,
+        sign_in: SignInDependency,
+        database: NamedDependency[Database],
+        request: ActorRequest,
+        data: JSONBody[MePatch],
+        if_match: IfMatch = None,
+    ) -> Response[Me]:
+        """Change your name or your time zone; work that is due "wherever you are" follows within seconds.
+
+        Example: `{"timezone": "America/New_York"}`
+        """
+        async with session_for(database, request.scope) as session:
+            await AccountService(session, request.user).change_own(data, versions_of(if_match))
+        return versioned(await sign_in.me(request.user))
 
 
 @get("/.well-known/jwks.json", operation_id="get_jwks", tags=["Accounts"])

@@ -5,14 +5,21 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from todo.audit import ORIGIN
 from todo.database import Database
 from todo.domain.accounts.schemas.mailed import Asked, MailAddress, MailProof, PasswordReset
 from todo.domain.accounts.services import mailed
 from todo.domain.accounts.services.sign_in import SignIn
+from todo.http.limits import check
 
 SENT = Asked("If this address has an account that needs it, a mail is on its way.")
 Databases = NamedDependency[Database]
 Session = NamedDependency[AsyncSession]
+
+
+def here() -> str:
+    """The network that asks, as the limits count it."""
+    return ORIGIN.get().address or "unknown"
 
 
 class MailedController(Controller):
@@ -22,13 +29,15 @@ class MailedController(Controller):
     tags = ["Accounts"]
 
     @post("/password/forgot", operation_id="forget_password", status_code=202)
-    async def forget_password(self, database: Databases, session: Session, data: JSONBody[MailAddress]) -> Asked:
+    async def forget_password(self, database: Databases, data: JSONBody[MailAddress]) -> Asked:
         """Ask for a mail that lets you choose a new password within an hour.
 
         The answer is the same whether or not the address has an account.
         Example: `{"email": "ada@example.com"}`
         """
-        await mailed.ask(session, database.settings, data.email, "reset")
+        await check(database, "mail", here(), f"mail to {data.email}")
+        async with database.session() as session:
+            await mailed.ask(session, database.settings, data.email, "reset")
         return SENT
 
     @post("/password/reset", operation_id="reset_password", status_code=204)
@@ -39,22 +48,27 @@ class MailedController(Controller):
 
         Example: `{"token": "2uUqkVhB4pJ9w0mYx7cQ3tZr5sNf8aLd1eGh6iKoPvM", "password": "correct horse battery staple"}`
         """
+        await check(database, "reset", here())
         await mailed.reset(database, database.settings, sign_in.passwords, data.token, data.password)
 
     @post("/email/verify", operation_id="verify_email", status_code=204)
-    async def verify_email(self, session: Session, data: JSONBody[MailProof]) -> None:
+    async def verify_email(self, database: Databases, data: JSONBody[MailProof]) -> None:
         """Confirm your e-mail address with the token from a mail.
 
         Example: `{"token": "2uUqkVhB4pJ9w0mYx7cQ3tZr5sNf8aLd1eGh6iKoPvM"}`
         """
-        await mailed.verify(session, data.token)
+        await check(database, "reset", here())
+        async with database.session() as session:
+            await mailed.verify(session, data.token)
 
     @post("/email/verify/again", operation_id="ask_to_verify_email", status_code=202)
-    async def ask_to_verify_email(self, database: Databases, session: Session, data: JSONBody[MailAddress]) -> Asked:
+    async def ask_to_verify_email(self, database: Databases, data: JSONBody[MailAddress]) -> Asked:
         """Ask for another mail to confirm your address; the one before is worth nothing then.
 
         The answer is the same whether or not the address has an account.
         Example: `{"email": "ada@example.com"}`
         """
-        await mailed.ask(session, database.settings, data.email, "verify")
+        await check(database, "mail", here(), f"mail to {data.email}")
+        async with database.session() as session:
+            await mailed.ask(session, database.settings, data.email, "verify")
         return SENT

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo.schema import Line, Schema
 
@@ -48,3 +48,10 @@ class Me(Struct):
     version: int
     created_at: datetime
     updated_at: datetime
+
+
+class MePatch(Schema):
+    """Absent fields stay as they are. A new time zone moves everything that is due "wherever the owner is"."""
+
+    name: Line | UnsetType = UNSET
+    timezone: Timezone | UnsetType = UNSET

@@ -11,22 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from todo.access import WORKER, Actor
 from todo.audit import Event, record
 from todo.database import Database, Query, columns, now
-from todo.domain.accounts import rules
 from todo.domain.accounts.models import (
     INVITATION,
     PERSONAL_TOKEN,
-    ROLE,
     USER,
-    USER_ROLE,
     Invitation,
     PersonalToken,
-    Role,
     User,
-    UserRole,
 )
 from todo.domain.accounts.services.people import AccountService
+from todo.domain.accounts.services.roles import require_another_superuser
 from todo.domain.accounts.services.sessions import SessionService
-from todo.errors import Conflict
 from todo.mail import Mail, letter, send
 from todo.settings import Settings
 
@@ -45,7 +40,7 @@ async def leave(session: AsyncSession, settings: Settings, actor: Actor) -> date
     What they signed in with is worth nothing from now on, but their password: it brings them back.
     """
     people = AccountService(session, actor)
-    await _require_another_superuser(session, actor.user_id)
+    await require_another_superuser(session, actor.user_id)
     user = await people.locked(USER.id == actor.user_id)
     leaves_at = now() + timedelta(days=settings.leaving_days)
     await people.change(user, {"status": "leaving", "leaves_at": leaves_at}, "accounts.leave")
@@ -95,12 +90,3 @@ async def erase(session: AsyncSession, user_id: UUID) -> None:
     await session.execute(delete(Mail).where(MAIL.to == email))
     await session.execute(delete(User).where(USER.id == user_id))
     await record(session, WORKER, "accounts.erase", "users", subject_id=user_id)
-
-
-async def _require_another_superuser(session: AsyncSession, user_id: UUID) -> None:
-    """One after the other, so that two who leave at once do not both count on the other."""
-    await session.execute(select(ROLE.id).where(ROLE.name == rules.SUPERUSER).with_for_update())
-    holders = select(USER.id).join(UserRole, USER_ROLE.user_id == USER.id).join(Role, USER_ROLE.role_id == ROLE.id)
-    active = await session.scalars(holders.where(ROLE.name == rules.SUPERUSER, USER.status == "active"))
-    if set(active) == {user_id}:
-        raise Conflict("You are the last superuser: give the role to somebody else first.")

@@ -1,5 +1,6 @@
 """People and their roles."""
 
+from msgspec import UNSET
 from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,8 +10,10 @@ from todo.audit import AuditedService, record
 from todo.database import Repository
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
-from todo.domain.accounts.schemas.people import Registration
+from todo.domain.accounts.schemas.people import MePatch, Registration
 from todo.domain.accounts.services.key_rotation import KeyService
+from todo.errors import Invalid, Stale
+from todo.queue import enqueue
 
 ANYBODY = Actor(id=None, name="anonymous", kind="anonymous")
 OPERATOR = Actor(id=None, name="todo", kind="operator", permissions=frozenset({"*"}))
@@ -44,6 +47,18 @@ class AccountService(AuditedService[User]):
         after = values | {"password_hash": "***", "roles": names}
         await record(self.session, self.actor, "accounts.register", "users", subject_id=user.id, after=after)
         return user
+
+    async def change_own(self, data: MePatch, if_match: frozenset[int] | None) -> None:
+        """Change the actor's own account; raises Invalid, Stale."""
+        if data.timezone is not UNSET and data.timezone not in rules.TIMEZONES:
+            raise Invalid.field("body.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
+        user = await self.locked(USER.id == self.actor.user_id)
+        if if_match is not None and user.version not in if_match:
+            raise Stale({"version": user.version, "name": user.name, "timezone": user.timezone})
+        moved = data.timezone not in (UNSET, user.timezone)
+        await self.change(user, data.sent(), "accounts.change")
+        if moved:
+            await enqueue(self.session, "follow_timezone", user_id=str(user.id))
 
     async def prepare(self, secret: str) -> None:
         """Bring in what every installation needs: the first roles and a signing key. Safe to repeat."""

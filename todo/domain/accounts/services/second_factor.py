@@ -22,6 +22,7 @@ from todo.domain.accounts.schemas.second_factor import Enrolment, Proof, Recover
 from todo.domain.accounts.services.keys import decrypt, encrypt
 from todo.domain.accounts.services.passwords import Passwords
 from todo.errors import Conflict, Forbidden, Invalid
+from todo.http.limits import check
 
 HOW_MANY = 10
 TOTPS, CODES = table_of(Totp), table_of(RecoveryCode)
@@ -73,7 +74,8 @@ class SecondFactorService:
         return found or SecondFactors(totp=False, recovery_codes=0, passkeys=0)
 
     async def prove(self, proof: Proof) -> None:
-        """Raises Forbidden, which leaves its trace, unless the password is right, or else the code."""
+        """Raises Forbidden, which leaves its trace, unless the password is right, or else the code; TooManyRequests."""
+        await check(self._database, "login", f"proof of {self._actor.user_id}")
         if proof.password is not None:
             stored = await self._database.reads.one_or_none(PASSWORD, user=self._actor.user_id)
             right = await self._passwords.verify(stored, proof.password)

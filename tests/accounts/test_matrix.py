@@ -1,0 +1,344 @@
+"""Every route by everybody: who is let through to it, who is refused, and that a refusal changes nothing."""
+
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import jwt
+import pytest
+from accounts.hostile import FakeIssuer
+from conftest import SECRET, serving, settings_for
+from factories import PASSWORD, Person, World
+from litestar import Litestar
+from litestar.routes import HTTPRoute
+
+from todo.app import create_app
+from todo.domain.accounts.rules import ADMIN, AUDITOR, ENROLLING, GRANTS, MEMBER, SUPERUSER, SUPPORT
+from todo.domain.accounts.services.keys import encrypt
+from todo.http.openapi import permission_of
+
+Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+PUBLIC = None
+
+# Route -> the permission it asks for, and the answer to a harmless request of somebody who is let through: an id that
+# is not theirs is not found, a body with an unknown field is refused. A new route needs a row here.
+ROUTES: dict[str, tuple[str | None, int]] = {
+    "GET /health/live": (PUBLIC, 200),
+    "GET /health/ready": (PUBLIC, 200),
+    "GET /openapi.json": (PUBLIC, 200),
+    "GET /docs": (PUBLIC, 200),
+    "GET /docs/{name}": (PUBLIC, 404),
+    "GET /.well-known/jwks.json": (PUBLIC, 200),
+    "POST /api/auth/register": (PUBLIC, 422),
+    "POST /api/auth/login": (PUBLIC, 422),
+    "POST /api/auth/login/mfa": (PUBLIC, 422),
+    "POST /api/auth/refresh": (PUBLIC, 422),
+    "POST /api/auth/password/forgot": (PUBLIC, 422),
+    "POST /api/auth/password/reset": (PUBLIC, 422),
+    "POST /api/auth/email/verify": (PUBLIC, 422),
+    "POST /api/auth/email/verify/again": (PUBLIC, 422),
+    "GET /api/auth/me": ("accounts.me", 200),
+    "PATCH /api/auth/me": ("accounts.change", 422),
+    "DELETE /api/auth/me": ("accounts.leave", 422),
+    "POST /api/auth/logout": ("accounts.sessions", 204),
+    "POST /api/auth/password": ("accounts.password", 422),
+    "GET /api/auth/sessions": ("accounts.sessions", 200),
+    "DELETE /api/auth/sessions/{session_id}": ("accounts.sessions", 404),
+    "GET /api/auth/tokens": ("accounts.tokens", 200),
+    "POST /api/auth/tokens": ("accounts.tokens", 422),
+    "DELETE /api/auth/tokens/{token_id}": ("accounts.tokens", 404),
+    "GET /api/auth/mfa": ("accounts.second_factor", 200),
+    "POST /api/auth/mfa/totp": ("accounts.second_factor", 422),
+    "POST /api/auth/mfa/totp/confirm": ("accounts.second_factor", 422),
+    "DELETE /api/auth/mfa/totp": ("accounts.second_factor", 422),
+    "POST /api/auth/mfa/recovery-codes": ("accounts.second_factor", 422),
+    "GET /api/auth/passkeys": ("accounts.passkeys", 200),
+    "POST /api/auth/passkeys": ("accounts.passkeys", 422),
+    "POST /api/auth/passkeys/options": ("accounts.passkeys", 422),
+    "DELETE /api/auth/passkeys/{passkey_id}": ("accounts.passkeys", 404),
+    "GET /api/auth/invitations": ("invitations.view", 200),
+    "POST /api/auth/invitations": ("invitations.add", 422),
+    "DELETE /api/auth/invitations/{invitation_id}": ("invitations.delete", 404),
+    "GET /api/tasks": ("tasks.view", 200),
+    "POST /api/tasks": ("tasks.add", 422),
+    "GET /api/tasks/{task_id}": ("tasks.view", 404),
+    "PATCH /api/tasks/{task_id}": ("tasks.change", 422),
+    "DELETE /api/tasks/{task_id}": ("tasks.delete", 404),
+    "POST /api/tasks/{task_id}/complete": ("tasks.change", 404),
+    "POST /api/tasks/{task_id}/reopen": ("tasks.change", 404),
+    "GET /api/trash": ("tasks.view", 200),
+    "POST /api/trash/{task_id}/restore": ("tasks.delete", 404),
+}
+EVERY = frozenset(permission for permission, _ in ROUTES.values() if permission)
+OF_ROLE = {role: EVERY if role == SUPERUSER else held & EVERY for role, held in GRANTS.items()}
+
+# Somebody: the credential they send, or None. What they may do; None when they are refused as unknown.
+Somebody: TypeAlias = tuple[str | None, frozenset[str] | None]
+UNKNOWN = None
+
+
+class Stage:
+    """Where somebody comes from: an instance, its people, an outside issuer it trusts."""
+
+    def __init__(self, app: Litestar, sql: Sql, issuer: FakeIssuer):
+        self.world, self.sql, self.issuer = World(app), sql, issuer
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+
+    async def signed_in(self, person: Person) -> dict[str, Any]:
+        answer = await self.client.post("/api/auth/login", json={"email": person.email, "password": PASSWORD})
+        tokens: dict[str, Any] = answer.json()
+        return tokens
+
+    async def personal(self, person: Person, *scopes: str) -> str:
+        answer = await person.http.post("/api/auth/tokens", json={"name": "Script", "scopes": scopes})
+        await self.sql.execute("UPDATE personal_tokens SET used_at = now()")  # so that no use is noted meanwhile
+        token: str = answer.json()["token"]
+        return token
+
+    def forged(self, person: Person, key: Any = None, **claims: Any) -> str:
+        """Their token with other claims, signed with our own key or another one."""
+        kid, ours = self.world.sign_in.keys._active or ("", None)
+        payload = jwt.decode(person.token, options={"verify_signature": False}) | claims
+        return jwt.encode(payload, key or ours, algorithm="EdDSA", headers={"typ": "at+jwt", "kid": kid})
+
+
+async def nobody(stage: Stage) -> Somebody:
+    return None, UNKNOWN
+
+
+async def a_password_in_place_of_a_token(stage: Stage) -> Somebody:
+    return PASSWORD, UNKNOWN
+
+
+async def another_member(stage: Stage) -> Somebody:
+    return (await stage.world.person("bob")).token, OF_ROLE[MEMBER]
+
+
+async def a_member_who_signed_in(stage: Stage) -> Somebody:
+    tokens = await stage.signed_in(await stage.world.person("bob"))
+    return tokens["access_token"], OF_ROLE[MEMBER]
+
+
+async def a_token_that_reads(stage: Stage) -> Somebody:
+    return await stage.personal(await stage.world.person("bob"), "tasks.view"), frozenset({"tasks.view"})
+
+
+async def a_token_that_sees_whose_it_is(stage: Stage) -> Somebody:
+    return await stage.personal(await stage.world.person("bob"), "accounts.me"), frozenset({"accounts.me"})
+
+
+async def a_token_of_a_superuser(stage: Stage) -> Somebody:
+    root = await stage.world.person("root", SUPERUSER)
+    return await stage.personal(root, "tasks.add", "invitations.view"), frozenset({"tasks.add", "invitations.view"})
+
+
+async def an_expired_personal_token(stage: Stage) -> Somebody:
+    token = await stage.personal(await stage.world.person("bob"), "tasks.view")
+    await stage.sql.execute("UPDATE personal_tokens SET expires_at = now() - interval '1 second'")
+    return token, UNKNOWN
+
+
+async def a_token_of_somebody_disabled(stage: Stage) -> Somebody:
+    bob = await stage.world.person("bob")
+    token = await stage.personal(bob, "tasks.view")
+    await disable(stage, bob)
+    return token, UNKNOWN
+
+
+async def somebody_disabled(stage: Stage) -> Somebody:
+    carl = await stage.world.person("carl", SUPERUSER)
+    await disable(stage, carl)
+    return carl.token, UNKNOWN
+
+
+async def disable(stage: Stage, person: Person) -> None:
+    await stage.sql.execute("UPDATE users SET status = 'disabled' WHERE id = $1", person.id)
+
+
+async def somebody_leaving(stage: Stage) -> Somebody:
+    dora = await stage.world.person("dora")
+    await stage.sql.execute("UPDATE users SET status = 'leaving' WHERE id = $1", dora.id)
+    return dora.token, UNKNOWN
+
+
+async def an_expired_token(stage: Stage) -> Somebody:
+    return stage.forged(await stage.world.person("bob"), exp=int(time.time()) - 1), UNKNOWN
+
+
+async def a_token_signed_by_somebody_else(stage: Stage) -> Somebody:
+    stranger = FakeIssuer()
+    stranger.rotate()
+    return stage.forged(await stage.world.person("bob"), stranger.keys[stranger.kid][0]), UNKNOWN
+
+
+async def an_ended_session(stage: Stage) -> Somebody:
+    tokens = await stage.signed_in(await stage.world.person("bob"))
+    await stage.sql.execute("UPDATE sessions SET revoked_at = now(), revoked_for = 'logout'")
+    return tokens["access_token"], UNKNOWN
+
+
+async def a_refresh_token(stage: Stage) -> Somebody:
+    return (await stage.signed_in(await stage.world.person("bob")))["refresh_token"], UNKNOWN
+
+
+async def somebody_half_signed_in(stage: Stage) -> Somebody:
+    bob = await stage.world.person("bob")
+    await stage.sql.execute(
+        "INSERT INTO totp (user_id, secret, confirmed_at, last_step) VALUES ($1, $2, now(), 0)",
+        bob.id,
+        encrypt(b"JBSWY3DPEHPK3PXP", SECRET, f"authenticator app of {bob.id}"),
+    )
+    return (await stage.signed_in(bob))["mfa_token"], UNKNOWN
+
+
+async def somebody_from_an_outside_issuer(stage: Stage) -> Somebody:
+    token = stage.issuer.token(sub="1", role="superuser", scope="*", permissions=["*"])
+    await stage.client.get("/api/auth/me", headers={"authorization": f"Bearer {token}"})  # opens the account
+    return token, OF_ROLE[MEMBER]
+
+
+async def an_expired_token_of_an_outside_issuer(stage: Stage) -> Somebody:
+    return stage.issuer.token(iat=1000, exp=1900), UNKNOWN
+
+
+async def somebody_without_roles(stage: Stage) -> Somebody:
+    return (await stage.world.person("eve", "no such role")).token, frozenset()
+
+
+def in_role(role: str) -> Callable[[Stage], Awaitable[Somebody]]:
+    async def somebody(stage: Stage) -> Somebody:
+        return (await stage.world.person("frank", role)).token, OF_ROLE[role]
+
+    somebody.__name__ = role
+    return somebody
+
+
+async def staff_without_the_second_factor(stage: Stage) -> Somebody:
+    tokens = await stage.signed_in(await stage.world.person("grace", ADMIN, MEMBER))
+    return tokens["access_token"], ENROLLING
+
+
+async def a_superuser_without_the_second_factor(stage: Stage) -> Somebody:
+    tokens = await stage.signed_in(await stage.world.person("root", SUPERUSER))
+    return tokens["access_token"], ENROLLING
+
+
+async def staff_with_the_second_factor(stage: Stage) -> Somebody:
+    tokens = await stage.signed_in(await stage.world.person("grace", ADMIN, MEMBER))
+    await stage.sql.execute("UPDATE sessions SET amr = '{pwd,otp}'")
+    return tokens["access_token"], OF_ROLE[ADMIN] | OF_ROLE[MEMBER]
+
+
+ANYWHERE = [
+    nobody, a_password_in_place_of_a_token, another_member, a_member_who_signed_in, a_token_that_reads,
+    a_token_that_sees_whose_it_is, a_token_of_a_superuser, an_expired_personal_token, a_token_of_somebody_disabled,
+    somebody_disabled, somebody_leaving, an_expired_token, a_token_signed_by_somebody_else, an_ended_session,
+    a_refresh_token, somebody_half_signed_in, somebody_from_an_outside_issuer, an_expired_token_of_an_outside_issuer,
+    somebody_without_roles, *map(in_role, (SUPERUSER, ADMIN, SUPPORT, AUDITOR, MEMBER)),
+]  # fmt: skip
+WHERE_STAFF_NEEDS_TWO = [
+    nobody, another_member, staff_without_the_second_factor, a_superuser_without_the_second_factor,
+    staff_with_the_second_factor,
+]  # fmt: skip
+WHERE_ALL_NEED_TWO = [staff_without_the_second_factor, staff_with_the_second_factor]
+
+
+@asynccontextmanager
+async def stage_of(database_url: str, sql: Sql, issuer: FakeIssuer, required: str) -> AsyncIterator[Stage]:
+    settings = settings_for(database_url, issuers=[issuer.settings()], require_mfa=required)
+    async with serving(create_app(settings)) as app:
+        stage = Stage(app, sql, issuer)
+        yield stage
+        await stage.world.close()
+        await stage.client.aclose()
+
+
+async def stored(sql: Sql) -> dict[str, list[str]]:
+    """Everything, row by row."""
+    tables = await sql.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+    return {name: sorted(row[0] for row in await sql.fetch(f'SELECT t::text FROM "{name}" AS t')) for (name,) in tables}
+
+
+async def belongings(ada: Person, sql: Sql) -> dict[str, str]:
+    """By the name of a path's parameter an id that is ada's; of other things, one that never was."""
+    task = await ada.add()
+    token = (await ada.http.post("/api/auth/tokens", json={"name": "Hers", "scopes": ["tasks.view"]})).json()
+    await ada.http.post("/api/auth/login", json={"email": ada.email, "password": PASSWORD})
+    session = await sql.fetchval("SELECT id FROM sessions")
+    passkey = await sql.fetchval(
+        "INSERT INTO passkeys (id, version, user_id, name, credential_id, public_key, sign_count, created_at, updated_at)"
+        " VALUES (gen_random_uuid(), 1, $1, 'Hers', 'x', 'x', 0, now(), now()) RETURNING id",
+        ada.id,
+    )
+    return {"task_id": task["id"], "token_id": token["id"], "session_id": str(session), "passkey_id": str(passkey)}
+
+
+async def ask(stage: Stage, route: str, credential: str | None, ids: dict[str, str]) -> httpx.Response:
+    method, path = route.split()
+    address = re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], str(uuid4())), path)
+    body = {} if method == "GET" else {"json": {"unknown": 1}}
+    headers = {} if credential is None else {"authorization": f"Bearer {credential}"}
+    return await stage.client.request(method, address, headers=headers, **body)
+
+
+def expected(route: str, may: frozenset[str] | None) -> int:
+    permission, let_through = ROUTES[route]
+    if permission is PUBLIC or (may is not UNKNOWN and permission in may):
+        return let_through
+    return 401 if may is UNKNOWN else 403
+
+
+def test_every_route_has_its_row(running_app: Litestar) -> None:
+    found = {
+        f"{method} {route.path_format}": permission_of(handler)
+        for route in running_app.routes
+        if isinstance(route, HTTPRoute)
+        for method, (handler, _) in route.route_handler_map.items()
+        if handler.operation_id
+    }
+
+    assert found == {route: permission for route, (permission, _) in ROUTES.items()}
+
+
+def test_every_role_has_its_column() -> None:
+    assert {somebody.__name__ for somebody in ANYWHERE} >= GRANTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("required", "somebody"),
+    [
+        *(("none", somebody) for somebody in ANYWHERE),
+        *(("staff", somebody) for somebody in WHERE_STAFF_NEEDS_TWO),
+        *(("all", somebody) for somebody in WHERE_ALL_NEED_TWO),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+async def test_everybody_is_answered_as_their_rights_say(
+    database_url: str,
+    ada: Person,
+    sql: Sql,
+    issuer: FakeIssuer,
+    required: str,
+    somebody: Callable[[Stage], Awaitable[Somebody]],
+) -> None:
+    ids = await belongings(ada, sql)
+    async with stage_of(database_url, sql, issuer, required) as stage:
+        credential, may = await somebody(stage)
+        due = {route: expected(route, may) for route in ROUTES}
+        refused = [route for route in ROUTES if due[route] in {401, 403}]
+        rest = sorted(ROUTES.keys() - refused, key=lambda route: "logout" in route)  # it ends the session that asks
+        before = await stored(sql)
+
+        answers = {route: await ask(stage, route, credential, ids) for route in refused}
+        assert await stored(sql) == before
+        answers |= {route: await ask(stage, route, credential, ids) for route in rest}
+
+    assert {route: answer.status_code for route, answer in answers.items()} == due
+    for route in refused:
+        assert answers[route].headers["content-type"] == "application/problem+json"
+        assert ("www-authenticate" in answers[route].headers) == (due[route] == 401)

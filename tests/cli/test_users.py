@@ -1,0 +1,95 @@
+"""`todo users` and `todo service-accounts`."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+from conftest import serving, settings_for
+from factories import PASSWORD
+
+from todo.app import create_app
+
+ADA = ("createsuperuser", "--email", "ada@example.com", "--password", PASSWORD)
+
+
+@pytest.fixture
+def with_ada(todo, url: str) -> str:
+    """A database with one administrator."""
+    assert todo(*ADA, TODO_DATABASE_URL=url).exit_code == 0
+    return url
+
+
+def people(todo, url: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(todo("users", "list", "--json", TODO_DATABASE_URL=url).output)
+    return found
+
+
+def test_people_are_listed_with_their_roles(todo, with_ada: str) -> None:
+    (ada,) = people(todo, with_ada)
+
+    assert (ada["email"], ada["status"], ada["roles"]) == ("ada@example.com", "active", "superuser, member")
+    assert "ada@example.com" in todo("users", "list", TODO_DATABASE_URL=with_ada).output
+
+
+def test_roles_are_given_and_taken(todo, with_ada: str) -> None:
+    given = todo("users", "grant", "ada@example.com", "support", TODO_DATABASE_URL=with_ada)
+    (after,) = people(todo, with_ada)
+    taken = todo("users", "revoke", "ada@example.com", "support", TODO_DATABASE_URL=with_ada)
+    again = todo("users", "revoke", "ada@example.com", "support", TODO_DATABASE_URL=with_ada)
+
+    assert (given.exit_code, "support" in after["roles"], taken.exit_code) == (0, True, 0)
+    assert (again.exit_code, again.output) == (1, "Error: They do not hold the role support.\n")
+
+
+@pytest.mark.parametrize("command", [("disable", "ada@example.com"), ("revoke", "ada@example.com", "superuser")])
+def test_the_last_superuser_stays(todo, with_ada: str, command: tuple[str, ...]) -> None:
+    done = todo("users", *command, TODO_DATABASE_URL=with_ada)
+
+    assert done.exit_code == 1
+    assert "last superuser" in done.output
+    assert people(todo, with_ada)[0]["status"] == "active"
+
+
+def test_somebody_is_shut_out_and_let_in_again(todo, with_ada: str) -> None:
+    todo("createsuperuser", "--email", "grace@example.com", "--password", PASSWORD, TODO_DATABASE_URL=with_ada)
+
+    out = todo("users", "disable", "ada@example.com", TODO_DATABASE_URL=with_ada)
+    shut = people(todo, with_ada)[0]["status"]
+    back = todo("users", "enable", "ada@example.com", TODO_DATABASE_URL=with_ada)
+
+    assert (out.exit_code, shut, back.exit_code) == (0, "disabled", 0)
+    assert people(todo, with_ada)[0]["status"] == "active"
+
+
+def test_somebody_is_signed_out_everywhere(todo, with_ada: str) -> None:
+    assert todo("users", "sign-out", "ada@example.com", TODO_DATABASE_URL=with_ada).exit_code == 0
+    assert todo("users", "sign-out", "eve@example.com", TODO_DATABASE_URL=with_ada).exit_code == 1
+
+
+def test_a_program_gets_an_account_and_a_token_that_works(todo, url: str) -> None:
+    added = todo("service-accounts", "add", "backup-robot", TODO_DATABASE_URL=url)
+    made = todo("service-accounts", "token", "backup-robot", "--scope", "tasks.view", TODO_DATABASE_URL=url)
+    token = made.output.split()[0]
+
+    async def ask() -> list[int]:
+        async with (
+            serving(create_app(settings_for(url))) as app,
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app), base_url="http://test", headers={"Authorization": f"Bearer {token}"}
+            ) as http,
+        ):
+            read, written = await http.get("/api/tasks"), await http.post("/api/tasks", json={"title": "A"})
+            return [read.status_code, written.status_code]
+
+    assert (added.exit_code, made.exit_code) == (0, 0)
+    assert asyncio.run(ask()) == [200, 403]
+
+
+def test_a_scope_that_the_account_lacks_is_refused(todo, url: str) -> None:
+    todo("service-accounts", "add", "backup-robot", TODO_DATABASE_URL=url)
+
+    done = todo("service-accounts", "token", "backup-robot", "--scope", "users.view", TODO_DATABASE_URL=url)
+
+    assert done.exit_code == 1

@@ -1,0 +1,85 @@
+"""Who holds which role, and who is let in at all. Nobody gives away what they do not have."""
+
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor
+from todo.audit import record
+from todo.domain.accounts import rules
+from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
+from todo.domain.accounts.services.people import AccountService
+from todo.domain.accounts.services.sessions import SessionService
+from todo.errors import Conflict, Forbidden, NotFound
+
+
+async def grant(session: AsyncSession, actor: Actor, user_id: UUID, name: str) -> None:
+    """Give somebody a role; raises NotFound, Forbidden."""
+    role = await _role(session, actor, name)
+    user = await AccountService(session, actor).locked(USER.id == user_id)
+    given = upsert(UserRole).values(user_id=user.id, role_id=role.id).on_conflict_do_nothing()
+    if (await session.execute(given.returning(USER_ROLE.role_id))).first():
+        await record(session, actor, "accounts.grant", "users", subject_id=user_id, after={"role": name})
+
+
+async def revoke(session: AsyncSession, actor: Actor, user_id: UUID, name: str) -> None:
+    """Take a role away; raises NotFound, Forbidden, and Conflict for the last superuser."""
+    role = await _role(session, actor, name)
+    if name == rules.SUPERUSER:
+        await require_another_superuser(session, user_id)
+    taken = delete(UserRole).where(USER_ROLE.user_id == user_id, USER_ROLE.role_id == role.id)
+    if (await session.execute(taken.returning(USER_ROLE.role_id))).first() is None:
+        raise NotFound(f"They do not hold the role {name}.")
+    await record(session, actor, "accounts.revoke", "users", subject_id=user_id, before={"role": name})
+
+
+async def disable(session: AsyncSession, actor: Actor, user_id: UUID) -> None:
+    """Shut somebody out: every credential of theirs stops within seconds. Raises NotFound, Conflict, Forbidden."""
+    user = await AccountService(session, actor).locked(USER.id == user_id)
+    await _require_no_more_rights(session, actor, user_id)
+    await require_another_superuser(session, user_id)
+    await AccountService(session, actor).change(user, {"status": "disabled"}, "accounts.disable")
+    await SessionService(session, actor, "").end_all(user_id, "disabled")  # ending needs no secret
+
+
+async def enable(session: AsyncSession, actor: Actor, user_id: UUID) -> None:
+    """Let somebody in again; raises NotFound, Forbidden."""
+    people = AccountService(session, actor)
+    user = await people.locked(USER.id == user_id)
+    await _require_no_more_rights(session, actor, user_id)
+    await people.change(user, {"status": "active", "leaves_at": None}, "accounts.enable")
+
+
+async def find_user(session: AsyncSession, email: str) -> User:
+    """Raises NotFound."""
+    user: User | None = await session.scalar(select(User).where(USER.email == rules.normalise_email(email)))
+    if user is None:
+        raise NotFound(f"Nobody has the address {email}.")
+    return user
+
+
+async def require_another_superuser(session: AsyncSession, user_id: UUID) -> None:
+    """Raises Conflict when this is the only active superuser; whoever asks next waits until this transaction ends."""
+    await session.execute(select(ROLE.id).where(ROLE.name == rules.SUPERUSER).with_for_update())
+    holders = select(USER.id).join(UserRole, USER_ROLE.user_id == USER.id).join(Role, USER_ROLE.role_id == ROLE.id)
+    active = await session.scalars(holders.where(ROLE.name == rules.SUPERUSER, USER.status == "active"))
+    if set(active) == {user_id}:
+        raise Conflict("This is the last superuser: give the role to somebody else first.")
+
+
+async def _role(session: AsyncSession, actor: Actor, name: str) -> Role:
+    role: Role | None = await session.scalar(select(Role).where(ROLE.name == name).with_for_update(read=True))
+    if role is None:
+        raise NotFound(f"There is no role {name}.")
+    if not all(actor.may(permission) for permission in role.permissions):
+        raise Forbidden("Nobody can give or take what they do not have.")
+    return role
+
+
+async def _require_no_more_rights(session: AsyncSession, actor: Actor, user_id: UUID) -> None:
+    held = select(Role).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == user_id)
+    for role in (await session.scalars(held)).all():
+        if not all(actor.may(permission) for permission in role.permissions):
+            raise Forbidden("They may do more than you may.")
