@@ -124,6 +124,12 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
         request_max_body_size=settings.max_body_bytes,
         state=State({"describe": partial(describe, dependencies=dependencies)}),
     )
+    enclose(app, database, sign_in, settings)
+    return app
+
+
+def enclose(app: Litestar, database: Database, sign_in: SignIn, settings: Settings) -> None:
+    """Put what every request passes through around the whole application, routing included."""
     keyed = idempotency.Idempotency(app.asgi_handler, database, settings.max_body_bytes, translate)
     app.asgi_handler = Shell(
         keyed,
@@ -134,4 +140,3 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
         cors=Cors(settings.cors_origins),
         limit=partial(limits.limiter_of(database).count, database),
     )
-    return app

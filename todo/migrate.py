@@ -12,7 +12,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from todo.database import Route, create_engine, find_route
+from todo.connection import Route, find_route
+from todo.database import create_engine
 from todo.settings import Settings, load_settings
 
 T = TypeVar("T")

@@ -12,7 +12,8 @@ from saq.utils import now as milliseconds
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.database import Database, clean_url
+from todo.connection import clean_url
+from todo.database import Database
 from todo.settings import Settings
 
 NAME = "todo"

@@ -271,8 +271,8 @@ async def belongings(ada: Person, sql: Sql) -> dict[str, str]:
     await ada.http.post("/api/auth/login", json={"email": ada.email, "password": PASSWORD})
     session = await sql.fetchval("SELECT id FROM sessions")
     passkey = await sql.fetchval(
-        "INSERT INTO passkeys (id, version, user_id, name, credential_id, public_key, sign_count, created_at, updated_at)"
-        " VALUES (gen_random_uuid(), 1, $1, 'Hers', 'x', 'x', 0, now(), now()) RETURNING id",
+        "INSERT INTO passkeys (id, created_at, updated_at, version, user_id, name, credential_id, public_key,"
+        " sign_count) VALUES (gen_random_uuid(), now(), now(), 1, $1, 'Hers', 'x', 'x', 0) RETURNING id",
         ada.id,
     )
     return {"task_id": task["id"], "token_id": token["id"], "session_id": str(session), "passkey_id": str(passkey)}

@@ -13,7 +13,7 @@ from conftest import SECRET, settings_for
 from factories import PASSWORD, World
 from processes import Process, eventually, runs, started
 
-from todo.cli import CommandError
+from todo.cli.calling import CommandError
 from todo.cli.up import banner, invite_administrator, keep_secret
 from todo.database import Database
 from todo.settings import secret_key

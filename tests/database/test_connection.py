@@ -17,7 +17,8 @@ from factories import World
 from sqlalchemy import text
 
 from todo.app import create_app
-from todo.database import Database, Gate, clean_url, find_route
+from todo.connection import Gate, clean_url, find_route
+from todo.database import Database
 from todo.errors import Unavailable
 from todo.queue import direct_url
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import todo.app  # noqa: F401 -- declares every permission
 from todo.access import EVERYTHING, PERMISSIONS
-from todo.cli import CommandError
+from todo.cli.calling import CommandError
 from todo.cli.users import with_session
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.rules import normalise_email

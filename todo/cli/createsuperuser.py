@@ -4,7 +4,7 @@ import asyncio
 
 import rich_click as click
 
-from todo.cli import CommandError
+from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, opened, require_installed
 from todo.domain.accounts.services.sign_in import SignIn, add_superuser
 from todo.settings import Settings, load_settings, secret_key

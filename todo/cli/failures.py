@@ -5,8 +5,8 @@ import socket
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from todo.cli import CommandError
-from todo.database import AWAY
+from todo.cli.calling import CommandError
+from todo.connection import AWAY
 from todo.embedded import EmbeddedError
 from todo.errors import Problem
 from todo.migrate import MigrationError

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
 
 from todo import migrate
-from todo.cli import CommandError
-from todo.database import Database, clean_url
+from todo.cli.calling import CommandError
+from todo.connection import clean_url
+from todo.database import Database
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.people import OPERATOR, AccountService
 from todo.embedded import Server

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
 
-from todo.cli import CommandError
+from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, opened, require_installed
 from todo.domain.accounts.models import KEY, SigningKey
 from todo.domain.accounts.services.key_rotation import KeyService

@@ -4,7 +4,7 @@ import asyncio
 
 import rich_click as click
 
-from todo.cli import CommandError
+from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, install
 from todo.migrate import head, is_current
 from todo.settings import load_settings

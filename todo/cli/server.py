@@ -6,7 +6,7 @@ import socket
 import uvicorn
 
 from todo.app import create_app
-from todo.cli import CommandError
+from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, require_installed
 from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.http import logs

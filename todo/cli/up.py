@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from todo import __version__
-from todo.cli import CommandError
+from todo.cli.calling import CommandError
 from todo.cli.demo import fill
 from todo.cli.installation import configured_url, install, opened
 from todo.cli.server import given, require_free

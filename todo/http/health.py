@@ -11,7 +11,8 @@ from sqlalchemy import DateTime, column, func, select, table
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Field, SQLModel
 
-from todo.database import AWAY, Database, Query, now
+from todo.connection import AWAY
+from todo.database import Database, Query, now
 from todo.errors import Problem
 from todo.migrate import head
 

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.audit import ORIGIN
 from todo.database import Database
+from todo.domain.accounts.rules import normalise_email
 from todo.domain.accounts.schemas.mailed import Asked, MailAddress, MailProof, PasswordReset
 from todo.domain.accounts.services import mailed
 from todo.domain.accounts.services.sign_in import SignIn
@@ -35,7 +36,7 @@ class MailedController(Controller):
         The answer is the same whether or not the address has an account.
         Example: `{"email": "ada@example.com"}`
         """
-        await check(database, "mail", here(), f"mail to {data.email}")
+        await check(database, "mail", here(), f"mail to {normalise_email(data.email)}")
         async with database.session() as session:
             await mailed.ask(session, database.settings, data.email, "reset")
         return SENT
@@ -68,7 +69,7 @@ class MailedController(Controller):
         The answer is the same whether or not the address has an account.
         Example: `{"email": "ada@example.com"}`
         """
-        await check(database, "mail", here(), f"mail to {data.email}")
+        await check(database, "mail", here(), f"mail to {normalise_email(data.email)}")
         async with database.session() as session:
             await mailed.ask(session, database.settings, data.email, "verify")
         return SENT

@@ -114,7 +114,8 @@ class SignIn:
         from_outside = actor is ANYBODY and not roles
         if from_outside:
             check_admission(self._settings, data)
-            await check(self._database, "register", ORIGIN.get().address or "unknown")
+            to = f"mail to {rules.normalise_email(data.email)}"  # a taken address is written to as well
+            await check(self._database, "register", ORIGIN.get().address or "unknown", to)
         password_hash = await self.passwords.hash(data.password)
         async with self._database.session() as session:
             if from_outside:
