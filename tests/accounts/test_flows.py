@@ -217,6 +217,12 @@ async def test_of_members_staff_rules_ask_nothing(database_url: str, sql: Sql) -
         assert await here.status(tokens["access_token"], "/api/tasks") == 200
 
 
+@pytest.mark.parametrize(("env", "required"), [("production", "staff"), ("development", "none")])
+def test_in_production_staff_needs_a_second_factor_unless_it_is_said(env: str, required: str) -> None:
+    assert settings_for("", env=env).second_factor_for == required
+    assert settings_for("", env=env, require_mfa="all").second_factor_for == "all"
+
+
 # Personal tokens
 
 

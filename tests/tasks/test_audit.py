@@ -161,10 +161,11 @@ async def test_sign_ups_and_sign_ins_are_recorded(client: httpx.AsyncClient, sql
 
     found = await sql.fetch("SELECT action, actor_kind, subject_id FROM audit_events ORDER BY id")
 
-    eve = await sql.fetchval("SELECT id FROM users")
+    eve, session = await sql.fetchval("SELECT id FROM users"), await sql.fetchval("SELECT id FROM sessions")
     assert [tuple(row) for row in found] == [
         ("accounts.register", "anonymous", eve),
         ("accounts.login", "user", eve),
+        ("sessions.begin", "user", session),
         ("accounts.login_refused", "anonymous", eve),
     ]
 

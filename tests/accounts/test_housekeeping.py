@@ -1,0 +1,45 @@
+"""Keys and sessions that have ended are forgotten, in their own time."""
+
+from typing import Any
+
+from conftest import SECRET
+from factories import Person
+
+from todo.database import Database
+from todo.domain.accounts.jobs import forget_what_has_ended
+from todo.domain.accounts.services.key_rotation import KeyService
+from todo.domain.accounts.services.people import OPERATOR
+
+Sql = Any
+
+
+async def test_a_retired_key_is_kept_until_its_last_token_is_over(database: Database, sql: Sql) -> None:
+    async with database.session() as session:
+        await KeyService(session, OPERATOR, SECRET).rotate()
+    try:
+        await forget_what_has_ended({"database": database})
+        kept = await sql.fetchval("SELECT count(*) FROM signing_keys WHERE status = 'retired'")
+        await sql.execute("UPDATE signing_keys SET retired_at = now() - interval '12 minutes' WHERE status = 'retired'")
+
+        await forget_what_has_ended({"database": database})
+
+        assert kept == 1
+        assert await sql.fetchval("SELECT count(*) FROM signing_keys WHERE status = 'retired'") == 0
+        assert await sql.fetchval("SELECT count(*) FROM signing_keys") == 2
+    finally:
+        await sql.execute("DELETE FROM signing_keys WHERE status = 'retired'")
+
+
+async def test_a_session_is_kept_for_a_month_after_its_end(database: Database, ada: Person, sql: Sql) -> None:
+    for days in (1, 29, 31):
+        await sql.execute(
+            "INSERT INTO sessions (id, created_at, updated_at, version, user_id, amr, address, user_agent, seen_at,"
+            " expires_at, revoked_at) SELECT gen_random_uuid(), now(), now(), 1, $1, '{}', '', '', now(),"
+            " now() + interval '1 day', now() - make_interval(days => $2)",
+            ada.id,
+            days,
+        )
+
+    await forget_what_has_ended({"database": database})
+
+    assert await sql.fetchval("SELECT count(*) FROM sessions") == 2
