@@ -20,8 +20,8 @@ from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
 from todo.http import health, idempotency, limits, openapi
 from todo.http.cors import Cors
-from todo.http.parameters import refuse_unknown
 from todo.http.proxies import Proxies
+from todo.http.requests import StrictRequest, begin
 from todo.http.shell import Shell
 from todo.http.transactions import session_for
 from todo.mail.delivery import deliver_due, forget_old_mails
@@ -86,7 +86,7 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
 def describe(**parts: Any) -> Litestar:
     """An application that is only read for its OpenAPI document, so that no route of Litestar's own is served."""
     config = OpenAPIConfig(title="todo", version=__version__, description=sentence, use_handler_docstrings=True)
-    return Litestar(ROUTES, openapi_config=config, **parts)
+    return Litestar(ROUTES, openapi_config=config, logging_config=None, **parts)
 
 
 def create_app(settings: Settings, url: str | None = None) -> Litestar:
@@ -117,8 +117,9 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
         ROUTES,
         dependencies=dependencies,
         exception_handlers={Exception: respond},
-        before_request=refuse_unknown,
+        before_request=begin,
         lifespan=[lifespan],
+        request_class=StrictRequest,
         openapi_config=None,
         logging_config=None,
         request_max_body_size=settings.max_body_bytes,

@@ -246,8 +246,9 @@ ANYWHERE = [
     nobody, a_password_in_place_of_a_token, another_member, a_member_who_signed_in, a_token_that_reads,
     a_token_that_sees_whose_it_is, a_token_of_a_superuser, an_expired_personal_token, a_token_of_somebody_disabled,
     somebody_disabled, somebody_leaving, an_expired_token, a_token_signed_by_somebody_else, an_ended_session,
-    a_refresh_token, somebody_half_signed_in, somebody_from_an_outside_issuer, an_expired_token_of_an_outside_issuer,
-    somebody_without_roles, *map(in_role, (SUPERUSER, ADMIN, SUPPORT, AUDITOR, MEMBER)),
+    a_refresh_token, somebody_half_signed_in, somebody_from_an_outside_issuer,
+    somebody_disabled_from_an_outside_issuer, an_expired_token_of_an_outside_issuer, somebody_without_roles,
+    *map(in_role, (SUPERUSER, ADMIN, SUPPORT, AUDITOR, MEMBER)),
 ]  # fmt: skip
 WHERE_STAFF_NEEDS_TWO = [
     nobody, another_member, staff_without_the_second_factor, a_superuser_without_the_second_factor,

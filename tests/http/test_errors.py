@@ -76,6 +76,8 @@ async def test_a_body_that_cannot_be_read_is_a_400(ada: Person, body: bytes) -> 
         ({"title": "a", "priority": -1}, "body.priority"),
         ({"title": "a", "priority": 5}, "body.priority"),
         ({"title": "a", "priority": True}, "body.priority"),
+        ({"title": "a", "priority": "2"}, "body.priority"),
+        ({"title": "a", "estimate_minutes": "null"}, "body.estimate_minutes"),
         ({"title": "a", "status": "done"}, "body.status"),
         ({"title": "a", "estimate_minutes": 0}, "body.estimate_minutes"),
         ({"title": "a", "deadline": "2026-02-30"}, "body.deadline"),

@@ -24,6 +24,22 @@ SECURITY = {
 }
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/health/live", {"GET"}),
+        ("/api/tasks", {"GET", "POST"}),
+        ("/api/tasks/0190f5f0-7c1d-7000-8000-000000000000", {"GET", "PATCH", "DELETE"}),
+        ("/api/auth/me", {"GET", "PATCH", "DELETE"}),
+    ],
+)
+async def test_options_tells_every_method(client: httpx.AsyncClient, path: str, methods: set[str]) -> None:
+    answer = await client.options(path)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert set(answer.headers["allow"].split(", ")) == methods | {"OPTIONS"}
+
+
 async def broken(*_: object, **__: object) -> Any:
     raise RuntimeError("the secret of the house")
 

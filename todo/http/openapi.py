@@ -13,6 +13,7 @@ from litestar.response import File
 from litestar.routes import HTTPRoute
 
 from todo.errors import NotFound, ProblemDetails
+from todo.http.idempotency import NOT_KEPT
 from todo.http.limits import UNCOUNTED
 
 STATIC = Path(__file__).parent / "static"
@@ -40,6 +41,13 @@ REFUSALS = {
     "429": "Too many requests; try again after `Retry-After` seconds.",
     "503": "Something this depends on is away; try again after `Retry-After` seconds.",
 }
+# What public operations answer to a credential in their body.
+FOUND_OUT = {
+    "/api/auth/login": ["401", "403"],
+    "/api/auth/login/mfa": ["401", "403"],
+    "/api/auth/refresh": ["401"],
+    "/api/auth/register": ["403"],
+}
 
 UNCHANGED = {"description": "The version is still the one that `If-None-Match` names; no body."}
 ETAG = {"description": "The version of the row.", "schema": {"type": "string", "examples": ['"3"']}}
@@ -47,7 +55,7 @@ IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Chosen by you: a repeat with the same key and request answers the first answer again, for a day.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]*$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }
 
 
@@ -59,9 +67,9 @@ def refusals_of(handler: HTTPRouteHandler, path: str) -> list[str]:
     found = ["400", "422", "503"]
     found += ["401", "403"] if guarded else []
     found += ["429"] if path not in UNCOUNTED else []
-    found += ["401"] if path.endswith("/login") else []
+    found += FOUND_OUT.get(path, [])
     found += ["404"] if "{" in path else []
-    found += ["409"] if writes and guarded else []
+    found += ["409"] if writes else []
     found += ["412"] if "if_match" in handler.parsed_fn_signature.parameters else []
     found += ["413", "415"] if takes_body else []
     return sorted(set(found))
@@ -94,7 +102,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
     if permission := permission_of(handler):
         operation["security"] = [{"bearer": []}]
         operation["x-permission"] = permission
-        _describe_headers(operation, handler)
+        _describe_headers(operation, handler, path)
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     for status in refusals_of(handler, path):
         answer = {"description": REFUSALS[status], "content": content}
@@ -102,14 +110,14 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
             operation["responses"][status] = answer
 
 
-def _describe_headers(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
+def _describe_headers(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -> None:
     signature = handler.parsed_fn_signature
     if signature.return_type.is_subclass_of(Response):
         for status in operation["responses"].keys() & {"200", "201"}:
             operation["responses"][status]["headers"] = {"ETag": ETAG}
     if "if_none_match" in signature.parameters:
         operation["responses"]["304"] = UNCHANGED
-    if "POST" in handler.http_methods:
+    if "POST" in handler.http_methods and not path.startswith(NOT_KEPT):
         operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
 
 

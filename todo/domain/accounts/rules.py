@@ -10,17 +10,20 @@ from todo.access import EVERYTHING, Actor
 
 SUPERUSER, ADMIN, SUPPORT, AUDITOR, MEMBER = "superuser", "admin", "support", "auditor", "member"
 
-_OWN_ACCOUNT = {"me", "change", "password", "sessions", "tokens", "second_factor", "passkeys", "leave"}
-_OWN_TASKS = {"view", "add", "change", "delete"}
-_INVITING = {"invitations.view", "invitations.add", "invitations.delete"}
+_ACCOUNT = frozenset(
+    f"accounts.{verb}"
+    for verb in ("me", "change", "password", "sessions", "tokens", "second_factor", "passkeys", "leave")
+)
+_TASKS = frozenset(f"tasks.{verb}" for verb in ("view", "add", "change", "delete"))
+_INVITING = frozenset(f"invitations.{verb}" for verb in ("view", "add", "delete"))
 
 # The roles a new installation begins with; afterwards they are rows that operators edit.
 GRANTS: dict[str, frozenset[str]] = {
     SUPERUSER: frozenset({EVERYTHING}),
-    ADMIN: frozenset({"users.view", "users.change", "roles.view", "audit.view"} | _INVITING),
-    SUPPORT: frozenset({"users.view", "audit.view"}),
-    AUDITOR: frozenset({"users.view", "roles.view", "audit.view"}),
-    MEMBER: frozenset({f"accounts.{verb}" for verb in _OWN_ACCOUNT} | {f"tasks.{verb}" for verb in _OWN_TASKS}),
+    ADMIN: _ACCOUNT | _INVITING | {"users.view", "users.change", "roles.view", "audit.view"},
+    SUPPORT: _ACCOUNT | {"users.view", "audit.view"},
+    AUDITOR: _ACCOUNT | {"users.view", "roles.view", "audit.view"},
+    MEMBER: _ACCOUNT | _TASKS,
 }
 
 # What people reach for when a password must be long: the best-known short ones, twice or in pairs.

@@ -21,10 +21,13 @@ ActorRequest = Request[Actor, Any, State]
 Session = NamedDependency[AsyncSession]
 Db = NamedDependency[Database]
 
+SORT = "-?(created_at|updated_at|due_at|priority|id)"
 SortBy = Annotated[
     str | None,
     QueryParameter(
-        max_length=100, description="Up to three of created_at, updated_at, due_at, priority, id; `-` turns one round."
+        max_length=100,
+        schema_extra={"pattern": f"^({SORT}(,{SORT}){{0,2}})?$"},
+        description="Up to three of created_at, updated_at, due_at, priority, id, each once; `-` turns one round.",
     ),
 ]
 

@@ -8,7 +8,18 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo.schema import Line, Schema
 
-Email = Annotated[str, Meta(min_length=3, max_length=254, pattern=r"^[^\x00-\x1f]*$", examples=["ada@example.com"])]
+# Refused in words of our own; in the document for clients that check before they send.
+ADDRESS = r"^\s*[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+\s*$"
+Email = Annotated[
+    str,
+    Meta(
+        min_length=5,
+        max_length=254,
+        pattern=r"^[^\x00-\x1f]*$",
+        examples=["ada@example.com"],
+        extra_json_schema={"allOf": [{"pattern": ADDRESS}]},
+    ),
+]
 Password = Annotated[str, Meta(min_length=1, max_length=1024, examples=["correct horse battery staple"])]
 Timezone = Annotated[str, Meta(min_length=1, max_length=64, description="An IANA name.", examples=["Europe/Berlin"])]
 

@@ -25,7 +25,7 @@ KEYS = Query(
     lambda *row: row,
     select(KEY.id, KEY.status, KEY.public_key, KEY.private_key).order_by(KEY.created_at.desc()),
 )
-FRESH_SECONDS = 5.0  # how long a process may not know of a rotation or a revocation
+FRESH_SECONDS = 2.0  # how long a process may not know of a rotation; with what is remembered of a token, 5 in all
 PATIENCE_SECONDS = 1.0  # an unknown key is looked for in the database once in this time, whoever asks
 
 

@@ -2,6 +2,7 @@
 
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from todo.domain.accounts.services.people import ANYBODY, OPERATOR, AccountServi
 from todo.domain.accounts.services.personal_tokens import PersonalTokens
 from todo.domain.accounts.services.second_factor import check_second_factor
 from todo.domain.accounts.services.sessions import Granted, SessionService
-from todo.errors import Conflict, Forbidden, Invalid, Unauthorized
+from todo.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from todo.http.limits import check
 from todo.settings import Settings, SettingsError
 
@@ -165,7 +166,8 @@ class SignIn:
             if everywhere:
                 await sessions.end_all(actor.user_id, "logout")
             elif actor.session_id is not None:
-                await sessions.end(actor.session_id, actor.user_id)
+                with suppress(NotFound):  # over already, which other processes learn within seconds
+                    await sessions.end(actor.session_id, actor.user_id)
 
     async def end_session(self, actor: Actor, session_id: UUID) -> None:
         """Raises NotFound."""
