@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from factories import Person
+from litestar import Litestar
 
-from todo.app import describe
 from todo.http.openapi import FOUND_OUT, REFUSALS
 
 Document = dict[str, Any]
@@ -57,10 +57,10 @@ async def test_it_is_openapi_3_1(document: Document) -> None:
     assert document["info"].keys() >= {"title", "version", "description"}
 
 
-def test_describing_the_service_leaves_its_logs_alone() -> None:
+def test_describing_the_service_leaves_its_logs_alone(app: Litestar) -> None:
     before = logging.root.handlers.copy()
 
-    describe()
+    app.state.describe()
 
     assert logging.root.handlers == before
 
