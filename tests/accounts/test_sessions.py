@@ -119,6 +119,14 @@ async def test_signing_out_ends_this_session_alone(client: httpx.AsyncClient, ad
     assert (await client.get("/api/auth/me", headers=bearer(there))).status_code == 200
 
 
+async def test_signing_out_twice_is_no_mistake(client: httpx.AsyncClient, ada: Person) -> None:
+    here = await signed_in(client, ada)
+
+    answers = [await client.post("/api/auth/logout", headers=bearer(here)) for _ in range(2)]
+
+    assert {answer.status_code for answer in answers} <= {204, 401}  # 401 where this process knows already
+
+
 async def test_signing_out_everywhere_ends_all(client: httpx.AsyncClient, ada: Person) -> None:
     here, there = await signed_in(client, ada), await signed_in(client, ada)
 

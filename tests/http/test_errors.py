@@ -76,6 +76,7 @@ async def test_a_body_that_cannot_be_read_is_a_400(ada: Person, body: bytes) -> 
         ({"title": "a", "priority": -1}, "body.priority"),
         ({"title": "a", "priority": 5}, "body.priority"),
         ({"title": "a", "priority": True}, "body.priority"),
+        ({"title": "a", "priority": 2.5}, "body.priority"),
         ({"title": "a", "priority": "2"}, "body.priority"),
         ({"title": "a", "estimate_minutes": "null"}, "body.estimate_minutes"),
         ({"title": "a", "status": "done"}, "body.status"),
@@ -98,6 +99,15 @@ async def test_a_body_that_cannot_be_accepted_is_a_422_that_names_the_field(
     answer = await ada.http.post("/api/tasks", json=body)
 
     assert fields(answer) == [field]
+
+
+async def test_two_point_zero_is_two(ada: Person) -> None:
+    """As JSON Schema has it: what the document calls an integer is one however it is written."""
+    content = b'{"title": "a", "priority": 2.0, "estimate_minutes": 1e2}'
+
+    answer = await ada.http.post("/api/tasks", content=content, headers=JSON)
+
+    assert (answer.json()["priority"], answer.json()["estimate_minutes"]) == (2, 100)
 
 
 @pytest.mark.parametrize(

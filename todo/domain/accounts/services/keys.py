@@ -26,6 +26,7 @@ KEYS = Query(
     select(KEY.id, KEY.status, KEY.public_key, KEY.private_key).order_by(KEY.created_at.desc()),
 )
 FRESH_SECONDS = 2.0  # how long a process may not know of a rotation; with what is remembered of a token, 5 in all
+REMEMBERED = 10_000
 PATIENCE_SECONDS = 1.0  # an unknown key is looked for in the database once in this time, whoever asks
 
 
@@ -48,6 +49,7 @@ class TokenKeys:
         self._active: tuple[str, Ed25519PrivateKey] | None = None
         self._loaded_at = float("-inf")
         self._lock = asyncio.Lock()
+        self._good: dict[str, tuple[str, Verified]] = {}  # tokens found good, with their key; checking is dear
 
     async def load(self, older_than: float = 0) -> None:
         """Read the keys unless that was done within `older_than` seconds; SettingsError for a wrong secret key."""
@@ -77,6 +79,10 @@ class TokenKeys:
 
     async def verify(self, token: str) -> Verified:
         """Raises Unauthorized for anything but a token of ours that is still good."""
+        await self._keep_fresh()
+        kid, found = self._good.get(token, ("", None))
+        if found is not None and kid in self._public and found.expires > time.time():
+            return found
         try:
             header = jwt.get_unverified_header(token) if len(token) <= 8192 else {}
             key = await self._key(header)
@@ -85,11 +91,15 @@ class TokenKeys:
                 leeway=5, options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )  # fmt: skip
             session_id = UUID(claims["sid"]) if "sid" in claims else None
-            return Verified(UUID(claims["sub"]), int(claims["exp"]), session_id)
+            found = Verified(UUID(claims["sub"]), int(claims["exp"]), session_id)
         except jwt.ExpiredSignatureError:
             raise Unauthorized("The token has expired; sign in again.", error="invalid_token") from None
         except (jwt.PyJWTError, ValueError, TypeError):
             raise Unauthorized("The token is not valid.", error="invalid_token") from None
+        if len(self._good) >= REMEMBERED:
+            self._good.clear()
+        self._good[token] = header["kid"], found
+        return found
 
     async def published(self) -> dict[str, Any]:
         """Our public keys as a JWK set (RFC 7517, RFC 8037), the pending one included."""
