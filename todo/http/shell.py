@@ -136,7 +136,8 @@ class Shell:
 
 def address(scope: Scope) -> str:
     """The path as the router reads it, which takes several slashes for one."""
-    return re.sub("/+", "/", scope["path"])
+    path: str = scope["path"]
+    return re.sub("/+", "/", path) if "//" in path else path
 
 
 def unreadable(scope: HTTPScope) -> bool:
