@@ -34,6 +34,8 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "GET /openapi.json": (PUBLIC, 200),
     "GET /docs": (PUBLIC, 200),
     "GET /docs/{name}": (PUBLIC, 404),
+    "GET /account/{page}": (PUBLIC, 404),
+    "GET /account/files/{name}": (PUBLIC, 404),
     "GET /.well-known/jwks.json": (PUBLIC, 200),
     "POST /api/auth/register": (PUBLIC, 422),
     "POST /api/auth/login": (PUBLIC, 422),

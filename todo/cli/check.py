@@ -34,6 +34,8 @@ PUBLIC = frozenset(
         "get_openapi",
         "get_docs",
         "get_docs_file",
+        "get_account_page",
+        "get_account_file",
     }
 )
 

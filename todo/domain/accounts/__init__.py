@@ -4,11 +4,21 @@ from todo.domain.accounts.controllers.auth import AuthController, jwks
 from todo.domain.accounts.controllers.invitations import InvitationController
 from todo.domain.accounts.controllers.leaving import leave_for_good
 from todo.domain.accounts.controllers.mailed import MailedController
+from todo.domain.accounts.controllers.pages import account_file, account_page
 from todo.domain.accounts.controllers.personal_tokens import TokenController
 from todo.domain.accounts.controllers.second_factor import PasskeyController, SecondFactorController
 from todo.domain.accounts.controllers.sessions import SessionController
 from todo.domain.accounts.jobs import JOBS
 
-routes = [AuthController, SessionController, SecondFactorController, PasskeyController, TokenController, jwks]
+routes = [
+    account_page,
+    account_file,
+    AuthController,
+    SessionController,
+    SecondFactorController,
+    PasskeyController,
+    TokenController,
+    jwks,
+]
 routes += [MailedController, InvitationController, leave_for_good]
 jobs = JOBS
