@@ -54,10 +54,10 @@ async def forget_mail(context: Any) -> None:
 
 
 CRONS = [
-    Cron(health.beat, f"* * * * * */{health.BEAT_SECONDS}"),
+    Cron(health.beat, f"* * * * * */{health.BEAT_SECONDS}", timeout=10),
     Cron(forget_old_answers, "17 * * * *"),
     Cron(limits.forget_whole, "* * * * *"),
-    Cron(deliver_mail, "* * * * * */2"),
+    Cron(deliver_mail, "* * * * * */2", timeout=30),
     Cron(forget_mail, "23 3 * * *"),
     *(cron for room in ROOMS for cron in getattr(room, "jobs", ())),
 ]

@@ -29,7 +29,10 @@ JobFunction = Callable[[Context], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Cron:
-    """A function that runs on a schedule (five fields, or six with seconds last; UTC). One function, one schedule."""
+    """A function that runs on a schedule (five fields, or six with seconds last; UTC). One function, one schedule.
+
+    A run whose worker was killed keeps the next ones back for `timeout` seconds, and ten more until it is swept.
+    """
 
     function: JobFunction
     schedule: str

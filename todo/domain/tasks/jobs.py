@@ -23,4 +23,4 @@ async def follow_timezone(context: Context, *, user_id: str) -> None:
 
 
 FUNCTIONS = [follow_timezone]
-JOBS = [Cron(open_due_occurrences, "* * * * * */2")]
+JOBS = [Cron(open_due_occurrences, "* * * * * */2", timeout=10)]
