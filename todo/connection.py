@@ -23,8 +23,14 @@ LIBPQ_ONLY = frozenset(
     | {"keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval"}
     | {"pgbouncer", "connection_limit", "pool_timeout", "pool_mode", "schema"}
 )
-# A lost or refused connection, as asyncpg tells it.
-AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+# A lost or refused connection, as asyncpg tells it; it speaks of an internal error when a server dies in mid-handshake.
+AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+)
 AWAY_STATES = ("08", "57P", "53")
 
 
