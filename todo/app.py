@@ -24,6 +24,7 @@ from todo.http.proxies import Proxies
 from todo.http.requests import StrictRequest, begin
 from todo.http.shell import Shell
 from todo.http.transactions import session_for
+from todo.loops import Loop
 from todo.mail.delivery import deliver_due, forget_old_mails
 from todo.mail.smtp import server_of
 from todo.queue import Cron
@@ -59,9 +60,10 @@ CRONS = [
     Cron(limits.forget_whole, "* * * * *"),
     Cron(deliver_mail, "* * * * * */2", timeout=30),
     Cron(forget_mail, "23 3 * * *"),
-    *(cron for room in ROOMS for cron in getattr(room, "jobs", ())),
+    *(cron for room in ROOMS for cron in getattr(room, "crons", ())),
 ]
 
+LOOPS: list[Loop] = [loop for room in ROOMS for loop in getattr(room, "loops", ())]
 FUNCTIONS = [function for room in ROOMS for function in getattr(room, "functions", ())]
 
 

@@ -43,6 +43,12 @@ def clean_url(url: str) -> str:
     return urlunsplit(("postgresql", parts.netloc, parts.path, query, ""))
 
 
+def direct_url(url: str) -> str:
+    """Who listens, or takes session locks, cannot go through Neon's pooler: its direct host has no `-pooler`."""
+    parts = urlsplit(clean_url(url))
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace("-pooler.", ".", 1)))
+
+
 @dataclass(frozen=True)
 class Route:
     """How to connect, found out once: PgBouncer and its kin refuse some of what a server allows."""

@@ -4,7 +4,6 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from saq import CronJob, Job, Worker
 from saq.queue.postgres import PostgresQueue
@@ -12,7 +11,7 @@ from saq.utils import now as milliseconds
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.connection import clean_url
+from todo.connection import direct_url
 from todo.database import Database
 from todo.settings import Settings
 
@@ -44,12 +43,6 @@ class Queue(PostgresQueue):
 
     async def sweep(self, lock: int = 60, abort: float = 0.05) -> list[str]:
         return await super().sweep(lock=lock, abort=abort)
-
-
-def direct_url(url: str) -> str:
-    """SAQ listens and takes session locks, which Neon's pooler cannot carry: its direct host has no `-pooler`."""
-    parts = urlsplit(clean_url(url))
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace("-pooler.", ".", 1)))
 
 
 def open_queue(settings: Settings, url: str | None = None) -> Queue:

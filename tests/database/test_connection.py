@@ -17,10 +17,9 @@ from factories import World
 from sqlalchemy import text
 
 from todo.app import create_app
-from todo.connection import Gate, clean_url, find_route
+from todo.connection import Gate, clean_url, direct_url, find_route
 from todo.database import Database
 from todo.errors import Unavailable
-from todo.queue import direct_url
 
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'todo'"
 

@@ -10,7 +10,7 @@ from litestar import Litestar
 from litestar.types import Receive, Scope, Send
 
 from todo.app import translate
-from todo.domain.tasks.services import TaskReads
+from todo.domain.tasks.services.reads import TaskReads
 from todo.errors import Unauthorized
 from todo.http.shell import Shell
 

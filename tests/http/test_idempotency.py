@@ -11,7 +11,7 @@ from factories import PASSWORD, Person
 
 from todo.app import forget_old_answers
 from todo.database import Database
-from todo.domain.tasks.services import TaskService
+from todo.domain.tasks.services.tasks import TaskService
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

@@ -12,7 +12,7 @@ import structlog
 from conftest import settings_for
 from factories import PASSWORD, Person
 
-from todo.domain.tasks.services import TaskReads
+from todo.domain.tasks.services.reads import TaskReads
 from todo.http import logs
 
 CANARY = "canary-5f1d"

@@ -12,8 +12,9 @@ import httpx
 import pytest
 from factories import PASSWORD, Person
 
+from todo.app import LOOPS
 from todo.database import Database
-from todo.domain.tasks.jobs import open_due_occurrences
+from todo.loops import run_once
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 DAILY = {"due": {"kind": "day", "date": "2031-01-01"}, "recurrence": {"rrule": "FREQ=DAILY"}}
@@ -122,7 +123,7 @@ async def test_what_the_worker_does_is_recorded_as_the_workers(ada: Person, sql:
     task = await ada.add(due={"kind": "day", "date": "2026-01-01"}, recurrence=recurrence)
     before = await sql.fetchval("SELECT max(id::text) FROM audit_events")
 
-    worker = asyncio.create_task(open_due_occurrences({"database": database}), context=Context())
+    worker = asyncio.create_task(run_once(database, LOOPS), context=Context())
     await worker
 
     found = await sql.fetch("SELECT * FROM audit_events WHERE id::text > $1 ORDER BY action", before)

@@ -7,8 +7,9 @@ import asyncpg
 import pytest
 from factories import Person
 
+from todo.app import LOOPS
 from todo.database import Database
-from todo.domain.tasks.jobs import open_due_occurrences
+from todo.loops import run_once
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 LEDGER = "SELECT nominal::date::text, status FROM occurrences ORDER BY nominal"
@@ -30,7 +31,7 @@ async def ledger(sql: Sql) -> list[tuple[str, str]]:
 
 async def wake(database: Database, workers: int = 1) -> None:
     async with asyncio.timeout(20):
-        await asyncio.gather(*(open_due_occurrences({"database": database}) for _ in range(workers)))
+        await asyncio.gather(*(run_once(database, LOOPS) for _ in range(workers)))
 
 
 def days(first: int, last: int, status: str) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from todo.domain.accounts.services.people import OPERATOR, AccountService
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks.schemas import Day, Floating, Moment, TaskIn, Zoned
-from todo.domain.tasks.services import TaskService
+from todo.domain.tasks.services.tasks import TaskService
 
 LONDON, NEW_YORK, HELSINKI = "Europe/London", "America/New_York", "Europe/Helsinki"
 RENT = Recurrence(rrule="FREQ=MONTHLY;BYMONTHDAY=31")

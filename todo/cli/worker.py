@@ -2,7 +2,8 @@
 
 import asyncio
 
-from todo.app import CRONS, FUNCTIONS
+from todo import loops
+from todo.app import CRONS, FUNCTIONS, LOOPS
 from todo.cli.installation import database_url, opened, require_installed
 from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.http import logs
@@ -24,7 +25,10 @@ async def _work(settings: Settings, url: str) -> None:
     async with opened(settings, url) as database:
         worker = new_worker(settings, database, CRONS, FUNCTIONS)
         await worker.queue.connect()
+        hot = asyncio.create_task(loops.run(database, LOOPS))
         try:
             await worker.start()
         finally:
+            hot.cancel()
+            await asyncio.gather(hot, return_exceptions=True)
             await worker.queue.disconnect()

@@ -8,7 +8,7 @@ from todo.domain.accounts.controllers.pages import account_file, account_page
 from todo.domain.accounts.controllers.personal_tokens import TokenController
 from todo.domain.accounts.controllers.second_factor import PasskeyController, SecondFactorController
 from todo.domain.accounts.controllers.sessions import SessionController
-from todo.domain.accounts.jobs import JOBS
+from todo.domain.accounts.jobs import CRONS
 
 routes = [
     account_page,
@@ -21,4 +21,4 @@ routes = [
     jwks,
 ]
 routes += [MailedController, InvitationController, leave_for_good]
-jobs = JOBS
+crons = CRONS

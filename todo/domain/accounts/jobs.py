@@ -16,4 +16,4 @@ async def forget_what_has_ended(context: Context) -> None:
         await forget_ended(session, context["database"].settings)
 
 
-JOBS = [Cron(erase_leaving_accounts, "*/10 * * * *"), Cron(forget_what_has_ended, "41 * * * *")]
+CRONS = [Cron(erase_leaving_accounts, "*/10 * * * *"), Cron(forget_what_has_ended, "41 * * * *")]

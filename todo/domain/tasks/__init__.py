@@ -1,8 +1,8 @@
 """Tasks: the work itself, and the occurrences of its series."""
 
 from todo.domain.tasks.controllers import TaskController, TrashController
-from todo.domain.tasks.jobs import FUNCTIONS, JOBS
+from todo.domain.tasks.jobs import FUNCTIONS, LOOPS
 
 routes = [TaskController, TrashController]
-jobs = JOBS
+loops = LOOPS
 functions = FUNCTIONS

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from todo.access import Actor, requires
 from todo.database import Database
 from todo.domain.tasks.schemas import Completed, Status, TaskIn, TaskOut, TaskPatch
-from todo.domain.tasks.services import TaskReads, TaskService, add_alone
+from todo.domain.tasks.services.reads import TaskReads
+from todo.domain.tasks.services.tasks import TaskService, add_alone
 from todo.http.transactions import is_shared, session_for
 from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, Page, read_instant

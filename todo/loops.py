@@ -1,0 +1,96 @@
+"""The hot loops of a worker: look at the database, do what is due, look again. Truth is in the tables, not in a queue.
+
+A NOTIFY wakes a loop when something became due earlier than it would look by itself; polling is the guarantee.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.connection import direct_url, find_route
+from todo.database import Database
+
+CHANNEL = "todo_due"
+LONGEST_SLEEP = 5.0  # seconds
+LONGEST_PAUSE = 30.0  # seconds between two tries while something is broken
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`work` does one batch and answers in how many seconds there is more to do: 0 for at once, None for unknown.
+
+    Any number of workers run the same loop at once, and any of them may be killed at any moment.
+    """
+
+    name: str
+    work: Callable[[Database], Awaitable[float | None]]
+    woken: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
+
+
+async def wake(session: AsyncSession, loop: str) -> None:
+    """Let the loop of this name look at once, in every worker, when the caller's transaction commits.
+
+    Call it only for what becomes due before the loop would look by itself (5 seconds): a NOTIFY takes a global lock.
+    """
+    await session.execute(select(func.pg_notify(CHANNEL, loop)))
+
+
+async def run_once(database: Database, loops: Sequence[Loop]) -> None:
+    """Do all that is due now; raises what a loop raises."""
+    for loop in loops:
+        while await loop.work(database) == 0:
+            pass
+
+
+async def run(database: Database, loops: Sequence[Loop]) -> None:
+    """Run the loops until cancelled; a batch that has begun is finished or rolled back, never left half-way."""
+    await asyncio.gather(_listen(database, loops), *(_keep_going(database, loop) for loop in loops))
+
+
+async def _keep_going(database: Database, loop: Loop) -> None:
+    failures = 0
+    while True:
+        loop.woken.clear()
+        try:
+            pause = await loop.work(database)
+            failures = 0
+        except Exception:  # a database that is away comes back; whatever else it is must not end the loop
+            log.exception("the loop %s failed", loop.name)
+            failures += 1
+            pause = min(0.5 * 2**failures, LONGEST_PAUSE)
+            await asyncio.sleep(pause)  # nothing wakes it: what is broken is not asked more often
+            continue
+        with suppress(TimeoutError):
+            await asyncio.wait_for(loop.woken.wait(), min(LONGEST_SLEEP if pause is None else pause, LONGEST_SLEEP))
+
+
+async def _listen(database: Database, loops: Sequence[Loop]) -> None:
+    """Wake loops by name; a lost connection is opened again, and meanwhile polling does."""
+    named = {loop.name: loop for loop in loops}
+
+    def hear(_: Any, __: int, ___: str, name: str) -> None:
+        if name in named:
+            named[name].woken.set()
+
+    while True:
+        try:
+            route = await find_route(direct_url(database.url), database.settings)
+            connection = await asyncpg.connect(**route.arguments)
+            gone = asyncio.Event()
+            connection.add_termination_listener(lambda _, gone=gone: gone.set())
+            try:
+                await connection.add_listener(CHANNEL, hear)
+                await gone.wait()
+            finally:
+                await connection.close(timeout=1)
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            pass
+        await asyncio.sleep(1)
