@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo import __doc__ as sentence
 from todo import __version__
+from todo.admin.registry import Registry
 from todo.database import Database, refusal_of
 from todo.domain import accounts, recurrence, tasks
 from todo.domain.accounts.services.sign_in import SignIn
@@ -31,6 +32,7 @@ from todo.queue import Cron
 from todo.settings import Settings, secret_key
 
 ROOMS = (accounts, recurrence, tasks)
+REGISTRY = Registry(admin for room in ROOMS for admin in getattr(room, "admins", ()))
 ROUTES = [
     health.live, health.ready, openapi.openapi_json, openapi.docs, openapi.docs_file,
     *(route for room in ROOMS for route in getattr(room, "routes", ())),

@@ -1,5 +1,6 @@
 """Accounts: people, their roles, and how they prove who they are."""
 
+from todo.domain.accounts.admin import ADMINS
 from todo.domain.accounts.controllers.auth import AuthController, jwks
 from todo.domain.accounts.controllers.invitations import InvitationController
 from todo.domain.accounts.controllers.leaving import leave_for_good
@@ -22,3 +23,4 @@ routes = [
 ]
 routes += [MailedController, InvitationController, leave_for_good]
 crons = CRONS
+admins = ADMINS
