@@ -17,6 +17,7 @@ from todo import __doc__ as sentence
 from todo import __version__
 from todo.admin import views
 from todo.admin.registry import Registry
+from todo.admin.rest.routes import admin_routes
 from todo.admin.runs import carry_out
 from todo.database import Database, refusal_of
 from todo.domain import accounts, recurrence, tasks
@@ -40,6 +41,7 @@ REGISTRY = Registry([*(admin for room in ROOMS for admin in getattr(room, "admin
 ROUTES = [
     health.live, health.ready, openapi.openapi_json, openapi.docs, openapi.docs_file,
     *(route for room in ROOMS for route in getattr(room, "routes", ())),
+    *admin_routes(REGISTRY),
 ]  # fmt: skip
 
 

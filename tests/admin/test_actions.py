@@ -126,7 +126,7 @@ async def test_an_action_that_is_not_declared_is_not_found(
     admin: AdminService, name: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        await admin.act("tasks", name, On(ids=[]))
+        await admin.act("tasks", name, On(ids=[uuid4()]))
 
 
 async def test_an_action_needs_its_permission(registry: Registry, database: Database, ada: Person) -> None:

@@ -42,6 +42,8 @@ class Acting(Writing):
         given = self.read_form(found, name, form or {}, lax=lax)
         if action is not None and action.on == "resource":
             return await self._on_resource(action, given)
+        if not on.ids and on.matching is None:
+            raise Invalid.field("body.ids", "Say which rows: by their ids, or all that match.")
         if isinstance(found, RowsAdmin):
             return await self._on_rows(found, name, [str(row_id) for row_id in on.ids], given)
         admin = self.registry.table(resource)

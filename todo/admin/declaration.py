@@ -172,6 +172,8 @@ class ModelAdmin(Resource, Generic[M]):
     """
 
     model: type[M]
+    new: type[Struct]  # what a new row is made of on the wire; set by the registry, as is
+    patch: type[Struct]  # what can be changed
     types: ClassVar[Mapping[str, Any]] = {}  # wire types with their limits, for fields the column says too little of
     editable: ClassVar[tuple[str, ...]] = ()
     only_on_add: ClassVar[tuple[str, ...]] = ()

@@ -6,15 +6,16 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import LargeBinary
 
 from todo.access import PERMISSIONS, Actor
 from todo.admin.declaration import ENTER, Computed, ModelAdmin, Resource, RowsAdmin
-from todo.admin.fields import Field, field_of, kind_of, label_of
+from todo.admin.fields import Field, SecretState, field_of, kind_of, label_of
 from todo.admin.reads import Lens, TableReads
 from todo.database import columns
 from todo.errors import NotFound
+from todo.schema import Schema
 
 
 class Registry:
@@ -127,20 +128,41 @@ def _row_fields(resource: Resource) -> dict[str, Field]:
 
 
 def _complete(resource: Resource) -> None:
-    """The row on the wire."""
+    """The shapes on the wire: a row, what a new one is made of, what can be changed."""
     if isinstance(resource, RowsAdmin):
         resource.out = resource.row
         return
-    shown: list[tuple[str, Any, Any]] = []
-    for field in resource.fields.values():
-        kind: Any = field.type if field.kind != "secret" else str
-        kind = kind | None if field.nullable and field.kind != "secret" else kind
-        if field.heavy or field.name in resource.field_permissions:
-            kind = kind | UnsetType
-        shown.append((field.name, kind, UNSET))
     name = "Admin" + "".join(word.capitalize() for word in resource.label_one.split())
-    resource.out = msgspec.defstruct(
-        name,
-        [*shown, ("display", str, ""), ("labels", dict[str, str], msgspec.field(default_factory=dict))],
-        kw_only=True, module=__name__, namespace={"__doc__": f"{resource.label_one} as an operator sees it."},
-    )  # fmt: skip
+    rows = [(field.name, _shown(resource, field), UNSET) for field in resource.fields.values()]
+    extra = [("display", str, ""), ("labels", dict[str, str], msgspec.field(default_factory=dict))]
+    resource.out = _struct(name, Struct, [*rows, *extra], f"{resource.label_one} as an operator sees it.")
+    assert isinstance(resource, ModelAdmin)  # noqa: S101 -- the only other kind
+    required = {field.name for field in resource.fields.values() if field.required} - resource.defaults.keys()
+    new = [(one.name, _sent(one), UNSET) for one in resource.fields.values() if one.on_add]
+    resource.new = _struct(
+        f"{name}In",
+        Schema,
+        [part[:2] if part[0] in required else part for part in new],
+        f"A new {resource.label_one.lower()}.",
+    )
+    patch = [(one.name, _sent(one), UNSET) for one in resource.fields.values() if one.on_change]
+    resource.patch = _struct(f"{name}Patch", Schema, patch, "Absent fields stay as they are; `null` clears one.")
+
+
+def _struct(name: str, base: type[Struct], fields: list[Any], doc: str) -> type[Struct]:
+    shaped = [
+        (one, kind | UnsetType, default[0]) if default and default[0] is UNSET else (one, kind, *default)
+        for one, kind, *default in fields
+    ]
+    return msgspec.defstruct(name, shaped, bases=(base,), kw_only=True, module=__name__, namespace={"__doc__": doc})
+
+
+def _shown(resource: Resource, field: Field) -> Any:
+    """The type of a field in answers."""
+    kind: Any = SecretState if field.kind == "secret" else field.type
+    return kind | None if field.nullable and field.kind != "secret" else kind
+
+
+def _sent(field: Field) -> Any:
+    """The type of a field in requests."""
+    return field.type | None if field.nullable else field.type

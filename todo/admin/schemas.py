@@ -1,17 +1,24 @@
 """What goes in and out of the admin, the same for every face."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
+
+from todo.schema import Schema
+
+Values = Annotated[list[Annotated[str, Meta(max_length=500)]], Meta(max_length=50)]
+Filters = Annotated[dict[str, Values], Meta(max_length=50, examples=[{"status": ["open"]}])]
+Words = Annotated[str, Meta(max_length=200, description="Words to search for.")]
+Ids = Annotated[list[UUID], Meta(max_length=10_000)]
 
 
 class Asked(Struct, kw_only=True):
     """Which rows of a list: the whole state of a list page, as its URL says it."""
 
-    filters: dict[str, list[str]] = field(default_factory=dict)
-    q: str = ""
+    filters: Filters = field(default_factory=dict)
+    q: Words = ""
     sort: str = ""
     limit: int = 50
     cursor: str | None = None
@@ -24,6 +31,14 @@ class On(Struct, kw_only=True):
 
     ids: list[UUID] = []
     matching: Asked | None = None
+
+
+class Matching(Schema):
+    """All rows that a list would show."""
+
+    filters: Filters = field(default_factory=dict)
+    q: Words = ""
+    trash: bool = False
 
 
 class FacetValue(Struct):

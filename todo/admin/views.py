@@ -1,12 +1,12 @@
 """Saved views: lists as people want to find them again, some of them for everybody."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 from sqlalchemy import ColumnElement, or_
 
 from todo.access import Actor
-from todo.admin.declaration import Filter, ModelAdmin, Resource
+from todo.admin.declaration import ModelAdmin, Resource
 from todo.admin.importing import Importing
 from todo.admin.models import RUN, SAVED_VIEW, Run, SavedView
 from todo.admin.schemas import Asked
@@ -18,8 +18,8 @@ OWN_RUNS = RUN.actor_id == ACTOR
 
 
 class SavedViewAdmin(ModelAdmin[SavedView]):
-    icon, group, label_one = "bookmark", "Admin", "Saved view"
     model = SavedView
+    icon, group, label_one = "bookmark", "Admin", "Saved view"
     display = "name"
     columns = ("name", "resource", "shared", "owner_id", "updated_at")
     types = {
@@ -46,19 +46,16 @@ class SavedViewAdmin(ModelAdmin[SavedView]):
 
 
 class RunAdmin(ModelAdmin[Run]):
-    icon, group, label, label_one = "progress", "Admin", "Background actions", "Background action"
     model = Run
+    name, label, label_one = "runs", "Background actions", "Background action"
+    icon, group = "progress", "Admin"
     display = "action"
     columns = ("resource", "action", "status", "total", "done", "failed", "actor_id", "created_at")
-    filters = (
-        Filter(
-            "state", {status: RUN.status == status for status in ("waiting", "running", "done", "failed")}, "Status"
-        ),
-        "actor_id",
-    )
+    types = {"status": Literal["waiting", "running", "done", "failed"]}
+    filters = ("status", "resource", "actor_id", "created_at")
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
-        return None if actor.may("admin_runs.all") else OWN_RUNS
+        return None if actor.may("runs.all") else OWN_RUNS
 
 
 class Views(Importing):
@@ -81,7 +78,7 @@ class Views(Importing):
 
     async def run(self, run_id: Any) -> Any:
         """How far an action in the background is. Raises Forbidden, NotFound."""
-        return await self.get("admin_runs", run_id)
+        return await self.get("runs", run_id)
 
 
 ADMINS: list[type[Resource]] = [SavedViewAdmin, RunAdmin]

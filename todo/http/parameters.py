@@ -11,8 +11,9 @@ from todo.errors import FieldError, Invalid
 
 @lru_cache(maxsize=1000)
 def known_to(handler: BaseRouteHandler) -> frozenset[str]:
-    """The names a handler takes; those of its path are harmless here."""
-    return frozenset(handler.parsed_fn_signature.parameters)
+    """The names a handler takes, or something it depends on; those of its path are harmless here."""
+    signatures = [provider.parsed_fn_signature for provider in handler.resolve_dependencies().values()]
+    return frozenset(name for one in (handler.parsed_fn_signature, *signatures) for name in one.parameters)
 
 
 async def refuse_unknown(request: Request[Any, Any, Any]) -> None:

@@ -1,0 +1,130 @@
+"""`/api/admin`: the same service over HTTP."""
+
+from typing import Any
+
+import httpx
+import pytest
+from factories import Person, World
+
+
+@pytest.fixture
+async def boss_http(world: World) -> httpx.AsyncClient:
+    return (await world.person("chief", "superuser", timezone="UTC")).http
+
+
+async def test_a_list_comes_with_facets(boss_http: httpx.AsyncClient, ada: Person) -> None:
+    await ada.add("A", priority=1)
+    await ada.add("B", status="waiting")
+
+    answer = await boss_http.get("/api/admin/tasks?status=waiting&status=open&sort=-priority&limit=1")
+
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert [item["title"] for item in body["items"]] == ["A"]
+    assert (body["total"], body["total_is_exact"], body["next_cursor"] is None) == (2, True, False)
+    assert [facet["name"] for facet in body["facets"]][:2] == ["status", "priority"]
+    assert "notes" not in body["items"][0]
+
+
+@pytest.mark.parametrize(
+    "query", ["nonsense=1", "owner_id=x", "status=lost", "sort=notes", "due_at=soon", "q=%00", "limit=0"]
+)
+async def test_a_query_that_is_not_declared_is_refused(boss_http: httpx.AsyncClient, query: str) -> None:
+    answer = await boss_http.get(f"/api/admin/tasks?{query}")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == f"query.{query.partition('=')[0]}"
+
+
+async def test_the_life_of_a_row(boss_http: httpx.AsyncClient, ada: Person) -> None:
+    added = await boss_http.post("/api/admin/tasks?reason=Ticket+17", json={"title": "Water", "owner_id": str(ada.id)})
+    assert (added.status_code, added.headers["etag"]) == (201, '"1"')
+    url = f"/api/admin/tasks/{added.json()['id']}"
+
+    assert (await boss_http.get(url, headers={"If-None-Match": '"1"'})).status_code == 304
+    changed = await boss_http.patch(url, json={"priority": 2}, headers={"If-Match": '"1"'})
+    assert (changed.status_code, changed.headers["etag"], changed.json()["notes"]) == (200, '"2"', "")
+    stale = await boss_http.patch(url, json={"priority": 3}, headers={"If-Match": '"1"'})
+    assert (stale.status_code, stale.json()["current"]["priority"]) == (412, 2)
+    history = (await boss_http.get(f"{url}/history")).json()
+    assert [entry["action"] for entry in history["items"]] == ["tasks.change", "tasks.add"]
+    assert history["items"][1]["reason"] == "Ticket 17"
+    undone = await boss_http.post(f"{url}/history/{history['items'][0]['id']}/revert")
+    assert (undone.status_code, undone.json()["priority"]) == (200, 0)
+    assert (await boss_http.get(f"{url}/delete")).json()["to_trash"] is True
+    assert (await boss_http.delete(url)).status_code == 204
+    assert (await boss_http.post(f"{url}/restore")).json()["deleted_at"] is None
+    done = await boss_http.post(f"{url}/actions/complete")
+    assert (done.status_code, done.json()["done"]) == (200, 1)
+
+
+async def test_a_repeated_request_happens_once(boss_http: httpx.AsyncClient, ada: Person) -> None:
+    key = {"Idempotency-Key": "one"}
+    body = {"title": "Water", "owner_id": str(ada.id)}
+
+    answers = [await boss_http.post("/api/admin/tasks", json=body, headers=key) for _ in range(2)]
+
+    assert answers[0].json() == answers[1].json()
+    assert answers[1].headers["idempotency-replayed"] == "true"
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "xlsx"])
+async def test_an_export_is_a_file(boss_http: httpx.AsyncClient, ada: Person, form: str) -> None:
+    await ada.add("Water")
+
+    answer = await boss_http.get(f"/api/admin/tasks/export?form={form}&status=open")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == f'attachment; filename="tasks.{form}"'
+    assert b"Water" in answer.content or form == "xlsx"
+
+
+async def test_an_import_can_be_tried_and_applied(boss_http: httpx.AsyncClient, ada: Person) -> None:
+    rows: list[dict[str, Any]] = [{"title": "A", "owner_id": str(ada.id)}]
+
+    tried = await boss_http.post("/api/admin/tasks/import", json={"rows": rows})
+    applied = await boss_http.post(
+        "/api/admin/tasks/import", json={"csv": f"title,owner_id\nB,{ada.id}\n", "apply": True}
+    )
+
+    assert (tried.json()["applied"], tried.json()["added"]) == (False, 1)
+    assert (applied.json()["applied"], applied.json()["added"]) == (True, 1)
+    assert [item["title"] for item in (await boss_http.get("/api/admin/tasks")).json()["items"]] == ["B"]
+
+
+async def test_many_rows_at_once(boss_http: httpx.AsyncClient, ada: Person) -> None:
+    ids = [(await ada.add(name))["id"] for name in "ABC"]
+
+    some = await boss_http.post("/api/admin/tasks/actions/change", json={"ids": ids[:2], "form": {"priority": 4}})
+    rest = await boss_http.post("/api/admin/tasks/actions/delete", json={"matching": {"filters": {"priority": ["0"]}}})
+
+    assert (some.json()["done"], rest.json()["done"]) == (2, 1)
+
+
+async def test_an_action_on_no_rows_is_refused(boss_http: httpx.AsyncClient) -> None:
+    assert (await boss_http.post("/api/admin/tasks/actions/complete", json={})).status_code == 422
+
+
+async def test_the_overview_tells_what_one_may_do(world: World) -> None:
+    person = await world.person("sue", "support")
+
+    answer = await person.http.get("/api/admin")
+
+    assert answer.status_code in {200, 403}
+
+
+async def test_the_search_and_the_recent_rows(boss_http: httpx.AsyncClient, ada: Person) -> None:
+    task = await ada.add("Unusual")
+    await boss_http.patch(f"/api/admin/tasks/{task['id']}", json={"priority": 1})
+
+    found = (await boss_http.get("/api/admin/search?q=unusual")).json()
+
+    assert found == [{"resource": "tasks", "id": task["id"], "display": "Unusual"}]
+    assert (await boss_http.get("/api/admin/recent")).json() == found
+
+
+async def test_a_member_does_not_get_in(ada: Person) -> None:
+    task = await ada.add()
+
+    for path in ("", "/tasks", f"/tasks/{task['id']}", "/search?q=x"):
+        assert (await ada.http.get(f"/api/admin{path}")).status_code == 403

@@ -1,0 +1,111 @@
+"""A resource in words: what its documentation page, the overview and the command line's help are made of."""
+
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from todo.access import Actor
+from todo.admin.declaration import Action, Filter, ModelAdmin, Resource
+from todo.admin.fields import Field, SecretState, label_of
+
+
+class FieldOut(Struct):
+    """A field: what it holds, its limits as a JSON schema, and whether it can be written."""
+
+    name: str
+    label: str
+    kind: str
+    nullable: bool
+    required: bool
+    on_add: bool
+    on_change: bool
+    reference: str
+    choices: list[str]
+    help: str
+    type: dict[str, Any]
+
+
+class ActionOut(Struct):
+    """An action. `dangerous` ones ask for a fresh proof; `background` ones run in the worker."""
+
+    name: str
+    label: str
+    help: str
+    on: str
+    dangerous: bool
+    background: bool
+    permission: str
+    form: dict[str, Any] | None
+
+
+class Description(Struct):
+    """A resource as one actor may use it."""
+
+    name: str
+    label: str
+    label_one: str
+    group: str
+    help: str
+    may: list[str]
+    display: str
+    columns: list[str]
+    filters: dict[str, list[str]]
+    search: list[str]
+    sorts: list[str]
+    date_hierarchy: str
+    trash: bool
+    inlines: list[str]
+    fields: list[FieldOut]
+    actions: list[ActionOut]
+
+
+def describe(resource: Resource, actor: Actor) -> Description:
+    """What this actor may know of a resource: hidden fields and actions they may not carry out are left out."""
+    shown = [field for field in resource.fields.values() if field.name not in resource.hidden_from(actor)]
+    names = {field.name for field in shown} | {item.name for item in resource.filters if isinstance(item, Filter)}
+    return Description(
+        name=resource.name,
+        label=resource.label,
+        label_one=resource.label_one,
+        group=resource.group,
+        help=resource.help,
+        may=[verb for verb in (*resource.verbs, *resource.actions) if resource.may(actor, verb)],
+        display=resource.display,
+        columns=[name for name in resource.columns if name in names],
+        filters={name: choices for name, choices in map(partial(_filter, resource), resource.filters) if name in names},
+        search=[name for name in resource.search if name in names],
+        sorts=["id", *(name for name in resource.sorts if name in names)],
+        date_hierarchy=resource.date_hierarchy,
+        trash=isinstance(resource, ModelAdmin) and bool(resource.trash),
+        inlines=[inline.resource for inline in resource.inlines],
+        fields=[_field(field) for field in shown],
+        actions=[_action(resource, one) for one in resource.actions.values() if resource.may(actor, one.name)],
+    )
+
+
+def schema_of(kind: Any) -> dict[str, Any]:
+    """A type as a JSON schema that needs nothing else."""
+    (schema,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    return {**schema, "$defs": components} if components else schema
+
+
+def _action(resource: Resource, one: Action) -> ActionOut:
+    form = None if one.form is None else schema_of(one.form)
+    permission = f"{resource.name}.{one.name}"
+    return ActionOut(one.name, one.label, one.help, one.on, one.dangerous, one.background, permission, form)
+
+
+def _filter(resource: Resource, item: str | Filter) -> tuple[str, list[str]]:
+    if isinstance(item, Filter):
+        return item.name, list(item.choices)
+    return item, list(resource.fields[item].choices)
+
+
+def _field(field: Field) -> FieldOut:
+    kind = SecretState if field.kind == "secret" else field.type
+    return FieldOut(
+        field.name, field.label or label_of(field.name), field.kind, field.nullable, field.required, field.on_add,
+        field.on_change, field.reference, list(field.choices), field.help, schema_of(kind),
+    )  # fmt: skip

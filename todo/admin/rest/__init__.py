@@ -1,0 +1,1 @@
+"""`/api/admin/<resource>`: routes generated from the declarations, each with its exact types."""
