@@ -51,7 +51,7 @@ async def test_the_life_of_a_row(boss_http: httpx.AsyncClient, ada: Person) -> N
     assert history["items"][1]["reason"] == "Ticket 17"
     undone = await boss_http.post(f"{url}/history/{history['items'][0]['id']}/revert")
     assert (undone.status_code, undone.json()["priority"]) == (200, 0)
-    assert (await boss_http.get(f"{url}/delete")).json()["to_trash"] is True
+    assert (await boss_http.delete(f"{url}?preview=true")).json()["to_trash"] is True
     assert (await boss_http.delete(url)).status_code == 204
     assert (await boss_http.post(f"{url}/restore")).json()["deleted_at"] is None
     done = await boss_http.post(f"{url}/actions/complete")

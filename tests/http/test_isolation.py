@@ -14,7 +14,7 @@ from litestar.routes import HTTPRoute
 
 from todo.app import create_app
 from todo.domain.accounts.rules import GRANTS, MEMBER
-from todo.http.openapi import permission_of
+from todo.http.openapi import permissions_of
 from todo.settings import load_settings
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -28,11 +28,11 @@ class Operation(NamedTuple):
     name: str
     method: str
     path: str
-    permission: str
+    permissions: tuple[str, ...]
 
     @property
     def guarded(self) -> bool:
-        return self.permission != ""
+        return self.permissions != ()
 
     def at(self, some_id: object) -> str:
         return re.sub(r"\{\w+\}", str(some_id), self.path)
@@ -44,13 +44,13 @@ def operations_of(app: Litestar) -> Iterator[Operation]:
             for method, (handler, _) in route.route_handler_map.items():
                 if handler.operation_id:
                     name = str(handler.operation_id)
-                    yield Operation(name, method, route.path_format, permission_of(handler) or "")
+                    yield Operation(name, method, route.path_format, tuple(permissions_of(handler)))
 
 
 UNOPENED = create_app(load_settings(_env_file=None, database_url="postgresql://nowhere/todo", secret_key="x" * 32))
 GUARDED = sorted(operation for operation in operations_of(UNOPENED) if operation.guarded)
 # What no member may do is refused before anything is looked up; see the tests of those routes.
-WITH_ID = [operation for operation in GUARDED if "{" in operation.path and operation.permission in GRANTS[MEMBER]]
+WITH_ID = [operation for operation in GUARDED if "{" in operation.path and {*operation.permissions} <= GRANTS[MEMBER]]
 BY_NAME = {"ids": lambda operation: operation.name}
 
 

@@ -76,9 +76,14 @@ def refusals_of(handler: HTTPRouteHandler, path: str) -> list[str]:
 
 
 def permission_of(handler: HTTPRouteHandler) -> str | None:
-    """The permission an operation asks for, or None when it is public."""
+    """The permission an operation asks for (the first of them), or None when it is public."""
+    return next(iter(permissions_of(handler)), None)
+
+
+def permissions_of(handler: HTTPRouteHandler) -> list[str]:
+    """Every permission an operation asks for."""
     found = [getattr(guard, "permission", None) for guard in handler.resolve_guards()]
-    return next((permission for permission in found if permission), None)
+    return [permission for permission in found if permission]
 
 
 def complete(document: dict[str, Any], app: Litestar) -> dict[str, Any]:

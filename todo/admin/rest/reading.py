@@ -11,6 +11,7 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
 from todo.admin.declaration import ModelAdmin, Resource
+from todo.admin.describing import Description, describe
 from todo.admin.exporting import FORMATS
 from todo.admin.rest.shaping import (
     ID,
@@ -38,7 +39,7 @@ Within = Annotated[str, QueryParameter(max_length=7, description="A year or a mo
 
 def reading_routes(resource: Resource) -> list[HTTPRouteHandler]:
     """What every resource has, and what its declaration adds."""
-    made = [list_route(resource), get_route(resource)]
+    made = [list_route(resource), docs_route(resource), get_route(resource)]
     made += [export_route(resource)] if "export" in resource.verbs else []
     if isinstance(resource, ModelAdmin):
         made += [history_route(resource)]
@@ -58,6 +59,16 @@ def list_route(resource: Resource) -> HTTPRouteHandler:
     example = f"GET /api/admin/{resource.name}?{example_filter(resource)}"
     fn = shaped(list_rows, doc, example, [*list_parameters(resource), *paging], answer=page)
     return route(get, resource, "view", "list", fn)
+
+
+def docs_route(resource: Resource) -> HTTPRouteHandler:
+    async def get_docs(admin: Admin) -> Description:
+        return describe(admin.resource(resource.name), admin.actor)
+
+    doc = (
+        f"What there is to know of {resource.label.lower()}: fields with their limits, filters, actions; what you may."
+    )
+    return route(get, resource, "view", "docs", shaped(get_docs, doc, f"GET /api/admin/{resource.name}/docs"), "/docs")
 
 
 def page_type(resource: Resource) -> type[msgspec.Struct]:

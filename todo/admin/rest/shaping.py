@@ -15,7 +15,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET
 
 from todo.access import Actor, requires
-from todo.admin.declaration import Filter, ModelAdmin, Resource, RowsAdmin
+from todo.admin.declaration import ENTER, Filter, ModelAdmin, Resource, RowsAdmin
 from todo.admin.fields import Field
 from todo.admin.schemas import Asked
 from todo.admin.service import AdminService
@@ -54,11 +54,9 @@ def shaped(
 def route(
     method: Any, resource: Resource, verb: str, word: str, fn: Any, path: str = "/", **options: Any
 ) -> HTTPRouteHandler:
-    """A guarded route named `admin_<word>_<resource>`."""
-    name = f"admin_{word}_{resource.name}"
-    made: HTTPRouteHandler = method(path, operation_id=name, guards=[requires(f"{resource.name}.{verb}")], **options)(
-        fn
-    )
+    """A route named `admin_<word>_<resource>`, for those who may enter the admin and do that there."""
+    name, guards = f"admin_{word}_{resource.name}", [requires(f"{resource.name}.{verb}"), requires(ENTER)]
+    made: HTTPRouteHandler = method(path, operation_id=name, guards=guards, **options)(fn)
     return made
 
 

@@ -5,18 +5,23 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import delete, get, patch, post
+from litestar import Response, delete, patch, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, JSONBody
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from todo.admin.declaration import ModelAdmin
-from todo.admin.rest.shaping import ID, Admin, Writer, answer_of, body_of, route, sent_of, shaped
+from todo.admin.rest.shaping import ID, Writer, answer_of, body_of, route, sent_of, shaped
 from todo.admin.schemas import ImportReport, Preview
 from todo.http.versions import IfMatch, versioned, versions_of
 from todo.schema import Schema
 
 File = Annotated[str, Meta(max_length=5_000_000, examples=["title,priority\nWater the plants,2\n"])]
+
+
+Previewing = Annotated[bool, QueryParameter(description="Delete nothing: tell what a delete would take along.")]
+DELETED = ResponseSpec(None, generate_examples=False, description="It is deleted.")
 
 
 class ImportIn(Schema):
@@ -34,7 +39,6 @@ def writing_routes(resource: ModelAdmin[Any]) -> list[HTTPRouteHandler]:
     }  # fmt: skip
     made = [make(resource) for verb, make in makers.items() if verb in resource.verbs]
     made += [revert_route(resource)] if "change" in resource.verbs else []
-    made += [preview_route(resource)] if "delete" in resource.verbs else []
     return made + ([restore_route(resource)] if resource.trash else [])
 
 
@@ -71,22 +75,23 @@ def revert_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
 
 
 def delete_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
-    async def delete_row(writer: Writer, row_id: FromPath[UUID], if_match: IfMatch = None) -> None:
+    async def delete_row(
+        writer: Writer, row_id: FromPath[UUID], preview: Previewing = False, if_match: IfMatch = None
+    ) -> Response[Preview]:
+        if preview:
+            return Response(await writer.preview(resource.name, [row_id]))
         await writer.delete(resource.name, row_id, version=versions_of(if_match))
+        nothing: Any = None
+        return Response(nothing, status_code=204)
 
     doc = "Delete a row for good."
     if resource.trash:
         doc = "Move a row to the trash; one that lies there is deleted for good, which needs the permission to purge."
-    fn = shaped(delete_row, doc, f"DELETE /api/admin/{resource.name}/{ID}")
-    return route(delete, resource, "delete", "delete", fn, "/{row_id:uuid}")
-
-
-def preview_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
-    async def preview_delete(admin: Admin, row_id: FromPath[UUID]) -> Preview:
-        return await admin.preview(resource.name, [row_id])
-
-    fn = shaped(preview_delete, "What a delete would take along.", f"GET /api/admin/{resource.name}/{ID}/delete")
-    return route(get, resource, "delete", "preview_delete", fn, "/{row_id:uuid}/delete")
+    fn = shaped(delete_row, doc, f"DELETE /api/admin/{resource.name}/{ID}?preview=true")
+    return route(
+        delete, resource, "delete", "delete", fn, "/{row_id:uuid}", status_code=200, responses={204: DELETED},
+        response_description="With `preview`: what it would take along; nothing is deleted.",
+    )  # fmt: skip
 
 
 def restore_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
