@@ -45,6 +45,7 @@ def upgrade() -> None:
         "admin_runs",
         *row(),
         sa.Column("actor_id", sa.Uuid(), nullable=False),
+        sa.Column("by_id", sa.Uuid(), nullable=True),
         sa.Column("scopes", postgresql.ARRAY(sa.TEXT()), nullable=True),
         sa.Column("resource", sa.String(), nullable=False),
         sa.Column("action", sa.String(), nullable=False),
@@ -59,6 +60,7 @@ def upgrade() -> None:
         sa.Column("messages", postgresql.ARRAY(sa.TEXT()), nullable=False),
         sa.Column("last_id", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(["actor_id"], ["users.id"], name=op.f("fk_admin_runs_actor_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["by_id"], ["users.id"], name=op.f("fk_admin_runs_by_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_admin_runs")),
     )
     op.create_index("ix_admin_runs_actor", "admin_runs", ["actor_id", "id"])

@@ -7,10 +7,11 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from todo.admin.core import uuid_of
 from todo.admin.declaration import Action, Id, ModelAdmin, Resource, RowsAdmin
 from todo.admin.models import Run
 from todo.admin.reads import CAP
-from todo.admin.schemas import Failure, On, Outcome
+from todo.admin.schemas import Asked, Failure, On, Outcome
 from todo.admin.writing import Versions, Writing
 from todo.database import refusal_of
 from todo.errors import Invalid, NotFound, Problem
@@ -47,7 +48,9 @@ class Acting(Writing):
         if isinstance(found, RowsAdmin):
             return await self._on_rows(found, name, [str(row_id) for row_id in on.ids], given)
         admin = self.registry.table(resource)
-        many = len(on.ids) if on.matching is None else await self._how_many(admin, on)
+        if (self.actor.by or self.actor).id is None:
+            return await self._patiently(admin, name, on, given)
+        many = len(on.ids) if on.matching is None else await self._how_many(admin, on.matching)
         if many > AT_ONCE or (action is not None and action.background):
             return await self._later(admin, name, on, form or {}, many)
         async with self.transaction() as session:
@@ -62,6 +65,9 @@ class Acting(Writing):
         action = self.require_action(found, name)
         if action is not None and action.on == "resource":
             raise NotFound
+        if action is not None and action.background and isinstance(found, ModelAdmin):
+            await self.get(resource, row_id)
+            return await self.act(resource, name, On(ids=[uuid_of(row_id)]), form, lax=lax)
         given = self.read_form(found, name, form or {}, lax=lax)
         async with self.transaction() as session:
             if isinstance(found, RowsAdmin):
@@ -95,7 +101,8 @@ class Acting(Writing):
     async def next_ids(self, session: AsyncSession, admin: ModelAdmin[Any], on: On, after: UUID | None) -> list[UUID]:
         """The next rows to work on, in the order of their ids."""
         if on.matching is None:
-            return [row_id for row_id in sorted(set(on.ids)) if after is None or row_id > after][:AT_ONCE]
+            ids = sorted({uuid_of(row_id) for row_id in on.ids})
+            return [row_id for row_id in ids if after is None or row_id > after][:AT_ONCE]
         reads = self.registry.reads(admin, self.actor)
         given = self.read_asked(admin, on.matching)
         found = reads.ids(given, trashed=on.matching.trash, after=after is not None).limit(AT_ONCE)
@@ -159,20 +166,32 @@ class Acting(Writing):
                 outcome.failed.append(Failure(row_id, sentence(refusal)))
         return outcome
 
-    async def _how_many(self, admin: ModelAdmin[Any], on: On) -> int:
+    async def _patiently(self, admin: ModelAdmin[Any], name: str, on: On, given: Any) -> Outcome:
+        """All rows at once: an operator at the command line waits for them."""
+        outcome, last = Outcome(0), None
+        while True:
+            async with self.transaction() as session:
+                ids = await self.next_ids(session, admin, on, last)
+                part = await self.act_within(session, admin, name, ids, given)
+            outcome = Outcome(
+                outcome.done + part.done, outcome.failed + part.failed, (outcome.messages + part.messages)[:KEPT]
+            )
+            if len(ids) < AT_ONCE:
+                return outcome
+            last = ids[-1]
+
+    async def _how_many(self, admin: ModelAdmin[Any], asked: Asked) -> int:
         """How many rows match, counted no further than CAP."""
         reads = self.registry.reads(admin, self.actor)
-        asked = on.matching
-        if asked is None or self.actor.id is None:
-            return 0  # an operator at the command line waits for all of them
         given = self.read_asked(admin, asked)
         counts = await reads.counts(self.database.reads, given, trashed=asked.trash, **self.standing)
         return min(counts.total, CAP)
 
     async def _later(self, admin: ModelAdmin[Any], name: str, on: On, form: Mapping[str, Any], total: int) -> Outcome:
         scopes = None if self.actor.scopes is None else sorted(self.actor.scopes)
+        by_id = None if self.actor.by is None else self.actor.by.user_id
         run = Run(
-            actor_id=self.actor.user_id, scopes=scopes, resource=admin.name, action=name,
+            actor_id=self.actor.user_id, by_id=by_id, scopes=scopes, resource=admin.name, action=name,
             target=msgspec.to_builtins(on), form=msgspec.to_builtins(dict(form)), reason=self.reason, total=total,
         )  # fmt: skip
         async with self.transaction() as session:

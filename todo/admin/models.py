@@ -30,6 +30,7 @@ class Run(Row, table=True):
     __table_args__ = (Index("ix_admin_runs_actor", "actor_id", "id"),)
 
     actor_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    by_id: UUID | None = Field(default=None, foreign_key="users.id", ondelete="CASCADE")  # who acts as the actor
     scopes: list[str] | None = Field(default=None, sa_column=Column(ARRAY(TEXT)))
     resource: str
     action: str

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import LargeBinary
 
 from todo.access import PERMISSIONS, Actor
+from todo.admin.checks import AdminError, mistakes
 from todo.admin.declaration import ENTER, Computed, ModelAdmin, Resource, RowsAdmin
 from todo.admin.fields import Field, SecretState, field_of, kind_of, label_of
 from todo.admin.reads import Lens, TableReads
@@ -26,12 +27,17 @@ class Registry:
         for kind in declared:
             resource = kind()
             _name(resource)
+            if resource.name in self._resources:
+                raise AdminError([f"{kind.__name__}: there is another resource named {resource.name}."])
             self._resources[resource.name] = resource
         tables = {one.model.__tablename__: one.name for one in self._resources.values() if isinstance(one, ModelAdmin)}
         for resource in self._resources.values():
             resource.fields = (
                 _table_fields(resource, tables) if isinstance(resource, ModelAdmin) else _row_fields(resource)
             )
+        for resource in self._resources.values():
+            if wrong := mistakes(resource, self._resources):
+                raise AdminError(wrong)
             _complete(resource)
         self.permissions = frozenset({ENTER, *(p for one in self._resources.values() for p in one.permissions)})
         PERMISSIONS.update(self.permissions)

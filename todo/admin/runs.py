@@ -33,7 +33,7 @@ async def carry_out(registry: Registry, database: Database, find_actor: FindActo
         async with database.session() as session:
             run = await _locked(session, run_id)
             if run is not None:
-                run.status = "failed"
+                _fail(run, "Something went wrong on our side; the log tells what.")
         raise
 
 
@@ -43,16 +43,24 @@ async def _step(registry: Registry, database: Database, find_actor: FindActor, r
         run = await _locked(session, run_id)
         if run is None or run.status in {"done", "failed"}:
             return False
-        actor = await find_actor(session, run.actor_id)
+        actor = await _actor_of(session, find_actor, run)
         if actor is None:
             _fail(run, "Whoever asked for it is not here any more.")
             return False
-        scoped = actor if run.scopes is None else replace(actor, scopes=frozenset(run.scopes))
         try:
-            return await _next(AdminService(registry, database, scoped, session, run.reason), run)
+            return await _next(AdminService(registry, database, actor, session, run.reason), run)
         except Problem as refusal:
             _fail(run, sentence(refusal))
             return False
+
+
+async def _actor_of(session: AsyncSession, find_actor: FindActor, run: Run) -> Actor | None:
+    """Whoever asked for it, with the rights they have by now, and no more than they had then."""
+    actor = await find_actor(session, run.actor_id)
+    by = None if run.by_id is None else await find_actor(session, run.by_id)
+    if actor is None or (by is None and run.by_id is not None):
+        return None
+    return replace(actor, by=by, scopes=None if run.scopes is None else frozenset(run.scopes))
 
 
 async def _next(service: AdminService, run: Run) -> bool:

@@ -14,9 +14,8 @@ class CommandError(Exception):
 def call(target: str, **arguments: Any) -> None:
     """Run `module:function` with these arguments; what it refuses becomes one sentence and exit code 1."""
     module, _, name = target.partition(":")
-    function = getattr(importlib.import_module(f"todo.cli.{module}"), name)
     try:
-        function(**arguments)
+        getattr(importlib.import_module(f"todo.cli.{module}"), name)(**arguments)
     except Exception as error:
         sentence = importlib.import_module("todo.cli.failures").sentence_of(error)
         if sentence is None:

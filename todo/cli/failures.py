@@ -5,6 +5,7 @@ import socket
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
+from todo.admin.checks import AdminError
 from todo.cli.calling import CommandError
 from todo.connection import AWAY
 from todo.embedded import EmbeddedError
@@ -12,7 +13,7 @@ from todo.errors import Problem
 from todo.migrate import MigrationError
 from todo.settings import SettingsError
 
-OURS = (CommandError, EmbeddedError, MigrationError, SettingsError)
+OURS = (AdminError, CommandError, EmbeddedError, MigrationError, SettingsError)
 # No connection, no such role or password, no such database, no room, going down, not allowed, read-only.
 REFUSED = ("08", "28", "3D", "53", "57P", "42501", "25006")
 NO_DATABASE = (

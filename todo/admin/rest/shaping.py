@@ -30,9 +30,6 @@ Trash = Annotated[bool, QueryParameter(description="What lies in the trash inste
 Facets = Annotated[bool, QueryParameter(description="Count what each choice of a filter would leave.")]
 Reason = Annotated[str | None, QueryParameter(max_length=500, description="Why, for the trail.")]
 FileForm = Annotated[Literal["csv", "json", "xlsx"], QueryParameter(description="What kind of file.")]
-RESERVED = frozenset(
-    {"q", "sort", "limit", "cursor", "facets", "trash", "form", "reason", "admin", "request", "writer"}
-)
 ID = "0190f5f0-7c1d-7000-8000-000000000000"
 
 
