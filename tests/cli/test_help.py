@@ -3,21 +3,30 @@
 import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
 
 from todo.cli import main
 
 
-@pytest.mark.parametrize("command", main.commands.values(), ids=lambda command: command.name)
-def test_every_command_has_one_line_and_an_example(command) -> None:
-    first, blank, *rest = inspect.cleandoc(command.help).splitlines()
+def commands_of(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield f"{path} {name}", command
+        if isinstance(command, click.Group):
+            yield from commands_of(command, f"{path} {name}")
+
+
+@pytest.mark.parametrize(("path", "command"), [*commands_of(main, "todo")], ids=str)
+def test_every_command_has_one_line_and_an_example(path: str, command: click.Command) -> None:
+    first, blank, *rest = inspect.cleandoc(command.help or "").splitlines()
     example = rest.index("Example:")
 
     assert first.endswith(".")
     assert blank == ""
     assert rest[example + 1] == ""
-    assert rest[example + 2].startswith(f"    todo {command.name}")
+    assert rest[example + 2].startswith(f"    {path}")
 
 
 @pytest.mark.parametrize("command", main.commands, ids=str)

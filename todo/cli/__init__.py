@@ -5,6 +5,7 @@ from typing import Any
 import rich_click as click
 
 from todo import __version__
+from todo.admin.cli import admin_commands
 from todo.cli.accounts import access, keys, permissions, service_accounts, users
 from todo.cli.calling import call
 
@@ -131,5 +132,9 @@ def hash_benchmark() -> None:
     call("hash_benchmark:benchmark")
 
 
-for command in (users, service_accounts, permissions, access, keys):
+def perform(verb: str, **options: Any) -> None:
+    call("admin:run", verb=verb, **options)
+
+
+for command in (users, service_accounts, permissions, access, keys, admin_commands(perform)):
     main.add_command(command)

@@ -1,0 +1,198 @@
+"""`todo admin`: the third face, from the command line to the trail."""
+
+import json
+import os
+import pwd
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from factories import PASSWORD
+
+from todo.cli.admin import os_user
+
+Admin = Callable[..., Result]
+ADA = ("createsuperuser", "--email", "ada@example.com", "--password", PASSWORD)
+
+
+@pytest.fixture
+def admin(todo, url: str) -> Admin:
+    """`admin("list", "tasks")` on a database with one administrator."""
+    assert todo(*ADA, TODO_DATABASE_URL=url).exit_code == 0
+    return lambda *arguments, **more: todo("admin", *arguments, TODO_DATABASE_URL=url, **more)
+
+
+@pytest.fixture
+def ada_id(admin: Admin) -> str:
+    return str(told(admin("list", "users", "--json"))["items"][0]["id"])
+
+
+def told(result: Result) -> Any:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def add(admin: Admin, ada_id: str, *values: str) -> dict[str, Any]:
+    row: dict[str, Any] = told(admin("add", "tasks", f"owner_id={ada_id}", *values, "--json"))
+    return row
+
+
+def events(admin: Admin, row_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = told(admin("history", "tasks", row_id, "--json"))["items"]
+    return found
+
+
+def test_the_life_of_a_row(admin: Admin, ada_id: str) -> None:
+    row = add(admin, ada_id, "title=Water [b]all[/b]", 'due={"kind": "day", "date": "2031-01-31"}')
+
+    changed = told(admin("set", "tasks", row["id"], "priority=3", "due=", "--reason", "Ticket 17", "--json"))
+    assert (changed["priority"], changed["due"], changed["version"]) == (3, None, 2)
+    assert told(admin("get", "tasks", row["id"], "--json")) == changed
+    assert "Water [b]all[/b]" in admin("list", "tasks").output
+    assert admin("delete", "tasks", row["id"], "--yes").exit_code == 0
+    assert told(admin("list", "tasks", "--json"))["items"] == []
+    assert admin("act", "tasks", "restore", row["id"]).exit_code == 0
+    assert admin("act", "tasks", "complete", row["id"]).exit_code == 0
+    assert told(admin("get", "tasks", row["id"], "--json"))["status"] == "done"
+
+
+def test_the_trail_names_the_account_of_the_operating_system(admin: Admin, ada_id: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr("todo.cli.admin.os_user", lambda: "root")
+    row = add(admin, ada_id, "title=Water")
+    admin("set", "tasks", row["id"], "priority=3", "--reason", "Ticket 17")
+    admin("set", "tasks", row["id"], "priority=4", "--as", "ada@example.com")
+
+    as_ada, changed, added = events(admin, row["id"])
+
+    assert (changed["actor"], changed["actor_kind"], changed["face"], changed["reason"]) == (
+        "cli:root", "operator", "cli", "Ticket 17",
+    )  # fmt: skip
+    assert changed["changes"][0] == {"field": "priority", "label": "Priority", "before": 0, "after": 3}
+    assert (as_ada["actor"], as_ada["on_behalf_of"], added["on_behalf_of"]) == ("cli:root", ada_id, None)
+
+
+def test_a_list_is_filtered_sorted_and_goes_on(admin: Admin, ada_id: str) -> None:
+    for title, priority in (("A", 1), ("B", 2), ("C", 3), ("D", 3)):
+        add(admin, ada_id, f"title={title}", f"priority={priority}")
+
+    chosen = ("--filter", "priority=2..3", "--sort", "-priority,id", "--limit", "2")
+    first = told(admin("list", "tasks", *chosen, "--json"))
+    second = told(admin("list", "tasks", *chosen, "--cursor", first["next_cursor"], "--json"))
+
+    assert [row["title"] for row in first["items"] + second["items"]] == ["C", "D", "B"]
+    assert (first["total"], second["next_cursor"]) == (3, None)
+    shown = admin("list", "tasks", "--search", "C", "--columns", "title,owner_id").output
+    assert f"ada@example.com ({ada_id})" in shown
+    assert "1 of 1 tasks." in shown
+
+
+@pytest.mark.parametrize(
+    ("code", "command"),
+    [
+        (0, ("list", "tasks")), (0, ("describe",)), (0, ("describe", "tasks")),
+        (1, ("list", "tasks", "--filter", "nonsense=1")), (1, ("list", "tasks", "--sort", "notes")),
+        (1, ("add", "tasks", "priority=9")), (1, ("add", "users", "email=eve@example.com")),
+        (1, ("list", "tasks", "--as", "carl@example.com")),
+        (2, ("list",)), (2, ("dance", "tasks")), (2, ("list", "tasks", "--filter", "status")),
+        (2, ("list", "tasks", "--limit", "0")), (2, ("set", "tasks", "x")), (2, ("add", "tasks", "title")),
+        (2, ("act", "tasks", "complete", "x", "--all")), (2, ("act", "tasks", "complete", "--filter", "status=open")),
+        (2, ("list", "tasks", "--columns", "nonsense")), (2, ("add", "tasks", "title=A", "title=B")),
+        (3, ("list", "nonsense")), (3, ("get", "tasks", "nonsense")), (3, ("act", "tasks", "dance", "x")),
+        (3, ("get", "tasks", "0190f5f0-7c1d-7000-8000-000000000000")),
+        (3, ("list", "tasks", "--as", "eve@example.com")),
+        (3, ("delete", "tasks", "0190f5f0-7c1d-7000-8000-000000000000", "--yes")),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)  # fmt: skip
+def test_the_exit_code_says_how_it_went(todo, admin: Admin, url: str, code: int, command: tuple[str, ...]) -> None:
+    todo("createsuperuser", "--email", "carl@example.com", "--password", PASSWORD, TODO_DATABASE_URL=url)
+    todo("users", "disable", "carl@example.com", TODO_DATABASE_URL=url)
+
+    result = admin(*command)
+
+    assert result.exit_code == code, result.output
+    assert (result.stderr == "") == (code == 0)
+
+
+def test_as_somebody_one_has_their_rights_and_rows(todo, admin: Admin, ada_id: str, url: str) -> None:
+    row = add(admin, ada_id, "title=Water")
+    todo("users", "grant", "ada@example.com", "member", TODO_DATABASE_URL=url)
+    todo("createsuperuser", "--email", "carl@example.com", "--password", PASSWORD, TODO_DATABASE_URL=url)
+    todo("users", "revoke", "carl@example.com", "superuser", TODO_DATABASE_URL=url)
+
+    refused = admin("get", "tasks", row["id"], "--as", "carl@example.com")
+
+    assert refused.exit_code == 1
+    assert refused.stderr == "Error: This needs the permission admin.enter.\n"
+
+
+def test_what_cannot_be_undone_is_asked_for(admin: Admin, ada_id: str) -> None:
+    row = add(admin, ada_id, "title=Water")
+
+    refused = admin("delete", "tasks", row["id"], answers="n\n")
+    assert (refused.exit_code, "To delete into the trash: Water" in refused.stderr) == (1, True)
+    assert len(told(admin("list", "tasks", "--json"))["items"]) == 1
+    done = admin("act", "tasks", "change", "--all", "--set", "priority=2", answers="y\n")
+    assert (done.exit_code, "Change: 1 Tasks. Go on?" in done.stderr) == (0, True)
+    assert told(admin("get", "tasks", row["id"], "--json"))["priority"] == 2
+
+
+def test_an_operator_waits_for_all_rows(admin: Admin, ada_id: str, tmp_path: Path) -> None:
+    rows = "".join(f"Task {number},{ada_id}\n" for number in range(250))
+    (tmp_path / "tasks.csv").write_text(f"title,owner_id\n{rows}")
+    admin("import", "tasks", str(tmp_path / "tasks.csv"), "--apply")
+
+    done = admin("act", "tasks", "complete", "--all", "--yes", "--json")
+
+    assert told(done)["done"] == 250
+    assert told(admin("list", "tasks", "--filter", "status=open", "--json"))["total"] == 0
+
+
+def test_rows_that_refuse_are_told_and_fail_the_command(admin: Admin, ada_id: str) -> None:
+    first, second = add(admin, ada_id, "title=A"), add(admin, ada_id, "title=B")
+    admin("act", "tasks", "complete", first["id"])
+
+    result = admin("act", "tasks", "complete", first["id"], second["id"])
+
+    assert (result.exit_code, result.stdout) == (1, "1 done.\n")
+    assert result.stderr.startswith(f"Refused: {first['id']}: ")
+
+
+def test_a_stale_version_is_refused(admin: Admin, ada_id: str) -> None:
+    row = add(admin, ada_id, "title=A")
+    admin("set", "tasks", row["id"], "title=B")
+
+    assert admin("set", "tasks", row["id"], "title=C", "--version", "1").exit_code == 1
+    assert admin("set", "tasks", row["id"], "title=C", "--version", "2").exit_code == 0
+
+
+def test_a_file_goes_out_and_comes_in_again(admin: Admin, ada_id: str, tmp_path: Path) -> None:
+    add(admin, ada_id, "title=Water")
+    file = tmp_path / "tasks.csv"
+    assert admin("export", "tasks", "--output", str(file)).exit_code == 0
+    file.write_text(file.read_text(encoding="utf-8-sig").replace("Water", "Fire"))
+
+    tried = admin("import", "tasks", str(file))
+    assert (tried.exit_code, "title: Water -> Fire" in tried.stdout) == (0, True)
+    assert told(admin("list", "tasks", "--json"))["items"][0]["title"] == "Water"
+    assert told(admin("import", "tasks", str(file), "--apply", "--json"))["changed"] == 1
+    assert json.loads(admin("export", "tasks", "--format", "json").stdout)[0]["title"] == "Fire"
+
+
+def test_an_import_that_is_refused_tells_each_row_and_keeps_nothing(admin: Admin, ada_id: str, tmp_path: Path) -> None:
+    (tmp_path / "tasks.csv").write_text(f"title,owner_id,priority\nGood,{ada_id},1\n,{ada_id},9\n")
+
+    result = admin("import", "tasks", str(tmp_path / "tasks.csv"), "--apply")
+
+    assert result.exit_code == 1
+    assert [line.partition(":")[0] for line in result.stderr.splitlines()] == ["Row 2", "Row 2"]
+    assert told(admin("list", "tasks", "--json"))["items"] == []
+
+
+def test_nobody_writes_another_name_into_the_trail(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.setenv(name, "somebody-else")
+
+    assert os_user() == pwd.getpwuid(os.getuid()).pw_name
