@@ -16,7 +16,11 @@ YES = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 RESOURCE = click.argument("resource")
 ID = click.argument("row_id", metavar="ID")
 FILTER = click.option(
-    "--filter", "filters", multiple=True, metavar="NAME=VALUE", help="May be repeated; see the README."
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="status=open, due_at=2026-11, priority=1..3; may be repeated.",
 )
 SEARCH = click.option("--search", "q", default="", help="Words to search for, or an id.")
 SORT = click.option("--sort", default="", metavar="FIELDS", help="Up to three fields; `-` turns one round.")
