@@ -12,6 +12,7 @@ from sqlmodel import Field
 
 from todo.database import Row, now
 from todo.errors import Invalid
+from todo.loops import wake
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 PENDING = sql("sent_at IS NULL AND failed_at IS NULL")
@@ -47,6 +48,7 @@ async def send(session: AsyncSession, to: str, subject: str, text: str, html: st
     if CONTROL.search(to + subject) or to.count("@") != 1:
         raise Invalid("The address and the subject of a mail are one line each.")
     await session.execute(insert(Mail).values(Mail(to=to, subject=subject, text=text, html=html).model_dump()))
+    await wake(session, "mail")
 
 
 def letter(*paragraphs: str, link: str = "") -> tuple[str, str]:

@@ -80,7 +80,7 @@ class Batch:
         waiting = Turn(series.next_nominal, series.next_n or 0) if series.next_nominal else None
         decision = catch_up(plan, waiting, open_nominals, self.moment)
         for turn in decision.opens:
-            task = {"id": uuid7(), "created_at": self.moment, "updated_at": self.moment}
+            task: dict[str, Any] = {"id": uuid7(), "created_at": self.moment, "updated_at": self.moment}
             self.tasks.append(BLANK | fields_of(series, plan, turn) | task)
             self.entries.append((series.id, turn.nominal, task["id"], "open"))
         self.entries += [(series.id, turn.nominal, None, "missed") for turn in decision.missed]
