@@ -105,12 +105,15 @@ async def open_due(session: AsyncSession, limit: int = BATCH) -> int:
         await session.execute(due.order_by(SERIES.next_run_at).limit(limit).with_for_update(skip_locked=True))
     ).all()
     if claimed:
-        await _open(session, [series for series, _ in claimed], claimed[0][1])
+        await open_series(session, [series for series, _ in claimed], claimed[0][1])
     return len(claimed)
 
 
-async def _open(session: AsyncSession, claimed: Sequence[Series], moment: datetime) -> None:
-    """All of them or, when one makes trouble, each half by itself: one series must not stop the others."""
+async def open_series(session: AsyncSession, claimed: Sequence[Series], moment: datetime) -> None:
+    """Bring up what is due at `moment` of these locked series; what makes trouble is set aside.
+
+    All of them together or, when one makes trouble, each half by itself: one series must not stop the others.
+    """
     first, failures = claimed[0].id, claimed[0].failures
     try:
         async with session.begin_nested():
@@ -121,8 +124,8 @@ async def _open(session: AsyncSession, claimed: Sequence[Series], moment: dateti
             await _set_aside(session, first, failures + 1, error)
             return
         half = len(claimed) // 2
-        await _open(session, claimed[:half], moment)
-        await _open(session, claimed[half:], moment)
+        await open_series(session, claimed[:half], moment)
+        await open_series(session, claimed[half:], moment)
 
 
 async def _open_together(driver: Connection, claimed: Sequence[Series], moment: datetime) -> None:
