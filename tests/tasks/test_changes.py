@@ -39,7 +39,8 @@ async def test_a_bare_task_holds_defaults(ada: Person) -> None:
     }
     assert unset == {
         "version": 1, "notes": "", "status": "open", "priority": 0, "due": None, "due_at": None, "start": None,
-        "deadline": None, "estimate_minutes": None, "parent_id": None, "series_id": None, "occurrence": None, "completed_at": None,
+        "deadline": None, "estimate_minutes": None, "parent_id": None, "series_id": None, "occurrence": None,
+        "completed_at": None,
     }  # fmt: skip
 
 

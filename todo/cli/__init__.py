@@ -7,6 +7,7 @@ import rich_click as click
 from todo import __version__
 from todo.cli.accounts import access, keys, permissions, service_accounts, users
 from todo.cli.calling import call
+from todo.cli.recurring import recurrence, series
 
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
@@ -131,5 +132,5 @@ def hash_benchmark() -> None:
     call("hash_benchmark:benchmark")
 
 
-for command in (users, service_accounts, permissions, access, keys):
+for command in (users, service_accounts, permissions, access, keys, recurrence, series):
     main.add_command(command)

@@ -115,8 +115,8 @@ class SeriesController(Controller):
     ) -> Page[OccurrenceOut]:
         """The ledger: every turn that has come up, and what became of it.
 
-        `open`; `moved`: open, with another due than its rule says; `done`; `skipped` by somebody; `missed`: its time went
-        by; `cancelled` with its series.
+        `open`; `moved`: open, with another due than its rule says; `done`; `skipped` by somebody; `missed`: its time
+        went by; `cancelled` with its series.
 
         Example: `GET /api/series/0190f5f0-7c1d-7000-8000-000000000000/occurrences?status=missed`
         """

@@ -33,6 +33,21 @@ SortBy = Annotated[
         description="Up to three of created_at, updated_at, due_at, priority, id, each once; `-` turns one round.",
     ),
 ]
+# Litestar keeps the name `scope` to itself.
+ScopeOfChange = Annotated[
+    Scope | None,
+    QueryParameter(
+        name="scope", description="For a turn of a series: what the change is for; `this`, or `all` for a rule."
+    ),
+]
+ScopeOfDeletion = Annotated[
+    Scope,
+    QueryParameter(
+        name="scope",
+        description="For a turn of a series: `this` skips it; `following` and `all` end the series, with the open turns"
+        " from this one on, or all.",
+    ),
+]
 
 
 class TaskController(Controller):
@@ -135,12 +150,7 @@ class TaskController(Controller):
         task_id: FromPath[UUID],
         data: JSONBody[TaskPatch],
         if_match: IfMatch = None,
-        scope: Annotated[
-            Scope | None,
-            QueryParameter(
-                description="For a turn of a series: what the change is for; `this` unless you send a rule."
-            ),
-        ] = None,
+        reach: ScopeOfChange = None,
     ) -> Response[TaskOut]:
         """Change the fields you send; `null` clears one.
 
@@ -154,7 +164,7 @@ class TaskController(Controller):
         Example: `{"title": "Pay the rent", "recurrence": {"on_missed": "skip_to_next"}}`
         """
         tasks = TaskService(session, request.user)
-        return versioned(await tasks.change_fields(task_id, data, versions_of(if_match), scope))
+        return versioned(await tasks.change_fields(task_id, data, versions_of(if_match), reach))
 
     @delete("/{task_id:uuid}", operation_id="delete_task", guards=[requires("tasks.delete")])
     async def delete_task(
@@ -163,19 +173,13 @@ class TaskController(Controller):
         request: ActorRequest,
         task_id: FromPath[UUID],
         if_match: IfMatch = None,
-        scope: Annotated[
-            Scope,
-            QueryParameter(
-                description="For a turn of a series: `this` skips it; `following` and `all` end the series, with the open"
-                " turns from this one on, or all."
-            ),
-        ] = "this",
+        reach: ScopeOfDeletion = "this",
     ) -> None:
         """Move a task to the trash with its subtasks, from where it can be restored.
 
         Example: `DELETE /api/tasks/0190f5f0-7c1d-7000-8000-000000000000?scope=following`
         """
-        await TaskService(session, request.user).trash(task_id, versions_of(if_match), scope)
+        await TaskService(session, request.user).trash(task_id, versions_of(if_match), reach)
 
     @post("/{task_id:uuid}/complete", operation_id="complete_task", status_code=200, guards=[requires("tasks.change")])
     async def complete_task(
