@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor, requires
 from todo.database import Database
-from todo.domain.tasks.schemas import Completed, Move, Scope, Status, TaskIn, TaskOut, TaskPage, TaskPatch
+from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch
 from todo.domain.tasks.services.reads import TaskReads
+from todo.domain.tasks.services.scopes import read_scope
 from todo.domain.tasks.services.tasks import TaskService, add_alone
 from todo.domain.tasks.services.upcoming import upcoming
 from todo.errors import Invalid
@@ -33,17 +34,21 @@ SortBy = Annotated[
         description="Up to three of created_at, updated_at, due_at, priority, id, each once; `-` turns one round.",
     ),
 ]
-# Litestar keeps the name `scope` to itself.
+# Litestar keeps the name `scope` to itself, and would tell of errors under ours.
+SCOPES = {"enum": ["this", "following", "all"]}
 ScopeOfChange = Annotated[
-    Scope | None,
+    str | None,
     QueryParameter(
-        name="scope", description="For a turn of a series: what the change is for; `this`, or `all` for a rule."
+        name="scope",
+        schema_extra=SCOPES,
+        description="For a turn of a series: what the change is for; `this`, or `all` for a rule.",
     ),
 ]
 ScopeOfDeletion = Annotated[
-    Scope,
+    str,
     QueryParameter(
         name="scope",
+        schema_extra=SCOPES,
         description="For a turn of a series: `this` skips it; `following` and `all` end the series, with the open turns"
         " from this one on, or all.",
     ),
@@ -164,7 +169,7 @@ class TaskController(Controller):
         Example: `{"title": "Pay the rent", "recurrence": {"on_missed": "skip_to_next"}}`
         """
         tasks = TaskService(session, request.user)
-        return versioned(await tasks.change_fields(task_id, data, versions_of(if_match), reach))
+        return versioned(await tasks.change_fields(task_id, data, versions_of(if_match), read_scope(reach)))
 
     @delete("/{task_id:uuid}", operation_id="delete_task", guards=[requires("tasks.delete")])
     async def delete_task(
@@ -179,7 +184,7 @@ class TaskController(Controller):
 
         Example: `DELETE /api/tasks/0190f5f0-7c1d-7000-8000-000000000000?scope=following`
         """
-        await TaskService(session, request.user).trash(task_id, versions_of(if_match), reach)
+        await TaskService(session, request.user).trash(task_id, versions_of(if_match), read_scope(reach) or "this")
 
     @post("/{task_id:uuid}/complete", operation_id="complete_task", status_code=200, guards=[requires("tasks.change")])
     async def complete_task(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 from sqlalchemy import select, update
 
@@ -23,6 +24,15 @@ from todo.errors import Conflict, Invalid
 
 WHOLE = {*TEMPLATE, "due"}  # what a series has of a task
 FIELDS = {"start": "body.due", "timezone": "body.due.timezone"}
+
+
+def read_scope(text: str | None) -> Scope | None:
+    """Raises Invalid for any other word."""
+    try:
+        scope: Scope | None = msgspec.convert(text, Scope | None)
+    except msgspec.ValidationError:
+        raise Invalid.field("query.scope", "This is none of this, following, all.") from None
+    return scope
 
 
 def scope_of(sent: Mapping[str, Any], scope: Scope | None) -> Scope:
@@ -56,7 +66,10 @@ class SeriesChanges:
             return {}
         if series is None:
             return await self._begin(task, values, recurrence)
-        sent = {} if recurrence is UNSET else recurrence.columns()
+        if "due" in values and values["due"] is None:
+            raise Invalid.field("body.due", "A turn of a series has a due: end the series first.")
+        with refusals("body.recurrence"):
+            sent = {} if recurrence is UNSET else recurrence.columns()
         sent |= {"template": series.template | {name: values[name] for name in TEMPLATE if name in values}}
         if task.status in rules.CLOSED and (scope == "following" or "due" in values):
             raise Conflict("This turn is closed: change the series by a turn that is open.")
@@ -201,15 +214,11 @@ def number_of(plan: Plan, nominal: datetime, last: int) -> int:
     return next((turn.n for turn in turns(plan, None, 0) if turn.nominal >= nominal), last)
 
 
-def retimed(
-    series: Series, nominal: datetime, due: dict[str, Any] | None, fresh: bool
-) -> tuple[dict[str, Any], timedelta]:
+def retimed(series: Series, nominal: datetime, due: dict[str, Any], fresh: bool) -> tuple[dict[str, Any], timedelta]:
     """The times of a series one of whose turns shall be due then, and how far its turns move; raises Invalid.
 
     `fresh`: there is a new rule, which counts from that due.
     """
-    if due is None:
-        raise Invalid.field("body.due", "A turn of a series has a due: end the series first.")
     when, rule = rules.nominal_of(due), plan_of(series).rule
     same_day = when.date() == nominal.date()
     names_days = rule.by_day or rule.by_month or rule.by_month_day
