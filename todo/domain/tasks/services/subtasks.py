@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from todo.access import WORKER, Actor
 from todo.audit import Event, event
 from todo.database import now, table_of
-from todo.domain.accounts.models import USER
+from todo.domain.accounts.models import USER, User
 from todo.domain.tasks import rules
 from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK, Task
@@ -38,10 +38,16 @@ def level(task: Task, tasks: Mapping[UUID, Task]) -> int:
     return 1 + level(parent, tasks) if parent else 0
 
 
+async def hold_parents(session: AsyncSession, actor: Actor) -> None:
+    """Let nobody else hang this person's tasks elsewhere until the transaction ends.
+
+    Two moves at once could make a circle that neither of them sees. To be held before any task is locked.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"parents {actor.user_id}", 0))))
+
+
 async def require_place(session: AsyncSession, actor: Actor, parent_id: UUID, task: Task | None = None) -> None:
     """Raises Invalid unless a new task, or this one with all below it, may hang below that parent."""
-    # Two moves at once could make a circle that neither of them sees.
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"parents {actor.user_id}", 0))))
     above = await _from_top(session, actor, parent_id)
     if not above:
         raise Invalid.field("body.parent_id", "There is no such task.")
@@ -83,9 +89,8 @@ async def copy_subtasks(session: AsyncSession, pairs: Sequence[tuple[UUID, UUID]
     if not tree:
         return
     ends = {one for pair in pairs for one in pair}
-    found = await session.execute(
-        select(Task, USER.timezone).join(USER, USER.id == TASK.owner_id).where(TASK.id.in_(ends))  # type: ignore[arg-type]  # a FROM clause is right here
-    )
+    owned = select(Task, USER.timezone).join(User, USER.id == TASK.owner_id)
+    found = await session.execute(owned.where(TASK.id.in_(ends)))
     known = {task.id: (task, timezone) for task, timezone in found}
     copies = list(_copies(tree, {old: (known[old][0], *known[new]) for old, new in pairs}))
     await session.execute(insert(table_of(Task)), [copy.model_dump() for copy in copies])

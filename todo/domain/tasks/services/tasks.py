@@ -24,7 +24,7 @@ from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Completed, Moment, Scope, TaskIn, TaskOut, TaskPatch, Zoned
 from todo.domain.tasks.services.reads import task_out
 from todo.domain.tasks.services.scopes import SeriesChanges, scope_of
-from todo.domain.tasks.services.subtasks import below, require_place, trash_all
+from todo.domain.tasks.services.subtasks import below, hold_parents, require_place, trash_all
 from todo.domain.tasks.services.turns import OccurrenceService, TaskWriter
 from todo.errors import Conflict, Invalid, Stale
 
@@ -40,6 +40,7 @@ class TaskService(TaskWriter):
         """Raises Invalid for a due that does not exist, a parent that cannot be, and a rule that cannot be."""
         task = new_task(data, self.actor)
         if data.parent_id is not None:
+            await hold_parents(self.session, self.actor)
             await require_place(self.session, self.actor, data.parent_id)
         if data.recurrence is None:
             return task_out(await self.insert(task, "tasks.add"))
@@ -52,6 +53,8 @@ class TaskService(TaskWriter):
         """Change what was sent, in this turn or in its series; raises NotFound, Stale, Invalid, Conflict."""
         sent = data.sent()
         scope = scope_of(sent, scope)
+        if sent.get("parent_id"):
+            await hold_parents(self.session, self.actor)
         series = await self._series_of(task_id) if {"due", "recurrence"} & sent.keys() or scope != "this" else None
         task = await self._own(task_id, if_match)
         if task.status in rules.CLOSED and data.status is not UNSET:
