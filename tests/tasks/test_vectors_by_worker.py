@@ -15,7 +15,7 @@ from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.opening import opens_at
 from todo.domain.recurrence.rules.turns import first
-from todo.domain.recurrence.services import plan_of
+from todo.domain.recurrence.services.planning import plan_of
 from todo.domain.tasks.models import Occurrence
 from todo.domain.tasks.services.opening import open_series
 

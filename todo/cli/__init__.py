@@ -8,6 +8,7 @@ from todo import __version__
 from todo.cli.accounts import access, keys, permissions, service_accounts, users
 from todo.cli.calling import call
 from todo.cli.operations import jobs
+from todo.cli.recurring import recurrence, series
 
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
@@ -133,5 +134,5 @@ def hash_benchmark() -> None:
     call("hash_benchmark:benchmark")
 
 
-for command in (users, service_accounts, permissions, access, keys, jobs):
+for command in (users, service_accounts, permissions, access, recurrence, series, jobs, keys):
     main.add_command(command)

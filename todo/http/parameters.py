@@ -11,8 +11,9 @@ from todo.errors import FieldError, Invalid
 
 @lru_cache(maxsize=1000)
 def known_to(handler: BaseRouteHandler) -> frozenset[str]:
-    """The names a handler takes; those of its path are harmless here."""
-    return frozenset(handler.parsed_fn_signature.parameters)
+    """The names a handler takes, as clients write them; those of its path and headers are harmless here."""
+    fields = handler.parsed_fn_signature.parameters.items()
+    return frozenset(getattr(field.kwarg_definition, "name", None) or name for name, field in fields)
 
 
 async def refuse_unknown(request: Request[Any, Any, Any]) -> None:

@@ -55,6 +55,12 @@ def is_expired(plan: Plan, nominal: datetime, now: datetime) -> bool:
     return expiry is not None and expiry <= now
 
 
+def is_paused(plan: Plan, now: datetime) -> bool:
+    """Whether an instant lies in a pause."""
+    today = to_local(now, plan.timezone).date()
+    return any(begin <= today <= end for begin, end in plan.pauses)
+
+
 class Now:
     """Which turns of a plan have opened at an instant. A pause counts as sleep: nothing opens from its first day on."""
 

@@ -24,13 +24,13 @@ from todo.connection import Connection
 from todo.database import table_of, to_json
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.catch_up import catch_up
-from todo.domain.recurrence.rules.clock import to_local
-from todo.domain.recurrence.rules.plan import Anchor, Turn
-from todo.domain.recurrence.rules.turns import after_completion
-from todo.domain.recurrence.services import place, plan_of
+from todo.domain.recurrence.rules.plan import Turn
+from todo.domain.recurrence.services.planning import plan_of
+from todo.domain.recurrence.services.series import place
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
-from todo.domain.tasks.services.turns import fields_of
+from todo.domain.tasks.services.subtasks import copy_subtasks
+from todo.domain.tasks.services.turns import turn_values
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,12 @@ BATCH = 1_000  # series: their locks are held for about a tenth of a second
 FROZEN = "SET LOCAL idle_in_transaction_session_timeout = '30s'"  # a suspended worker gives its series back
 
 OPEN = "SELECT series_id, nominal FROM occurrences WHERE series_id = ANY($1) AND status = 'open' ORDER BY nominal"
+# Of each series the last turn's task, where something is below it that the next turn comes with.
+PARENTS = """
+    SELECT series.id, last.task_id FROM unnest($1::uuid[]) AS series (id) CROSS JOIN LATERAL (
+        SELECT task_id FROM occurrences WHERE series_id = series.id AND task_id IS NOT NULL
+        ORDER BY nominal DESC LIMIT 1
+    ) AS last WHERE EXISTS (SELECT FROM tasks WHERE parent_id = last.task_id)"""
 ENTER = """
     INSERT INTO occurrences (id, created_at, updated_at, version, series_id, nominal, task_id, status, closed_at)
     SELECT id, $1::timestamptz, $1, 1, series_id, nominal, task_id, status, CASE WHEN status <> 'open' THEN $1 END
@@ -81,16 +87,14 @@ class Batch:
         decision = catch_up(plan, waiting, open_nominals, self.moment)
         for turn in decision.opens:
             task: dict[str, Any] = {"id": uuid7(), "created_at": self.moment, "updated_at": self.moment}
-            self.tasks.append(BLANK | fields_of(series, plan, turn) | task)
+            task |= {"owner_id": series.owner_id} | turn_values(series, plan, turn.nominal)
+            self.tasks.append(BLANK | series.template | task)
             self.entries.append((series.id, turn.nominal, task["id"], "open"))
         self.entries += [(series.id, turn.nominal, None, "missed") for turn in decision.missed]
         self.closes += [(series.id, nominal) for nominal in decision.closes]
         last = max((*decision.opens, *decision.missed), default=Turn(series.last_nominal or series.start, series.n))
         staying = sorted({*open_nominals, *(turn.nominal for turn in decision.opens)} - set(decision.closes))
-        following = decision.next
-        if plan.anchor is Anchor.COMPLETION and not (following or staying):  # what expired counts as closed now
-            following = after_completion(plan, last.nominal, to_local(self.moment, plan.timezone), last.n)
-        placed = place(plan, last, following, staying)
+        placed = place(plan, last, decision.next, staying, self.moment)
         if placed["next_run_at"] and placed["next_run_at"] <= self.moment:  # it would be looked at for ever
             raise ValueError(f"the series stands still at {last.nominal}")
         self.places.append((series.id, *(placed[name] for name in PLACED)))
@@ -117,7 +121,7 @@ async def open_series(session: AsyncSession, claimed: Sequence[Series], moment: 
     first, failures = claimed[0].id, claimed[0].failures
     try:
         async with session.begin_nested():
-            await _open_together(await _driver(session), claimed, moment)
+            await _open_together(session, claimed, moment)
     except Exception as error:
         if len(claimed) == 1:
             log.exception("series %s is set aside", first)
@@ -128,15 +132,20 @@ async def open_series(session: AsyncSession, claimed: Sequence[Series], moment: 
         await open_series(session, claimed[half:], moment)
 
 
-async def _open_together(driver: Connection, claimed: Sequence[Series], moment: datetime) -> None:
+async def _open_together(session: AsyncSession, claimed: Sequence[Series], moment: datetime) -> None:
+    driver, ids = await _driver(session), [series.id for series in claimed]
     batch, open_nominals = Batch(moment), defaultdict(list)
-    for series_id, nominal in await driver.fetch(OPEN, [series.id for series in claimed]):
+    for series_id, nominal in await driver.fetch(OPEN, ids):
         open_nominals[series_id].append(nominal)
+    parents = {series_id: task_id for series_id, task_id in await driver.fetch(PARENTS, ids)}
     for series in claimed:
         batch.add(series, open_nominals[series.id])
     events = await _close(driver, batch) if batch.closes else []
-    events += await _enter(driver, batch) if batch.entries else []
-    await _copy(driver, Event, events)
+    opened, opening = await _enter(driver, batch) if batch.entries else ([], [])
+    await _copy(driver, Event, events + opening)
+    pairs = [(parents[task["series_id"]], task["id"]) for task in opened if task["series_id"] in parents]
+    if pairs:
+        await copy_subtasks(session, pairs)
     await driver.execute(PLACE, *zip(*batch.places, strict=True))
 
 
@@ -150,15 +159,15 @@ async def _close(driver: Connection, batch: Batch) -> list[dict[str, Any]]:
     ]
 
 
-async def _enter(driver: Connection, batch: Batch) -> list[dict[str, Any]]:
-    """Claim the turns' places in the ledger and add the tasks of those that were free; the trail of it."""
+async def _enter(driver: Connection, batch: Batch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Claim the turns' places in the ledger and add the tasks of those that were free; these, and the trail of it."""
     ids = [uuid7() for _ in batch.entries]
     entered = {
         row["task_id"] for row in await driver.fetch(ENTER, batch.moment, ids, *zip(*batch.entries, strict=True))
     }
     tasks = [task for task in batch.tasks if task["id"] in entered]
     await _copy(driver, Task, tasks)
-    return [event(WORKER, "tasks.open", "tasks", task["id"], after=task) for task in tasks]
+    return tasks, [event(WORKER, "tasks.open", "tasks", task["id"], after=task) for task in tasks]
 
 
 async def _copy(driver: Connection, model: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
