@@ -21,7 +21,14 @@ Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Rows: TypeAlias = dict[str, list[str]]
 
 # A route with a body needs one that is acceptable here: what is refused as invalid shows nothing about isolation.
-BODIES: dict[str, Any] = {"add_task": {"title": "Stolen"}, "change_task": {"title": "Stolen"}}
+BODIES: dict[str, Any] = {
+    "add_task": {"title": "Stolen"},
+    "change_task": {"title": "Stolen"},
+    "add_reminder": {"timing": {"kind": "relative"}},
+    "change_reminder": {"urgent": True},
+    "snooze_reminder": {"minutes": 5},
+    "change_notification_preferences": {"email": False},
+}
 
 
 class Operation(NamedTuple):
@@ -72,6 +79,14 @@ async def belongings(ada: Person, sql: Sql) -> list[UUID]:
     done, trashed = await ada.add("Done"), await ada.add("Trashed")
     await ada.add("Open")
     series = await ada.add("Again", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})
+    for task, timing in ((done, {"kind": "absolute", "at": "2031-01-01T00:00:00Z"}), (series, {"kind": "relative"})):
+        await ada.http.post(f"/api/tasks/{task['id']}/reminders", json={"timing": timing})
+    await ada.http.patch("/api/me/notifications", json={"digest": ["app"]})
+    await sql.execute(
+        "INSERT INTO notifications (id, created_at, updated_at, version, user_id, dedup, kind, title, text, in_app) "
+        "VALUES (gen_random_uuid(), now(), now(), 1, $1, 'one', 'digest', 'Today', '', true)",
+        ada.id,
+    )
     await ada.http.post(f"/api/tasks/{done['id']}/complete")
     await ada.http.delete(f"/api/tasks/{trashed['id']}")
     await ada.http.post(f"/api/tasks/{series['id']}/complete")
