@@ -61,3 +61,8 @@ async def told(person: Person) -> list[str]:
 async def confirm(sql: Sql, *people: Person) -> None:
     """Let these people's addresses be confirmed, so that mail goes to them."""
     await sql.execute("UPDATE users SET email_verified_at = now() WHERE id = ANY($1)", [p.id for p in people])
+
+
+async def letters(sql: Sql) -> list[asyncpg.Record]:
+    """The mails that tell somebody something, in the order they were written; registration writes others."""
+    return await sql.fetch("SELECT mails.* FROM mails JOIN notifications USING (id) ORDER BY id")
