@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from factories import Person
+from factories import Person, World
 from notifications.telling import Sql, due_reminder, work
 from processes import eventually
 
@@ -16,7 +16,6 @@ from todo.app import CRONS
 from todo.database import Database
 from todo.domain.notifications.models import Outgoing
 from todo.domain.notifications.services.channels import CHANNELS, External
-from todo.domain.notifications.services.operations import depth
 from todo.domain.notifications.services.outbox import deliver_due
 
 
@@ -226,23 +225,29 @@ async def test_a_stopped_worker_that_wakes_after_its_lease_does_no_harm(
     assert await sql.fetchrow("SELECT * FROM outbox") == before
 
 
-async def test_the_depth_counts_what_waits_and_how_long(
-    ada: Person, database: Database, sql: Sql, pigeon: Pigeon
+async def figures(world: World, name: str) -> dict[str, float]:
+    operator = await world.person(name, "admin")
+    lines = [line.split() for line in (await operator.http.get("/metrics")).text.splitlines() if line[0] != "#"]
+    return {words[0]: float(words[1]) for words in lines if "outbox" in words[0] or "reminders_lag" in words[0]}
+
+
+async def test_what_waits_and_how_long_can_be_watched(
+    world: World, ada: Person, database: Database, sql: Sql, pigeon: Pigeon
 ) -> None:
     await sql.execute("DELETE FROM mails")  # of the registration
-    empty = await depth(database.reads)
+    empty = await figures(world, "one")
     pigeon.errors = [OSError("away")]
     await send(ada, database, sql)
     await work(database)
     await sql.execute("UPDATE outbox SET run_at = now() - interval '90 seconds'")
+    await sql.execute("UPDATE reminders SET run_at = now() - interval '30 seconds'")
 
-    waiting = await depth(database.reads)
-    await sql.execute("UPDATE outbox SET failed_at = now()")
+    waiting = await figures(world, "two")
 
-    assert empty == (0, 0, 0)
-    assert (waiting.waiting, waiting.failed) == (1, 0)
-    assert waiting.oldest_seconds == pytest.approx(90, abs=5)
-    assert (await depth(database.reads))[:2] == (0, 1)
+    assert empty == {"todo_outbox_waiting": 0, "todo_outbox_lag_seconds": pytest.approx(0, abs=5),
+                     "todo_reminders_lag_seconds": 0}  # fmt: skip
+    assert waiting == {"todo_outbox_waiting": 1, "todo_outbox_lag_seconds": pytest.approx(90, abs=10),
+                       "todo_reminders_lag_seconds": pytest.approx(30, abs=10)}  # fmt: skip
 
 
 async def test_calls_that_were_made_are_forgotten_in_a_week(

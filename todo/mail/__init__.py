@@ -15,6 +15,7 @@ from sqlmodel import Field
 
 from todo.database import Row, columns, now
 from todo.errors import Invalid
+from todo.loops import wake
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 PENDING = sql("sent_at IS NULL AND failed_at IS NULL")
@@ -61,12 +62,12 @@ async def send(session: AsyncSession, to: str, subject: str, text: str, html: st
 
 async def send_all(session: AsyncSession, mails: Sequence[Mail]) -> None:
     """Leave several messages at once; raises Invalid as `send` does, and then leaves none."""
-    if any(CONTROL.search("".join([mail.to, mail.subject, *mail.headers.values()])) for mail in mails) or any(
-        mail.to.count("@") != 1 for mail in mails
-    ):
-        raise Invalid("The address, the subject and the headers of a mail are one line each.")
+    for mail in mails:
+        if CONTROL.search("".join([mail.to, mail.subject, *mail.headers.values()])) or mail.to.count("@") != 1:
+            raise Invalid("The address, the subject and the headers of a mail are one line each.")
     if mails:
         await session.execute(insert(Mail), [mail.model_dump() for mail in mails])
+        await wake(session, "mail")
 
 
 def letter(*paragraphs: str, link: str = "") -> tuple[str, str]:

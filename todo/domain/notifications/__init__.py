@@ -4,6 +4,7 @@ from todo.domain.notifications.controllers.notifications import NotificationCont
 from todo.domain.notifications.controllers.reminders import ReminderController
 from todo.domain.notifications.controllers.unsubscribe import unsubscribe_by_link, unsubscribe_page
 from todo.domain.notifications.jobs import CRONS, LOOPS
+from todo.domain.notifications.services.operations import GAUGES
 
 routes = [
     ReminderController,
@@ -14,3 +15,4 @@ routes = [
 ]
 crons = CRONS
 loops = LOOPS
+gauges = GAUGES

@@ -2,19 +2,22 @@
 
 from todo.database import Database
 from todo.domain.notifications.services import digests, firing, inbox, outbox
-from todo.loops import Loop
+from todo.loops import COUNTS, Loop
 from todo.queue import Context, Cron
 
 
 async def tell_due(database: Database) -> float | None:
     """Tell the reminders and digests whose time has come; how long until there is more to tell."""
-    told = await firing.fire_due(database) + await digests.tell_due(database)
-    return 0 if told else await firing.seconds_until_next(database)
+    reminders, readers = await firing.fire_due(database), await digests.tell_due(database)
+    COUNTS["reminders_looked_at"] += reminders
+    return 0 if reminders + readers else await firing.seconds_until_next(database)
 
 
 async def deliver_due(database: Database) -> float | None:
     """Make the calls of the outbox that are due."""
-    return 0 if await outbox.deliver_due(database) else None
+    calls = await outbox.deliver_due(database)
+    COUNTS["calls_tried"] += calls
+    return 0 if calls else None
 
 
 async def forget_old_notifications(context: Context) -> None:

@@ -5,15 +5,15 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
 from todo.audit import AuditedService
 from todo.database import Repository
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.grammar import RuleError
-from todo.domain.recurrence.rules.opening import opens_at
-from todo.domain.recurrence.rules.plan import Anchor, Opens, Plan, Turn
+from todo.domain.recurrence.rules.opening import looks_again_at, opens_at
+from todo.domain.recurrence.rules.plan import Anchor, Plan, Turn
 from todo.domain.recurrence.rules.turns import first, next_after
 from todo.domain.recurrence.schemas import Recurrence
 from todo.errors import Invalid
@@ -40,6 +40,21 @@ def plan_of(series: Series) -> Plan:
         max_open=series.max_open,
         expire_after=timedelta(seconds=series.expire_after_seconds) if series.expire_after_seconds else None,
     )
+
+
+def place(plan: Plan, last: Turn, following: Turn | None, still_open: Sequence[datetime]) -> dict[str, Any]:
+    """Where a series stands: what came last, what comes next, when to look again. Ended when nothing is to come."""
+    goes_on = following is not None or bool(still_open)
+    return {
+        "status": "active" if goes_on else "ended",
+        "last_nominal": last.nominal,
+        "n": last.n,
+        "next_nominal": following.nominal if following else None,
+        "next_n": following.n if following else None,
+        "next_run_at": looks_again_at(plan, following.nominal if following else None, still_open),
+        "failures": 0,
+        "last_error": None,
+    }
 
 
 class SeriesService(AuditedService[Series]):
@@ -76,7 +91,7 @@ class SeriesService(AuditedService[Series]):
         if turn is None:
             raise Invalid.field("body.recurrence.rrule", "This rule never happens.")
         series.rrule, series.count, series.until = str(plan.rule), plan.count, plan.until
-        for name, value in self._place(plan, turn, self._following(plan, turn)).items():
+        for name, value in place(plan, turn, self._following(plan, turn), [turn.nominal]).items():
             setattr(series, name, value)
         await self.insert(series, "series.begin")
         return series, plan, turn
@@ -90,17 +105,9 @@ class SeriesService(AuditedService[Series]):
         series: Series | None = await self.session.scalar(found.with_for_update())
         return series
 
-    async def claim(self, limit: int) -> Sequence[Series]:
-        """Lock up to `limit` series whose time has come, passing over those that another worker has."""
-        due = select(Series).where(SERIES.next_run_at <= func.now())
-        found = await self.session.scalars(
-            due.order_by(SERIES.next_run_at).limit(limit).with_for_update(skip_locked=True)
-        )
-        return found.all()
-
     async def advance(self, series: Series, plan: Plan, last: Turn, following: Turn | None) -> None:
-        """Note which turn came up last and which is next. Bookkeeping: no new version, no trail entry."""
-        await self.keep(series, self._place(plan, last, following))
+        """Note which turn came up last, and is open, and which is next. Bookkeeping: no new version, no trail entry."""
+        await self.keep(series, place(plan, last, following, [last.nominal]))
 
     async def advance_past(self, series: Series, plan: Plan, last: Turn) -> None:
         """The same, when the next turn is simply the one after."""
@@ -109,12 +116,6 @@ class SeriesService(AuditedService[Series]):
     async def end(self, series: Series) -> None:
         """Note that no turn follows."""
         await self.keep(series, {"status": "ended", "next_nominal": None, "next_n": None, "next_run_at": None})
-
-    async def set_aside(self, series_id: UUID, failures: int, error: Exception) -> None:
-        """Note why a series could not be opened, and look at it again later: in 2, 4, 8 ... minutes, at most a day."""
-        pause = timedelta(minutes=min(2**failures, 1440))
-        values = {"failures": failures, "last_error": repr(error)[:500], "next_run_at": func.now() + pause}
-        await self.session.execute(update(Series).where(SERIES.id == series_id).values(values))
 
     async def move(self, owner_id: UUID, timezone: str) -> None:
         """Let the floating series of somebody who has moved go on in another zone."""
@@ -132,15 +133,3 @@ class SeriesService(AuditedService[Series]):
 
     def _following(self, plan: Plan, turn: Turn) -> Turn | None:
         return None if plan.anchor is Anchor.COMPLETION else next_after(plan, turn.nominal, turn.n)
-
-    def _place(self, plan: Plan, last: Turn, following: Turn | None) -> dict[str, Any]:
-        waits = following is not None and plan.opens is Opens.ON_TIME
-        return {
-            "last_nominal": last.nominal,
-            "n": last.n,
-            "next_nominal": following.nominal if following else None,
-            "next_n": following.n if following else None,
-            "next_run_at": opens_at(plan, following.nominal) if following and waits else None,
-            "failures": 0,
-            "last_error": None,
-        }

@@ -32,6 +32,7 @@ class Task(Row, table=True):
         ),
         Index("ix_tasks_status", "owner_id", "status", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_tasks_trash", "owner_id", "updated_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
+        Index("ix_tasks_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("ix_tasks_series", "series_id", postgresql_where=text("series_id IS NOT NULL")),
     )
 

@@ -4,14 +4,15 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, literal, select, union_all, update
+from sqlalchemy import and_, func, literal, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import record
-from todo.database import Direct, Query
+from todo.database import Query
 from todo.domain.accounts.models import USER, User
 from todo.domain.notifications.models import OUTGOING, REMINDER, Outgoing
+from todo.http.metrics import Gauge
 from todo.mail import MAIL, Mail
 
 
@@ -28,41 +29,37 @@ class Pending(NamedTuple):
     last_error: str | None
 
 
-class Depth(NamedTuple):
-    """How much waits to go out, reminders to be told included, and how many seconds the oldest is overdue."""
-
-    waiting: int
-    failed: int
-    oldest_seconds: float
-
-
 MAILS = and_(MAIL.sent_at.is_(None), MAIL.failed_at.is_(None))
 CALLS = and_(OUTGOING.done_at.is_(None), OUTGOING.failed_at.is_(None))
 
 
-def _count(column: Any, where: Any) -> Any:
-    return select(func.count(column)).where(where).scalar_subquery()
+def _lag(column: Any, *where: Any) -> Any:
+    """How many seconds the oldest is overdue; null when nothing is."""
+    return select(func.extract("epoch", func.now() - func.min(column))).where(column <= func.now(), *where)
 
 
-def _depth() -> Select[Any]:
-    waiting = _count(MAIL.id, MAILS) + _count(OUTGOING.id, CALLS)
-    failed = _count(MAIL.id, MAIL.failed_at.is_not(None)) + _count(OUTGOING.id, OUTGOING.failed_at.is_not(None))
-    oldest = func.least(
-        select(func.min(MAIL.send_at)).where(MAILS).scalar_subquery(),
-        select(func.min(OUTGOING.run_at)).where(CALLS).scalar_subquery(),
-        # Those at the epoch are asked to look at once, and have waited for nothing.
-        select(func.min(REMINDER.run_at)).where(REMINDER.run_at > func.to_timestamp(0)).scalar_subquery(),
-    )
-    age = func.greatest(0, func.coalesce(func.extract("epoch", func.now() - oldest), 0))
-    return select(waiting, failed, age)
+_waiting = select(OUTGOING.id).where(CALLS).limit(10_000).subquery()
+_oldest = func.greatest(_lag(MAIL.send_at, MAILS).scalar_subquery(), _lag(OUTGOING.run_at, CALLS).scalar_subquery(), 0)
+# Those at the epoch are asked to look at once, and have waited for nothing.
+_late = _lag(REMINDER.run_at, REMINDER.run_at > func.to_timestamp(0))
 
-
-DEPTH = Query(lambda waiting, failed, age: Depth(waiting, failed, float(age)), _depth())
-
-
-async def depth(reads: Direct) -> Depth:
-    """For metrics: one round trip."""
-    return await reads.one_or_none(DEPTH) or Depth(0, 0, 0.0)
+GAUGES = [
+    Gauge(
+        "todo_outbox_waiting",
+        "Calls to the world outside that are not made yet, up to 10,000.",
+        Query(float, select(func.count()).select_from(_waiting)),
+    ),
+    Gauge(
+        "todo_outbox_lag_seconds",
+        "How late the oldest message is that should have gone out, by mail or otherwise.",
+        Query(float, select(_oldest)),
+    ),
+    Gauge(
+        "todo_reminders_lag_seconds",
+        "How late the oldest reminder is that should have been told.",
+        Query(float, select(func.coalesce(_late.scalar_subquery(), 0))),
+    ),
+]
 
 
 async def pending(session: AsyncSession, *, failed: bool, limit: int = 100) -> list[Pending]:

@@ -1,12 +1,11 @@
 """Bringing up the turns of series as tasks, each once."""
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Update, func, select, update
+from sqlalchemy import Update, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +13,6 @@ from todo.access import Actor
 from todo.audit import AuditedService
 from todo.database import Repository, now
 from todo.domain.recurrence.models import Series
-from todo.domain.recurrence.rules.catch_up import catch_up
 from todo.domain.recurrence.rules.clock import to_local, written
 from todo.domain.recurrence.rules.opening import due_at
 from todo.domain.recurrence.rules.plan import Plan, Turn
@@ -23,10 +21,9 @@ from todo.domain.recurrence.rules.turns import after_completion
 from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.recurrence.services import SeriesService, plan_of
 from todo.domain.tasks import rules
-from todo.domain.tasks.models import OCCURRENCE, TASK, Occurrence, Task
+from todo.domain.tasks.models import OCCURRENCE, Occurrence, Task
 from todo.errors import Conflict
 
-log = logging.getLogger(__name__)
 TEMPLATE = ("title", "notes", "priority", "estimate_minutes")  # what every turn of a series begins with
 
 
@@ -37,6 +34,17 @@ class TaskWriter(AuditedService[Task]):
         model_type = Task
 
     repository_type = Repo
+
+
+def fields_of(series: Series, plan: Plan, turn: Turn) -> dict[str, Any]:
+    """What a turn's task begins with."""
+    return series.template | {
+        "owner_id": series.owner_id,
+        "due": rules.moment_at(due(plan, turn.nominal), series.kind, series.timezone),
+        "due_at": due_at(plan, turn.nominal),
+        "series_id": series.id,
+        "occurrence": written(turn.nominal, all_day=series.kind == "day"),
+    }
 
 
 class OccurrenceService(AuditedService[Occurrence]):
@@ -86,42 +94,11 @@ class OccurrenceService(AuditedService[Occurrence]):
         closed = self._ledger("done", "skipped", "missed").where(OCCURRENCE.task_id == task.id)
         await self.session.execute(closed.values(status="open", closed_at=None))
 
-    async def open_due(self, limit: int = 100) -> int:
-        """Bring up every turn whose time has come, of up to `limit` series; the number of series looked at."""
-        claimed = await self.series.claim(limit)
-        # The clock that says what is due is the database's.
-        moment: datetime = (await self.session.execute(select(func.now()))).scalar_one()
-        for series in claimed:
-            series_id, failures = series.id, series.failures
-            try:
-                async with self.session.begin_nested():
-                    await self._catch_up(series, moment)
-            except Exception as error:  # one series that cannot be opened must not stop the others
-                log.exception("series %s is set aside", series_id)
-                await self.series.set_aside(series_id, failures + 1, error)
-        return len(claimed)
-
-    async def _catch_up(self, series: Series, moment: datetime) -> None:
-        plan = plan_of(series)
-        waiting = Turn(series.next_nominal, series.next_n or 0) if series.next_nominal else None
-        decision = catch_up(plan, waiting, await self._open_nominals(series), moment)
-        for nominal in decision.closes:
-            await self._miss(series, nominal)
-        for turn in decision.missed:
-            await self._enter(series, turn.nominal, status="missed", closed_at=now())
-        for turn in decision.opens:
-            await self._open(series, plan, turn, "tasks.open")
-        last = max((*decision.opens, *decision.missed), default=Turn(series.last_nominal or series.start, series.n))
-        await self.series.advance(series, plan, last, decision.next)
-
     async def _open(self, series: Series, plan: Plan, turn: Turn, action: str, task: Task | None = None) -> Task | None:
         """Write a turn's task and its ledger row; None when it has come up before."""
         task = task or Task(owner_id=series.owner_id, title="")
-        for name, value in series.template.items():
+        for name, value in fields_of(series, plan, turn).items():
             setattr(task, name, value)
-        task.due = rules.moment_at(due(plan, turn.nominal), series.kind, series.timezone)
-        task.due_at = due_at(plan, turn.nominal)
-        task.series_id, task.occurrence = series.id, written(turn.nominal, all_day=series.kind == "day")
         if not await self._enter(series, turn.nominal, task_id=task.id):
             return None
         return await TaskWriter(self.session, self.actor).insert(task, action)
@@ -133,17 +110,6 @@ class OccurrenceService(AuditedService[Occurrence]):
             insert(Occurrence).values(row).on_conflict_do_nothing().returning(OCCURRENCE.id)
         )
         return entered.first() is not None
-
-    async def _miss(self, series: Series, nominal: datetime) -> None:
-        """Close an open turn as missed, and its task as cancelled."""
-        missed = self._ledger("open").where(OCCURRENCE.series_id == series.id, OCCURRENCE.nominal == nominal)
-        task_id = await self.session.scalar(
-            missed.values(status="missed", closed_at=now()).returning(OCCURRENCE.task_id)
-        )
-        tasks = TaskWriter(self.session, self.actor)
-        task = await tasks.get_one_or_none(TASK.id == task_id, with_for_update=True)
-        if task is not None and task.status not in rules.CLOSED:
-            await tasks.change(task, {"status": "cancelled", "completed_at": now()}, "tasks.miss")
 
     async def _open_nominals(self, series: Series) -> Sequence[datetime]:
         still = select(OCCURRENCE.nominal).where(OCCURRENCE.series_id == series.id, OCCURRENCE.status == "open")
