@@ -10,10 +10,12 @@ from typing import Any, Protocol
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from todo.database import table_of
 from todo.domain.accounts.models import User
 from todo.domain.notifications.models import Notification, Outgoing, Preferences
 from todo.domain.notifications.rules import letters
 from todo.domain.notifications.services.preferences import link_token
+from todo.loops import wake
 from todo.mail import Mail, send_all
 from todo.settings import Settings, secret_key
 
@@ -98,7 +100,8 @@ class External:
             for message in messages
         ]  # fmt: skip
         if rows:
-            await session.execute(upsert(Outgoing).values(rows).on_conflict_do_nothing())
+            await session.execute(upsert(table_of(Outgoing)).on_conflict_do_nothing(), rows)
+            await wake(session, "outbox")
 
     async def deliver(self, item: Outgoing) -> None:
         """Make the call, with `item.id` as its id. Raises what went wrong: it is made again later."""

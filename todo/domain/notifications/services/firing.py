@@ -65,7 +65,7 @@ async def seconds_until_next(database: Database) -> float | None:
     async with database.session() as session:
         wait = select(func.extract("epoch", func.min(REMINDER.run_at) - func.now()))
         found: Any = await session.scalar(wait)
-    return None if found is None else max(0.05, float(found))
+    return None if found is None else max(0.25, float(found))
 
 
 async def _claim_people(session: AsyncSession) -> dict[UUID, User]:

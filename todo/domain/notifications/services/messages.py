@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from todo.database import table_of
 from todo.domain.notifications.models import NOTIFICATION, Notification
 from todo.domain.notifications.services.channels import CHANNELS, Message
 from todo.settings import Settings
@@ -19,7 +20,7 @@ async def tell(session: AsyncSession, settings: Settings, messages: Sequence[Mes
     if not wanted:
         return
     rows = [message.row.model_dump() for message in wanted]
-    stored = upsert(Notification).values(rows).on_conflict_do_nothing().returning(NOTIFICATION.id)
-    new = set((await session.scalars(stored)).all())
+    stored = upsert(table_of(Notification)).on_conflict_do_nothing().returning(NOTIFICATION.id)
+    new = {number for (number,) in await session.execute(stored, rows)}
     for name, channel in CHANNELS.items():
         await channel.put(session, settings, [m for m in wanted if m.row.id in new and name in m.channels])

@@ -24,6 +24,7 @@ from todo.domain.tasks.rules import CLOSED
 from todo.domain.tasks.services.reads import TaskReads
 from todo.errors import Conflict, Invalid, NotFound, Stale
 from todo.listing import Listing, Sort
+from todo.loops import LONGEST_SLEEP, wake
 from todo.schema import Instant, Page
 
 MOST = 20  # reminders of one task
@@ -160,6 +161,8 @@ class ReminderService(AuditedService[Reminder]):
         person = person_of(preferences, timezone or self.actor.timezone)
         decision = decide(reminder, None if task.status in CLOSED else task, person, moment, moment)
         reminder.remind_at = reminder.run_at = decision.at
+        if decision.at is not None and decision.at < moment + timedelta(seconds=LONGEST_SLEEP):
+            await wake(self.session, "reminders")
 
     async def _keep(self, reminder: Reminder, task: Task) -> None:
         """Write where a changed reminder stands. Bookkeeping: no new version, no trail entry."""
