@@ -31,6 +31,7 @@ PUBLIC = None
 ROUTES: dict[str, tuple[str | None, int]] = {
     "GET /health/live": (PUBLIC, 200),
     "GET /health/ready": (PUBLIC, 200),
+    "GET /metrics": ("metrics.view", 200),
     "GET /openapi.json": (PUBLIC, 200),
     "GET /docs": (PUBLIC, 200),
     "GET /docs/{name}": (PUBLIC, 404),
