@@ -79,6 +79,34 @@ async def test_quiet_hours_hold_back_what_is_not_urgent(
     assert (len(await told(ada)), waiting) == (count, [] if urgent else [quiet["end"]])
 
 
+async def test_made_urgent_it_does_not_wait_for_the_morning(ada: Person, database: Database, sql: Sql) -> None:
+    await ada.http.patch("/api/auth/me", json={"timezone": "UTC"})
+    now = datetime.now(UTC)
+    quiet = {"begin": f"{now - timedelta(hours=1):%H:%M}", "end": f"{now + timedelta(hours=1):%H:%M}"}
+    await ada.http.patch(ADDRESS, json={"quiet_hours": quiet})
+    reminder = await remind(ada, await ada.add(due=zoned(ago(minutes=5))))
+    await arrive(sql)
+    await work(database)
+    before = await told(ada)
+
+    await ada.http.patch(f"/api/reminders/{reminder['id']}", json={"urgent": True})
+    await work(database)
+
+    assert (before, len(await told(ada))) == ([], 1)
+
+
+async def test_an_address_that_is_none_stops_nobody(ada: Person, bob: Person, database: Database, sql: Sql) -> None:
+    await confirm(sql, ada, bob)
+    await sql.execute("UPDATE users SET email = E'a\x7f@example.com' WHERE id = $1", ada.id)
+    await due_reminder(ada, sql)
+    await due_reminder(bob, sql)
+
+    await work(database)
+
+    assert (len(await told(ada)), len(await told(bob))) == (1, 1)
+    assert [mail["to"] for mail in await letters(sql)] == [bob.email]
+
+
 @pytest.mark.parametrize(
     ("preferences", "confirmed", "in_app", "by_mail"),
     [

@@ -60,10 +60,15 @@ async def send(session: AsyncSession, to: str, subject: str, text: str, html: st
     await send_all(session, [Mail(to=to, subject=subject, text=text, html=html)])
 
 
+def is_one_address(to: str) -> bool:
+    """Whether mail can be written to this: one address on one line."""
+    return to.count("@") == 1 and not CONTROL.search(to)
+
+
 async def send_all(session: AsyncSession, mails: Sequence[Mail]) -> None:
     """Leave several messages at once; raises Invalid as `send` does, and then leaves none."""
     for mail in mails:
-        if CONTROL.search("".join([mail.to, mail.subject, *mail.headers.values()])) or mail.to.count("@") != 1:
+        if CONTROL.search("".join([mail.subject, *mail.headers.values()])) or not is_one_address(mail.to):
             raise Invalid("The address, the subject and the headers of a mail are one line each.")
     if mails:
         await session.execute(insert(Mail), [mail.model_dump() for mail in mails])

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 LONGEST = 75  # octets of a line, its end not counted (section 3.1)
+MOST_NOTES = 2000  # characters: a reminder is no copy of the task
 UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -43,10 +44,11 @@ def event(task: Mapping[str, Any], host: str, stamp: datetime) -> str | None:
     else:
         when = [f"DTSTART:{_utc(due_at)}"]
         when += [f"DURATION:PT{minutes}M"] if (minutes := task["estimate_minutes"]) else []
+    notes = [f"DESCRIPTION:{escaped(task['notes'][:MOST_NOTES])}"] if task["notes"] else []
     lines = [
         "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//todo//EN", "METHOD:PUBLISH", "BEGIN:VEVENT",
         f"UID:{task['id']}@{host}", f"SEQUENCE:{task['version']}", f"DTSTAMP:{_utc(stamp)}", *when,
-        f"SUMMARY:{escaped(task['title'])}", *([f"DESCRIPTION:{escaped(task['notes'])}"] if task["notes"] else []),
+        f"SUMMARY:{escaped(task['title'])}", *notes,
         "TRANSP:TRANSPARENT", "END:VEVENT", "END:VCALENDAR",
     ]  # fmt: skip
     return "".join(f"{folded(line)}\r\n" for line in lines)

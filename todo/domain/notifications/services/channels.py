@@ -16,7 +16,7 @@ from todo.domain.notifications.models import Notification, Outgoing, Preferences
 from todo.domain.notifications.rules import letters
 from todo.domain.notifications.services.preferences import link_token
 from todo.loops import wake
-from todo.mail import Mail, send_all
+from todo.mail import Mail, is_one_address, send_all
 from todo.settings import Settings, secret_key
 
 
@@ -33,7 +33,8 @@ class Message:
     ):
         self.row, self.user, self.sections, self.calendar = row, user, sections, calendar
         wanted = set(getattr(preferences, row.kind))
-        by_mail = preferences.email and user.email_verified_at is not None and user.kind == "person"
+        confirmed = user.email_verified_at is not None and is_one_address(user.email)
+        by_mail = preferences.email and confirmed and user.kind == "person"
         # What cannot go by mail must not be lost.
         self.channels = (wanted - {"email"}) | {"app"} if "email" in wanted and not by_mail else wanted
         row.in_app = "app" in self.channels

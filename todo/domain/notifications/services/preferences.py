@@ -109,8 +109,9 @@ def person_of(row: Preferences, timezone: str) -> Person:
 
 async def preferences_of(session: AsyncSession, user_ids: Sequence[UUID]) -> dict[UUID, Preferences]:
     """Of all these people, the defaults included, in one query."""
-    found = await session.scalars(select(Preferences).where(PREFERENCES.user_id.in_(user_ids)))
-    return {user_id: Preferences(user_id=user_id) for user_id in user_ids} | {row.user_id: row for row in found}
+    rows = await session.scalars(select(Preferences).where(PREFERENCES.user_id.in_(user_ids)))
+    found = {row.user_id: row for row in rows}
+    return found | {user_id: Preferences(user_id=user_id) for user_id in user_ids if user_id not in found}
 
 
 def link_token(secret: str, user_id: UUID, kind: str) -> str:

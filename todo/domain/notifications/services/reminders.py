@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, insert, select, update
 
 from todo.access import Actor
 from todo.audit import AuditedService, record
@@ -29,6 +29,7 @@ from todo.schema import Instant, Page
 
 MOST = 20  # reminders of one task
 FURTHEST = timedelta(days=366)
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 COLUMNS = (
     select(
@@ -111,8 +112,10 @@ class ReminderService(AuditedService[Reminder]):
             template_id = await self._template(reminder, task)
             await self.change(reminder, {"template_id": template_id}, "reminders.change")
         elif reminder.template_id is not None:
-            await self._pass_on(reminder)
-        await self._keep(reminder, task)
+            await self._pass_on(reminder, retimed="timing" in values)
+        # One that waits for the end of quiet hours is not over: made urgent, it is told at once.
+        waits = "timing" not in values and reminder.remind_at is not None
+        await self._keep(reminder, task, EPOCH if waits else None)
         return shown(reminder, task)
 
     async def snooze(self, reminder_id: UUID, data: Snooze, if_match: frozenset[int] | None) -> ReminderOut:
@@ -153,20 +156,24 @@ class ReminderService(AuditedService[Reminder]):
             raise Stale(shown(reminder, task))
         return reminder, task
 
-    async def _place(self, reminder: Reminder, task: Task) -> None:
-        """Let a reminder wait for its time; one whose time has just come is told by the worker."""
+    async def _place(self, reminder: Reminder, task: Task, asked_at: datetime | None = None) -> None:
+        """Let a reminder wait for its time; one whose time has just come is told by the worker.
+
+        What was over at `asked_at`, now unless it is given, is not told any more.
+        """
         user_id, moment = self.actor.user_id, now()
         preferences = (await preferences_of(self.session, [user_id]))[user_id]
         timezone = await self.session.scalar(select(USER.timezone).where(USER.id == user_id))
         person = person_of(preferences, timezone or self.actor.timezone)
-        decision = decide(reminder, None if task.status in CLOSED else task, person, moment, moment)
+        there = None if task.status in CLOSED else task
+        decision = decide(reminder, there, person, asked_at or moment, moment)
         reminder.remind_at = reminder.run_at = decision.at
         if decision.at is not None and decision.at < moment + timedelta(seconds=LONGEST_SLEEP):
             await wake(self.session, "reminders")
 
-    async def _keep(self, reminder: Reminder, task: Task) -> None:
+    async def _keep(self, reminder: Reminder, task: Task, asked_at: datetime | None = None) -> None:
         """Write where a changed reminder stands. Bookkeeping: no new version, no trail entry."""
-        await self._place(reminder, task)
+        await self._place(reminder, task, asked_at)
         await self.session.flush()
 
     async def _template(self, reminder: Reminder, task: Task) -> UUID:
@@ -181,7 +188,7 @@ class ReminderService(AuditedService[Reminder]):
         await self.session.execute(insert(Reminder).values(template.model_dump()))
         return template.id
 
-    async def _pass_on(self, reminder: Reminder) -> None:
+    async def _pass_on(self, reminder: Reminder, *, retimed: bool) -> None:
         """Let the template, and the other turns that have not told theirs, follow a changed reminder."""
         if reminder.timing["kind"] == "absolute":
             raise Invalid.field("body.timing", "An instant comes once: first let the reminder be for this turn only.")
@@ -189,7 +196,9 @@ class ReminderService(AuditedService[Reminder]):
         template = update(Reminder).where(REMINDER.id == reminder.template_id)
         await self.session.execute(template.values(values))
         others = update(Reminder).where(REMINDER.template_id == reminder.template_id, REMINDER.id != reminder.id)
-        await self.session.execute(others.where(REMINDER.told_at.is_(None)).values(values | {"run_at": func.now()}))
+        waiting = case((REMINDER.remind_at.is_not(None), func.to_timestamp(0)), else_=REMINDER.run_at)
+        values["run_at"] = func.now() if retimed else waiting
+        await self.session.execute(others.where(REMINDER.told_at.is_(None)).values(values))
 
     async def _stop_repeating(self, reminder: Reminder) -> None:
         """Delete the template, and what other turns have not told yet."""
