@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from todo import __doc__ as sentence
 from todo import __version__
 from todo.database import Database, refusal_of
-from todo.domain import accounts, recurrence, tasks
+from todo.domain import accounts, notifications, recurrence, tasks
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
 from todo.http import health, idempotency, limits, metrics, openapi
@@ -30,7 +30,7 @@ from todo.mail.smtp import server_of
 from todo.queue import Cron
 from todo.settings import Settings, secret_key
 
-ROOMS = (accounts, recurrence, tasks)
+ROOMS = (accounts, recurrence, tasks, notifications)
 ROUTES = [
     health.live, health.ready, metrics.metrics, openapi.openapi_json, openapi.docs, openapi.docs_file,
     *(route for room in ROOMS for route in getattr(room, "routes", ())),

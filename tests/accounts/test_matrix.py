@@ -31,11 +31,14 @@ PUBLIC = None
 ROUTES: dict[str, tuple[str | None, int]] = {
     "GET /health/live": (PUBLIC, 200),
     "GET /health/ready": (PUBLIC, 200),
+    "GET /metrics": ("metrics.view", 200),
     "GET /openapi.json": (PUBLIC, 200),
     "GET /docs": (PUBLIC, 200),
     "GET /docs/{name}": (PUBLIC, 404),
     "GET /account/{page}": (PUBLIC, 404),
     "GET /account/files/{name}": (PUBLIC, 404),
+    "GET /unsubscribe/{token}": (PUBLIC, 404),
+    "POST /unsubscribe/{token}": (PUBLIC, 404),
     "GET /.well-known/jwks.json": (PUBLIC, 200),
     "POST /api/auth/register": (PUBLIC, 422),
     "POST /api/auth/login": (PUBLIC, 422),
@@ -86,6 +89,18 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "POST /api/series/{series_id}/end": ("series.change", 422),
     "GET /api/trash": ("tasks.view", 200),
     "POST /api/trash/{task_id}/restore": ("tasks.delete", 404),
+    "GET /api/tasks/{task_id}/reminders": ("reminders.view", 404),
+    "POST /api/tasks/{task_id}/reminders": ("reminders.add", 422),
+    "GET /api/reminders": ("reminders.view", 200),
+    "PATCH /api/reminders/{reminder_id}": ("reminders.change", 422),
+    "DELETE /api/reminders/{reminder_id}": ("reminders.delete", 404),
+    "POST /api/reminders/{reminder_id}/snooze": ("reminders.change", 422),
+    "GET /api/notifications": ("notifications.view", 200),
+    "GET /api/notifications/unread": ("notifications.view", 200),
+    "POST /api/notifications/{notification_id}/read": ("notifications.change", 404),
+    "POST /api/notifications/read": ("notifications.change", 200),
+    "GET /api/me/notifications": ("notifications.view", 200),
+    "PATCH /api/me/notifications": ("notifications.change", 422),
 }
 EVERY = frozenset(permission for permission, _ in ROUTES.values() if permission)
 OF_ROLE = {role: EVERY if role == SUPERUSER else held & EVERY for role, held in GRANTS.items()}

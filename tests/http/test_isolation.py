@@ -29,6 +29,10 @@ BODIES: dict[str, Any] = {
     "change_series": {"title": "Stolen", "rrule": "FREQ=DAILY"},
     "pause_series": {"from": "2031-01-01", "until": "2031-02-01"},
     "end_series": {"open": "cancel"},
+    "add_reminder": {"timing": {"kind": "relative"}},
+    "change_reminder": {"urgent": True},
+    "snooze_reminder": {"minutes": 5},
+    "change_notification_preferences": {"email": False},
 }
 
 
@@ -81,6 +85,14 @@ async def belongings(ada: Person, sql: Sql) -> list[UUID]:
     await ada.add("Open")
     series = await ada.add("Again", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})
     await ada.add("Below", parent_id=series["id"])
+    for task, timing in ((done, {"kind": "absolute", "at": "2031-01-01T00:00:00Z"}), (series, {"kind": "relative"})):
+        await ada.http.post(f"/api/tasks/{task['id']}/reminders", json={"timing": timing})
+    await ada.http.patch("/api/me/notifications", json={"digest": ["app"]})
+    await sql.execute(
+        "INSERT INTO notifications (id, created_at, updated_at, version, user_id, dedup, kind, title, text, in_app) "
+        "VALUES (gen_random_uuid(), now(), now(), 1, $1, 'one', 'digest', 'Today', '', true)",
+        ada.id,
+    )
     await ada.http.post(f"/api/tasks/{done['id']}/complete")
     await ada.http.delete(f"/api/tasks/{trashed['id']}")
     await ada.http.post(f"/api/tasks/{series['id']}/complete")

@@ -7,7 +7,7 @@ import rich_click as click
 from todo import __version__
 from todo.cli.accounts import access, keys, permissions, service_accounts, users
 from todo.cli.calling import call
-from todo.cli.operations import jobs
+from todo.cli.operations import jobs, outbox
 from todo.cli.recurring import recurrence, series
 
 click.rich_click.TEXT_MARKUP = "rich"
@@ -134,5 +134,5 @@ def hash_benchmark() -> None:
     call("hash_benchmark:benchmark")
 
 
-for command in (users, service_accounts, permissions, access, recurrence, series, jobs, keys):
+for command in (users, service_accounts, permissions, access, recurrence, series, jobs, outbox, keys):
     main.add_command(command)

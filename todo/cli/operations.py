@@ -92,3 +92,41 @@ def run_now(function: str) -> None:
         todo jobs run empty_trash
     """
     call("jobs:change", verb="run", key=function)
+
+
+@click.group()
+def outbox() -> None:
+    """Look at what is on its way out, by mail or otherwise, and try again what has failed.
+
+    Example:
+
+        todo outbox list --failed
+    """
+
+
+@outbox.command("list")
+@click.option("--failed", is_flag=True, help="What was given up, instead of what waits.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most.")
+@JSON
+def list_outbox(**options: Any) -> None:
+    """Show what waits to go out, the oldest first.
+
+    Example:
+
+        todo outbox list --failed
+    """
+    call("outbox:show", **options)
+
+
+@outbox.command("retry")
+@click.argument("id", required=False)
+@click.option("--all", "everything", is_flag=True, help="Everything that was given up.")
+@JSON
+def retry_outbox(**options: Any) -> None:
+    """Try again what was given up: one, or all.
+
+    Example:
+
+        todo outbox retry --all
+    """
+    call("outbox:retry", **options)

@@ -15,9 +15,9 @@ from aiosmtplib import SMTPDataError, SMTPRecipientsRefused
 from sqlalchemy import and_, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.database import Database, Query, columns, table_of
+from todo.database import Database, Query, table_of
 from todo.loops import COUNTS, Loop
-from todo.mail import Mail
+from todo.mail import MAIL, Mail
 from todo.mail.smtp import Server, hand_over, server_of
 from todo.settings import Settings
 
@@ -29,7 +29,7 @@ SIDE_BY_SIDE = 4
 ATTEMPTS = 12  # within two days: the second after 10 seconds, then three times later each time, 12 hours at most
 KEPT = timedelta(days=30)
 
-MAIL, EARLIER = columns(Mail), table_of(Mail).alias("earlier").c
+EARLIER = table_of(Mail).alias("earlier").c
 
 
 async def deliver_due(database: Database, settings: Settings) -> int:
@@ -93,7 +93,8 @@ async def _deliver(database: Database, server: Server, mail: Mail) -> None:
         outcome = _failure(mail, error)
     else:
         # The text may hold a token, which nobody needs here any more.
-        outcome = {"sent_at": func.now(), "text": "", "html": "", "last_error": None}
+        said = {"text": "", "html": "", "headers": {}, "attachments": []}
+        outcome = {"sent_at": func.now(), "last_error": None} | said
     mine = (MAIL.id == mail.id, MAIL.lease_token == mail.lease_token, MAIL.sent_at.is_(None))
     async with database.session() as session:
         await session.execute(update(Mail).where(*mine).values(outcome | {"lease_until": None, "lease_token": None}))

@@ -16,6 +16,8 @@ _ACCOUNT = frozenset(
 )
 _TASKS = frozenset(f"tasks.{verb}" for verb in ("view", "add", "change", "delete"))
 _SERIES = frozenset({"series.view", "series.change"})
+_REMINDERS = frozenset(f"reminders.{verb}" for verb in ("view", "add", "change", "delete"))
+_NOTIFICATIONS = frozenset({"notifications.view", "notifications.change"})
 _INVITING = frozenset(f"invitations.{verb}" for verb in ("view", "add", "delete"))
 
 # The roles a new installation begins with; afterwards they are rows that operators edit.
@@ -24,7 +26,7 @@ GRANTS: dict[str, frozenset[str]] = {
     ADMIN: _ACCOUNT | _INVITING | {"users.view", "users.change", "roles.view", "audit.view", "metrics.view"},
     SUPPORT: _ACCOUNT | {"users.view", "audit.view"},
     AUDITOR: _ACCOUNT | {"users.view", "roles.view", "audit.view"},
-    MEMBER: _ACCOUNT | _TASKS | _SERIES,
+    MEMBER: _ACCOUNT | _TASKS | _SERIES | _REMINDERS | _NOTIFICATIONS,
 }
 
 # What people reach for when a password must be long: the best-known short ones, twice or in pairs.
