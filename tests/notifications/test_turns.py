@@ -1,6 +1,8 @@
 """Reminders of work that comes back: for this turn, or for every turn."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from factories import Person
@@ -71,8 +73,9 @@ async def test_a_turn_that_opens_after_its_reminder_is_told_at_the_opening(
 ) -> None:
     task = await ada.add(**PAST)
     await remind(ada, task, timing=AT_DUE | {"days": -366})
+    today = datetime.now(ZoneInfo("Europe/Berlin")).date()
     await sql.execute(
-        """UPDATE series SET next_nominal = now()::date, start = now()::date, rrule = 'FREQ=DAILY', "until" = NULL"""
+        """UPDATE series SET next_nominal = $1, start = $1, rrule = 'FREQ=DAILY', "until" = NULL""", today
     )
     await sql.execute("DELETE FROM reminders WHERE task_id IS NOT NULL")
     await sql.execute("""UPDATE reminders SET timing = '{"kind": "relative", "to": "due", "time": "00:00"}'""")
@@ -88,6 +91,7 @@ async def test_a_change_for_every_turn_reaches_open_ones_and_those_to_come(ada: 
     task = await ada.add(**MONTHLY)
     await remind(ada, task)
     following = await complete(ada, task)
+    await ada.http.patch(f"/api/tasks/{following['id']}", json={"notes": "Begun"})  # so that reopening leaves it
     await ada.http.post(f"/api/tasks/{task['id']}/reopen")
     (reminder,) = (await ada.http.get(f"/api/tasks/{following['id']}/reminders")).json()["items"]
 
