@@ -7,6 +7,8 @@ import rich_click as click
 from todo import __version__
 from todo.cli.accounts import access, keys, permissions, service_accounts, users
 from todo.cli.calling import call
+from todo.cli.operations import jobs, outbox
+from todo.cli.recurring import recurrence, series
 
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
@@ -57,14 +59,15 @@ def server(**options: Any) -> None:
 
 
 @main.command()
-def worker() -> None:
+@click.option("--once", is_flag=True, help="Do what is due and queued now, then end.")
+def worker(**options: Any) -> None:
     """Run one worker process; start as many as you like.
 
     Example:
 
         todo worker
     """
-    call("worker:work")
+    call("worker:work", **options)
 
 
 @main.command()
@@ -131,5 +134,5 @@ def hash_benchmark() -> None:
     call("hash_benchmark:benchmark")
 
 
-for command in (users, service_accounts, permissions, access, keys):
+for command in (users, service_accounts, permissions, access, recurrence, series, jobs, outbox, keys):
     main.add_command(command)
