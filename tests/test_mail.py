@@ -22,11 +22,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from todo.app import deliver_mail, forget_mail
+from todo.app import forget_mail
 from todo.database import Database
 from todo.errors import Invalid
 from todo.mail import letter, send
-from todo.mail.delivery import deliver_due
+from todo.mail.delivery import deliver_due, look
 from todo.mail.smtp import server_of
 from todo.settings import Settings, SettingsError
 
@@ -315,7 +315,7 @@ async def test_without_a_server_the_worker_logs_the_mail(
 ) -> None:
     await write(database, "Hello", text="first\nWARNING forged line")
 
-    await deliver_mail({"database": database})
+    await look(database)
 
     assert "mail to ada@example.com: Hello\n    first\n    WARNING forged line" in caplog.text
     assert await sql.fetchval("SELECT sent_at FROM mails") is not None

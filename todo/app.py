@@ -20,26 +20,26 @@ from todo.admin.registry import Registry
 from todo.admin.rest.routes import admin_routes
 from todo.admin.runs import carry_out
 from todo.database import Database, refusal_of
-from todo.domain import accounts, recurrence, tasks
+from todo.domain import accounts, notifications, recurrence, tasks
 from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
-from todo.http import health, idempotency, limits, openapi
+from todo.http import health, idempotency, limits, metrics, openapi
 from todo.http.cors import Cors
 from todo.http.proxies import Proxies
 from todo.http.requests import StrictRequest, begin
 from todo.http.shell import Shell
 from todo.http.transactions import session_for
 from todo.loops import Loop
-from todo.mail.delivery import deliver_due, forget_old_mails
+from todo.mail.delivery import DELIVERY, WAITING, forget_old_mails
 from todo.mail.smtp import server_of
 from todo.queue import Cron
 from todo.settings import Settings, secret_key
 
-ROOMS = (accounts, recurrence, tasks)
+ROOMS = (accounts, recurrence, tasks, notifications)
 REGISTRY = Registry([*(admin for room in ROOMS for admin in getattr(room, "admins", ())), *views.ADMINS])
 ROUTES = [
-    health.live, health.ready, openapi.openapi_json, openapi.docs, openapi.docs_file,
+    health.live, health.ready, metrics.metrics, openapi.openapi_json, openapi.docs, openapi.docs_file,
     *(route for room in ROOMS for route in getattr(room, "routes", ())),
     *admin_routes(REGISTRY),
 ]  # fmt: skip
@@ -51,11 +51,6 @@ async def forget_old_answers(context: Any) -> None:
         await idempotency.forget_old_answers(session)
 
 
-async def deliver_mail(context: Any) -> None:
-    """Send the mail that is due."""
-    await deliver_due(context["database"], context["database"].settings)
-
-
 async def forget_mail(context: Any) -> None:
     """Delete mail that went out a month ago."""
     async with context["database"].session() as session:
@@ -63,15 +58,11 @@ async def forget_mail(context: Any) -> None:
 
 
 CRONS = [
-    Cron(health.beat, f"* * * * * */{health.BEAT_SECONDS}", timeout=10),
     Cron(forget_old_answers, "17 * * * *"),
     Cron(limits.forget_whole, "* * * * *"),
-    Cron(deliver_mail, "* * * * * */2", timeout=30),
     Cron(forget_mail, "23 3 * * *"),
     *(cron for room in ROOMS for cron in getattr(room, "crons", ())),
 ]
-
-LOOPS: list[Loop] = [loop for room in ROOMS for loop in getattr(room, "loops", ())]
 
 
 async def run_admin_action(context: Any, *, run_id: str) -> None:
@@ -80,6 +71,15 @@ async def run_admin_action(context: Any, *, run_id: str) -> None:
 
 
 FUNCTIONS = [run_admin_action, *(function for room in ROOMS for function in getattr(room, "functions", ()))]
+LOOPS: list[Loop] = [
+    health.HEARTBEAT,
+    DELIVERY,
+    *(loop for room in ROOMS for loop in getattr(room, "loops", ())),
+]
+GAUGES: list[metrics.Gauge] = [
+    metrics.Gauge("todo_mails_waiting", "Messages that are not sent yet, up to 10,000.", WAITING),
+    *(gauge for room in ROOMS for gauge in getattr(room, "gauges", ())),
+]
 
 
 async def session_of(database: NamedDependency[Database], scope: Scope) -> AsyncGenerator[AsyncSession, None]:
@@ -129,6 +129,7 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
         "database": Provide(lambda: database, sync_to_thread=False),
         "sign_in": Provide(lambda: sign_in, sync_to_thread=False),
         "session": Provide(session_of),
+        "gauges": Provide(lambda: GAUGES, sync_to_thread=False),
     }
     app = Litestar(
         ROUTES,

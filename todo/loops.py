@@ -5,6 +5,7 @@ A NOTIFY wakes a loop when something became due earlier than it would look by it
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from todo.database import Database
 CHANNEL = "todo_due"
 LONGEST_SLEEP = 5.0  # seconds
 LONGEST_PAUSE = 30.0  # seconds between two tries while something is broken
+COUNTS: Counter[str] = Counter()  # what this process has done since it began; the heartbeat tells it
 log = logging.getLogger(__name__)
 
 

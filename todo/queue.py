@@ -1,29 +1,39 @@
-"""The SAQ queue on PostgreSQL: carries work, and is trusted with none. Every job says "look at the database"."""
+"""The SAQ queue, on PostgreSQL or Redis: carries work, is trusted with none. Every job says "look at the database"."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
-from saq import CronJob, Job, Worker
+from redis import asyncio as aioredis
+from saq import CronJob, Job, Queue, Worker
 from saq.queue.postgres import PostgresQueue
+from saq.queue.redis import RedisQueue
 from saq.utils import now as milliseconds
-from sqlalchemy import func, select, text
+from sqlalchemy import Column, DateTime, bindparam, delete, func, insert, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import Field, SQLModel
 
 from todo.connection import direct_url
-from todo.database import Database
+from todo.database import Database, Query, Row, columns, now
+from todo.loops import Loop, wake
 from todo.settings import Settings
 
 NAME = "todo"
 SCHEMA_VERSION = 3  # of SAQ's own tables, which `enqueue` writes to; a test pins it
-ENQUEUE = text(
+KEPT_SECONDS = 7 * 86_400  # how long a job that was enqueued can be looked at when it is over
+REDIS = ("redis", "rediss", "unix", "valkey", "valkeys")
+INSERT = text(
     "INSERT INTO saq_jobs (key, job, queue, status, priority, scheduled) "
     "VALUES (:key, :job, :queue, 'queued', 0, extract(epoch FROM now())::bigint) ON CONFLICT (key) DO NOTHING"
 )
 
 Context = Mapping[str, Any]
-JobFunction = Callable[[Context], Awaitable[Any]]
+JobFunction = Callable[..., Awaitable[Any]]
 
 
 @dataclass(frozen=True)
@@ -38,17 +48,58 @@ class Cron:
     timeout: int = 60
 
 
-class Queue(PostgresQueue):
-    """SAQ's queue, with a sweep that does not wait five seconds for every dead worker."""
+class Waiting(Row, table=True):
+    """A job on its way to a queue that is not in this database; written in the transaction that wants it."""
+
+    __tablename__ = "waiting_jobs"
+
+    function: str
+    arguments: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class Run(SQLModel, table=True):
+    """How the last run of a job function went, whatever queue carries it."""
+
+    __tablename__ = "job_runs"
+
+    function: str = Field(primary_key=True)
+    status: str  # complete | failed | aborted, or queued: it failed and will be tried again
+    finished_at: datetime = Field(sa_type=DateTime(timezone=True))
+    seconds: float
+    error: str | None = None
+    runs: int = 1
+    failures: int = 0
+
+
+WAITING, RUN = columns(Waiting), columns(Run)
+
+
+class _Swept:
+    """A sweep that does not wait five seconds for every dead worker to answer."""
 
     async def sweep(self, lock: int = 60, abort: float = 0.05) -> list[str]:
-        return await super().sweep(lock=lock, abort=abort)
+        found: list[str] = await super().sweep(lock=lock, abort=abort)  # type: ignore[misc]  # SAQ's queue comes after
+        return found
+
+
+class OnPostgres(_Swept, PostgresQueue):
+    """SAQ's queue in PostgreSQL."""
+
+
+class OnRedis(_Swept, RedisQueue):
+    """SAQ's queue in Redis or Valkey: fast, and empty after a restart unless it is set up to persist."""
 
 
 def open_queue(settings: Settings, url: str | None = None) -> Queue:
-    """The queue, not yet connected. It opens its own connections (two to eight)."""
-    address = direct_url(settings.queue_url or url or settings.database_url)
-    return Queue(url=address, name=NAME, min_size=2, max_size=8, saq_lock_keyspace=7031)
+    """The queue, not yet connected. On PostgreSQL it opens its own connections (two to eight)."""
+    address = settings.queue_url or url or settings.database_url
+    if urlsplit(address).scheme in REDIS:
+        return OnRedis(aioredis.from_url(address.replace("valkey", "redis", 1)), name=NAME)
+    return OnPostgres(url=direct_url(address), name=NAME, min_size=2, max_size=8, saq_lock_keyspace=7031)
+
+
+def new_job(function: str, arguments: Mapping[str, Any]) -> Job:
+    return Job(function=function, kwargs=dict(arguments), retries=3, timeout=300, ttl=KEPT_SECONDS)
 
 
 async def enqueue(session: AsyncSession, function: str, **arguments: Any) -> None:
@@ -56,22 +107,51 @@ async def enqueue(session: AsyncSession, function: str, **arguments: Any) -> Non
 
     The arguments are JSON. It may run twice: a job looks at the database for what is still to do.
     """
-    job = Job(function=function, kwargs=arguments, retries=3, timeout=300)
+    if session.info["queue_elsewhere"]:
+        await session.execute(insert(Waiting).values(Waiting(function=function, arguments=arguments).model_dump()))
+        await wake(session, "queue")
+        return
+    job = new_job(function, arguments)
     record = job.to_dict() | {"queue": NAME, "status": "queued", "queued": milliseconds()}
-    await session.execute(ENQUEUE, {"key": job.key, "job": json.dumps(record).encode(), "queue": NAME})
+    await session.execute(INSERT, {"key": job.key, "job": json.dumps(record).encode(), "queue": NAME})
     await session.execute(select(func.pg_notify(f"saq:{NAME}", "saq:enqueue")))
 
 
+def relay(queue: Queue) -> Loop:
+    """The loop that hands over what waits; a kill between hand-over and commit hands it over twice."""
+
+    async def hand_over(database: Database) -> float | None:
+        async with database.session() as session:
+            waiting = select(Waiting).order_by(WAITING.id).limit(100).with_for_update(skip_locked=True)
+            rows = (await session.scalars(waiting)).all()
+            for row in rows:
+                job = new_job(row.function, row.arguments)
+                job.key = str(row.id)  # so that the queue drops the second one while the first is unfinished
+                await queue.enqueue(job)
+            await session.execute(delete(Waiting).where(WAITING.id.in_([row.id for row in rows])))
+        return 0 if rows else None
+
+    return Loop("queue", hand_over)
+
+
 def new_worker(
-    settings: Settings, database: Database, crons: Sequence[Cron], functions: Sequence[JobFunction] = ()
+    settings: Settings,
+    database: Database,
+    crons: Sequence[Cron],
+    functions: Sequence[JobFunction] = (),
+    *,
+    burst: bool = False,
 ) -> Worker[Any]:
-    """One worker: run it with `await worker.start()`, which returns after SIGTERM or SIGINT.
+    """One worker: run it with `await worker.start()`, which returns after SIGTERM or SIGINT; `burst`: when all is done.
 
     A job killed in mid-run is tried again (SAQ loses it by default). Scale by starting more processes.
     """
 
     async def bring_database(context: Any) -> None:
         context["database"] = database
+
+    async def note(context: Any) -> None:
+        await database.primary.write(NOTE, **_outcome(context["job"]))
 
     return Worker(
         open_queue(settings, database.url),
@@ -80,7 +160,34 @@ def new_worker(
             CronJob(cron.function, cron=cron.schedule, timeout=cron.timeout, retries=3, ttl=60) for cron in crons
         ],
         startup=[bring_database],
+        after_process=[note],
         concurrency=4,
         timers={"schedule": 1, "worker_info": 10, "sweep": 10, "abort": 1},
         shutdown_grace_period_s=1,  # its idle hands use it up at every stop
+        burst=burst,
+        dequeue_timeout=0.5 if burst else 0.0,
     )
+
+
+_new = {column.name: bindparam(column.name, type_=column.type) for column in RUN if column.name != "runs"}
+_note = upsert(Run).values(_new | {"runs": 1})
+NOTE = Query(
+    lambda: None,
+    _note.on_conflict_do_update(
+        index_elements=["function"],
+        set_={name: _note.excluded[name] for name in ("status", "finished_at", "seconds", "error")}
+        | {"runs": RUN.runs + 1, "failures": RUN.failures + _note.excluded.failures},
+    ),
+)
+
+
+def _outcome(job: Job) -> dict[str, Any]:
+    """The values of `Run` for a job that has just been worked on."""
+    return {
+        "function": job.function,
+        "status": job.status.value,
+        "finished_at": now(),
+        "seconds": max(0, milliseconds() - job.started) / 1000 if job.started else 0.0,
+        "error": job.error and job.error.strip().rpartition("\n")[2][:500],  # the last line of a traceback
+        "failures": int(bool(job.error)),
+    }

@@ -116,7 +116,9 @@ class Settings(BaseSettings):
     )
     database_statement_timeout: float = Field(15, gt=0, description="Seconds after which a statement is cancelled.")
     database_wait: float = Field(5, gt=0, description="Seconds a request waits for a connection before it gets a 503.")
-    queue_url: str = Field("", description="Where SAQ keeps jobs: a direct PostgreSQL URL; empty means the database.")
+    queue_url: str = Field(
+        "", description="Where SAQ keeps jobs: redis://..., or a direct PostgreSQL URL; empty means the database."
+    )
 
     secret_key: SecretStr = Field(
         SecretStr(""), description="At least 32 characters; encrypts private keys. `todo up` makes and keeps its own."
@@ -136,6 +138,10 @@ class Settings(BaseSettings):
     password_min_length: int = Field(15, ge=8, le=64, description="Shortest password accepted, in characters.")
     registration: Literal["open", "invitation", "closed"] = Field("open", description="Who may open an account.")
     verify_email: bool = Field(False, description="Whether an e-mail address must be confirmed before signing in.")
+    trash_days: int = Field(30, ge=1, le=3650, description="Days until what was deleted is deleted for good.")
+    signing_key_days: int = Field(
+        90, ge=0, le=3650, description="Days after which another key signs access tokens; 0 for never by itself."
+    )
     leaving_days: int = Field(30, ge=0, le=365, description="Days until a deleted account is erased; 0 for at once.")
     mail_url: SecretStr = Field(
         SecretStr("console://"),

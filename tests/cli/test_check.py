@@ -14,7 +14,7 @@ from todo.settings import Settings
 
 async def heartbeat(url: str) -> None:
     database = await Database(Settings(), url).open()
-    await beat({"database": database})
+    await beat(database)
     await database.close()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -66,6 +67,41 @@ async def test_changing_a_task_with_its_trail_takes_four(wire: Wire, eve: Person
     answer = await eve.http.patch(path, json={"title": "D"})
 
     assert (answer.json()["title"], wire.trips) == ("D", 4)
+
+
+async def close(eve: Person, wire: Wire, verb: str, task: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Round trips of closing a turn, and the turn that follows."""
+    wire.trips = 0
+    answer = await eve.http.post(f"/api/tasks/{task['id']}/{verb}")
+    assert answer.status_code == 200, answer.text
+    return wire.trips, answer.json()["next_task"]
+
+
+@pytest.mark.parametrize("verb", ["complete", "skip"])
+async def test_closing_a_turn_takes_nine_whatever_the_age_of_its_series(wire: Wire, eve: Person, verb: str) -> None:
+    task = await eve.add(due={"kind": "day", "date": "2031-01-01"}, recurrence={"rrule": "FREQ=DAILY"})
+    found = []
+    for _ in range(6):
+        trips, task = await close(eve, wire, verb, task)
+        found.append(trips)
+
+    assert found[2:] == [9] * 4
+
+
+async def test_series_and_their_ledgers_take_one_and_turns_to_come_one_more(wire: Wire, eve: Person) -> None:
+    until = f"{datetime.now(UTC) + timedelta(days=300):%Y-%m-%dT%H:%M:%SZ}"
+    for _ in range(3):
+        task = await eve.add(recurrence={"rrule": "FREQ=WEEKLY"})
+    path = f"/api/series/{task['series_id']}"
+
+    assert await trips(wire, eve, "GET", "/api/series?status=active") == 1
+    assert await trips(wire, eve, "GET", path) == 1
+    assert await trips(wire, eve, "GET", f"{path}/occurrences?status=open") == 1
+    assert await trips(wire, eve, "GET", f"/api/tasks?include=upcoming&until={until}") == 2
+    assert (
+        await trips(wire, eve, "POST", "/api/recurrences/preview", json={"rrule": "FREQ=DAILY", "start": "2031-01-01"})
+        == 0
+    )
 
 
 async def test_lost_connections_are_replaced_without_a_failed_read(wire: Wire, eve: Person) -> None:

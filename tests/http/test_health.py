@@ -33,8 +33,8 @@ async def test_a_service_with_its_database_is_ready(client: httpx.AsyncClient) -
 
 
 async def test_a_worker_that_beats_is_seen(client: httpx.AsyncClient, database: Database) -> None:
-    await beat({"database": database})
-    await beat({"database": database})
+    await beat(database)
+    await beat(database)
 
     answer = await client.get("/health/ready")
 
@@ -44,7 +44,7 @@ async def test_a_worker_that_beats_is_seen(client: httpx.AsyncClient, database: 
 async def test_a_worker_that_stopped_is_late_and_the_service_ready(
     client: httpx.AsyncClient, database: Database, sql: Sql
 ) -> None:
-    await beat({"database": database})
+    await beat(database)
     await sql.execute("UPDATE heartbeats SET seen_at = seen_at - $1::interval", timedelta(seconds=31))
 
     answer = await client.get("/health/ready")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID, uuid4
 
@@ -21,7 +22,18 @@ Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Rows: TypeAlias = dict[str, list[str]]
 
 # A route with a body needs one that is acceptable here: what is refused as invalid shows nothing about isolation.
-BODIES: dict[str, Any] = {"add_task": {"title": "Stolen"}, "change_task": {"title": "Stolen"}}
+BODIES: dict[str, Any] = {
+    "add_task": {"title": "Stolen"},
+    "change_task": {"title": "Stolen"},
+    "move_task": {"due": {"kind": "day", "date": "2031-01-01"}},
+    "change_series": {"title": "Stolen", "rrule": "FREQ=DAILY"},
+    "pause_series": {"from": "2031-01-01", "until": "2031-02-01"},
+    "end_series": {"open": "cancel"},
+    "add_reminder": {"timing": {"kind": "relative"}},
+    "change_reminder": {"urgent": True},
+    "snooze_reminder": {"minutes": 5},
+    "change_notification_preferences": {"email": False},
+}
 
 
 class Operation(NamedTuple):
@@ -72,6 +84,15 @@ async def belongings(ada: Person, sql: Sql) -> list[UUID]:
     done, trashed = await ada.add("Done"), await ada.add("Trashed")
     await ada.add("Open")
     series = await ada.add("Again", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})
+    await ada.add("Below", parent_id=series["id"])
+    for task, timing in ((done, {"kind": "absolute", "at": "2031-01-01T00:00:00Z"}), (series, {"kind": "relative"})):
+        await ada.http.post(f"/api/tasks/{task['id']}/reminders", json={"timing": timing})
+    await ada.http.patch("/api/me/notifications", json={"digest": ["app"]})
+    await sql.execute(
+        "INSERT INTO notifications (id, created_at, updated_at, version, user_id, dedup, kind, title, text, in_app) "
+        "VALUES (gen_random_uuid(), now(), now(), 1, $1, 'one', 'digest', 'Today', '', true)",
+        ada.id,
+    )
     await ada.http.post(f"/api/tasks/{done['id']}/complete")
     await ada.http.delete(f"/api/tasks/{trashed['id']}")
     await ada.http.post(f"/api/tasks/{series['id']}/complete")
@@ -146,7 +167,7 @@ async def test_nobody_gets_in_without_the_right(world: World, sql: Sql, operatio
     assert await rows(sql) == before
 
 
-@pytest.mark.parametrize("path", ["/api/tasks", "/api/trash"])
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/trash", "/api/series"])
 async def test_lists_and_their_counts_show_only_what_is_mine(
     ada: Person, bob: Person, belongings: list[UUID], path: str
 ) -> None:
@@ -157,8 +178,48 @@ async def test_lists_and_their_counts_show_only_what_is_mine(
 
 async def test_no_filter_shows_what_is_not_mine(ada: Person, bob: Person, belongings: list[UUID]) -> None:
     for some_id in belongings:
-        answer = await bob.http.get(f"/api/tasks?count=true&series_id={some_id}")
-        assert (answer.json()["items"], answer.json()["total"]) == ([], 0)
+        for name in ("series_id", "parent_id"):
+            answer = await bob.http.get(f"/api/tasks?count=true&{name}={some_id}")
+            assert (answer.json()["items"], answer.json()["total"]) == ([], 0)
+
+
+async def test_nothing_can_be_hung_below_what_is_not_mine(
+    ada: Person, bob: Person, belongings: list[UUID], sql: Sql
+) -> None:
+    mine = await bob.add()
+    before = await rows(sql)
+
+    answers = [
+        await bob.http.request(method, path, json={"title": "Mine", "parent_id": str(some_id)})
+        for method, path in (("POST", "/api/tasks"), ("PATCH", f"/api/tasks/{mine['id']}"))
+        for some_id in [*belongings, uuid4()]
+    ]
+
+    assert {answer.status_code for answer in answers} == {422}
+    assert len({answer.json()["errors"][0]["message"] for answer in answers}) == 1
+    assert await rows(sql) == before
+
+
+@pytest.mark.parametrize("scope", ["this", "following", "all"])
+async def test_no_scope_reaches_what_is_not_mine(bob: Person, belongings: list[UUID], sql: Sql, scope: str) -> None:
+    before = await rows(sql)
+
+    statuses = {
+        (await bob.http.request(method, f"/api/tasks/{some_id}?scope={scope}", json=body)).status_code
+        for some_id in belongings
+        for method, body in (("PATCH", {"title": "Stolen"}), ("DELETE", None))
+    }
+
+    assert statuses == {404}
+    assert await rows(sql) == before
+
+
+async def test_what_is_to_come_shows_only_what_is_mine(bob: Person, belongings: list[UUID]) -> None:
+    until = f"{datetime.now(UTC) + timedelta(days=365):%Y-%m-%dT%H:%M:%SZ}"
+
+    answer = await bob.http.get(f"/api/tasks?include=upcoming&until={until}")
+
+    assert answer.json()["upcoming"] == []
 
 
 async def test_somebody_elses_cursor_leads_only_to_what_is_mine(ada: Person, bob: Person) -> None:

@@ -8,6 +8,8 @@ from todo import __version__
 from todo.admin.cli import admin_commands
 from todo.cli.accounts import access, keys, permissions, service_accounts, users
 from todo.cli.calling import call
+from todo.cli.operations import jobs, outbox
+from todo.cli.recurring import recurrence, series
 
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
@@ -58,14 +60,15 @@ def server(**options: Any) -> None:
 
 
 @main.command()
-def worker() -> None:
+@click.option("--once", is_flag=True, help="Do what is due and queued now, then end.")
+def worker(**options: Any) -> None:
     """Run one worker process; start as many as you like.
 
     Example:
 
         todo worker
     """
-    call("worker:work")
+    call("worker:work", **options)
 
 
 @main.command()
@@ -136,5 +139,7 @@ def perform(verb: str, **options: Any) -> None:
     call("admin:run", verb=verb, **options)
 
 
-for command in (users, service_accounts, permissions, access, keys, admin_commands(perform)):
+for command in (
+    users, service_accounts, permissions, access, admin_commands(perform), recurrence, series, jobs, outbox, keys,
+):  # fmt: skip
     main.add_command(command)

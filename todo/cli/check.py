@@ -36,6 +36,8 @@ PUBLIC = frozenset(
         "get_docs_file",
         "get_account_page",
         "get_account_file",
+        "get_unsubscribe_page",
+        "unsubscribe_by_link",
     }
 )
 

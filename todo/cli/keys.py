@@ -13,11 +13,9 @@ from sqlalchemy import func, select
 from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, opened, require_installed
 from todo.domain.accounts.models import KEY, SigningKey
-from todo.domain.accounts.services.key_rotation import KeyService
+from todo.domain.accounts.services.key_rotation import LOCK, KeyService
 from todo.domain.accounts.services.people import OPERATOR
 from todo.settings import load_settings, secret_key
-
-LOCK = 7_031_002  # the same as for preparing an installation, which makes keys too
 
 
 def show() -> None:

@@ -1,34 +1,53 @@
 """`todo worker`."""
 
 import asyncio
+from contextlib import suppress
+from typing import Any
+
+from saq import Worker
 
 from todo import loops
 from todo.app import CRONS, FUNCTIONS, LOOPS
 from todo.cli.installation import database_url, opened, require_installed
 from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.http import logs
-from todo.queue import new_worker
+from todo.queue import new_worker, relay
 from todo.settings import Settings, load_settings
 
 
-def work() -> None:
+def work(once: bool) -> None:
     settings = load_settings()
     logs.configure(settings)
     exit_on_signals()
     with database_url(settings) as url:
-        asyncio.run(_work(settings, url))
+        asyncio.run(_work(settings, url, once))
 
 
-async def _work(settings: Settings, url: str) -> None:
+async def _work(settings: Settings, url: str, once: bool) -> None:
     await require_installed(settings, url)
     follow_supervisor()
     async with opened(settings, url) as database:
-        worker = new_worker(settings, database, CRONS, FUNCTIONS)
+        functions = [*FUNCTIONS, *(cron.function for cron in CRONS)]
+        worker = new_worker(settings, database, [] if once else CRONS, functions, burst=once)
         await worker.queue.connect()
-        hot = asyncio.create_task(loops.run(database, LOOPS))
+        hot = [*LOOPS, relay(worker.queue)]
         try:
-            await worker.start()
+            if once:
+                await loops.run_once(database, hot)
+                await worker.start()
+            else:
+                await _work_on(worker, asyncio.create_task(loops.run(database, hot)))
         finally:
-            hot.cancel()
-            await asyncio.gather(hot, return_exceptions=True)
             await worker.queue.disconnect()
+
+
+async def _work_on(worker: Worker[Any], hot: "asyncio.Task[None]") -> None:
+    """Until a signal; loops that end by themselves end the process, for its supervisor to see."""
+    hot.add_done_callback(lambda _: worker.event.set())
+    try:
+        await worker.start()
+    finally:
+        if not hot.done():
+            hot.cancel()
+        with suppress(asyncio.CancelledError):
+            await hot

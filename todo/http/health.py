@@ -1,31 +1,40 @@
 """`/health`: is the process alive, and is what it depends on."""
 
-from datetime import datetime
-from typing import Any, Literal
+import os
+import socket
+from datetime import datetime, timedelta
+from typing import Literal
 
 import asyncpg
 from litestar import Response, get
 from litestar.di import NamedDependency
 from msgspec import Struct
-from sqlalchemy import DateTime, column, func, select, table
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Column, DateTime, column, delete, func, select, table
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlmodel import Field, SQLModel
 
+from todo import __version__
 from todo.connection import AWAY
-from todo.database import Database, Query, now
+from todo.database import Database, Query, columns, now
 from todo.errors import Problem
+from todo.loops import COUNTS, Loop
 from todo.migrate import head
 
-BEAT_SECONDS = 10
+BEAT_SECONDS = 5
+NAME = f"{socket.gethostname()}:{os.getpid()}"
+STARTED = now()
 
 
 class Heartbeat(SQLModel, table=True):
-    """When a kind of process last said that it is alive."""
+    """When a worker last said that it is alive, and what it has done since it began."""
 
     __tablename__ = "heartbeats"
 
     name: str = Field(primary_key=True)
     seen_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
+    started_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
+    release: str = ""
+    counts: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
 
 
 class Live(Struct):
@@ -81,8 +90,14 @@ async def ready(database: NamedDependency[Database]) -> Response[Ready]:
     return Response(answer, status_code=200 if migrated else 503)
 
 
-async def beat(context: Any) -> None:
-    """Tell that a worker is alive."""
-    async with context["database"].session() as session:
-        row = {"name": "worker", "seen_at": now()}
+async def beat(database: Database) -> float:
+    """Tell that this worker is alive; what was not seen for a day is forgotten."""
+    row = {"name": NAME, "started_at": STARTED, "release": __version__, "counts": dict(COUNTS)}
+    row |= {"seen_at": func.now()}  # the clock by which `ready` measures
+    async with database.session() as session:
         await session.execute(insert(Heartbeat).values(row).on_conflict_do_update(index_elements=["name"], set_=row))
+        await session.execute(delete(Heartbeat).where(columns(Heartbeat).seen_at < func.now() - timedelta(days=1)))
+    return BEAT_SECONDS
+
+
+HEARTBEAT = Loop("heartbeat", beat)

@@ -11,9 +11,10 @@ from todo.errors import FieldError, Invalid
 
 @lru_cache(maxsize=1000)
 def known_to(handler: BaseRouteHandler) -> frozenset[str]:
-    """The names a handler takes, or something it depends on; those of its path are harmless here."""
-    signatures = [provider.parsed_fn_signature for provider in handler.resolve_dependencies().values()]
-    return frozenset(name for one in (handler.parsed_fn_signature, *signatures) for name in one.parameters)
+    """The names a handler or what it depends on takes, as clients write them; those of its path are harmless here."""
+    depends_on = [provider.parsed_fn_signature for provider in handler.resolve_dependencies().values()]
+    fields = [field for one in (handler.parsed_fn_signature, *depends_on) for field in one.parameters.items()]
+    return frozenset(getattr(field.kwarg_definition, "name", None) or name for name, field in fields)
 
 
 async def refuse_unknown(request: Request[Any, Any, Any]) -> None:

@@ -15,8 +15,9 @@ from aiosmtplib import SMTPDataError, SMTPRecipientsRefused
 from sqlalchemy import and_, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.database import Database, columns, table_of
-from todo.mail import Mail
+from todo.database import Database, Query, table_of
+from todo.loops import COUNTS, Loop
+from todo.mail import MAIL, Mail
 from todo.mail.smtp import Server, hand_over, server_of
 from todo.settings import Settings
 
@@ -24,26 +25,43 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 PATIENCE = 30.0  # seconds for one message: well within its lease, so that nobody else takes it up meanwhile
-TURN = 20.0  # seconds after which a run takes up nothing new
 SIDE_BY_SIDE = 4
 ATTEMPTS = 12  # within two days: the second after 10 seconds, then three times later each time, 12 hours at most
 KEPT = timedelta(days=30)
 
-MAIL, EARLIER = columns(Mail), table_of(Mail).alias("earlier").c
+EARLIER = table_of(Mail).alias("earlier").c
 
 
-async def deliver_due(database: Database, settings: Settings) -> None:
-    """Send what is due, some messages side by side. Any number of workers may do this at once."""
-    server, clock = server_of(settings), asyncio.get_running_loop().time
-    end = clock() + TURN
+async def deliver_due(database: Database, settings: Settings) -> int:
+    """Send what is due, some messages side by side; how many. Any number of workers may do this at once."""
+    server = server_of(settings)
 
-    async def work() -> None:
-        while clock() < end and (mail := await _claim(database)):
+    async def work() -> int:
+        sent = 0
+        while mail := await _claim(database):
             await _deliver(database, server, mail)
+            sent += 1
+        return sent
 
     outcomes = await asyncio.gather(*(work() for _ in range(SIDE_BY_SIDE)), return_exceptions=True)
-    for failure in filter(None, outcomes):
-        raise failure
+    for failure in outcomes:
+        if isinstance(failure, BaseException):
+            raise failure
+    return sum(outcome for outcome in outcomes if isinstance(outcome, int))
+
+
+async def look(database: Database) -> None:
+    """What the loop does; it is woken by every message that is written."""
+    COUNTS["mails_tried"] += await deliver_due(database, database.settings)
+
+
+DELIVERY = Loop("mail", look)
+WAITING = Query(
+    float,
+    select(func.count()).select_from(
+        select(MAIL.id).where(MAIL.sent_at.is_(None), MAIL.failed_at.is_(None)).limit(10_000).subquery()
+    ),
+)
 
 
 async def forget_old_mails(session: AsyncSession) -> None:
@@ -75,7 +93,8 @@ async def _deliver(database: Database, server: Server, mail: Mail) -> None:
         outcome = _failure(mail, error)
     else:
         # The text may hold a token, which nobody needs here any more.
-        outcome = {"sent_at": func.now(), "text": "", "html": "", "last_error": None}
+        said = {"text": "", "html": "", "headers": {}, "attachments": []}
+        outcome = {"sent_at": func.now(), "last_error": None} | said
     mine = (MAIL.id == mail.id, MAIL.lease_token == mail.lease_token, MAIL.sent_at.is_(None))
     async with database.session() as session:
         await session.execute(update(Mail).where(*mine).values(outcome | {"lease_until": None, "lease_token": None}))

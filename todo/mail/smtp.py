@@ -1,9 +1,9 @@
 """One message, handed over to the server that `TODO_MAIL_URL` names."""
 
 import logging
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import parseaddr
 from textwrap import indent
 from typing import NamedTuple
@@ -28,6 +28,18 @@ class Server(NamedTuple):
     sender: Address
 
 
+class LinkHeader(UnstructuredHeader):
+    """A header that holds a link. Python encodes a word that is longer than a line, and nobody would read it then."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]  # BaseHeader has a name
+
+
+HEADERS = HeaderRegistry()
+HEADERS.map_to_type("list-unsubscribe", LinkHeader)  # type: ignore[arg-type]  # it is mixed into a BaseHeader there
+POLICY = SMTP.clone(header_factory=HEADERS)
+
+
 def server_of(settings: Settings) -> Server:
     """Raises SettingsError; its sentence does not repeat the URL, which may hold a password."""
     name, address = parseaddr(settings.mail_from)
@@ -46,16 +58,22 @@ def server_of(settings: Settings) -> Server:
 
 def message_of(mail: Mail, sender: Address) -> EmailMessage:
     """The row as a message, the same each time it is made."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=POLICY)
     message["From"] = sender
     message["To"] = address_of(mail)
     message["Subject"] = mail.subject
     message["Date"] = mail.created_at
     message["Message-ID"] = f"<{mail.id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes in reply
+    for name, value in mail.headers.items():
+        message[name] = value
     message.set_content(mail.text)
     if mail.html:
         message.add_alternative(mail.html, subtype="html")
+    for file in mail.attachments:
+        message.add_attachment(
+            file["text"], subtype=file["type"], filename=file["filename"], params=file.get("parameters")
+        )
     return message
 
 

@@ -15,15 +15,18 @@ _ACCOUNT = frozenset(
     for verb in ("me", "change", "password", "sessions", "tokens", "second_factor", "passkeys", "leave")
 )
 _TASKS = frozenset(f"tasks.{verb}" for verb in ("view", "add", "change", "delete"))
+_SERIES = frozenset({"series.view", "series.change"})
+_REMINDERS = frozenset(f"reminders.{verb}" for verb in ("view", "add", "change", "delete"))
+_NOTIFICATIONS = frozenset({"notifications.view", "notifications.change"})
 _INVITING = frozenset(f"invitations.{verb}" for verb in ("view", "add", "delete"))
 
 # The roles a new installation begins with; afterwards they are rows that operators edit.
 GRANTS: dict[str, frozenset[str]] = {
     SUPERUSER: frozenset({EVERYTHING}),
-    ADMIN: _ACCOUNT | _INVITING | {"users.view", "users.change", "roles.view", "audit.view"},
+    ADMIN: _ACCOUNT | _INVITING | {"users.view", "users.change", "roles.view", "audit.view", "metrics.view"},
     SUPPORT: _ACCOUNT | {"users.view", "audit.view"},
     AUDITOR: _ACCOUNT | {"users.view", "roles.view", "audit.view"},
-    MEMBER: _ACCOUNT | _TASKS,
+    MEMBER: _ACCOUNT | _TASKS | _SERIES | _REMINDERS | _NOTIFICATIONS,
 }
 
 # What people reach for when a password must be long: the best-known short ones, twice or in pairs.

@@ -1,1 +1,5 @@
 """Recurrence: how often work comes back. Arithmetic and series; no idea what a task is."""
+
+from todo.domain.recurrence.controllers import RecurrenceController
+
+routes = [RecurrenceController]

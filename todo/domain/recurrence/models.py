@@ -18,6 +18,8 @@ class Series(Row, table=True):
     __table_args__ = (
         Index("ix_series_due", "next_run_at", postgresql_where=text("next_run_at IS NOT NULL")),
         Index("ix_series_owner", "owner_id", "id"),
+        Index("ix_series_set_aside", "id", postgresql_where=text("failures > 0")),
+        Index("ix_series_predecessor", "predecessor_id", postgresql_where=text("predecessor_id IS NOT NULL")),
         {"postgresql_with": {"fillfactor": 85}},
     )
 

@@ -1,22 +1,147 @@
 """What a rule looks like on the wire."""
 
-from typing import Annotated, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from todo.schema import Schema
+from todo.domain.recurrence.rules.grammar import END_OF_DAY
+from todo.schema import ONE_LINE, Schema
 
 Rrule = Annotated[
     str,
     Meta(min_length=1, max_length=300, description="An RFC 5545 rule.", examples=["FREQ=MONTHLY;BYMONTHDAY=31"]),
 ]
+LocalText = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?$",
+        max_length=19,
+        description="A local day or wall-clock time, without offset.",
+        examples=["2026-12-31", "2026-12-31T09:00"],
+    ),
+]
+Lead = Annotated[
+    int,
+    Meta(ge=0, le=31_622_400, description="How many seconds before its due time a turn appears; at most 366 days."),
+]
+ExpireAfter = Annotated[
+    int,
+    Meta(ge=1, le=31_622_400, description="How many seconds after its due time an open turn closes as missed."),
+]
+Count = Annotated[int, Meta(ge=1, le=10_000, description="How many turns there are in all.")]
+MaxOpen = Annotated[int, Meta(ge=1, le=100, description="How many turns may be open at once (backfill).")]
+Anchor = Annotated[
+    Literal["schedule", "completion"],
+    Meta(description="Counted from the calendar, or from when the work was done."),
+]
+OnInvalidDate = Annotated[
+    Literal["backward", "forward", "omit"],
+    Meta(description="The 31st of a short month: its last day, the 1st of the next, or not at all (RFC 7529)."),
+]
+OnMissed = Annotated[
+    Literal["keep_one", "skip_to_next", "backfill", "expire"],
+    Meta(
+        description="When the next comes while one is open: the open one stays; it closes as missed; each opens; each"
+        " closes as missed `expire_after_seconds` past its due time."
+    ),
+]
+Opens = Annotated[
+    Literal["on_time", "on_close"],
+    Meta(description="Appears when its time comes, or when the one before it closes."),
+]
+Shift = Annotated[
+    Literal["previous", "next", "nearest", "skip"],
+    Meta(description="Where a due day on a holiday or weekend goes; `skip`: that turn does not happen."),
+]
+Holidays = Annotated[list[date], Meta(max_length=1_000, description="Days on which nobody works.")]
+Exceptions = Annotated[list[LocalText], Meta(max_length=1_000, description="Nominal times that do not happen.")]
+TimezoneName = Annotated[str, Meta(min_length=1, max_length=64, pattern=ONE_LINE, examples=["Europe/Berlin"])]
 
 
-class Recurrence(Schema):
-    """How work comes back. The first occurrence is the task's due; without one, today."""
+class Pause(Struct, forbid_unknown_fields=True):
+    """A window in which nothing opens: its first and last day."""
+
+    begin: date = msgspec.field(name="from")
+    until: date
+
+
+Pauses = Annotated[list[Pause], Meta(max_length=100)]
+
+
+class RecurrencePatch(Schema):
+    """How work comes back. Absent fields stay; `null` clears. `until` as a day means to the end of it."""
+
+    rrule: Rrule | UnsetType = UNSET
+    anchor: Anchor | UnsetType = UNSET
+    on_invalid_date: OnInvalidDate | UnsetType = UNSET
+    on_missed: OnMissed | UnsetType = UNSET
+    expire_after_seconds: ExpireAfter | None | UnsetType = UNSET
+    opens: Opens | None | UnsetType = UNSET
+    lead_seconds: Lead | UnsetType = UNSET
+    until: LocalText | None | UnsetType = UNSET
+    count: Count | None | UnsetType = UNSET
+    holidays: Holidays | UnsetType = UNSET
+    shift: Shift | None | UnsetType = UNSET
+    pauses: Pauses | UnsetType = UNSET
+    exceptions: Exceptions | UnsetType = UNSET
+    max_open: MaxOpen | UnsetType = UNSET
+
+    def columns(self) -> dict[str, Any]:
+        """What was sent, as columns of a series; raises ValueError for an `until` that is no day or time."""
+        values = {name: value for name, value in self.sent().items() if name in RecurrencePatch.__struct_fields__}
+        if values.get("until"):
+            values["until"] = last_moment(values["until"])
+        if "holidays" in values:
+            values["holidays"] = sorted({day.isoformat() for day in values["holidays"]})
+        if "pauses" in values:
+            values["pauses"] = sorted([pause.begin.isoformat(), pause.until.isoformat()] for pause in values["pauses"])
+        if values.get("opens") is None and ("opens" in values or "anchor" in values):
+            values["opens"] = "on_close" if values.get("anchor") == "completion" else "on_time"
+        return values
+
+
+class Recurrence(RecurrencePatch, kw_only=True):
+    """How work comes back. The first turn is due when the task is; without a due, today.
+
+    Unless said otherwise: counted from the schedule, a 31st in a short month moves to its last day (`backward`), the
+    open turn stays when the next comes (`keep_one`), turns appear at their time (`on_time`; after completion
+    `on_close`), without end. The end by number or day may stand in `rrule` or in `count` or `until`.
+    """
 
     rrule: Rrule
-    anchor: Literal["schedule", "completion"] = "schedule"
-    on_invalid_date: Literal["backward", "forward", "omit"] = "backward"
-    on_missed: Literal["keep_one", "skip_to_next", "backfill"] = "keep_one"
-    opens: Literal["on_time", "on_close"] | None = None
+
+
+class PreviewIn(Recurrence, kw_only=True):
+    """A series nobody has saved. `count` is how many turns to show; for an end by number say COUNT in `rrule`."""
+
+    start: LocalText
+    timezone: TimezoneName | None = None
+    count: Annotated[int, Meta(ge=1, le=100, description="How many turns to show.")] = 12
+
+    def columns(self) -> dict[str, Any]:
+        return {name: value for name, value in super().columns().items() if name != "count"}
+
+
+class PreviewTurn(Struct):
+    """A turn: its nominal local time, the instant it is due, and what moved it."""
+
+    nominal: str
+    at: datetime
+    note: str | None
+
+
+class PreviewOut(Struct):
+    """What a series would do: its first turns, the rule as it would be stored, in words, and what to expect."""
+
+    occurrences: list[PreviewTurn]
+    rrule: str
+    sentence: str
+    warnings: list[str]
+
+
+def last_moment(text: str) -> datetime:
+    """The last local moment that counts; raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment if "T" in text else datetime.combine(moment, END_OF_DAY)

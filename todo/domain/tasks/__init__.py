@@ -1,10 +1,14 @@
 """Tasks: the work itself, and the occurrences of its series."""
 
 from todo.domain.tasks.admin import ADMINS
-from todo.domain.tasks.controllers import TaskController, TrashController
-from todo.domain.tasks.jobs import FUNCTIONS, LOOPS
+from todo.domain.tasks.controllers.series import SeriesController
+from todo.domain.tasks.controllers.tasks import TaskController
+from todo.domain.tasks.controllers.trash import TrashController
+from todo.domain.tasks.jobs import CRONS, FUNCTIONS, GAUGES, LOOPS
 
-routes = [TaskController, TrashController]
+routes = [TaskController, TrashController, SeriesController]
 loops = LOOPS
+crons = CRONS
+gauges = GAUGES
 functions = FUNCTIONS
 admins = ADMINS

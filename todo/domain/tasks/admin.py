@@ -9,7 +9,7 @@ from todo.access import Actor
 from todo.admin.declaration import EVERY_ROW, Doing, Inline, ModelAdmin, action
 from todo.database import ACTOR
 from todo.domain.accounts.models import USER
-from todo.domain.recurrence.services import SeriesService
+from todo.domain.recurrence.services.series import SeriesService
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import OCCURRENCE, TASK, Occurrence, Task
 from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskPatch, Title

@@ -1,19 +1,42 @@
 """What the worker does for tasks."""
 
+from datetime import timedelta
 from uuid import UUID
 
-from todo.access import WORKER
-from todo.database import Database
+from sqlalchemy import ColumnElement, Double, cast, func, select
+
+from todo.database import Database, Query
+from todo.domain.recurrence.models import SERIES
 from todo.domain.tasks.services import tasks
-from todo.domain.tasks.services.turns import OccurrenceService
-from todo.loops import Loop
-from todo.queue import Context
+from todo.domain.tasks.services.opening import open_due
+from todo.domain.tasks.services.purging import purge
+from todo.http.metrics import Gauge
+from todo.loops import COUNTS, Loop
+from todo.queue import Context, Cron
+
+
+def _count(*where: ColumnElement[bool]) -> Query[float]:
+    """How many series there are, counted no further than 10,000."""
+    return Query(float, select(func.count()).select_from(select(SERIES.id).where(*where).limit(10_000).subquery()))
+
+
+_next = select(func.min(SERIES.next_run_at)).scalar_subquery()
+# Seconds until a series is due: an empty look is one index probe in one round trip.
+NEXT = Query(
+    lambda seconds: seconds, select(cast(func.extract("epoch", func.min(SERIES.next_run_at) - func.now()), Double))
+)
+BUSY = 0.2  # seconds to the next look when all that is due is in other workers' hands
 
 
 async def open_due_turns(database: Database) -> float | None:
-    """Bring up the turns whose time has come, a hundred series a transaction."""
+    """Bring up the turns whose time has come, a thousand series a transaction."""
+    seconds = await database.primary.one_or_none(NEXT)
+    if seconds is None or seconds > 0:
+        return seconds
     async with database.session() as session:
-        return 0 if await OccurrenceService(session, WORKER).open_due() else 1
+        opened = await open_due(session)
+    COUNTS["series_opened"] += opened
+    return 0 if opened else BUSY
 
 
 async def follow_timezone(context: Context, *, user_id: str) -> None:
@@ -22,5 +45,24 @@ async def follow_timezone(context: Context, *, user_id: str) -> None:
         await tasks.follow_timezone(session, UUID(user_id))
 
 
+async def empty_trash(context: Context) -> None:
+    """Delete for good what has been in the trash for `TODO_TRASH_DAYS`, a thousand tasks a transaction."""
+    database = context["database"]
+    while True:
+        async with database.session() as session:
+            if not await purge(session, timedelta(days=database.settings.trash_days)):
+                return
+
+
 FUNCTIONS = [follow_timezone]
+CRONS = [Cron(empty_trash, "7 * * * *", timeout=600)]
+GAUGES = [
+    Gauge(
+        "todo_series_lag_seconds",
+        "How late the oldest due series is; 0 when none is due.",
+        Query(lambda late: late, select(cast(func.greatest(func.extract("epoch", func.now() - _next), 0), Double))),
+    ),
+    Gauge("todo_series_due", "Series whose time has come, up to 10,000.", _count(SERIES.next_run_at <= func.now())),
+    Gauge("todo_series_set_aside", "Series that could not be opened, up to 10,000.", _count(SERIES.failures > 0)),
+]
 LOOPS = [Loop("turns", open_due_turns)]

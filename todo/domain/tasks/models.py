@@ -32,6 +32,7 @@ class Task(Row, table=True):
         ),
         Index("ix_tasks_status", "owner_id", "status", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_tasks_trash", "owner_id", "updated_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
+        Index("ix_tasks_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("ix_tasks_series", "series_id", postgresql_where=text("series_id IS NOT NULL")),
         # The same orders over everybody's tasks, for operators.
         Index("ix_tasks_all_created", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
@@ -45,6 +46,7 @@ class Task(Row, table=True):
         # Words anywhere in it, three letters or longer.
         Index("ix_tasks_title_trigrams", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
         Index("ix_tasks_notes_trigrams", "notes", postgresql_using="gin", postgresql_ops={"notes": "gin_trgm_ops"}),
+        Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
     )
 
     owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
@@ -57,6 +59,7 @@ class Task(Row, table=True):
     start: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     deadline: date | None = None
     estimate_minutes: int | None = None
+    parent_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="CASCADE")
     series_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="SET NULL")
     occurrence: str | None = None  # the nominal time within the series, as the wire shows it
     completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
@@ -81,8 +84,11 @@ class Occurrence(Row, table=True):
             ForeignKey("tasks.id", ondelete="SET NULL", deferrable=True, initially="DEFERRED"), index=True
         ),
     )
-    status: str = "open"  # open | done | skipped | missed | moved | cancelled
+    status: str = "open"  # open | done | skipped | missed | cancelled; on the wire an open one with moved_to is `moved`
     closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    moved_to: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # when it is due instead
+    # The series before this turn was closed and after it, so that reopening it can be exactly nothing.
+    undo: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
 
 
 TASK, OCCURRENCE = columns(Task), columns(Occurrence)

@@ -1,6 +1,6 @@
 """What is true of tasks wherever they are kept: when a due date falls, when work counts as closed."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from todo.domain.recurrence.rules.clock import to_instant, written
@@ -33,3 +33,8 @@ def moment_at(nominal: datetime, kind: str, timezone: str | None) -> dict[str, A
     if kind == "zoned":
         return {"kind": "zoned", "at": written(nominal), "timezone": timezone}
     return {"kind": "floating", "at": written(nominal)}
+
+
+def shifted(moment: dict[str, Any], distance: timedelta) -> dict[str, Any]:
+    """The same kind of `due` or `start`, this far away on the wall clock; days move by whole days."""
+    return moment_at(nominal_of(moment) + distance, moment["kind"], moment.get("timezone"))

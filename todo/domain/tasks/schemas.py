@@ -4,12 +4,26 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from todo.domain.recurrence.schemas import Recurrence
+from todo.domain.recurrence.schemas import (
+    Anchor,
+    Count,
+    ExpireAfter,
+    Lead,
+    MaxOpen,
+    OnInvalidDate,
+    OnMissed,
+    Opens,
+    Pause,
+    Recurrence,
+    RecurrencePatch,
+    Shift,
+)  # fmt: skip
 from todo.schema import ONE_LINE, Schema, Text
 
 Status = Literal["open", "in_progress", "waiting", "done", "cancelled"]
+Scope = Literal["this", "following", "all"]
 Local = Annotated[
     str,
     Meta(
@@ -60,11 +74,16 @@ class TaskIn(Schema):
     start: Moment | None = None
     deadline: date | None = None
     estimate_minutes: Minutes | None = None
+    parent_id: UUID | None = None
     recurrence: Recurrence | None = None
 
 
 class TaskPatch(Schema):
-    """Absent fields stay; `null` clears. Completing has its own route, so that a series goes on."""
+    """Absent fields stay; `null` clears. Completing has its own route, so that a series goes on.
+
+    `recurrence` makes the task the first turn of a series (then `rrule` is needed), or changes the series it belongs
+    to; `null` ends that series and leaves this turn open.
+    """
 
     title: Title | UnsetType = UNSET
     notes: Text | UnsetType = UNSET
@@ -74,6 +93,14 @@ class TaskPatch(Schema):
     start: Moment | None | UnsetType = UNSET
     deadline: date | None | UnsetType = UNSET
     estimate_minutes: Minutes | None | UnsetType = UNSET
+    parent_id: UUID | None | UnsetType = UNSET
+    recurrence: RecurrencePatch | None | UnsetType = UNSET
+
+
+class Move(Schema):
+    """Another due for a task; a turn of a series stays the turn it is."""
+
+    due: Moment
 
 
 class TaskOut(Struct):
@@ -90,6 +117,7 @@ class TaskOut(Struct):
     start: Moment | None
     deadline: date | None
     estimate_minutes: int | None
+    parent_id: UUID | None
     series_id: UUID | None
     occurrence: str | None
     created_at: datetime
@@ -99,6 +127,108 @@ class TaskOut(Struct):
 
 
 class Completed(TaskOut):
-    """The completed task, and the one its series brought up."""
+    """The task that was completed or skipped, and the one its series brought up."""
 
     next_task: TaskOut | None
+
+
+class Upcoming(Struct):
+    """A turn that is not there yet: computed, not stored. `note` tells what moved it."""
+
+    series_id: UUID
+    occurrence: str
+    title: str
+    due: Moment
+    due_at: datetime
+    note: str | None
+
+
+class TaskPage(Struct, omit_defaults=True):
+    """Some tasks, and where to go on; with `include=upcoming` also turns to come, the soonest first."""
+
+    items: list[TaskOut]
+    next_cursor: str | None
+    total: int | UnsetType = UNSET
+    upcoming: list[Upcoming] | UnsetType = UNSET
+    upcoming_cut_off: bool | UnsetType = UNSET  # whether there are more until then than the 500 that are told
+
+
+class Template(Struct):
+    """What every turn of a series begins with."""
+
+    title: str
+    notes: str
+    priority: int
+    estimate_minutes: int | None
+
+
+SeriesStatus = Literal["active", "paused", "ended"]
+OccurrenceStatus = Literal["open", "moved", "done", "skipped", "missed", "cancelled"]
+
+
+class SeriesOut(Struct):
+    """A series: its rule in full and in words, the template of its turns, and its place."""
+
+    id: UUID
+    version: int
+    status: SeriesStatus
+    sentence: str
+    template: Template
+    rrule: str
+    start: str
+    timezone: str | None
+    anchor: Anchor
+    on_invalid_date: OnInvalidDate
+    on_missed: OnMissed
+    expire_after_seconds: ExpireAfter | None
+    opens: Opens
+    lead_seconds: Lead
+    until: str | None
+    count: Count | None
+    holidays: list[date]
+    shift: Shift | None
+    pauses: list[Pause]
+    exceptions: list[str]
+    max_open: MaxOpen
+    predecessor_id: UUID | None
+    turns: int  # the number of the last one that has come up
+    last_occurrence: str | None
+    next_occurrence: str | None
+    next_due_at: datetime | None
+    last_error: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class SeriesPatch(RecurrencePatch):
+    """Absent fields stay; `null` clears. Changes what is not open yet; the past stays as it was."""
+
+    title: Title | UnsetType = UNSET
+    notes: Text | UnsetType = UNSET
+    priority: Priority | UnsetType = UNSET
+    estimate_minutes: Minutes | None | UnsetType = UNSET
+
+
+class PauseSeries(Schema):
+    """From one day to another, both included; without days until somebody resumes it."""
+
+    begin: date | None = field(default=None, name="from")
+    until: date | None = None
+
+
+class EndSeries(Schema):
+    """What becomes of the turns that are open: they stay, or they go into the trash."""
+
+    open: Literal["keep", "cancel"] = "keep"
+
+
+class OccurrenceOut(Struct):
+    """An entry of the ledger. `moved` is open with another due, at `moved_to`; done, it is `done` like any other."""
+
+    id: UUID
+    occurrence: str
+    status: OccurrenceStatus
+    task_id: UUID | None
+    moved_to: datetime | None
+    closed_at: datetime | None
+    created_at: datetime

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
@@ -12,6 +12,8 @@ from todo.database import Repository, now
 from todo.domain.accounts.models import KEY, SigningKey
 from todo.domain.accounts.services.keys import new_signing_key
 from todo.errors import Conflict, NotFound
+
+LOCK = 7_031_002  # one at a time makes, rotates or revokes keys, beside whoever prepares an installation
 
 
 class KeyService(AuditedService[SigningKey]):
@@ -41,6 +43,15 @@ class KeyService(AuditedService[SigningKey]):
         await self.change(first, {"status": "active"}, "keys.activate")
         await self.prepare()
         return first
+
+    async def rotate_when_old(self, age: timedelta) -> bool:
+        """Rotate when the key that signs has done so for longer; whether it had."""
+        await self.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+        active = await self._with("active")
+        if not active or max(key.updated_at for key in active) > now() - age:
+            return False
+        await self.rotate()
+        return True
 
     async def revoke(self, kid: UUID) -> None:
         """Delete a key: its tokens are refused within seconds. Raises NotFound; Conflict for the one that signs."""

@@ -11,7 +11,7 @@ from todo.database import Repository
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.schemas.people import MePatch, Registration
-from todo.domain.accounts.services.key_rotation import KeyService
+from todo.domain.accounts.services.key_rotation import LOCK, KeyService
 from todo.errors import Invalid, Stale
 from todo.queue import enqueue
 
@@ -62,7 +62,7 @@ class AccountService(AuditedService[User]):
 
     async def prepare(self, secret: str) -> None:
         """Bring in what every installation needs: the first roles and a signing key. Safe to repeat."""
-        await self.session.execute(select(func.pg_advisory_xact_lock(7_031_002)))
+        await self.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
         for name, permissions in rules.GRANTS.items():
             role = Role(name=name, permissions=sorted(permissions))
             insert = upsert(Role).values(role.model_dump())

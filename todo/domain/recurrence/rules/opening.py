@@ -1,9 +1,10 @@
 """When a turn is due, appears and expires: from nominal time to instants."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 from todo.domain.recurrence.rules.clock import to_instant, to_local
-from todo.domain.recurrence.rules.plan import OnMissed, Plan
+from todo.domain.recurrence.rules.plan import OnMissed, Opens, Plan
 from todo.domain.recurrence.rules.shift import REACH, due
 
 DAY = timedelta(days=1)
@@ -38,9 +39,26 @@ def expires_at(plan: Plan, nominal: datetime) -> datetime | None:
     return due_at(plan, nominal) + plan.expire_after
 
 
+def looks_again_at(plan: Plan, following: datetime | None, still_open: Sequence[datetime]) -> datetime | None:
+    """The instant (UTC) at which something happens to a series by itself: its next turn comes, or an open one expires.
+
+    While one is open, a series that opens on close waits for somebody to close it, unless the next one takes its place.
+    """
+    waits = plan.opens is Opens.ON_CLOSE and plan.on_missed is not OnMissed.SKIP_TO_NEXT and still_open
+    comes = opens_at(plan, following) if following and not waits else None
+    expiries = (expires_at(plan, nominal) for nominal in still_open)
+    return min((instant for instant in (comes, *expiries) if instant), default=None)
+
+
 def is_expired(plan: Plan, nominal: datetime, now: datetime) -> bool:
     expiry = expires_at(plan, nominal)
     return expiry is not None and expiry <= now
+
+
+def is_paused(plan: Plan, now: datetime) -> bool:
+    """Whether an instant lies in a pause."""
+    today = to_local(now, plan.timezone).date()
+    return any(begin <= today <= end for begin, end in plan.pauses)
 
 
 class Now:

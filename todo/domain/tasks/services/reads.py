@@ -19,8 +19,8 @@ from todo.schema import Instant, Page
 
 COLUMNS = select(
     TASK.id, TASK.version, TASK.title, TASK.notes, TASK.status, TASK.priority, TASK.due, TASK.due_at, TASK.start,
-    TASK.deadline, TASK.estimate_minutes, TASK.series_id, TASK.occurrence, TASK.created_at, TASK.updated_at,
-    TASK.completed_at, TASK.owner_id,
+    TASK.deadline, TASK.estimate_minutes, TASK.parent_id, TASK.series_id, TASK.occurrence, TASK.created_at,
+    TASK.updated_at, TASK.completed_at, TASK.owner_id,
 )  # fmt: skip
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
 
@@ -37,6 +37,7 @@ FILTERS = {
     "priority": TASK.priority == bindparam("priority"),
     "due_before": TASK.due_at < bindparam("due_before"),
     "due_after": TASK.due_at >= bindparam("due_after"),
+    "parent_id": TASK.parent_id == bindparam("parent_id"),
     "series_id": TASK.series_id == bindparam("series_id"),
 }
 TASKS = Listing(TaskOut, COLUMNS.where(visible_to(ACTOR)), filters=FILTERS, sorts=SORTS, default="-created_at")

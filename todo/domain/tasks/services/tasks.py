@@ -1,5 +1,6 @@
 """Adding, changing, completing and deleting tasks."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -7,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, structs
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import WORKER, Actor
@@ -16,12 +17,14 @@ from todo.database import Database, now
 from todo.domain.accounts.models import USER
 from todo.domain.accounts.rules import TIMEZONES
 from todo.domain.recurrence.models import Series
-from todo.domain.recurrence.services import SeriesService
+from todo.domain.recurrence.services.series import SeriesService
 from todo.domain.tasks import rules
 from todo.domain.tasks.guards import trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.schemas import Completed, Moment, TaskIn, TaskOut, TaskPatch, Zoned
+from todo.domain.tasks.schemas import Completed, Moment, Scope, TaskIn, TaskOut, TaskPatch, Zoned
 from todo.domain.tasks.services.reads import task_out
+from todo.domain.tasks.services.scopes import SeriesChanges, scope_of
+from todo.domain.tasks.services.subtasks import below, hold_parents, require_place, trash_all
 from todo.domain.tasks.services.turns import OccurrenceService, TaskWriter
 from todo.errors import Conflict, Invalid, Stale
 
@@ -42,55 +45,115 @@ class TaskService(TaskWriter):
         return OccurrenceService(self.session, self.actor)
 
     async def add(self, data: TaskIn) -> TaskOut:
-        """Raises Invalid for a due that does not exist and a rule that cannot be."""
+        """Raises Invalid for a due that does not exist, a parent that cannot be, and a rule that cannot be."""
         task = new_task(data, self.actor)
+        if data.parent_id is not None:
+            await hold_parents(self.session, self.actor)
+            await require_place(self.session, self.actor, data.parent_id)
         if data.recurrence is None:
             return task_out(await self.insert(task, "tasks.add"))
+        _refuse_subtask(task.parent_id)
         return task_out(await self.occurrences.begin(task, data.recurrence))
 
-    async def change_fields(self, task_id: UUID, data: TaskPatch, if_match: frozenset[int] | None) -> TaskOut:
-        """Change what was sent; raises NotFound, Stale, Invalid."""
+    async def change_fields(
+        self, task_id: UUID, data: TaskPatch, if_match: frozenset[int] | None, scope: Scope | None = None
+    ) -> TaskOut:
+        """Change what was sent, in this turn or in its series; raises NotFound, Stale, Invalid, Conflict."""
+        sent = data.sent()
+        scope = scope_of(sent, scope)
+        if sent.get("parent_id"):
+            await hold_parents(self.session, self.actor)
+        series = await self._series_of(task_id) if {"due", "recurrence"} & sent.keys() or scope != "this" else None
         task = await self._own(task_id, if_match)
         if task.status in rules.CLOSED and data.status is not UNSET:
             raise Conflict("This task is closed; reopen it first.")
-        return task_out(await self.change(task, values_of(data, self.actor.timezone), "tasks.change"))
+        values = values_of(data, self.actor.timezone)
+        if (parent_id := values.get("parent_id")) is not None:
+            _refuse_subtask(task.series_id)
+            await require_place(self.session, self.actor, parent_id, task)
+        if scope != "this" or "recurrence" in sent:
+            values |= await SeriesChanges(self.occurrences).apply(series, task, values, data, scope)
+        elif series and "due" in values:
+            await self.occurrences.note_due(series, task, values)
+        return task_out(await self.change(task, values, "tasks.change"))
 
-    async def trash(self, task_id: UUID, if_match: frozenset[int] | None) -> None:
-        """Move to the trash, from where it can be restored; a turn of a series is skipped. Raises NotFound, Stale."""
+    async def move(self, task_id: UUID, due: Moment, if_match: frozenset[int] | None) -> TaskOut:
+        """Give an open task another due; raises NotFound, Stale, Invalid, Conflict."""
         series = await self._series_of(task_id)
         task = await self._own(task_id, if_match)
-        await self.change(task, {"deleted_at": now()}, "tasks.delete")
-        if series and task.status not in rules.CLOSED:
+        if task.status in rules.CLOSED:
+            raise Conflict("This task is closed; reopen it first.")
+        values = values_of(TaskPatch(due=due), self.actor.timezone)
+        if series:
+            await self.occurrences.note_due(series, task, values)
+        return task_out(await self.change(task, values, "tasks.move"))
+
+    async def trash(self, task_id: UUID, if_match: frozenset[int] | None, scope: Scope = "this") -> None:
+        """Move to the trash with all below it, from where it can be restored; raises NotFound, Stale, Invalid.
+
+        `this` skips a turn, `following` ends its series with this turn and those after it, `all` with every open one.
+        """
+        series = await self._series_of(task_id)
+        task = await self._own(task_id, if_match)
+        if scope != "this":
+            await SeriesChanges(self.occurrences).end_from(series, task, scope)
+        deleted_at = now()
+        await self.change(task, {"deleted_at": deleted_at}, "tasks.delete")
+        if series and scope == "this" and task.status not in rules.CLOSED:
             await self.occurrences.succeed(series, task, "skipped")
+        subtasks = await below(self.session, [task.id], TASK.deleted_at.is_(None))
+        await trash_all(self.session, self.actor, subtasks, deleted_at, "tasks.delete")
 
     async def restore(self, task_id: UUID) -> TaskOut:
-        """Raises NotFound when it is not in this person's trash."""
+        """Bring back a task and what went to the trash with it; raises NotFound when it is not in their trash."""
+        series = await self._series_of(task_id, trashed_by)
         task = await self.locked(trashed_by(self.owner_id), TASK.id == task_id)
         if task.status not in rules.CLOSED:
-            await self.occurrences.reopen(task)
+            await self.occurrences.reopen(series, task)
+        subtasks = await below(self.session, [task.id], TASK.deleted_at == task.deleted_at)
+        await trash_all(self.session, self.actor, subtasks, None, "tasks.restore")
         return task_out(await self.change(task, {"deleted_at": None}, "tasks.restore"))
 
     async def complete(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
         """Close a task, and bring up the next turn of its series with it; raises NotFound, Stale, Conflict."""
+        return await self._close(task_id, if_match, {"status": "done"}, "tasks.complete")
+
+    async def skip(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
+        """Close a turn undone, and bring up the next with it; raises NotFound, Stale, Conflict."""
+        return await self._close(task_id, if_match, {"status": "cancelled"}, "tasks.skip")
+
+    async def reopen(self, task_id: UUID, if_match: frozenset[int] | None) -> TaskOut:
+        """Open a closed task again; what closing it brought up goes, if nobody has touched it.
+
+        Raises NotFound, Stale, Conflict.
+        """
+        series = await self._series_of(task_id)
+        task = await self._own(task_id, if_match)
+        if task.status not in rules.CLOSED:
+            raise Conflict("This task is open.")
+        await self.occurrences.reopen(series, task)
+        return task_out(await self.change(task, {"status": "open", "completed_at": None}, "tasks.reopen"))
+
+    async def _close(
+        self, task_id: UUID, if_match: frozenset[int] | None, values: dict[str, Any], action: str
+    ) -> Completed:
         series = await self._series_of(task_id)
         task = await self._own(task_id, if_match)
         if task.status in rules.CLOSED:
             raise Conflict("This task is already done.")
-        await self.change(task, {"status": "done", "completed_at": now()}, "tasks.complete")
-        following = await self.occurrences.succeed(series, task, "done") if series else None
+        if series is None and action == "tasks.skip":
+            raise Conflict("This task comes only once: complete or delete it.")
+        await self.change(task, values | {"completed_at": now()}, action)
+        how = "done" if action == "tasks.complete" else "skipped"
+        following = await self.occurrences.succeed(series, task, how) if series else None
         return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)
 
-    async def reopen(self, task_id: UUID, if_match: frozenset[int] | None) -> TaskOut:
-        """Open a closed task again; raises NotFound, Stale, Conflict."""
-        task = await self._own(task_id, if_match)
-        if task.status not in rules.CLOSED:
-            raise Conflict("This task is open.")
-        await self.occurrences.reopen(task)
-        return task_out(await self.change(task, {"status": "open", "completed_at": None}, "tasks.reopen"))
-
-    async def _series_of(self, task_id: UUID) -> Series | None:
+    async def _series_of(
+        self, task_id: UUID, within: Callable[[UUID], ColumnElement[bool]] = visible_to
+    ) -> Series | None:
+        """The series of a task, locked before the task is."""
         return await self.occurrences.series.lock_of(
-            select(TASK.series_id).where(visible_to(self.owner_id), TASK.id == task_id)
+            select(TASK.series_id).where(within(self.owner_id), TASK.id == task_id)
         )
 
     async def _own(self, task_id: UUID, if_match: frozenset[int] | None) -> Task:
@@ -105,6 +168,12 @@ async def add_alone(database: Database, actor: Actor, data: TaskIn) -> TaskOut:
     task = new_task(data, actor)
     await insert_alone(database, actor, task, "tasks.add")
     return task_out(task)
+
+
+def _refuse_subtask(other: UUID | None) -> None:
+    """A task either is below another one or comes back by itself; what is below a turn comes back with it."""
+    if other is not None:
+        raise Invalid.field("body.parent_id", "A subtask cannot come back by itself; it comes back with its parent.")
 
 
 def new_task(data: TaskIn, actor: Actor) -> Task:

@@ -1,33 +1,67 @@
 """Bringing up the turns of series as tasks, each once."""
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Update, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Update, bindparam, case, delete, null, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
-from todo.audit import AuditedService
-from todo.database import Repository, now
+from todo.audit import AuditedService, record
+from todo.database import Repository, now, table_of
 from todo.domain.recurrence.models import Series
-from todo.domain.recurrence.rules.catch_up import catch_up
 from todo.domain.recurrence.rules.clock import to_local, written
-from todo.domain.recurrence.rules.opening import due_at
+from todo.domain.recurrence.rules.opening import due_at, is_paused
 from todo.domain.recurrence.rules.plan import Plan, Turn
 from todo.domain.recurrence.rules.shift import due
 from todo.domain.recurrence.rules.turns import after_completion
-from todo.domain.recurrence.schemas import Recurrence
-from todo.domain.recurrence.services import SeriesService, plan_of
+from todo.domain.recurrence.schemas import RecurrencePatch
+from todo.domain.recurrence.services.planning import plan_of
+from todo.domain.recurrence.services.series import SeriesService, following
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import OCCURRENCE, TASK, Occurrence, Task
-from todo.errors import Conflict
+from todo.domain.tasks.services.subtasks import below, copy_subtasks
+from todo.errors import Conflict, Invalid
 
-log = logging.getLogger(__name__)
 TEMPLATE = ("title", "notes", "priority", "estimate_minutes")  # what every turn of a series begins with
+PLACE = ("status", "last_nominal", "n", "next_nominal", "next_n", "next_run_at")  # what undoing puts back
+
+
+def turn_values(series: Series, plan: Plan, nominal: datetime) -> dict[str, Any]:
+    """The columns that make a task this turn of a series."""
+    return {
+        "due": rules.moment_at(due(plan, nominal), series.kind, series.timezone),
+        "due_at": due_at(plan, nominal),
+        "series_id": series.id,
+        "occurrence": written(nominal, all_day=series.kind == "day"),
+    }
+
+
+def series_like(task: Task, actor: Actor) -> Series:
+    """A series that would begin with this task, without its rule; a task without a due is due today."""
+    due = task.due or {"kind": "day", "date": datetime.now(ZoneInfo(actor.timezone)).date().isoformat()}
+    return Series(
+        owner_id=task.owner_id,
+        owner_timezone=actor.timezone,
+        start=rules.nominal_of(due),
+        kind=due["kind"],
+        timezone=due.get("timezone"),
+        template={name: getattr(task, name) for name in TEMPLATE},
+        rrule="",
+    )
+
+
+def _place(series: Series) -> dict[str, Any]:
+    return {name: getattr(series, name) for name in PLACE}
+
+
+def _read_place(written_down: dict[str, Any]) -> dict[str, Any]:
+    """A place as it comes back from JSON."""
+    times = {"last_nominal", "next_nominal", "next_run_at"}
+    return {n: datetime.fromisoformat(v) if n in times and v else v for n, v in written_down.items()}
 
 
 class TaskWriter(AuditedService[Task]):
@@ -51,77 +85,127 @@ class OccurrenceService(AuditedService[Occurrence]):
         super().__init__(session, actor)
         self.series = SeriesService(session, actor)
 
-    async def begin(self, task: Task, recurrence: Recurrence) -> Task:
-        """Make a new task the first turn of a series; without a due it begins today. Raises Invalid."""
-        if task.due is None:
-            today = datetime.now(ZoneInfo(self.actor.timezone)).date()
-            task.due = {"kind": "day", "date": today.isoformat()}
-        template = {name: getattr(task, name) for name in TEMPLATE}
-        series, plan, turn = await self.series.begin(
-            recurrence, rules.nominal_of(task.due), task.due["kind"], task.due.get("timezone"), template
-        )
+    async def begin(self, task: Task, recurrence: RecurrencePatch) -> Task:
+        """Store a new task as the first turn of a series; without a due it begins today. Raises Invalid."""
+        series, plan, turn = await self.series.begin(recurrence, series_like(task, self.actor))
         opened = await self._open(series, plan, turn, "tasks.add", task)
         if opened is None:
             raise Conflict("This occurrence is there already.")
         return opened
 
+    async def begin_with(self, task: Task, recurrence: RecurrencePatch) -> dict[str, Any]:
+        """Make a stored task the first turn of a series; the columns it must change. Raises Invalid."""
+        series, plan, turn = await self.series.begin(recurrence, series_like(task, self.actor))
+        await self._enter(series, turn.nominal, task_id=task.id)
+        return turn_values(series, plan, turn.nominal)
+
     async def succeed(self, series: Series, task: Task, status: str) -> Task | None:
-        """Close a task's turn as done or skipped, and bring up the next unless another is open already."""
-        closed_at = now()
-        closed = self._ledger("open").where(OCCURRENCE.task_id == task.id).values(status=status, closed_at=closed_at)
-        await self.session.execute(closed)
-        if series.status != "active" or series.last_nominal is None or await self._open_nominals(series):
+        """Close a task's turn as done or skipped, and bring up the next unless another is open already.
+
+        While the series rests the next one waits until that is over.
+        """
+        closed_at, plan = now(), plan_of(series)
+        turn = None
+        if series.status != "ended" and series.last_nominal is not None:
+            turn = after_completion(plan, series.last_nominal, to_local(closed_at, plan.timezone), series.n)
+        alone, has_subtasks = await self._close(series, task, turn, status, closed_at)
+        if not alone or series.status == "ended":
             return None
-        plan = plan_of(series)
-        turn = after_completion(plan, series.last_nominal, to_local(closed_at, plan.timezone), series.n)
         if turn is None:
             await self.series.end(series)
             return None
+        if series.status == "paused" or is_paused(plan, closed_at):
+            await self.series.wait(series, plan, turn)
+            return None
+        return await self._follow(series, plan, turn, task if has_subtasks else None)
+
+    async def reopen(self, series: Series | None, task: Task) -> None:
+        """Open the turn of a task that is open again; what its closing brought up goes, if nobody has touched it.
+
+        So closing and reopening is exactly nothing. If the successor has been touched, or the series has gone on, both
+        are open and nothing is doubled.
+        """
+        if series is None:
+            return
+        row = await self.session.execute(
+            select(OCCURRENCE.id, OCCURRENCE.undo).where(OCCURRENCE.task_id == task.id, OCCURRENCE.status != "open")
+        )
+        for occurrence_id, undo in row:
+            opened = update(Occurrence).where(OCCURRENCE.id == occurrence_id)
+            await self.session.execute(opened.values(status="open", closed_at=None, undo=None))
+            if undo and await self._withdraw(series, undo):
+                await self.series.keep(series, _read_place(undo["before"]))
+
+    async def note_due(self, series: Series, task: Task, values: dict[str, Any]) -> None:
+        """Note in the ledger whether a turn is due when its rule says; raises Invalid when it would lose its due."""
+        if values["due"] is None:
+            raise Invalid.field("body.due", "A turn of a series has a due: move it, skip it, or end the series.")
+        own = turn_values(series, plan_of(series), datetime.fromisoformat(task.occurrence or ""))
+        moved_to = None if values["due"] == own["due"] else values["due_at"]
+        entry = self._ledger("open").where(OCCURRENCE.task_id == task.id)
+        await self.session.execute(entry.values(moved_to=moved_to))
+
+    async def open_nominals(self, series: Series) -> Sequence[datetime]:
+        """The nominal times of the turns that are open, in order."""
+        return await self._open_nominals(series)
+
+    async def _close(
+        self, series: Series, task: Task, turn: Turn | None, status: str, closed_at: datetime
+    ) -> tuple[bool, bool]:
+        """Close a turn in the ledger; whether it was the only open one, and whether its task has subtasks."""
+        other, child = table_of(Occurrence).alias().c, table_of(Task).alias().c
+        others = select(other.id).where(other.series_id == series.id, other.status == "open", other.task_id != task.id)
+        subtasks = select(child.id).where(child.parent_id == task.id, child.deleted_at.is_(None))
+        undo = {"version": series.version, "before": _place(series), "next": turn.nominal if turn else None}
+        values = {
+            "status": status,
+            "closed_at": closed_at,
+            "undo": case((others.exists(), null()), else_=bindparam("undo", undo, type_=JSONB)),
+        }
+        closed = self._ledger("open").where(OCCURRENCE.task_id == task.id).values(values)
+        row = (await self.session.execute(closed.returning(~others.exists(), subtasks.exists()))).first()
+        return (row[0], row[1]) if row else (False, False)
+
+    async def _follow(self, series: Series, plan: Plan, turn: Turn, parent: Task | None) -> Task | None:
+        """Open the turn that follows a closed one, with copies of what is below that one."""
         opened = await self._open(series, plan, turn, "tasks.open")
-        await self.series.advance_past(series, plan, turn)
+        if opened and parent:
+            await copy_subtasks(self.session, [(parent.id, opened.id)], self.actor)
+        still_open = [turn.nominal] if opened else []
+        await self.series.advance(series, plan, turn, following(plan, turn), still_open)
         return opened
 
-    async def reopen(self, task: Task) -> None:
-        """Open the turn of a task that is open again."""
-        closed = self._ledger("done", "skipped", "missed").where(OCCURRENCE.task_id == task.id)
-        await self.session.execute(closed.values(status="open", closed_at=None))
+    async def _withdraw(self, series: Series, undo: dict[str, Any]) -> bool:
+        """Take back the turn that a closing brought up; whether the series is as that closing left it now."""
+        nominal = datetime.fromisoformat(undo["next"]) if undo["next"] else None
+        if series.version != undo["version"]:
+            return False
+        if nominal is None:
+            return series.status == "ended"
+        if series.last_nominal != nominal:
+            return bool(series.next_nominal == nominal and _place(series)["n"] == undo["before"]["n"])
+        is_it = (OCCURRENCE.series_id == series.id, OCCURRENCE.nominal == nominal)
+        untouched = (OCCURRENCE.status == "open", TASK.version == 1, TASK.deleted_at.is_(None))
+        query = select(Task).join(Occurrence, OCCURRENCE.task_id == TASK.id).where(*is_it, *untouched)
+        successor: Task | None = await self.session.scalar(query.with_for_update(of=Task))
+        if successor is None or await self._is_worked_on(successor):
+            return False
+        await self.session.execute(delete(Occurrence).where(*is_it))
+        await self.session.execute(delete(Task).where(TASK.id == successor.id))
+        before = successor.model_dump()
+        await record(self.session, self.actor, "tasks.undo", "tasks", subject_id=successor.id, before=before)
+        return True
 
-    async def open_due(self, limit: int = 100) -> int:
-        """Bring up every turn whose time has come, of up to `limit` series; the number of series looked at."""
-        claimed = await self.series.claim(limit)
-        # The clock that says what is due is the database's.
-        moment: datetime = (await self.session.execute(select(func.now()))).scalar_one()
-        for series in claimed:
-            series_id, failures = series.id, series.failures
-            try:
-                async with self.session.begin_nested():
-                    await self._catch_up(series, moment)
-            except Exception as error:  # one series that cannot be opened must not stop the others
-                log.exception("series %s is set aside", series_id)
-                await self.series.set_aside(series_id, failures + 1, error)
-        return len(claimed)
-
-    async def _catch_up(self, series: Series, moment: datetime) -> None:
-        plan = plan_of(series)
-        waiting = Turn(series.next_nominal, series.next_n or 0) if series.next_nominal else None
-        decision = catch_up(plan, waiting, await self._open_nominals(series), moment)
-        for nominal in decision.closes:
-            await self._miss(series, nominal)
-        for turn in decision.missed:
-            await self._enter(series, turn.nominal, status="missed", closed_at=now())
-        for turn in decision.opens:
-            await self._open(series, plan, turn, "tasks.open")
-        last = max((*decision.opens, *decision.missed), default=Turn(series.last_nominal or series.start, series.n))
-        await self.series.advance(series, plan, last, decision.next)
+    async def _is_worked_on(self, task: Task) -> bool:
+        """Whether anything below a task is other than it came."""
+        children = await below(self.session, [task.id])
+        return any(child.version > 1 or child.created_at != task.created_at for child in children)
 
     async def _open(self, series: Series, plan: Plan, turn: Turn, action: str, task: Task | None = None) -> Task | None:
         """Write a turn's task and its ledger row; None when it has come up before."""
         task = task or Task(owner_id=series.owner_id, title="")
-        for name, value in series.template.items():
+        for name, value in (series.template | turn_values(series, plan, turn.nominal)).items():
             setattr(task, name, value)
-        task.due = rules.moment_at(due(plan, turn.nominal), series.kind, series.timezone)
-        task.due_at = due_at(plan, turn.nominal)
-        task.series_id, task.occurrence = series.id, written(turn.nominal, all_day=series.kind == "day")
         if not await self._enter(series, turn.nominal, task_id=task.id):
             return None
         return await TaskWriter(self.session, self.actor).insert(task, action)
@@ -133,17 +217,6 @@ class OccurrenceService(AuditedService[Occurrence]):
             insert(Occurrence).values(row).on_conflict_do_nothing().returning(OCCURRENCE.id)
         )
         return entered.first() is not None
-
-    async def _miss(self, series: Series, nominal: datetime) -> None:
-        """Close an open turn as missed, and its task as cancelled."""
-        missed = self._ledger("open").where(OCCURRENCE.series_id == series.id, OCCURRENCE.nominal == nominal)
-        task_id = await self.session.scalar(
-            missed.values(status="missed", closed_at=now()).returning(OCCURRENCE.task_id)
-        )
-        tasks = TaskWriter(self.session, self.actor)
-        task = await tasks.get_one_or_none(TASK.id == task_id, with_for_update=True)
-        if task is not None and task.status not in rules.CLOSED:
-            await tasks.change(task, {"status": "cancelled", "completed_at": now()}, "tasks.miss")
 
     async def _open_nominals(self, series: Series) -> Sequence[datetime]:
         still = select(OCCURRENCE.nominal).where(OCCURRENCE.series_id == series.id, OCCURRENCE.status == "open")

@@ -1,6 +1,6 @@
-"""`/api/tasks` and `/api/trash`."""
+"""`/api/tasks`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
@@ -11,12 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor, requires
 from todo.database import Database
-from todo.domain.tasks.schemas import Completed, Status, TaskIn, TaskOut, TaskPatch
+from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch
 from todo.domain.tasks.services.reads import TaskReads
+from todo.domain.tasks.services.scopes import read_scope
 from todo.domain.tasks.services.tasks import TaskService, add_alone
+from todo.domain.tasks.services.upcoming import upcoming
+from todo.errors import Invalid
 from todo.http.transactions import is_shared, session_for
 from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
-from todo.schema import Count, Cursor, Limit, Page, read_instant
+from todo.schema import Count, Cursor, Limit, read_instant
 
 ActorRequest = Request[Actor, Any, State]
 Session = NamedDependency[AsyncSession]
@@ -29,6 +32,25 @@ SortBy = Annotated[
         max_length=100,
         schema_extra={"pattern": f"^({SORT}(,{SORT}){{0,2}})?$"},
         description="Up to three of created_at, updated_at, due_at, priority, id, each once; `-` turns one round.",
+    ),
+]
+# Litestar keeps the name `scope` to itself, and would tell of errors under ours.
+SCOPES = {"enum": ["this", "following", "all"]}
+ScopeOfChange = Annotated[
+    str | None,
+    QueryParameter(
+        name="scope",
+        schema_extra=SCOPES,
+        description="For a turn of a series: what the change is for; `this`, or `all` for a rule.",
+    ),
+]
+ScopeOfDeletion = Annotated[
+    str,
+    QueryParameter(
+        name="scope",
+        schema_extra=SCOPES,
+        description="For a turn of a series: `this` skips it; `following` and `all` end the series, with the open turns"
+        " from this one on, or all.",
     ),
 ]
 
@@ -61,12 +83,27 @@ class TaskController(Controller):
             ),
         ] = None,
         series_id: Annotated[UUID | None, QueryParameter(description="Of this series.")] = None,
+        parent_id: Annotated[UUID | None, QueryParameter(description="Directly below this task.")] = None,
+        include: Annotated[
+            Literal["upcoming"] | None,
+            QueryParameter(description="Add the turns of your series to come, until `until`: computed, not stored."),
+        ] = None,
+        until: Annotated[
+            str | None,
+            QueryParameter(
+                max_length=40,
+                schema_extra={"format": "date-time"},
+                description="With `include=upcoming`: how far ahead, at most 366 days. At most 500 turns are told.",
+            ),
+        ] = None,
         sort: SortBy = None,
         limit: Limit = 50,
         cursor: Cursor = None,
         count: Count = False,
-    ) -> Page[TaskOut]:
+    ) -> TaskPage:
         """The tasks you can see, newest first, a page at a time.
+
+        Filters apply to `items`; `upcoming` holds what your active series will bring, whatever page this is.
 
         Example: `GET /api/tasks?status=open&status=waiting&sort=due_at,-priority&limit=20`
         """
@@ -74,11 +111,19 @@ class TaskController(Controller):
             "status": status,
             "priority": priority,
             "series_id": series_id,
+            "parent_id": parent_id,
             "due_before": read_instant("query.due_before", due_before),
             "due_after": read_instant("query.due_after", due_after),
         }
         tasks = TaskReads(database.reads, request.user)
-        return await tasks.page(filters, sort=sort, limit=limit, cursor=cursor, count=count)
+        ahead = read_instant("query.until", until)
+        if (include is None) is not (ahead is None):
+            raise Invalid.field("query.until", "`include=upcoming` and `until` go together.")
+        found = await tasks.page(filters, sort=sort, limit=limit, cursor=cursor, count=count)
+        page = TaskPage(found.items, found.next_cursor, found.total)
+        if ahead is not None:
+            page.upcoming, page.upcoming_cut_off = await upcoming(database.reads, request.user, ahead)
+        return page
 
     @post(operation_id="add_task", guards=[requires("tasks.add")])
     async def add_task(self, database: Db, request: ActorRequest, data: JSONBody[TaskIn]) -> Response[TaskOut]:
@@ -87,7 +132,7 @@ class TaskController(Controller):
         Example: `{"title": "Pay the rent", "due": {"kind": "day", "date": "2026-12-31"},
         "recurrence": {"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"}}`
         """
-        if data.recurrence is None and not is_shared(request.scope):
+        if data.recurrence is None and data.parent_id is None and not is_shared(request.scope):
             return versioned(await add_alone(database, request.user, data), status_code=201)
         async with session_for(database, request.scope) as session:
             return versioned(await TaskService(session, request.user).add(data), status_code=201)
@@ -110,29 +155,46 @@ class TaskController(Controller):
         task_id: FromPath[UUID],
         data: JSONBody[TaskPatch],
         if_match: IfMatch = None,
+        reach: ScopeOfChange = None,
     ) -> Response[TaskOut]:
         """Change the fields you send; `null` clears one.
 
-        Example: `{"title": "Pay the rent", "due": null}`
+        A turn of a series: `scope=this` changes this one only, its place in the series stays. `all` also changes title,
+        notes, priority, estimate, due or rule of every turn that is not open yet. `following` ends the series before
+        this turn and begins one with it that knows its predecessor. With these two a new due moves the time of day; a
+        new day moves the start as well where the rule takes its days from it, and is refused where the rule names them.
+        `recurrence` makes a task the first turn of a series or changes its series (`all`, or `following`); `null` ends
+        the series and leaves this turn open.
+
+        Example: `{"title": "Pay the rent", "recurrence": {"on_missed": "skip_to_next"}}`
         """
         tasks = TaskService(session, request.user)
-        return versioned(await tasks.change_fields(task_id, data, versions_of(if_match)))
+        return versioned(await tasks.change_fields(task_id, data, versions_of(if_match), read_scope(reach)))
 
     @delete("/{task_id:uuid}", operation_id="delete_task", guards=[requires("tasks.delete")])
     async def delete_task(
-        self, session: Session, request: ActorRequest, task_id: FromPath[UUID], if_match: IfMatch = None
+        self,
+        session: Session,
+        request: ActorRequest,
+        task_id: FromPath[UUID],
+        if_match: IfMatch = None,
+        reach: ScopeOfDeletion = "this",
     ) -> None:
-        """Move a task to the trash, from where it can be restored.
+        """Move a task to the trash with its subtasks, from where it can be restored.
 
-        Example: `DELETE /api/tasks/0190f5f0-7c1d-7000-8000-000000000000`
+        Example: `DELETE /api/tasks/0190f5f0-7c1d-7000-8000-000000000000?scope=following`
         """
-        await TaskService(session, request.user).trash(task_id, versions_of(if_match))
+        await TaskService(session, request.user).trash(task_id, versions_of(if_match), read_scope(reach) or "this")
 
     @post("/{task_id:uuid}/complete", operation_id="complete_task", status_code=200, guards=[requires("tasks.change")])
     async def complete_task(
         self, session: Session, request: ActorRequest, task_id: FromPath[UUID], if_match: IfMatch = None
     ) -> Response[Completed]:
         """Complete a task; one that comes back answers its successor as `next_task`.
+
+        Done early it counts for its own turn; done late, the next one is the first still to come, or with
+        `on_missed: backfill` simply the next. `next_task` is null when another turn is open already, the series is
+        paused, or this was the last.
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/complete`
         """
@@ -142,33 +204,38 @@ class TaskController(Controller):
     async def reopen_task(
         self, session: Session, request: ActorRequest, task_id: FromPath[UUID], if_match: IfMatch = None
     ) -> Response[TaskOut]:
-        """Open a completed task again.
+        """Open a completed or skipped task again.
+
+        The turn that closing it brought up goes again if nobody has touched it; else both are open.
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/reopen`
         """
         return versioned(await TaskService(session, request.user).reopen(task_id, versions_of(if_match)))
 
+    @post("/{task_id:uuid}/skip", operation_id="skip_task", status_code=200, guards=[requires("tasks.change")])
+    async def skip_task(
+        self, session: Session, request: ActorRequest, task_id: FromPath[UUID], if_match: IfMatch = None
+    ) -> Response[Completed]:
+        """Leave out one turn of a series, and go on with the next; the rule stays as it is.
 
-class TrashController(Controller):
-    """Trash: what was deleted and can be had back."""
-
-    path = "/api/trash"
-    tags = ["Tasks"]
-
-    @get(operation_id="list_trash", guards=[requires("tasks.view")])
-    async def list_trash(
-        self, database: Db, request: ActorRequest, limit: Limit = 50, cursor: Cursor = None, count: Count = False
-    ) -> Page[TaskOut]:
-        """Your deleted tasks, last deleted first.
-
-        Example: `GET /api/trash`
+        Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/skip`
         """
-        return await TaskReads(database.reads, request.user).trash(limit=limit, cursor=cursor, count=count)
+        return versioned(await TaskService(session, request.user).skip(task_id, versions_of(if_match)))
 
-    @post("/{task_id:uuid}/restore", operation_id="restore_task", status_code=200, guards=[requires("tasks.delete")])
-    async def restore_task(self, session: Session, request: ActorRequest, task_id: FromPath[UUID]) -> Response[TaskOut]:
-        """Take a task out of the trash.
+    @post("/{task_id:uuid}/move", operation_id="move_task", status_code=200, guards=[requires("tasks.change")])
+    async def move_task(
+        self,
+        session: Session,
+        request: ActorRequest,
+        task_id: FromPath[UUID],
+        data: JSONBody[Move],
+        if_match: IfMatch = None,
+    ) -> Response[TaskOut]:
+        """Put a task off, or bring it forward.
 
-        Example: `POST /api/trash/0190f5f0-7c1d-7000-8000-000000000000/restore`
+        A turn of a series stays the turn it is: neither rule nor `occurrence` change, the ledger tells it as `moved`
+        until it closes, and done it counts as done.
+
+        Example: `{"due": {"kind": "day", "date": "2027-01-02"}}`
         """
-        return versioned(await TaskService(session, request.user).restore(task_id))
+        return versioned(await TaskService(session, request.user).move(task_id, data.due, versions_of(if_match)))

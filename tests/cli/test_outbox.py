@@ -1,0 +1,68 @@
+"""`todo outbox`: what is on its way out, seen and tried again by an operator."""
+
+import asyncio
+import json
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+INSERT = """
+INSERT INTO mails (id, created_at, updated_at, version, "to", subject, text, html, headers, attachments, send_at,
+                   attempts, failed_at, last_error)
+VALUES ($1, now(), now(), 1, 'ada@example.com', $2, '', '', '{}', '[]', now(), 12, $3::timestamptz, 'OSError: away')
+"""
+
+
+def on(url: str, query: str, *arguments: object) -> list[asyncpg.Record]:
+    async def run() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetch(query, *arguments)
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def failed(url: str) -> str:
+    """The id of a mail that was given up; another one waits."""
+    number = uuid4()
+    (moment,) = on(url, "SELECT now() AS now")
+    on(url, INSERT, number, "Given up", moment["now"])
+    on(url, INSERT, uuid4(), "Waiting", None)
+    return str(number)
+
+
+def subjects(todo, url: str, *options: str) -> list[str]:
+    listed = todo("outbox", "list", "--json", *options, TODO_DATABASE_URL=url)
+    return [item["about"] for item in json.loads(listed.output)]
+
+
+def test_what_waits_and_what_has_failed_are_listed_apart(todo, url: str, failed: str) -> None:
+    plain = todo("outbox", "list", "--failed", TODO_DATABASE_URL=url)
+
+    assert subjects(todo, url) == ["Waiting"]
+    assert subjects(todo, url, "--failed") == ["Given up"]
+    assert (plain.exit_code, failed in plain.output, "OSError: away" in plain.output) == (0, True, True)
+
+
+@pytest.mark.parametrize("by_id", [True, False])
+def test_what_has_failed_is_tried_again(todo, url: str, failed: str, by_id: bool) -> None:
+    done = todo("outbox", "retry", failed if by_id else "--all", TODO_DATABASE_URL=url)
+
+    assert (done.exit_code, done.output) == (0, "1 will be tried again at once.\n")
+    assert subjects(todo, url, "--failed") == []
+    assert len(subjects(todo, url)) == 2
+    (row,) = on(url, "SELECT actor_kind, after FROM audit_events WHERE action = 'outbox.retry'")
+    assert tuple(row) == ("operator", '{"count": 1}')
+
+
+def test_what_cannot_be_tried_again_is_told(todo, url: str, failed: str) -> None:
+    nothing = todo("outbox", "retry", TODO_DATABASE_URL=url)
+    unknown = todo("outbox", "retry", str(uuid4()), TODO_DATABASE_URL=url)
+    nonsense = todo("outbox", "retry", "nonsense", TODO_DATABASE_URL=url)
+
+    assert {answer.exit_code for answer in (nothing, unknown, nonsense)} == {1}
+    assert subjects(todo, url, "--failed") == ["Given up"]

@@ -1,0 +1,153 @@
+"""`todo series` and `todo recurrence preview`."""
+
+import asyncio
+import json
+from typing import Any
+
+import asyncpg
+import pytest
+from conftest import SECRET, settings_for
+from factories import PASSWORD
+
+from todo.cli import main
+from todo.cli.demo import fill
+from todo.cli.installation import opened
+from todo.domain.accounts.services.sign_in import SignIn
+
+EXAMPLE = ("FREQ=MONTHLY;BYMONTHDAY=31", "--start", "2026-01-31T09:00", "--timezone", "Europe/Berlin")
+
+
+@pytest.fixture
+def filled(todo, url: str) -> str:
+    """A database with the people and tasks of the demonstration."""
+    asyncio.run(demonstrate(url))
+    return url
+
+
+async def demonstrate(url: str) -> None:
+    settings = settings_for(url)
+    async with opened(settings, url) as database:
+        sign_in = SignIn(database, settings, SECRET)
+        await sign_in.start()
+        await fill(database, sign_in, PASSWORD)
+        await sign_in.stop()
+
+
+def listed(todo, url: str, *options: str) -> list[dict[str, Any]]:
+    done = todo("series", "list", "--json", *options, TODO_DATABASE_URL=url)
+    assert done.exit_code == 0, done.output
+    found: list[dict[str, Any]] = json.loads(done.output)
+    return found
+
+
+def execute(url: str, statement: str, *values: Any) -> None:
+    async def run() -> None:
+        connection = await asyncpg.connect(url)
+        await connection.execute(statement, *values)
+        await connection.close()
+
+    asyncio.run(run())
+
+
+def test_a_preview_needs_no_database(todo) -> None:
+    done = todo("recurrence", "preview", *EXAMPLE, TODO_DATABASE_URL="postgresql://nowhere.invalid/todo")
+
+    assert done.exit_code == 0
+    assert done.output.splitlines()[0].startswith("Every month on the 31st at 09:00 (Europe/Berlin)")
+    assert "February has no 31st: the 28th" in done.output
+
+
+def test_a_preview_for_scripts_is_that_of_the_api(todo) -> None:
+    done = todo("recurrence", "preview", *EXAMPLE, "--count", "2", "--on-invalid-date", "omit", "--json")
+
+    found = json.loads(done.output)
+    assert found["occurrences"][1] == {"nominal": "2026-03-31T09:00", "at": "2026-03-31T07:00:00Z", "note": None}
+    assert found["rrule"] == "FREQ=MONTHLY;BYMONTHDAY=31"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("FREQ=SECONDLY",), ("FREQ=DAILY", "--start", "soon"), ("FREQ=DAILY", "--timezone", "Mars"),
+     ("FREQ=DAILY", "--holiday", "x"), ("FREQ=DAILY", "--until", "2026-02-30")],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_previewed_is_one_sentence(todo, arguments: tuple[str, ...]) -> None:
+    done = todo("recurrence", "preview", *arguments)
+
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: ")
+    assert len(done.output.splitlines()) == 1
+
+
+def test_series_are_listed_by_owner_and_status(todo, filled: str) -> None:
+    everybody = listed(todo, filled)
+    adas = listed(todo, filled, "--owner", "ada@example.com")
+
+    assert {series["owner"] for series in everybody} > {"ada@example.com"}
+    assert {series["owner"] for series in adas} == {"ada@example.com"}
+    assert listed(todo, filled, "--status", "paused") == []
+    assert "Pay the rent" in todo("series", "list", TODO_DATABASE_URL=filled).output
+    assert todo("series", "list", "--owner", "eve@example.com", TODO_DATABASE_URL=filled).exit_code == 1
+
+
+def test_a_series_is_shown_with_its_ledger(todo, filled: str) -> None:
+    series = listed(todo, filled)[0]
+
+    shown = todo("series", "show", series["id"], TODO_DATABASE_URL=filled)
+    told = json.loads(todo("series", "show", series["id"], "--json", TODO_DATABASE_URL=filled).output)
+
+    assert series["sentence"] in shown.output
+    assert (told["id"], told["ledger"][0]["status"]) == (series["id"], "open")
+
+
+def test_a_series_is_paused_resumed_and_ended(todo, filled: str) -> None:
+    series = listed(todo, filled)[0]["id"]
+
+    def status(*verb: str) -> str:
+        done = todo("series", *verb, TODO_DATABASE_URL=filled)
+        assert done.exit_code == 0, done.output
+        (found,) = [one for one in listed(todo, filled) if one["id"] == series]
+        return str(found["status"])
+
+    assert status("pause", series) == "paused"
+    assert status("resume", series) == "active"
+    assert status("pause", series, "--from", "2031-01-01", "--until", "2031-02-01") == "active"
+    assert status("end", series, "--cancel-open") == "ended"
+    again = todo("series", "end", series, TODO_DATABASE_URL=filled)
+    assert (again.exit_code, again.output[:25]) == (1, "Error: This series has en")
+
+
+def test_a_series_that_was_set_aside_is_looked_at_again(todo, filled: str) -> None:
+    series = listed(todo, filled, "--owner", "grace@example.com")[0]
+    execute(filled, "UPDATE series SET failures = 9, last_error = 'RuleError()', rrule = 'x' WHERE id = $1",
+            series["id"])  # fmt: skip
+    failing = listed(todo, filled, "--failing")
+    broken = todo("series", "run", series["id"], TODO_DATABASE_URL=filled)
+    execute(filled, "UPDATE series SET rrule = $2 WHERE id = $1", series["id"], series["rrule"])
+
+    done = todo("series", "run", series["id"], TODO_DATABASE_URL=filled)
+
+    assert [one["id"] for one in failing] == [series["id"]]
+    assert (broken.exit_code, "still cannot be opened" in broken.output) == (1, True)
+    assert done.exit_code == 0, done.output
+    assert listed(todo, filled, "--failing") == []
+
+
+@pytest.mark.parametrize("verb", ["show", "pause", "resume", "end", "run"])
+@pytest.mark.parametrize("series", ["x", "0190f5f0-7c1d-7000-8000-000000000000"])
+def test_a_series_that_is_not_there_is_one_sentence(todo, url: str, verb: str, series: str) -> None:
+    done = todo("series", verb, series, TODO_DATABASE_URL=url)
+
+    assert (done.exit_code, done.output[:7], len(done.output.splitlines())) == (1, "Error: ", 1)
+
+
+def test_the_groups_explain_themselves(todo) -> None:
+    for group in ("series", "recurrence"):
+        for command in todo_commands(group):
+            shown = todo(group, command, "--help")
+            assert "Example:" in shown.output
+
+
+def todo_commands(group: str) -> list[str]:
+    found: Any = main.commands[group]
+    return list(found.commands)

@@ -1,0 +1,148 @@
+"""`POST /api/recurrences/preview`: what a series would do, before anybody saves it."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import asyncpg
+import pytest
+from factories import Person
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "recurrence"
+EXAMPLE = {
+    "rrule": "FREQ=MONTHLY;BYMONTHDAY=31", "start": "2026-01-31T09:00", "timezone": "Europe/Berlin",
+    "on_invalid_date": "backward", "count": 12,
+}  # fmt: skip
+MONTHS = "FREQ=MONTHLY;BYMONTHDAY=31"
+Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+def on_the_wire(case: dict[str, Any]) -> dict[str, Any]:
+    """The series of a vector as a request: its end by number stands in the rule, for `count` is how many to show."""
+    series = dict(case["series"])
+    if (count := series.pop("count", None)) is not None and "COUNT" not in series["rrule"].upper():
+        series["rrule"] += f";COUNT={count}"
+    if "pauses" in series:
+        series["pauses"] = [{"from": begin, "until": end} for begin, end in series["pauses"]]
+    return series
+
+
+def cases(kind: str) -> list[dict[str, Any]]:
+    """All vectors that state this kind of fact and can be asked for: a weekend is no field of a series yet."""
+    found = [case for path in sorted(VECTORS.glob("*.json")) for case in json.loads(path.read_text())]
+    return [case for case in found if kind in case and "weekend" not in case["series"]]
+
+
+def is_hourly(case: dict[str, Any]) -> bool:
+    return "HOURLY" in case["series"]["rrule"].upper()
+
+
+async def ask(person: Person, body: dict[str, Any]) -> Any:
+    return await person.http.post("/api/recurrences/preview", json=body)
+
+
+async def test_the_example_of_the_documentation(ada: Person) -> None:
+    answer = await ask(ada, EXAMPLE)
+
+    found = answer.json()
+    assert answer.status_code == 200
+    assert found["rrule"] == "FREQ=MONTHLY;BYMONTHDAY=31"
+    assert found["sentence"] == "Every month on the 31st at 09:00 (Europe/Berlin); in shorter months the last day"
+    assert (len(found["occurrences"]), found["warnings"]) == (12, [])
+    assert found["occurrences"][1] == {
+        "nominal": "2026-02-28T09:00", "at": "2026-02-28T08:00:00Z", "note": "February has no 31st: the 28th",
+    }  # fmt: skip
+
+
+async def test_every_vector_of_occurrences_is_answered_so(ada: Person) -> None:
+    wrong = []
+    for case in cases("occurrences"):
+        body = on_the_wire(case) | {"count": min(100, len(case["occurrences"]) + 1)}
+        body.setdefault("timezone", case.get("owner_zone", "UTC"))
+        answer = await ask(ada, body)
+        if is_hourly(case):
+            assert answer.status_code == 422
+            continue
+        found = [(turn["nominal"], turn["at"]) for turn in answer.json()["occurrences"]]
+        for turn, wanted in zip(found, case["occurrences"], strict=False):
+            text = wanted if isinstance(wanted, str) else wanted["nominal"]
+            instant = None if isinstance(wanted, str) else wanted["at"].replace("Z", ":00Z")
+            if turn[0] != text or instant not in (None, turn[1]):
+                wrong.append((case["name"], turn, wanted))
+        if len(found) < len(case["occurrences"]) or (case.get("ends") and len(found) != len(case["occurrences"])):
+            wrong.append((case["name"], found, case["occurrences"]))
+
+    assert wrong == []
+
+
+async def test_every_vector_of_refusals_is_refused_by_its_field(ada: Person) -> None:
+    wrong = []
+    for case in cases("refused"):
+        answer = await ask(ada, on_the_wire(case))
+        field = answer.json()["errors"][0]["field"] if answer.status_code == 422 else str(answer.status_code)
+        name = field.removeprefix("body.").partition("[")[0].removesuffix("_seconds")
+        if name != case["refused"]:
+            wrong.append((case["name"], case["refused"], field))
+
+    assert wrong == []
+
+
+async def test_every_vector_of_canonical_forms_is_answered_so(ada: Person) -> None:
+    found = {
+        case["name"]: (await ask(ada, on_the_wire(case))).json().get("rrule")
+        for case in cases("canonical")
+        if not is_hourly(case)
+    }
+
+    assert found == {case["name"]: case["canonical"] for case in cases("canonical") if not is_hourly(case)}
+
+
+async def test_without_a_zone_a_series_floats_with_whoever_asks(ada: Person) -> None:
+    answer = await ask(ada, {"rrule": "FREQ=DAILY", "start": "2026-07-01T09:00", "count": 1})
+
+    assert answer.json()["sentence"] == "Every day at 09:00"
+    assert answer.json()["occurrences"][0]["at"] == "2026-07-01T07:00:00Z"
+
+
+async def test_until_as_a_day_means_to_its_end(ada: Person) -> None:
+    answer = await ask(ada, {"rrule": "FREQ=DAILY", "start": "2026-07-01T09:00", "until": "2026-07-02"})
+
+    assert [turn["nominal"] for turn in answer.json()["occurrences"]] == ["2026-07-01T09:00", "2026-07-02T09:00"]
+
+
+async def test_a_rule_that_never_happens_is_told_and_not_refused(ada: Person) -> None:
+    answer = await ask(ada, {"rrule": "FREQ=DAILY;INTERVAL=7;BYDAY=TU", "start": "2026-11-23"})
+
+    assert (answer.status_code, answer.json()["occurrences"]) == (200, [])
+    assert "never happens" in answer.json()["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("start", "2026-02-30"), ("start", "2026-01-01T25:00"), ("start", "yesterday"), ("start", "2026-01-01T09:00Z"),
+        ("timezone", "Mars/Olympus"), ("timezone", "localtime"), ("timezone", ""), ("rrule", "FREQ=SECONDLY"),
+        ("count", 0), ("count", 101), ("until", "2026-02-30"), ("until", 5), ("lead_seconds", -1),
+        ("lead_seconds", 10**30), ("max_open", 101), ("expire_after_seconds", 0), ("holidays", ["2026-02-30"]),
+        ("holidays", ["2026-01-01"] * 1001), ("pauses", [{"from": "2026-02-01", "until": "2026-01-01"}]),
+        ("pauses", [{"from": "2026-02-01"}]), ("exceptions", ["2026-01-01T09:00"]), ("exceptions", ["2026-02-30"]),
+        ("shift", "sideways"), ("anchor", "moon"), ("on_missed", "panic"), ("opens", "never"), ("x", 1),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_is_refused_by_its_name(ada: Person, field: str, value: Any) -> None:
+    answer = await ask(ada, {"rrule": "FREQ=DAILY", "start": "2026-01-01"} | {field: value})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"].startswith(f"body.{field}")
+
+
+async def test_expire_needs_to_know_after_how_long(ada: Person) -> None:
+    answer = await ask(ada, {"rrule": "FREQ=DAILY", "start": "2026-01-01", "on_missed": "expire"})
+
+    assert [error["field"] for error in answer.json()["errors"]] == ["body.expire_after_seconds"]
+
+
+async def test_nothing_is_stored(ada: Person, sql: Sql) -> None:
+    await ask(ada, EXAMPLE)
+
+    assert await sql.fetchval("SELECT (SELECT count(*) FROM series) + (SELECT count(*) FROM occurrences)") == 0

@@ -1,0 +1,103 @@
+"""`GET /api/tasks?include=upcoming`: turns that are not there yet."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from factories import Person
+from tasks.series_helpers import Sql, act, begin, day, fields, steer
+
+
+def ahead(days: int) -> str:
+    return f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def on(days: int) -> str:
+    return str(datetime.now(UTC).date() + timedelta(days=days))
+
+
+async def upcoming(person: Person, days: int) -> dict[str, Any]:
+    answer = await person.http.get(f"/api/tasks?include=upcoming&until={ahead(days)}")
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+async def test_the_turns_to_come_of_all_series_the_soonest_first(ada: Person, sql: Sql) -> None:
+    weekly = await begin(ada, on(1), "FREQ=WEEKLY")
+    other = await ada.add("Other", due=day(on(3)), recurrence={"rrule": "FREQ=WEEKLY"})
+
+    found = await upcoming(ada, 20)
+
+    expected = [(weekly, 8), (other, 10), (weekly, 15), (other, 17)]
+    assert [(turn["series_id"], turn["occurrence"]) for turn in found["upcoming"]] == [
+        (task["series_id"], on(days)) for task, days in expected
+    ]
+    assert found["upcoming"][1]["due"] == day(on(10))
+    assert found["upcoming"][1]["title"] == "Other"
+    assert (found["upcoming_cut_off"], len(found["items"])) == (False, 2)
+    assert await sql.fetchval("SELECT count(*) FROM tasks") == 2
+
+
+async def test_only_when_asked_for(ada: Person) -> None:
+    await begin(ada, on(1))
+
+    assert (await ada.http.get("/api/tasks")).json().keys() == {"items", "next_cursor"}
+
+
+async def test_what_moved_a_turn_is_told(ada: Person) -> None:
+    await begin(ada, "2026-01-31", "FREQ=MONTHLY;BYMONTHDAY=31")
+
+    found = await upcoming(ada, 365)
+
+    assert "February has no 31st: the 28th" in {turn["note"] for turn in found["upcoming"]}
+
+
+async def test_more_than_five_hundred_are_cut_off_and_it_is_said(ada: Person) -> None:
+    for _ in range(2):
+        await begin(ada, on(1))
+
+    found = await upcoming(ada, 366)
+
+    assert (len(found["upcoming"]), found["upcoming_cut_off"]) == (500, True)
+
+
+@pytest.mark.parametrize("verb", ["pause", "end"])
+async def test_what_rests_or_has_ended_brings_nothing(ada: Person, verb: str) -> None:
+    task = await begin(ada, on(1))
+    await steer(ada, task, verb, {})
+
+    assert (await upcoming(ada, 30))["upcoming"] == []
+
+
+async def test_counted_from_completion_nothing_is_known_before(ada: Person) -> None:
+    task = await begin(ada, on(1), anchor="completion")
+    before = (await upcoming(ada, 30))["upcoming"]
+    await act(ada, task, "complete")
+
+    assert (before, (await upcoming(ada, 30))["upcoming"]) == ([], [])
+
+
+async def test_a_series_that_cannot_be_read_hides_no_other(ada: Person, sql: Sql) -> None:
+    broken = await begin(ada, on(1))
+    await begin(ada, on(1), "FREQ=WEEKLY")
+    await sql.execute("UPDATE series SET rrule = 'nonsense' WHERE id = $1", broken["series_id"])
+
+    assert len((await upcoming(ada, 9))["upcoming"]) == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "include=upcoming", "until=2026-12-31T00:00:00Z", "include=upcoming&until=2999-12-31T00:00:00Z",
+        "include=upcoming&until=2031-01-01", "include=upcoming&until=soon",
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_asked_is_refused(ada: Person, query: str) -> None:
+    assert fields(await ada.http.get(f"/api/tasks?{query}")) == ["query.until"]
+
+
+async def test_the_past_has_nothing_to_come(ada: Person) -> None:
+    await begin(ada, on(1))
+
+    assert (await upcoming(ada, -5))["upcoming"] == []

@@ -1,0 +1,122 @@
+"""The published vectors (tests/vectors/recurrence/README.md), run by the worker on a database."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import asyncpg
+import pytest
+from factories import Person
+from sqlalchemy import select
+
+from todo.database import Database
+from todo.domain.recurrence.models import SERIES, Series
+from todo.domain.recurrence.rules.clock import written
+from todo.domain.recurrence.rules.opening import opens_at
+from todo.domain.recurrence.rules.turns import first
+from todo.domain.recurrence.services.planning import plan_of
+from todo.domain.tasks.models import Occurrence
+from todo.domain.tasks.services.opening import open_series
+
+Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Case: TypeAlias = dict[str, Any]
+VECTORS = Path(__file__).parents[1] / "vectors" / "recurrence"
+LEDGER = "SELECT nominal, status FROM occurrences ORDER BY nominal"
+
+
+def cases(kind: str) -> list[Any]:
+    """The cases that state this kind of fact, but those a series cannot hold: hours, and other weekends than ours."""
+    return [
+        pytest.param(case, id=f"{path.stem}: {case['name']}")
+        for path in sorted(VECTORS.glob("*.json"))
+        for case in json.loads(path.read_text())
+        if kind in case and "HOURLY" not in case["series"]["rrule"].upper() and "weekend" not in case["series"]
+    ]
+
+
+def series_of(person: Person, case: Case, **values: Any) -> Series:
+    fields = dict(case["series"])
+    start = fields.pop("start")
+    zone = fields.get("timezone")
+    kind = "day" if "T" not in start else "zoned" if zone else "floating"
+    until = {"until": local(fields.pop("until"))} if "until" in fields else {}
+    completion = fields.get("anchor") == "completion"
+    fields.setdefault("opens", "on_close" if completion else "on_time")
+    series = Series(
+        owner_id=person.id, owner_timezone=case.get("owner_zone", "UTC"), start=local(start), kind=kind,
+        template={"title": "Again"}, **fields, **until, **values,
+    )  # fmt: skip
+    plan = plan_of(series)
+    series.rrule, series.count, series.until = str(plan.rule), plan.count, plan.until
+    return series
+
+
+def local(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+async def stored(database: Database, series: Series, open_nominals: list[datetime]) -> None:
+    async with database.session() as session:
+        session.add(series)
+        await session.flush()
+        session.add_all(Occurrence(series_id=series.id, nominal=nominal) for nominal in open_nominals)
+
+
+async def opened(database: Database, series: Series, moment: datetime) -> Series:
+    """What the worker makes of it at this moment."""
+    async with database.session() as session:
+        locked = await session.scalar(select(Series).where(SERIES.id == series.id).with_for_update())
+        assert locked is not None
+        await open_series(session, [locked], moment)
+    async with database.session() as session:
+        after = await session.get(Series, series.id)
+    assert after is not None
+    assert after.last_error is None
+    return after
+
+
+@pytest.mark.parametrize("case", cases("catch_up"))
+async def test_what_came_while_nobody_looked(ada: Person, database: Database, sql: Sql, case: Case) -> None:
+    wanted, start = case["catch_up"], case["series"]["start"]
+    waits_for = local(wanted["waits_for"])
+    series = series_of(ada, case, n=wanted["n"] - 1, next_nominal=waits_for, next_n=wanted["n"])
+    await stored(database, series, [local(text) for text in wanted["open"]])
+
+    after = await opened(database, series, local(wanted["now"]).astimezone(UTC))
+
+    def shown(nominal: datetime) -> str:
+        return written(nominal, all_day="T" not in start)
+
+    found = {status: {shown(row["nominal"]) for row in await sql.fetch(LEDGER) if row["status"] == status}
+             for status in ("open", "missed")}  # fmt: skip
+    assert found["open"] == {*wanted["open"], *wanted["opens"]} - {*wanted.get("closes", [])}
+    if wanted.get("all_listed", True):
+        assert found["missed"] == {*wanted["missed"], *wanted.get("closes", [])}
+    if wanted["next"] is not None:
+        assert after.next_nominal is not None
+        assert shown(after.next_nominal) == wanted["next"]
+
+
+@pytest.mark.parametrize("case", [case for case in cases("occurrences") if "anchor" not in case.values[0]["series"]])
+async def test_each_turn_at_its_time(ada: Person, database: Database, sql: Sql, case: Case) -> None:
+    """Looked at whenever the series says so, the worker opens just these turns, due at just these instants."""
+    series, wanted = series_of(ada, case), case["occurrences"]
+    series.on_missed, series.opens, series.max_open = "backfill", "on_time", 100  # none waits for another
+    plan = plan_of(series)
+    if turn := first(plan):
+        series.next_nominal, series.next_n = turn.nominal, turn.n
+        series.next_run_at = opens_at(plan, turn.nominal)
+    await stored(database, series, [])
+
+    after = series
+    while after.next_run_at is not None and await sql.fetchval("SELECT count(*) FROM tasks") < len(wanted):
+        after = await opened(database, series, after.next_run_at)
+
+    found = {row["occurrence"]: row["due_at"] for row in await sql.fetch("SELECT occurrence, due_at FROM tasks")}
+    expected = [item if isinstance(item, dict) else {"nominal": item} for item in wanted]
+    assert sorted(found) == sorted(item["nominal"] for item in expected)
+    assert [found[item["nominal"]] for item in expected if "at" in item] == [
+        local(item["at"]) for item in expected if "at" in item
+    ]
+    assert not case.get("ends") or after.next_nominal is None

@@ -1,0 +1,208 @@
+"""The queue as operators see and steer it, on PostgreSQL and on Redis alike."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import asyncpg
+import pytest
+from conftest import settings_for
+from processes import eventually
+
+from todo.access import Actor
+from todo.database import Database
+from todo.errors import Conflict, NotFound
+from todo.jobs import Jobs
+from todo.loops import run_once
+from todo.queue import Context, Cron, OnRedis, enqueue, new_worker, open_queue, relay
+
+Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+OPERATOR = Actor(id=None, name="olga", kind="operator")
+
+
+async def tidy(context: Context) -> None:
+    """Tidy up."""
+
+
+async def fail(context: Context, *, why: str = "no reason") -> None:
+    """Go wrong."""
+    raise RuntimeError(why)
+
+
+async def linger(context: Context) -> None:
+    """Take long."""
+    await asyncio.sleep(60)
+
+
+CRONS = [Cron(tidy, "0 4 * * *", timeout=7)]
+FUNCTIONS = [fail, linger]
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None:
+        assert "CI" not in os.environ, "redis-server must be there in CI"
+        pytest.skip("there is no redis-server here")
+    with tempfile.TemporaryDirectory() as folder:
+        socket = Path(folder, "s")
+        server = subprocess.Popen(
+            [program, "--port", "0", "--unixsocket", str(socket), "--save", ""], cwd=folder, stdout=subprocess.DEVNULL
+        )
+        assert eventually(socket.exists)
+        yield f"unix://{socket}"
+        server.terminate()
+        server.wait()
+
+
+@pytest.fixture(params=["postgres", "redis"])
+async def database(request: pytest.FixtureRequest, database_url: str, sql: Sql) -> AsyncIterator[Database]:
+    """A database whose jobs are queued in it, or elsewhere."""
+    url = request.getfixturevalue("redis_url") if request.param == "redis" else ""
+    opened = await Database(settings_for(database_url, queue_url=url), database_url).open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def jobs(database: Database) -> AsyncIterator[Jobs]:
+    queue = open_queue(database.settings, database.url)
+    await queue.connect()
+    yield Jobs(queue, database, CRONS, FUNCTIONS)
+    if isinstance(queue, OnRedis):
+        await queue.redis.flushall()
+    await queue.disconnect()
+
+
+async def queued(database: Database, function: str, **arguments: Any) -> None:
+    """Enqueue in a transaction of its own, and hand over what waits."""
+    async with database.session() as session:
+        await enqueue(session, function, **arguments)
+    await handed_over(database)
+
+
+async def handed_over(database: Database) -> None:
+    queue = open_queue(database.settings, database.url)
+    await queue.connect()
+    await run_once(database, [relay(queue)])
+    await queue.disconnect()
+
+
+@asynccontextmanager
+async def working(database: Database) -> AsyncIterator[None]:
+    worker = new_worker(database.settings, database, CRONS, FUNCTIONS)
+    await worker.queue.connect()
+    life = asyncio.create_task(worker.start())
+    try:
+        yield
+    finally:
+        await worker.stop()
+        await life
+        await worker.queue.disconnect()
+
+
+async def becomes(jobs: Jobs, status: str, function: str) -> str:
+    """Wait until there is a job of this function and status; its key."""
+    for _ in range(200):
+        for job in await jobs.find([status]):
+            if job.function == function:
+                return job.key
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"no {function} became {status}: {await jobs.find()}")
+
+
+async def test_a_job_waits_with_its_arguments(database: Database, jobs: Jobs) -> None:
+    await queued(database, "fail", why="asked to")
+
+    (job,) = await jobs.find()
+
+    assert (job.function, job.status, job.arguments) == ("fail", "queued", {"why": "asked to"})
+    assert await jobs.one(job.key) == job
+
+
+async def test_a_rolled_back_transaction_queued_nothing(database: Database, jobs: Jobs) -> None:
+    with pytest.raises(RuntimeError):
+        async with database.session() as session:
+            await enqueue(session, "fail")
+            raise RuntimeError
+    await handed_over(database)
+
+    assert await jobs.find() == []
+
+
+async def test_a_failed_job_tells_why_and_can_be_tried_again(database: Database, jobs: Jobs, sql: Sql) -> None:
+    async with working(database):
+        await asyncio.sleep(0.5)  # SAQ's first sweep in Redis takes what ends at that moment for stuck
+        await queued(database, "fail", why="the moon")
+        key = await becomes(jobs, "failed", "fail")
+
+    failed = await jobs.one(key)
+    again = await jobs.retry(OPERATOR, key)
+
+    assert "RuntimeError: the moon" in (failed.error or "")
+    assert failed.attempts == 3
+    assert again.status == "queued"
+    assert await sql.fetchval("SELECT actor FROM audit_events WHERE action = 'jobs.retry'") == "olga"
+
+
+async def test_what_waits_can_be_aborted_once(database: Database, jobs: Jobs) -> None:
+    await queued(database, "linger")
+    (job,) = await jobs.find()
+
+    aborted = await jobs.abort(OPERATOR, job.key)
+
+    assert aborted.status == "aborted"
+    with pytest.raises(Conflict):
+        await jobs.abort(OPERATOR, job.key)
+
+
+async def test_what_runs_can_be_aborted(database: Database, jobs: Jobs) -> None:
+    await queued(database, "linger")
+    async with working(database):
+        key = await becomes(jobs, "active", "linger")
+        await asyncio.sleep(1.1)  # SAQ looks for aborted jobs among those that have run for a second
+
+        await jobs.abort(OPERATOR, key)
+
+        assert await becomes(jobs, "aborted", "linger") == key
+
+
+async def test_a_schedule_can_be_run_now_and_tells_how_it_went(database: Database, jobs: Jobs) -> None:
+    before = {entry.function: entry for entry in await jobs.schedules()}
+    async with working(database):
+        key = (await jobs.run(OPERATOR, "tidy")).key
+        for _ in range(200):
+            if (await jobs.schedules())[0].runs:
+                break
+            await asyncio.sleep(0.05)
+
+    after = {entry.function: entry for entry in await jobs.schedules()}
+
+    assert (before["tidy"].does, before["tidy"].schedule, before["tidy"].runs) == ("Tidy up.", "0 4 * * *", 0)
+    assert before["fail"].next_at is None
+    assert before["tidy"].next_at is not None
+    assert (after["tidy"].runs, after["tidy"].failures, after["tidy"].last_status) == (1, 0, "complete")
+    assert key
+
+
+async def test_what_is_not_there_is_refused(jobs: Jobs) -> None:
+    with pytest.raises(NotFound):
+        await jobs.one("nope")
+    with pytest.raises(NotFound):
+        await jobs.retry(OPERATOR, "nope")
+    with pytest.raises(NotFound, match="there are tidy"):
+        await jobs.run(OPERATOR, "fail")
+
+
+async def test_what_still_waits_cannot_be_tried_again(database: Database, jobs: Jobs) -> None:
+    await queued(database, "linger")
+    (job,) = await jobs.find()
+
+    with pytest.raises(Conflict, match="queued"):
+        await jobs.retry(OPERATOR, job.key)

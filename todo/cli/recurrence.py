@@ -1,0 +1,29 @@
+"""`todo recurrence preview`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import rich_click as click
+
+from todo.domain.recurrence.schemas import PreviewIn
+from todo.domain.recurrence.services.planning import preview_of
+from todo.errors import Invalid
+
+
+def show(as_json: bool, **options: Any) -> None:
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in options.items() if value}
+    given.setdefault("start", datetime.now(UTC).date().isoformat())
+    try:
+        data = msgspec.convert(given, PreviewIn)
+    except msgspec.ValidationError as error:
+        raise Invalid.field("body", f"{error}.") from None
+    found = preview_of(data, "UTC")
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+        return
+    click.echo(f"{found.sentence}.")
+    for turn in found.occurrences:
+        click.echo(f"  {turn.nominal:<20} {turn.at:%Y-%m-%d %H:%MZ}  {turn.note or ''}".rstrip())
+    for warning in found.warnings:
+        click.echo(f"Note: {warning}")

@@ -1,0 +1,18 @@
+"""Notifications: what people are told and when: reminders, digests, mail."""
+
+from todo.domain.notifications.controllers.notifications import NotificationController, PreferencesController
+from todo.domain.notifications.controllers.reminders import ReminderController
+from todo.domain.notifications.controllers.unsubscribe import unsubscribe_by_link, unsubscribe_page
+from todo.domain.notifications.jobs import CRONS, LOOPS
+from todo.domain.notifications.services.operations import GAUGES
+
+routes = [
+    ReminderController,
+    NotificationController,
+    PreferencesController,
+    unsubscribe_page,
+    unsubscribe_by_link,
+]
+crons = CRONS
+loops = LOOPS
+gauges = GAUGES

@@ -1,0 +1,103 @@
+"""`/api/notifications`, and how one wants to be told: `/api/me/notifications`."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Controller, Request, Response, get, patch, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor, requires
+from todo.database import Database
+from todo.domain.notifications.schemas import Marked, NotificationOut, PreferencesOut, PreferencesPatch, Unread
+from todo.domain.notifications.services.inbox import NotificationReads, NotificationService
+from todo.domain.notifications.services.preferences import PreferencesService
+from todo.http.versions import IfMatch, versioned, versions_of
+from todo.schema import Count, Cursor, Limit, Page
+
+ActorRequest = Request[Actor, Any, State]
+Session = NamedDependency[AsyncSession]
+Db = NamedDependency[Database]
+
+
+class NotificationController(Controller):
+    """Notifications: what you were told."""
+
+    path = "/api/notifications"
+    tags = ["Notifications"]
+
+    @get(operation_id="list_notifications", guards=[requires("notifications.view")])
+    async def list_notifications(
+        self,
+        database: Db,
+        request: ActorRequest,
+        unread: Annotated[bool | None, QueryParameter(description="Only unread ones, or only read ones.")] = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        count: Count = False,
+    ) -> Page[NotificationOut]:
+        """What you were told, newest first.
+
+        Example: `GET /api/notifications?unread=true&count=true`
+        """
+        notifications = NotificationReads(database.reads, request.user)
+        return await notifications.page(unread, limit=limit, cursor=cursor, count=count)
+
+    @get("/unread", operation_id="count_unread_notifications", guards=[requires("notifications.view")])
+    async def count_unread_notifications(self, database: Db, request: ActorRequest) -> Unread:
+        """How many you have not read.
+
+        Example: `GET /api/notifications/unread`
+        """
+        return await NotificationReads(database.reads, request.user).unread()
+
+    @post(
+        "/{notification_id:uuid}/read",
+        operation_id="read_notification",
+        status_code=200,
+        guards=[requires("notifications.change")],
+    )
+    async def read_notification(
+        self, session: Session, request: ActorRequest, notification_id: FromPath[UUID]
+    ) -> Response[NotificationOut]:
+        """Mark one as read; once is enough.
+
+        Example: `POST /api/notifications/0190f5f0-7c1d-7000-8000-000000000000/read`
+        """
+        return versioned(await NotificationService(session, request.user).read(notification_id))
+
+    @post("/read", operation_id="read_all_notifications", status_code=200, guards=[requires("notifications.change")])
+    async def read_all_notifications(self, session: Session, request: ActorRequest) -> Marked:
+        """Mark all of yours as read.
+
+        Example: `POST /api/notifications/read`
+        """
+        return await NotificationService(session, request.user).read_all()
+
+
+class PreferencesController(Controller):
+    """Notifications: how you want to be told."""
+
+    path = "/api/me/notifications"
+    tags = ["Notifications"]
+
+    @get(operation_id="get_notification_preferences", guards=[requires("notifications.view")])
+    async def get_notification_preferences(self, session: Session, request: ActorRequest) -> Response[PreferencesOut]:
+        """How you are told: channels, hours, quiet hours. Local times are those of your time zone.
+
+        Example: `GET /api/me/notifications`
+        """
+        return versioned(await PreferencesService(session, request.user).read())
+
+    @patch(operation_id="change_notification_preferences", guards=[requires("notifications.change")])
+    async def change_notification_preferences(
+        self, session: Session, request: ActorRequest, data: JSONBody[PreferencesPatch], if_match: IfMatch = None
+    ) -> Response[PreferencesOut]:
+        """Change what you send; `null` ends quiet hours.
+
+        Example: `{"digest": ["email"], "digest_time": "07:30", "quiet_hours": {"begin": "22:00", "end": "07:00"}}`
+        """
+        preferences = PreferencesService(session, request.user)
+        return versioned(await preferences.change_fields(data, versions_of(if_match)))

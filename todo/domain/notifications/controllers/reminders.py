@@ -1,0 +1,116 @@
+"""`/api/reminders`, and those of one task."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor, requires
+from todo.database import Database
+from todo.domain.notifications.schemas import ReminderIn, ReminderOut, ReminderPatch, Snooze
+from todo.domain.notifications.services.reminders import ReminderReads, ReminderService
+from todo.http.versions import IfMatch, versioned, versions_of
+from todo.schema import Count, Cursor, Limit, Page
+
+ActorRequest = Request[Actor, Any, State]
+Session = NamedDependency[AsyncSession]
+Db = NamedDependency[Database]
+
+
+class ReminderController(Controller):
+    """Reminders: before, at or after a task's due or start, or at an instant."""
+
+    path = "/api"
+    tags = ["Notifications"]
+
+    @get("/tasks/{task_id:uuid}/reminders", operation_id="list_task_reminders", guards=[requires("reminders.view")])
+    async def list_task_reminders(
+        self, database: Db, request: ActorRequest, task_id: FromPath[UUID], limit: Limit = 50, cursor: Cursor = None,
+        count: Count = False,
+    ) -> Page[ReminderOut]:  # fmt: skip
+        """Your reminders of one task, told or not, in the order they were set.
+
+        Example: `GET /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/reminders`
+        """
+        reminders = ReminderReads(database.reads, request.user)
+        return await reminders.of_task(task_id, limit=limit, cursor=cursor, count=count)
+
+    @post("/tasks/{task_id:uuid}/reminders", operation_id="add_reminder", guards=[requires("reminders.add")])
+    async def add_reminder(
+        self, session: Session, request: ActorRequest, task_id: FromPath[UUID], data: JSONBody[ReminderIn]
+    ) -> Response[ReminderOut]:
+        """Set a reminder; a task can have twenty. It moves with the task, and rests while the task is closed.
+
+        Example: `{"timing": {"kind": "relative", "to": "due", "days": -1, "time": "18:00"}}`
+        """
+        reminders = ReminderService(session, request.user)
+        return versioned(await reminders.add(task_id, data), status_code=201)
+
+    @get("/reminders", operation_id="list_reminders", guards=[requires("reminders.view")])
+    async def list_reminders(
+        self, database: Db, request: ActorRequest, limit: Limit = 50, cursor: Cursor = None, count: Count = False
+    ) -> Page[ReminderOut]:
+        """What you will be reminded of, the next first.
+
+        Example: `GET /api/reminders?limit=10`
+        """
+        return await ReminderReads(database.reads, request.user).upcoming(limit=limit, cursor=cursor, count=count)
+
+    @patch("/reminders/{reminder_id:uuid}", operation_id="change_reminder", guards=[requires("reminders.change")])
+    async def change_reminder(
+        self,
+        session: Session,
+        request: ActorRequest,
+        reminder_id: FromPath[UUID],
+        data: JSONBody[ReminderPatch],
+        if_match: IfMatch = None,
+    ) -> Response[ReminderOut]:
+        """Change the fields you send; of a reminder for every turn, in the open turns and those to come.
+
+        Example: `{"timing": {"kind": "relative", "to": "due", "minutes": -30}, "urgent": true}`
+        """
+        reminders = ReminderService(session, request.user)
+        return versioned(await reminders.change_fields(reminder_id, data, versions_of(if_match)))
+
+    @delete("/reminders/{reminder_id:uuid}", operation_id="delete_reminder", guards=[requires("reminders.delete")])
+    async def delete_reminder(
+        self,
+        session: Session,
+        request: ActorRequest,
+        reminder_id: FromPath[UUID],
+        turns: Annotated[
+            Literal["this", "all"], QueryParameter(description="`this` turn only, or `all` turns it is for.")
+        ] = "all",
+        if_match: IfMatch = None,
+    ) -> None:
+        """Delete a reminder; one for every turn goes with those of the turns to come, unless `turns` is `this`.
+
+        Example: `DELETE /api/reminders/0190f5f0-7c1d-7000-8000-000000000000?turns=this`
+        """
+        reminders = ReminderService(session, request.user)
+        await reminders.discard(reminder_id, versions_of(if_match), every_turn=turns == "all")
+
+    @post(
+        "/reminders/{reminder_id:uuid}/snooze",
+        operation_id="snooze_reminder",
+        status_code=200,
+        guards=[requires("reminders.change")],
+    )
+    async def snooze_reminder(
+        self,
+        session: Session,
+        request: ActorRequest,
+        reminder_id: FromPath[UUID],
+        data: JSONBody[Snooze],
+        if_match: IfMatch = None,
+    ) -> Response[ReminderOut]:
+        """Be reminded later: in some minutes, or at an instant within a year. Quiet hours do not hold it back.
+
+        Example: `{"minutes": 10}`
+        """
+        reminders = ReminderService(session, request.user)
+        return versioned(await reminders.snooze(reminder_id, data, versions_of(if_match)))

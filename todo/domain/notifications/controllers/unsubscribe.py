@@ -1,0 +1,51 @@
+"""`/unsubscribe`: where the link in every mail leads. Outside `/api`, since mail programs send a form (RFC 8058)."""
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.database import Database
+from todo.domain.notifications.services.preferences import read_link_token, unsubscribe
+from todo.settings import secret_key
+
+POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex"><title>{title}</title><link rel="stylesheet" href="/account/files/account.css">
+</head><body><main><h1>{title}</h1>{body}</main></body></html>
+"""
+WORDS = {
+    "reminder": "reminders",
+    "missed": "messages about missed reminders",
+    "digest": "daily digests",
+    "overdue": "summaries of overdue tasks",
+}
+
+
+@get("/unsubscribe/{token:str}", operation_id="get_unsubscribe_page", include_in_schema=False, sync_to_thread=False)
+def unsubscribe_page(database: NamedDependency[Database], token: FromPath[str]) -> Response[str]:
+    """A page with one button; looking at it changes nothing, since mail scanners look at every link.
+
+    Example: `GET /unsubscribe/AZD18HwdcACAAAAAAAAAAAAAAABkZWx0YWRlbHRhZGVsdGE`
+    """
+    _, kind = read_link_token(secret_key(database.settings), token)
+    form = f'<form method="post"><p>No more {WORDS[kind]} by mail.</p><button>Unsubscribe</button></form>'
+    return page("No more mail?", form)
+
+
+@post("/unsubscribe/{token:str}", operation_id="unsubscribe_by_link", include_in_schema=False, status_code=200)
+async def unsubscribe_by_link(
+    database: NamedDependency[Database], session: NamedDependency[AsyncSession], token: FromPath[str]
+) -> Response[str]:
+    """End the mail this link came with, at once and without signing in; again is harmless.
+
+    Example: `POST /unsubscribe/AZD18HwdcACAAAAAAAAAAAAAAABkZWx0YWRlbHRhZGVsdGE`
+    """
+    kind = await unsubscribe(session, secret_key(database.settings), token)
+    return page("Done", f"<p>There will be no more {WORDS[kind]} by mail.</p>")
+
+
+def page(title: str, body: str) -> Response[str]:
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
+    return Response(PAGE.format(title=title, body=body), media_type="text/html", headers=headers)

@@ -1,0 +1,31 @@
+"""What the worker does for notifications."""
+
+from todo.database import Database
+from todo.domain.notifications.services import digests, firing, inbox, outbox
+from todo.loops import COUNTS, Loop
+from todo.queue import Context, Cron
+
+
+async def tell_due(database: Database) -> float | None:
+    """Tell the reminders and digests whose time has come; how long until there is more to tell."""
+    reminders, readers = await firing.fire_due(database), await digests.tell_due(database)
+    COUNTS["reminders_looked_at"] += reminders
+    return 0 if reminders + readers else await firing.seconds_until_next(database)
+
+
+async def deliver_due(database: Database) -> float | None:
+    """Make the calls of the outbox that are due."""
+    calls = await outbox.deliver_due(database)
+    COUNTS["calls_tried"] += calls
+    return 0 if calls else None
+
+
+async def forget_old_notifications(context: Context) -> None:
+    """Delete messages read a month ago, and calls made a week ago."""
+    async with context["database"].session() as session:
+        await inbox.forget_old(session)
+
+
+CRONS = [Cron(forget_old_notifications, "47 3 * * *")]
+# Apart, so that a slow receiver keeps no reminder waiting.
+LOOPS = [Loop("reminders", tell_due), Loop("outbox", deliver_due)]

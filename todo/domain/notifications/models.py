@@ -1,0 +1,128 @@
+"""What people asked to be told, what they were told, and what is on its way to the world outside.
+
+How reminders stay true whoever changes a task, also the admin and raw SQL: triggers (in the migration) say only "look
+again", by setting `run_at`; all arithmetic is in `rules`.
+
+- `tasks_touch_reminders`, after an update of tasks: `run_at = now()` on the reminders of tasks whose moments, status,
+  trash or owner changed; a task that enters a series shares its relative reminders with the turns to come, and one that
+  passes to another series goes on with that one's.
+- `tasks_copy_reminders`, after an insert of tasks: a new turn gets the every-turn reminders of its series, with
+  `run_at` at the epoch: they are told at the opening, however late that is.
+- `series_inherit_reminders`, after an insert of series: a successor has the every-turn reminders of its predecessor.
+- `users_touch_reminders`, after a change of zone or status: waiting reminders and the next digest are looked at again.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, DateTime, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from todo.database import Row, columns, now
+
+WAITING = text("run_at IS NOT NULL")
+DIGEST_WANTED = text("next_digest_at IS NOT NULL")
+PENDING = text("done_at IS NULL AND failed_at IS NULL")
+
+
+def _instant(**options: Any) -> Any:
+    return Field(sa_type=DateTime(timezone=True), **options)
+
+
+def _json() -> Any:
+    return Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
+
+
+class Reminder(Row, table=True):
+    """One reminder of one task or, with a `series_id` in place of a `task_id`, what every new turn gets a copy of."""
+
+    __tablename__ = "reminders"
+    __table_args__ = (
+        Index("ix_reminders_due", "run_at", postgresql_where=WAITING),
+        Index("ix_reminders_upcoming", "user_id", "remind_at", "id", postgresql_where=text("remind_at IS NOT NULL")),
+        Index("ix_reminders_task", "task_id"),
+        Index("ix_reminders_series", "series_id", postgresql_where=text("series_id IS NOT NULL")),
+        Index("ix_reminders_template", "template_id", postgresql_where=text("template_id IS NOT NULL")),
+        {"postgresql_with": {"fillfactor": 80}},
+    )
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    task_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="CASCADE")
+    series_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="CASCADE")
+    template_id: UUID | None = Field(default=None, foreign_key="reminders.id", ondelete="SET NULL")
+    timing: dict[str, Any] = _json()  # as the wire has it
+    urgent: bool = False  # also in quiet hours
+    snoozed_until: datetime | None = _instant(default=None)
+    remind_at: datetime | None = _instant(default=None)  # what it waits for
+    run_at: datetime | None = _instant(default=None)  # when the worker looks; null: when something changes
+    told: str | None = None  # what it told last
+    told_at: datetime | None = _instant(default=None)
+    last_error: str | None = None
+
+
+class Notification(Row, table=True):
+    """One message to one person. `dedup` says what about: there is no second one. `id` is its Message-ID in mail."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (
+        Index("ix_notifications_user", "user_id", "id", postgresql_where=text("in_app")),
+        Index("ix_notifications_unread", "user_id", "id", postgresql_where=text("in_app AND read_at IS NULL")),
+        Index("ix_notifications_task", "task_id", postgresql_where=text("task_id IS NOT NULL")),
+    )
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    dedup: str = Field(unique=True)
+    kind: str  # reminder | missed | digest | overdue
+    title: str
+    text: str = ""
+    task_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="SET NULL")
+    in_app: bool = True  # whether the list shows it; what went by mail alone is kept for `dedup`
+    read_at: datetime | None = _instant(default=None)
+
+
+class Preferences(Row, table=True):
+    """How a person wants to be told; who has no row has these defaults. Local times are `HH:MM`."""
+
+    __tablename__ = "notification_preferences"
+    __table_args__ = (Index("ix_notification_preferences_digest", "next_digest_at", postgresql_where=DIGEST_WANTED),)
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", unique=True)
+    email: bool = True
+    # Nobody gets a daily message who has not asked for it.
+    reminder: list[Any] = Field(default_factory=lambda: ["app", "email"], sa_column=Column(JSONB, nullable=False))
+    missed: list[Any] = Field(default_factory=lambda: ["app", "email"], sa_column=Column(JSONB, nullable=False))
+    digest: list[Any] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
+    overdue: list[Any] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
+    digest_time: str = "08:00"
+    day_time: str = "09:00"
+    quiet_begin: str | None = None
+    quiet_end: str | None = None
+    next_digest_at: datetime | None = _instant(default=None)  # null: no digest
+
+
+class Outgoing(Row, table=True):
+    """One call to the world outside, made at least once. `id` is what its receiver drops doubles by."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_due", "run_at", postgresql_where=PENDING),
+        {"postgresql_with": {"fillfactor": 70}},
+    )
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
+    dedup: str = Field(unique=True)
+    channel: str
+    payload: dict[str, Any] = _json()
+    run_at: datetime = _instant(default_factory=now)
+    attempts: int = 0
+    lease_until: datetime | None = _instant(default=None)
+    lease_token: UUID | None = None
+    done_at: datetime | None = _instant(default=None)
+    failed_at: datetime | None = _instant(default=None)  # given up
+    last_error: str | None = None
+
+
+REMINDER, NOTIFICATION = columns(Reminder), columns(Notification)
+PREFERENCES, OUTGOING = columns(Preferences), columns(Outgoing)

@@ -1,0 +1,1 @@
+"""What holds for reminders, digests and messages, whatever stores or sends them."""

@@ -1,0 +1,112 @@
+"""The daily digest and the summary of what is overdue: once per person, local day and kind, or not at all."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import DateTime, Uuid, column, func, literal, literal_column, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.database import Database
+from todo.domain.accounts.models import USER, User
+from todo.domain.notifications.models import PREFERENCES, Notification, Preferences
+from todo.domain.notifications.rules import letters
+from todo.domain.notifications.rules.hours import day_of, latest_at, next_at
+from todo.domain.notifications.rules.reminders import GRACE
+from todo.domain.notifications.services.channels import Message
+from todo.domain.notifications.services.messages import tell
+from todo.domain.tasks import guards
+from todo.domain.tasks.models import FAR_AWAY, TASK
+from todo.domain.tasks.rules import CLOSED
+
+PEOPLE = 500  # in one transaction
+MOST_TASKS = 100  # of one person, the longest overdue first
+
+
+class Reader(NamedTuple):
+    """Somebody whose digest is due: the local day, and where it begins and ends."""
+
+    user: User
+    preferences: Preferences
+    day: str
+    begin: datetime
+    end: datetime
+
+
+async def tell_due(database: Database) -> int:
+    """Tell up to 500 people their day; how many were looked at."""
+    async with database.session() as session:
+        moment: datetime = (await session.execute(select(func.now()))).scalar_one()
+        due = select(Preferences).where(PREFERENCES.next_digest_at <= func.now()).order_by(PREFERENCES.next_digest_at)
+        claimed = (await session.scalars(due.limit(PEOPLE).with_for_update(skip_locked=True))).all()
+        users = {user.id: user for user in await session.scalars(_users(claimed))}
+        readers = [_advance(row, users[row.user_id], moment) for row in claimed]
+        reading = [reader for reader in readers if reader]
+        tasks = await _open_tasks(session, reading)
+        messages = [m for reader in reading for m in _messages(reader, tasks.get(reader.user.id, ()))]
+        await session.flush()
+        await tell(session, database.settings, messages)
+    return len(claimed)
+
+
+def _users(claimed: Sequence[Preferences]) -> Any:
+    return select(User).where(USER.id.in_([row.user_id for row in claimed]))
+
+
+def _advance(row: Preferences, user: User, moment: datetime) -> Reader | None:
+    """Note when the next is due; whom to tell now, unless this one comes too late to be of use."""
+    row.next_digest_at = next_at(row.digest_time, user.timezone, moment)
+    day, meant = latest_at(row.digest_time, user.timezone, moment)
+    if user.status != "active" or moment - meant > GRACE:
+        return None
+    return Reader(user, row, day.isoformat(), *day_of(moment, user.timezone))
+
+
+async def _open_tasks(session: AsyncSession, readers: Sequence[Reader]) -> Mapping[UUID, list[dict[str, Any]]]:
+    """Everybody's open tasks that are due by the end of their day, in one query."""
+    if not readers:
+        return {}
+    ids, ends = [reader.user.id for reader in readers], [reader.end for reader in readers]
+    instant = DateTime(timezone=True)
+    lists = func.unnest(literal(ids, ARRAY(Uuid())), literal(ends, ARRAY(instant)))
+    theirs = lists.table_valued(column("user_id", Uuid()), column("until", instant), name="reader").render_derived()
+    # As the index on the order of dates has it.
+    order = func.coalesce(TASK.due_at, literal_column(FAR_AWAY))
+    due = select(TASK.title, TASK.due, TASK.due_at).where(
+        guards.visible_to(theirs.c.user_id), TASK.status.not_in(CLOSED), order < theirs.c.until
+    )
+    found = due.order_by(order, TASK.id).limit(MOST_TASKS).lateral("due")
+    tasks = defaultdict(list)
+    for user_id, *values in await session.execute(select(theirs.c.user_id, found).join(found, true())):
+        tasks[user_id].append(dict(zip(("title", "due", "due_at"), values, strict=True)))
+    return tasks
+
+
+def _messages(reader: Reader, tasks: Sequence[Mapping[str, Any]]) -> list[Message]:
+    """What there is to say to one person; nothing when there is nothing."""
+    zone = reader.user.timezone
+    late = [letters.line_of(task, zone) for task in tasks if task["due_at"] < reader.begin]
+    today = [letters.line_of(task, zone) for task in tasks if task["due_at"] >= reader.begin]
+    sections = [letters.Section("Today", today), letters.Section("Overdue", late)]
+    told = [section for section in sections if section.lines]
+    found = []
+    if told and reader.preferences.digest:
+        counts = [f"{letters.tasks(len(today))} today"] * bool(today) + [f"{len(late)} overdue"] * bool(late)
+        found.append(_message(reader, "digest", ", ".join(counts), told))
+    if late and reader.preferences.overdue:
+        found.append(_message(reader, "overdue", f"Overdue: {letters.tasks(len(late))}", sections[1:]))
+    return found
+
+
+def _message(reader: Reader, kind: str, title: str, sections: Sequence[letters.Section]) -> Message:
+    row = Notification(
+        user_id=reader.user.id,
+        kind=kind,
+        dedup=f"{kind} {reader.user.id} {reader.day}",
+        title=title,
+        text=letters.plain(sections),
+    )
+    return Message(row, reader.user, reader.preferences, sections)

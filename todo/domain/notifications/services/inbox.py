@@ -1,0 +1,79 @@
+"""The list of messages a person was told, and what became of them."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor
+from todo.audit import AuditedService, record
+from todo.database import ACTOR, Direct, Query, Repository, now
+from todo.domain.notifications.guards import listed_for
+from todo.domain.notifications.models import NOTIFICATION, OUTGOING, Notification, Outgoing
+from todo.domain.notifications.schemas import Marked, NotificationOut, Unread
+from todo.listing import Listing, Sort
+from todo.schema import Page
+
+READ_KEPT, KEPT, CALLS_KEPT = timedelta(days=30), timedelta(days=365), timedelta(days=7)
+
+COLUMNS = select(
+    NOTIFICATION.id, NOTIFICATION.version, NOTIFICATION.kind, NOTIFICATION.title, NOTIFICATION.text,
+    NOTIFICATION.task_id, NOTIFICATION.created_at, NOTIFICATION.read_at,
+).where(listed_for(ACTOR))  # fmt: skip
+SORTS = {"id": Sort(NOTIFICATION.id, UUID, lambda notification: notification.id)}
+FILTERS = {"unread": NOTIFICATION.read_at.is_(None) == bindparam("unread")}
+LIST = Listing(NotificationOut, COLUMNS, filters=FILTERS, sorts=SORTS, default="-id")
+UNREAD = Query(
+    Unread, select(func.count()).select_from(Notification).where(listed_for(ACTOR), NOTIFICATION.read_at.is_(None))
+)
+
+
+class NotificationReads:
+    """What one person was told."""
+
+    def __init__(self, reads: Direct, actor: Actor):
+        self._reads = reads
+        self._actor = actor.user_id
+
+    async def page(self, unread: bool | None, **options: Any) -> Page[NotificationOut]:
+        """Newest first."""
+        return await LIST.page(self._reads, {"unread": unread}, actor=self._actor, **options)
+
+    async def unread(self) -> Unread:
+        return await self._reads.one_or_none(UNREAD, actor=self._actor) or Unread(0)
+
+
+class NotificationService(AuditedService[Notification]):
+    """Marks what one person has read, inside the caller's transaction."""
+
+    class Repo(Repository[Notification]):
+        model_type = Notification
+
+    repository_type = Repo
+
+    async def read(self, notification_id: UUID) -> NotificationOut:
+        """Raises NotFound; reading again changes nothing."""
+        row = await self.locked(listed_for(self.actor.user_id), NOTIFICATION.id == notification_id)
+        if row.read_at is None:
+            await self.change(row, {"read_at": now()}, "notifications.read")
+        return NotificationOut(*(getattr(row, column.name) for column in COLUMNS.selected_columns))
+
+    async def read_all(self) -> Marked:
+        unread = update(Notification).where(listed_for(self.actor.user_id), NOTIFICATION.read_at.is_(None))
+        values = {"read_at": func.now(), "updated_at": func.now(), "version": NOTIFICATION.version + 1}
+        marked = await self.session.execute(unread.values(values).returning(NOTIFICATION.id))
+        count = len(marked.all())
+        if count:
+            await record(self.session, self.actor, "notifications.read_all", "notifications", after={"marked": count})
+        return Marked(count)
+
+
+async def forget_old(session: AsyncSession) -> None:
+    """Delete messages a month after they were read or mailed, unread ones after a year, and calls made a week ago."""
+    seen = func.coalesce(NOTIFICATION.read_at, NOTIFICATION.created_at) < func.now() - READ_KEPT
+    done = or_(NOTIFICATION.read_at.is_not(None), NOTIFICATION.in_app.is_(False))
+    await session.execute(delete(Notification).where(or_(done & seen, NOTIFICATION.created_at < func.now() - KEPT)))
+    ended = func.coalesce(OUTGOING.done_at, OUTGOING.failed_at) < func.now() - CALLS_KEPT
+    await session.execute(delete(Outgoing).where(ended))

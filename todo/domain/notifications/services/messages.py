@@ -1,0 +1,26 @@
+"""Storing messages and handing them to their channels: the one door through which anybody is told anything."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.database import table_of
+from todo.domain.notifications.models import NOTIFICATION, Notification
+from todo.domain.notifications.services.channels import CHANNELS, Message
+from todo.settings import Settings
+
+
+async def tell(session: AsyncSession, settings: Settings, messages: Sequence[Message]) -> None:
+    """Store what is new and hand it to its channels, in the caller's transaction; what was told before is left out.
+
+    Committed together or not at all: whoever is killed, nothing is lost and nothing told twice.
+    """
+    wanted = [message for message in messages if message.channels]
+    if not wanted:
+        return
+    rows = [message.row.model_dump() for message in wanted]
+    stored = upsert(table_of(Notification)).on_conflict_do_nothing().returning(NOTIFICATION.id)
+    new = {number for (number,) in await session.execute(stored, rows)}
+    for name, channel in CHANNELS.items():
+        await channel.put(session, settings, [m for m in wanted if m.row.id in new and name in m.channels])

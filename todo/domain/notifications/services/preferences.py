@@ -1,0 +1,146 @@
+"""How people want to be told: reading and changing it, and the link in every mail that ends it."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from msgspec import UNSET
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor
+from todo.audit import AuditedService
+from todo.database import Repository, now
+from todo.domain.accounts.models import USER, User
+from todo.domain.notifications.models import PREFERENCES, REMINDER, Preferences, Reminder
+from todo.domain.notifications.rules.hours import next_at
+from todo.domain.notifications.rules.reminders import Person
+from todo.domain.notifications.schemas import PreferencesOut, PreferencesPatch, QuietHours
+from todo.errors import Invalid, NotFound, Stale
+
+KINDS = ("reminder", "missed", "digest", "overdue")  # a link names one by its place here: only ever append
+MAC_BYTES = 16
+
+
+class PreferencesService(AuditedService[Preferences]):
+    """One person's preferences, inside the caller's transaction."""
+
+    class Repo(Repository[Preferences]):
+        model_type = Preferences
+
+    repository_type = Repo
+
+    async def read(self) -> PreferencesOut:
+        user = await self._user()
+        found = await self.session.scalar(select(Preferences).where(PREFERENCES.user_id == user.id))
+        return shown(found or Preferences(user_id=user.id), user)
+
+    async def change_fields(self, data: PreferencesPatch, if_match: frozenset[int] | None) -> PreferencesOut:
+        """Change what was sent; raises Stale, and Invalid for quiet hours that have no length."""
+        user = await self._user()
+        row = await self._own(user.id)
+        if if_match is not None and row.version not in if_match:
+            raise Stale(shown(row, user))
+        await self.change(row, _values(data), "notifications.change")
+        await self._look_again(row, user)
+        return shown(row, user)
+
+    async def leave(self, kind: str) -> None:
+        """No more mail of this kind; saying it again changes nothing."""
+        user = await self._user()
+        row = await self._own(user.id)
+        kept = [channel for channel in getattr(row, kind) if channel != "email"]
+        await self.change(row, {kind: kept}, "notifications.unsubscribe")
+        await self._look_again(row, user)
+
+    async def _user(self) -> User:
+        found: User | None = await self.session.scalar(select(User).where(USER.id == self.actor.user_id))
+        if found is None:
+            raise NotFound
+        return found
+
+    async def _own(self, user_id: UUID) -> Preferences:
+        """The person's row, locked; one with the defaults is made when there is none."""
+        fresh = Preferences(user_id=user_id).model_dump()
+        await self.session.execute(upsert(Preferences).values(fresh).on_conflict_do_nothing())
+        return await self.locked(PREFERENCES.user_id == user_id)
+
+    async def _look_again(self, row: Preferences, user: User) -> None:
+        """The next digest, and the waiting reminders, go by the new hours. Bookkeeping: no new version."""
+        daily = row.digest or row.overdue
+        following = next_at(row.digest_time, user.timezone, now()) if daily else None
+        mine = update(Preferences).where(PREFERENCES.id == row.id).values(next_digest_at=following)
+        await self.session.execute(mine)
+        waiting = update(Reminder).where(REMINDER.user_id == user.id, REMINDER.remind_at.is_not(None))
+        await self.session.execute(waiting.values(run_at=func.to_timestamp(0)))
+
+
+def _values(data: PreferencesPatch) -> dict[str, Any]:
+    values = data.sent()
+    for kind in values.keys() & set(KINDS):
+        values[kind] = sorted(set(values[kind]))
+    quiet = values.pop("quiet_hours", UNSET)
+    if quiet is None:
+        values |= {"quiet_begin": None, "quiet_end": None}
+    elif quiet is not UNSET:
+        if quiet.begin == quiet.end:
+            raise Invalid.field("body.quiet_hours.end", "Quiet hours end at another time than they begin.")
+        values |= {"quiet_begin": quiet.begin, "quiet_end": quiet.end}
+    return values
+
+
+def shown(row: Preferences, user: User) -> PreferencesOut:
+    quiet = QuietHours(row.quiet_begin, row.quiet_end) if row.quiet_begin and row.quiet_end else None
+    return PreferencesOut(
+        row.version, user.timezone, row.email, user.email_verified_at is not None, row.reminder, row.missed,
+        row.digest, row.overdue, row.digest_time, row.day_time, quiet,
+    )  # fmt: skip
+
+
+def person_of(row: Preferences, timezone: str) -> Person:
+    """What the rules know of somebody."""
+    return Person(timezone, row.day_time, row.quiet_begin, row.quiet_end)
+
+
+async def preferences_of(session: AsyncSession, user_ids: Sequence[UUID]) -> dict[UUID, Preferences]:
+    """Of all these people, the defaults included, in one query."""
+    rows = await session.scalars(select(Preferences).where(PREFERENCES.user_id.in_(user_ids)))
+    found = {row.user_id: row for row in rows}
+    return found | {user_id: Preferences(user_id=user_id) for user_id in user_ids if user_id not in found}
+
+
+def link_token(secret: str, user_id: UUID, kind: str) -> str:
+    """What a mail's unsubscribe link ends on: whom, what, and a MAC that only we can make. It never expires."""
+    told = user_id.bytes + bytes([KINDS.index(kind)])
+    return base64.urlsafe_b64encode(told + _mac(secret, told)).rstrip(b"=").decode()
+
+
+def read_link_token(secret: str, token: str) -> tuple[UUID, str]:
+    """Raises NotFound for a token that is none of ours."""
+    try:
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise NotFound from None
+    told, mac = raw[:17], raw[17:]
+    if not hmac.compare_digest(mac, _mac(secret, told)) or told[16] >= len(KINDS):
+        raise NotFound
+    return UUID(bytes=told[:16]), KINDS[told[16]]
+
+
+def _mac(secret: str, told: bytes) -> bytes:
+    return hmac.digest(secret.encode(), b"unsubscribe:" + told, sha256)[:MAC_BYTES]
+
+
+async def unsubscribe(session: AsyncSession, secret: str, token: str) -> str:
+    """End the mail that a link came with; its kind. Raises NotFound for a bad link, and for somebody who is gone."""
+    user_id, kind = read_link_token(secret, token)
+    email = await session.scalar(select(USER.email).where(USER.id == user_id))
+    if email is None:
+        raise NotFound
+    await PreferencesService(session, Actor(id=user_id, name=email)).leave(kind)
+    return kind

@@ -1,0 +1,238 @@
+"""Setting, changing and putting off one person's reminders."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, insert, select, update
+
+from todo.access import Actor
+from todo.audit import AuditedService
+from todo.database import ACTOR, Direct, Repository, now
+from todo.domain.accounts.models import USER
+from todo.domain.notifications.guards import visible_to
+from todo.domain.notifications.models import REMINDER, Reminder
+from todo.domain.notifications.rules.reminders import key_of
+from todo.domain.notifications.schemas import Absolute, ReminderIn, ReminderOut, ReminderPatch, Snooze, Timing
+from todo.domain.notifications.services.firing import decide, moments_of
+from todo.domain.notifications.services.preferences import person_of, preferences_of
+from todo.domain.tasks import guards
+from todo.domain.tasks.models import TASK, Task
+from todo.domain.tasks.rules import CLOSED
+from todo.domain.tasks.services.reads import TaskReads
+from todo.errors import Conflict, Invalid, NotFound, Stale
+from todo.listing import Listing, Sort
+from todo.loops import LONGEST_SLEEP, wake
+from todo.schema import Instant, Page
+
+MOST = 20  # reminders of one task
+FURTHEST = timedelta(days=366)
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+COLUMNS = (
+    select(
+        REMINDER.id, REMINDER.version, REMINDER.task_id, TASK.title, REMINDER.timing, REMINDER.urgent,
+        REMINDER.template_id.is_not(None), REMINDER.remind_at, REMINDER.snoozed_until, REMINDER.told_at,
+        REMINDER.created_at, REMINDER.updated_at,
+    )
+    .join(Task, TASK.id == REMINDER.task_id)
+    .where(visible_to(ACTOR))
+)  # fmt: skip
+SORTS = {
+    "id": Sort(REMINDER.id, UUID, lambda reminder: reminder.id),
+    "remind_at": Sort(REMINDER.remind_at, Instant, lambda reminder: reminder.remind_at),
+}
+OF_TASK = Listing(
+    ReminderOut, COLUMNS, filters={"task": REMINDER.task_id == bindparam("task")}, sorts=SORTS, default="id"
+)
+UPCOMING = Listing(
+    ReminderOut, COLUMNS.where(REMINDER.remind_at.is_not(None)), filters={}, sorts=SORTS, default="remind_at"
+)
+
+
+class ReminderReads:
+    """What one person can see of the reminders."""
+
+    def __init__(self, reads: Direct, actor: Actor):
+        self._reads = reads
+        self._actor = actor
+
+    async def of_task(self, task_id: UUID, **options: Any) -> Page[ReminderOut]:
+        """Raises NotFound."""
+        await TaskReads(self._reads, self._actor).one(task_id)
+        return await OF_TASK.page(self._reads, {"task": task_id}, actor=self._actor.user_id, **options)
+
+    async def upcoming(self, **options: Any) -> Page[ReminderOut]:
+        return await UPCOMING.page(self._reads, {}, actor=self._actor.user_id, **options)
+
+
+class ReminderService(AuditedService[Reminder]):
+    """Changes one person's reminders, inside the caller's transaction.
+
+    The task is locked first: a change of it that is under way is waited for, a later one finds the reminder.
+    """
+
+    class Repo(Repository[Reminder]):
+        model_type = Reminder
+
+    repository_type = Repo
+
+    async def add(self, task_id: UUID, data: ReminderIn) -> ReminderOut:
+        """Raises NotFound, Invalid, and Conflict when the task has too many."""
+        task = await self._task(TASK.id == task_id)
+        mine = select(func.count()).where(REMINDER.task_id == task_id, REMINDER.user_id == self.actor.user_id)
+        if (await self.session.scalar(mine) or 0) >= MOST:
+            raise Conflict(f"A task has at most {MOST} reminders.")
+        reminder = Reminder(
+            user_id=self.actor.user_id, task_id=task_id, timing=stored(data.timing), urgent=data.urgent
+        )  # fmt: skip
+        relative = not isinstance(data.timing, Absolute)
+        every_turn = relative and task.series_id is not None if data.every_turn is None else data.every_turn
+        if every_turn:
+            reminder.template_id = await self._template(reminder, task)
+        await self._place(reminder, task)
+        return shown(await self.insert(reminder, "reminders.add"), task)
+
+    async def change_fields(
+        self, reminder_id: UUID, data: ReminderPatch, if_match: frozenset[int] | None
+    ) -> ReminderOut:
+        """Change what was sent, for every turn when it is for every turn; raises NotFound, Stale, Invalid."""
+        reminder, task = await self._own(reminder_id, if_match)
+        values = data.sent()
+        every_turn = values.pop("every_turn", UNSET)
+        if "timing" in values:
+            values |= {"timing": stored(values["timing"]), "snoozed_until": None}
+        if every_turn is False:
+            await self._stop_repeating(reminder)
+            values["template_id"] = None
+        await self.change(reminder, values, "reminders.change")
+        if every_turn is True and reminder.template_id is None:
+            template_id = await self._template(reminder, task)
+            await self.change(reminder, {"template_id": template_id}, "reminders.change")
+        elif reminder.template_id is not None:
+            await self._pass_on(reminder, retimed="timing" in values)
+        # One that waits for the end of quiet hours is not over: made urgent, it is told at once.
+        waits = "timing" not in values and reminder.remind_at is not None
+        await self._keep(reminder, task, EPOCH if waits else None)
+        return shown(reminder, task)
+
+    async def snooze(self, reminder_id: UUID, data: Snooze, if_match: frozenset[int] | None) -> ReminderOut:
+        """Tell it then, and not at its own time if that is still to come; raises NotFound, Stale, Invalid, Conflict."""
+        until = _until(data, now())
+        reminder, task = await self._own(reminder_id, if_match)
+        if task.status in CLOSED:
+            raise Conflict("This task is closed; reopen it first.")
+        values = {"snoozed_until": until, "told": key_of(reminder.timing, moments_of(task))}
+        await self.change(reminder, values, "reminders.snooze")
+        await self._keep(reminder, task)
+        return shown(reminder, task)
+
+    async def discard(self, reminder_id: UUID, if_match: frozenset[int] | None, *, every_turn: bool) -> None:
+        """Delete a reminder, with `every_turn` that of all turns; raises NotFound, Stale."""
+        reminder, _ = await self._own(reminder_id, if_match)
+        if every_turn:
+            await self._stop_repeating(reminder)
+        await self.remove(reminder, "reminders.delete")
+
+    async def _task(self, *where: ColumnElement[bool]) -> Task:
+        mine = select(Task).where(guards.visible_to(self.actor.user_id), *where)
+        task: Task | None = await self.session.scalar(mine.with_for_update(key_share=True))
+        if task is None:
+            raise NotFound
+        return task
+
+    async def _own(self, reminder_id: UUID, if_match: frozenset[int] | None) -> tuple[Reminder, Task]:
+        mine = (visible_to(self.actor.user_id), REMINDER.id == reminder_id)
+        task_id = await self.session.scalar(select(REMINDER.task_id).where(*mine))
+        task = await self._task(TASK.id == task_id)
+        reminder = await self.locked(*mine)
+        if if_match is not None and reminder.version not in if_match:
+            raise Stale(shown(reminder, task))
+        return reminder, task
+
+    async def _place(self, reminder: Reminder, task: Task, asked_at: datetime | None = None) -> None:
+        """Let a reminder wait for its time; one whose time has just come is told by the worker.
+
+        What was over at `asked_at`, now unless it is given, is not told any more.
+        """
+        user_id, moment = self.actor.user_id, now()
+        preferences = (await preferences_of(self.session, [user_id]))[user_id]
+        timezone = await self.session.scalar(select(USER.timezone).where(USER.id == user_id))
+        person = person_of(preferences, timezone or self.actor.timezone)
+        there = None if task.status in CLOSED else task
+        decision = decide(reminder, there, person, asked_at or moment, moment)
+        reminder.remind_at = reminder.run_at = decision.at
+        if decision.at is not None and decision.at < moment + timedelta(seconds=LONGEST_SLEEP):
+            await wake(self.session, "reminders")
+
+    async def _keep(self, reminder: Reminder, task: Task, asked_at: datetime | None = None) -> None:
+        """Write where a changed reminder stands. Bookkeeping: no new version, no trail entry."""
+        await self._place(reminder, task, asked_at)
+        await self.session.flush()
+
+    async def _template(self, reminder: Reminder, task: Task) -> UUID:
+        """Store what the turns to come get a copy of; raises Invalid for what cannot come back."""
+        if task.series_id is None:
+            raise Invalid.field("body.every_turn", "This task does not come back: it has one turn.")
+        if reminder.timing["kind"] == "absolute":
+            raise Invalid.field("body.every_turn", "An instant comes once: give a time relative to the task.")
+        template = Reminder(
+            user_id=reminder.user_id, series_id=task.series_id, timing=reminder.timing, urgent=reminder.urgent
+        )
+        await self.session.execute(insert(Reminder).values(template.model_dump()))
+        return template.id
+
+    async def _pass_on(self, reminder: Reminder, *, retimed: bool) -> None:
+        """Let the template, and the other turns that have not told theirs, follow a changed reminder."""
+        if reminder.timing["kind"] == "absolute":
+            raise Invalid.field("body.timing", "An instant comes once: first let the reminder be for this turn only.")
+        values = {"timing": reminder.timing, "urgent": reminder.urgent, "version": REMINDER.version + 1}
+        template = update(Reminder).where(REMINDER.id == reminder.template_id)
+        await self.session.execute(template.values(values))
+        others = update(Reminder).where(REMINDER.template_id == reminder.template_id, REMINDER.id != reminder.id)
+        waiting = case((REMINDER.remind_at.is_not(None), func.to_timestamp(0)), else_=REMINDER.run_at)
+        values["run_at"] = func.now() if retimed else waiting
+        await self.session.execute(others.where(REMINDER.told_at.is_(None)).values(values))
+
+    async def _stop_repeating(self, reminder: Reminder) -> None:
+        """Delete the template, and what other turns have not told yet."""
+        if reminder.template_id is None:
+            return
+        others = (REMINDER.template_id == reminder.template_id, REMINDER.id != reminder.id, REMINDER.told_at.is_(None))
+        await self.session.execute(delete(Reminder).where(*others))
+        await self.session.execute(delete(Reminder).where(REMINDER.id == reminder.template_id))
+
+
+def stored(timing: Timing) -> dict[str, Any]:
+    """A timing as it is kept, instants in UTC; raises Invalid for one outside the calendar."""
+    if isinstance(timing, Absolute):
+        timing = Absolute(_in_utc("body.timing.at", timing.at))
+    kept: dict[str, Any] = msgspec.to_builtins(timing)
+    return kept
+
+
+def _in_utc(field: str, moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise Invalid.field(field, "This instant lies outside the calendar.") from None
+
+
+def _until(data: Snooze, moment: datetime) -> datetime:
+    if (data.minutes is None) == (data.until is None):
+        raise Invalid.field("body.minutes", "Give either `minutes` or `until`.")
+    until = moment + timedelta(minutes=data.minutes or 0) if data.until is None else _in_utc("body.until", data.until)
+    if not moment < until <= moment + FURTHEST:
+        raise Invalid.field("body.until", "This is not within the next 366 days.")
+    return until
+
+
+def shown(reminder: Reminder, task: Task) -> ReminderOut:
+    """A loaded row as the wire shows it."""
+    return ReminderOut(
+        reminder.id, reminder.version, task.id, task.title, msgspec.convert(reminder.timing, Timing), reminder.urgent,
+        reminder.template_id is not None, reminder.remind_at, reminder.snoozed_until, reminder.told_at,
+        reminder.created_at, reminder.updated_at,
+    )  # fmt: skip

@@ -1,0 +1,151 @@
+"""Beginning series, and keeping their place: what came last, what comes next, and when to look again."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.orm.attributes import set_committed_value
+
+from todo.audit import AuditedService
+from todo.database import Repository, now
+from todo.domain.recurrence.models import SERIES, Series
+from todo.domain.recurrence.rules.clock import to_local
+from todo.domain.recurrence.rules.opening import looks_again_at, opens_at
+from todo.domain.recurrence.rules.plan import Anchor, Plan, Turn
+from todo.domain.recurrence.rules.turns import after_completion, first, next_after
+from todo.domain.recurrence.schemas import RecurrencePatch
+from todo.domain.recurrence.services.planning import merged, plan_of, refusals
+from todo.errors import Invalid
+
+
+def place(
+    plan: Plan, last: Turn, following: Turn | None, still_open: Sequence[datetime], moment: datetime
+) -> dict[str, Any]:
+    """The bookkeeping columns of a series: what came last, what comes next, and when to look at it again.
+
+    Counted from completion, the next is known once nothing is open; a series of which nothing is open and nothing
+    follows has ended.
+    """
+    if plan.anchor is Anchor.COMPLETION and following is None and not still_open:
+        following = after_completion(plan, last.nominal, to_local(moment, plan.timezone), last.n)
+    return {
+        "status": "active" if following or still_open else "ended",
+        "last_nominal": last.nominal,
+        "n": last.n,
+        "next_nominal": following.nominal if following else None,
+        "next_n": following.n if following else None,
+        "next_run_at": looks_again_at(plan, following.nominal if following else None, still_open),
+        "failures": 0,
+        "last_error": None,
+    }
+
+
+def following(plan: Plan, turn: Turn) -> Turn | None:
+    """The turn after this one as far as it is known: counted from completion, it is not."""
+    return None if plan.anchor is Anchor.COMPLETION else next_after(plan, turn.nominal, turn.n)
+
+
+class SeriesService(AuditedService[Series]):
+    """One person's series, or for the worker everybody's, inside the caller's transaction."""
+
+    class Repo(Repository[Series]):
+        model_type = Series
+
+    repository_type = Repo
+
+    async def begin(
+        self, data: RecurrencePatch, like: Series, body: str = "body.recurrence"
+    ) -> tuple[Series, Plan, Turn]:
+        """Store a series that begins like another, unstored one; raises Invalid for a rule that never happens."""
+        with refusals(body, start="body.due", timezone="body.due.timezone"):
+            series = merged(like, data.columns())
+            plan = plan_of(series)
+            turn = first(plan)
+        if turn is None:
+            raise Invalid.field(f"{body}.rrule", "This rule never happens.")
+        await self.store(series, plan, turn, [turn.nominal])
+        return series, plan, turn
+
+    async def store(self, series: Series, plan: Plan, last: Turn, still_open: Sequence[datetime]) -> None:
+        """Insert a series that has come as far as `last`."""
+        for name, value in place(plan, last, following(plan, last), still_open, now()).items():
+            setattr(series, name, value)
+        await self.insert(series, "series.begin")
+
+    async def replan(
+        self, series: Series, sent: Mapping[str, Any], last: Turn, still_open: Sequence[datetime], body: str
+    ) -> None:
+        """Change a locked series and compute again what has not come yet; raises Invalid."""
+        with refusals(body, start="body.due", timezone="body.due.timezone"):
+            changed = merged(series, sent)
+            plan = plan_of(changed)
+            coming = following(plan, last)
+        names = sent.keys() | {"rrule", "count", "until"}
+        await self.change(series, {name: getattr(changed, name) for name in names}, "series.change")
+        if plan.anchor is Anchor.COMPLETION and series.next_nominal and not still_open:
+            coming = Turn(series.next_nominal, series.next_n or 0)
+        await self._put(series, place(plan, last, coming, still_open, now()))
+
+    async def pause(self, series: Series) -> None:
+        """Let nothing come until somebody resumes it."""
+        await self.change(series, {"status": "paused"}, "series.pause")
+        await self.keep(series, {"next_run_at": None})
+
+    async def resume(self, series: Series, still_open: Sequence[datetime]) -> None:
+        """Let turns come again; what came meanwhile is up to `on_missed`."""
+        await self.change(series, {"status": "active"}, "series.resume")
+        plan = plan_of(series)
+        last = Turn(series.last_nominal or series.start, series.n)
+        coming = Turn(series.next_nominal, series.next_n or 0) if series.next_nominal else None
+        await self.keep(series, place(plan, last, coming, still_open, now()))
+
+    async def stop(self, series: Series) -> None:
+        """End a series because somebody says so."""
+        await self.change(series, {"status": "ended"}, "series.end")
+        await self.end(series)
+
+    async def lock_of(self, series_id: Select[Any]) -> Series | None:
+        """The series that a query for its id finds, locked; None when there is none.
+
+        A series is locked before its tasks, here and in the worker, so that they never wait for each other.
+        """
+        found = select(Series).where(SERIES.id == series_id.scalar_subquery())
+        series: Series | None = await self.session.scalar(found.with_for_update())
+        return series
+
+    async def advance(
+        self, series: Series, plan: Plan, last: Turn, following: Turn | None, still_open: Sequence[datetime]
+    ) -> None:
+        """Note which turn came up last, which is next, which are open. Bookkeeping: no new version, no trail entry."""
+        await self.keep(series, place(plan, last, following, still_open, now()))
+
+    async def wait(self, series: Series, plan: Plan, turn: Turn) -> None:
+        """Note that a turn follows which cannot appear yet, because the series rests."""
+        last = Turn(series.last_nominal or series.start, series.n)
+        await self._put(series, place(plan, last, turn, (), now()))
+
+    async def end(self, series: Series) -> None:
+        """Note that no turn follows."""
+        await self.keep(series, {"status": "ended", "next_nominal": None, "next_n": None, "next_run_at": None})
+
+    async def move(self, owner_id: UUID, timezone: str) -> None:
+        """Let the floating series of somebody who has moved go on in another zone."""
+        theirs = select(Series).where(SERIES.owner_id == owner_id, SERIES.timezone.is_(None))
+        for series in (await self.session.scalars(theirs.with_for_update())).all():
+            series.owner_timezone = timezone
+            if series.next_run_at is not None and series.next_nominal is not None:
+                series.next_run_at = opens_at(plan_of(series), series.next_nominal)
+
+    async def keep(self, series: Series, values: dict[str, Any]) -> None:
+        """Write bookkeeping columns of a locked row."""
+        await self.session.execute(update(Series).where(SERIES.id == series.id).values(values))
+        for name, value in values.items():
+            set_committed_value(series, name, value)
+
+    async def _put(self, series: Series, values: dict[str, Any]) -> None:
+        """Keep a place; a paused series stays paused."""
+        if series.status == "paused":
+            values |= {"status": "paused", "next_run_at": None}
+        await self.keep(series, values)

@@ -1,0 +1,1 @@
+"""`/api/tasks`, `/api/trash` and `/api/series`."""

@@ -1,0 +1,167 @@
+"""`/api/series`."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Controller, Request, Response, get, patch, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor, requires
+from todo.database import Database
+from todo.domain.recurrence.guards import visible_to
+from todo.domain.tasks.schemas import (
+    EndSeries,
+    OccurrenceOut,
+    OccurrenceStatus,
+    PauseSeries,
+    SeriesOut,
+    SeriesPatch,
+    SeriesStatus,
+)  # fmt: skip
+from todo.domain.tasks.services.series import SeriesReads, SeriesVerbs
+from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
+from todo.schema import Count, Cursor, Limit, Page
+
+ActorRequest = Request[Actor, Any, State]
+Session = NamedDependency[AsyncSession]
+Db = NamedDependency[Database]
+
+may_view, may_change = requires("series.view"), requires("series.change")
+
+
+def verbs_of(session: AsyncSession, request: ActorRequest) -> SeriesVerbs:
+    return SeriesVerbs(session, request.user, visible_to(request.user.user_id))
+
+
+class SeriesController(Controller):
+    """Series: rules and templates that make tasks come back. A series begins with a task that has a `recurrence`."""
+
+    path = "/api/series"
+    tags = ["Series"]
+
+    @get(operation_id="list_series", guards=[may_view])
+    async def list_series(
+        self,
+        database: Db,
+        request: ActorRequest,
+        status: Annotated[
+            list[SeriesStatus] | None, QueryParameter(max_items=3, description="One or more of these.")
+        ] = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        count: Count = False,
+    ) -> Page[SeriesOut]:
+        """Your series, newest first.
+
+        Example: `GET /api/series?status=active`
+        """
+        series = SeriesReads(database.reads, request.user)
+        return await series.page({"status": status}, limit=limit, cursor=cursor, count=count)
+
+    @get("/{series_id:uuid}", operation_id="get_series", guards=[may_view])
+    async def get_series(
+        self, database: Db, request: ActorRequest, series_id: FromPath[UUID], if_none_match: IfNoneMatch = None
+    ) -> Response[SeriesOut]:
+        """One series, with its rule in words and its place: which turn came last, and which is next.
+
+        Turns that come up change no `version`: it counts what people change.
+
+        Example: `GET /api/series/0190f5f0-7c1d-7000-8000-000000000000`
+        """
+        return versioned(await SeriesReads(database.reads, request.user).one(series_id), if_none_match=if_none_match)
+
+    @patch("/{series_id:uuid}", operation_id="change_series", guards=[may_change])
+    async def change_series(
+        self,
+        session: Session,
+        request: ActorRequest,
+        series_id: FromPath[UUID],
+        data: JSONBody[SeriesPatch],
+        if_match: IfMatch = None,
+    ) -> Response[SeriesOut]:
+        """Change the rule, or what every turn begins with, for all that is not open yet.
+
+        An end that you send, in `rrule` or as `count` or `until`, replaces the old one; `count` counts from the first
+        turn of the series. Start and time of day are changed by the due of a turn: `PATCH /api/tasks/{id}?scope=all`.
+
+        Example: `{"rrule": "FREQ=WEEKLY;BYDAY=MO,TH", "title": "Water the plants"}`
+        """
+        verbs = verbs_of(session, request)
+        return versioned(await verbs.change(series_id, data, versions_of(if_match)))
+
+    @get("/{series_id:uuid}/occurrences", operation_id="list_occurrences", guards=[may_view])
+    async def list_occurrences(
+        self,
+        database: Db,
+        request: ActorRequest,
+        series_id: FromPath[UUID],
+        status: Annotated[
+            list[OccurrenceStatus] | None, QueryParameter(max_items=6, description="One or more of these.")
+        ] = None,
+        sort: Annotated[
+            str | None,
+            QueryParameter(
+                max_length=20,
+                schema_extra={"pattern": "^(-?(occurrence|id))?$"},
+                description="`occurrence`, or `-occurrence` for the latest first, which is the default.",
+            ),
+        ] = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        count: Count = False,
+    ) -> Page[OccurrenceOut]:
+        """The ledger: every turn that has come up, and what became of it.
+
+        `open`; `moved`: open, with another due than its rule says; `done`; `skipped` by somebody; `missed`: its time
+        went by; `cancelled` with its series.
+
+        Example: `GET /api/series/0190f5f0-7c1d-7000-8000-000000000000/occurrences?status=missed`
+        """
+        series = SeriesReads(database.reads, request.user)
+        filters = {"status": status}
+        return await series.ledger(series_id, filters, sort=sort, limit=limit, cursor=cursor, count=count)
+
+    @post("/{series_id:uuid}/pause", operation_id="pause_series", status_code=200, guards=[may_change])
+    async def pause_series(
+        self,
+        session: Session,
+        request: ActorRequest,
+        series_id: FromPath[UUID],
+        data: JSONBody[PauseSeries],
+        if_match: IfMatch = None,
+    ) -> Response[SeriesOut]:
+        """Let nothing come from a day to another, or from now until it is resumed (`{}`); open turns stay.
+
+        Turns whose time comes meanwhile are treated on return as `on_missed` says, as after any absence.
+
+        Example: `{"from": "2026-12-24", "until": "2027-01-06"}`
+        """
+        return versioned(await verbs_of(session, request).pause(series_id, data, versions_of(if_match)))
+
+    @post("/{series_id:uuid}/resume", operation_id="resume_series", status_code=200, guards=[may_change])
+    async def resume_series(
+        self, session: Session, request: ActorRequest, series_id: FromPath[UUID], if_match: IfMatch = None
+    ) -> Response[SeriesOut]:
+        """End a pause now; what came meanwhile is up to `on_missed`.
+
+        Example: `POST /api/series/0190f5f0-7c1d-7000-8000-000000000000/resume`
+        """
+        return versioned(await verbs_of(session, request).resume(series_id, versions_of(if_match)))
+
+    @post("/{series_id:uuid}/end", operation_id="end_series", status_code=200, guards=[may_change])
+    async def end_series(
+        self,
+        session: Session,
+        request: ActorRequest,
+        series_id: FromPath[UUID],
+        data: JSONBody[EndSeries],
+        if_match: IfMatch = None,
+    ) -> Response[SeriesOut]:
+        """Let nothing more come; open turns stay, or go to the trash (`{"open": "cancel"}`). The past stays.
+
+        Example: `{"open": "keep"}`
+        """
+        return versioned(await verbs_of(session, request).end(series_id, data, versions_of(if_match)))

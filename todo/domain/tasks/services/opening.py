@@ -1,0 +1,195 @@
+"""Opening what is due: the turns of many series, their tasks and their trail, in one transaction of few statements.
+
+Whoever is killed in it leaves nothing behind: the rows are free at once, and due as before. Two workers never hold the
+same series; the ledger's unique (series, nominal time) makes anything else that could double a turn harmless.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel
+from uuid_utils.compat import uuid7
+
+from todo.access import WORKER
+from todo.audit import Event, event
+from todo.connection import Connection
+from todo.database import table_of, to_json
+from todo.domain.recurrence.models import SERIES, Series
+from todo.domain.recurrence.rules.catch_up import catch_up
+from todo.domain.recurrence.rules.plan import Turn
+from todo.domain.recurrence.services.planning import plan_of
+from todo.domain.recurrence.services.series import place
+from todo.domain.tasks import rules
+from todo.domain.tasks.models import Task
+from todo.domain.tasks.services.subtasks import copy_subtasks
+from todo.domain.tasks.services.turns import turn_values
+
+log = logging.getLogger(__name__)
+
+BATCH = 1_000  # series: their locks are held for about a tenth of a second
+FROZEN = "SET LOCAL idle_in_transaction_session_timeout = '30s'"  # a suspended worker gives its series back
+
+OPEN = "SELECT series_id, nominal FROM occurrences WHERE series_id = ANY($1) AND status = 'open' ORDER BY nominal"
+# Of each series the last turn's task, where something is below it that the next turn comes with.
+PARENTS = """
+    SELECT series.id, last.task_id FROM unnest($1::uuid[]) AS series (id) CROSS JOIN LATERAL (
+        SELECT task_id FROM occurrences WHERE series_id = series.id AND task_id IS NOT NULL
+        ORDER BY nominal DESC LIMIT 1
+    ) AS last WHERE EXISTS (SELECT FROM tasks WHERE parent_id = last.task_id)"""
+ENTER = """
+    INSERT INTO occurrences (id, created_at, updated_at, version, series_id, nominal, task_id, status, closed_at)
+    SELECT id, $1::timestamptz, $1, 1, series_id, nominal, task_id, status, CASE WHEN status <> 'open' THEN $1 END
+    FROM unnest($2::uuid[], $3::uuid[], $4::timestamp[], $5::uuid[], $6::text[])
+        AS entry (id, series_id, nominal, task_id, status)
+    ON CONFLICT (series_id, nominal) DO NOTHING RETURNING task_id"""
+MISS = """
+    UPDATE occurrences AS turn
+    SET status = 'missed', closed_at = $1::timestamptz, updated_at = $1, version = version + 1
+    FROM unnest($2::uuid[], $3::timestamp[]) AS late (series_id, nominal)
+    WHERE turn.series_id = late.series_id AND turn.nominal = late.nominal AND turn.status = 'open'
+    RETURNING turn.task_id"""
+CANCEL = """
+    WITH late AS (SELECT id, status FROM tasks WHERE id = ANY($2) AND status <> ALL($3) FOR UPDATE)
+    UPDATE tasks SET status = 'cancelled', completed_at = $1::timestamptz, updated_at = $1, version = version + 1
+    FROM late WHERE tasks.id = late.id RETURNING tasks.id, late.status"""
+PLACE = """
+    UPDATE series SET status = place.status, last_nominal = place.last_nominal, n = place.n, failures = 0,
+        next_nominal = place.next_nominal, next_n = place.next_n, next_run_at = place.next_run_at, last_error = NULL
+    FROM unnest($1::uuid[], $2::text[], $3::timestamp[], $4::int[], $5::timestamp[], $6::int[], $7::timestamptz[])
+        AS place (id, status, last_nominal, n, next_nominal, next_n, next_run_at)
+    WHERE series.id = place.id"""
+BLANK = Task(owner_id=UUID(int=0), title="").model_dump()  # building a model for every row would double the time
+PLACED = ("status", "last_nominal", "n", "next_nominal", "next_n", "next_run_at")
+
+
+@dataclass
+class Batch:
+    """What a number of series need written: tasks to open, turns to enter as missed or to close, and new places."""
+
+    moment: datetime
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    entries: list[tuple[UUID, datetime, UUID | None, str]] = field(default_factory=list)
+    closes: list[tuple[UUID, datetime]] = field(default_factory=list)
+    places: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def add(self, series: Series, open_nominals: Sequence[datetime]) -> None:
+        """Decide what becomes of one series; raises what its rule raises."""
+        plan = plan_of(series)
+        waiting = Turn(series.next_nominal, series.next_n or 0) if series.next_nominal else None
+        decision = catch_up(plan, waiting, open_nominals, self.moment)
+        for turn in decision.opens:
+            task: dict[str, Any] = {"id": uuid7(), "created_at": self.moment, "updated_at": self.moment}
+            task |= {"owner_id": series.owner_id} | turn_values(series, plan, turn.nominal)
+            self.tasks.append(BLANK | series.template | task)
+            self.entries.append((series.id, turn.nominal, task["id"], "open"))
+        self.entries += [(series.id, turn.nominal, None, "missed") for turn in decision.missed]
+        self.closes += [(series.id, nominal) for nominal in decision.closes]
+        last = max((*decision.opens, *decision.missed), default=Turn(series.last_nominal or series.start, series.n))
+        staying = sorted({*open_nominals, *(turn.nominal for turn in decision.opens)} - set(decision.closes))
+        placed = place(plan, last, decision.next, staying, self.moment)
+        if placed["next_run_at"] and placed["next_run_at"] <= self.moment:  # it would be looked at for ever
+            raise ValueError(f"the series stands still at {last.nominal}")
+        self.places.append((series.id, *(placed[name] for name in PLACED)))
+
+
+async def open_due(session: AsyncSession, limit: int = BATCH) -> int:
+    """Bring up every turn whose time has come, of up to `limit` series that nobody else has; how many series."""
+    await session.execute(text(FROZEN))
+    # The clock that says what is due is the database's.
+    due = select(Series, func.now()).where(SERIES.next_run_at <= func.now())
+    claimed = (
+        await session.execute(due.order_by(SERIES.next_run_at).limit(limit).with_for_update(skip_locked=True))
+    ).all()
+    if claimed:
+        await open_series(session, [series for series, _ in claimed], claimed[0][1])
+    return len(claimed)
+
+
+async def open_series(session: AsyncSession, claimed: Sequence[Series], moment: datetime) -> None:
+    """Bring up what is due at `moment` of these locked series; what makes trouble is set aside.
+
+    All of them together or, when one makes trouble, each half by itself: one series must not stop the others.
+    """
+    first, failures = claimed[0].id, claimed[0].failures
+    try:
+        async with session.begin_nested():
+            await _open_together(session, claimed, moment)
+    except Exception as error:
+        if len(claimed) == 1:
+            log.exception("series %s is set aside", first)
+            await _set_aside(session, first, failures + 1, error)
+            return
+        half = len(claimed) // 2
+        await open_series(session, claimed[:half], moment)
+        await open_series(session, claimed[half:], moment)
+
+
+async def _open_together(session: AsyncSession, claimed: Sequence[Series], moment: datetime) -> None:
+    driver, ids = await _driver(session), [series.id for series in claimed]
+    batch, open_nominals = Batch(moment), defaultdict(list)
+    for series_id, nominal in await driver.fetch(OPEN, ids):
+        open_nominals[series_id].append(nominal)
+    parents = {series_id: task_id for series_id, task_id in await driver.fetch(PARENTS, ids)}
+    for series in claimed:
+        batch.add(series, open_nominals[series.id])
+    events = await _close(driver, batch) if batch.closes else []
+    opened, opening = await _enter(driver, batch) if batch.entries else ([], [])
+    await _copy(driver, Event, events + opening)
+    pairs = [(parents[task["series_id"]], task["id"]) for task in opened if task["series_id"] in parents]
+    if pairs:
+        await copy_subtasks(session, pairs)
+    await driver.execute(PLACE, *zip(*batch.places, strict=True))
+
+
+async def _close(driver: Connection, batch: Batch) -> list[dict[str, Any]]:
+    """Close open turns as missed, and their tasks as cancelled; the trail of it."""
+    task_ids = [row["task_id"] for row in await driver.fetch(MISS, batch.moment, *zip(*batch.closes, strict=True))]
+    after = {"status": "cancelled", "completed_at": batch.moment}
+    return [
+        event(WORKER, "tasks.miss", "tasks", task_id, before={"status": status, "completed_at": None}, after=after)
+        for task_id, status in await driver.fetch(CANCEL, batch.moment, task_ids, list(rules.CLOSED))
+    ]
+
+
+async def _enter(driver: Connection, batch: Batch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Claim the turns' places in the ledger and add the tasks of those that were free; these, and the trail of it."""
+    ids = [uuid7() for _ in batch.entries]
+    entered = {
+        row["task_id"] for row in await driver.fetch(ENTER, batch.moment, ids, *zip(*batch.entries, strict=True))
+    }
+    tasks = [task for task in batch.tasks if task["id"] in entered]
+    await _copy(driver, Task, tasks)
+    return tasks, [event(WORKER, "tasks.open", "tasks", task["id"], after=task) for task in tasks]
+
+
+async def _copy(driver: Connection, model: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+    """COPY: a thousand rows cost as much as ten inserts."""
+    table = table_of(model)
+    names = [column.name for column in table.columns]
+    as_json = {column.name for column in table.columns if isinstance(column.type, JSONB)}
+    records = [
+        tuple(to_json(row[name]) if name in as_json and row[name] is not None else row[name] for name in names)
+        for row in rows
+    ]
+    await driver.copy_records_to_table(table.name, records=records, columns=names)
+
+
+async def _set_aside(session: AsyncSession, series_id: UUID, failures: int, error: Exception) -> None:
+    """Note why a series could not be opened, and look at it again later: in 2, 4, 8 ... minutes, at most a day."""
+    pause = timedelta(minutes=min(2**failures, 1440))
+    values = {"failures": failures, "last_error": repr(error)[:500], "next_run_at": func.now() + pause}
+    await session.execute(update(Series).where(SERIES.id == series_id).values(values))
+
+
+async def _driver(session: AsyncSession) -> Connection:
+    """asyncpg's own connection, inside the session's transaction: SQLAlchemy speaks no COPY."""
+    raw = await (await session.connection()).get_raw_connection()
+    return cast(Connection, raw.driver_connection)

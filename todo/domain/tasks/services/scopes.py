@@ -1,0 +1,233 @@
+"""Changing more of a series than one turn: this one and those after it, or all that is not open yet."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from sqlalchemy import select, update
+
+from todo.database import now
+from todo.domain.recurrence.models import Series
+from todo.domain.recurrence.rules.clock import written
+from todo.domain.recurrence.rules.plan import Plan, Turn
+from todo.domain.recurrence.rules.turns import first, turns
+from todo.domain.recurrence.schemas import RecurrencePatch
+from todo.domain.recurrence.services.planning import merged, plan_of, refusals, remembering
+from todo.domain.tasks import rules
+from todo.domain.tasks.models import OCCURRENCE, TASK, Occurrence, Task
+from todo.domain.tasks.schemas import Scope, TaskPatch
+from todo.domain.tasks.services.subtasks import below, trash_all
+from todo.domain.tasks.services.turns import TEMPLATE, OccurrenceService, TaskWriter, turn_values
+from todo.errors import Conflict, Invalid
+
+WHOLE = {*TEMPLATE, "due"}  # what a series has of a task
+FIELDS = {"start": "body.due", "timezone": "body.due.timezone"}
+
+
+def read_scope(text: str | None) -> Scope | None:
+    """Raises Invalid for any other word."""
+    try:
+        scope: Scope | None = msgspec.convert(text, Scope | None)
+    except msgspec.ValidationError:
+        raise Invalid.field("query.scope", "This is none of this, following, all.") from None
+    return scope
+
+
+def scope_of(sent: Mapping[str, Any], scope: Scope | None) -> Scope:
+    """What a change is for; a rule is for all unless said otherwise. Raises Invalid for what cannot be."""
+    if "recurrence" in sent:
+        if scope == "this":
+            raise Invalid.field("query.scope", "A rule belongs to the whole series: say following or all.")
+        return scope or "all"
+    if scope in ("following", "all") and (strange := sent.keys() - WHOLE):
+        raise Invalid.field("query.scope", f"{', '.join(sorted(strange))} can be changed in this turn only.")
+    return scope or "this"
+
+
+class SeriesChanges:
+    """Changes of locked series, inside the caller's transaction."""
+
+    def __init__(self, occurrences: OccurrenceService):
+        self.occurrences = occurrences
+        self.series = occurrences.series
+        self.session = occurrences.session
+        self.actor = occurrences.actor
+
+    async def apply(
+        self, series: Series | None, task: Task, values: dict[str, Any], data: TaskPatch, scope: Scope
+    ) -> dict[str, Any]:
+        """Change the series of a task, or make it one; the columns that the task itself must change besides."""
+        recurrence = data.recurrence
+        if recurrence is None:
+            if series and series.status != "ended":
+                await self.series.stop(series)
+            return {}
+        if series is None:
+            return await self._begin(task, values, recurrence)
+        if "due" in values and values["due"] is None:
+            raise Invalid.field("body.due", "A turn of a series has a due: end the series first.")
+        with refusals("body.recurrence"):
+            sent = {} if recurrence is UNSET else recurrence.columns()
+        sent |= {"template": series.template | {name: values[name] for name in TEMPLATE if name in values}}
+        if task.status in rules.CLOSED and (scope == "following" or "due" in values):
+            raise Conflict("This turn is closed: change the series by a turn that is open.")
+        if scope == "following" or series.status == "ended":
+            return await self._split(series, task, values.get("due"), sent)
+        return await self._change_all(series, task, values, sent)
+
+    async def end_from(self, series: Series | None, task: Task, scope: Scope) -> None:
+        """End the series of a task, its open turns (from this one on, or all) cancelled and in the trash."""
+        if series is None:
+            raise Invalid.field("query.scope", "This task belongs to no series.")
+        if series.status != "ended":
+            await self.series.stop(series)
+        nominal = nominal_of(task) if scope == "following" else None
+        await self.cancel_open(series, nominal, but=task)
+
+    async def cancel_open(self, series: Series, since: datetime | None = None, but: Task | None = None) -> None:
+        """Close open turns (from a nominal time on) as cancelled, and move their tasks to the trash, except one."""
+        which = [OCCURRENCE.series_id == series.id, OCCURRENCE.status == "open"]
+        which += [OCCURRENCE.nominal >= since] if since else []
+        closed = update(Occurrence).where(*which).values(status="cancelled", closed_at=now())
+        ids = [task_id for task_id in await self.session.scalars(closed.returning(OCCURRENCE.task_id)) if task_id]
+        wanted = [task_id for task_id in ids if but is None or task_id != but.id]
+        if not wanted:
+            return
+        query = select(Task).where(TASK.id.in_(wanted), TASK.deleted_at.is_(None)).with_for_update()
+        tasks = [*await self.session.scalars(query), *await below(self.session, wanted, TASK.deleted_at.is_(None))]
+        await trash_all(self.session, self.actor, tasks, now(), "tasks.delete")
+
+    async def _begin(self, task: Task, values: dict[str, Any], recurrence: RecurrencePatch | Any) -> dict[str, Any]:
+        if recurrence is UNSET:
+            raise Invalid.field("query.scope", "This task belongs to no series.")
+        if recurrence.rrule is UNSET:
+            raise Invalid.field("body.recurrence.rrule", "A task becomes a series by a rule.")
+        if task.parent_id is not None or values.get("parent_id") is not None:
+            raise Invalid.field(
+                "body.recurrence", "A subtask cannot come back by itself; it comes back with its parent."
+            )
+        if task.status in rules.CLOSED:
+            raise Conflict("This task is closed; reopen it first.")
+        changed = Task(**(task.model_dump() | values))
+        return await self.occurrences.begin_with(changed, recurrence)
+
+    async def _change_all(
+        self, series: Series, task: Task, values: dict[str, Any], sent: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The open turns stay what they are, this one with what was sent; those to come follow the new rule.
+
+        A new time of day of one turn is that of all to come. A new day moves the start, where the rule takes its days
+        from it; a rule that names its days is changed by `recurrence`.
+        """
+        last = series.last_nominal or series.start
+        if (due := values.get("due", UNSET)) is not UNSET:
+            times, distance = retimed(series, nominal_of(task), due, fresh="rrule" in sent)
+            sent |= times
+            last += distance
+        still_open = await self.occurrences.open_nominals(series)
+        await self.series.replan(series, sent, Turn(last, series.n), still_open, "body.recurrence")
+        if due is not UNSET:
+            await self.occurrences.note_due(series, task, values)
+        return {}
+
+    async def _split(
+        self, series: Series, task: Task, due: dict[str, Any] | None, sent: dict[str, Any]
+    ) -> dict[str, Any]:
+        """End a series before this turn, and begin one that goes on with it and knows its predecessor."""
+        nominal = nominal_of(task)
+        like = Series(**series.model_dump(exclude=ANEW), predecessor_id=series.id)
+        was_paused = series.status == "paused"
+        fresh = "rrule" in sent or "anchor" in sent or due is not None
+        with refusals("body.recurrence", **FIELDS):
+            if fresh:
+                successor, plan, turn = self._afresh(series, like, nominal, due, sent)
+            else:
+                successor = merged(like, sent)
+                plan, turn = plan_of(successor), Turn(series.last_nominal or nominal, series.n)
+        if series.status != "ended":
+            await self.series.stop(series)
+        opened = [other for other in await self.occurrences.open_nominals(series) if other >= nominal]
+        await self.series.store(successor, plan, turn, [turn.nominal] if fresh else opened)
+        values = await self._hand_over(series, successor, plan, turn, task, fresh)
+        if was_paused:
+            await self.series.pause(successor)
+        return values
+
+    def _afresh(
+        self, series: Series, like: Series, nominal: datetime, due: dict[str, Any] | None, sent: dict[str, Any]
+    ) -> tuple[Series, Plan, Turn]:
+        """A series with other times: this turn is its first. An end that is not sent stays that of the predecessor."""
+        plan = plan_of(series)
+        counted = number_of(plan, nominal, series.n)
+        times: dict[str, Any] = {"start": nominal}
+        if due:
+            times, _ = retimed(series, nominal, due, fresh="rrule" in sent)
+            times["start"] = rules.nominal_of(due)
+        if "rrule" in sent:
+            sent = sent | {"rrule": remembering(sent["rrule"], plan)}
+        elif times["start"].date() == nominal.date():
+            sent = sent | {"rrule": str(plan.explicit)}
+        begun = merged(like, sent | times)
+        found = first(plan := plan_of(begun))
+        if found is None:
+            raise Invalid.field("body.recurrence.rrule", "This rule never happens.")
+        new_count = begun.count is not None and begun.count != series.count
+        return begun, plan, Turn(found.nominal, 1 if new_count else counted)
+
+    async def _hand_over(
+        self, old: Series, new: Series, plan: Plan, turn: Turn, task: Task, fresh: bool
+    ) -> dict[str, Any]:
+        """Give this turn, and those after it that are open, to another series; those have no place at other times."""
+        nominal = nominal_of(task)
+        later = (OCCURRENCE.series_id == old.id, OCCURRENCE.status == "open", OCCURRENCE.nominal > nominal)
+        this = update(Occurrence).where(OCCURRENCE.series_id == old.id, OCCURRENCE.task_id == task.id)
+        if fresh:
+            await self.cancel_open(old, nominal + timedelta(microseconds=1))
+            await self.session.execute(this.values(series_id=new.id, nominal=turn.nominal, moved_to=None, undo=None))
+            return turn_values(new, plan, turn.nominal)
+        handed = update(Occurrence).where(*later).values(series_id=new.id, undo=None).returning(OCCURRENCE.task_id)
+        ids = (await self.session.scalars(handed)).all()
+        tasks = TaskWriter(self.session, self.actor)
+        for row in await self.session.scalars(select(Task).where(TASK.id.in_(ids)).with_for_update()):
+            await tasks.change(row, {"series_id": new.id}, "tasks.change")
+        await self.session.execute(this.values(series_id=new.id, undo=None))
+        return {"series_id": new.id}
+
+
+ANEW = {
+    "id", "created_at", "updated_at", "version", "status", "predecessor_id", "next_nominal", "next_n", "next_run_at",
+    "failures", "last_error",
+}  # fmt: skip
+
+
+def nominal_of(task: Task) -> datetime:
+    """The nominal time of a turn."""
+    return datetime.fromisoformat(task.occurrence or "")
+
+
+def number_of(plan: Plan, nominal: datetime, last: int) -> int:
+    """The number of a turn; without a count nobody asks, and that of the last one will do."""
+    if plan.count is None:
+        return last
+    return next((turn.n for turn in turns(plan, None, 0) if turn.nominal >= nominal), last)
+
+
+def retimed(series: Series, nominal: datetime, due: dict[str, Any], fresh: bool) -> tuple[dict[str, Any], timedelta]:
+    """The times of a series one of whose turns shall be due then, and how far its turns move; raises Invalid.
+
+    `fresh`: there is a new rule, which counts from that due.
+    """
+    when, rule = rules.nominal_of(due), plan_of(series).rule
+    same_day = when.date() == nominal.date()
+    names_days = rule.by_day or rule.by_month or rule.by_month_day
+    if names_days and not same_day and not fresh:
+        raise Invalid.field("body.due", "The rule names its days: for another day change recurrence.rrule.")
+    start = datetime.combine(series.start.date(), when.time()) if same_day and not fresh else when
+    distance = when - nominal
+    exceptions = [
+        written(datetime.fromisoformat(text) + distance, all_day=due["kind"] == "day") for text in series.exceptions
+    ]
+    times = {"start": start, "kind": due["kind"], "timezone": due.get("timezone"), "exceptions": exceptions}
+    return times, distance

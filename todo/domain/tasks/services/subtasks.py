@@ -1,0 +1,131 @@
+"""Tasks below tasks: where one may hang, and what follows its parent to the trash, back, and into the next turn."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import WORKER, Actor
+from todo.audit import Event, event
+from todo.database import now, table_of
+from todo.domain.accounts.models import USER, User
+from todo.domain.tasks import rules
+from todo.domain.tasks.guards import visible_to
+from todo.domain.tasks.models import TASK, Task
+from todo.errors import Invalid
+
+MAX_LEVELS = 5
+CHILD = table_of(Task).alias("child")
+# What a copy does not take from its model.
+ANEW = {"id", "created_at", "updated_at", "version", "status", "completed_at", "deleted_at"}
+
+
+async def below(session: AsyncSession, roots: Sequence[UUID], *where: ColumnElement[bool]) -> Sequence[Task]:
+    """Everything below these tasks, each after its parent, locked."""
+    tree = select(TASK.id, TASK.parent_id).where(TASK.parent_id.in_(roots)).cte("tree", recursive=True)
+    tree = tree.union_all(select(CHILD.c.id, CHILD.c.parent_id).join(tree, CHILD.c.parent_id == tree.c.id))
+    found = await session.scalars(select(Task).where(TASK.id.in_(select(tree.c.id)), *where).with_for_update())
+    tasks = {task.id: task for task in found}
+    return sorted(tasks.values(), key=lambda task: level(task, tasks))
+
+
+def level(task: Task, tasks: Mapping[UUID, Task]) -> int:
+    """How many of these tasks a task is below."""
+    parent = tasks.get(task.parent_id) if task.parent_id else None
+    return 1 + level(parent, tasks) if parent else 0
+
+
+async def hold_parents(session: AsyncSession, actor: Actor) -> None:
+    """Let nobody else hang this person's tasks elsewhere until the transaction ends.
+
+    Two moves at once could make a circle that neither of them sees. To be held before any task is locked.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"parents {actor.user_id}", 0))))
+
+
+async def require_place(session: AsyncSession, actor: Actor, parent_id: UUID, task: Task | None = None) -> None:
+    """Raises Invalid unless a new task, or this one with all below it, may hang below that parent."""
+    above = await _from_top(session, actor, parent_id)
+    if not above:
+        raise Invalid.field("body.parent_id", "There is no such task.")
+    children = {child.id: child for child in await below(session, [task.id])} if task else {}
+    if task and task.id in above:
+        raise Invalid.field("body.parent_id", "A task cannot be below itself.")
+    height = 1 + max((1 + level(child, children) for child in children.values()), default=0)
+    if len(above) + height > MAX_LEVELS:
+        raise Invalid.field("body.parent_id", f"Subtasks go at most {MAX_LEVELS} levels deep.")
+
+
+async def _from_top(session: AsyncSession, actor: Actor, task_id: UUID) -> Sequence[UUID]:
+    """A visible task and all it is below; nothing when it is not visible."""
+    chain = select(TASK.id, TASK.parent_id).where(visible_to(actor.user_id), TASK.id == task_id)
+    chain_cte = chain.cte("chain", recursive=True)
+    above = select(CHILD.c.id, CHILD.c.parent_id).join(chain_cte, CHILD.c.id == chain_cte.c.parent_id)
+    return (await session.scalars(select(chain_cte.union_all(above).c.id))).all()
+
+
+async def trash_all(
+    session: AsyncSession, actor: Actor, tasks: Sequence[Task], deleted_at: datetime | None, action: str
+) -> None:
+    """Move loaded, locked tasks to the trash or, with None, back; two statements whatever their number."""
+    if not tasks:
+        return
+    values = {"deleted_at": deleted_at, "updated_at": now(), "version": TASK.version + 1}
+    await session.execute(update(table_of(Task)).where(TASK.id.in_([task.id for task in tasks])).values(values))
+    after = {"deleted_at": deleted_at}
+    await _trail(session, actor, action, [(task.id, {"deleted_at": task.deleted_at}, after) for task in tasks])
+
+
+async def copy_subtasks(session: AsyncSession, pairs: Sequence[tuple[UUID, UUID]], actor: Actor = WORKER) -> None:
+    """Hang copies of what is below each old task below its new one, all open again.
+
+    Dues, starts and deadlines move as far as the new task's due is from the old one's. Both tasks of a pair must be
+    stored. Four statements whatever the number of pairs; one when there is nothing to copy.
+    """
+    tree = await below(session, [old for old, _ in pairs], TASK.deleted_at.is_(None))
+    if not tree:
+        return
+    ends = {one for pair in pairs for one in pair}
+    owned = select(Task, USER.timezone).join(User, USER.id == TASK.owner_id)
+    found = await session.execute(owned.where(TASK.id.in_(ends)))
+    known = {task.id: (task, timezone) for task, timezone in found}
+    copies = list(_copies(tree, {old: (known[old][0], *known[new]) for old, new in pairs}))
+    await session.execute(insert(table_of(Task)), [copy.model_dump() for copy in copies])
+    await _trail(session, actor, "tasks.open", [(copy.id, None, copy.model_dump()) for copy in copies])
+
+
+def _copies(tree: Sequence[Task], roots: Mapping[UUID, tuple[Task, Task, str]]) -> Iterable[Task]:
+    """`roots`: by the id of an old task itself, its new one, and their owner's time zone."""
+    homes = dict(roots)
+    parents = {old: new.id for old, (_, new, _) in roots.items()}
+    for task in tree:
+        if task.parent_id not in parents:  # below something in the trash
+            continue
+        old, new, timezone = homes[task.id] = homes[task.parent_id]
+        copy = Task(**task.model_dump(exclude=ANEW), created_at=new.created_at, updated_at=new.created_at)
+        copy.parent_id = parents[task.parent_id]
+        _shift(copy, _distance(old, new), timezone)
+        parents[task.id] = copy.id
+        yield copy
+
+
+def _distance(old: Task, new: Task) -> timedelta:
+    if old.due is None or new.due is None:
+        return timedelta()
+    return rules.nominal_of(new.due) - rules.nominal_of(old.due)
+
+
+def _shift(task: Task, distance: timedelta, owner_timezone: str) -> None:
+    for name in ("due", "start"):
+        if moment := getattr(task, name):
+            setattr(task, name, rules.shifted(moment, distance))
+    task.due_at = rules.instant_of(task.due, owner_timezone) if task.due else None
+    task.deadline = task.deadline + timedelta(days=distance.days) if task.deadline else None
+
+
+async def _trail(session: AsyncSession, actor: Actor, action: str, changes: Sequence[tuple[UUID, Any, Any]]) -> None:
+    entries = [event(actor, action, "tasks", task_id, before=before, after=after) for task_id, before, after in changes]
+    await session.execute(insert(table_of(Event)), entries)

@@ -1,0 +1,66 @@
+"""Turns that are not there yet: computed from the series, never stored."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from heapq import merge
+from itertools import chain, islice
+from operator import attrgetter
+
+from sqlalchemy import bindparam
+
+from todo.access import Actor
+from todo.database import ACTOR, Direct, Query, now
+from todo.domain.recurrence.guards import visible_to
+from todo.domain.recurrence.models import SERIES, Series
+from todo.domain.recurrence.rules.grammar import RuleError
+from todo.domain.recurrence.rules.notes import note
+from todo.domain.recurrence.rules.plan import Anchor, Plan, Turn
+from todo.domain.recurrence.rules.turns import turns
+from todo.domain.recurrence.services.planning import plan_of
+from todo.domain.tasks.schemas import Upcoming
+from todo.domain.tasks.services.series import COLUMNS, row_of
+from todo.domain.tasks.services.turns import turn_values
+from todo.errors import Invalid
+
+MOST = 500  # turns, and series looked at
+FARTHEST = timedelta(days=366)
+SERIES_TO_COME = Query(
+    row_of,
+    COLUMNS.where(visible_to(ACTOR), SERIES.status == "active", SERIES.next_nominal.is_not(None))
+    .order_by(SERIES.next_nominal)
+    .limit(bindparam("limit")),
+)
+
+
+async def upcoming(reads: Direct, actor: Actor, until: datetime) -> tuple[list[Upcoming], bool]:
+    """The next turns of somebody's active series due until then, soonest first, and whether there are more than told.
+
+    Counted from completion, a turn is known once the one before is done. Raises Invalid for more than 366 days ahead.
+    """
+    if until > now() + FARTHEST:
+        raise Invalid.field("query.until", f"This is more than {FARTHEST.days} days ahead.")
+    series = await reads.all(SERIES_TO_COME, actor=actor.user_id, limit=MOST + 1)
+    found = list(islice(merge(*(_of(one, until) for one in series[:MOST]), key=attrgetter("due_at")), MOST + 1))
+    return found[:MOST], len(found) > MOST or len(series) > MOST
+
+
+def _of(series: Series, until: datetime) -> Iterator[Upcoming]:
+    """The turns of one series to come until then; a rule that cannot be read gives none."""
+    try:
+        plan = plan_of(series)
+    except RuleError:
+        return
+    for nominal, _ in _coming(series, plan):
+        values = turn_values(series, plan, nominal)
+        if values["due_at"] > until:
+            return
+        yield Upcoming(title=series.template["title"], note=note(plan, nominal), **values)
+
+
+def _coming(series: Series, plan: Plan) -> Iterator[Turn]:
+    if series.next_nominal is None:
+        return iter(())
+    coming = Turn(series.next_nominal, series.next_n or 0)
+    if plan.anchor is Anchor.COMPLETION:
+        return iter([coming])
+    return chain([coming], turns(plan, *coming))

@@ -1,0 +1,159 @@
+"""Looking at the queue and steering it, for operators: what waits, what failed, what runs when."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from croniter import croniter
+from msgspec import Struct
+from saq import Job, Queue, Status
+from sqlalchemy import select
+
+from todo.access import Actor
+from todo.audit import record
+from todo.database import Database, Query, now
+from todo.errors import Conflict, NotFound
+from todo.queue import RUN, Cron, JobFunction, new_job
+
+OVER = frozenset({Status.COMPLETE, Status.FAILED, Status.ABORTED})
+MOST = 1_000  # jobs looked through: a queue is short, or something is wrong
+
+
+class JobOut(Struct):
+    """A job in the queue. One that is over can be looked at for a week, a scheduled one for a minute."""
+
+    key: str
+    function: str
+    status: str
+    arguments: dict[str, Any]
+    attempts: int
+    queued_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+
+class Schedule(Struct):
+    """What runs by itself: when, and how it went the last time."""
+
+    function: str
+    does: str
+    schedule: str
+    next_at: datetime | None
+    last_at: datetime | None
+    last_status: str | None
+    last_seconds: float | None
+    last_error: str | None
+    runs: int
+    failures: int
+
+
+LAST = Query(
+    lambda *values: values,
+    select(RUN.function, RUN.finished_at, RUN.status, RUN.seconds, RUN.error, RUN.runs, RUN.failures),
+)
+
+
+class Jobs:
+    """The queue as an operator sees it; `queue` must be connected. What is changed here is in the trail."""
+
+    def __init__(
+        self, queue: Queue, database: Database, crons: Sequence[Cron], functions: Sequence[JobFunction] = ()
+    ) -> None:
+        self._queue = queue
+        self._database = database
+        self._crons = {cron.function.__qualname__: cron for cron in crons}
+        self._functions = {function.__qualname__: function for function in functions}
+
+    async def find(self, statuses: Iterable[str] = (), limit: int = 50) -> list[JobOut]:
+        """The newest jobs of these statuses (all of them: none named)."""
+        wanted = [Status(status) for status in statuses] or list(Status)
+        found: list[Job] = []
+        async for job in self._queue.iter_jobs(statuses=wanted):
+            found.append(job)
+            if len(found) == MOST:
+                break
+        return [_shown(job) for job in sorted(found, key=lambda job: job.queued, reverse=True)[:limit]]
+
+    async def one(self, key: str) -> JobOut:
+        """Raises NotFound."""
+        return _shown(await self._job(key))
+
+    async def retry(self, actor: Actor, key: str) -> JobOut:
+        """Let a job that is over run again; raises NotFound, and Conflict while it is not over."""
+        job = await self._job(key)
+        if job.status not in OVER:
+            raise Conflict(f"This job is {job.status.value}; only one that is over can be tried again.")
+        await self._note(actor, "jobs.retry", job)
+        await self._queue.retry(job, "tried again by hand")
+        return await self.one(key)
+
+    async def abort(self, actor: Actor, key: str) -> JobOut:
+        """Stop a job that waits or runs; raises NotFound, and Conflict when it is over."""
+        job = await self._job(key)
+        if job.status in OVER:
+            raise Conflict(f"This job is over: it is {job.status.value}.")
+        await self._note(actor, "jobs.abort", job)
+        await self._queue.abort(job, "aborted by hand")
+        return await self.one(key)
+
+    async def run(self, actor: Actor, function: str) -> JobOut:
+        """Run a scheduled function now, beside its schedule; raises NotFound."""
+        if function not in self._crons:
+            raise NotFound(f"There is no schedule of {function}: there are {', '.join(sorted(self._crons))}.")
+        job = new_job(function, {})
+        job.timeout = self._crons[function].timeout
+        await self._note(actor, "jobs.run", job)
+        await self._queue.enqueue(job)
+        return await self.one(job.key)
+
+    async def schedules(self) -> list[Schedule]:
+        """Every function the worker knows: those with a schedule first, then those that are queued when needed."""
+        last = {function: values for function, *values in await self._database.reads.all(LAST)}
+        scheduled = [_schedule(cron.function, cron.schedule, last.get(name)) for name, cron in self._crons.items()]
+        return scheduled + [_schedule(function, "", last.get(name)) for name, function in self._functions.items()]
+
+    async def _job(self, key: str) -> Job:
+        job = await self._queue.job(key)
+        if job is None:
+            raise NotFound("There is no such job.")
+        return job
+
+    async def _note(self, actor: Actor, action: str, job: Job) -> None:
+        async with self._database.session() as session:
+            told = {"key": job.key, "function": job.function, "status": job.status.value}
+            await record(session, actor, action, "jobs", before=told)
+
+
+def _shown(job: Job) -> JobOut:
+    return JobOut(
+        key=job.key,
+        function=job.function,
+        status=job.status.value,
+        arguments=job.kwargs or {},
+        attempts=job.attempts,
+        queued_at=_instant(job.queued),
+        started_at=_instant(job.started),
+        finished_at=_instant(job.completed),
+        error=job.error,
+    )
+
+
+def _instant(milliseconds: int) -> datetime | None:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
+
+
+def _schedule(function: JobFunction, schedule: str, last: Sequence[Any] | None) -> Schedule:
+    finished_at, status, seconds, error, runs, failures = last or (None, None, None, None, 0, 0)
+    return Schedule(
+        function=function.__qualname__,
+        does=(function.__doc__ or "").strip().partition("\n")[0],
+        schedule=schedule,
+        next_at=croniter(schedule, now()).get_next(datetime) if schedule else None,
+        last_at=finished_at,
+        last_status=status,
+        last_seconds=seconds,
+        last_error=error,
+        runs=runs,
+        failures=failures,
+    )
