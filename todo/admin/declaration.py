@@ -20,7 +20,6 @@ M = TypeVar("M", bound=SQLModel)
 
 VERBS = ("view", "add", "change", "delete", "purge", "export", "import")
 ENTER = "admin.enter"  # opens the admin, on all three faces
-EVERY_ROW = "all"  # `tasks.all`: not only one's own rows
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,7 @@ class Resource:
     date_hierarchy: ClassVar[str] = ""
     fieldsets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     inlines: ClassVar[tuple[Inline, ...]] = ()
+    every_row: ClassVar[str] = ""  # the permission that lifts the scope, e.g. `tasks.all`
     field_permissions: ClassVar[Mapping[str, str]] = {}  # fields that only holders of a permission see and write
     fields: dict[str, Field]  # set by the registry
     out: type[Struct]  # a row on the wire, likewise
@@ -139,7 +139,7 @@ class Resource:
 
     @property
     def permissions(self) -> tuple[str, ...]:
-        """Every permission it knows, e.g. `users.view`."""
+        """Every permission of a verb or an action, e.g. `users.view`."""
         return tuple(f"{self.name}.{verb}" for verb in (*self.verbs, *self.actions))
 
     def may(self, actor: Actor, verb: str) -> bool:

@@ -39,7 +39,7 @@ class Registry:
             if wrong := mistakes(resource, self._resources):
                 raise AdminError(wrong)
             _complete(resource)
-        self.permissions = frozenset({ENTER, *(p for one in self._resources.values() for p in one.permissions)})
+        self.permissions = frozenset({ENTER, *(p for one in self._resources.values() for p in _permissions(one))})
         PERMISSIONS.update(self.permissions)
         self._reads = lru_cache(maxsize=500)(self._new_reads)
 
@@ -77,6 +77,11 @@ class Registry:
     def _new_reads(self, name: str, lens: Lens) -> TableReads:
         tables = {one.name: one for one in self if isinstance(one, ModelAdmin)}
         return TableReads(tables[name], lens, tables)
+
+
+def _permissions(resource: Resource) -> set[str]:
+    """Every permission that means something to it."""
+    return {*resource.permissions, *resource.field_permissions.values(), resource.every_row} - {""}
 
 
 def _name(resource: Resource) -> None:

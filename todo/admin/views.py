@@ -53,9 +53,10 @@ class RunAdmin(ModelAdmin[Run]):
     columns = ("resource", "action", "status", "total", "done", "failed", "actor_id", "created_at")
     types = {"status": Literal["waiting", "running", "done", "failed"]}
     filters = ("status", "resource", "actor_id", "created_at")
+    every_row = "runs.all"
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
-        return None if actor.may("runs.all") else OWN_RUNS
+        return None if actor.may(self.every_row) else OWN_RUNS
 
 
 class Views(Importing):

@@ -155,7 +155,7 @@ def tell(outcome: Outcome, as_json: bool) -> int:
 
 def say(answer: Any) -> None:
     """An answer as the API gives it, a line for each value."""
-    click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
+    click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
 
 
 def values_of(texts: Iterable[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 
 from todo.access import Actor
-from todo.admin.declaration import EVERY_ROW, Doing, Inline, ModelAdmin, action
+from todo.admin.declaration import Doing, Inline, ModelAdmin, action
 from todo.database import ACTOR
 from todo.domain.accounts.models import USER
 from todo.domain.recurrence.services.series import SeriesService
@@ -46,9 +46,10 @@ class TaskAdmin(ModelAdmin[Task]):
     defaults = {"owner_id": lambda actor: actor.id}
     trash = "deleted_at"
     verbs = ("view", "add", "change", "delete", "purge", "export", "import")
+    every_row = "tasks.all"
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
-        return None if actor.may(f"tasks.{EVERY_ROW}") else OWN_TASKS
+        return None if actor.may(self.every_row) else OWN_TASKS
 
     def has(self, actor: Actor, verb: str, row: Any) -> bool:
         """Closed tasks are reopened, open ones completed; what lies in the trash is restored first."""
@@ -96,9 +97,10 @@ class OccurrenceAdmin(ModelAdmin[Occurrence]):
     columns = ("nominal", "status", "series_id", "task_id", "closed_at")
     types = {"status": Literal["open", "done", "skipped", "missed", "moved", "cancelled"]}
     filters = ("status", "series_id", "task_id")
+    every_row = "tasks.all"
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
-        return None if actor.may(f"tasks.{EVERY_ROW}") else OF_OWN_TASKS
+        return None if actor.may(self.every_row) else OF_OWN_TASKS
 
 
 def _require_open(values: dict[str, Any], row: Task | None = None) -> None:

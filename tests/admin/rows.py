@@ -1,0 +1,144 @@
+"""A row of any table, made from its columns and its declaration, so that a new resource needs nothing here.
+
+Where a room wants more of a value than its type says, SPECIAL names it: by table and column.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from typing import Any, get_args
+from uuid import UUID, uuid4
+
+from msgspec import Struct
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Table,
+    Uuid,
+    insert,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from todo.admin.declaration import ModelAdmin
+from todo.admin.fields import Field, bare, longest
+from todo.admin.registry import Registry
+from todo.database import Database, metadata, table_of
+
+NUMBERS = count(1)
+FUTURE = datetime(2031, 1, 31, 12, tzinfo=UTC)
+SPECIAL: dict[tuple[str, str], Any] = {
+    ("users", "timezone"): "Europe/Berlin",
+    ("users", "status"): "active",
+    ("roles", "permissions"): [],
+    ("series", "rrule"): "FREQ=MONTHLY",
+    ("series", "status"): "active",
+}
+
+
+class Rows:
+    """Makes rows that belong to somebody."""
+
+    def __init__(self, registry: Registry, database: Database, owner_id: UUID):
+        self._admins = {str(one.model.__tablename__): one for one in registry if isinstance(one, ModelAdmin)}
+        self._database = database
+        self._owner_id = owner_id
+
+    async def of(self, admin: ModelAdmin[Any], **values: Any) -> UUID:
+        """A new row, and what it refers to."""
+        async with self._database.session() as session:
+            found: UUID = await self._insert(session, table_of(admin.model), values)
+            return found
+
+    async def _insert(self, session: AsyncSession, table: Table, given: dict[str, Any]) -> Any:
+        values = dict(given)
+        for column in table.columns:
+            if column.name not in values and (value := await self._value(session, table, column)) is not None:
+                values[column.name] = value
+        await session.execute(insert(table).values(values))
+        return values.get("id")
+
+    async def _value(self, session: AsyncSession, table: Table, column: Column[Any]) -> Any:
+        if (table.name, column.name) in SPECIAL:
+            return SPECIAL[table.name, column.name]
+        for key in column.foreign_keys:
+            return await self._reference(session, key.column.table, column)
+        if column.nullable and not column.primary_key:
+            return None
+        admin = self._admins.get(table.name)
+        field = admin.fields.get(column.name) if admin else None
+        return _value_of(column, field)
+
+    async def _reference(self, session: AsyncSession, there: Table, column: Column[Any]) -> Any:
+        """Whoever owns it; else a row that is made for it, where one is needed."""
+        if there.name == "users":
+            return self._owner_id
+        if column.nullable and not column.primary_key:
+            return None
+        found = await session.scalar(select(there.c.id).limit(1))
+        return found or await self._insert(session, there, {})
+
+
+def _value_of(column: Column[Any], field: Field | None) -> Any:
+    number = next(NUMBERS)
+    if field is not None and field.kind == "choice":
+        return field.choices[0]
+    match column.type:
+        case Uuid():
+            return uuid7()
+        case Boolean():
+            return False
+        case DateTime(timezone=True):
+            return FUTURE if "expires" in column.name or "ends" in column.name else FUTURE.replace(year=2026)
+        case DateTime():
+            return datetime(2031, 1, 31, 12)
+        case Date():
+            return date(2031, 1, 31)
+        case Integer() | Numeric() | Float():
+            return 1
+        case LargeBinary():
+            return uuid4().bytes
+        case JSONB():
+            return {}
+        case ARRAY():
+            return []
+    return f"text-{number}"
+
+
+def values_for(field: Field, number: int) -> Iterator[Any]:
+    """JSON values that a field may take, the likeliest first."""
+    if field.nullable:
+        yield None
+    kind: Any = bare(field.type)
+    match field.kind:
+        case "choice":
+            yield from reversed(field.choices)
+        case "boolean":
+            yield from (True, False)
+        case "integer" | "number":
+            yield from (2, 3)
+        case "text" | "long_text":
+            yield from (f"Other {number}"[: longest(field.type)], "Europe/Paris", f"other{number}@example.com")
+        case "instant":
+            yield f"{FUTURE + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+        case "day":
+            yield "2031-02-01"
+        case "local":
+            yield "2031-02-01T09:00:00"
+        case "list":
+            yield from ([], ["tasks.view"])
+        case "json" if any(isinstance(one, type) and issubclass(one, Struct) for one in get_args(kind)):
+            yield {"kind": "day", "date": "2031-02-01"}
+
+
+def tables() -> set[str]:
+    return set(metadata.tables)
