@@ -100,9 +100,9 @@ def _value_of(column: Column[Any], field: Field | None) -> Any:
         case DateTime(timezone=True):
             return FUTURE if "expires" in column.name or "ends" in column.name else FUTURE.replace(year=2026)
         case DateTime():
-            return datetime(2031, 1, 31, 12)
+            return datetime(2031, 1, 31, 12) + timedelta(minutes=number)
         case Date():
-            return date(2031, 1, 31)
+            return date(2031, 1, 31) + timedelta(days=number % 1000)
         case Integer() | Numeric() | Float():
             return 1
         case LargeBinary():

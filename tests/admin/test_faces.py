@@ -141,7 +141,8 @@ SCOPED = [one for one in TABLES if one.scope(STRANGER) is not None]
 def on_a_row(resource: ModelAdmin[Any], row_id: str) -> list[Ask]:
     """All that can be asked of one row."""
     values = {one.name: next(values_for(one, 1), None) for one in resource.fields.values() if one.on_change}
-    asked = [Ask(verb, resource.name, row_id) for verb in ("get", "history", "delete")]
+    asked = [Ask(verb, resource.name, row_id) for verb in ("get", "history")]
+    asked += [Ask("delete", resource.name, row_id)] if "delete" in resource.verbs else []
     asked += [Ask("change", resource.name, row_id, values=values)] if "change" in resource.verbs else []
     asked += [
         Ask("act on one", resource.name, row_id, action=one.name)
@@ -165,8 +166,7 @@ async def test_what_is_out_of_scope_is_not_there_on_any_face(
             found = (await face(stage, ask)).body
             assert (found["items"], found["total"]) == ([], 0)
             assert {value["count"] or 0 for facet in found["facets"] for value in facet["values"]} <= {0}
-        assert {(await face(stage, ask)).status for ask in on_a_row(resource, row_id)} <= {403, 404, 405}
-        assert (await face(stage, Ask("get", resource.name, row_id))).status == 404
+        assert {(await face(stage, ask)).status for ask in on_a_row(resource, row_id)} == {404}
         if "export" in resource.verbs:
             assert (await face(stage, Ask("export", resource.name))).body == []
     assert await sql.fetch(f'SELECT * FROM "{table}"') == before

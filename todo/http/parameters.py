@@ -12,9 +12,14 @@ from todo.errors import FieldError, Invalid
 @lru_cache(maxsize=1000)
 def known_to(handler: BaseRouteHandler) -> frozenset[str]:
     """The names a handler or what it depends on takes, as clients write them; those of its path are harmless here."""
-    depends_on = [provider.parsed_fn_signature for provider in handler.resolve_dependencies().values()]
-    fields = [field for one in (handler.parsed_fn_signature, *depends_on) for field in one.parameters.items()]
-    return frozenset(getattr(field.kwarg_definition, "name", None) or name for name, field in fields)
+    providers = handler.resolve_dependencies()
+    fields = dict(handler.parsed_fn_signature.parameters)
+    for name in (names := list(fields)):  # grows by what a dependency takes
+        if name in providers:
+            more = providers[name].parsed_fn_signature.parameters
+            names += more.keys() - fields.keys()
+            fields |= more
+    return frozenset(getattr(field.kwarg_definition, "name", None) or name for name, field in fields.items())
 
 
 async def refuse_unknown(request: Request[Any, Any, Any]) -> None:

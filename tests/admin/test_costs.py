@@ -1,0 +1,83 @@
+"""What a page of the admin costs on the wire: the same for one row and for many, whatever the resource."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from admin.rows import Rows
+from conftest import settings_for
+from database.wire import Wire, tapped
+from factories import Person, World
+
+from todo.access import Actor
+from todo.admin.declaration import ModelAdmin
+from todo.admin.schemas import Asked
+from todo.admin.service import AdminService
+from todo.app import REGISTRY
+from todo.database import Database
+
+TABLES = [one for one in REGISTRY if isinstance(one, ModelAdmin)]
+IDS = {"ids": lambda value: value.name}
+MANY = 30
+
+
+@pytest.fixture
+async def wire(database_url: str, sql: object) -> AsyncIterator[Wire]:
+    async with tapped(database_url) as wire:
+        yield wire
+
+
+@pytest.fixture
+async def root(world: World) -> Person:
+    return await world.person("root", "superuser", timezone="UTC")
+
+
+@pytest.fixture
+async def admin(wire: Wire, root: Person) -> AsyncIterator[AdminService]:
+    settings = settings_for(wire.url, database_pool=4, database_overflow=0)
+    database = await Database(settings).open()
+    yield AdminService(REGISTRY, database, Actor(root.id, root.email, permissions=frozenset({"*"})))
+    await database.close()
+
+
+async def trips(wire: Wire, work: Callable[[], Awaitable[Any]]) -> int:
+    """Round trips, once statements and connections are warm."""
+    for _ in range(6):
+        await work()
+    wire.trips = 0
+    await work()
+    return wire.trips
+
+
+@pytest.mark.parametrize("resource", TABLES, **IDS)
+async def test_a_list_costs_the_same_however_many_rows_there_are(
+    wire: Wire, admin: AdminService, database: Database, root: Person, resource: ModelAdmin[Any]
+) -> None:
+    rows = Rows(REGISTRY, database, root.id)
+    await rows.of(resource)
+    few = await trips(wire, lambda: admin.page(resource.name))
+    for _ in range(MANY):
+        await rows.of(resource)
+
+    many = await trips(wire, lambda: admin.page(resource.name))
+
+    assert len((await admin.page(resource.name)).items) > MANY
+    assert (few, many) == (2, 2)  # the rows; the total with all facets
+    assert await trips(wire, lambda: admin.page(resource.name, Asked(facets=False))) == 1
+
+
+@pytest.mark.parametrize("resource", TABLES, **IDS)
+async def test_a_row_costs_one_and_its_history_two(
+    wire: Wire, admin: AdminService, database: Database, root: Person, resource: ModelAdmin[Any]
+) -> None:
+    row_id = await Rows(REGISTRY, database, root.id).of(resource)
+
+    assert await trips(wire, lambda: admin.get(resource.name, row_id)) == 1
+    assert await trips(wire, lambda: admin.history(resource.name, row_id)) == 2
+    assert await trips(wire, lambda: admin.inlines(resource.name, row_id)) == len(resource.inlines)
+
+
+async def test_the_search_asks_once_for_each_resource_that_can_be_searched(wire: Wire, admin: AdminService) -> None:
+    searched = [one for one in TABLES if one.search]
+
+    assert await trips(wire, lambda: admin.search("water")) == len(searched)

@@ -1,0 +1,165 @@
+"""Every write on every face leaves its trail: who, by which face, what it was before and what it is now."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from admin.faces import FACES, LET_THROUGH, Answer, Ask, Face, Stage
+from admin.rows import Rows, values_for
+from factories import World
+
+from todo.admin.declaration import Action, ModelAdmin
+from todo.app import REGISTRY
+from todo.database import Database
+
+TABLES = [one for one in REGISTRY if isinstance(one, ModelAdmin)]
+IDS = {"ids": lambda value: getattr(value, "name", str(value))}
+ACTIONS = [(one, action) for one in TABLES for action in one.actions.values() if action.on == "row"]
+
+
+def having(verb: str) -> list[ModelAdmin[Any]]:
+    return [one for one in TABLES if verb in one.verbs]
+
+
+@pytest.fixture
+async def stage(world: World, database: Database) -> Stage:
+    return Stage(REGISTRY, database, await world.person("root", "superuser", timezone="UTC"))
+
+
+@pytest.fixture
+def rows(stage: Stage) -> Rows:
+    return Rows(REGISTRY, stage.database, stage.person.id)
+
+
+async def trail(sql: Any, resource: ModelAdmin[Any], row_id: Any) -> list[dict[str, Any]]:
+    """What was written of a row, newest first."""
+    found = await sql.fetch(
+        "SELECT * FROM audit_events WHERE subject = $1 AND subject_id = $2::text::uuid ORDER BY id DESC",
+        resource.model.__tablename__, str(row_id),
+    )  # fmt: skip
+    return [dict(row) | {side: json.loads(row[side] or "null") for side in ("before", "after")} for row in found]
+
+
+def told(stage: Stage, face: str, entry: dict[str, Any]) -> None:
+    """The entry names who acted, and by which face."""
+    by, as_whom = ("cli:tester", stage.person.id) if face == "cli" else (stage.person.email, None)
+    assert (entry["actor"], entry["on_behalf_of"], entry["face"]) == (by, as_whom, face)
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("resource", having("change"), **IDS)
+async def test_a_change_leaves_before_and_after(
+    stage: Stage, rows: Rows, sql: Any, resource: ModelAdmin[Any], face: str
+) -> None:
+    row_id = str(await rows.of(resource))
+    before = (await FACES["service"](stage, Ask("get", resource.name, row_id))).body
+    changed = {}
+    for values in _changes(resource, before):
+        answer = await FACES[face](stage, Ask("change", resource.name, row_id, values=values))
+        if answer.status == LET_THROUGH:
+            changed = values
+            break
+
+    ((name, value),) = changed.items()
+    entry, *more = await trail(sql, resource, row_id)
+    told(stage, face, entry)
+    assert (entry["before"][name], entry["after"][name]) == (before[name], value)
+    assert entry["action"].startswith(f"{resource.name}.")
+    assert more == []
+
+
+def _changes(resource: ModelAdmin[Any], before: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Changes of one field each, the first of which the room takes will do."""
+    for number, field in enumerate(resource.fields.values()):
+        if field.on_change:
+            yield from ({field.name: value} for value in values_for(field, number) if value != before[field.name])
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("resource", having("add"), **IDS)
+async def test_what_is_added_leaves_all_it_holds(
+    stage: Stage, rows: Rows, sql: Any, resource: ModelAdmin[Any], face: str
+) -> None:
+    answer = await _added(stage, rows, FACES[face], resource)
+
+    assert answer.status == LET_THROUGH
+    (entry,) = await trail(sql, resource, answer.body["id"])
+    told(stage, face, entry)
+    assert entry["before"] is None
+    assert entry["after"]["id"] == answer.body["id"]
+
+
+async def _added(stage: Stage, rows: Rows, face: Face, resource: ModelAdmin[Any]) -> Answer:
+    """Add with what is needed; the first likely value of each."""
+    values: dict[str, Any] = {}
+    for number, field in enumerate(resource.fields.values()):
+        if field.on_add and field.required:
+            there = REGISTRY.table(field.reference) if field.reference else None
+            if there is None:
+                values[field.name] = next(values_for(field, number))
+            else:
+                values[field.name] = str(stage.person.id if there.name == "users" else await rows.of(there))
+    answer = await face(stage, Ask("add", resource.name, values=values))
+    candidates = values_for(resource.fields[next(iter(values))], 0) if values else iter(())
+    for value in candidates:
+        if answer.status == LET_THROUGH:
+            break
+        answer = await face(stage, Ask("add", resource.name, values=values | {next(iter(values)): value}))
+    return answer
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("resource", having("delete"), **IDS)
+async def test_what_is_deleted_leaves_all_it_held(
+    stage: Stage, rows: Rows, sql: Any, resource: ModelAdmin[Any], face: str
+) -> None:
+    row_id = str(await rows.of(resource))
+
+    answers = [await FACES[face](stage, Ask("delete", resource.name, row_id))]
+    answers += [await FACES[face](stage, Ask("delete", resource.name, row_id))] if "purge" in resource.verbs else []
+
+    assert {answer.status for answer in answers} == {LET_THROUGH}
+    entry, *_ = await trail(sql, resource, row_id)
+    told(stage, face, entry)
+    if not resource.trash or "purge" in resource.verbs:
+        assert (entry["before"]["id"], entry["after"]) == (row_id, None)
+        assert (await FACES[face](stage, Ask("get", resource.name, row_id))).status == 404
+
+
+@pytest.mark.parametrize(("resource", "action"), ACTIONS, **IDS)
+async def test_an_action_does_the_same_on_every_face_and_is_in_the_trail(
+    stage: Stage, rows: Rows, sql: Any, resource: ModelAdmin[Any], action: Action
+) -> None:
+    """Rows that a room's own rules keep it from are refused alike."""
+    answers = {}
+    for name, face in FACES.items():
+        row_id = str(await rows.of(resource))
+        number = await sql.fetchval("SELECT count(*) FROM audit_events")
+        answers[name] = (await face(stage, Ask("act on one", resource.name, row_id, action=action.name))).status
+        entries = await sql.fetch("SELECT * FROM audit_events ORDER BY id DESC")
+        if answers[name] == LET_THROUGH and not action.background:
+            told(stage, name, dict(entries[0]))
+        assert (len(entries) > number) == (answers[name] == LET_THROUGH and not action.background)
+
+    assert len({*answers.values()}) == 1, answers
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("resource", having("import"), **IDS)
+async def test_a_row_that_an_import_refuses_is_told_and_nothing_is_kept(
+    stage: Stage, sql: Any, resource: ModelAdmin[Any], face: str
+) -> None:
+    before = await sql.fetch(f'SELECT * FROM "{resource.model.__tablename__}"')
+    values = {"id": "0190f5f0-7c1d-7000-8000-000000000000"}
+
+    answer = await FACES[face](stage, Ask("import", resource.name, values=values))
+
+    assert (answer.status, answer.body["applied"], answer.body["refused"]) == (LET_THROUGH, False, 1)
+    assert answer.body["rows"][0]["errors"] == ["id: There is no such row."]
+    assert await sql.fetch(f'SELECT * FROM "{resource.model.__tablename__}"') == before
+
+
+def test_nothing_of_this_is_empty() -> None:
+    assert all(map(having, ("add", "change", "delete", "import")))
+    assert {action.name for _, action in ACTIONS} >= {"complete", "reopen"}
