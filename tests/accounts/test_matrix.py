@@ -40,6 +40,8 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "POST /api/auth/register": (PUBLIC, 422),
     "POST /api/auth/login": (PUBLIC, 422),
     "POST /api/auth/login/mfa": (PUBLIC, 422),
+    "POST /api/auth/login/passkey": (PUBLIC, 422),
+    "POST /api/auth/login/passkey/options": (PUBLIC, 200),
     "POST /api/auth/refresh": (PUBLIC, 422),
     "POST /api/auth/password/forgot": (PUBLIC, 422),
     "POST /api/auth/password/reset": (PUBLIC, 422),

@@ -27,6 +27,8 @@ PUBLIC = frozenset(
         "register",
         "login",
         "login_second_factor",
+        "begin_passkey_login",
+        "login_passkey",
         "refresh",
         "get_jwks",
         "health_live",

@@ -1,5 +1,7 @@
 """Accounts: people, their roles, and how they prove who they are."""
 
+from pathlib import Path
+
 from todo.domain.accounts.controllers.auth import AuthController, jwks
 from todo.domain.accounts.controllers.invitations import InvitationController
 from todo.domain.accounts.controllers.leaving import leave_for_good
@@ -22,3 +24,4 @@ routes = [
 ]
 routes += [MailedController, InvitationController, leave_for_good]
 crons = CRONS
+TEMPLATES = Path(__file__).parent / "templates"

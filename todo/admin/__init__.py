@@ -1,0 +1,1 @@
+"""The admin engine: one declaration, three faces. Knows no room."""

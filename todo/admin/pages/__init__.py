@@ -1,0 +1,7 @@
+"""The pages of the admin: made on the server, at home in a browser, with scripts and without."""
+
+from todo.admin.pages.assets import admin_file
+from todo.admin.pages.dashboard import DashboardPage
+from todo.admin.pages.sign_in import SignInPages
+
+routes = [admin_file, SignInPages, DashboardPage]
