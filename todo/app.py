@@ -16,6 +16,7 @@ from todo import __doc__ as sentence
 from todo import __version__
 from todo.admin import pages as admin_pages
 from todo.admin.pages.pages import Pages
+from todo.admin.registry import Registry
 from todo.database import Database, refusal_of
 from todo.domain import accounts, recurrence, tasks
 from todo.domain.accounts.services.browsers import Browsers
@@ -34,6 +35,7 @@ from todo.queue import Cron
 from todo.settings import Settings, secret_key
 
 ROOMS = (accounts, recurrence, tasks)
+REGISTRY = Registry(admin for room in ROOMS for admin in getattr(room, "admins", ()))
 ROUTES = [
     health.live, health.ready, openapi.openapi_json, openapi.docs, openapi.docs_file,
     *admin_pages.routes,

@@ -1,1 +1,1 @@
-"""The admin engine: one declaration, three faces. Knows no room."""
+"""The admin engine: one declaration per resource, three faces. Knows no room; another Litestar project can take it."""

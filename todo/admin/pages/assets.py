@@ -25,7 +25,12 @@ def asset(name: str) -> str:
     return f"/admin/static/{DIGEST}/{name}"
 
 
-@get("/admin/static/{digest:str}/{name:str}", operation_id="get_admin_file", include_in_schema=False, sync_to_thread=False)
+@get(
+    "/admin/static/{digest:str}/{name:str}",
+    operation_id="get_admin_file",
+    include_in_schema=False,
+    sync_to_thread=False,
+)
 def admin_file(digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     """A style or script of the admin pages.
 

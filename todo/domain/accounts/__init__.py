@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from todo.domain.accounts.admin import ADMINS
 from todo.domain.accounts.controllers.auth import AuthController, jwks
 from todo.domain.accounts.controllers.invitations import InvitationController
 from todo.domain.accounts.controllers.leaving import leave_for_good
@@ -25,3 +26,4 @@ routes = [
 routes += [MailedController, InvitationController, leave_for_good]
 crons = CRONS
 TEMPLATES = Path(__file__).parent / "templates"
+admins = ADMINS

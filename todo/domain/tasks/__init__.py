@@ -1,8 +1,10 @@
 """Tasks: the work itself, and the occurrences of its series."""
 
+from todo.domain.tasks.admin import ADMINS
 from todo.domain.tasks.controllers import TaskController, TrashController
 from todo.domain.tasks.jobs import FUNCTIONS, LOOPS
 
 routes = [TaskController, TrashController]
 loops = LOOPS
 functions = FUNCTIONS
+admins = ADMINS

@@ -1,0 +1,145 @@
+"""Lists: pages, filters, facets, search, whose rows."""
+
+import pytest
+from factories import Person
+
+from todo.access import Actor
+from todo.admin.registry import Registry
+from todo.admin.service import AdminService, Asked, Listed
+from todo.database import Database
+from todo.errors import Forbidden, Invalid, NotFound
+
+
+def titles(found: Listed) -> list[str]:
+    return [item.title for item in found.items]
+
+
+def facet(found: Listed, name: str) -> dict[str, int | None]:
+    return {value.value: value.count for one in found.facets if one.name == name for value in one.values}
+
+
+async def test_a_list_shows_rows_with_the_names_of_what_they_lead_to(admin: AdminService, ada: Person) -> None:
+    task = await ada.add("Water the plants")
+
+    found = await admin.page("tasks")
+
+    assert [str(item.id) for item in found.items] == [task["id"]]
+    assert found.items[0].display == "Water the plants"
+    assert found.items[0].labels == {"owner_id": ada.email}
+    assert (found.total, found.total_is_exact) == (1, True)
+
+
+async def test_facets_count_the_rest_of_the_view_without_their_own_filter(admin: AdminService, ada: Person) -> None:
+    await ada.add("A", priority=1)
+    await ada.add("B", priority=1, status="waiting")
+    await ada.add("C", priority=2)
+
+    found = await admin.page("tasks", Asked(filters={"status": ["waiting"], "priority": ["1"]}))
+
+    assert titles(found) == ["B"]
+    assert facet(found, "status") == {"open": 1, "in_progress": 0, "waiting": 1, "done": 0, "cancelled": 0}
+
+
+async def test_several_values_of_a_filter_are_alternatives(admin: AdminService, ada: Person) -> None:
+    for status in ("open", "waiting", "in_progress"):
+        await ada.add(status, status=status)
+
+    found = await admin.page("tasks", Asked(filters={"status": ["open", "waiting"]}))
+
+    assert sorted(titles(found)) == ["open", "waiting"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2031", ["A", "B"]), ("2031-02", ["B"]), ("2031-01-31", ["A"]), ("2031-01-31..2031-02-01", ["A", "B"]),
+        ("..2031-01-31", ["A"]), ("2031-02-01..", ["B"]), ("empty", ["C"]), ("set", ["A", "B"]), ("today", []),
+    ],
+)  # fmt: skip
+async def test_times_are_filtered_by_periods(admin: AdminService, ada: Person, text: str, expected: list[str]) -> None:
+    await ada.add("A", due={"kind": "zoned", "at": "2031-01-31T23:30", "timezone": "UTC"})
+    await ada.add("B", due={"kind": "zoned", "at": "2031-02-01T09:00", "timezone": "UTC"})
+    await ada.add("C")
+
+    found = await admin.page("tasks", Asked(filters={"due_at": [text]}))
+
+    assert sorted(titles(found)) == expected
+
+
+@pytest.mark.parametrize("name", ["notes", "password_hash", "owner_id.email", "nonsense"])
+async def test_a_filter_that_is_not_declared_is_refused(admin: AdminService, name: str) -> None:
+    with pytest.raises(Invalid):
+        await admin.page("tasks", Asked(filters={name: ["x"]}))
+
+
+@pytest.mark.parametrize("sort", ["notes", "password_hash", "-nonsense", "id,id"])
+async def test_a_sort_that_is_not_declared_is_refused(admin: AdminService, sort: str) -> None:
+    with pytest.raises(Invalid):
+        await admin.page("tasks", Asked(sort=sort))
+
+
+async def test_the_search_looks_for_every_word(admin: AdminService, ada: Person) -> None:
+    await ada.add("Water the plants", notes="on the balcony")
+    await ada.add("Water the dog")
+
+    found = await admin.page("tasks", Asked(q="WATER balcony"))
+
+    assert titles(found) == ["Water the plants"]
+
+
+@pytest.mark.parametrize("q", ["%", "_", "\\", "' OR 1=1 --"])
+async def test_a_search_means_its_characters(admin: AdminService, ada: Person, q: str) -> None:
+    await ada.add("Plain")
+
+    assert (await admin.page("tasks", Asked(q=q))).items == []
+
+
+async def test_pages_follow_each_other_in_every_order(admin: AdminService, ada: Person) -> None:
+    for number in range(5):
+        due = {"kind": "day", "date": f"2031-01-0{number + 1}"} if number % 2 else None
+        await ada.add(f"{number}", priority=number % 3, due=due)
+
+    for sort in ("", "-due_at", "priority,-created_at"):
+        seen: list[str] = []
+        cursor = None
+        while True:
+            page = await admin.page("tasks", Asked(sort=sort, limit=2, cursor=cursor, facets=False))
+            seen += titles(page)
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert sorted(seen) == ["0", "1", "2", "3", "4"]
+
+
+async def test_without_the_right_to_every_row_one_sees_ones_own(
+    registry: Registry, database: Database, ada: Person, bob: Person
+) -> None:
+    mine, theirs = await ada.add("Mine"), await bob.add("Theirs")
+    rights = frozenset({"admin.enter", "tasks.view"})
+    admin = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
+
+    found = await admin.page("tasks")
+
+    assert titles(found) == ["Mine"]
+    assert found.items[0].labels == {}
+    assert facet(found, "status")["open"] == 1
+    assert (await admin.get("tasks", mine["id"])).title == "Mine"
+    with pytest.raises(NotFound):
+        await admin.get("tasks", theirs["id"])
+
+
+async def test_nobody_gets_in_without_the_right_to_enter(registry: Registry, database: Database, ada: Person) -> None:
+    with pytest.raises(Forbidden):
+        AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=frozenset({"tasks.view"})))
+
+
+async def test_a_secret_shows_only_that_it_is_set(admin: AdminService, ada: Person) -> None:
+    person = await admin.get("users", ada.id)
+
+    assert person.password_hash == "set"
+
+
+@pytest.mark.parametrize("row_id", ["nonsense", "0190f5f0-7c1d-7000-8000-000000000000"])
+async def test_what_is_not_there_is_not_found(admin: AdminService, row_id: str) -> None:
+    with pytest.raises(NotFound):
+        await admin.get("tasks", row_id)

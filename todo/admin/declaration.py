@@ -1,0 +1,215 @@
+"""How a room says what can be administered: a class of about ten lines for each table."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy import ColumnElement
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel
+
+from todo.access import Actor
+from todo.admin.fields import Field
+from todo.database import Database
+
+M = TypeVar("M", bound=SQLModel)
+
+VERBS = ("view", "add", "change", "delete", "export", "import")
+ENTER = "admin.enter"  # opens the admin, on all three faces
+EVERY_ROW = "all"  # `tasks.all`: not only one's own rows
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What a verb of a declaration works with: the caller's transaction, who is acting, and why.
+
+    `database.settings` are the settings of the service.
+    """
+
+    session: AsyncSession
+    actor: Actor
+    database: Database
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter that is no column: each choice is a condition in SQL, built once.
+
+    Example: `Filter("state", {"live": SESSION.revoked_at.is_(None), "ended": SESSION.revoked_at.is_not(None)})`
+    """
+
+    name: str
+    choices: Mapping[str, ColumnElement[bool]]
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Inline:
+    """Rows of another resource shown below this one: those whose field `via` is this row."""
+
+    resource: str
+    via: str
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A field that is no column: an expression of SQL over the model's columns."""
+
+    expression: ColumnElement[Any]
+    type: Any
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Action:
+    """A verb of a resource beyond the usual ones; its permission is `<resource>.<name>`.
+
+    `on` is what it is done to: each `row` (one, a selection, or all that match), or the resource as a whole.
+    `dangerous` asks for a fresh proof (pages) or a yes (CLI). `background` always runs in the worker.
+    """
+
+    name: str
+    label: str
+    run: Callable[..., Awaitable[Any]] = field(compare=False)
+    on: str = "row"
+    form: type[Struct] | None = None
+    dangerous: bool = False
+    background: bool = False
+    help: str = ""
+
+
+def action(label: str, **options: Any) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
+    """Make a method of a declaration an action: `(self, do, row)`, or `(self, do, row, form)` with a form.
+
+    Without `row` when `on="resource"`. What it answers, a sentence or nothing, is shown. Example:
+
+        @action("Disable", dangerous=True)
+        async def disable(self, do: Doing, user: User) -> None:
+            await roles.disable(do.session, do.actor, user.id)
+    """
+
+    def mark(method: Callable[..., Awaitable[Any]]) -> Any:
+        method.action = (label, options)  # type: ignore[attr-defined]  # read by `Resource.actions`
+        return method
+
+    return mark
+
+
+class Resource:
+    """What every face needs to know of anything that can be administered; tables are `ModelAdmin`s."""
+
+    name: ClassVar[str] = ""  # plural; the path, the prefix of its permissions, and the word on the command line
+    label: ClassVar[str] = ""
+    label_one: ClassVar[str] = ""
+    icon: ClassVar[str] = "table"
+    group: ClassVar[str] = ""
+    help: ClassVar[str] = ""
+    verbs: ClassVar[tuple[str, ...]] = ("view", "export")
+    display: ClassVar[str] = "id"  # the field that names a row to people
+    columns: ClassVar[tuple[str, ...]] = ()  # of a list
+    filters: ClassVar[tuple[str | Filter, ...]] = ()  # names of fields, whose kind says how they filter, or own ones
+    search: ClassVar[tuple[str, ...]] = ()  # text fields that the search looks in
+    sorts: ClassVar[tuple[str, ...]] = ()  # fields a list may be sorted by, each with an index; `id` always is
+    sort: ClassVar[str] = "-id"
+    date_hierarchy: ClassVar[str] = ""
+    fieldsets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    inlines: ClassVar[tuple[Inline, ...]] = ()
+    field_permissions: ClassVar[Mapping[str, str]] = {}  # fields that only holders of a permission see and write
+    fields: dict[str, Field]  # set by the registry
+    out: type[Struct]  # a row on the wire, likewise
+
+    @cached_property
+    def actions(self) -> dict[str, Action]:
+        """Its actions, in the order they are declared."""
+        found = [(name, getattr(getattr(type(self), name), "action", None)) for name in _members(type(self))]
+        return {name: self._action(name, *mark) for name, mark in found if mark is not None}
+
+    def _action(self, name: str, label: str, options: dict[str, Any]) -> Action:
+        method = getattr(self, name)
+        return Action(name, label, method, help=(method.__doc__ or "").strip().partition("\n")[0], **options)
+
+    @cached_property
+    def filter_names(self) -> tuple[str, ...]:
+        return tuple(item if isinstance(item, str) else item.name for item in self.filters)
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """Every permission it knows, e.g. `users.view`."""
+        return tuple(f"{self.name}.{verb}" for verb in (*self.verbs, *self.actions))
+
+    def may(self, actor: Actor, verb: str) -> bool:
+        """Whether somebody may do this at all; which rows is for `scope` and `has`."""
+        return f"{self.name}.{verb}" in self.permissions and actor.may(f"{self.name}.{verb}")
+
+    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+        """Whether this verb or action makes sense for this row, beyond the permission."""
+        return True
+
+    def hidden_from(self, actor: Actor) -> frozenset[str]:
+        """The fields that somebody neither sees, filters by, nor writes."""
+        return frozenset(name for name, needed in self.field_permissions.items() if not actor.may(needed))
+
+
+class RowsAdmin(Resource):
+    """A resource that is no table: few rows (a thousand at most), computed when they are asked for."""
+
+    row: ClassVar[type[Struct]]  # with `id: str`; its annotations are the fields
+
+    async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
+        """All of them, in the order of the default list."""
+        raise NotImplementedError
+
+
+class ModelAdmin(Resource, Generic[M]):
+    """A table. What may be written is listed, so that a new column is never writable by accident."""
+
+    model: type[M]
+    types: ClassVar[Mapping[str, Any]] = {}  # wire types with their limits, for fields the column says too little of
+    editable: ClassVar[tuple[str, ...]] = ()
+    only_on_add: ClassVar[tuple[str, ...]] = ()
+    hidden: ClassVar[tuple[str, ...]] = ()  # columns no face ever shows
+    secret: ClassVar[tuple[str, ...]] = ()  # shown as "set" or "not set"; the model's SECRET columns always are
+    heavy: ClassVar[tuple[str, ...]] = ()  # left out of lists
+    computed: ClassVar[Mapping[str, Computed]] = {}
+    trash: ClassVar[str] = ""  # the column that says when a row was deleted
+    search_index: ClassVar[ColumnElement[str] | None] = None
+    help_texts: ClassVar[Mapping[str, str]] = {}
+
+    def scope(self, actor: Actor) -> ColumnElement[bool] | None:
+        """The condition of the rows somebody may see at all; None for every row.
+
+        Give back a constant of the module, with `ACTOR` for the actor's id: queries are compiled once for each.
+        """
+        return None
+
+    async def add_row(self, do: Doing, values: dict[str, Any]) -> M:
+        """Store a new row; override to use a service's verb, or call super() between what comes before and after."""
+        raise NotImplementedError
+
+    async def change_row(self, do: Doing, row: M, values: dict[str, Any]) -> None:
+        """Change the loaded, locked row; likewise."""
+        raise NotImplementedError
+
+    async def delete_row(self, do: Doing, row: M) -> None:
+        """Delete the row for good; likewise."""
+        raise NotImplementedError
+
+    async def trash_row(self, do: Doing, row: M) -> None:
+        """Move the row to the trash; likewise."""
+        raise NotImplementedError
+
+    async def restore_row(self, do: Doing, row: M) -> None:
+        """Take the row out of the trash; likewise."""
+        raise NotImplementedError
+
+
+Id = UUID | str
+
+
+def _members(kind: type) -> list[str]:
+    """The names a class has, its bases' first, as they were written."""
+    return list(dict.fromkeys(name for base in reversed(kind.__mro__) for name in vars(base)))

@@ -1,0 +1,176 @@
+"""What one field of a resource is: read from the table's column, said more exactly by the declaration."""
+
+import typing
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, get_args, get_origin
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Date, DateTime, Float, Integer, LargeBinary, Numeric, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+from todo.schema import Instant, Line
+
+Kind = Literal[
+    "id", "text", "long_text", "integer", "number", "boolean", "instant", "local", "day", "choice", "list", "json",
+    "reference", "secret",
+]  # fmt: skip
+SecretState = Literal["set", "not set"]
+Whole = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+Big = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Local = Annotated[datetime, Meta(tz=False)]
+Names = Annotated[list[Line], Meta(max_length=500)]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field as every face shows it. `type` has the limits; `choices` are the values of a choice.
+
+    `reference` is the resource that a foreign key leads to. `on_change` and `on_add`: whether it may be written then.
+    """
+
+    name: str
+    label: str
+    kind: Kind
+    type: Any
+    nullable: bool = False
+    required: bool = False
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    reference: str = ""
+    on_add: bool = False
+    on_change: bool = False
+    computed: bool = False
+    heavy: bool = False
+    help: str = field(default="", compare=False)
+
+
+def label_of(name: str) -> str:
+    """`due_at` as people read it: `Due at`; ids lose their ending."""
+    words = name.removesuffix("_id").replace("_", " ").strip()
+    return words[:1].upper() + words[1:] if words != "id" else "Id"
+
+
+def type_of(column: Column[Any]) -> Any:
+    """The wire type of a column that the declaration says nothing about."""
+    match column.type:
+        case Uuid():
+            return UUID
+        case Boolean():
+            return bool
+        case BigInteger():
+            return Big
+        case Integer():
+            return Whole
+        case Float() | Numeric():
+            return float
+        case DateTime(timezone=True):
+            return Instant
+        case DateTime():
+            return Local
+        case Date():
+            return date
+        case ARRAY():
+            return Names
+        case JSONB() | LargeBinary():
+            return Any
+    return Line
+
+
+def kind_of(kind: Any) -> tuple[Kind, tuple[str, ...]]:
+    """Which control a wire type asks for, and its choices."""
+    plain = bare(kind)
+    if get_origin(plain) is Literal:
+        return "choice", tuple(str(value) for value in get_args(plain))
+    if get_origin(plain) is list:
+        return "list", kind_of(get_args(plain)[0])[1]
+    if plain is datetime:
+        return ("local" if _tz(kind) is False else "instant"), ()
+    if plain is str:
+        return ("long_text" if longest(kind) > 1000 else "text"), ()
+    found: dict[Any, Kind] = {UUID: "id", bool: "boolean", int: "integer", float: "number", date: "day"}
+    return found.get(plain, "json"), ()
+
+
+def bare(kind: Any) -> Any:
+    """A type without its limits."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    return kind
+
+
+def metas(kind: Any) -> list[Meta]:
+    """The limits of a type."""
+    return [item for item in typing.get_args(kind)[1:] if isinstance(item, Meta)] if bare(kind) is not kind else []
+
+
+def longest(kind: Any) -> int:
+    """How many characters a text may have; a thousand when it does not say."""
+    return min((meta.max_length for meta in metas(kind) if meta.max_length is not None), default=1000)
+
+
+def _tz(kind: Any) -> bool | None:
+    return next((meta.tz for meta in metas(kind) if meta.tz is not None), None)
+
+
+def field_of(
+    column: Column[Any], given: Any = None, *, secret: bool = False, reference: str = "", **more: Any
+) -> Field:
+    """The field of a column; `given` is its wire type, when the declaration names one."""
+    kind = type_of(column) if given is None else given
+    control, choices = kind_of(kind)
+    needed = not column.nullable and column.default is None and column.server_default is None
+    found: Kind = "secret" if secret else "reference" if reference else control
+    return Field(
+        column.name, label_of(column.name), found, kind, bool(column.nullable), needed, None, choices, reference, **more
+    )
+
+
+def read_text(field: Field, text: str) -> Any:
+    """What somebody typed (a form, a CSV cell, a command line) as the JSON value it stands for.
+
+    Empty means null where null is allowed. Raises ValueError for JSON that is none.
+    """
+    if text == "" and field.nullable:
+        return None
+    match field.kind:
+        case "list":
+            return [part.strip() for part in text.replace("\n", ",").split(",") if part.strip()]
+        case "json":
+            return msgspec.json.decode(text)
+        case "boolean":
+            return {"true": True, "false": False, "on": True, "yes": True, "no": False, "1": True, "0": False}.get(
+                text.strip().lower(), text
+            )
+        case "integer" | "number":
+            return _number(text)
+    return text
+
+
+def _number(text: str) -> Any:
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+
+def write_text(value: Any) -> str:
+    """A value as a CSV cell or form field holds it: what `read_text` reads back."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case list() if all(isinstance(item, str) for item in value):
+            return ", ".join(value)
+        case dict() | list() | Struct():
+            return msgspec.json.encode(value).decode()
+    plain = msgspec.to_builtins(value)
+    return str(plain)

@@ -1,0 +1,205 @@
+"""One grammar of filters for all faces: text values, read into conditions that were built once.
+
+status=open  status=open&status=done      one or more values of a choice, a flag, a number, a reference or a text
+due_at=2026  2026-11  2026-11-25          a year, a month, a day of the viewer
+due_at=2026-11-01..2026-11-30  ..2026     from and to, either end may be left out; the last day counts
+due_at=today  past_7_days  this_month     a period
+priority=1..3                             numbers likewise
+owner_id=empty  set                       without or with a value, where null is allowed
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import combinations
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, String, and_, any_, bindparam, or_
+from sqlalchemy.types import TypeEngine
+
+from todo.admin.declaration import Filter
+from todo.admin.fields import Field
+from todo.errors import Invalid
+
+EMPTY, SET = "empty", "set"
+PERIODS = ("today", "past_7_days", "past_30_days", "this_month", "this_year")
+TIMES = {"instant", "local", "day"}
+NUMBERS = {"integer", "number"}
+MOST_VALUES = 50
+FIRST, LAST = datetime(1, 1, 2), datetime(9999, 12, 30)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One form a filter can take: a clause under a key, with parameters named after it."""
+
+    key: str
+    clause: ColumnElement[bool]
+
+
+def conditions(field: Field, column: ColumnElement[Any]) -> Iterator[Condition]:
+    """Every form the filter of a field can take."""
+    key = f"f_{field.name}"
+    if field.kind in TIMES:
+        low, high = (bindparam(f"{key}__{end}", type_=column.type) for end in ("from", "to"))
+        yield Condition(f"{key}__within", and_(column >= low, column < high))
+    elif field.kind in NUMBERS:
+        low, high = (bindparam(f"{key}__{end}", type_=_wide(column.type)) for end in ("from", "to"))
+        yield Condition(f"{key}__within", and_(column >= low, column <= high))
+    elif field.kind == "text":
+        yield Condition(f"{key}__like", column.ilike(bindparam(f"{key}__like", type_=String())))
+    elif field.kind == "list":
+        yield Condition(f"{key}__any", column.op("&&")(bindparam(f"{key}__values", type_=ARRAY(String()))))
+    else:
+        any_of = column == any_(bindparam(f"{key}__values", type_=ARRAY(column.type)))
+        yield Condition(f"{key}__any", any_of)
+        yield Condition(f"{key}__any_or_empty", or_(any_of, column.is_(None)))
+    yield Condition(f"{key}__{EMPTY}", column.is_(None))
+    yield Condition(f"{key}__{SET}", column.is_not(None))
+
+
+def own_conditions(own: Filter) -> Iterator[Condition]:
+    """Every combination of the choices of a filter that is no column."""
+    for many in range(1, len(own.choices) + 1):
+        for chosen in combinations(own.choices, many):
+            yield Condition(own_key(own.name, chosen), or_(*(own.choices[choice] for choice in chosen)))
+
+
+def own_key(name: str, chosen: Sequence[str]) -> str:
+    return f"f_{name}__{'__'.join(chosen)}"
+
+
+def _wide(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Bounds beyond a column's type are no error."""
+    return BigInteger() if isinstance(kind.python_type, type) and kind.python_type is int else kind
+
+
+def read_filter(target: Field | Filter, texts: Sequence[str], zone: ZoneInfo, today: date) -> dict[str, Any]:
+    """The parameters of the condition that these texts ask for; raises Invalid."""
+    wrong = Invalid.field(f"query.{target.name}", _sentence(target))
+    if not 0 < len(texts) <= MOST_VALUES:
+        raise wrong
+    try:
+        if isinstance(target, Filter):
+            return {
+                own_key(target.name, [choice for choice in target.choices if choice in _known(target, texts)]): True
+            }
+        return _read(target, f"f_{target.name}", list(dict.fromkeys(texts)), zone, today)
+    except (ValueError, OverflowError, msgspec.ValidationError):
+        raise wrong from None
+
+
+def _known(own: Filter, texts: Sequence[str]) -> set[str]:
+    if unknown := set(texts) - set(own.choices):
+        raise ValueError(unknown)
+    return set(texts)
+
+
+def _read(field: Field, key: str, texts: list[str], zone: ZoneInfo, today: date) -> dict[str, Any]:
+    if texts in ([EMPTY], [SET]):
+        return {f"{key}__{texts[0]}": True}
+    if field.kind in TIMES | NUMBERS | {"text"}:
+        (text,) = texts  # one range, one text
+        if "\x00" in text:
+            raise ValueError(text)
+        if field.kind == "text":
+            return {f"{key}__like": like(text)}
+        low, high = _span(text, zone, today, field.kind) if field.kind in TIMES else _numbers(text, field)
+        return {f"{key}__within": True, f"{key}__from": low, f"{key}__to": high}
+    values = [_value(field, text) for text in texts if text != EMPTY]
+    form = "any_or_empty" if EMPTY in texts and field.kind != "list" else "any"
+    return {f"{key}__{form}": True, f"{key}__values": values}
+
+
+def _value(field: Field, text: str) -> Any:
+    if field.kind == "list":
+        return msgspec.convert(text, str)
+    return msgspec.convert({"true": True, "false": False}.get(text, text), field.type, strict=False)
+
+
+def _numbers(text: str, field: Field) -> tuple[float, float]:
+    number = int if field.kind == "integer" else float
+    low, dots, high = text.partition("..")
+    most = 2**63 - 1 if field.kind == "integer" else float("inf")
+    least = -most
+    found = number(low) if low else least, (number(high) if high else most) if dots else number(low)
+    if not all(-(2**63) < bound < 2**63 or bound in (least, most) for bound in found):
+        raise ValueError(text)
+    return found
+
+
+def _span(text: str, zone: ZoneInfo, today: date, kind: str) -> tuple[Any, Any]:
+    """From and to (not included), as the column's type has them."""
+    low, dots, high = text.partition("..")
+    if dots and not low and not high:
+        raise ValueError(text)
+    first = _period(low, today)[0] if low else FIRST
+    after = (_period(high, today)[1] if high else LAST) if dots else _period(low, today)[1]
+    return _as(kind, first, zone), _as(kind, after, zone)
+
+
+def _as(kind: str, moment: datetime, zone: ZoneInfo) -> Any:
+    if kind == "day":
+        return moment.date()
+    if kind == "local":
+        return moment.replace(tzinfo=None)
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=zone if FIRST < moment < LAST else UTC)
+    return aware.astimezone(UTC)
+
+
+def _period(text: str, today: date) -> tuple[datetime, datetime]:
+    """Where a period begins, and where the time after it does."""
+    month = today.replace(day=1)
+    named = {
+        "today": (today, timedelta(days=1)),
+        "past_7_days": (today - timedelta(days=6), timedelta(days=7)),
+        "past_30_days": (today - timedelta(days=29), timedelta(days=30)),
+        "this_month": (month, _month_after(month) - month),
+        "this_year": (date(today.year, 1, 1), date(today.year + 1, 1, 1) - date(today.year, 1, 1)),
+    }
+    if text in named:
+        first, length = named[text]
+        begin = datetime.combine(first, time.min)
+        return begin, begin + length
+    if len(text) == 4:
+        return datetime(int(text), 1, 1), datetime(int(text) + 1, 1, 1)
+    if len(text) == 7:
+        first = date.fromisoformat(f"{text}-01")
+        return datetime.combine(first, time.min), datetime.combine(_month_after(first), time.min)
+    begin = datetime.fromisoformat(text)
+    return begin, begin + (timedelta(days=1) if len(text) == 10 else timedelta())
+
+
+def period_values(zone: ZoneInfo, today: date) -> dict[str, Any]:
+    """The bounds of every named period, as columns of each kind have them."""
+    spans = {period: _period(period, today) for period in PERIODS}
+    return {
+        f"p_{kind}_{period}_{end}": _as(kind, moment, zone)
+        for kind in TIMES
+        for period, span in spans.items()
+        for end, moment in zip(("from", "to"), span, strict=True)
+    }
+
+
+def _month_after(first: date) -> date:
+    return (first + timedelta(days=32)).replace(day=1)
+
+
+def like(text: str) -> str:
+    """A text as a pattern that finds it anywhere."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _sentence(target: Field | Filter) -> str:
+    if isinstance(target, Filter) or target.choices:
+        return f"Filter by one or more of {', '.join(target.choices)}."
+    if target.kind in TIMES:
+        return f"Write a day, a month, a year, `from..to`, or one of {', '.join(PERIODS)}."
+    if target.kind in NUMBERS:
+        return "Write a number, or `from..to`."
+    return {"boolean": "Write true or false.", "reference": "Write ids."}.get(
+        target.kind, "This is no value to filter by."
+    )

@@ -1,0 +1,253 @@
+"""Reading a table for the admin: pages, single rows, counts; every statement compiled once for each shape."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    DateTime,
+    Integer,
+    Select,
+    String,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy import (
+    column as named,
+)
+
+from todo.admin.declaration import Filter, ModelAdmin
+from todo.admin.fields import Field
+from todo.admin.filters import EMPTY, PERIODS, SET, TIMES, conditions, own_conditions
+from todo.database import Direct, Query, columns
+from todo.listing import Listing, Sort
+
+CAP = 10_000  # what is more is told as "10,000+"
+FAR_AWAY = "'9999-12-31 00:00:00+00'::timestamptz"  # where rows without an instant sort, as their indexes say
+WORDS = 5
+PG_CLASS = table("pg_class", named("oid"), named("reltuples"))
+
+
+@dataclass(frozen=True)
+class Lens:
+    """What somebody sees of a table: which rows, which fields, and the names of which rows elsewhere."""
+
+    scope: ColumnElement[bool] | None
+    hidden: frozenset[str]
+    labels: tuple[tuple[str, ColumnElement[bool] | None], ...]  # references that may be named, with the scope there
+
+
+class Counts(Struct):
+    """How many match, and how many each choice of a filter would leave: capped, and honest about it."""
+
+    total: int
+    exact: bool
+    facets: dict[str, dict[str, int]]
+
+
+class TableReads:
+    """The statements of one table, through one lens."""
+
+    def __init__(self, admin: ModelAdmin[Any], lens: Lens, related: Mapping[str, ModelAdmin[Any]]):
+        self.admin = admin
+        self.lens = lens
+        self._related = related
+        self._table = columns(admin.model)
+        self.fields = [field for field in admin.fields.values() if field.name not in lens.hidden]
+        self._forms = {condition.key: condition.clause for condition in self._conditions()}
+        self._words = {f"q_{number}": self._word(number) for number in range(1, WORDS + 1)}
+        self._id = {"q_id": self._table["id"] == bindparam("q_id", type_=self._table["id"].type)}
+        self.pages = {trashed: self._listing(trashed) for trashed in (False, True)}
+        whole = self._select(heavy=True)
+        self.row = whole.where(self._table["id"] == bindparam("row", type_=self._table["id"].type))
+        self.one = Query(self.into_whole, self.row)
+        self.counting = lru_cache(maxsize=200)(self._count)
+
+    # -- what is selected
+
+    def expression(self, field: Field) -> ColumnElement[Any]:
+        """A field in SQL; a secret says only whether it is set."""
+        computed = getattr(self.admin, "computed", {})
+        column: ColumnElement[Any] = computed[field.name].expression if field.computed else self._table[field.name]
+        if field.kind == "secret":
+            return case((column.is_(None), "not set"), else_="set")
+        return column
+
+    def _select(self, *, heavy: bool) -> Select[Any]:
+        shown = [field for field in self.fields if heavy or not field.heavy]
+        display = cast(self.expression(self.admin.fields[self.admin.display]), String)
+        labels = [self._label(name, scope) for name, scope in self.lens.labels]
+        statement = select(display, *(self.expression(field) for field in shown), *labels)
+        return statement if self.lens.scope is None else statement.where(self.lens.scope)
+
+    def _label(self, name: str, scope: ColumnElement[bool] | None) -> ColumnElement[Any]:
+        """What the row a reference leads to is called, when its scope lets one see it."""
+        there = self._related[self.admin.fields[name].reference]
+        table = there.model.__table__.alias(f"label_{name}")
+        found = select(cast(table.c[there.display], String)).where(table.c.id == self._table[name])
+        if scope is not None:
+            visible = select(columns(there.model)["id"]).where(scope)
+            found = found.where(table.c.id.in_(visible))
+        return found.scalar_subquery()
+
+    def into_item(self, *row: Any) -> Struct:
+        return self._into(row, heavy=False)
+
+    def into_whole(self, *row: Any) -> Struct:
+        return self._into(row, heavy=True)
+
+    def _into(self, row: Sequence[Any], *, heavy: bool) -> Struct:
+        shown = [field for field in self.fields if heavy or not field.heavy]
+        values = {field.name: _read(value) for field, value in zip(shown, row[1:], strict=False)}
+        named = row[1 + len(shown) :]
+        labels = {name: label for (name, _), label in zip(self.lens.labels, named, strict=True) if label is not None}
+        return self.admin.out(**values, display=row[0] or "", labels=labels)
+
+    # -- lists
+
+    def _conditions(self) -> Any:
+        for item in self.admin.filters:
+            if isinstance(item, Filter):
+                yield from own_conditions(item)
+            elif item not in self.lens.hidden:
+                field = self.admin.fields[item]
+                yield from conditions(field, self.expression(field))
+
+    def _word(self, number: int) -> ColumnElement[bool]:
+        pattern = bindparam(f"q_{number}", type_=String())
+        looked_in = [self._table[name] for name in self.admin.search if name not in self.lens.hidden]
+        return or_(false(), *(column.ilike(pattern) for column in looked_in))
+
+    def _listing(self, trashed: bool) -> Listing[Struct]:
+        statement = self._select(heavy=False).where(*self._standing(trashed))
+        names = [name for name in ("id", *self.admin.sorts) if name not in self.lens.hidden]
+        return Listing(
+            self.into_item,
+            statement,
+            filters=self._forms | self._words | self._id,
+            sorts={name: self._sort(self.admin.fields[name]) for name in names},
+            default=self.admin.sort,
+        )
+
+    def _standing(self, trashed: bool) -> list[ColumnElement[bool]]:
+        if not self.admin.trash:
+            return []
+        deleted = self._table[self.admin.trash]
+        return [deleted.is_not(None) if trashed else deleted.is_(None)]
+
+    def _sort(self, field: Field) -> Sort:
+        column = self.expression(field)
+        if not field.nullable:
+            return Sort(column, field.type, lambda item: getattr(item, field.name))
+        place, value = _end_of(column)
+        return Sort(func.coalesce(column, place), field.type, lambda item: _or(getattr(item, field.name), value))
+
+    # -- counts
+
+    async def counts(self, reads: Direct, given: Mapping[str, Any], *, trashed: bool, **values: Any) -> Counts:
+        """Total and facets in one round trip. Each number stops at CAP; a facet leaves its own filter out."""
+        names = frozenset(name for name in given if name in self._forms or name in self._words or name in self._id)
+        query, places = self.counting(names, trashed)
+        (row,) = await reads.all(query, **given, **values)
+        facets: dict[str, dict[str, int]] = {}
+        for (name, value), number in zip(places, row[2:], strict=True):
+            facets.setdefault(name, {})[value] = number
+        total, estimate = row[0], row[1]
+        if total > CAP:
+            return Counts(max(estimate, CAP) if not names and self.lens.scope is None else CAP, False, facets)
+        return Counts(total, True, facets)
+
+    def _count(self, names: frozenset[str], trashed: bool) -> tuple[Query[Any], list[tuple[str, str]]]:
+        chosen = self._forms | self._words | self._id
+        standing = self._standing(trashed)
+        scope = [] if self.lens.scope is None else [self.lens.scope]
+
+        def capped(*where: ColumnElement[bool]) -> Any:
+            found: Select[Any] = (
+                select(literal_column("1")).select_from(self.admin.model).where(*scope, *standing, *where)
+            )
+            return select(func.count()).select_from(found.limit(CAP + 1).subquery()).scalar_subquery()
+
+        total = capped(*(chosen[name] for name in sorted(names)))
+        size = select(PG_CLASS.c.reltuples.cast(BigInteger)).where(
+            PG_CLASS.c.oid == func.to_regclass(str(self.admin.model.__tablename__))
+        )
+        places, cells = [], []
+        for item in self.admin.filters:
+            name = item if isinstance(item, str) else item.name
+            rest = [chosen[key] for key in sorted(names) if not _belongs(key, name)]
+            for value, clause in self._choices(item):
+                places.append((name, value))
+                cells.append(capped(*rest, clause))
+        return Query(lambda *row: row, select(total, size.scalar_subquery(), *cells)), places
+
+    def _choices(self, item: str | Filter) -> list[tuple[str, ColumnElement[bool]]]:
+        """What a facet counts. References and free texts are too many to count."""
+        if isinstance(item, Filter):
+            return list(item.choices.items())
+        if item in self.lens.hidden:
+            return []
+        field = self.admin.fields[item]
+        column = self.expression(field)
+        found: list[tuple[str, ColumnElement[bool]]] = []
+        if field.kind == "choice":
+            found = [(choice, column == literal(choice, column.type)) for choice in field.choices]
+        elif field.kind == "boolean":
+            found = [("true", column.is_(True)), ("false", column.is_(False))]
+        elif field.kind in TIMES:
+            found = [
+                (
+                    period,
+                    (column >= bound(field, period, "from", column)) & (column < bound(field, period, "to", column)),
+                )
+                for period in PERIODS
+            ]
+        if field.nullable:
+            found += [(EMPTY, column.is_(None)), (SET, column.is_not(None))]
+        return found
+
+
+def bound(field: Field, period: str, end: str, column: ColumnElement[Any]) -> Any:
+    return bindparam(f"p_{field.kind}_{period}_{end}", type_=column.type)
+
+
+def _belongs(key: str, name: str) -> bool:
+    return key.startswith(f"f_{name}__")
+
+
+def _read(value: Any) -> Any:
+    """JSON columns come unread from the pool, and read from a session."""
+    return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
+
+
+def _or(value: Any, instead: Any) -> Any:
+    return instead if value is None else value
+
+
+def _end_of(column: ColumnElement[Any]) -> tuple[Any, Any]:
+    """Where rows without a value sort."""
+    match column.type:
+        case DateTime(timezone=True):
+            return literal_column(FAR_AWAY), datetime(9999, 12, 31, tzinfo=UTC)
+        case DateTime():
+            return literal_column("'9999-12-31 00:00:00'::timestamp"), datetime(9999, 12, 31)  # noqa: DTZ001 -- a local time
+        case Date():
+            return literal_column("'9999-12-31'::date"), date(9999, 12, 31)
+        case BigInteger() | Integer():
+            return literal_column("-1"), -1
+    return literal_column("''"), ""

@@ -1,0 +1,147 @@
+"""All resources of an application, put together and checked at start."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from sqlalchemy import LargeBinary
+
+from todo.access import PERMISSIONS, Actor
+from todo.admin.declaration import ENTER, Computed, ModelAdmin, Resource, RowsAdmin
+from todo.admin.fields import Field, field_of, kind_of, label_of
+from todo.admin.reads import Lens, TableReads
+from todo.database import columns
+from todo.errors import NotFound
+
+
+class Registry:
+    """Resources by name. Raises AdminError, with a sentence for each mistake of a declaration."""
+
+    def __init__(self, declared: Iterable[type[Resource]]):
+        self._resources: dict[str, Resource] = {}
+        for kind in declared:
+            resource = kind()
+            _name(resource)
+            self._resources[resource.name] = resource
+        tables = {one.model.__tablename__: one.name for one in self._resources.values() if isinstance(one, ModelAdmin)}
+        for resource in self._resources.values():
+            resource.fields = (
+                _table_fields(resource, tables) if isinstance(resource, ModelAdmin) else _row_fields(resource)
+            )
+            _complete(resource)
+        self.permissions = frozenset({ENTER, *(p for one in self._resources.values() for p in one.permissions)})
+        PERMISSIONS.update(self.permissions)
+        self._reads = lru_cache(maxsize=500)(self._new_reads)
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self._resources.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._resources
+
+    def __getitem__(self, name: str) -> Resource:
+        """Raises NotFound."""
+        found = self._resources.get(name)
+        if found is None:
+            raise NotFound(f"There is no resource {name}.")
+        return found
+
+    def table(self, name: str) -> ModelAdmin[Any]:
+        """Raises NotFound when it is no table."""
+        found = self[name]
+        if not isinstance(found, ModelAdmin):
+            raise NotFound(f"{found.label} are no rows of a table.")
+        return found
+
+    def reads(self, admin: ModelAdmin[Any], actor: Actor) -> TableReads:
+        """The statements of a table as this actor sees it."""
+        labels = []
+        hidden = admin.hidden_from(actor)
+        for field in admin.fields.values():
+            if field.kind == "reference" and field.name not in hidden:
+                there = self.table(field.reference)
+                if there.may(actor, "view") and there.display not in there.hidden_from(actor):
+                    labels.append((field.name, there.scope(actor)))
+        return self._reads(admin.name, Lens(admin.scope(actor), hidden, tuple(labels)))
+
+    def _new_reads(self, name: str, lens: Lens) -> TableReads:
+        tables = {one.name: one for one in self if isinstance(one, ModelAdmin)}
+        return TableReads(tables[name], lens, tables)
+
+
+def _name(resource: Resource) -> None:
+    """Fill in what a declaration left to be said by its model."""
+    kind: Any = type(resource)
+    if isinstance(resource, ModelAdmin):
+        kind.name = kind.name or resource.model.__tablename__
+        kind.help = kind.help or (resource.model.__doc__ or "").strip().partition("\n")[0]
+        kind.secret = (*kind.secret, *getattr(resource.model, "SECRET", ()))
+    kind.label = kind.label or label_of(kind.name)
+    kind.label_one = kind.label_one or kind.label.removesuffix("s")
+
+
+def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, Field]:
+    found = {}
+    for column in columns(admin.model):
+        hides = column.name in admin.hidden or isinstance(column.type, LargeBinary)
+        if hides and column.name not in admin.secret:
+            continue
+        target = next((key.column.table.name for key in column.foreign_keys), "")
+        field = field_of(
+            column,
+            admin.types.get(column.name),
+            secret=column.name in admin.secret,
+            reference=tables.get(target, ""),
+            on_change=column.name in admin.editable,
+            on_add=column.name in (*admin.editable, *admin.only_on_add),
+            heavy=column.name in admin.heavy,
+            help=admin.help_texts.get(column.name, ""),
+        )
+        found[field.name] = _with_default(field, admin)
+    for name, computed in admin.computed.items():
+        found[name] = _computed(name, computed)
+    return found
+
+
+def _with_default(field: Field, admin: ModelAdmin[Any]) -> Field:
+    info = admin.model.model_fields[field.name]
+    default = None if info.is_required() or info.default_factory else info.default
+    return replace(field, required=info.is_required(), default=default)
+
+
+def _computed(name: str, computed: Computed) -> Field:
+    kind, choices = kind_of(computed.type)
+    return Field(name, computed.label or label_of(name), kind, computed.type, True, choices=choices, computed=True)
+
+
+def _row_fields(resource: Resource) -> dict[str, Field]:
+    if not isinstance(resource, RowsAdmin):
+        return {}
+    found = {}
+    for one in msgspec.structs.fields(resource.row):
+        kind, choices = kind_of(one.type)
+        found[one.name] = Field(one.name, label_of(one.name), kind, one.type, choices=choices)
+    return found
+
+
+def _complete(resource: Resource) -> None:
+    """The row on the wire."""
+    if isinstance(resource, RowsAdmin):
+        resource.out = resource.row
+        return
+    shown: list[tuple[str, Any, Any]] = []
+    for field in resource.fields.values():
+        kind: Any = field.type if field.kind != "secret" else str
+        kind = kind | None if field.nullable and field.kind != "secret" else kind
+        if field.heavy or field.name in resource.field_permissions:
+            kind = kind | UnsetType
+        shown.append((field.name, kind, UNSET))
+    name = "Admin" + "".join(word.capitalize() for word in resource.label_one.split())
+    resource.out = msgspec.defstruct(
+        name,
+        [*shown, ("display", str, ""), ("labels", dict[str, str], msgspec.field(default_factory=dict))],
+        kw_only=True, module=__name__, namespace={"__doc__": f"{resource.label_one} as an operator sees it."},
+    )  # fmt: skip
