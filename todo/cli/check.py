@@ -38,6 +38,14 @@ PUBLIC = frozenset(
         "get_docs_file",
         "get_account_page",
         "get_account_file",
+        "get_admin_file",
+        "show_admin_login",
+        "admin_login",
+        "admin_login_code",
+        "begin_admin_passkey_login",
+        "admin_login_passkey",
+        "admin_logout",
+        "set_admin_theme",
     }
 )
 

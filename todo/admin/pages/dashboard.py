@@ -4,17 +4,14 @@ from typing import Any
 
 from litestar import Controller, Request, Response, get
 
-from todo.admin.pages.guards import may_enter, only_ours
+from todo.admin.pages.guards import may_enter
 from todo.admin.pages.sign_in import PagesDependency
 
 
 class DashboardPage(Controller):
     """The first page."""
 
-    path = "/admin"
-    include_in_schema = False
     guards = [may_enter]
-    before_request = only_ours
 
     @get(operation_id="show_admin")
     async def show(self, pages: PagesDependency, request: Request[Any, Any, Any]) -> Response[str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Request, Response
+from litestar import Controller, Request, Response, Router
 from litestar.handlers.base import BaseRouteHandler
 
 from todo.access import Connection, requires
@@ -54,3 +54,8 @@ def visit_here(request: Request[Any, Any, Any]) -> Visit:
     if visit is None:
         raise Unauthorized("Sign in first.")
     return visit
+
+
+def pages_router(*pages: type[Controller]) -> Router:
+    """Pages below `/admin`: no part of the API's document, their forms checked before anything else."""
+    return Router("/admin", route_handlers=pages, before_request=only_ours, include_in_schema=False)

@@ -85,7 +85,7 @@ class Pages:
 
     def refuse(self, scope: Scope, problem: Problem) -> Response[Any]:
         """A refusal as a page; who is not signed in is led to where that is done."""
-        if isinstance(problem, Unauthorized) and scope["method"] in cookies.SAFE:
+        if isinstance(problem, Unauthorized) and method_of(scope) in cookies.SAFE:
             return self.go(f"/admin/login?next={quote(_address(scope))}")
         values = {"problem": problem, "request_id": scope["state"].get("request_id", "")}
         answer = self.render(scope, "problem.html", int(problem.status), **values)
@@ -111,7 +111,7 @@ class Pages:
     def _text(self, scope: Scope, template: str, values: dict[str, Any]) -> str:
         visit = visit_of(scope)
         theme = self.cookies.read(scope, self.cookies.theme)
-        common = {
+        common: dict[str, Any] = {
             "visit": visit,
             "timezone": visit.actor.timezone if visit else "UTC",
             "label": self._label,
@@ -124,6 +124,11 @@ class Pages:
             "form_token": cookies.form_token(self.cookies.read(scope, self.cookies.session)),
         }
         return self._environment.get_template(template).render({**common, **values})
+
+
+def method_of(scope: Scope) -> str:
+    """The method of a request."""
+    return str(scope.get("method", ""))
 
 
 def visit_of(scope: Scope) -> Visit | None:

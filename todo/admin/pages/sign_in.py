@@ -8,7 +8,6 @@ from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 
 from todo.admin.pages.cookies import form_token, new_value
-from todo.admin.pages.guards import only_ours
 from todo.admin.pages.pages import THEMES, Pages, visit_of
 from todo.admin.pages.visits import Half
 from todo.errors import Problem
@@ -29,10 +28,6 @@ def safe(address: str) -> str:
 
 class SignInPages(Controller):
     """Signing in and out of the admin pages."""
-
-    path = "/admin"
-    include_in_schema = False
-    before_request = only_ours
 
     @get("/login", operation_id="show_admin_login")
     async def show_login(self, pages: PagesDependency, request: AnyRequest, next: Next = HOME) -> Response[Any]:
