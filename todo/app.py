@@ -146,7 +146,10 @@ def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
     """The admin pages; their cookies are for https alone in production, and wherever https is used."""
     accounts_of_pages = Browsers(database, sign_in, settings, secret_key(settings))
     secure = settings.env == "production" or settings.public_url.startswith("https")
-    return Pages(accounts_of_pages, translate, secure=secure, label=settings.env, templates=[accounts.TEMPLATES])
+    return Pages(
+        REGISTRY, database, accounts_of_pages, translate,
+        secure=secure, label=settings.env, templates=[accounts.TEMPLATES],
+    )  # fmt: skip
 
 
 def enclose(app: Litestar, database: Database, sign_in: SignIn, pages: Pages, settings: Settings) -> None:

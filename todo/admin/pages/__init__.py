@@ -3,6 +3,7 @@
 from todo.admin.pages.assets import admin_file
 from todo.admin.pages.dashboard import DashboardPage
 from todo.admin.pages.guards import pages_router
+from todo.admin.pages.lists import ListPages
 from todo.admin.pages.sign_in import SignInPages
 
-routes = [admin_file, pages_router(SignInPages, DashboardPage)]
+routes = [admin_file, pages_router(SignInPages, DashboardPage, ListPages)]

@@ -6,13 +6,13 @@ from litestar import Controller, Request, Response, Router
 from litestar.handlers.base import BaseRouteHandler
 
 from todo.access import Connection, requires
+from todo.admin.declaration import ENTER
 from todo.admin.pages.cookies import SAFE, is_ours
 from todo.admin.pages.pages import Elsewhere, Pages, visit_of
 from todo.admin.pages.visits import Visit
 from todo.errors import Forbidden, Invalid, Unauthorized
 from todo.http.requests import begin
 
-ENTER = "admin.enter"
 _enters = requires(ENTER)
 STRANGE = "This form did not come from this page, or is older than your sign-in. Go back, reload, and try again."
 

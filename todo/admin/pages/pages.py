@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from litestar import Request, Response
 from litestar.types import Scope
 
 from todo.access import Actor
+from todo.admin.declaration import ENTER
 from todo.admin.pages import cookies
 from todo.admin.pages.cookies import Cookies, Flash
 from todo.admin.pages.templating import environment
 from todo.admin.pages.visits import Accounts, Visit
+from todo.admin.registry import Registry
+from todo.admin.service import AdminService
+from todo.database import Database
 from todo.errors import Problem, Unauthorized
 from todo.http.shell import Translate, encoded
 
@@ -29,6 +33,21 @@ HEADERS = {
     "Vary": "Cookie, HX-Request",
 }
 THEMES = ("system", "light", "dark")
+
+
+class Link(NamedTuple):
+    """A place to go."""
+
+    href: str
+    label: str
+    icon: str
+
+
+class NavGroup(NamedTuple):
+    """Links that belong together."""
+
+    label: str
+    entries: list[Link]
 
 
 class Elsewhere(Exception):
@@ -52,11 +71,13 @@ class Pages:
     """One for the whole application. `label` names the environment; `templates` are folders of the rooms."""
 
     def __init__(
-        self, accounts: Accounts, translate: Translate, *, secure: bool, label: str, templates: Sequence[Path] = ()
-    ):
+        self, registry: Registry, database: Database, accounts: Accounts, translate: Translate, *,
+        secure: bool, label: str, templates: Sequence[Path] = (),
+    ):  # fmt: skip
         self.accounts = accounts
         self.cookies = Cookies(secure=secure)
         self._translate = translate
+        self._registry, self._database = registry, database
         self._label = label
         self._environment = environment(templates)
 
@@ -66,6 +87,19 @@ class Pages:
         visit = await self.accounts.visit(cookie) if cookie else None
         scope["state"]["visit"] = visit
         return visit.actor if visit else None
+
+    def admin(self, request: Request[Any, Any, Any]) -> AdminService:
+        """The way to data for who sits before this browser."""
+        return AdminService(self._registry, self._database, request.user)
+
+    def _nav(self, visit: Visit | None) -> list[NavGroup]:
+        """The resources this visitor may see, in their groups, in the order they were declared."""
+        if visit is None or visit.detour or not visit.actor.may(ENTER):
+            return []
+        groups: dict[str, list[Link]] = {}
+        for one in AdminService(self._registry, self._database, visit.actor).resources():
+            groups.setdefault(one.group or "Other", []).append(Link(f"/admin/{one.name}", one.label, one.icon))
+        return [NavGroup(label, links) for label, links in groups.items()]
 
     def render(self, scope: Scope, template: str, status: int = 200, **values: Any) -> Response[str]:
         """A page as an answer. `values` are the template's own."""
@@ -115,7 +149,7 @@ class Pages:
             "visit": visit,
             "timezone": visit.actor.timezone if visit else "UTC",
             "label": self._label,
-            "nav": [],
+            "nav": self._nav(visit),
             "account_links": [],
             "theme": theme if theme in THEMES else "system",
             "flash": self.cookies.said(scope),

@@ -6,12 +6,23 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from msgspec import UNSET
 
 from todo.admin.pages.assets import asset
+from todo.admin.reads import CAP
 from todo.database import now
 
 TEMPLATES = Path(__file__).parent / "templates"
+YES = {"true": "yes", "false": "no", "empty": "without", "set": "with", "past_7_days": "past 7 days"}
+TONES = {
+    "good": {"active", "done", "complete", "delivered", "sent", "ok", "confirmed", "succeeded", "live", "finished"},
+    "info": {"open", "queued", "new", "pending", "scheduled", "planned"},
+    "accent": {"in_progress", "running", "admin", "superuser"},
+    "warn": {"waiting", "leaving", "late", "retired", "paused", "retrying", "aborting", "missed", "moved"},
+    "bad": {"disabled", "failed", "revoked", "expired", "aborted", "away", "error", "refused"},
+}
 STEPS = ((60, "second"), (3600, "minute"), (86400, "hour"), (86400 * 30, "day"), (86400 * 365, "month"))
 
 
@@ -22,7 +33,10 @@ def environment(folders: Sequence[Path]) -> Environment:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     made.globals |= {"asset": asset}
-    made.filters |= {"when": when, "ago": ago, "iso": iso, "number": number}
+    made.filters |= {
+        "when": when, "ago": ago, "iso": iso, "number": number, "words": words, "tone": tone,
+        "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count, "unset_is_none": unset_is_none,
+    }  # fmt: skip
     return made
 
 
@@ -60,6 +74,43 @@ def ago(value: datetime) -> str:
     count = max(1, int(size // unit))
     words = f"{count} {name}{'' if count == 1 else 's'}"
     return f"{words} ago" if seconds > 0 else f"in {words}"
+
+
+def words(value: Any) -> str:
+    """A choice as people read it: `in_progress` is `In progress`."""
+    text = YES.get(str(value), str(value)).replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def tone(value: Any) -> str:
+    """The colour of a word that many tables use for a state."""
+    return next((f"tag-{name}" for name, known in TONES.items() if str(value) in known), "")
+
+
+def short_id(value: Any) -> str:
+    """The end of an id, where ids made at the same time differ."""
+    return f"…{str(value)[-8:]}" if len(str(value)) == 36 else str(value)
+
+
+def plain_time(value: Any) -> str:
+    """A local time or a day, to the minute."""
+    return value.strftime("%Y-%m-%d %H:%M") if isinstance(value, datetime) else str(value)
+
+
+def as_json(value: Any, indent: bool = False) -> str:
+    """A value as JSON text."""
+    text = msgspec.json.encode(value)
+    return (msgspec.json.format(text, indent=2) if indent else text).decode()
+
+
+def count(value: int) -> str:
+    """A capped number of a facet."""
+    return f"{CAP // 1000}k+" if value > CAP else f"{value:,}"
+
+
+def unset_is_none(value: Any) -> Any:
+    """What was left out of a row is shown as nothing."""
+    return None if value is UNSET else value
 
 
 def number(value: Any) -> str:
