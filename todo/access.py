@@ -19,7 +19,7 @@ class Actor:
 
     `permissions` are strings `resource.verb`; `*` stands for all of them. `scopes`, where they are set, narrow them:
     a personal access token never does more than it was made for. `session_id` is the sign-in behind an access token,
-    `amr` how it was proven (RFC 8176: pwd, otp, hwk).
+    `amr` how it was proven (RFC 8176: pwd, otp, hwk). `by` is the operator who acts as them: the trail names both.
     """
 
     id: UUID | None
@@ -30,6 +30,7 @@ class Actor:
     scopes: frozenset[str] | None = None
     session_id: UUID | None = None
     amr: frozenset[str] = frozenset()
+    by: "Actor | None" = None
 
     def may(self, permission: str) -> bool:
         held = permission in self.permissions or EVERYTHING in self.permissions

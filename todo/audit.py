@@ -5,10 +5,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Generic
+from typing import Any, Generic, Literal
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, Insert, Table, bindparam, insert, update
+from sqlalchemy import Column, DateTime, Index, Insert, Table, bindparam, delete, insert, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
@@ -29,6 +29,7 @@ class Origin:
     face: str = "system"
 
 
+Verb = Literal["insert", "change", "remove"]
 ORIGIN: ContextVar[Origin] = ContextVar("origin", default=Origin())  # noqa: B039 -- frozen
 
 
@@ -69,14 +70,14 @@ def event(
     reason: str | None = None,
 ) -> dict[str, Any]:
     """The values of one trail entry; `before` and `after` hold only what differs."""
-    origin = ORIGIN.get()
+    origin, who = ORIGIN.get(), actor.by or actor
     return {
         "id": uuid7(),
         "at": now(),
-        "actor_id": actor.id,
-        "actor": actor.name,
-        "actor_kind": actor.kind,
-        "on_behalf_of": None,
+        "actor_id": who.id,
+        "actor": who.name,
+        "actor_kind": who.kind,
+        "on_behalf_of": actor.id if actor.by else None,
         "action": action,
         "subject": subject,
         "subject_id": subject_id,
@@ -110,22 +111,29 @@ class AuditedService(Service[M], Generic[M]):
             raise NotFound
         return row
 
-    async def insert(self, row: M, action: str) -> M:
+    async def insert(self, row: M, action: str, reason: str | None = None) -> M:
         """Store a new row and its trail entry, in one round trip."""
         values = row.model_dump()
-        given = _given(self.actor, row, action, values, after=values)
-        await self.session.execute(_traced(self.table, tuple(values), new=True), given)
+        given = _given(self.actor, row, action, values, reason, after=values)
+        await self.session.execute(_traced(self.table, tuple(values), "insert"), given)
         return row
 
-    async def change(self, row: M, values: Mapping[str, Any], action: str) -> M:
+    async def remove(self, row: M, action: str, reason: str | None = None) -> None:
+        """Delete the loaded, locked row and leave it in the trail, in one round trip."""
+        before = row.model_dump()
+        given = _given(self.actor, row, action, {}, reason, before=before)
+        await self.session.execute(_traced(self.table, (), "remove"), given)
+        self.session.expunge(row)
+
+    async def change(self, row: M, values: Mapping[str, Any], action: str, reason: str | None = None) -> M:
         """Change the loaded, locked row and leave a trail entry, in one round trip; nothing when nothing differs."""
         after = {name: value for name, value in values.items() if getattr(row, name) != value}
         if not after:
             return row
         before = {name: getattr(row, name) for name in after}
         values = after | {"updated_at": now(), "version": row.version + 1}
-        given = _given(self.actor, row, action, values, before=before, after=after)
-        await self.session.execute(_traced(self.table, tuple(values), new=False), given)
+        given = _given(self.actor, row, action, values, reason, before=before, after=after)
+        await self.session.execute(_traced(self.table, tuple(values), "change"), given)
         for name, value in values.items():
             set_committed_value(row, name, value)
         return row
@@ -135,15 +143,19 @@ async def insert_alone(database: Database, actor: Actor, row: Row, action: str) 
     """Store a new row and its trail entry outside any session: one statement, its own transaction, one round trip."""
     values = row.model_dump()
     query = _compiled(table_of(row), tuple(values))
-    await database.primary.write(query, **_given(actor, row, action, values, after=values))
+    await database.primary.write(query, **_given(actor, row, action, values, None, after=values))
 
 
 @lru_cache(maxsize=500)
-def _traced(table: Table, columns: tuple[str, ...], *, new: bool) -> Insert:
+def _traced(table: Table, columns: tuple[str, ...], verb: Verb) -> Insert:
     """The statement that writes a row and its trail entry; built once for each shape of change."""
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
-    existing = update(table).where(table.c.id == bindparam("row_id", type_=table.c.id.type))
-    change = (insert(table) if new else existing).values(values).cte("change")
+    this = table.c.id == bindparam("row_id", type_=table.c.id.type)
+    change = {
+        "insert": insert(table).values(values),
+        "change": update(table).where(this).values(values),
+        "remove": delete(table).where(this),
+    }[verb].cte("change")
     trail = table_of(Event)
     entry = {column.name: bindparam(f"event_{column.name}", type_=column.type) for column in trail.c}
     return insert(trail).values(entry).add_cte(change)
@@ -151,12 +163,14 @@ def _traced(table: Table, columns: tuple[str, ...], *, new: bool) -> Insert:
 
 @lru_cache(maxsize=100)
 def _compiled(table: Table, columns: tuple[str, ...]) -> Query[None]:
-    return Query(lambda: None, _traced(table, columns, new=True))
+    return Query(lambda: None, _traced(table, columns, "insert"))
 
 
-def _given(actor: Actor, row: Row, action: str, values: Mapping[str, Any], **diff: Mapping[str, Any]) -> dict[str, Any]:
+def _given(
+    actor: Actor, row: Row, action: str, values: Mapping[str, Any], reason: str | None, **diff: Mapping[str, Any]
+) -> dict[str, Any]:
     """The parameters of `_traced`, secrets masked in the trail."""
     masked = {side: {k: "***" if k in row.SECRET else v for k, v in part.items()} for side, part in diff.items()}
-    entry = event(actor, action, str(row.__tablename__), row.id) | masked
+    entry = event(actor, action, str(row.__tablename__), row.id, reason=reason) | masked
     given = {f"new_{name}": value for name, value in values.items()}
     return given | {f"event_{name}": value for name, value in entry.items()} | {"row_id": row.id}

@@ -5,7 +5,8 @@ from factories import Person
 
 from todo.access import Actor
 from todo.admin.registry import Registry
-from todo.admin.service import AdminService, Asked, Listed
+from todo.admin.schemas import Asked, Listed
+from todo.admin.service import AdminService
 from todo.database import Database
 from todo.errors import Forbidden, Invalid, NotFound
 

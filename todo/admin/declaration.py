@@ -2,22 +2,23 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from todo.access import Actor
 from todo.admin.fields import Field
-from todo.database import Database
+from todo.audit import AuditedService
+from todo.database import Database, Repository, now
 
 M = TypeVar("M", bound=SQLModel)
 
-VERBS = ("view", "add", "change", "delete", "export", "import")
+VERBS = ("view", "add", "change", "delete", "purge", "export", "import")
 ENTER = "admin.enter"  # opens the admin, on all three faces
 EVERY_ROW = "all"  # `tasks.all`: not only one's own rows
 
@@ -165,19 +166,21 @@ class RowsAdmin(Resource):
 
 
 class ModelAdmin(Resource, Generic[M]):
-    """A table. What may be written is listed, so that a new column is never writable by accident."""
+    """A table. What may be written is listed, so that a new column is never writable by accident.
+
+    The model's SECRET columns are shown as "set" or "not set". VERBS of a table with a trash may hold `purge`.
+    """
 
     model: type[M]
     types: ClassVar[Mapping[str, Any]] = {}  # wire types with their limits, for fields the column says too little of
     editable: ClassVar[tuple[str, ...]] = ()
     only_on_add: ClassVar[tuple[str, ...]] = ()
     hidden: ClassVar[tuple[str, ...]] = ()  # columns no face ever shows
-    secret: ClassVar[tuple[str, ...]] = ()  # shown as "set" or "not set"; the model's SECRET columns always are
     heavy: ClassVar[tuple[str, ...]] = ()  # left out of lists
     computed: ClassVar[Mapping[str, Computed]] = {}
     trash: ClassVar[str] = ""  # the column that says when a row was deleted
-    search_index: ClassVar[ColumnElement[str] | None] = None
     help_texts: ClassVar[Mapping[str, str]] = {}
+    defaults: ClassVar[Mapping[str, Callable[[Actor], Any]]] = {}  # of new rows, where nothing is sent
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
         """The condition of the rows somebody may see at all; None for every row.
@@ -186,28 +189,48 @@ class ModelAdmin(Resource, Generic[M]):
         """
         return None
 
-    async def add_row(self, do: Doing, values: dict[str, Any]) -> M:
+    async def lock(self, do: Doing, row_id: UUID) -> None:
+        """Lock what must be locked before the row; override where another place locks in that order."""
+
+    def writer(self, do: Doing) -> AuditedService[Any]:
+        """Writes rows of this table together with their trail."""
+        return writer_of(self.model)(do.session, do.actor)
+
+    async def add_row(self, do: Doing, values: dict[str, Any]) -> Any:
         """Store a new row; override to use a service's verb, or call super() between what comes before and after."""
-        raise NotImplementedError
+        return await self.writer(do).insert(self.model(**plain(values)), f"{self.name}.add", do.reason)
 
-    async def change_row(self, do: Doing, row: M, values: dict[str, Any]) -> None:
+    async def change_row(self, do: Doing, row: Any, values: dict[str, Any]) -> None:
         """Change the loaded, locked row; likewise."""
-        raise NotImplementedError
+        await self.writer(do).change(row, plain(values), f"{self.name}.change", do.reason)
 
-    async def delete_row(self, do: Doing, row: M) -> None:
+    async def delete_row(self, do: Doing, row: Any) -> None:
         """Delete the row for good; likewise."""
-        raise NotImplementedError
+        await self.writer(do).remove(row, f"{self.name}.purge" if self.trash else f"{self.name}.delete", do.reason)
 
-    async def trash_row(self, do: Doing, row: M) -> None:
+    async def trash_row(self, do: Doing, row: Any) -> None:
         """Move the row to the trash; likewise."""
-        raise NotImplementedError
+        await self.writer(do).change(row, {self.trash: now()}, f"{self.name}.delete", do.reason)
 
-    async def restore_row(self, do: Doing, row: M) -> None:
+    async def restore_row(self, do: Doing, row: Any) -> None:
         """Take the row out of the trash; likewise."""
-        raise NotImplementedError
+        await self.writer(do).change(row, {self.trash: None}, f"{self.name}.restore", do.reason)
 
 
 Id = UUID | str
+
+
+@lru_cache(maxsize=200)
+def writer_of(model: type[Any]) -> type[AuditedService[Any]]:
+    """An audited service for a table."""
+    repo = type("Repo", (Repository,), {"model_type": model})
+    writer: type[AuditedService[Any]] = type("Writer", (AuditedService,), {"repository_type": repo})
+    return writer
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as columns take them: structs as JSON."""
+    return {name: to_builtins(value) if isinstance(value, Struct) else value for name, value in values.items()}
 
 
 def _members(kind: type) -> list[str]:

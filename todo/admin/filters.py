@@ -8,6 +8,7 @@ priority=1..3                             numbers likewise
 owner_id=empty  set                       without or with a value, where null is allowed
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -181,6 +182,38 @@ def period_values(zone: ZoneInfo, today: date) -> dict[str, Any]:
         for period, span in spans.items()
         for end, moment in zip(("from", "to"), span, strict=True)
     }
+
+
+@dataclass(frozen=True)
+class Step:
+    """One entry of a date hierarchy: what to filter by, from when, to when."""
+
+    value: str
+    low: Any
+    high: Any
+
+
+def steps_of(chosen: str, first: Any, last: Any, zone: ZoneInfo, kind: str) -> list[Step]:
+    """Years between the first and the last row, or the months of the year or days of the month that is chosen."""
+    if first is None:
+        return []
+    begin, end = (_day_of(moment, zone) for moment in (first, last))
+    values = [f"{year:04}" for year in range(max(begin.year, end.year - 49), end.year + 1)]
+    if re.fullmatch(r"\d{4}", chosen):
+        values = [f"{chosen}-{month:02}" for month in range(1, 13)]
+    if re.fullmatch(r"\d{4}-\d\d(-\d\d)?", chosen):
+        month = date.fromisoformat(f"{chosen[:7]}-01")
+        values = [f"{month + timedelta(days=number)}" for number in range((_month_after(month) - month).days)]
+    spans = [_period(value, begin) for value in values]
+    return [
+        Step(value, *(_as(kind, moment, zone) for moment in span)) for value, span in zip(values, spans, strict=True)
+    ]
+
+
+def _day_of(moment: date | datetime, zone: ZoneInfo) -> date:
+    if not isinstance(moment, datetime):
+        return moment
+    return moment.astimezone(zone).date() if moment.tzinfo else moment.date()
 
 
 def _month_after(first: date) -> date:

@@ -1,6 +1,6 @@
 """Reading a table for the admin: pages, single rows, counts; every statement compiled once for each shape."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     Date,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    any_,
     bindparam,
     case,
     cast,
@@ -68,15 +70,21 @@ class TableReads:
         self.lens = lens
         self._related = related
         self._table = columns(admin.model)
+        self._scope = [] if lens.scope is None else [lens.scope]
         self.fields = [field for field in admin.fields.values() if field.name not in lens.hidden]
         self._forms = {condition.key: condition.clause for condition in self._conditions()}
         self._words = {f"q_{number}": self._word(number) for number in range(1, WORDS + 1)}
         self._id = {"q_id": self._table["id"] == bindparam("q_id", type_=self._table["id"].type)}
+        self._chosen = self._forms | self._words | self._id
         self.pages = {trashed: self._listing(trashed) for trashed in (False, True)}
+        self.whole = lru_cache(maxsize=2)(lambda trashed: self._listing(trashed, heavy=True))
         whole = self._select(heavy=True)
         self.row = whole.where(self._table["id"] == bindparam("row", type_=self._table["id"].type))
         self.one = Query(self.into_whole, self.row)
+        self.named = self._naming()
         self.counting = lru_cache(maxsize=200)(self._count)
+        self._spanning = lru_cache(maxsize=50)(self._span)
+        self._stepping = lru_cache(maxsize=50)(self._steps)
 
     # -- what is selected
 
@@ -92,8 +100,7 @@ class TableReads:
         shown = [field for field in self.fields if heavy or not field.heavy]
         display = cast(self.expression(self.admin.fields[self.admin.display]), String)
         labels = [self._label(name, scope) for name, scope in self.lens.labels]
-        statement = select(display, *(self.expression(field) for field in shown), *labels)
-        return statement if self.lens.scope is None else statement.where(self.lens.scope)
+        return select(display, *(self.expression(field) for field in shown), *labels).where(*self._scope)
 
     def _label(self, name: str, scope: ColumnElement[bool] | None) -> ColumnElement[Any]:
         """What the row a reference leads to is called, when its scope lets one see it."""
@@ -118,6 +125,15 @@ class TableReads:
         labels = {name: label for (name, _), label in zip(self.lens.labels, named, strict=True) if label is not None}
         return self.admin.out(**values, display=row[0] or "", labels=labels)
 
+    def _naming(self) -> Query[tuple[str, str]]:
+        """What rows are called, by their ids."""
+        key = self._table["id"]
+        display = cast(self.expression(self.admin.fields[self.admin.display]), String)
+        found: Any = select(cast(key, String), func.coalesce(display, "")).where(
+            key == any_(bindparam("ids", type_=ARRAY(key.type)))
+        )
+        return Query(lambda row_id, name: (row_id, name), found.where(*self._scope))
+
     # -- lists
 
     def _conditions(self) -> Any:
@@ -133,13 +149,13 @@ class TableReads:
         looked_in = [self._table[name] for name in self.admin.search if name not in self.lens.hidden]
         return or_(false(), *(column.ilike(pattern) for column in looked_in))
 
-    def _listing(self, trashed: bool) -> Listing[Struct]:
-        statement = self._select(heavy=False).where(*self._standing(trashed))
+    def _listing(self, trashed: bool, *, heavy: bool = False) -> Listing[Struct]:
+        statement = self._select(heavy=heavy).where(*self._standing(trashed))
         names = [name for name in ("id", *self.admin.sorts) if name not in self.lens.hidden]
         return Listing(
-            self.into_item,
+            self.into_whole if heavy else self.into_item,
             statement,
-            filters=self._forms | self._words | self._id,
+            filters=self._chosen,
             sorts={name: self._sort(self.admin.fields[name]) for name in names},
             default=self.admin.sort,
         )
@@ -157,43 +173,69 @@ class TableReads:
         place, value = _end_of(column)
         return Sort(func.coalesce(column, place), field.type, lambda item: _or(getattr(item, field.name), value))
 
+    # -- dates
+
+    async def span(self, reads: Direct, given: Mapping[str, Any], *, trashed: bool, **values: Any) -> tuple[Any, Any]:
+        """The first and the last moment of the date hierarchy among the rows that match."""
+        (found,) = await reads.all(self._spanning(self._names(given), trashed), **values)
+        return found
+
+    async def per_step(self, reads: Direct, given: Mapping[str, Any], *, trashed: bool, **values: Any) -> list[int]:
+        """How many rows fall into each step, in one round trip; each number stops at CAP."""
+        return await reads.all(self._stepping(self._names(given), trashed), **values)
+
+    def _span(self, names: frozenset[str], trashed: bool) -> Query[tuple[Any, Any]]:
+        moment = self._table[self.admin.date_hierarchy]
+        found = select(func.min(moment), func.max(moment)).where(*self._matching(names, trashed))
+        return Query(lambda first, last: (first, last), found)
+
+    def _steps(self, names: frozenset[str], trashed: bool) -> Query[int]:
+        moment = self._table[self.admin.date_hierarchy]
+        bounds = [bindparam(end, type_=ARRAY(moment.type)) for end in ("lows", "highs")]
+        step = func.unnest(*bounds).table_valued("low", "high", with_ordinality="place").render_derived()
+        inside = (moment >= step.c.low, moment < step.c.high)
+        return Query(
+            int, select(self._capped(*self._matching(names, trashed), *inside)).select_from(step).order_by(step.c.place)
+        )
+
     # -- counts
+
+    def _names(self, given: Mapping[str, Any]) -> frozenset[str]:
+        return frozenset(name for name in given if name in self._chosen)
+
+    def _matching(self, names: Iterable[str], trashed: bool) -> list[ColumnElement[bool]]:
+        """The conditions of the rows that match, in an order that makes equal statements equal."""
+        return [*self._scope, *self._standing(trashed), *(self._chosen[name] for name in sorted(names))]
+
+    def _capped(self, *where: ColumnElement[bool]) -> Any:
+        """How many rows match, counted no further than CAP + 1."""
+        found: Select[Any] = select(literal_column("1")).select_from(self.admin.model).where(*where)
+        return select(func.count()).select_from(found.limit(CAP + 1).subquery()).scalar_subquery()
 
     async def counts(self, reads: Direct, given: Mapping[str, Any], *, trashed: bool, **values: Any) -> Counts:
         """Total and facets in one round trip. Each number stops at CAP; a facet leaves its own filter out."""
-        names = frozenset(name for name in given if name in self._forms or name in self._words or name in self._id)
+        names = self._names(given)
         query, places = self.counting(names, trashed)
         (row,) = await reads.all(query, **given, **values)
         facets: dict[str, dict[str, int]] = {}
         for (name, value), number in zip(places, row[2:], strict=True):
             facets.setdefault(name, {})[value] = number
         total, estimate = row[0], row[1]
-        if total > CAP:
-            return Counts(max(estimate, CAP) if not names and self.lens.scope is None else CAP, False, facets)
-        return Counts(total, True, facets)
+        if total <= CAP:
+            return Counts(total, True, facets)
+        return Counts(max(estimate, CAP) if not names and self.lens.scope is None else CAP, False, facets)
 
     def _count(self, names: frozenset[str], trashed: bool) -> tuple[Query[Any], list[tuple[str, str]]]:
-        chosen = self._forms | self._words | self._id
-        standing = self._standing(trashed)
-        scope = [] if self.lens.scope is None else [self.lens.scope]
-
-        def capped(*where: ColumnElement[bool]) -> Any:
-            found: Select[Any] = (
-                select(literal_column("1")).select_from(self.admin.model).where(*scope, *standing, *where)
-            )
-            return select(func.count()).select_from(found.limit(CAP + 1).subquery()).scalar_subquery()
-
-        total = capped(*(chosen[name] for name in sorted(names)))
-        size = select(PG_CLASS.c.reltuples.cast(BigInteger)).where(
-            PG_CLASS.c.oid == func.to_regclass(str(self.admin.model.__tablename__))
-        )
+        size = select(PG_CLASS.c.reltuples.cast(BigInteger))
+        size = size.where(PG_CLASS.c.oid == func.to_regclass(str(self.admin.model.__tablename__)))
+        total = self._capped(*self._matching(names, trashed))
         places, cells = [], []
         for item in self.admin.filters:
             name = item if isinstance(item, str) else item.name
-            rest = [chosen[key] for key in sorted(names) if not _belongs(key, name)]
+            rest = [key for key in names if not key.startswith(f"f_{name}__")]
             for value, clause in self._choices(item):
                 places.append((name, value))
-                cells.append(capped(*rest, clause))
+                cells.append(self._capped(*self._matching(rest, trashed), clause))
         return Query(lambda *row: row, select(total, size.scalar_subquery(), *cells)), places
 
     def _choices(self, item: str | Filter) -> list[tuple[str, ColumnElement[bool]]]:
@@ -224,10 +266,6 @@ class TableReads:
 
 def bound(field: Field, period: str, end: str, column: ColumnElement[Any]) -> Any:
     return bindparam(f"p_{field.kind}_{period}_{end}", type_=column.type)
-
-
-def _belongs(key: str, name: str) -> bool:
-    return key.startswith(f"f_{name}__")
 
 
 def _read(value: Any) -> Any:

@@ -78,22 +78,21 @@ def _name(resource: Resource) -> None:
     if isinstance(resource, ModelAdmin):
         kind.name = kind.name or resource.model.__tablename__
         kind.help = kind.help or (resource.model.__doc__ or "").strip().partition("\n")[0]
-        kind.secret = (*kind.secret, *getattr(resource.model, "SECRET", ()))
     kind.label = kind.label or label_of(kind.name)
     kind.label_one = kind.label_one or kind.label.removesuffix("s")
 
 
 def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, Field]:
     found = {}
+    secrets: frozenset[str] = getattr(admin.model, "SECRET", frozenset())
     for column in columns(admin.model):
-        hides = column.name in admin.hidden or isinstance(column.type, LargeBinary)
-        if hides and column.name not in admin.secret:
+        if column.name in admin.hidden or (isinstance(column.type, LargeBinary) and column.name not in secrets):
             continue
         target = next((key.column.table.name for key in column.foreign_keys), "")
         field = field_of(
             column,
             admin.types.get(column.name),
-            secret=column.name in admin.secret,
+            secret=column.name in secrets,
             reference=tables.get(target, ""),
             on_change=column.name in admin.editable,
             on_add=column.name in (*admin.editable, *admin.only_on_add),

@@ -1,15 +1,24 @@
-"""Tasks, as operators see them."""
+"""Tasks and occurrences, as operators see them."""
 
-from sqlalchemy import ColumnElement
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
 
 from todo.access import Actor
-from todo.admin.declaration import EVERY_ROW, ModelAdmin
+from todo.admin.declaration import EVERY_ROW, Doing, Inline, ModelAdmin, action
 from todo.database import ACTOR
-from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, Title
+from todo.domain.accounts.models import USER
+from todo.domain.recurrence.services import SeriesService
+from todo.domain.tasks import rules
+from todo.domain.tasks.models import OCCURRENCE, TASK, Occurrence, Task
+from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskPatch, Title
+from todo.domain.tasks.services.tasks import TaskService, values_of
+from todo.errors import Invalid
 from todo.schema import Text
 
-OWN = TASK.owner_id == ACTOR
+OWN_TASKS = TASK.owner_id == ACTOR
+OF_OWN_TASKS = OCCURRENCE.task_id.in_(select(TASK.id).where(OWN_TASKS))
 
 
 class TaskAdmin(ModelAdmin[Task]):
@@ -25,14 +34,85 @@ class TaskAdmin(ModelAdmin[Task]):
     search = ("title", "notes")
     sorts = ("created_at", "due_at", "priority", "updated_at")
     date_hierarchy = "created_at"
+    fieldsets = {
+        "Task": ("title", "notes", "status", "priority", "owner_id"),
+        "When": ("due", "due_at", "start", "deadline", "estimate_minutes"),
+        "Series": ("series_id", "occurrence"),
+    }
+    inlines = (Inline("occurrences", via="task_id"),)
     heavy = ("notes",)
-    editable = ("title", "notes", "priority", "due", "start", "deadline", "estimate_minutes")
+    editable = ("title", "notes", "status", "priority", "due", "start", "deadline", "estimate_minutes")
     only_on_add = ("owner_id",)
+    defaults = {"owner_id": lambda actor: actor.id}
     trash = "deleted_at"
-    verbs = ("view", "add", "change", "delete", "export", "import")
+    verbs = ("view", "add", "change", "delete", "purge", "export", "import")
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
-        return None if actor.may(f"tasks.{EVERY_ROW}") else OWN
+        return None if actor.may(f"tasks.{EVERY_ROW}") else OWN_TASKS
+
+    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+        """Closed tasks are reopened, open ones completed; what lies in the trash is restored first."""
+        if row.deleted_at is not None:
+            return verb in {"view", "delete", "purge", "export"}
+        closed = row.status in rules.CLOSED
+        return {"complete": not closed, "reopen": closed}.get(verb, True)
+
+    async def lock(self, do: Doing, row_id: UUID) -> None:
+        """A series is locked before its tasks, so that the worker and we never wait for each other."""
+        await SeriesService(do.session, do.actor).lock_of(select(TASK.series_id).where(TASK.id == row_id))
+
+    async def add_row(self, do: Doing, values: dict[str, Any]) -> Task:
+        if values.get("owner_id") is None:
+            raise Invalid.field("body.owner_id", "Say whose task it is.")
+        _require_open(values)
+        row: Task = await super().add_row(do, await _resolved(do, values["owner_id"], values))
+        return row
+
+    async def change_row(self, do: Doing, row: Task, values: dict[str, Any]) -> None:
+        _require_open(values, row)
+        await super().change_row(do, row, await _resolved(do, row.owner_id, values))
+
+    async def trash_row(self, do: Doing, row: Task) -> None:
+        await TaskService(do.session, do.actor, row.owner_id).trash(row.id, None)
+
+    async def restore_row(self, do: Doing, row: Task) -> None:
+        await TaskService(do.session, do.actor, row.owner_id).restore(row.id)
+
+    @action("Complete")
+    async def complete(self, do: Doing, row: Task) -> None:
+        """Close it as done; the next turn of its series comes up."""
+        await TaskService(do.session, do.actor, row.owner_id).complete(row.id, None)
+
+    @action("Reopen")
+    async def reopen(self, do: Doing, row: Task) -> None:
+        """Open it again."""
+        await TaskService(do.session, do.actor, row.owner_id).reopen(row.id, None)
 
 
-ADMINS = [TaskAdmin]
+class OccurrenceAdmin(ModelAdmin[Occurrence]):
+    model = Occurrence
+    icon, group, label_one = "repeat", "Work", "Occurrence"
+    display = "nominal"
+    columns = ("nominal", "status", "series_id", "task_id", "closed_at")
+    types = {"status": Literal["open", "done", "skipped", "missed", "moved", "cancelled"]}
+    filters = ("status", "series_id", "task_id")
+
+    def scope(self, actor: Actor) -> ColumnElement[bool] | None:
+        return None if actor.may(f"tasks.{EVERY_ROW}") else OF_OWN_TASKS
+
+
+def _require_open(values: dict[str, Any], row: Task | None = None) -> None:
+    """Closing has its own action, so that a series goes on."""
+    closes = values.get("status") in rules.CLOSED
+    if closes or ("status" in values and row is not None and row.status in rules.CLOSED):
+        raise Invalid.field("body.status", "Complete or reopen it by its action, so that its series goes on.")
+
+
+async def _resolved(do: Doing, owner_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
+    """The values with the instant that `due` means where the owner is."""
+    moments = {name: values[name] for name in ("due", "start") if name in values}
+    timezone = await do.session.scalar(select(USER.timezone).where(USER.id == owner_id))
+    return values | values_of(TaskPatch(**moments), timezone or "UTC")
+
+
+ADMINS = [TaskAdmin, OccurrenceAdmin]

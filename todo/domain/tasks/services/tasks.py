@@ -27,7 +27,15 @@ from todo.errors import Conflict, Invalid, Stale
 
 
 class TaskService(TaskWriter):
-    """Changes one person's tasks, inside the caller's transaction."""
+    """Changes one person's tasks, inside the caller's transaction: the actor's own, or those of `owner`."""
+
+    def __init__(self, session: AsyncSession, actor: Actor, owner: UUID | None = None):
+        super().__init__(session, actor)
+        self._owner = owner
+
+    @property
+    def owner_id(self) -> UUID:
+        return self._owner or self.actor.user_id
 
     @cached_property
     def occurrences(self) -> OccurrenceService:
@@ -57,7 +65,7 @@ class TaskService(TaskWriter):
 
     async def restore(self, task_id: UUID) -> TaskOut:
         """Raises NotFound when it is not in this person's trash."""
-        task = await self.locked(trashed_by(self.actor.user_id), TASK.id == task_id)
+        task = await self.locked(trashed_by(self.owner_id), TASK.id == task_id)
         if task.status not in rules.CLOSED:
             await self.occurrences.reopen(task)
         return task_out(await self.change(task, {"deleted_at": None}, "tasks.restore"))
@@ -82,11 +90,11 @@ class TaskService(TaskWriter):
 
     async def _series_of(self, task_id: UUID) -> Series | None:
         return await self.occurrences.series.lock_of(
-            select(TASK.series_id).where(visible_to(self.actor.user_id), TASK.id == task_id)
+            select(TASK.series_id).where(visible_to(self.owner_id), TASK.id == task_id)
         )
 
     async def _own(self, task_id: UUID, if_match: frozenset[int] | None) -> Task:
-        task = await self.locked(visible_to(self.actor.user_id), TASK.id == task_id)
+        task = await self.locked(visible_to(self.owner_id), TASK.id == task_id)
         if if_match is not None and task.version not in if_match:
             raise Stale(task_out(task))
         return task

@@ -1,0 +1,198 @@
+"""Adding, changing, deleting: what is refused, what is written, and what the trail says."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from factories import Person
+
+from todo.access import Actor
+from todo.admin.conflicts import Conflicted
+from todo.admin.registry import Registry
+from todo.admin.schemas import Asked
+from todo.admin.service import AdminService
+from todo.database import Database
+from todo.errors import Forbidden, Invalid, NotFound
+
+DAY = {"kind": "day", "date": "2031-01-31"}
+
+
+async def trail(sql: Any, action: str) -> list[dict[str, Any]]:
+    rows = await sql.fetch("SELECT * FROM audit_events WHERE action = $1 ORDER BY id", action)
+    return [dict(row) | {side: json.loads(row[side] or "null") for side in ("before", "after")} for row in rows]
+
+
+@pytest.fixture
+def as_ada(registry: Registry, database: Database, ada: Person) -> AdminService:
+    """Somebody who may do everything to their own tasks."""
+    rights = frozenset({"admin.enter", *(f"tasks.{verb}" for verb in ("view", "add", "change", "delete", "purge"))})
+    return AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
+
+
+async def test_a_row_is_added_with_its_trail(admin: AdminService, ada: Person, sql: Any) -> None:
+    row = await admin.add("tasks", {"title": "Water", "owner_id": str(ada.id), "due": DAY})
+
+    assert (row.title, row.status, row.labels) == ("Water", "open", {"owner_id": ada.email})
+    assert row.due_at.isoformat() == "2031-01-30T23:00:00+00:00"
+    (entry,) = await trail(sql, "tasks.add")
+    assert (entry["actor"], entry["before"], entry["after"]["title"]) == ("boss@example.com", None, "Water")
+
+
+async def test_a_change_leaves_before_and_after(admin: AdminService, ada: Person, sql: Any) -> None:
+    task = await ada.add("Water", priority=1)
+
+    row = await admin.change("tasks", task["id"], {"title": "Water", "priority": 3})
+
+    assert (row.priority, row.version) == (3, 2)
+    (entry,) = await trail(sql, "tasks.change")
+    assert (entry["before"], entry["after"]) == ({"priority": 1}, {"priority": 3})
+
+
+async def test_a_reason_stands_in_the_trail(admin: AdminService, ada: Person, sql: Any) -> None:
+    task = await ada.add()
+    admin.reason = "Ticket 17"
+
+    await admin.change("tasks", task["id"], {"priority": 3})
+
+    assert [entry["reason"] for entry in await trail(sql, "tasks.change")] == ["Ticket 17"]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"title": ""}, "body.title"), ({"title": "x" * 501}, "body.title"), ({"title": None}, "body.title"),
+        ({"priority": 5}, "body.priority"), ({"priority": "1"}, "body.priority"), ({"status": "lost"}, "body.status"),
+        ({"status": "done"}, "body.status"), ({"due": {"kind": "day", "date": "2031-02-30"}}, "body.due.date"),
+        ({"due": {"kind": "day"}}, "body.due.date"), ({"nonsense": 1}, "body.nonsense"),
+        ({"owner_id": str(uuid4())}, "body.owner_id"), ({"version": 7}, "body.version"), ({"id": "x"}, "body.id"),
+        ({"deleted_at": None}, "body.deleted_at"), ({"completed_at": None}, "body.completed_at"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+async def test_what_is_wrong_is_named_and_changes_nothing(
+    admin: AdminService, ada: Person, sql: Any, values: dict[str, Any], field: str
+) -> None:
+    task = await ada.add("Water")
+
+    with pytest.raises(Invalid) as refused:
+        await admin.change("tasks", task["id"], {"priority": 4} | values)
+
+    assert [error.field for error in refused.value.errors] == [field]
+    assert await trail(sql, "tasks.change") == []
+
+
+async def test_every_wrong_field_is_named_at_once(admin: AdminService) -> None:
+    with pytest.raises(Invalid) as refused:
+        await admin.add("tasks", {"priority": 9, "nonsense": 1})
+
+    assert {error.field for error in refused.value.errors} == {"body.priority", "body.nonsense", "body.title"}
+
+
+async def test_texts_of_a_form_are_read_as_what_they_stand_for(admin: AdminService, ada: Person) -> None:
+    task = await ada.add("Water", due=DAY)
+    typed = {"priority": "2", "due": "", "estimate_minutes": "30", "deadline": "2031-02-01"}
+
+    row = await admin.change("tasks", task["id"], typed, lax=True)
+
+    assert (row.priority, row.due, row.due_at, row.estimate_minutes) == (2, None, None, 30)
+    assert row.deadline.isoformat() == "2031-02-01"
+
+
+async def test_a_reference_to_what_is_not_there_is_refused(admin: AdminService) -> None:
+    with pytest.raises(Invalid) as refused:
+        await admin.add("tasks", {"title": "Water", "owner_id": str(uuid4())})
+
+    assert refused.value.errors[0].field == "body.owner_id"
+
+
+async def test_a_stale_version_shows_base_mine_and_theirs(admin: AdminService, ada: Person) -> None:
+    task = await ada.add("Water", priority=1)
+    await admin.change("tasks", task["id"], {"title": "Water all", "priority": 2})
+
+    with pytest.raises(Conflicted) as conflict:
+        await admin.change("tasks", task["id"], {"title": "Water none"}, version=1)
+
+    sides = {side.field: (side.base, side.mine, side.theirs) for side in conflict.value.sides}
+    assert sides["title"] == ("Water", "Water none", "Water all")
+    assert sides["priority"] == (1, 1, 2)
+    assert conflict.value.theirs.version == 2
+
+
+async def test_a_task_goes_to_the_trash_and_from_there_for_good(admin: AdminService, ada: Person, sql: Any) -> None:
+    task = await ada.add("Water")
+
+    await admin.delete("tasks", task["id"])
+
+    assert (await admin.page("tasks")).items == []
+    assert [row.title for row in (await admin.page("tasks", Asked(trash=True))).items] == ["Water"]
+    await admin.delete("tasks", task["id"])
+    assert await sql.fetchval("SELECT count(*) FROM tasks") == 0
+    (entry,) = await trail(sql, "tasks.purge")
+    assert (entry["before"]["title"], entry["after"]) == ("Water", None)
+
+
+async def test_what_lies_in_the_trash_can_be_had_back(admin: AdminService, ada: Person) -> None:
+    task = await ada.add("Water")
+    await admin.delete("tasks", task["id"])
+
+    row = await admin.restore("tasks", task["id"])
+
+    assert row.deleted_at is None
+    with pytest.raises(Invalid):
+        await admin.restore("tasks", task["id"])
+
+
+async def test_a_delete_says_what_it_takes_along(admin: AdminService, ada: Person) -> None:
+    await ada.add("A")
+    await ada.add("B", due=DAY, recurrence={"rrule": "FREQ=MONTHLY"})
+    task = await ada.add("C")
+    await admin.delete("tasks", task["id"])
+
+    found = await admin.preview("tasks", [task["id"]])
+
+    assert (found.to_trash, [row.label for row in found.rows], found.taken) == (False, ["C"], [])
+
+
+async def test_ones_own_rows_are_all_that_can_be_touched(as_ada: AdminService, bob: Person, sql: Any) -> None:
+    task = await bob.add("Theirs")
+
+    for act in (
+        as_ada.change("tasks", task["id"], {"title": "Mine"}), as_ada.delete("tasks", task["id"]),
+        as_ada.restore("tasks", task["id"]), as_ada.preview("tasks", [task["id"]]),
+    ):  # fmt: skip
+        with pytest.raises(NotFound):
+            await act
+    assert await trail(sql, "tasks.change") == []
+
+
+async def test_a_task_cannot_be_given_to_somebody_one_cannot_see(as_ada: AdminService, bob: Person) -> None:
+    with pytest.raises(Invalid):
+        await as_ada.add("tasks", {"title": "Gift", "owner_id": str(bob.id)})
+
+    assert (await as_ada.add("tasks", {"title": "Mine"})).title == "Mine"
+
+
+@pytest.mark.parametrize("verb", ["add", "change", "delete"])
+async def test_a_verb_needs_its_permission(registry: Registry, database: Database, ada: Person, verb: str) -> None:
+    task = await ada.add("Water")
+    rights = frozenset({"admin.enter", "tasks.view"})
+    admin = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
+    act = {
+        "add": lambda: admin.add("tasks", {"title": "x"}),
+        "change": lambda: admin.change("tasks", task["id"], {"title": "x"}),
+        "delete": lambda: admin.delete("tasks", task["id"]),
+    }
+
+    with pytest.raises(Forbidden, match=f"tasks.{verb}"):
+        await act[verb]()
+
+
+async def test_a_verb_the_declaration_does_not_have_is_nobodys(admin: AdminService, ada: Person) -> None:
+    with pytest.raises(Forbidden):
+        await admin.add("users", {"email": "x@example.com"})
+
+
+async def test_a_change_of_an_unknown_resource_is_not_found(admin: AdminService) -> None:
+    with pytest.raises(NotFound):
+        await admin.change("nonsense", uuid4(), {})

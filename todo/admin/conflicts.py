@@ -1,0 +1,56 @@
+"""Two people changed the same row: what it was, what I want, what they made of it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.admin.fields import Field
+from todo.audit import Event
+from todo.database import columns
+from todo.errors import Stale
+
+EVENT = columns(Event)
+
+
+class Side(msgspec.Struct):
+    """One field in three states: as it was when I read it, as I want it, as it is now."""
+
+    field: str
+    label: str
+    base: Any
+    mine: Any
+    theirs: Any
+
+
+class Conflicted(Stale):
+    """The row has another version by now. `sides` are the fields that I or they have changed."""
+
+    def __init__(self, theirs: Any, base: Mapping[str, Any], mine: Mapping[str, Any], fields: Iterable[Field]):
+        super().__init__(theirs)
+        self.theirs = theirs
+        self.sides = []
+        for field in fields:
+            now = msgspec.to_builtins(getattr(theirs, field.name))
+            was = base.get(field.name, now)
+            wanted = msgspec.to_builtins(mine.get(field.name, UNSET)) if field.name in mine else was
+            if field.name in mine or (field.on_change and was != now):
+                self.sides.append(Side(field.name, field.label, was, wanted, now))
+
+
+async def base_of(session: AsyncSession, row: Any, version: int) -> dict[str, Any]:
+    """The fields of a row that differed at an earlier version, as they were then: read back from the trail."""
+    later = select(EVENT.before).where(
+        EVENT.subject == row.__tablename__,
+        EVENT.subject_id == row.id,
+        EVENT.before.is_not(None),
+        EVENT.after.is_not(None),
+    )
+    found = await session.scalars(later.order_by(EVENT.id.desc()).limit(max(0, row.version - version)))
+    base: dict[str, Any] = {}
+    for before in found.all():
+        base |= before
+    return base

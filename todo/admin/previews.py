@@ -1,0 +1,74 @@
+"""What a delete takes along: a walk over the foreign keys that lead to a row."""
+
+from collections.abc import Collection, Iterator
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Select, Table, func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.admin.declaration import ModelAdmin
+from todo.admin.fields import label_of
+from todo.admin.reads import CAP
+from todo.admin.registry import Registry
+from todo.admin.schemas import Taken
+from todo.database import metadata, table_of
+
+Effect = Literal["deleted", "cleared", "refused"]
+EFFECTS: dict[str | None, Effect] = {"CASCADE": "deleted", "SET NULL": "cleared", "SET DEFAULT": "cleared"}
+DEEPEST = 4
+
+
+class Reached(NamedTuple):
+    """Rows of a table that a delete reaches, through one foreign key."""
+
+    table: Table
+    effect: Effect
+    rows: Select[Any]
+
+
+async def taken_along(
+    session: AsyncSession, registry: Registry, admin: ModelAdmin[Any], ids: Collection[UUID]
+) -> list[Taken]:
+    """What goes with these rows, in one query."""
+    table = table_of(admin.model)
+    reached = list(_reach(table, select(table.c.id).where(table.c.id.in_(ids)), DEEPEST, frozenset({table.name})))
+    if not reached:
+        return []
+    counts = [
+        select(func.count()).select_from(found.rows.limit(CAP + 1).subquery()).scalar_subquery() for found in reached
+    ]
+    numbers = (await session.execute(select(*counts))).one()
+    names = {one.model.__tablename__: one for one in registry if isinstance(one, ModelAdmin)}
+    total: dict[tuple[str, Effect], int] = {}
+    for found, number in zip(reached, numbers, strict=True):
+        key = found.table.name, found.effect
+        total[key] = min(CAP, total.get(key, 0) + number)
+    return [
+        Taken(
+            names[name].name if name in names else "", names[name].label if name in names else label_of(name), effect, n
+        )
+        for (name, effect), n in total.items()
+        if n
+    ]
+
+
+def _reach(table: Table, rows: Select[Any], depth: int, seen: frozenset[str]) -> Iterator[Reached]:
+    for key in _keys_to(table):
+        child = key.parent.table
+        inside = key.parent.in_(rows.with_only_columns(key.column))
+        found = Reached(
+            child, EFFECTS.get(key.ondelete, "refused"), select(literal_column("1")).select_from(child).where(inside)
+        )
+        yield found
+        if found.effect == "deleted" and depth > 1 and child.name not in seen:
+            yield from _reach(child, select(*child.primary_key.columns).where(inside), depth - 1, seen | {child.name})
+
+
+def _keys_to(table: Table) -> list[ForeignKey]:
+    return [
+        key
+        for child in metadata.sorted_tables
+        for key in sorted(child.foreign_keys, key=str)
+        if key.column.table is table
+    ]

@@ -1,0 +1,188 @@
+"""Finding rows: pages with facets, one row, what a reference may lead to, everything at once."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import UUID
+
+from todo.admin.core import Core, uuid_of
+from todo.admin.declaration import Filter, Id, ModelAdmin, RowsAdmin
+from todo.admin.fields import label_of
+from todo.admin.filters import EMPTY, SET, like, period_values, read_filter, steps_of
+from todo.admin.reads import WORDS
+from todo.admin.rows import one_of, page_of
+from todo.admin.schemas import Asked, Facet, FacetValue, Hit, Listed, Option
+from todo.errors import Invalid, NotFound
+
+
+class Reading(Core):
+    """The part of the service that changes nothing."""
+
+    async def page(self, resource: str, asked: Asked | None = None) -> Listed:
+        """A page of rows with facets. Raises Forbidden, NotFound, and Invalid for what is not declared."""
+        asked, found = asked or Asked(), self.resource(resource)
+        if isinstance(found, RowsAdmin):
+            return page_of(found, await found.rows(self.database, self.actor), asked)
+        return await self._table_page(self.table(resource), asked)
+
+    async def _table_page(self, admin: ModelAdmin[Any], asked: Asked) -> Listed:
+        reads = self.registry.reads(admin, self.actor)
+        given = self._read(admin, asked)
+        standing = {"actor": self.actor.id, **period_values(self.zone, self.today)}
+        page = reads.pages[asked.trash].page(
+            self.database.reads, given, sort=asked.sort or None, limit=asked.limit, cursor=asked.cursor, **standing
+        )
+        if not asked.facets:
+            found = await page
+            return Listed(found.items, found.next_cursor)
+        counting = reads.counts(self.database.reads, given, trashed=asked.trash, **standing)
+        found, counts, names = await asyncio.gather(page, counting, self._selected_names(admin, asked))
+        facets = self._facets(admin, asked, counts.facets, names)
+        return Listed(found.items, found.next_cursor, counts.total, counts.exact, facets)
+
+    async def get(self, resource: str, row_id: Id) -> Any:
+        """One row, whole, in the trash or not. Raises Forbidden, NotFound."""
+        found = self.resource(resource)
+        if isinstance(found, RowsAdmin):
+            return one_of(await found.rows(self.database, self.actor), str(row_id))
+        admin = self.table(resource)
+        reads = self.registry.reads(admin, self.actor)
+        row = await self.database.reads.one_or_none(reads.one, row=uuid_of(row_id), actor=self.actor.id)
+        if row is None:
+            raise NotFound
+        return row
+
+    async def options(self, resource: str, name: str, q: str = "", limit: int = 20) -> list[Option]:
+        """What a reference may lead to, by what it is called. Raises Forbidden, NotFound, Invalid."""
+        admin = self.table(resource, "view")
+        field = admin.fields.get(name)
+        if field is None or not field.reference or name in admin.hidden_from(self.actor):
+            raise Invalid.field("query.field", f"{admin.label} have no reference {name}.")
+        found = await self.page(field.reference, Asked(q=q, limit=limit, facets=False))
+        return [Option(str(item.id), item.display) for item in found.items]
+
+    async def inlines(self, resource: str, row_id: Id, limit: int = 10) -> dict[str, Listed]:
+        """Rows of other resources that belong to this one, by the name of their resource. Raises NotFound."""
+        admin = self.table(resource)
+        shown = [one for one in admin.inlines if self.may(one.resource, "view")]
+        asked = [Asked(filters={one.via: [str(uuid_of(row_id))]}, limit=limit, facets=False) for one in shown]
+        pages = await asyncio.gather(*(self.page(one.resource, page) for one, page in zip(shown, asked, strict=True)))
+        return {one.resource: page for one, page in zip(shown, pages, strict=True)}
+
+    async def search(self, q: str, limit: int = 5) -> list[Hit]:
+        """Rows of all resources that can be searched, the first few of each."""
+        admins = [one for one in self.resources() if isinstance(one, ModelAdmin) and one.search]
+        if not q.strip():
+            return []
+        asked = Asked(q=q, limit=limit, facets=False)
+        pages = await asyncio.gather(*(self.page(one.name, asked) for one in admins))
+        return [
+            Hit(one.name, str(row.id), row.display)
+            for one, page in zip(admins, pages, strict=True)
+            for row in page.items
+        ]
+
+    async def periods(self, resource: str, asked: Asked | None = None) -> list[FacetValue]:
+        """The date hierarchy: years, the months of the year that is filtered by, or the days of the month.
+
+        Each `value` is what to filter by next. Raises Invalid when the resource has none.
+        """
+        asked, admin = asked or Asked(), self.table(resource)
+        if not admin.date_hierarchy or admin.date_hierarchy in admin.hidden_from(self.actor):
+            raise Invalid.field("query.resource", f"{admin.label} have no date hierarchy.")
+        name = admin.date_hierarchy
+        chosen = (asked.filters.get(name) or [""])[0]
+        rest = Asked(filters={key: value for key, value in asked.filters.items() if key != name}, q=asked.q)
+        reads, given = self.registry.reads(admin, self.actor), self._read(admin, rest)
+        values = {**given, "actor": self.actor.id}
+        first, last = await reads.span(self.database.reads, given, trashed=asked.trash, **values)
+        steps = steps_of(chosen, first, last, self.zone, admin.fields[name].kind)
+        bounds = {"lows": [step.low for step in steps], "highs": [step.high for step in steps]}
+        counted = (
+            await reads.per_step(self.database.reads, given, trashed=asked.trash, **values, **bounds) if steps else []
+        )
+        return [
+            FacetValue(step.value, step.value, number, False)
+            for step, number in zip(steps, counted, strict=True)
+            if number
+        ]
+
+    async def names(self, resource: str, ids: Collection[str]) -> dict[str, str]:
+        """What rows are called, those that this actor may see, in one query."""
+        admin = self.registry.table(resource)
+        if not ids or not admin.may(self.actor, "view"):
+            return {}
+        reads = self.registry.reads(admin, self.actor)
+        wanted = [uuid_of(row_id) for row_id in ids]
+        return dict(await self.database.reads.all(reads.named, ids=wanted, actor=self.actor.id))
+
+    async def _selected_names(self, admin: ModelAdmin[Any], asked: Asked) -> dict[str, str]:
+        """What the rows are called that references are filtered by."""
+        found: dict[str, str] = {}
+        for name, texts in asked.filters.items():
+            if name in admin.fields and admin.fields[name].kind == "reference":
+                found |= await self.names(
+                    admin.fields[name].reference, [text for text in texts if text not in (EMPTY, SET)]
+                )
+        return found
+
+    def _read(self, admin: ModelAdmin[Any], asked: Asked) -> dict[str, Any]:
+        """The filters and words of a list as parameters; raises Invalid for what is not declared."""
+        given: dict[str, Any] = {}
+        hidden = admin.hidden_from(self.actor)
+        declared = {name: admin.fields.get(name) for name in admin.filter_names if name not in hidden}
+        own = {item.name: item for item in admin.filters if isinstance(item, Filter)}
+        for name, texts in asked.filters.items():
+            target = own.get(name) or declared.get(name)
+            if target is None:
+                raise Invalid.field(
+                    f"query.{name}", f"{admin.label} can be filtered by {', '.join(declared) or 'nothing'}."
+                )
+            given |= read_filter(target, texts, self.zone, self.today)
+        if asked.trash and not admin.trash:
+            raise Invalid.field("query.trash", f"{admin.label} have no trash.")
+        return given | self._words(admin, asked.q)
+
+    def _words(self, admin: ModelAdmin[Any], q: str) -> dict[str, Any]:
+        words = q.split()
+        if not words:
+            return {}
+        if len(q) > 200 or len(words) > WORDS or "\x00" in q:
+            raise Invalid.field("query.q", f"Search for up to {WORDS} words, of 200 characters in all.")
+        try:
+            return {"q_id": UUID(q.strip())}
+        except ValueError:
+            pass
+        if not admin.search:
+            raise Invalid.field("query.q", f"{admin.label} can be searched for by id only.")
+        return {f"q_{number}": like(word) for number, word in enumerate(words, 1)}
+
+    def _facets(
+        self,
+        admin: ModelAdmin[Any],
+        asked: Asked,
+        counts: Mapping[str, Mapping[str, int]],
+        names: Mapping[str, str],
+    ) -> list[Facet]:
+        found = []
+        for item in admin.filters:
+            name = item if isinstance(item, str) else item.name
+            if name in admin.hidden_from(self.actor):
+                continue
+            chosen, counted = asked.filters.get(name, []), counts.get(name, {})
+            values = [FacetValue(one, label_value(one), number, one in chosen) for one, number in counted.items()]
+            values += [FacetValue(one, names.get(one, one), None, True) for one in chosen if one not in counted]
+            found.append(facet_of(admin, item, values))
+        return found
+
+
+def facet_of(admin: ModelAdmin[Any], item: str | Filter, values: list[FacetValue]) -> Facet:
+    if isinstance(item, Filter):
+        return Facet(item.name, item.label or label_of(item.name), "choice", values)
+    field = admin.fields[item]
+    return Facet(item, field.label, field.kind, values, field.reference)
+
+
+def label_value(value: str) -> str:
+    """A choice as people read it."""
+    return value.replace("_", " ").capitalize()

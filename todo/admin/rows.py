@@ -1,0 +1,86 @@
+"""Resources that are no tables: few rows, filtered, counted, sorted and paged where they are."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from todo.admin.declaration import RowsAdmin
+from todo.admin.fields import write_text
+from todo.admin.schemas import Asked, Facet, FacetValue, Listed
+from todo.errors import Invalid, NotFound
+from todo.schema import decode_cursor, encode_cursor
+
+
+def page_of(resource: RowsAdmin, rows: Sequence[Any], asked: Asked) -> Listed:
+    """A page of these rows; raises Invalid for what is not declared."""
+    if unknown := asked.filters.keys() - set(resource.filter_names):
+        name = sorted(unknown)[0]
+        raise Invalid.field(f"query.{name}", f"{resource.label} can be filtered by {_list(resource.filter_names)}.")
+    words = asked.q.casefold().split()
+    found = [row for row in rows if all(_holds(resource, row, word) for word in words)]
+    matching = [row for row in found if _passes(row, asked.filters)]
+    facets = [_facet(resource, found, name, asked) for name in resource.filter_names] if asked.facets else []
+    items = _sorted(resource, matching, asked.sort)
+    start = _start(items, asked)
+    page = items[start : start + asked.limit]
+    more = start + asked.limit < len(items)
+    cursor = encode_cursor(asked.sort, str(page[-1].id)) if more else None
+    return Listed(page, cursor, len(items), True, facets)
+
+
+def one_of(rows: Sequence[Any], row_id: str) -> Struct:
+    """Raises NotFound."""
+    for row in rows:
+        if str(row.id) == row_id:
+            found: Struct = row
+            return found
+    raise NotFound
+
+
+def _passes(row: Any, filters: dict[str, list[str]], but: str = "") -> bool:
+    return all(write_text(getattr(row, name)) in texts for name, texts in filters.items() if name != but)
+
+
+def _holds(resource: RowsAdmin, row: Any, word: str) -> bool:
+    return any(word in write_text(getattr(row, name)).casefold() for name in resource.search)
+
+
+def _facet(resource: RowsAdmin, rows: Sequence[Any], name: str, asked: Asked) -> Facet:
+    """Counted without its own filter."""
+    counts: dict[str, int] = dict.fromkeys(resource.fields[name].choices, 0)
+    for row in rows:
+        if _passes(row, asked.filters, but=name):
+            value = write_text(getattr(row, name))
+            counts[value] = counts.get(value, 0) + 1
+    chosen = asked.filters.get(name, [])
+    values = [
+        FacetValue(value, value.replace("_", " ").capitalize(), n, value in chosen) for value, n in counts.items()
+    ]
+    return Facet(name, resource.fields[name].label, "choice", values)
+
+
+def _sorted(resource: RowsAdmin, rows: list[Any], sort: str) -> list[Any]:
+    if not sort:
+        return rows
+    name = sort.removeprefix("-")
+    if name not in (*resource.sorts, "id"):
+        raise Invalid.field("query.sort", f"Sort by one of {_list(('id', *resource.sorts))}; `-` turns it round.")
+    return sorted(rows, key=lambda row: _key(getattr(row, name)), reverse=sort.startswith("-"))
+
+
+def _key(value: Any) -> tuple[bool, Any]:
+    """Rows without a value come last."""
+    return value is None, "" if value is None else value
+
+
+def _start(items: Sequence[Any], asked: Asked) -> int:
+    """Where the page begins: after the row that the cursor names, or at the end when it has gone."""
+    if asked.cursor is None:
+        return 0
+    (last,) = decode_cursor(asked.cursor, asked.sort, [str])
+    return next((place for place, row in enumerate(items, 1) if str(row.id) == last), len(items))
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names) or "nothing"
