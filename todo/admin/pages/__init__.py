@@ -1,9 +1,12 @@
 """The pages of the admin: made on the server, at home in a browser, with scripts and without."""
 
+from todo.admin.pages.acts import ActPages
 from todo.admin.pages.assets import admin_file
+from todo.admin.pages.cells import CellPages
 from todo.admin.pages.dashboard import DashboardPage
 from todo.admin.pages.guards import pages_router
 from todo.admin.pages.lists import ListPages
+from todo.admin.pages.rows import RowPages
 from todo.admin.pages.sign_in import SignInPages
 
-routes = [admin_file, pages_router(SignInPages, DashboardPage, ListPages)]
+routes = [admin_file, pages_router(SignInPages, DashboardPage, ListPages, RowPages, ActPages, CellPages)]

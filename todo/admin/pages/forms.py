@@ -41,9 +41,9 @@ def text_of(field: Field, value: Any, timezone: str, label: str = "") -> str:
     if field.kind == "reference" and label:
         return label
     if field.kind == "instant":
-        return value.astimezone(zone(timezone)).strftime(MINUTES)
+        return str(value.astimezone(zone(timezone)).strftime(MINUTES))
     if field.kind == "local":
-        return value.strftime(MINUTES)
+        return str(value.strftime(MINUTES))
     return write_text(value)
 
 

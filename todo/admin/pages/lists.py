@@ -1,23 +1,26 @@
 """`/admin/<resource>`: a list with everything that finds something in it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from litestar import Controller, Request, Response, get
 from litestar.params import FromPath
 
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field
-from todo.admin.filters import PERIODS
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.pages import Pages
-from todo.admin.pages.references import name_of, resolve
+from todo.admin.pages.references import resolve
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.pages.state import ListState, read_state
-from todo.admin.service import AdminService, Listed
-from todo.database import now
+from todo.admin.pages.templating import words
+from todo.admin.schemas import Facet, Listed
+from todo.admin.service import AdminService
+
+CALENDAR = re.compile(r"\d{4}(-\d{2}){0,2}")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,15 @@ class Chip:
     label: str
     value: str
     href: str
+
+
+class Step(NamedTuple):
+    """A step through time: what it is called, where it leads, how many rows it leaves."""
+
+    label: str
+    href: str
+    number: int | None
+    chosen: bool
 
 
 class ListPages(Controller):
@@ -64,22 +76,20 @@ async def _values(
     pages: Pages, admin: AdminService, resource: Resource, state: ListState, found: Listed
 ) -> dict[str, Any]:
     shown = shown_columns(admin, resource, state)
-    hidden = resource.hidden_from(admin.actor)
+    changes = admin.may(resource.name, "change")
     verbs = (*resource.verbs, *resource.actions)
     return {
         "admin": admin, "resource": resource, "state": state, "found": found,
         "columns": [_column(resource, field, state) for field in shown],
-        "all_fields": [field for field in resource.fields.values() if field.name not in hidden],
-        "chips": [chip async for chip in _chips(admin, resource, state)],
+        "all_fields": visible_fields(admin, resource),
+        "chips": list(_chips(resource, state, found.facets)),
         "may": {verb: admin.may(resource.name, verb) for verb in verbs},
         "actions": [one for one in resource.actions.values() if one.on == "row" and admin.may(resource.name, one.name)],
         "wide_actions": [
             one for one in resource.actions.values() if one.on != "row" and admin.may(resource.name, one.name)
         ],
-        "hierarchy": list(hierarchy(state, resource.date_hierarchy, now().date())) if resource.date_hierarchy else [],
-        "editable": {field.name for field in writable(admin, resource)},
-        "names": {value: await name_of(admin, field, value) for field, value in _chosen_references(resource, state)},
-        "periods": PERIODS,
+        "hierarchy": await hierarchy(admin, resource, state),
+        "editable": {field.name for field in admin.writable(resource.name, adding=False)} if changes else set(),
     }  # fmt: skip
 
 
@@ -90,19 +100,10 @@ def shown_columns(admin: AdminService, resource: Resource, state: ListState) -> 
     return [resource.fields[name] for name in names if name not in hidden and not resource.fields[name].heavy]
 
 
-def writable(admin: AdminService, resource: Resource) -> list[Field]:
-    """The fields this actor may change."""
-    if not admin.may(resource.name, "change"):
-        return []
+def visible_fields(admin: AdminService, resource: Resource) -> list[Field]:
+    """The fields this actor may see."""
     hidden = resource.hidden_from(admin.actor)
-    return [field for field in resource.fields.values() if field.on_change and field.name not in hidden]
-
-
-def _chosen_references(resource: Resource, state: ListState) -> Iterator[tuple[Field, str]]:
-    for name, values in state.filters.items():
-        field = resource.fields.get(name)
-        if field and field.reference:
-            yield from ((field, value) for value in values)
+    return [field for field in resource.fields.values() if field.name not in hidden]
 
 
 def _column(resource: Resource, field: Field, state: ListState) -> Column:
@@ -114,16 +115,16 @@ def _column(resource: Resource, field: Field, state: ListState) -> Column:
     return Column(field, state.href(sort=wanted), order)
 
 
-async def _chips(admin: AdminService, resource: Resource, state: ListState) -> Any:
+def _chips(resource: Resource, state: ListState, facets: Sequence[Facet]) -> Iterator[Chip]:
+    """What the list is narrowed by, each with the way out of it."""
+    labels = {(facet.name, one.value): one.label for facet in facets for one in facet.values}
+    named = {facet.name: facet.label for facet in facets}
     if state.q:
         yield Chip("Search", state.q, state.href(q=""))
     for name, values in state.filters.items():
-        field = resource.fields.get(name)
-        label = field.label if field else name.replace("_", " ").capitalize()
         for value in values:
-            shown = await name_of(admin, field, value) if field else value
-            rest = [one for one in values if one != value]
-            yield Chip(label, shown, state.filtered(name, rest))
+            shown = words(labels.get((name, value), value))
+            yield Chip(named.get(name, name), shown, state.filtered(name, [one for one in values if one != value]))
 
 
 async def _with_references(admin: AdminService, resource: Resource, state: ListState) -> str:
@@ -135,27 +136,23 @@ async def _with_references(admin: AdminService, resource: Resource, state: ListS
     return state.href(filters=filters, named={})
 
 
-def hierarchy(state: ListState, name: str, today: date) -> Iterator[tuple[str, str, bool]]:
-    """Steps into the past: years, then the months of one, then its days. (what it is called, its address, chosen)"""
+async def hierarchy(admin: AdminService, resource: Resource, state: ListState) -> list[Step]:
+    """Steps through time: years, then the months of one, then its days; each with what it would leave."""
+    name = resource.date_hierarchy
+    if not name or name in resource.hidden_from(admin.actor):
+        return []
     chosen = next(iter(state.filters.get(name, ())), "")
-    year, month = (chosen[:4], chosen[:7]) if chosen[:4].isdigit() else ("", "")
-    yield "Any time", state.filtered(name, []), not chosen
-    if not year:
-        for one in range(today.year, today.year - 4, -1):
-            yield str(one), state.filtered(name, [str(one)]), False
-        return
-    yield year, state.filtered(name, [year]), chosen == year
-    if len(chosen) < 7:
-        for number in range(1, 13):
-            text = f"{year}-{number:02}"
-            yield date(2000, number, 1).strftime("%b"), state.filtered(name, [text]), False
-        return
-    yield date(2000, int(month[5:]), 1).strftime("%B"), state.filtered(name, [month]), chosen == month
-    for number in range(1, _days(int(year), int(month[5:])) + 1):
-        text = f"{month}-{number:02}"
-        yield str(number), state.filtered(name, [text]), chosen == text
+    above = [chosen[:length] for length in (4, 7) if CALENDAR.fullmatch(chosen) and len(chosen) >= length]
+    steps = [Step("Any time", state.filtered(name, []), None, not chosen)]
+    steps += [Step(_called(one), state.filtered(name, [one]), None, one == chosen) for one in above]
+    for value in await admin.periods(resource.name, state.asked()):
+        here = value.value == chosen
+        steps.append(Step(_called(value.value), state.filtered(name, [value.value]), value.count, here))
+    return steps
 
 
-def _days(year: int, month: int) -> int:
-    following = date(year + month // 12, month % 12 + 1, 1)
-    return (following - date(year, month, 1)).days
+def _called(value: str) -> str:
+    """A year, a month or a day, as a step is called: 2026, Nov, 25."""
+    if len(value) == 7:
+        return date.fromisoformat(f"{value}-01").strftime("%b")
+    return value[8:].lstrip("0") or value

@@ -88,9 +88,9 @@ class Pages:
         scope["state"]["visit"] = visit
         return visit.actor if visit else None
 
-    def admin(self, request: Request[Any, Any, Any]) -> AdminService:
-        """The way to data for who sits before this browser."""
-        return AdminService(self._registry, self._database, request.user)
+    def admin(self, request: Request[Any, Any, Any], reason: str | None = None) -> AdminService:
+        """The way to data for who sits before this browser; `reason` goes into the trail."""
+        return AdminService(self._registry, self._database, request.user, reason=reason)
 
     def _nav(self, visit: Visit | None) -> list[NavGroup]:
         """The resources this visitor may see, in their groups, in the order they were declared."""

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from todo.admin.fields import Field
 from todo.admin.service import AdminService
-from todo.errors import Forbidden, Invalid, NotFound
+from todo.errors import Invalid
 
 
 def is_id(text: str) -> bool:
@@ -27,13 +27,3 @@ async def resolve(admin: AdminService, resource: str, field: Field, text: str) -
         return exact[0].value
     found = "Nothing is called that." if not exact else f"{len(exact)} are called that; choose one, or write its id."
     raise Invalid.field(f"body.{field.name}", found)
-
-
-async def name_of(admin: AdminService, field: Field, value: str) -> str:
-    """What a value of a filter is called: for a reference, what its row is."""
-    if not field.reference or not is_id(value):
-        return value.replace("_", " ")
-    try:
-        return str((await admin.get(field.reference, value)).display)
-    except (NotFound, Forbidden):
-        return value

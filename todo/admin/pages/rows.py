@@ -5,15 +5,17 @@ from typing import Any
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
-from todo.admin.declaration import Inline, Resource
+from todo.admin.conflicts import Conflicted
+from todo.admin.declaration import Inline, ModelAdmin, Resource
 from todo.admin.fields import Field
 from todo.admin.pages.forms import Control, Sent, controls, read_values, sent_by
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.lists import visible_fields
 from todo.admin.pages.pages import Pages
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.service import AdminService, Asked, Conflicted, Listed
-from todo.errors import Forbidden, Invalid, NotFound, Problem
+from todo.admin.schemas import Listed
+from todo.admin.service import AdminService
+from todo.errors import Forbidden, Invalid, Problem
 
 AnyRequest = Request[Any, Any, Any]
 SHOWN_BELOW = 10  # rows of an inline
@@ -79,14 +81,14 @@ class RowPages(Controller):
         admin, sent = pages.admin(request), await sent_by(request)
         declared = admin.registry[resource]
         row = await admin.get(resource, row_id)
-        fields = admin.writable(resource)
+        fields = admin.writable(resource, adding=False)
         try:
             values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
             saved = await admin.change(resource, row_id, values, version=_version(sent), lax=True)
         except Invalid as problem:
             return await _showing(pages, request, admin, declared, row, sent, problem)
         except Conflicted as conflict:
-            return _conflict(pages, request, declared, row, fields, sent, conflict)
+            return _conflict(pages, request, declared, row, fields, sent, conflict, admin.actor.timezone)
         done = f"{declared.label_one} {saved.display} is saved." if values else "Nothing was changed."
         return pages.go(_next(sent, resource, row_id), done=done)
 
@@ -122,16 +124,17 @@ async def _showing(
     name, timezone = declared.name, admin.actor.timezone
     trashed = bool(getattr(row, getattr(declared, "trash", "") or "id", None)) and bool(getattr(declared, "trash", ""))
     may_change = admin.may(name, "change", row) and not trashed
-    fields = admin.writable(name) if may_change else []
+    fields = admin.writable(name, adding=False) if may_change else []
     found = controls(fields, row, timezone, sent=sent, problem=problem)
-    history = await admin.history(name, row.id) if hasattr(row, "version") else None
+    is_table = isinstance(declared, ModelAdmin)
+    below = await admin.inlines(name, row.id) if is_table else {}
+    history = await admin.history(name, row.id) if is_table else None
     values = {
         "admin": admin, "resource": declared, "row": row, "problem": problem, "trashed": trashed,
         "controls": found, "groups": _groups(declared, found), "facts": _facts(admin, declared, fields),
         "may": {verb: admin.may(name, verb, row) for verb in declared.verbs},
         "actions": [one for one in declared.actions.values() if one.on == "row" and admin.may(name, one.name, row)],
-        "inlines": [await _inline(admin, inline, row) for inline in declared.inlines if inline.resource in admin.registry
-                    and admin.may(inline.resource, "view")],
+        "inlines": [_inline(admin, one, below[one.resource]) for one in declared.inlines if one.resource in below],
         "history": history.items[:SHOWN_CHANGES] if history else [],
     }  # fmt: skip
     return pages.render(request.scope, "row.html", int(problem.status) if problem else 200, **values)
@@ -139,13 +142,13 @@ async def _showing(
 
 def _conflict(
     pages: Pages, request: AnyRequest, declared: Resource, row: Any, fields: list[Field], sent: Sent,
-    conflict: Conflicted,
+    conflict: Conflicted, timezone: str,
 ) -> Response[str]:  # fmt: skip
     """The three versions of every field that is at stake."""
-    return pages.render(
-        request.scope, "conflict.html", 409, resource=declared, row=row, conflict=conflict,
-        fields=[field for field in fields if field.name in conflict.mine], sent=sent,
-    )  # fmt: skip
+    sides = {side.field: side for side in conflict.sides}
+    mine = [one for one in controls(fields, conflict.theirs, timezone, sent=sent) if one.field.name in sides]
+    values = {"resource": declared, "row": row, "conflict": conflict, "sides": sides, "mine": mine}
+    return pages.render(request.scope, "conflict.html", 409, **values)
 
 
 def _groups(declared: Resource, found: list[Control]) -> list[tuple[str, list[Control]]]:
@@ -164,19 +167,14 @@ def _facts(admin: AdminService, declared: Resource, fields: list[Field]) -> list
     return [field for field in visible_fields(admin, declared) if field.name not in written]
 
 
-async def _inline(admin: AdminService, inline: Inline, row: Any) -> dict[str, Any]:
-    """The rows below this one: the first few, and where the others are."""
+def _inline(admin: AdminService, inline: Inline, found: Listed) -> dict[str, Any]:
+    """Rows below this one: the first few, and where the others are."""
     declared = admin.registry[inline.resource]
-    asked = Asked(filters={inline.via: [str(row.id)]}, limit=SHOWN_BELOW)
-    try:
-        found = await admin.page(inline.resource, asked)
-    except (Forbidden, NotFound):
-        found = Listed([], None, 0)
-    fields = [declared.fields[name] for name in declared.columns if name != inline.via]
     hidden = declared.hidden_from(admin.actor)
+    fields = [declared.fields[name] for name in declared.columns if name != inline.via and name not in hidden]
     return {
         "resource": declared, "via": inline.via, "found": found, "may_add": admin.may(inline.resource, "add"),
-        "fields": [field for field in fields if field.name not in hidden and not field.heavy],
+        "fields": [field for field in fields if not field.heavy],
     }  # fmt: skip
 
 

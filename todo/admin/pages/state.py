@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from todo.admin.service import Asked
+from todo.admin.schemas import Asked
 from todo.errors import Invalid
 
 FROM, TO, NAMED = "__from", "__to", "__named"  # what forms send for ranges, and for references by what they are called

@@ -10,6 +10,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import UNSET
 
+from todo.admin.fields import Field, longest, write_text
 from todo.admin.pages.assets import asset
 from todo.admin.reads import CAP
 from todo.database import now
@@ -35,7 +36,8 @@ def environment(folders: Sequence[Path]) -> Environment:
     made.globals |= {"asset": asset}
     made.filters |= {
         "when": when, "ago": ago, "iso": iso, "number": number, "words": words, "tone": tone,
-        "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count, "unset_is_none": unset_is_none,
+        "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count, "as_text": as_text, "longest": longest_of,
+        "unset_is_none": unset_is_none,
     }  # fmt: skip
     return made
 
@@ -101,6 +103,16 @@ def as_json(value: Any, indent: bool = False) -> str:
     """A value as JSON text."""
     text = msgspec.json.encode(value)
     return (msgspec.json.format(text, indent=2) if indent else text).decode()
+
+
+def as_text(value: Any) -> str:
+    """A value of the trail in one line of text."""
+    return "nothing" if value in (None, "", []) else write_text(value)
+
+
+def longest_of(field: Field) -> int:
+    """How many characters fit a text field."""
+    return longest(field.type)
 
 
 def count(value: int) -> str:

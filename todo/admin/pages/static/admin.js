@@ -50,3 +50,163 @@ async function postForm(address, fields) {
   if (!answer.ok) throw new Error(`${answer.status}`);
   return answer.json();
 }
+
+// Where to go, what to look for: Ctrl-K.
+const palette = one("#palette");
+const found = one("#palette-found");
+
+function openPalette() {
+  if (!palette || palette.open) return;
+  palette.showModal();
+  const field = one("#palette-q");
+  field.select();
+  htmx.trigger(field, "palette");
+}
+
+function choose(option) {
+  for (const other of all('[aria-selected="true"]', found)) other.setAttribute("aria-selected", "false");
+  one("#palette-q").setAttribute("aria-activedescendant", option?.id ?? "");
+  option?.setAttribute("aria-selected", "true");
+  option?.scrollIntoView({ block: "nearest" });
+}
+
+function step(by) {
+  const options = all('[role="option"]', found);
+  const at = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
+  choose(options[(at + by + options.length) % options.length]);
+}
+
+if (palette) {
+  one("[data-palette]")?.addEventListener("focusin", (event) => {
+    event.target.blur();
+    openPalette();
+  });
+  palette.addEventListener("keydown", (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (by) {
+      event.preventDefault();
+      step(by);
+    }
+  });
+  one("form", palette).addEventListener("submit", (event) => {
+    event.preventDefault();
+    const chosen = one('[aria-selected="true"]', found);
+    const q = one("#palette-q").value.trim();
+    if (chosen) window.location.assign(chosen.href);
+    else if (q) window.location.assign(`/admin/search?q=${encodeURIComponent(q)}`);
+  });
+  palette.addEventListener("click", (event) => {
+    if (event.target === palette) palette.close();
+  });
+  found.addEventListener("htmx:afterSwap", () => choose(one('[role="option"]', found)));
+}
+
+// Selecting rows.
+function countSelected() {
+  const bar = one("[data-bulk]");
+  if (!bar) return;
+  const boxes = all('input[name="id"][form="rows"]');
+  const chosen = boxes.filter((box) => box.checked).length;
+  const matching = one('[name="matching"]', bar)?.checked;
+  bar.classList.toggle("waiting", !chosen && !matching);
+  bar.classList.toggle("ready", chosen > 0 || Boolean(matching));
+  one("[data-count]", bar).textContent = matching ? "All that match" : `${chosen} selected`;
+  const every = one("[data-all]");
+  if (!every) return;
+  every.hidden = false;
+  every.checked = chosen > 0 && chosen === boxes.length;
+  every.indeterminate = chosen > 0 && chosen < boxes.length;
+}
+
+let lastBox = null;
+document.addEventListener("click", (event) => {
+  const box = event.target;
+  if (!box.matches?.('input[name="id"][form="rows"]')) return;
+  const boxes = all('input[name="id"][form="rows"]');
+  if (event.shiftKey && lastBox?.isConnected) {
+    const [from, to] = [boxes.indexOf(lastBox), boxes.indexOf(box)].sort((a, b) => a - b);
+    for (const between of boxes.slice(from, to + 1)) between.checked = box.checked;
+  }
+  lastBox = box;
+  countSelected();
+});
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-all]")) {
+    for (const box of all('input[name="id"][form="rows"]')) box.checked = event.target.checked;
+  }
+  if (event.target.matches("[data-all], [name=matching]")) countSelected();
+  // Whoever fills in a field of many rows means to set it.
+  const row = event.target.closest(".set-field");
+  if (row && !event.target.matches('[name="_set"]')) one('[name="_set"]', row).checked = true;
+});
+
+// Rows by keyboard: j and k walk, x selects, Enter opens; / searches.
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    openPalette();
+    return;
+  }
+  if (event.key === "Escape" && event.target.closest?.("[data-cell]")) {
+    one("[data-cancel]", event.target.closest("[data-cell]")).click();
+    return;
+  }
+  const busy = event.target.matches?.("input:not([type=checkbox]), select, textarea") || palette?.open;
+  if (busy || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "/" && one("#q")) {
+    event.preventDefault();
+    one("#q").focus();
+  }
+  if (event.key === "j" || event.key === "k") walk(event.key === "j" ? 1 : -1);
+  if (event.key === "x") one('tr.here input[name="id"]')?.click();
+});
+
+function walk(by) {
+  const rows = all("tr[data-row]");
+  if (!rows.length) return;
+  const at = rows.findIndex((row) => row.classList.contains("here"));
+  const next = rows[Math.max(0, Math.min(rows.length - 1, at + by))];
+  rows[at]?.classList.remove("here");
+  next.classList.add("here");
+  one(".row-link", next).focus();
+}
+
+// A form that was changed is not left by accident.
+let unsaved = false;
+document.addEventListener("input", (event) => {
+  if (event.target.closest("[data-edit]")) unsaved = true;
+});
+document.addEventListener("submit", () => { unsaved = false; });
+window.addEventListener("beforeunload", (event) => {
+  if (unsaved) event.preventDefault();
+});
+
+// After every change of the page by htmx.
+document.addEventListener("htmx:afterSettle", (event) => {
+  countSelected();
+  const control = one("[data-cell] :is(select, textarea, input:not([type=hidden]))", event.target);
+  control?.focus();
+  control?.select?.();
+});
+// An answer that is a whole other page (signed out, an error) is shown as one.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const page = event.detail.xhr.responseURL;
+  if (event.detail.xhr.status >= 400 && event.detail.xhr.status !== 422 || page.includes("/admin/login")) {
+    event.detail.shouldSwap = false;
+    if (page.includes("/admin/login")) window.location.reload();
+    else say("That did not work. Reload the page and try again.");
+  }
+});
+document.addEventListener("htmx:sendError", () => say("The service cannot be reached."));
+
+function say(text) {
+  const line = document.createElement("p");
+  line.className = "flash flash-refused";
+  line.append(document.createElement("span"));
+  line.firstChild.textContent = text;
+  one("#flash")?.replaceChildren(line);
+}
+
+countSelected();
+const problem = one("#problem");
+if (problem) problem.focus();
