@@ -43,6 +43,11 @@ class Task:
         return On(ids=_uuids(self.ids))
 
     @property
+    def misses_rows(self) -> bool:
+        """Whether it is for rows, and none are selected."""
+        return (self.action is None or self.action.on == "row") and not self.ids and self.state is None
+
+    @property
     def label(self) -> str:
         return self.action.label if self.action else LABELS[self.name]
 
@@ -84,9 +89,8 @@ class ActPages(Controller):
         sent = await sent_by(request)
         admin = pages.admin(request, _last(sent, "_reason") or None)
         task = _read(admin, resource, sent)
-        if task.action is None or task.action.on == "row":
-            if not task.ids and task.state is None:
-                return pages.go(task.back, refused="Select what it is for first.")
+        if task.misses_rows:
+            return pages.go(task.back, refused="Select what it is for first.")
         if "confirmed" not in sent and _asks(task):
             return await _ask(pages, request, admin, task)
         if task.is_dangerous:

@@ -128,7 +128,7 @@ async def _showing(
     found = controls(fields, row, timezone, sent=sent, problem=problem)
     is_table = isinstance(declared, ModelAdmin)
     below = await admin.inlines(name, row.id) if is_table else {}
-    history = await admin.history(name, row.id) if is_table else None
+    history = await admin.history(name, row.id) if is_table and hasattr(admin, "history") else None
     values = {
         "admin": admin, "resource": declared, "row": row, "problem": problem, "trashed": trashed,
         "controls": found, "groups": _groups(declared, found), "facts": _facts(admin, declared, fields),

@@ -36,8 +36,8 @@ def environment(folders: Sequence[Path]) -> Environment:
     made.globals |= {"asset": asset}
     made.filters |= {
         "when": when, "ago": ago, "iso": iso, "number": number, "words": words, "tone": tone,
-        "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count, "as_text": as_text, "longest": longest_of,
-        "unset_is_none": unset_is_none,
+        "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count,
+        "as_text": as_text, "longest": longest_of, "unset_is_none": unset_is_none,
     }  # fmt: skip
     return made
 
