@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
@@ -15,10 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from todo import __doc__ as sentence
 from todo import __version__
 from todo.admin import pages as admin_pages
+from todo.admin import views
 from todo.admin.pages.pages import Pages
 from todo.admin.registry import Registry
+from todo.admin.runs import carry_out
 from todo.database import Database, refusal_of
 from todo.domain import accounts, recurrence, tasks
+from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.browsers import Browsers
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
@@ -35,7 +39,7 @@ from todo.queue import Cron
 from todo.settings import Settings, secret_key
 
 ROOMS = (accounts, recurrence, tasks)
-REGISTRY = Registry(admin for room in ROOMS for admin in getattr(room, "admins", ()))
+REGISTRY = Registry([*(admin for room in ROOMS for admin in getattr(room, "admins", ())), *views.ADMINS])
 ROUTES = [
     health.live, health.ready, openapi.openapi_json, openapi.docs, openapi.docs_file,
     *admin_pages.routes,
@@ -70,7 +74,14 @@ CRONS = [
 ]
 
 LOOPS: list[Loop] = [loop for room in ROOMS for loop in getattr(room, "loops", ())]
-FUNCTIONS = [function for room in ROOMS for function in getattr(room, "functions", ())]
+
+
+async def run_admin_action(context: Any, *, run_id: str) -> None:
+    """Go on with an action on many rows."""
+    await carry_out(REGISTRY, context["database"], actor_of, UUID(run_id))
+
+
+FUNCTIONS = [run_admin_action, *(function for room in ROOMS for function in getattr(room, "functions", ()))]
 
 
 async def session_of(database: NamedDependency[Database], scope: Scope) -> AsyncGenerator[AsyncSession, None]:

@@ -40,6 +40,8 @@ class Event(SQLModel, table=True):
     __table_args__ = (
         Index("ix_audit_events_subject", "subject", "subject_id", "id"),
         Index("ix_audit_events_actor", "actor_id", "id"),
+        Index("ix_audit_events_action", "action", "id"),
+        Index("ix_audit_events_at", "at"),
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)

@@ -94,7 +94,7 @@ def action(label: str, **options: Any) -> Callable[[Callable[..., Awaitable[Any]
     """
 
     def mark(method: Callable[..., Awaitable[Any]]) -> Any:
-        method.action = (label, options)  # type: ignore[attr-defined]  # read by `Resource.actions`
+        method.declared_action = (label, options)  # type: ignore[attr-defined]  # read by `Resource.actions`
         return method
 
     return mark
@@ -126,7 +126,7 @@ class Resource:
     @cached_property
     def actions(self) -> dict[str, Action]:
         """Its actions, in the order they are declared."""
-        found = [(name, getattr(getattr(type(self), name), "action", None)) for name in _members(type(self))]
+        found = [(name, getattr(getattr(type(self), name), "declared_action", None)) for name in _members(type(self))]
         return {name: self._action(name, *mark) for name, mark in found if mark is not None}
 
     def _action(self, name: str, label: str, options: dict[str, Any]) -> Action:

@@ -27,8 +27,8 @@ class Reading(Core):
 
     async def _table_page(self, admin: ModelAdmin[Any], asked: Asked) -> Listed:
         reads = self.registry.reads(admin, self.actor)
-        given = self._read(admin, asked)
-        standing = {"actor": self.actor.id, **period_values(self.zone, self.today)}
+        given = self.read_asked(admin, asked)
+        standing = self.standing
         page = reads.pages[asked.trash].page(
             self.database.reads, given, sort=asked.sort or None, limit=asked.limit, cursor=asked.cursor, **standing
         )
@@ -93,7 +93,7 @@ class Reading(Core):
         name = admin.date_hierarchy
         chosen = (asked.filters.get(name) or [""])[0]
         rest = Asked(filters={key: value for key, value in asked.filters.items() if key != name}, q=asked.q)
-        reads, given = self.registry.reads(admin, self.actor), self._read(admin, rest)
+        reads, given = self.registry.reads(admin, self.actor), self.read_asked(admin, rest)
         values = {**given, "actor": self.actor.id}
         first, last = await reads.span(self.database.reads, given, trashed=asked.trash, **values)
         steps = steps_of(chosen, first, last, self.zone, admin.fields[name].kind)
@@ -126,7 +126,12 @@ class Reading(Core):
                 )
         return found
 
-    def _read(self, admin: ModelAdmin[Any], asked: Asked) -> dict[str, Any]:
+    @property
+    def standing(self) -> dict[str, Any]:
+        """The parameters that statements may need whatever is asked: who looks, and when their days begin."""
+        return {"actor": self.actor.id, **period_values(self.zone, self.today)}
+
+    def read_asked(self, admin: ModelAdmin[Any], asked: Asked) -> dict[str, Any]:
         """The filters and words of a list as parameters; raises Invalid for what is not declared."""
         given: dict[str, Any] = {}
         hidden = admin.hidden_from(self.actor)

@@ -173,6 +173,12 @@ class TableReads:
         place, value = _end_of(column)
         return Sort(func.coalesce(column, place), field.type, lambda item: _or(getattr(item, field.name), value))
 
+    def ids(self, given: Mapping[str, Any], *, trashed: bool, after: bool) -> Select[Any]:
+        """The ids of the rows that match, smallest first; those beyond the parameter `after`."""
+        key = self._table["id"]
+        found = select(key).where(*self._matching(self._names(given), trashed)).order_by(key)
+        return found.where(key > bindparam("after", type_=key.type)) if after else found
+
     # -- dates
 
     async def span(self, reads: Direct, given: Mapping[str, Any], *, trashed: bool, **values: Any) -> tuple[Any, Any]:

@@ -55,7 +55,7 @@ class Writing(Reading):
         sent = self.accept(admin, values, adding=False, lax=lax)
         async with self.transaction() as session:
             row = await self.locked(session, admin, row_id)
-            await self._check_version(session, admin, row, version, sent)
+            await self.check_version(session, admin, row, version, sent)
             await self.change_within(session, admin, row, sent)
             return await self.read(session, admin, row.id)
 
@@ -75,7 +75,7 @@ class Writing(Reading):
         admin = self.table(resource, "delete")
         async with self.transaction() as session:
             row = await self.locked(session, admin, row_id)
-            await self._check_version(session, admin, row, version, {})
+            await self.check_version(session, admin, row, version, {})
             await self.delete_within(session, admin, row)
 
     async def delete_within(self, session: AsyncSession, admin: ModelAdmin[Any], row: Any) -> None:
@@ -141,7 +141,7 @@ class Writing(Reading):
             if not there.may(self.actor, "view") or (await session.scalar(found.params(actor=self.actor.id))) is None:
                 raise Invalid.field(f"body.{name}", f"There is no such {there.label_one.lower()}.")
 
-    async def _check_version(
+    async def check_version(
         self, session: AsyncSession, admin: ModelAdmin[Any], row: Any, version: Versions, mine: Mapping[str, Any]
     ) -> None:
         known = {version} if isinstance(version, int) else version

@@ -33,6 +33,18 @@ class Task(Row, table=True):
         Index("ix_tasks_status", "owner_id", "status", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_tasks_trash", "owner_id", "updated_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("ix_tasks_series", "series_id", postgresql_where=text("series_id IS NOT NULL")),
+        # The same orders over everybody's tasks, for operators.
+        Index("ix_tasks_all_created", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_tasks_all_updated", "updated_at", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_tasks_all_priority", "priority", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index(
+            "ix_tasks_all_due", text(f"coalesce(due_at, {FAR_AWAY})"), "id", postgresql_where=text("deleted_at IS NULL")
+        ),
+        Index("ix_tasks_all_status", "status", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_tasks_all_trash", "id", postgresql_where=text("deleted_at IS NOT NULL")),
+        # Words anywhere in it, three letters or longer.
+        Index("ix_tasks_title_trigrams", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
+        Index("ix_tasks_notes_trigrams", "notes", postgresql_using="gin", postgresql_ops={"notes": "gin_trgm_ops"}),
     )
 
     owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")

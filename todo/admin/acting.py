@@ -1,0 +1,190 @@
+"""Actions: on one row, on a selection, on all that match, or on the resource; many rows go on in the background."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.admin.declaration import Action, Id, ModelAdmin, Resource, RowsAdmin
+from todo.admin.models import Run
+from todo.admin.reads import CAP
+from todo.admin.schemas import Failure, On, Outcome
+from todo.admin.writing import Versions, Writing
+from todo.database import refusal_of
+from todo.errors import Invalid, NotFound, Problem
+from todo.queue import enqueue
+
+AT_ONCE = 100  # rows within one request; more go on in the background
+KEPT = 100  # failures and messages
+USUAL = {
+    "change": "change",
+    "delete": "delete",
+    "restore": "delete",
+}  # verbs that work on many rows, and what they need
+JOB = "run_admin_action"
+
+
+class Acting(Writing):
+    """The part of the service that carries out actions."""
+
+    async def act(
+        self, resource: str, name: str, on: On, form: Mapping[str, Any] | None = None, *, lax: bool = False
+    ) -> Outcome:
+        """Carry out an action; rows that refuse it are told in `failed`, the others are done.
+
+        `change`, `delete` and `restore` work like actions. More than AT_ONCE rows, or an action that is declared so,
+        go on in the background: `run` is then the row that tells how far. Raises Forbidden, NotFound, Invalid.
+        """
+        found = self.registry[resource]
+        action = self.require_action(found, name)
+        given = self.read_form(found, name, form or {}, lax=lax)
+        if action is not None and action.on == "resource":
+            return await self._on_resource(action, given)
+        if isinstance(found, RowsAdmin):
+            return await self._on_rows(found, name, [str(row_id) for row_id in on.ids], given)
+        admin = self.registry.table(resource)
+        many = len(on.ids) if on.matching is None else await self._how_many(admin, on)
+        if many > AT_ONCE or (action is not None and action.background):
+            return await self._later(admin, name, on, form or {}, many)
+        async with self.transaction() as session:
+            return await self.act_within(session, admin, name, await self.next_ids(session, admin, on, None), given)
+
+    async def act_on_one(
+        self, resource: str, name: str, row_id: Id, form: Mapping[str, Any] | None = None, *,
+        version: Versions = None, lax: bool = False,
+    ) -> Outcome:  # fmt: skip
+        """Carry out an action on one row. Raises Forbidden, NotFound, Conflicted, Invalid, and what else refuses it."""
+        found = self.registry[resource]
+        action = self.require_action(found, name)
+        if action is not None and action.on == "resource":
+            raise NotFound
+        given = self.read_form(found, name, form or {}, lax=lax)
+        async with self.transaction() as session:
+            if isinstance(found, RowsAdmin):
+                row = await self.get(resource, row_id)
+            else:
+                admin = self.registry.table(resource)
+                row = await self.locked(session, admin, row_id)
+                await self.check_version(session, admin, row, version, {})
+            message = await self._one(session, found, name, row, given)
+        return Outcome(1, messages=[message] if message else [])
+
+    async def act_within(
+        self, session: AsyncSession, admin: ModelAdmin[Any], name: str, ids: Sequence[UUID], given: Any
+    ) -> Outcome:
+        """Carry out an action on these rows, each in a transaction within the caller's."""
+        outcome = Outcome(0)
+        for row_id in ids:
+            try:
+                async with session.begin_nested():
+                    row = await self.locked(session, admin, row_id)
+                    message = await self._one(session, admin, name, row, given)
+                outcome.done += 1
+                outcome.messages += [message] if message else []
+            except Exception as error:
+                refusal = error if isinstance(error, Problem) else refusal_of(error)
+                if refusal is None:
+                    raise
+                outcome.failed.append(Failure(str(row_id), sentence(refusal)))
+        return outcome
+
+    async def next_ids(self, session: AsyncSession, admin: ModelAdmin[Any], on: On, after: UUID | None) -> list[UUID]:
+        """The next rows to work on, in the order of their ids."""
+        if on.matching is None:
+            return [row_id for row_id in sorted(set(on.ids)) if after is None or row_id > after][:AT_ONCE]
+        reads = self.registry.reads(admin, self.actor)
+        given = self.read_asked(admin, on.matching)
+        found = reads.ids(given, trashed=on.matching.trash, after=after is not None).limit(AT_ONCE)
+        rows = await session.scalars(found, {**given, **self.standing, "after": after})
+        return list(rows.all())
+
+    def read_form(self, resource: Resource, name: str, form: Mapping[str, Any], *, lax: bool = False) -> Any:
+        """What an action asks for beside rows, as its form's type; raises Invalid."""
+        action = resource.actions.get(name)
+        if action is None and name == "change":
+            if not form:
+                raise Invalid("Say which fields to change.")
+            return self.accept(self.registry.table(resource.name), form, adding=False, lax=lax)
+        if action is None or action.form is None:
+            if form:
+                raise Invalid.field(f"body.{sorted(form)[0]}", "This action asks for nothing.")
+            return None
+        try:
+            return msgspec.convert(dict(form), action.form, strict=not lax)
+        except msgspec.ValidationError as error:
+            raise invalid_form(error) from None
+
+    # -- inside
+
+    def require_action(self, resource: Resource, name: str) -> Action | None:
+        """The action, or None for a usual verb; raises Forbidden, NotFound."""
+        action = resource.actions.get(name)
+        if action is None and (name not in USUAL or isinstance(resource, RowsAdmin)):
+            raise NotFound(f"{resource.label} have no action {name}.")
+        self.require(resource, USUAL[name] if action is None else name)
+        return action
+
+    async def _one(self, session: AsyncSession, resource: Resource, name: str, row: Any, given: Any) -> str:
+        action = resource.actions.get(name)
+        if action is None:
+            admin = self.registry.table(resource.name)
+            await {
+                "change": lambda: self.change_within(session, admin, row, given),
+                "delete": lambda: self.delete_within(session, admin, row),
+                "restore": lambda: self.restore_within(session, admin, row),
+            }[name]()
+            return ""
+        self.require(resource, name, row)
+        arguments = (row,) if action.form is None else (row, given)
+        return str(await action.run(self.doing(session), *arguments) or "")
+
+    async def _on_resource(self, action: Action, given: Any) -> Outcome:
+        async with self.transaction() as session:
+            message = await action.run(self.doing(session), *([] if action.form is None else [given]))
+        return Outcome(1, messages=[str(message)] if message else [])
+
+    async def _on_rows(self, resource: RowsAdmin, name: str, ids: Sequence[str], given: Any) -> Outcome:
+        outcome = Outcome(0)
+        for row_id in ids:
+            try:
+                async with self.transaction() as session, session.begin_nested():
+                    message = await self._one(session, resource, name, await self.get(resource.name, row_id), given)
+                outcome.done += 1
+                outcome.messages += [message] if message else []
+            except Problem as refusal:
+                outcome.failed.append(Failure(row_id, sentence(refusal)))
+        return outcome
+
+    async def _how_many(self, admin: ModelAdmin[Any], on: On) -> int:
+        """How many rows match, counted no further than CAP."""
+        reads = self.registry.reads(admin, self.actor)
+        asked = on.matching
+        if asked is None or self.actor.id is None:
+            return 0  # an operator at the command line waits for all of them
+        given = self.read_asked(admin, asked)
+        counts = await reads.counts(self.database.reads, given, trashed=asked.trash, **self.standing)
+        return min(counts.total, CAP)
+
+    async def _later(self, admin: ModelAdmin[Any], name: str, on: On, form: Mapping[str, Any], total: int) -> Outcome:
+        scopes = None if self.actor.scopes is None else sorted(self.actor.scopes)
+        run = Run(
+            actor_id=self.actor.user_id, scopes=scopes, resource=admin.name, action=name,
+            target=msgspec.to_builtins(on), form=msgspec.to_builtins(dict(form)), reason=self.reason, total=total,
+        )  # fmt: skip
+        async with self.transaction() as session:
+            session.add(run)
+            await session.flush()
+            await enqueue(session, JOB, run_id=str(run.id))
+        return Outcome(0, run=run.id)
+
+
+def sentence(refusal: Problem) -> str:
+    """A refusal in one line."""
+    return " ".join(error.message for error in refusal.errors) or refusal.detail
+
+
+def invalid_form(error: msgspec.ValidationError) -> Invalid:
+    message, _, place = str(error).partition(" - at `$")
+    return Invalid.field(f"body{place.strip('`')}", message)

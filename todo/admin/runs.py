@@ -1,0 +1,86 @@
+"""Carrying out what goes on in the background: a hundred rows a transaction, from where the last one ended."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import Actor
+from todo.admin.acting import KEPT, sentence
+from todo.admin.models import RUN, Run
+from todo.admin.registry import Registry
+from todo.admin.schemas import Failure, On, Outcome
+from todo.admin.service import AdminService
+from todo.audit import ORIGIN, Origin
+from todo.database import Database, now
+from todo.errors import Problem
+
+log = logging.getLogger(__name__)
+FindActor = Callable[[AsyncSession, UUID], Awaitable[Actor | None]]
+
+
+async def carry_out(registry: Registry, database: Database, find_actor: FindActor, run_id: UUID) -> None:
+    """Go on with a run until it is through. Safe to repeat: each step locks the run and begins where it stands."""
+    ORIGIN.set(Origin(request_id=run_id.hex, face="worker"))
+    try:
+        while await _step(registry, database, find_actor, run_id):
+            pass
+    except Exception:
+        async with database.session() as session:
+            run = await _locked(session, run_id)
+            if run is not None:
+                run.status = "failed"
+        raise
+
+
+async def _step(registry: Registry, database: Database, find_actor: FindActor, run_id: UUID) -> bool:
+    """Work on the next rows; whether there may be more."""
+    async with database.session() as session:
+        run = await _locked(session, run_id)
+        if run is None or run.status in {"done", "failed"}:
+            return False
+        actor = await find_actor(session, run.actor_id)
+        if actor is None:
+            _fail(run, "Whoever asked for it is not here any more.")
+            return False
+        scoped = actor if run.scopes is None else replace(actor, scopes=frozenset(run.scopes))
+        try:
+            return await _next(AdminService(registry, database, scoped, session, run.reason), run)
+        except Problem as refusal:
+            _fail(run, sentence(refusal))
+            return False
+
+
+async def _next(service: AdminService, run: Run) -> bool:
+    admin = service.table(run.resource)
+    service.require_action(admin, run.action)
+    on = msgspec.convert(run.target, On)
+    async with service.transaction() as session:
+        ids = await service.next_ids(session, admin, on, run.last_id)
+        given = service.read_form(admin, run.action, run.form)
+        outcome = await service.act_within(session, admin, run.action, ids, given)
+    _note(run, outcome)
+    run.status, run.last_id = ("running", ids[-1]) if ids else ("done", run.last_id)
+    return bool(ids)
+
+
+def _note(run: Run, outcome: Outcome) -> None:
+    run.done += outcome.done
+    run.failed += len(outcome.failed)
+    run.failures = [*run.failures, *msgspec.to_builtins(outcome.failed)][:KEPT]
+    run.messages = [*run.messages, *outcome.messages][:KEPT]
+    run.updated_at, run.version = now(), run.version + 1
+
+
+def _fail(run: Run, why: str) -> None:
+    run.status = "failed"
+    _note(run, Outcome(0, [Failure("", why)]))
+
+
+async def _locked(session: AsyncSession, run_id: UUID) -> Run | None:
+    run: Run | None = await session.scalar(select(Run).where(RUN.id == run_id).with_for_update())
+    return run

@@ -1,0 +1,136 @@
+"""What happened to a row, and undoing one change of it."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from todo.admin.acting import Acting
+from todo.admin.core import uuid_of
+from todo.admin.declaration import Id, ModelAdmin
+from todo.admin.fields import Field, label_of
+from todo.admin.schemas import Change, Difference, History, Hit
+from todo.audit import Event
+from todo.database import Query, columns
+from todo.errors import Conflict, NotFound
+from todo.listing import Listing, Sort
+
+EVENT = columns(Event)
+SHOWN = (
+    "id", "at", "actor", "actor_kind", "on_behalf_of", "action", "face", "reason", "before", "after",
+)  # fmt: skip
+_of_row = (
+    EVENT.subject == bindparam("subject", type_=EVENT.subject.type),
+    EVENT.subject_id == bindparam("subject_id", type_=EVENT.subject_id.type),
+)
+
+
+class Entry(msgspec.Struct):
+    """A trail entry as it is stored."""
+
+    id: UUID
+    at: Any
+    actor: str
+    actor_kind: str
+    on_behalf_of: UUID | None
+    action: str
+    face: str
+    reason: str | None
+    before: Any
+    after: Any
+
+
+ENTRIES = Listing(
+    Entry,
+    select(*(EVENT[name] for name in SHOWN)).where(*_of_row),
+    filters={},
+    sorts={"id": Sort(EVENT.id, UUID, lambda entry: entry.id)},
+    default="-id",
+)
+ONE = Query(Entry, select(*(EVENT[name] for name in SHOWN)).where(*_of_row, EVENT.id == bindparam("event")))
+MINE = Query(
+    lambda subject, subject_id: (subject, subject_id),
+    select(EVENT.subject, EVENT.subject_id)
+    .where(EVENT.actor_id == bindparam("actor", type_=EVENT.actor_id.type), EVENT.subject_id.is_not(None))
+    .order_by(EVENT.id.desc())
+    .limit(100),
+)
+
+
+class Trail(Acting):
+    """The part of the service that reads the trail."""
+
+    async def history(self, resource: str, row_id: Id, cursor: str | None = None, limit: int = 50) -> History:
+        """What happened to a row that this actor may see, newest first. Raises Forbidden, NotFound."""
+        await self.get(resource, row_id)
+        admin = self.table(resource)
+        page = await ENTRIES.page(self.database.reads, {}, limit=limit, cursor=cursor, **_subject(admin, row_id))
+        fields = {field.name: field for field in self.registry.reads(admin, self.actor).fields}
+        return History([_change(admin, fields, entry) for entry in page.items], page.next_cursor)
+
+    async def revert(self, resource: str, row_id: Id, event_id: UUID) -> Any:
+        """Give the fields of one change the values they had before, and the row back.
+
+        Only fields that may be written. Raises Forbidden, NotFound, and Conflict when they have changed since.
+        """
+        admin = self.table(resource, "change")
+        entry = await self.database.primary.one_or_none(ONE, event=event_id, **_subject(admin, row_id))
+        if entry is None:
+            raise NotFound
+        before, after = _sides(entry)
+        writable = {field.name for field in self.writable(resource, adding=False)}
+        names = sorted(before.keys() & after.keys() & writable)
+        if not names:
+            raise Conflict("Nothing of this change can be undone here.")
+        sent = self.accept(admin, {name: before[name] for name in names}, adding=False)
+        async with self.transaction() as session:
+            row = await self.locked(session, admin, row_id)
+            if moved := [name for name in names if msgspec.to_builtins(getattr(row, name)) != after[name]]:
+                labels = ", ".join(admin.fields[name].label for name in moved)
+                raise Conflict(f"Changed again since, so that undoing this would lose something: {labels}.")
+            await self.change_within(session, admin, row, sent)
+            return await self.read(session, admin, row.id)
+
+    async def recent(self, limit: int = 10) -> list[Hit]:
+        """The rows this actor changed last that are still there and theirs to see."""
+        if self.actor.id is None:
+            return []
+        touched = list(dict.fromkeys(await self.database.reads.all(MINE, actor=self.actor.id)))
+        found: dict[tuple[str, str], Hit] = {}
+        for admin in (one for one in self.resources() if isinstance(one, ModelAdmin)):
+            ids = [str(row_id) for subject, row_id in touched if subject == admin.model.__tablename__]
+            for row_id, display in (await self.names(admin.name, ids)).items():
+                found[str(admin.model.__tablename__), row_id] = Hit(admin.name, row_id, display)
+        return [found[key] for subject, row_id in touched if (key := (subject, str(row_id))) in found][:limit]
+
+
+def _subject(admin: ModelAdmin[Any], row_id: Id) -> dict[str, Any]:
+    return {"subject": admin.model.__tablename__, "subject_id": uuid_of(row_id)}
+
+
+def _sides(entry: Entry) -> tuple[dict[str, Any], dict[str, Any]]:
+    sides = [
+        msgspec.json.decode(side) if isinstance(side, msgspec.Raw) else side for side in (entry.before, entry.after)
+    ]
+    return sides[0] or {}, sides[1] or {}
+
+
+def _change(admin: ModelAdmin[Any], fields: Mapping[str, Field], entry: Entry) -> Change:
+    """An entry as this actor sees it: fields they may not see are left out; what is no field (a role) is shown."""
+    before, after = _sides(entry)
+    names = [
+        name
+        for name in {**before, **after}
+        if name in fields or name not in {column.name for column in columns(admin.model)}
+    ]
+    differences = [
+        Difference(name, fields[name].label if name in fields else label_of(name), before.get(name), after.get(name))
+        for name in names
+    ]
+    undoable = any(name in fields and fields[name].on_change for name in before.keys() & after.keys())
+    return Change(
+        entry.id, entry.at, entry.actor, entry.actor_kind, entry.on_behalf_of, entry.action, entry.face, entry.reason,
+        differences, undoable,
+    )  # fmt: skip
