@@ -68,17 +68,23 @@ class Unproven(Exception):
 
 
 class Pages:
-    """One for the whole application. `label` names the environment; `templates` are folders of the rooms."""
+    """One for the whole application. `label` names the environment; `templates` are folders of the rooms.
+
+    `places` are further pages for the palette, `account_links` those for the visitor's own account.
+    """
 
     def __init__(
         self, registry: Registry, database: Database, accounts: Accounts, translate: Translate, *,
         secure: bool, label: str, templates: Sequence[Path] = (),
+        places: Sequence[Link] = (), account_links: Sequence[Link] = (),
     ):  # fmt: skip
         self.accounts = accounts
+        self._account_links = account_links
         self.cookies = Cookies(secure=secure)
         self._translate = translate
         self._registry, self._database = registry, database
         self._label = label
+        self.places = [Link("/admin", "Start", "home"), Link("/admin/docs", "What there is", "book"), *places]
         self._environment = environment(templates)
 
     async def identify(self, scope: Scope) -> Actor | None:
@@ -150,7 +156,7 @@ class Pages:
             "timezone": visit.actor.timezone if visit else "UTC",
             "label": self._label,
             "nav": self._nav(visit),
-            "account_links": [],
+            "account_links": self._account_links,
             "theme": theme if theme in THEMES else "system",
             "flash": self.cookies.said(scope),
             "path": scope["path"],

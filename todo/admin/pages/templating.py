@@ -37,7 +37,7 @@ def environment(folders: Sequence[Path]) -> Environment:
     made.filters |= {
         "when": when, "ago": ago, "iso": iso, "number": number, "words": words, "tone": tone,
         "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count,
-        "as_text": as_text, "longest": longest_of, "unset_is_none": unset_is_none,
+        "as_text": as_text, "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
     }  # fmt: skip
     return made
 
@@ -113,6 +113,24 @@ def as_text(value: Any) -> str:
 def longest_of(field: Field) -> int:
     """How many characters fit a text field."""
     return longest(field.type)
+
+
+def holds(field: Field) -> str:
+    """What a field takes, in words."""
+    if field.choices:
+        return f"{'some' if field.kind == 'list' else 'one'} of {', '.join(field.choices)}"
+    words = {
+        "text": "text", "long_text": "text, many lines", "integer": "a whole number", "number": "a number",
+        "boolean": "true or false", "instant": "an instant, such as 2026-12-31T09:00:00Z", "id": "an id",
+        "local": "a local time, such as 2026-12-31T09:00", "day": "a day, such as 2026-12-31",
+        "list": "texts, set apart by commas", "json": "JSON", "reference": "the id", "secret": "a secret",
+    }[field.kind]  # fmt: skip
+    return f"{words}, or nothing" if field.nullable else words
+
+
+def sentence(text: str) -> str:
+    """A docstring's line without its marks for code."""
+    return text.replace("`", "")
 
 
 def count(value: int) -> str:
