@@ -201,7 +201,10 @@ class TableReads:
         step = func.unnest(*bounds).table_valued("low", "high", with_ordinality="place").render_derived()
         inside = (moment >= step.c.low, moment < step.c.high)
         return Query(
-            int, select(self._capped(*self._matching(names, trashed), *inside)).select_from(step).order_by(step.c.place)
+            int,
+            select(self._capped(*self._matching(names, trashed), *inside, around=step))
+            .select_from(step)
+            .order_by(step.c.place),
         )
 
     # -- counts
@@ -213,9 +216,9 @@ class TableReads:
         """The conditions of the rows that match, in an order that makes equal statements equal."""
         return [*self._scope, *self._standing(trashed), *(self._chosen[name] for name in sorted(names))]
 
-    def _capped(self, *where: ColumnElement[bool]) -> Any:
-        """How many rows match, counted no further than CAP + 1."""
-        found: Select[Any] = select(literal_column("1")).select_from(self.admin.model).where(*where)
+    def _capped(self, *where: ColumnElement[bool], around: Any = None) -> Any:
+        """How many rows match, counted no further than CAP + 1; `around` is a table that the conditions refer to."""
+        found: Select[Any] = select(literal_column("1")).select_from(self.admin.model).where(*where).correlate(around)
         return select(func.count()).select_from(found.limit(CAP + 1).subquery()).scalar_subquery()
 
     async def counts(self, reads: Direct, given: Mapping[str, Any], *, trashed: bool, **values: Any) -> Counts:

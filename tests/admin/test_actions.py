@@ -1,0 +1,235 @@
+"""Actions: on one row, on many, in the background."""
+
+import json
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from factories import Person
+
+from todo.access import Actor
+from todo.admin.registry import Registry
+from todo.admin.runs import carry_out
+from todo.admin.schemas import Asked, On
+from todo.admin.service import AdminService
+from todo.database import Database
+from todo.domain.accounts.services.authentication import actor_of
+from todo.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+async def many(sql: Any, ada: Person, number: int) -> None:
+    """Tasks as fast as they can be made."""
+    await sql.execute(
+        """INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority)
+        SELECT gen_random_uuid(), now(), now(), 1, $1, 'Task ' || n, '', 'open', n % 5
+        FROM generate_series(1, $2) AS n""",
+        ada.id, number,
+    )  # fmt: skip
+
+
+async def test_an_action_is_the_verb_of_the_room(admin: AdminService, ada: Person, sql: Any) -> None:
+    task = await ada.add("Again", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})
+
+    await admin.act_on_one("tasks", "complete", task["id"])
+
+    rows = await sql.fetch("SELECT status, occurrence FROM tasks ORDER BY id")
+    assert [tuple(row) for row in rows] == [("done", "2031-01-31"), ("open", "2031-02-28")]
+
+
+async def test_what_does_not_fit_a_row_is_refused(admin: AdminService, ada: Person) -> None:
+    task = await ada.add()
+
+    with pytest.raises(Forbidden):
+        await admin.act_on_one("tasks", "reopen", task["id"])
+
+
+async def test_rows_of_a_selection_that_refuse_are_told_and_the_others_done(admin: AdminService, ada: Person) -> None:
+    first, second, third = [await ada.add(name) for name in "ABC"]
+    await admin.act_on_one("tasks", "complete", second["id"])
+    ids = [first["id"], second["id"], third["id"], str(uuid4())]
+
+    outcome = await admin.act("tasks", "complete", On(ids=ids))
+
+    assert outcome.done == 2
+    assert {failure.id for failure in outcome.failed} == set(ids[1::2])
+
+
+async def test_fields_are_set_on_a_selection(admin: AdminService, ada: Person, sql: Any) -> None:
+    tasks = [await ada.add(name) for name in "ABC"]
+
+    outcome = await admin.act("tasks", "change", On(ids=[task["id"] for task in tasks[:2]]), {"priority": 3})
+
+    assert outcome.done == 2
+    assert [row[0] for row in await sql.fetch("SELECT priority FROM tasks ORDER BY id")] == [3, 3, 0]
+    assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE action = 'tasks.change'") == 2
+
+
+async def test_an_action_on_all_that_match_leaves_the_others(admin: AdminService, ada: Person, sql: Any) -> None:
+    await many(sql, ada, 10)
+
+    outcome = await admin.act("tasks", "delete", On(matching=Asked(filters={"priority": ["3..4"]})))
+
+    assert outcome.done == 4
+    assert await sql.fetchval("SELECT count(*) FROM tasks WHERE deleted_at IS NULL") == 6
+
+
+async def test_many_rows_go_on_in_the_background(
+    admin: AdminService, registry: Registry, database: Database, ada: Person, sql: Any
+) -> None:
+    await many(sql, ada, 250)
+
+    outcome = await admin.act("tasks", "complete", On(matching=Asked(filters={"status": ["open"]})))
+    assert outcome.run is not None
+    assert (
+        await sql.fetchval("SELECT count(*) FROM saq_jobs WHERE convert_from(job, 'UTF8') LIKE '%run_admin_action%'")
+        == 1
+    )
+    await carry_out(registry, database, actor_of, outcome.run)
+
+    run = await admin.run(outcome.run)
+    assert (run.status, run.total, run.done, run.failed) == ("done", 250, 250, 0)
+    assert await sql.fetchval("SELECT count(*) FROM tasks WHERE status = 'done'") == 250
+    assert await sql.fetchval("SELECT count(DISTINCT actor) FROM audit_events WHERE action = 'tasks.complete'") == 1
+
+
+async def test_a_run_uses_the_rights_its_actor_has_by_then(
+    admin: AdminService, registry: Registry, database: Database, ada: Person, sql: Any
+) -> None:
+    await many(sql, ada, 101)
+    outcome = await admin.act("tasks", "complete", On(matching=Asked()))
+    assert outcome.run is not None
+    await sql.execute("DELETE FROM user_roles WHERE user_id = $1", admin.actor.id)
+
+    await carry_out(registry, database, actor_of, outcome.run)
+
+    status, failures = await sql.fetchrow("SELECT status, failures FROM admin_runs")
+    assert status == "failed"
+    assert json.loads(failures)[0]["message"] == "This needs the permission admin.enter."
+    assert await sql.fetchval("SELECT count(*) FROM tasks WHERE status = 'done'") == 0
+
+
+async def test_a_token_in_the_background_does_no_more_than_its_scopes(
+    admin: AdminService, registry: Registry, database: Database, ada: Person, sql: Any
+) -> None:
+    await many(sql, ada, 101)
+    scoped = replace(admin.actor, scopes=frozenset({"admin.enter", "tasks.complete", "tasks.view"}))
+
+    outcome = await AdminService(registry, database, scoped).act("tasks", "complete", On(matching=Asked()))
+    assert outcome.run is None or await carry_out(registry, database, actor_of, outcome.run) is None
+
+    assert await sql.fetchval("SELECT count(*) FROM tasks WHERE status = 'done'") == 0
+
+
+@pytest.mark.parametrize(("name", "error"), [("nonsense", NotFound), ("disable", NotFound), ("add", NotFound)])
+async def test_an_action_that_is_not_declared_is_not_found(
+    admin: AdminService, name: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        await admin.act("tasks", name, On(ids=[]))
+
+
+async def test_an_action_needs_its_permission(registry: Registry, database: Database, ada: Person) -> None:
+    rights = frozenset({"admin.enter", "tasks.view", "tasks.change", "tasks.all"})
+    admin = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
+
+    with pytest.raises(Forbidden):
+        await admin.act("tasks", "complete", On(ids=[(await ada.add())["id"]]))
+
+
+async def test_an_action_without_a_form_takes_none(admin: AdminService, ada: Person) -> None:
+    with pytest.raises(Invalid):
+        await admin.act_on_one("tasks", "complete", (await ada.add())["id"], {"note": "x"})
+
+
+async def test_history_tells_who_changed_what_on_every_face(admin: AdminService, ada: Person) -> None:
+    task = await ada.add("Water")
+    await ada.http.patch(f"/api/tasks/{task['id']}", json={"title": "Water all"})
+    await admin.change("tasks", task["id"], {"priority": 2})
+
+    history = await admin.history("tasks", task["id"])
+
+    told = [
+        (entry.actor, entry.action, [(one.field, one.before, one.after) for one in entry.changes])
+        for entry in history.items
+    ]
+    assert told[0] == ("boss@example.com", "tasks.change", [("priority", 0, 2)])
+    assert told[1] == (ada.email, "tasks.change", [("title", "Water", "Water all")])
+    assert told[2][:2] == (ada.email, "tasks.add")
+
+
+async def test_a_change_can_be_undone(admin: AdminService, ada: Person) -> None:
+    task = await ada.add("Water", due={"kind": "day", "date": "2031-01-31"})
+    await admin.change("tasks", task["id"], {"title": "Fire", "due": None})
+    entry = (await admin.history("tasks", task["id"])).items[0]
+
+    row = await admin.revert("tasks", task["id"], entry.id)
+
+    assert (row.title, row.due, row.due_at is None) == ("Water", {"kind": "day", "date": "2031-01-31"}, False)
+
+
+async def test_what_changed_again_since_is_not_undone(admin: AdminService, ada: Person) -> None:
+    task = await ada.add("Water")
+    await admin.change("tasks", task["id"], {"title": "Fire"})
+    entry = (await admin.history("tasks", task["id"])).items[0]
+    await admin.change("tasks", task["id"], {"title": "Earth"})
+
+    with pytest.raises(Conflict, match="Title"):
+        await admin.revert("tasks", task["id"], entry.id)
+
+
+async def test_an_event_of_another_row_is_not_found(admin: AdminService, ada: Person) -> None:
+    first, second = await ada.add(), await ada.add()
+    await admin.change("tasks", first["id"], {"title": "Fire"})
+    entry = (await admin.history("tasks", first["id"])).items[0]
+
+    with pytest.raises(NotFound):
+        await admin.revert("tasks", second["id"], entry.id)
+
+
+async def test_the_search_finds_rows_of_every_resource(admin: AdminService, ada: Person) -> None:
+    await ada.add("Call ada")
+
+    found = await admin.search("ada")
+
+    assert {(hit.resource, hit.display) for hit in found} >= {("tasks", "Call ada"), ("users", ada.email)}
+
+
+async def test_recent_are_the_rows_one_changed_oneself(admin: AdminService, ada: Person) -> None:
+    first, second = await ada.add("A"), await ada.add("B")
+    for task in (first, second, first):
+        await admin.change("tasks", task["id"], {"notes": str(uuid4())})
+
+    assert [hit.display for hit in await admin.recent()] == ["A", "B"]
+
+
+async def test_shared_views_are_found_by_others_and_changed_by_their_owner_alone(
+    admin: AdminService, registry: Registry, database: Database, ada: Person
+) -> None:
+    shared = await admin.save_view("tasks", "Late", "due_at=..today", shared=True)
+    await admin.save_view("tasks", "Mine", "status=open")
+    rights = frozenset({"admin.enter", "saved_views.view", "saved_views.change", "saved_views.delete"})
+    other = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
+
+    assert {view.name for view in await admin.views("tasks")} == {"Late", "Mine"}
+    assert [view.name for view in await other.views("tasks")] == ["Late"]
+    with pytest.raises(Forbidden):
+        await other.delete_view(shared.id)
+
+
+async def test_the_date_hierarchy_goes_from_years_to_days(admin: AdminService, ada: Person, sql: Any) -> None:
+    for moment in ("2024-03-01T00:30:00Z", "2024-03-01T12:00:00Z", "2024-04-30T23:59:59Z", "2025-01-01T00:00:00Z"):
+        task = await ada.add(moment)
+        await sql.execute(
+            "UPDATE tasks SET created_at = $1::text::timestamptz WHERE id = $2::text::uuid", moment, task["id"]
+        )
+
+    def told(found: Any) -> list[tuple[str, int]]:
+        return [(step.value, step.count) for step in found]
+
+    assert told(await admin.periods("tasks")) == [("2024", 3), ("2025", 1)]
+    assert told(await admin.periods("tasks", Asked(filters={"created_at": ["2024"]}))) == [
+        ("2024-03", 2),
+        ("2024-04", 1),
+    ]
+    assert told(await admin.periods("tasks", Asked(filters={"created_at": ["2024-03"]}))) == [("2024-03-01", 2)]

@@ -1,0 +1,157 @@
+"""Exports that no spreadsheet calculates, and imports that do all or nothing."""
+
+import csv
+import io
+import json
+import zipfile
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from factories import Person
+
+from todo.admin.exporting import Format
+from todo.admin.schemas import Asked
+from todo.admin.service import AdminService
+from todo.errors import Forbidden, Invalid
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1"]
+
+
+async def exported(admin: AdminService, resource: str, form: Format, asked: Asked | None = None) -> bytes:
+    return b"".join([part async for part in await admin.export(resource, asked, form)])
+
+
+def lines(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
+
+
+async def plant(sql: Any, ada: Person, title: str) -> None:
+    """A title as only something outside the API can make it."""
+    task = await ada.add("x")
+    await sql.execute("UPDATE tasks SET title = $1 WHERE id = $2::text::uuid", title, task["id"])
+
+
+@pytest.mark.parametrize("title", FORMULAS)
+async def test_no_cell_of_a_csv_is_a_formula(admin: AdminService, ada: Person, sql: Any, title: str) -> None:
+    await plant(sql, ada, title)
+
+    (row,) = lines(await exported(admin, "tasks", "csv"))
+
+    assert row["title"] == f"'{title}"
+
+
+@pytest.mark.parametrize("title", FORMULAS[:4])
+async def test_no_cell_of_a_sheet_is_a_formula(admin: AdminService, ada: Person, sql: Any, title: str) -> None:
+    await plant(sql, ada, title)
+
+    sheet = (
+        zipfile.ZipFile(io.BytesIO(await exported(admin, "tasks", "xlsx"))).read("xl/worksheets/sheet1.xml").decode()
+    )
+
+    assert title in sheet
+    assert "<f>" not in sheet
+
+
+async def test_an_export_holds_what_matches_and_is_noted(admin: AdminService, ada: Person, sql: Any) -> None:
+    await ada.add("A", priority=1)
+    await ada.add("B", priority=2)
+
+    data = await exported(admin, "tasks", "json", Asked(filters={"priority": ["2"]}))
+
+    assert [row["title"] for row in json.loads(data)] == ["B"]
+    noted = json.loads(await sql.fetchval("SELECT after FROM audit_events WHERE action = 'tasks.export'"))
+    assert noted["filters"] == {"priority": ["2"]}
+
+
+async def test_an_export_of_nothing_is_still_a_file(admin: AdminService) -> None:
+    assert json.loads(await exported(admin, "tasks", "json")) == []
+    assert lines(await exported(admin, "tasks", "csv")) == []
+
+
+async def test_an_export_holds_no_secret(admin: AdminService, ada: Person, sql: Any) -> None:
+    hashed = await sql.fetchval("SELECT password_hash FROM users WHERE email = $1", ada.email)
+
+    data = await exported(admin, "users", "csv")
+
+    assert hashed.encode() not in data
+    assert {row["password_hash"] for row in lines(data)} == {"set"}
+
+
+async def test_more_than_a_page_is_exported_once_each(admin: AdminService, ada: Person, sql: Any) -> None:
+    await sql.execute(
+        """INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority)
+        SELECT gen_random_uuid(), now(), now(), 1, $1, n::text, '', 'open', 0 FROM generate_series(1, 2500) AS n""",
+        ada.id,
+    )
+
+    rows = lines(await exported(admin, "tasks", "csv", Asked(sort="-priority")))
+
+    assert sorted(int(row["title"]) for row in rows) == list(range(1, 2501))
+
+
+@pytest.mark.parametrize("title", [*FORMULAS[:4], "plain", "'quoted'", 'say "hi", twice', "ünïcödé"])
+async def test_an_export_read_back_changes_nothing(admin: AdminService, ada: Person, sql: Any, title: str) -> None:
+    await plant(sql, ada, title)
+
+    report = await admin.import_rows("tasks", await exported(admin, "tasks", "csv"))
+
+    assert [(row.action, row.errors) for row in report.rows] == [("nothing", [])]
+
+
+async def test_an_import_shows_what_it_would_do_and_does_nothing(admin: AdminService, ada: Person, sql: Any) -> None:
+    task = await ada.add("Water", priority=1)
+    file = f"id,title,priority,owner_id\n{task['id']},Fire,1,\n,New,2,{ada.id}\n"
+
+    report = await admin.import_rows("tasks", file.encode())
+
+    assert (report.applied, report.added, report.changed, report.refused) == (False, 1, 1, 0)
+    (difference,) = report.rows[0].changes
+    assert (difference.field, difference.before, difference.after) == ("title", "Water", "Fire")
+    assert await sql.fetchval("SELECT array_agg(title) FROM tasks") == ["Water"]
+    assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE actor = 'boss@example.com'") == 0
+
+
+async def test_an_import_is_applied_with_its_trail(admin: AdminService, ada: Person, sql: Any) -> None:
+    task = await ada.add("Water")
+    file = f"id,title,owner_id\n{task['id']},Fire,\n,New,{ada.id}\n"
+
+    report = await admin.import_rows("tasks", file.encode(), apply=True)
+
+    assert (report.applied, report.added, report.changed) == (True, 1, 1)
+    assert set(await sql.fetchval("SELECT array_agg(title) FROM tasks")) == {"Fire", "New"}
+    actions = await sql.fetch("SELECT action FROM audit_events WHERE actor = 'boss@example.com' ORDER BY action")
+    assert [row[0] for row in actions] == ["tasks.add", "tasks.change", "tasks.import"]
+
+
+async def test_one_bad_row_keeps_all_from_being_applied(admin: AdminService, ada: Person, sql: Any) -> None:
+    rows = [
+        {"title": "Good", "owner_id": str(ada.id)}, {"title": "", "owner_id": str(ada.id)},
+        {"id": str(uuid4()), "title": "Nobody's"}, {"title": "X", "owner_id": str(uuid4())},
+        {"title": "Y", "priority": 9, "owner_id": str(ada.id)},
+    ]  # fmt: skip
+
+    report = await admin.import_rows("tasks", json.dumps(rows).encode(), "json", apply=True)
+
+    assert (report.applied, report.refused) == (False, 4)
+    assert [row.errors[0].partition(":")[0] for row in report.rows[1:]] == ["title", "id", "owner_id", "priority"]
+    assert await sql.fetchval("SELECT count(*) FROM tasks") == 0
+
+
+@pytest.mark.parametrize(
+    "file", [b"", b"title\n", b"nonsense\nx\n", b"title,priority\nx\n", b"\xff\xfe", b'title\n"x\n', b"title\nx,y\n"]
+)
+async def test_a_file_that_makes_no_sense_is_refused(admin: AdminService, file: bytes) -> None:
+    with pytest.raises(Invalid):
+        await admin.import_rows("tasks", file)
+
+
+@pytest.mark.parametrize("file", [b"", b"{}", b"[1]", b"[" * 5000, b'[{"title": "\\ud800"}]'])
+async def test_json_that_makes_no_sense_is_refused(admin: AdminService, file: bytes) -> None:
+    with pytest.raises(Invalid):
+        await admin.import_rows("tasks", file, "json")
+
+
+async def test_users_cannot_be_imported(admin: AdminService) -> None:
+    with pytest.raises(Forbidden):
+        await admin.import_rows("users", b"email\nx@example.com\n")
