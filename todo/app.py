@@ -22,6 +22,7 @@ from todo.admin.registry import Registry
 from todo.admin.runs import carry_out
 from todo.database import Database, refusal_of
 from todo.domain import accounts, recurrence, tasks
+from todo.domain.accounts.controllers.admin_account import LINKS
 from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.browsers import Browsers
 from todo.domain.accounts.services.sign_in import SignIn
@@ -159,7 +160,7 @@ def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
     secure = settings.env == "production" or settings.public_url.startswith("https")
     return Pages(
         REGISTRY, database, accounts_of_pages, translate,
-        secure=secure, label=settings.env, templates=[accounts.TEMPLATES],
+        secure=secure, label=settings.env, templates=[accounts.TEMPLATES], account_links=LINKS,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
 from todo.admin.conflicts import Conflicted
-from todo.admin.pages.forms import controls, read_values, sent_by
+from todo.admin.pages.forms import Sent, controls, read_values, sent_by
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.pages import Pages
 from todo.admin.pages.sign_in import PagesDependency
@@ -54,11 +54,11 @@ class CellPages(Controller):
             saved = await admin.change(resource, row_id, values, version=version, lax=True)
         except Conflicted:
             changed = Invalid.field(f"body.{name}", "Somebody changed this row meanwhile; look again.")
-            return _control(pages, request, admin, resource, row, name, changed)
+            return _control(pages, request, admin, resource, row, name, changed, sent)
         except (KeyError, ValueError):
             raise Invalid("The version of the row is missing.") from None
         except Invalid as problem:
-            return _control(pages, request, admin, resource, row, name, problem)
+            return _control(pages, request, admin, resource, row, name, problem, sent)
         return _cell(pages, request, admin, resource, saved, name)
 
     @get("/{resource:str}/options/{name:str}", operation_id="show_admin_options", opt={"any_query": True})
@@ -83,13 +83,13 @@ def _cell(pages: Pages, request: AnyRequest, admin: AdminService, resource: str,
 
 def _control(
     pages: Pages, request: AnyRequest, admin: AdminService, resource: str, row: Any, name: str,
-    problem: Problem | None = None,
+    problem: Problem | None = None, sent: Sent | None = None,
 ) -> Response[str]:  # fmt: skip
     fields = [field for field in admin.writable(resource, adding=False) if field.name == name]
     if not fields or not admin.may(resource, "change", row):
         raise NotFound
     if problem and not problem.errors:
         problem.errors = [FieldError(f"body.{name}", problem.detail)]
-    (one,) = controls(fields, row, admin.actor.timezone, problem=problem)
+    (one,) = controls(fields, row, admin.actor.timezone, sent=sent, problem=problem)
     values = {"resource": admin.registry[resource], "row": row, "field": fields[0], "one": one}
     return pages.render(request.scope, "cell_form.html", 422 if problem else 200, **values)

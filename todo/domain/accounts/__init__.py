@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from todo.admin.pages.guards import pages_router
 from todo.domain.accounts.admin import ADMINS
+from todo.domain.accounts.controllers.admin_account import AccountPages, SecondFactorPages
 from todo.domain.accounts.controllers.auth import AuthController, jwks
 from todo.domain.accounts.controllers.invitations import InvitationController
 from todo.domain.accounts.controllers.leaving import leave_for_good
@@ -24,6 +26,7 @@ routes = [
     jwks,
 ]
 routes += [MailedController, InvitationController, leave_for_good]
+routes += [pages_router(AccountPages, SecondFactorPages)]
 crons = CRONS
 TEMPLATES = Path(__file__).parent / "templates"
 admins = ADMINS

@@ -45,6 +45,30 @@ async function signInByPasskey(event) {
   }
 }
 
+const newPasskey = one("[data-new-passkey]");
+if (newPasskey && window.PublicKeyCredential?.parseCreationOptionsFromJSON) {
+  newPasskey.hidden = false;
+  newPasskey.addEventListener("submit", makePasskey);
+}
+
+async function makePasskey(event) {
+  event.preventDefault();
+  const form = event.target;
+  const message = one(".error", form);
+  message.hidden = true;
+  try {
+    const asked = await postForm(form.dataset.newPasskey, { form_token: form.elements.form_token.value });
+    const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(asked.options);
+    const credential = await navigator.credentials.create({ publicKey });
+    form.elements.state.value = asked.state;
+    form.elements.credential.value = JSON.stringify(credential.toJSON());
+    form.submit();
+  } catch (error) {
+    message.textContent = { NotAllowedError: "No passkey was made.", 403: "Sign in again first: this needs a fresh proof of who you are." }[error.name === "Error" ? error.message : error.name] ?? "That did not work; try again.";
+    message.hidden = false;
+  }
+}
+
 async function postForm(address, fields) {
   const answer = await fetch(address, { method: "POST", body: new URLSearchParams(fields) });
   if (!answer.ok) throw new Error(`${answer.status}`);
