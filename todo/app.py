@@ -21,7 +21,7 @@ from todo.admin.pages.pages import Pages
 from todo.admin.registry import Registry
 from todo.admin.runs import carry_out
 from todo.database import Database, refusal_of
-from todo.domain import accounts, recurrence, tasks
+from todo.domain import accounts, operations, recurrence, tasks
 from todo.domain.accounts.controllers.admin_account import LINKS
 from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.browsers import Browsers
@@ -39,7 +39,7 @@ from todo.mail.smtp import server_of
 from todo.queue import Cron
 from todo.settings import Settings, secret_key
 
-ROOMS = (accounts, recurrence, tasks)
+ROOMS = (accounts, recurrence, tasks, operations)
 REGISTRY = Registry([*(admin for room in ROOMS for admin in getattr(room, "admins", ())), *views.ADMINS])
 ROUTES = [
     health.live, health.ready, openapi.openapi_json, openapi.docs, openapi.docs_file,
@@ -160,7 +160,9 @@ def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
     secure = settings.env == "production" or settings.public_url.startswith("https")
     return Pages(
         REGISTRY, database, accounts_of_pages, translate,
-        secure=secure, label=settings.env, templates=[accounts.TEMPLATES], account_links=LINKS,
+        secure=secure, label=settings.env, templates=[room.TEMPLATES for room in ROOMS if hasattr(room, "TEMPLATES")], account_links=LINKS,
+        places=[place for room in ROOMS for place in getattr(room, "places", ())],
+        cards=[card for room in ROOMS for card in getattr(room, "cards", ())],
     )  # fmt: skip
 
 

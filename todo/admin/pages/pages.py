@@ -10,6 +10,7 @@ from litestar import Request, Response
 from litestar.types import Scope
 
 from todo.access import Actor
+from todo.admin.cards import Card
 from todo.admin.declaration import ENTER
 from todo.admin.pages import cookies
 from todo.admin.pages.cookies import Cookies, Flash
@@ -76,14 +77,16 @@ class Pages:
     def __init__(
         self, registry: Registry, database: Database, accounts: Accounts, translate: Translate, *,
         secure: bool, label: str, templates: Sequence[Path] = (),
-        places: Sequence[Link] = (), account_links: Sequence[Link] = (),
+        places: Sequence[Link] = (), cards: Sequence[Card] = (), account_links: Sequence[Link] = (),
     ):  # fmt: skip
         self.accounts = accounts
         self._account_links = account_links
+        self.cards = cards
         self.cookies = Cookies(secure=secure)
         self._translate = translate
         self._registry, self._database = registry, database
         self._label = label
+        self._rooms_places = places
         self.places = [Link("/admin", "Start", "home"), Link("/admin/docs", "What there is", "book"), *places]
         self._environment = environment(templates)
 
@@ -105,6 +108,8 @@ class Pages:
         groups: dict[str, list[Link]] = {}
         for one in AdminService(self._registry, self._database, visit.actor).resources():
             groups.setdefault(one.group or "Other", []).append(Link(f"/admin/{one.name}", one.label, one.icon))
+        if self._rooms_places:
+            groups.setdefault("Operations", []).extend(self._rooms_places)
         return [NavGroup(label, links) for label, links in groups.items()]
 
     def render(self, scope: Scope, template: str, status: int = 200, **values: Any) -> Response[str]:

@@ -14,6 +14,7 @@ from todo.domain.accounts.controllers.personal_tokens import TokenController
 from todo.domain.accounts.controllers.second_factor import PasskeyController, SecondFactorController
 from todo.domain.accounts.controllers.sessions import SessionController
 from todo.domain.accounts.jobs import CRONS
+from todo.domain.accounts.services.figures import CARDS
 
 routes = [
     account_page,
@@ -28,5 +29,6 @@ routes = [
 routes += [MailedController, InvitationController, leave_for_good]
 routes += [pages_router(AccountPages, SecondFactorPages)]
 crons = CRONS
+cards = CARDS
 TEMPLATES = Path(__file__).parent / "templates"
 admins = ADMINS
