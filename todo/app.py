@@ -15,16 +15,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo import __doc__ as sentence
 from todo import __version__
+from todo.admin import pages as admin_pages
 from todo.admin import views
+from todo.admin.pages.pages import Pages
 from todo.admin.registry import Registry
 from todo.admin.rest.routes import admin_routes
 from todo.admin.runs import carry_out
 from todo.database import Database, refusal_of
-from todo.domain import accounts, notifications, recurrence, tasks
+from todo.domain import accounts, notifications, operations, recurrence, tasks
+from todo.domain.accounts.controllers.admin_account import LINKS
 from todo.domain.accounts.services.authentication import actor_of
+from todo.domain.accounts.services.browsers import Browsers
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
-from todo.http import health, idempotency, limits, metrics, openapi
+from todo.http import health, idempotency, limits, metrics, openapi, shell
 from todo.http.cors import Cors
 from todo.http.proxies import Proxies
 from todo.http.requests import StrictRequest, begin
@@ -36,10 +40,11 @@ from todo.mail.smtp import server_of
 from todo.queue import Cron
 from todo.settings import Settings, secret_key
 
-ROOMS = (accounts, recurrence, tasks, notifications)
+ROOMS = (accounts, recurrence, tasks, notifications, operations)
 REGISTRY = Registry([*(admin for room in ROOMS for admin in getattr(room, "admins", ())), *views.ADMINS])
 ROUTES = [
     health.live, health.ready, metrics.metrics, openapi.openapi_json, openapi.docs, openapi.docs_file,
+    *admin_pages.routes,
     *(route for room in ROOMS for route in getattr(room, "routes", ())),
     *admin_routes(REGISTRY),
 ]  # fmt: skip
@@ -93,8 +98,11 @@ def translate(error: Exception) -> Problem:
     return refusal_of(error) or problem_of(error)
 
 
-def respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """The one exception handler."""
+    if "visit" in request.scope["state"]:  # set for everything below /admin
+        answer: Response[Any] = request.app.state.pages.respond(request, error)
+        return answer
     problem = translate(error)
     body = problem.body(request.url.path, request.scope["state"].get("request_id", ""))
     return Response(body, status_code=problem.status, headers=problem.headers, media_type="application/problem+json")
@@ -114,6 +122,7 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
     server_of(settings)  # a bad mail address is told now, not when the first mail is due
     database = Database(settings, url)
     sign_in = SignIn(database, settings, secret_key(settings))
+    pages = pages_of(database, sign_in, settings)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -128,6 +137,7 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
     dependencies = {
         "database": Provide(lambda: database, sync_to_thread=False),
         "sign_in": Provide(lambda: sign_in, sync_to_thread=False),
+        "pages": Provide(lambda: pages, sync_to_thread=False),
         "session": Provide(session_of),
         "gauges": Provide(lambda: GAUGES, sync_to_thread=False),
     }
@@ -141,13 +151,26 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
         openapi_config=None,
         logging_config=None,
         request_max_body_size=settings.max_body_bytes,
-        state=State({"describe": partial(describe, dependencies=dependencies)}),
+        state=State({"describe": partial(describe, dependencies=dependencies), "pages": pages}),
     )
-    enclose(app, database, sign_in, settings)
+    enclose(app, database, sign_in, pages, settings)
     return app
 
 
-def enclose(app: Litestar, database: Database, sign_in: SignIn, settings: Settings) -> None:
+def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
+    """The admin pages; their cookies are for https alone in production, and wherever https is used."""
+    accounts_of_pages = Browsers(database, sign_in, settings, secret_key(settings))
+    secure = settings.env == "production" or settings.public_url.startswith("https")
+    return Pages(
+        REGISTRY, database, accounts_of_pages, translate,
+        secure=secure, label=settings.env, account_links=LINKS,
+        templates=[room.TEMPLATES for room in ROOMS if hasattr(room, "TEMPLATES")],
+        places=[place for room in ROOMS for place in getattr(room, "places", ())],
+        cards=[card for room in ROOMS for card in getattr(room, "cards", ())],
+    )  # fmt: skip
+
+
+def enclose(app: Litestar, database: Database, sign_in: SignIn, pages: Pages, settings: Settings) -> None:
     """Put what every request passes through around the whole application, routing included."""
     keyed = idempotency.Idempotency(app.asgi_handler, database, settings.max_body_bytes, translate)
     app.asgi_handler = Shell(
@@ -158,4 +181,5 @@ def enclose(app: Litestar, database: Database, sign_in: SignIn, settings: Settin
         proxies=Proxies(settings.trusted_proxies),
         cors=Cors(settings.cors_origins),
         limit=partial(limits.limiter_of(database).count, database),
+        browsers=shell.Browsers("/admin", pages.identify, pages.refusal),
     )

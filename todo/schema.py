@@ -67,3 +67,21 @@ def decode_cursor(cursor: str, order: str, kinds: list[Any]) -> list[Any]:
         return [msgspec.convert(value, kind) for value, kind in zip(position, kinds, strict=True)]
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise Invalid.field("query.cursor", "This is not a cursor of this list and order.") from error
+
+
+def read_form(sent: dict[str, str], kind: type[T]) -> T:
+    """What a form sent, as the API would take it; JSON in it is read. Raises Invalid that names the field."""
+    fields = {one.name: one.type for one in msgspec.structs.fields(kind)}  # type: ignore[arg-type]  # a Schema
+    try:
+        values = {name: _json(text) if "dict" in str(fields.get(name)) else text for name, text in sent.items()}
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$")
+        raise Invalid.field(f"body{place.strip('`')}", message) from None
+
+
+def _json(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise msgspec.ValidationError(str(error)) from None

@@ -60,7 +60,9 @@ def operations_of(app: Litestar) -> Iterator[Operation]:
 
 
 UNOPENED = create_app(load_settings(_env_file=None, database_url="postgresql://nowhere/todo", secret_key="x" * 32))
-GUARDED = sorted(operation for operation in operations_of(UNOPENED) if operation.guarded)
+# Pages are for browsers and their cookies; their tests are in tests/admin_pages.
+API = [operation for operation in operations_of(UNOPENED) if not operation.path.startswith("/admin")]
+GUARDED = sorted(operation for operation in API if operation.guarded)
 # What no member may do is refused before anything is looked up; see the tests of those routes.
 WITH_ID = [operation for operation in GUARDED if "{" in operation.path and {*operation.permissions} <= GRANTS[MEMBER]]
 BY_NAME = {"ids": lambda operation: operation.name}

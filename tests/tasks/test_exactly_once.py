@@ -70,10 +70,10 @@ class Workers:
         found: int = self.fetch("SELECT count(*) FROM tasks")[0][0]
         return found
 
-    def open_transactions(self) -> set[int]:
-        """Backends that hold claimed series and wait for their worker to go on."""
-        held = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
-        return {row["pid"] for row in self.fetch(held)}
+    def open_transactions(self) -> set[asyncpg.Record]:
+        """Transactions that hold claimed series and wait for their worker to go on."""
+        held = "datname = current_database() AND state = 'idle in transaction'"
+        return set(self.fetch(f"SELECT pid, xact_start FROM pg_stat_activity WHERE {held}"))
 
     def suspend_in_a_transaction(self, process: Process) -> None:
         """Stop it while it holds series: a transaction that stays open while it stands still is its own."""
@@ -81,7 +81,7 @@ class Workers:
         while time.monotonic() < deadline:
             process.popen.send_signal(signal.SIGSTOP)
             before = self.open_transactions()
-            time.sleep(0.5)  # the others commit ten times in that
+            time.sleep(2)  # the others commit several times in that
             if before & self.open_transactions():
                 return
             process.popen.send_signal(signal.SIGCONT)

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict
 
 import rich_click as click
 from litestar.routes import HTTPRoute
@@ -11,6 +10,7 @@ from litestar.routes import HTTPRoute
 from todo.app import create_app
 from todo.cli.failures import sentence_of
 from todo.cli.installation import database_url, opened
+from todo.deployment import Finding, unfit_for_production
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.http.health import BEAT_SECONDS, STATE
 from todo.http.openapi import permission_of
@@ -27,6 +27,8 @@ PUBLIC = frozenset(
         "register",
         "login",
         "login_second_factor",
+        "begin_passkey_login",
+        "login_passkey",
         "refresh",
         "get_jwks",
         "health_live",
@@ -38,15 +40,16 @@ PUBLIC = frozenset(
         "get_account_file",
         "get_unsubscribe_page",
         "unsubscribe_by_link",
+        "get_admin_file",
+        "show_admin_login",
+        "admin_login",
+        "admin_login_code",
+        "begin_admin_passkey_login",
+        "admin_login_passkey",
+        "admin_logout",
+        "set_admin_theme",
     }
 )
-
-
-@dataclass
-class Finding:
-    id: str
-    level: Literal["error", "warning"]
-    message: str
 
 
 def check(as_json: bool, deploy: bool) -> None:
@@ -60,31 +63,6 @@ def check(as_json: bool, deploy: bool) -> None:
         click.echo("Everything is in order.")
     if any(finding.level == "error" for finding in findings):
         raise SystemExit(1)
-
-
-def unfit_for_production(settings: Settings) -> list[Finding]:
-    """What may do for trying out, but not where strangers can reach it."""
-    weak = settings.password_min_length < 15 and settings.second_factor_for != "all"
-    cheap = settings.argon2_memory_kib * settings.argon2_iterations < 19456 * 2
-    doubts: list[tuple[bool, str, Literal["error", "warning"], str]] = [
-        (settings.env != "production", "deploy.env", "error", "TODO_ENV is not production."),
-        (not settings.public_url.startswith("https://"), "deploy.public_url", "error",
-         "TODO_PUBLIC_URL is not an https:// address: tokens and mailed links need one."),
-        (not settings.secret_key.get_secret_value(), "deploy.secret_key", "warning",
-         "TODO_SECRET_KEY is not set: the key lies beside the data it protects."),
-        (not settings.database_url, "deploy.database", "warning",
-         "TODO_DATABASE_URL is not set: the embedded server is for one machine, and has no backups of its own."),
-        (settings.rate_limit == "off", "deploy.rate_limit", "error", "TODO_RATE_LIMIT is off."),
-        (settings.second_factor_for == "none", "deploy.second_factor", "warning",
-         "TODO_REQUIRE_MFA is none: a stolen password is enough, for administrators too."),
-        (weak, "deploy.password_length", "warning",
-         "TODO_PASSWORD_MIN_LENGTH is below 15, which needs a second factor for all (TODO_REQUIRE_MFA=all)."),
-        (cheap, "deploy.password_cost", "error", "TODO_ARGON2_*: below 19 MiB and 2 passes (`todo hash-benchmark`)."),
-        (settings.mail_url.get_secret_value().startswith("console"), "deploy.mail", "warning",
-         "TODO_MAIL_URL is console://: mailed links go to the log instead of to people."),
-        ("*" in settings.cors_origins, "deploy.cors", "error", "TODO_CORS_ORIGINS must name exact origins."),
-    ]  # fmt: skip
-    return [Finding(id, level, message) for doubtful, id, level, message in doubts if doubtful]
 
 
 def find(settings: Settings) -> list[Finding]:

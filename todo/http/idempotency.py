@@ -21,7 +21,7 @@ from todo.http.transactions import share
 
 KEPT = timedelta(hours=24)
 # Answers that hold credentials are not kept, and these routes open transactions of their own.
-NOT_KEPT = "/api/auth/"
+NOT_KEPT = ("/api/auth/", "/admin")
 
 
 class IdempotentAnswer(SQLModel, table=True):

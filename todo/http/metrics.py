@@ -60,7 +60,13 @@ async def collect(database: Database, gauges: Sequence[Gauge]) -> list[Metric]:
     return [*found, age, done]
 
 
-@get("/metrics", operation_id="get_metrics", tags=["Operations"], guards=[requires("metrics.view")])
+@get(
+    "/metrics",
+    operation_id="get_metrics",
+    tags=["Operations"],
+    guards=[requires("metrics.view")],
+    media_type=CONTENT_TYPE.removesuffix("; charset=utf-8"),  # Litestar adds it to all text
+)
 async def metrics(database: NamedDependency[Database], gauges: NamedDependency[list[Gauge]]) -> Response[bytes]:
     """Figures for Prometheus: how late the oldest due series is, how much waits, what the workers have done.
 
@@ -69,4 +75,4 @@ async def metrics(database: NamedDependency[Database], gauges: NamedDependency[l
     """
     registry = CollectorRegistry()
     registry.register(_Collected(await collect(database, gauges)))
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE)
+    return Response(generate_latest(registry))

@@ -45,6 +45,7 @@ REFUSALS = {
 FOUND_OUT = {
     "/api/auth/login": ["401", "403"],
     "/api/auth/login/mfa": ["401", "403"],
+    "/api/auth/login/passkey": ["401", "403"],
     "/api/auth/refresh": ["401"],
     "/api/auth/register": ["403"],
 }

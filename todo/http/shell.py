@@ -4,7 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
@@ -20,6 +20,9 @@ from todo.http.proxies import Proxies, address_of
 Limit = Callable[[Scope], Awaitable[Mapping[str, str]]]
 Authenticate = Callable[[str], Awaitable[Actor | Problem]]
 Translate = Callable[[Exception], Problem]
+Identify = Callable[[Scope], Awaitable[Actor | None]]
+Answer = tuple[int, Headers, bytes]
+Refusal = Callable[[Scope, Problem], Answer]
 
 SECURITY_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -37,6 +40,18 @@ SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 async def unlimited(_: Scope) -> Mapping[str, str]:
     """Lets everything pass."""
     return {}
+
+
+class Browsers(NamedTuple):
+    """The part of the house that browsers visit: below `path` a cookie tells who asks, and refusals are pages."""
+
+    path: str
+    identify: Identify
+    refusal: Refusal
+
+    def serve(self, scope: Scope) -> bool:
+        """Whether this request is theirs."""
+        return f"{address(scope)}/".startswith(f"{self.path}/")
 
 
 class Reply:
@@ -68,6 +83,7 @@ class Shell:
         proxies: Proxies | None = None,
         cors: Cors | None = None,
         limit: Limit = unlimited,
+        browsers: Browsers | None = None,
     ):
         self._app = app
         self._authenticate = authenticate
@@ -76,6 +92,7 @@ class Shell:
         self._proxies = proxies or Proxies([])
         self._cors = cors or Cors([])
         self._limit = limit
+        self._browsers = browsers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -85,20 +102,26 @@ class Shell:
         self._proxies.unwrap(scope)
         request_id, credential = _read(scope["headers"])
         scope["state"]["request_id"] = request_id
-        ORIGIN.set(Origin(request_id, address_of(scope), "rest"))
+        browsers = self._browsers if self._browsers and self._browsers.serve(scope) else None
+        ORIGIN.set(Origin(request_id, address_of(scope), "pages" if browsers else "rest"))
         reply = Reply(send, lambda headers: self._complete(headers, scope, request_id))
         try:
-            await self._answer(scope, receive, reply, credential)
+            await self._answer(scope, receive, reply, credential, browsers)
         except Exception as error:
             if reply.status:
                 raise
-            await refuse(scope, reply, self._translate(error))
+            problem = self._translate(error)
+            await send_all(reply, browsers.refusal(scope, problem) if browsers else refusal(scope, problem))
         finally:
             logs.request(scope, reply.status, perf_counter() - began)
 
-    async def _answer(self, scope: HTTPScope, receive: Receive, reply: Reply, credential: bytes | None) -> None:
+    async def _answer(
+        self, scope: HTTPScope, receive: Receive, reply: Reply, credential: bytes | None, browsers: Browsers | None
+    ) -> None:
         """Who is asking, whether they may ask that often, and only then what they want."""
-        if credential is not None:
+        if browsers:
+            scope["user"] = await browsers.identify(scope)
+        elif credential is not None:
             scope["user"] = await self._identify(credential)
         reply.headers += encoded(await self._limit(scope))
         preflight = self._cors.preflight(scope)
@@ -121,7 +144,7 @@ class Shell:
 
     def _complete(self, headers: Headers, scope: Scope, request_id: str) -> Headers:
         present = {name.lower() for name, _ in headers}
-        headers += SECURITY_HEADERS
+        headers += [header for header in SECURITY_HEADERS if header[0] not in present]
         headers += self._cors.headers(scope)
         headers.append((b"x-request-id", request_id.encode()))
         if self._https or scope["scheme"] == "https":
@@ -166,17 +189,22 @@ def encoded(headers: Mapping[str, str]) -> Headers:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-async def refuse(scope: Scope, send: Send, problem: Problem) -> None:
-    """Answer with a problem, below Litestar."""
+def refusal(scope: Scope, problem: Problem) -> Answer:
+    """A problem as an answer, below Litestar."""
     body = problem.body(scope["path"], scope["state"].get("request_id", ""))
     headers = {"content-type": "application/problem+json", "content-length": str(len(body))} | problem.headers
-    await send(
-        {
-            "type": "http.response.start",
-            "status": int(problem.status),
-            "headers": encoded(headers),
-        }
-    )
+    return int(problem.status), encoded(headers), body
+
+
+async def refuse(scope: Scope, send: Send, problem: Problem) -> None:
+    """Answer with a problem, below Litestar."""
+    await send_all(send, refusal(scope, problem))
+
+
+async def send_all(send: Send, answer: Answer) -> None:
+    """Send a whole answer."""
+    status, headers, body = answer
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 

@@ -1,6 +1,10 @@
 """Accounts: people, their roles, and how they prove who they are."""
 
+from pathlib import Path
+
+from todo.admin.pages.guards import pages_router
 from todo.domain.accounts.admin import ADMINS
+from todo.domain.accounts.controllers.admin_account import AccountPages, SecondFactorPages
 from todo.domain.accounts.controllers.auth import AuthController, jwks
 from todo.domain.accounts.controllers.invitations import InvitationController
 from todo.domain.accounts.controllers.leaving import leave_for_good
@@ -10,6 +14,7 @@ from todo.domain.accounts.controllers.personal_tokens import TokenController
 from todo.domain.accounts.controllers.second_factor import PasskeyController, SecondFactorController
 from todo.domain.accounts.controllers.sessions import SessionController
 from todo.domain.accounts.jobs import CRONS
+from todo.domain.accounts.services.figures import CARDS
 
 routes = [
     account_page,
@@ -22,5 +27,8 @@ routes = [
     jwks,
 ]
 routes += [MailedController, InvitationController, leave_for_good]
+routes += [pages_router(AccountPages, SecondFactorPages)]
 crons = CRONS
+cards = CARDS
+TEMPLATES = Path(__file__).parent / "templates"
 admins = ADMINS

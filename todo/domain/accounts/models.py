@@ -77,6 +77,7 @@ class Session(Row, table=True):
 
     __tablename__ = "sessions"
     __table_args__ = (Index("ix_sessions_user", "user_id", "id"),)
+    SECRET: ClassVar[frozenset[str]] = frozenset({"cookie_hash"})
 
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
     amr: list[str] = _names()  # how the person proved who they are (RFC 8176): pwd, otp, hwk
@@ -86,6 +87,8 @@ class Session(Row, table=True):
     expires_at: datetime = _instant()
     revoked_at: datetime | None = _instant(default=None)
     revoked_for: str | None = None  # logout | reuse | password | disabled | operator
+    cookie_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, unique=True))  # of the admin pages
+    proven_at: datetime | None = _instant(default=None)  # when a browser last proved who sits before it
 
 
 class RefreshToken(SQLModel, table=True):

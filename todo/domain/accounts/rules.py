@@ -23,9 +23,11 @@ _INVITING = frozenset(f"invitations.{verb}" for verb in ("view", "add", "delete"
 # The roles a new installation begins with; afterwards they are rows that operators edit.
 GRANTS: dict[str, frozenset[str]] = {
     SUPERUSER: frozenset({EVERYTHING}),
-    ADMIN: _ACCOUNT | _INVITING | {"users.view", "users.change", "roles.view", "audit.view", "metrics.view"},
-    SUPPORT: _ACCOUNT | {"users.view", "audit.view"},
-    AUDITOR: _ACCOUNT | {"users.view", "roles.view", "audit.view"},
+    ADMIN: _ACCOUNT
+    | _INVITING
+    | {"users.view", "users.change", "roles.view", "audit.view", "admin.enter", "operations.view", "metrics.view"},
+    SUPPORT: _ACCOUNT | {"users.view", "audit.view", "admin.enter"},
+    AUDITOR: _ACCOUNT | {"users.view", "roles.view", "audit.view", "admin.enter"},
     MEMBER: _ACCOUNT | _TASKS | _SERIES | _REMINDERS | _NOTIFICATIONS,
 }
 

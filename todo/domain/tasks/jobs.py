@@ -1,5 +1,6 @@
 """What the worker does for tasks."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy import ColumnElement, Double, cast, func, select
 from todo.database import Database, Query
 from todo.domain.recurrence.models import SERIES
 from todo.domain.tasks.services import tasks
-from todo.domain.tasks.services.opening import open_due
+from todo.domain.tasks.services.opening import BATCH, open_due
 from todo.domain.tasks.services.purging import purge
 from todo.http.metrics import Gauge
 from todo.loops import COUNTS, Loop
@@ -25,6 +26,7 @@ _next = select(func.min(SERIES.next_run_at)).scalar_subquery()
 NEXT = Query(
     lambda seconds: seconds, select(cast(func.extract("epoch", func.min(SERIES.next_run_at) - func.now()), Double))
 )
+SIDE_BY_SIDE = 3  # batches, while there is much to do
 BUSY = 0.2  # seconds to the next look when all that is due is in other workers' hands
 
 
@@ -33,10 +35,19 @@ async def open_due_turns(database: Database) -> float | None:
     seconds = await database.primary.one_or_none(NEXT)
     if seconds is None or seconds > 0:
         return seconds
+    opened = await _open_batch(database)
+    if opened == BATCH:  # there is more: one batch is decided while another is written
+        async with asyncio.TaskGroup() as group:
+            batches = [group.create_task(_open_batch(database)) for _ in range(SIDE_BY_SIDE)]
+        opened += sum(batch.result() for batch in batches)
+    return 0 if opened else BUSY
+
+
+async def _open_batch(database: Database) -> int:
     async with database.session() as session:
         opened = await open_due(session)
     COUNTS["series_opened"] += opened
-    return 0 if opened else BUSY
+    return opened
 
 
 async def follow_timezone(context: Context, *, user_id: str) -> None:

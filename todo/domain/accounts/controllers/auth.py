@@ -10,6 +10,7 @@ from litestar.params import HeaderParameter, JSONBody, QueryParameter
 from todo.access import Actor, requires
 from todo.database import Database
 from todo.domain.accounts.schemas.people import Login, Me, MePatch, Registered, Registration
+from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, PasskeyOptions
 from todo.domain.accounts.schemas.sessions import PasswordChange, Refresh, SecondFactor, Tokens
 from todo.domain.accounts.services.people import AccountService
 from todo.domain.accounts.services.sign_in import SignIn
@@ -54,6 +55,24 @@ class AuthController(Controller):
         Example: `{"mfa_token": "...", "code": "123456"}`
         """
         return await sign_in.second_step(data, user_agent)
+
+    @post("/login/passkey/options", operation_id="begin_passkey_login", status_code=200)
+    async def begin_passkey_login(self, sign_in: SignInDependency) -> PasskeyOptions:
+        """What the browser needs to sign somebody in by a passkey; good for five minutes.
+
+        Example: `POST /api/auth/login/passkey/options`
+        """
+        return await sign_in.passkey_options()
+
+    @post("/login/passkey", operation_id="login_passkey", status_code=200)
+    async def login_passkey(
+        self, sign_in: SignInDependency, data: JSONBody[PasskeyAnswer], user_agent: UserAgent = ""
+    ) -> Tokens:
+        """Exchange the browser's answer for tokens; a passkey needs no password and no second step.
+
+        Example: `{"state": "...", "credential": {"id": "...", "type": "public-key"}}`
+        """
+        return await sign_in.passkey(data, user_agent)
 
     @post("/refresh", operation_id="refresh", status_code=200)
     async def refresh(self, sign_in: SignInDependency, data: JSONBody[Refresh]) -> Tokens:

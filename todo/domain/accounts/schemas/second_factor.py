@@ -72,6 +72,13 @@ class PasskeyIn(Schema):
     credential: Credential
 
 
+class PasskeyAnswer(Schema):
+    """Signing in by a passkey: the state of the options, and the browser's answer to them."""
+
+    state: State
+    credential: Credential
+
+
 class PasskeyOut(Struct):
     """A passkey."""
 

@@ -19,6 +19,7 @@ from todo.mail import letter, send
 
 PREFIX = "todo_rt_"
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=90)
+BROWSER_IDLE, BROWSER_ABSOLUTE = timedelta(minutes=30), timedelta(hours=12)  # of a sign-in to the admin pages
 REPEAT = timedelta(seconds=10)  # within this, an answer that was lost may be asked for again
 
 
@@ -52,6 +53,14 @@ class SessionService(AuditedService[Session]):
         )  # fmt: skip
         await self.insert(begun, "sessions.begin")
         return Granted(begun.id, user_id, amr, await self._issue(begun.id, 0))
+
+    async def begin_browser(self, user_id: UUID, amr: tuple[str, ...], user_agent: str, cookie_hash: bytes) -> Session:
+        """Sign a person in to the admin pages: a cookie in place of tokens, and no refreshing."""
+        begun = Session(
+            user_id=user_id, amr=list(amr), address=ORIGIN.get().address, user_agent=user_agent[:300],
+            expires_at=now() + BROWSER_ABSOLUTE, cookie_hash=cookie_hash, proven_at=now(),
+        )  # fmt: skip
+        return await self.insert(begun, "sessions.begin")
 
     async def refresh(self, token: str) -> Granted | None:
         """Use a refresh token: exactly one successor, however many try at once. None when it is not good.

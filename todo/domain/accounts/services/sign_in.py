@@ -16,6 +16,7 @@ from todo.database import Database, Query, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, SESSION, TOTP, USER, USER_ROLE, User, UserRole
 from todo.domain.accounts.schemas.people import Login, Me, Registration
+from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, PasskeyOptions
 from todo.domain.accounts.schemas.sessions import SecondFactor, SessionOut, Tokens
 from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.invitations import check_admission, come_in
@@ -23,6 +24,7 @@ from todo.domain.accounts.services.issuers import Issuers
 from todo.domain.accounts.services.keys import TokenKeys, decrypt, encrypt
 from todo.domain.accounts.services.leaving import come_back
 from todo.domain.accounts.services.mailed import notify, notify_new_sign_in, require_verified
+from todo.domain.accounts.services.passkeys import Site, check_passkey, sign_in_options
 from todo.domain.accounts.services.passwords import Passwords
 from todo.domain.accounts.services.people import ANYBODY, OPERATOR, AccountService
 from todo.domain.accounts.services.personal_tokens import PersonalTokens
@@ -94,6 +96,7 @@ class SignIn:
         self._database = database
         self._settings = settings
         self._secret = secret
+        self.site = Site.of(settings, secret)
         self.passwords = Passwords(settings)
         self.keys = TokenKeys(database, settings, secret)
         self.tokens = PersonalTokens(database)
@@ -129,6 +132,26 @@ class SignIn:
         Raises Unauthorized with one answer for an unknown address, a wrong password and a disabled account; Forbidden
         while the address must be confirmed; TooManyRequests.
         """
+        found = await self.check_password(data)
+        if found.second_factor:
+            return Tokens(mfa_token=self.half_signed_in(found.id, found.email))
+        return await self._admit(found.id, ("pwd",), user_agent)
+
+    async def second_step(self, data: SecondFactor, user_agent: str = "") -> Tokens:
+        """Finish a sign-in with a code; raises Unauthorized, TooManyRequests."""
+        return await self._admit(*await self.check_code(data), user_agent)
+
+    async def passkey_options(self) -> PasskeyOptions:
+        """What a browser needs to sign somebody in by a passkey; good for five minutes. Raises TooManyRequests."""
+        await check(self._database, "login", ORIGIN.get().address or "unknown")
+        return sign_in_options(self.site)
+
+    async def passkey(self, data: PasskeyAnswer, user_agent: str = "") -> Tokens:
+        """Sign in by a passkey, which is two factors in one; raises Unauthorized, Forbidden, TooManyRequests."""
+        return await self._admit(await self.check_passkey(data), ("hwk",), user_agent)
+
+    async def check_password(self, data: Login) -> Candidate:
+        """Whose password this is; raises as `login` does."""
         email = rules.normalise_email(data.email)
         found = await self._candidate(email)
         right = await self.passwords.verify(found.password_hash if found else None, data.password)
@@ -136,12 +159,10 @@ class SignIn:
             await self._note(ANYBODY, "accounts.login_refused", found.id if found else None)
             raise Unauthorized("The e-mail address or the password is wrong.")
         await self._upgrade(found.id, found.password_hash or "", data.password)
-        if found.second_factor:
-            return Tokens(mfa_token=self._half_signed_in(found.id, email))
-        return await self._admit(found.id, ("pwd",), user_agent)
+        return found
 
-    async def second_step(self, data: SecondFactor, user_agent: str = "") -> Tokens:
-        """Finish a sign-in with a code; raises Unauthorized, TooManyRequests."""
+    async def check_code(self, data: SecondFactor) -> tuple[UUID, tuple[str, ...]]:
+        """Whose second step this is, and how it was proven; raises as `second_step` does."""
         user_id = self._first_step(data.mfa_token)
         await check(self._database, "login", f"second factor of {user_id}")
         async with self._database.session() as session:
@@ -149,7 +170,17 @@ class SignIn:
         if proof is None:
             await self._note(ANYBODY, "accounts.code_refused", user_id)
             raise Unauthorized("The code is wrong, or was used before.", error="invalid_token")
-        return await self._admit(user_id, ("pwd", proof), user_agent)
+        return user_id, ("pwd", proof)
+
+    async def check_passkey(self, data: PasskeyAnswer) -> UUID:
+        """Whose passkey this is; raises Unauthorized, TooManyRequests."""
+        await check(self._database, "login", ORIGIN.get().address or "unknown")
+        async with self._database.session() as session:
+            user_id = await check_passkey(session, self.site, data.state, data.credential)
+        if user_id is None:
+            await self._note(ANYBODY, "accounts.passkey_refused", None)
+            raise Unauthorized("This passkey does not sign anybody in here.")
+        return user_id
 
     async def refresh(self, token: str) -> Tokens:
         """Continue a session; raises Unauthorized. A token used twice has ended its session by then, for good."""
@@ -214,7 +245,7 @@ class SignIn:
             await check(self._database, "login", f"account {email}")
         return found
 
-    def _half_signed_in(self, user_id: UUID, email: str) -> str:
+    def half_signed_in(self, user_id: UUID, email: str) -> str:
         """What stands between the two steps: good for five minutes, and for nothing but the second one."""
         state = {"user": str(user_id), "until": time.time() + FIRST_STEP_SECONDS}
         return urlsafe_b64encode(encrypt(msgspec.json.encode(state), self._secret, "first step")).decode()
@@ -232,15 +263,20 @@ class SignIn:
     async def _admit(self, user_id: UUID, amr: tuple[str, ...], user_agent: str) -> Tokens:
         """Begin a session; raises Unauthorized when the account is no longer there, Forbidden when not confirmed."""
         async with self._database.session() as session:
-            user = await session.get(User, user_id, with_for_update=True)
-            if user is None or not (user.status == "active" or await come_back(session, user)):
-                raise Unauthorized("The e-mail address or the password is wrong.")
-            require_verified(self._settings, user)
-            person = Actor(id=user_id, name=user.email)
-            await self._tell_of_new_device(session, user, user_agent)
-            await record(session, person, "accounts.login", "users", subject_id=user_id, after={"amr": amr})
+            person = await self.welcome(session, user_id, amr, user_agent)
             granted = await SessionService(session, person, self._secret).begin(user_id, amr, user_agent)
         return await self._tokens(granted)
+
+    async def welcome(self, session: AsyncSession, user_id: UUID, amr: tuple[str, ...], user_agent: str) -> Actor:
+        """Whether this person may begin a session now, and what is told and noted when they do; raises as `_admit`."""
+        user = await session.get(User, user_id, with_for_update=True)
+        if user is None or not (user.status == "active" or await come_back(session, user)):
+            raise Unauthorized("The e-mail address or the password is wrong.")
+        require_verified(self._settings, user)
+        person = Actor(id=user_id, name=user.email)
+        await self._tell_of_new_device(session, user, user_agent)
+        await record(session, person, "accounts.login", "users", subject_id=user_id, after={"amr": amr})
+        return person
 
     async def _tell_of_new_device(self, session: AsyncSession, user: User, user_agent: str) -> None:
         """Mail the person when somebody signs in from where they never did; the first time of all is no news."""

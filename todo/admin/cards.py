@@ -1,0 +1,85 @@
+"""The first page in numbers: rooms declare cards, each a figure with its last thirty days."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Column, ColumnElement, DateTime, String, bindparam, func, select
+
+from todo.access import Actor
+from todo.database import Database, Query, now
+
+log = logging.getLogger(__name__)
+DAYS = 30
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number and what it means. `series` is how many a day, the oldest first, today last."""
+
+    value: int | str
+    note: str = ""
+    href: str = ""
+    tone: str = ""  # good | warn | bad: whether somebody should look
+    series: Sequence[int] = ()
+    unit: str = ""  # what the series counts, e.g. "sign-ins"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A figure of the first page, for those who hold `permission`."""
+
+    label: str
+    icon: str
+    permission: str
+    read: Callable[[Database, Actor], Awaitable[Figure]]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A card with its figure; None when it could not be read."""
+
+    card: Card
+    figure: Figure | None
+
+
+async def read_cards(cards: Iterable[Card], database: Database, actor: Actor) -> list[Shown]:
+    """The figures this actor may see, all at once; one that fails does not spoil the others."""
+    allowed = [card for card in cards if actor.may(card.permission)]
+    figures = await asyncio.gather(*(card.read(database, actor) for card in allowed), return_exceptions=True)
+    for card, figure in zip(allowed, figures, strict=True):
+        if isinstance(figure, BaseException):
+            log.warning("the card %s cannot be read", card.label, exc_info=figure)
+    return [
+        Shown(card, figure if isinstance(figure, Figure) else None)
+        for card, figure in zip(allowed, figures, strict=True)
+    ]
+
+
+class Daily:
+    """How many rows a day of the viewer, by one of their instants; compiled once."""
+
+    def __init__(self, instant: Column[Any], *where: ColumnElement[bool]):
+        local = func.timezone(bindparam("zone", type_=String()), instant)
+        day = func.date(local)
+        recent = instant >= bindparam("since", type_=DateTime(timezone=True))
+        statement = select(day, func.count()).where(recent, *where).group_by(day)
+        self._query: Query[tuple[date, int]] = Query(lambda day, count: (day, count), statement)
+
+    async def series(self, database: Database, actor: Actor) -> list[int]:
+        """One number for each of the last thirty days, zeros included."""
+        zone = ZoneInfo(actor.timezone)
+        today = now().astimezone(zone).date()
+        first = today - timedelta(days=DAYS - 1)
+        since = datetime.combine(first, time.min, zone)
+        found = dict(await database.reads.all(self._query, zone=actor.timezone, since=since))
+        return [found.get(first + timedelta(days=number), 0) for number in range(DAYS)]
+
+
+def one(statement: Any) -> Query[Any]:
+    """A query for a single row of numbers."""
+    return Query(lambda *numbers: numbers, statement)

@@ -1,0 +1,237 @@
+"""Doing something to rows: to one, to those selected, to all that match, or to the resource as a whole."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Request, Response, get, post
+from litestar.params import FromPath
+
+from todo.admin.declaration import Action, Resource
+from todo.admin.fields import Field, kind_of, label_of, read_text
+from todo.admin.pages.forms import Sent, controls, read_values, sent_by
+from todo.admin.pages.guards import may_enter
+from todo.admin.pages.pages import Pages
+from todo.admin.pages.proof import require_proof
+from todo.admin.pages.sign_in import PagesDependency, safe
+from todo.admin.pages.state import ListState, read_state
+from todo.admin.schemas import On, Outcome, Preview
+from todo.admin.service import AdminService
+from todo.errors import FieldError, Forbidden, Invalid, NotFound, Problem
+
+AnyRequest = Request[Any, Any, Any]
+PREVIEWED = 100  # rows whose delete is spelled out
+LABELS = {"change": "Edit fields of", "delete": "Delete", "restore": "Restore"}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What somebody asked for: the action, and what it is to be done to."""
+
+    resource: Resource
+    name: str
+    action: Action | None
+    ids: list[str]
+    state: ListState | None  # of the list whose matches are meant, all of them
+    back: str
+
+    @property
+    def on(self) -> On:
+        if self.state is not None:
+            return On(matching=self.state.asked())
+        return On(ids=_uuids(self.ids))
+
+    @property
+    def misses_rows(self) -> bool:
+        """Whether it is for rows, and none are selected."""
+        return (self.action is None or self.action.on == "row") and not self.ids and self.state is None
+
+    @property
+    def label(self) -> str:
+        return self.action.label if self.action else LABELS[self.name]
+
+    @property
+    def is_dangerous(self) -> bool:
+        """Whether it asks for a fresh proof: what was declared so, and what cannot be taken back."""
+        if self.action is not None:
+            return self.action.dangerous
+        from_trash = self.state is not None and self.state.trash
+        return self.name == "delete" and (from_trash or not getattr(self.resource, "trash", ""))
+
+
+class ActPages(Controller):
+    """Actions."""
+
+    guards = [may_enter]
+
+    @get("/{resource:str}/act/{name:str}", operation_id="show_admin_act")
+    async def show(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], name: FromPath[str]
+    ) -> Response[Any]:
+        """Ask for what an action of the whole resource needs.
+
+        Example: `GET /admin/signing_keys/act/rotate`
+        """
+        admin = pages.admin(request)
+        declared = admin.registry[resource]
+        action = declared.actions.get(name)
+        if action is None or action.on == "row" or not admin.may(resource, name):
+            raise NotFound
+        return await _ask(pages, request, admin, Task(declared, name, action, [], None, f"/admin/{resource}"))
+
+    @post("/{resource:str}/act", operation_id="admin_act", status_code=303)
+    async def act(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
+        """Do it, after asking where there is something to ask: a form, a confirmation, a proof of who you are.
+
+        Example: `POST /admin/users/act` with the fields `action=disable`, `id`, `confirmed`
+        """
+        sent = await sent_by(request)
+        admin = pages.admin(request, _last(sent, "_reason") or None)
+        task = _read(admin, resource, sent)
+        if task.misses_rows:
+            return pages.go(task.back, refused="Select what it is for first.")
+        if "confirmed" not in sent and _asks(task):
+            return await _ask(pages, request, admin, task)
+        if task.is_dangerous:
+            await require_proof(pages, request)
+        try:
+            form = await _form(admin, task, sent)
+            outcome = await admin.act(resource, task.name, task.on, form, lax=True)
+        except Invalid as problem:
+            return await _ask(pages, request, admin, task, sent, problem)
+        return _told(pages, request, task, outcome)
+
+
+def _read(admin: AdminService, resource: str, sent: Sent) -> Task:
+    """Raises NotFound, Forbidden, Invalid."""
+    declared, name = admin.registry[resource], _last(sent, "action")
+    action = declared.actions.get(name)
+    if action is None and name not in LABELS:
+        raise NotFound(f"{declared.label} have no action {name}.")
+    verb = name if action else {"restore": "delete"}.get(name, name)
+    if not admin.may(resource, verb):
+        raise Forbidden(f"This needs the permission {resource}.{verb}.")
+    query = _last(sent, "state").removeprefix("?")
+    state = read_state(f"/admin/{resource}", query)
+    back = safe(_last(sent, "back") or state.href())
+    ids = list(dict.fromkeys(sent.get("id", [])))
+    matching = "matching" in sent
+    return Task(declared, name, action, [] if matching else ids, state if matching else None, back)
+
+
+def _asks(task: Task) -> bool:
+    """Whether there is something to ask before it is done."""
+    form = task.action is not None and task.action.form is not None
+    wide = task.state is not None
+    return form or wide or task.is_dangerous or task.name in {"delete", "change"}
+
+
+async def _ask(
+    pages: Pages, request: AnyRequest, admin: AdminService, task: Task, sent: Sent | None = None,
+    problem: Problem | None = None,
+) -> Response[str]:  # fmt: skip
+    """The page before it is done."""
+    found = controls(_fields(admin, task), None, admin.actor.timezone, sent=sent, problem=problem)
+    values = {
+        "task": task, "resource": task.resource, "controls": found, "problem": problem,
+        "chosen": (sent or {}).get("_set", []),
+        "preview": await _preview(admin, task), "names": await _names(admin, task),
+        "total": await _total(admin, task),
+    }  # fmt: skip
+    return pages.render(request.scope, "act.html", int(problem.status) if problem else 200, **values)
+
+
+async def _preview(admin: AdminService, task: Task) -> Preview | None:
+    """What a delete takes along."""
+    if task.name != "delete" or task.action is not None or task.state is not None:
+        return None
+    return await admin.preview(task.resource.name, task.ids[:PREVIEWED])
+
+
+async def _names(admin: AdminService, task: Task) -> list[str]:
+    if not task.ids or task.name == "delete":
+        return []
+    found = [await admin.get(task.resource.name, row_id) for row_id in task.ids[:10]]
+    return [row.display or str(row.id) for row in found]
+
+
+async def _total(admin: AdminService, task: Task) -> str:
+    """How many rows it is about, in words."""
+    label = task.resource.label_one if len(task.ids) == 1 else task.resource.label
+    if task.state is None:
+        return f"{len(task.ids)} {label.lower()}" if task.ids else ""
+    listed = await admin.page(task.resource.name, task.state.asked())
+    return f"all {listed.total:,}{'' if listed.total_is_exact else '+'} {task.resource.label.lower()} that match"
+
+
+def _fields(admin: AdminService, task: Task) -> list[Field]:
+    """What an action asks for."""
+    if task.action is None:
+        return admin.writable(task.resource.name, adding=False) if task.name == "change" else []
+    return fields_of(task.action.form) if task.action.form else []
+
+
+def fields_of(form: type[msgspec.Struct]) -> list[Field]:
+    """The fields of an action's form."""
+    found = []
+    for one in msgspec.structs.fields(form):
+        kind, choices = kind_of(one.type)
+        default = None if one.default is msgspec.NODEFAULT else one.default
+        found.append(
+            Field(one.name, label_of(one.name), kind, one.type, not one.required, one.required, default, choices)
+        )
+    return found
+
+
+async def _form(admin: AdminService, task: Task, sent: Sent) -> dict[str, Any]:
+    """What was filled in; for many rows only the fields that were ticked. Raises Invalid."""
+    fields, timezone = _fields(admin, task), admin.actor.timezone
+    if task.action is None:
+        ticked = [field for field in fields if field.name in sent.get("_set", [])]
+        begun = {name: values for name, values in sent.items() if not name.startswith("_was.")}
+        return dict(await read_values(admin, task.resource, ticked, begun, timezone))
+    values: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    for field in fields:
+        text = _last(sent, field.name)
+        if text or field.required or field.kind == "list":
+            try:
+                values[field.name] = read_text(field, text if field.kind != "list" else "\n".join(sent[field.name]))
+            except (ValueError, KeyError) as error:
+                errors.append(FieldError(f"body.{field.name}", str(error)))
+    if errors:
+        raise Invalid("Something in the form cannot be accepted.", errors=errors)
+    return values
+
+
+def _told(pages: Pages, request: AnyRequest, task: Task, outcome: Outcome) -> Response[Any]:
+    """What became of it: a line on the page one came from, or a page when there is more to tell."""
+    if outcome.run is not None:
+        return pages.go(
+            f"/admin/admin_runs/{outcome.run}", done="It goes on in the background; this page tells how far."
+        )
+    if outcome.failed or outcome.messages:
+        status = 409 if outcome.failed and not outcome.done else 200
+        return pages.render(request.scope, "acted.html", status, task=task, resource=task.resource, outcome=outcome)
+    gone = task.name == "delete" and task.action is None
+    what = task.resource.label_one if outcome.done == 1 else task.resource.label
+    done = (
+        f"{task.label}: done."
+        if not task.ids and task.state is None
+        else f"{task.label}: {outcome.done} {what.lower()}."
+    )
+    one_row = len(task.ids) == 1 and task.back.startswith(f"/admin/{task.resource.name}/")
+    return pages.go(f"/admin/{task.resource.name}" if gone and one_row else task.back, done=done)
+
+
+def _uuids(ids: list[str]) -> list[Any]:
+    """Ids of tables are UUIDs; those of other things are left as they are."""
+    try:
+        return [UUID(row_id) for row_id in ids]
+    except ValueError:
+        return list(ids)
+
+
+def _last(sent: Sent, name: str) -> str:
+    return sent[name][-1] if sent.get(name) else ""

@@ -1,0 +1,95 @@
+"""A cell of a list, changed where it stands."""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.params import FromPath
+
+from todo.admin.conflicts import Conflicted
+from todo.admin.pages.forms import Sent, controls, read_values, sent_by
+from todo.admin.pages.guards import may_enter
+from todo.admin.pages.pages import Pages
+from todo.admin.pages.sign_in import PagesDependency
+from todo.admin.service import AdminService
+from todo.errors import FieldError, Invalid, NotFound, Problem
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class CellPages(Controller):
+    """Parts of a list: a cell, the options of a reference."""
+
+    guards = [may_enter]
+
+    @get("/{resource:str}/{row_id:str}/cell/{name:str}", operation_id="show_admin_cell", opt={"any_query": True})
+    async def show(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
+        name: FromPath[str],
+    ) -> Response[Any]:  # fmt: skip
+        """The control of one field of a row; `?shown=1` gives the cell as it was.
+
+        Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/cell/priority`
+        """
+        admin = pages.admin(request)
+        row = await admin.get(resource, row_id)
+        if request.query_params.get("shown"):
+            return _cell(pages, request, admin, resource, row, name)
+        return _control(pages, request, admin, resource, row, name)
+
+    @post("/{resource:str}/{row_id:str}/cell/{name:str}", operation_id="admin_change_cell", status_code=200)
+    async def change(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
+        name: FromPath[str],
+    ) -> Response[Any]:  # fmt: skip
+        """Save one field of a row, and show the cell as it is now.
+
+        Example: `POST /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/cell/priority` with `priority=2`, `_version=3`
+        """
+        admin, sent = pages.admin(request), await sent_by(request)
+        row, declared = await admin.get(resource, row_id), admin.registry[resource]
+        fields = [field for field in admin.writable(resource, adding=False) if field.name == name]
+        try:
+            values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
+            version = int(sent["_version"][-1])
+            saved = await admin.change(resource, row_id, values, version=version, lax=True)
+        except Conflicted:
+            changed = Invalid.field(f"body.{name}", "Somebody changed this row meanwhile; look again.")
+            return _control(pages, request, admin, resource, row, name, changed, sent)
+        except (KeyError, ValueError):
+            raise Invalid("The version of the row is missing.") from None
+        except Invalid as problem:
+            return _control(pages, request, admin, resource, row, name, problem, sent)
+        return _cell(pages, request, admin, resource, saved, name)
+
+    @get("/{resource:str}/options/{name:str}", operation_id="show_admin_options", opt={"any_query": True})
+    async def options(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], name: FromPath[str]
+    ) -> Response[Any]:
+        """What a reference may lead to, as options of its control.
+
+        Example: `GET /admin/tasks/options/owner_id?owner_id=ada`
+        """
+        typed = request.query_params.get(name) or request.query_params.get(f"{name}__named", "")
+        found = await pages.admin(request).options(resource, name, str(typed)[:200])
+        return pages.render(request.scope, "options.html", options=found)
+
+
+def _cell(pages: Pages, request: AnyRequest, admin: AdminService, resource: str, row: Any, name: str) -> Response[str]:
+    declared = admin.registry[resource]
+    if name not in declared.fields or name in declared.hidden_from(admin.actor):
+        raise NotFound
+    return pages.render(request.scope, "cell.html", resource=declared, row=row, field=declared.fields[name])
+
+
+def _control(
+    pages: Pages, request: AnyRequest, admin: AdminService, resource: str, row: Any, name: str,
+    problem: Problem | None = None, sent: Sent | None = None,
+) -> Response[str]:  # fmt: skip
+    fields = [field for field in admin.writable(resource, adding=False) if field.name == name]
+    if not fields or not admin.may(resource, "change", row):
+        raise NotFound
+    if problem and not problem.errors:
+        problem.errors = [FieldError(f"body.{name}", problem.detail)]
+    (one,) = controls(fields, row, admin.actor.timezone, sent=sent, problem=problem)
+    values = {"resource": admin.registry[resource], "row": row, "field": fields[0], "one": one}
+    return pages.render(request.scope, "cell_form.html", 422 if problem else 200, **values)

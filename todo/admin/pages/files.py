@@ -1,0 +1,93 @@
+"""Rows out as files, and in: an import shows what it would do before it does it."""
+
+import base64
+import binascii
+from typing import Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.datastructures import UploadFile
+from litestar.params import FromPath
+from litestar.response import Stream
+
+from todo.admin.exporting import FORMATS
+from todo.admin.pages.guards import may_enter
+from todo.admin.pages.sign_in import PagesDependency
+from todo.admin.pages.state import read_state
+from todo.database import now
+from todo.errors import Forbidden, Invalid, NotFound
+
+AnyRequest = Request[Any, Any, Any]
+LARGEST = 512 * 1024  # bytes of an import; the preview carries the file back as text, a third longer
+
+
+class FilePages(Controller):
+    """Exports and imports."""
+
+    guards = [may_enter]
+
+    @get("/{resource:str}/export/{kind:str}", operation_id="admin_export", opt={"any_query": True})
+    async def export(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], kind: FromPath[str]
+    ) -> Stream:
+        """The rows that a list shows, all its pages, as a file.
+
+        Example: `GET /admin/tasks/export/csv?status=open`
+        """
+        if kind not in FORMATS:
+            raise NotFound
+        state = read_state(f"/admin/{resource}", request.scope["query_string"].decode("latin-1"))
+        chunks = await pages.admin(request).export(resource, state.asked(), kind)  # type: ignore[arg-type]  # looked up
+        name = f"{resource}-{now():%Y-%m-%d}.{kind}"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return Stream(chunks, media_type=FORMATS[kind], headers=headers)
+
+    @get("/{resource:str}/import", operation_id="show_admin_import")
+    async def show_import(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
+        """Choose a file, with what it must look like.
+
+        Example: `GET /admin/tasks/import`
+        """
+        admin = pages.admin(request)
+        if not admin.may(resource, "import"):
+            raise Forbidden(f"This needs the permission {resource}.import.")
+        values: dict[str, Any] = {"resource": admin.registry[resource], "fields": admin.writable(resource, adding=True)}
+        return pages.render(request.scope, "import.html", problem=None, largest=LARGEST, **values)
+
+    @post("/{resource:str}/import", operation_id="admin_import", status_code=200)
+    async def read_file(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
+        """Show what a file would do, row by row; with `apply`, do it: all of it, or nothing.
+
+        Example: `POST /admin/tasks/import` with a `file` (CSV or JSON)
+        """
+        admin = pages.admin(request)
+        values: dict[str, Any] = {"resource": admin.registry[resource], "fields": admin.writable(resource, adding=True)}
+        try:
+            data, kind = await _sent_file(request)
+            apply = "apply" in await request.form()
+            report = await admin.import_rows(resource, data, "json" if kind == "json" else "csv", apply=apply)
+        except Invalid as problem:
+            return pages.render(request.scope, "import.html", 422, problem=problem, largest=LARGEST, **values)
+        if report.applied:
+            done = f"Imported: {report.added} added, {report.changed} changed, {report.unchanged} as they were."
+            return pages.go(f"/admin/{resource}", done=done)
+        carried = base64.b64encode(data).decode()
+        return pages.render(request.scope, "imported.html", report=report, data=carried, kind=kind, **values)
+
+
+async def _sent_file(request: AnyRequest) -> tuple[bytes, str]:
+    """The file, or what the preview carries back; raises Invalid."""
+    form = await request.form()
+    file = form.get("file")
+    if isinstance(file, UploadFile):
+        data, name = await file.read(), file.filename.lower()
+        kind = "json" if name.endswith(".json") or data.lstrip()[:1] in (b"[", b"{") else "csv"
+    else:
+        try:
+            data, kind = base64.b64decode(str(form.get("data", "")), validate=True), str(form.get("kind", ""))
+        except (binascii.Error, ValueError):
+            raise Invalid("Choose the file again.") from None
+    if not data:
+        raise Invalid("Choose a file that is not empty.")
+    if len(data) > LARGEST:
+        raise Invalid(f"A file holds up to {LARGEST // 1024} KiB here; split it, or use the API.")
+    return data, kind

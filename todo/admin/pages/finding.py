@@ -1,0 +1,65 @@
+"""Finding things wherever they are: the search over everything, and the palette (Ctrl-K)."""
+
+from itertools import groupby
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, get
+from litestar.params import QueryParameter
+
+from todo.admin.pages.guards import may_enter
+from todo.admin.pages.pages import Link, Pages
+from todo.admin.pages.sign_in import PagesDependency
+from todo.admin.schemas import Hit
+from todo.admin.service import AdminService
+
+AnyRequest = Request[Any, Any, Any]
+Words = Annotated[str, QueryParameter(max_length=200, description="What to look for.")]
+PLACES = 6
+
+
+class FindingPages(Controller):
+    """The search over everything."""
+
+    guards = [may_enter]
+
+    @get("/search", operation_id="show_admin_search")
+    async def search(self, pages: PagesDependency, request: AnyRequest, q: Words = "") -> Response[str]:
+        """Rows of every resource that this operator may see.
+
+        Example: `GET /admin/search?q=plants`
+        """
+        admin = pages.admin(request)
+        hits = await admin.search(q, limit=20)
+        return pages.render(request.scope, "search.html", q=q, groups=_grouped(admin, hits))
+
+    @get("/palette", operation_id="show_admin_palette")
+    async def palette(self, pages: PagesDependency, request: AnyRequest, q: Words = "") -> Response[str]:
+        """Places and rows for the palette: the resources, and what was changed last until something is typed.
+
+        Example: `GET /admin/palette?q=ta`
+        """
+        admin = pages.admin(request)
+        hits = await admin.search(q, limit=5) if q.strip() else await admin.recent()
+        values: dict[str, Any] = {
+            "places": _places(pages, admin, q.strip().casefold()),
+            "groups": _grouped(admin, hits),
+            "q": q,
+        }
+        return pages.render(request.scope, "palette_found.html", **values)
+
+
+def _places(pages: Pages, admin: AdminService, q: str) -> list[Link]:
+    """Resources, and adding to them, whose name holds what was typed."""
+    found = [Link(f"/admin/{one.name}", one.label, one.icon) for one in admin.resources()]
+    found += [
+        Link(f"/admin/{one.name}/add", f"Add {one.label_one.lower()}", "plus")
+        for one in admin.resources()
+        if admin.may(one.name, "add") and q
+    ]
+    found += pages.places
+    return [link for link in found if q in link.label.casefold()][: PLACES if q else None]
+
+
+def _grouped(admin: AdminService, hits: list[Hit]) -> list[tuple[Any, list[Hit]]]:
+    by_resource = sorted(hits, key=lambda hit: hit.resource)
+    return [(admin.registry[name], list(found)) for name, found in groupby(by_resource, lambda hit: hit.resource)]

@@ -1,0 +1,61 @@
+"""Who gets to see a page, and what a form must bring along."""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, Router
+from litestar.handlers.base import BaseRouteHandler
+
+from todo.access import Connection, requires
+from todo.admin.declaration import ENTER
+from todo.admin.pages.cookies import SAFE, is_ours
+from todo.admin.pages.pages import Elsewhere, Pages, visit_of
+from todo.admin.pages.visits import Visit
+from todo.errors import Forbidden, Invalid, Unauthorized
+from todo.http.requests import begin
+
+_enters = requires(ENTER)
+STRANGE = "This form did not come from this page, or is older than your sign-in. Go back, reload, and try again."
+
+
+async def may_enter(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Signed in, without a duty left, and let into the admin pages; raises Unauthorized, Elsewhere, Forbidden."""
+    visit = visit_of(connection.scope)
+    if visit is None:
+        raise Unauthorized("Sign in first.")
+    if visit.detour:
+        raise Elsewhere(visit.detour)
+    await _enters(connection, handler)
+
+
+may_enter.permission = ENTER  # type: ignore[attr-defined]  # as todo.access.requires does
+
+
+async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Before every handler: what changes something comes from a form of ours, in this very browser.
+
+    Raises Forbidden, and Invalid for text that cannot be stored. A handler with `opt={"any_query": True}` reads its
+    query by itself.
+    """
+    if request.method in SAFE:
+        return None if request.route_handler.opt.get("any_query") else await begin(request)
+    pages: Pages = request.app.state.pages
+    form = await request.form()
+    token = request.headers.get("x-form-token") or str(form.get("form_token", ""))
+    if not is_ours(request.scope, pages.cookies.read(request.scope, pages.cookies.session), token):
+        raise Forbidden(STRANGE)
+    if any("\x00" in value for value in form.values() if isinstance(value, str)):
+        raise Invalid("Text with a NUL character cannot be stored.")
+    return None
+
+
+def visit_here(request: Request[Any, Any, Any]) -> Visit:
+    """The visit behind a guarded page."""
+    visit = visit_of(request.scope)
+    if visit is None:
+        raise Unauthorized("Sign in first.")
+    return visit
+
+
+def pages_router(*pages: type[Controller]) -> Router:
+    """Pages below `/admin`: no part of the API's document, their forms checked before anything else."""
+    return Router("/admin", route_handlers=pages, before_request=only_ours, include_in_schema=False)

@@ -1,0 +1,160 @@
+"""`/admin/<resource>`: a list with everything that finds something in it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+from litestar import Controller, Request, Response, get
+from litestar.params import FromPath
+
+from todo.admin.declaration import ModelAdmin, Resource
+from todo.admin.fields import Field
+from todo.admin.pages.guards import may_enter
+from todo.admin.pages.pages import Pages
+from todo.admin.pages.references import resolve
+from todo.admin.pages.sign_in import PagesDependency
+from todo.admin.pages.state import ListState, read_state
+from todo.admin.pages.templating import words
+from todo.admin.schemas import Facet, Listed
+from todo.admin.service import AdminService
+
+CALENDAR = re.compile(r"\d{4}(-\d{2}){0,2}")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as it is shown. `order` is what `aria-sort` says; `sort_href` is empty where it cannot be sorted by."""
+
+    field: Field
+    sort_href: str = ""
+    order: str = ""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter that is set, and the address without it."""
+
+    label: str
+    value: str
+    href: str
+
+
+class Step(NamedTuple):
+    """A step through time: what it is called, where it leads, how many rows it leaves."""
+
+    label: str
+    href: str
+    number: int | None
+    chosen: bool
+
+
+class ListPages(Controller):
+    """Lists."""
+
+    guards = [may_enter]
+
+    @get("/{resource:str}", operation_id="show_admin_list", opt={"any_query": True})
+    async def show(
+        self, pages: PagesDependency, request: Request[Any, Any, Any], resource: FromPath[str]
+    ) -> Response[Any]:
+        """The rows of a resource: filtered, searched, sorted, page by page.
+
+        Example: `GET /admin/tasks?status=open&sort=-due_at`
+        """
+        admin = pages.admin(request)
+        declared = admin.registry[resource]
+        state = read_state(f"/admin/{resource}", request.scope["query_string"].decode("latin-1"))
+        if state.named:
+            return pages.go(await _with_references(admin, declared, state))
+        found = await admin.page(resource, state.asked())
+        return pages.render(request.scope, "list.html", **await _values(pages, admin, declared, state, found))
+
+
+async def _values(
+    pages: Pages, admin: AdminService, resource: Resource, state: ListState, found: Listed
+) -> dict[str, Any]:
+    shown = shown_columns(admin, resource, state)
+    changes = admin.may(resource.name, "change")
+    verbs = (*resource.verbs, *resource.actions)
+    return {
+        "admin": admin, "resource": resource, "state": state, "found": found,
+        "columns": [_column(resource, field, state) for field in shown],
+        "all_fields": visible_fields(admin, resource),
+        "chips": list(_chips(resource, state, found.facets)),
+        "may": {verb: admin.may(resource.name, verb) for verb in verbs},
+        "actions": [one for one in resource.actions.values() if one.on == "row" and admin.may(resource.name, one.name)],
+        "wide_actions": [
+            one for one in resource.actions.values() if one.on != "row" and admin.may(resource.name, one.name)
+        ],
+        "hierarchy": await hierarchy(admin, resource, state),
+        "views": await admin.views(resource.name) if isinstance(resource, ModelAdmin) else [],
+        "may_save_views": admin.may("saved_views", "add"),
+        "editable": {field.name for field in admin.writable(resource.name, adding=False)} if changes else set(),
+    }  # fmt: skip
+
+
+def shown_columns(admin: AdminService, resource: Resource, state: ListState) -> Sequence[Field]:
+    """The chosen columns, or those the declaration names; never one that this actor may not see."""
+    hidden = resource.hidden_from(admin.actor)
+    names = [name for name in state.columns if name in resource.fields] or resource.columns or ("id",)
+    return [resource.fields[name] for name in names if name not in hidden and not resource.fields[name].heavy]
+
+
+def visible_fields(admin: AdminService, resource: Resource) -> list[Field]:
+    """The fields this actor may see."""
+    hidden = resource.hidden_from(admin.actor)
+    return [field for field in resource.fields.values() if field.name not in hidden]
+
+
+def _column(resource: Resource, field: Field, state: ListState) -> Column:
+    if field.name not in {"id", *resource.sorts}:
+        return Column(field)
+    first = (state.sort or resource.sort).split(",")[0]
+    order = {field.name: "ascending", f"-{field.name}": "descending"}.get(first, "")
+    wanted = f"-{field.name}" if order == "ascending" else field.name
+    return Column(field, state.href(sort=wanted), order)
+
+
+def _chips(resource: Resource, state: ListState, facets: Sequence[Facet]) -> Iterator[Chip]:
+    """What the list is narrowed by, each with the way out of it."""
+    labels = {(facet.name, one.value): one.label for facet in facets for one in facet.values}
+    named = {facet.name: facet.label for facet in facets}
+    if state.q:
+        yield Chip("Search", state.q, state.href(q=""))
+    for name, values in state.filters.items():
+        for value in values:
+            shown = words(labels.get((name, value), value))
+            yield Chip(named.get(name, name), shown, state.filtered(name, [one for one in values if one != value]))
+
+
+async def _with_references(admin: AdminService, resource: Resource, state: ListState) -> str:
+    """The address of the list filtered by what was typed; raises Invalid when it names nothing, or several."""
+    filters = dict(state.filters)
+    for name, text in state.named.items():
+        found = await resolve(admin, resource.name, resource.fields[name], text) if name in resource.fields else text
+        filters[name] = tuple(dict.fromkeys((*filters.get(name, ()), found)))
+    return state.href(filters=filters, named={})
+
+
+async def hierarchy(admin: AdminService, resource: Resource, state: ListState) -> list[Step]:
+    """Steps through time: years, then the months of one, then its days; each with what it would leave."""
+    name = resource.date_hierarchy
+    if not name or name in resource.hidden_from(admin.actor):
+        return []
+    chosen = next(iter(state.filters.get(name, ())), "")
+    above = [chosen[:length] for length in (4, 7) if CALENDAR.fullmatch(chosen) and len(chosen) >= length]
+    steps = [Step("Any time", state.filtered(name, []), None, not chosen)]
+    steps += [Step(_called(one), state.filtered(name, [one]), None, one == chosen) for one in above]
+    for value in await admin.periods(resource.name, state.asked()):
+        here = value.value == chosen
+        steps.append(Step(_called(value.value), state.filtered(name, [value.value]), value.count, here))
+    return steps
+
+
+def _called(value: str) -> str:
+    """A year, a month or a day, as a step is called: 2026, Nov, 25."""
+    if len(value) == 7:
+        return date.fromisoformat(f"{value}-01").strftime("%b")
+    return value[8:].lstrip("0") or value

@@ -1,0 +1,187 @@
+"""What every page has in common: who sees it, what it is rendered with, how it is sent, how it refuses."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from litestar import Request, Response
+from litestar.types import Scope
+
+from todo.access import Actor
+from todo.admin.cards import Card
+from todo.admin.declaration import ENTER
+from todo.admin.pages import cookies
+from todo.admin.pages.cookies import Cookies, Flash
+from todo.admin.pages.templating import environment
+from todo.admin.pages.visits import Accounts, Visit
+from todo.admin.registry import Registry
+from todo.admin.service import AdminService
+from todo.database import Database
+from todo.errors import Problem, Unauthorized
+from todo.http.shell import Translate, encoded
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    # `no-referrer` would make browsers hide from us where a form was sent from.
+    "Referrer-Policy": "same-origin",
+    "Vary": "Cookie, HX-Request",
+}
+THEMES = ("system", "light", "dark")
+
+
+class Link(NamedTuple):
+    """A place to go."""
+
+    href: str
+    label: str
+    icon: str
+
+
+class NavGroup(NamedTuple):
+    """Links that belong together."""
+
+    label: str
+    entries: list[Link]
+
+
+class Elsewhere(Exception):
+    """Not here: the browser is sent to `location`."""
+
+    def __init__(self, location: str):
+        super().__init__(location)
+        self.location = location
+
+
+class Unproven(Exception):
+    """Somebody must show again that it is them; `fields` are what they sent, to be sent again with the proof."""
+
+    def __init__(self, fields: list[tuple[str, str]], problem: Problem | None = None):
+        super().__init__()
+        self.fields = fields
+        self.problem = problem
+
+
+class Pages:
+    """One for the whole application. `label` names the environment; `templates` are folders of the rooms.
+
+    `places` are further pages for the palette, `account_links` those for the visitor's own account.
+    """
+
+    def __init__(
+        self, registry: Registry, database: Database, accounts: Accounts, translate: Translate, *,
+        secure: bool, label: str, templates: Sequence[Path] = (),
+        places: Sequence[Link] = (), cards: Sequence[Card] = (), account_links: Sequence[Link] = (),
+    ):  # fmt: skip
+        self.accounts = accounts
+        self._account_links = account_links
+        self.cards = cards
+        self.cookies = Cookies(secure=secure)
+        self._translate = translate
+        self._registry, self._database = registry, database
+        self._label = label
+        self._rooms_places = places
+        self.places = [Link("/admin", "Start", "home"), Link("/admin/docs", "What there is", "book"), *places]
+        self._environment = environment(templates)
+
+    async def identify(self, scope: Scope) -> Actor | None:
+        """Who asks, by the cookie alone; remembers the visit for the page."""
+        cookie = self.cookies.read(scope, self.cookies.session)
+        visit = await self.accounts.visit(cookie) if cookie else None
+        scope["state"]["visit"] = visit
+        return visit.actor if visit else None
+
+    def admin(self, request: Request[Any, Any, Any], reason: str | None = None) -> AdminService:
+        """The way to data for who sits before this browser; `reason` goes into the trail."""
+        return AdminService(self._registry, self._database, request.user, reason=reason)
+
+    def _nav(self, visit: Visit | None) -> list[NavGroup]:
+        """The resources this visitor may see, in their groups, in the order they were declared."""
+        if visit is None or visit.detour or not visit.actor.may(ENTER):
+            return []
+        groups: dict[str, list[Link]] = {}
+        for one in AdminService(self._registry, self._database, visit.actor).resources():
+            groups.setdefault(one.group or "Other", []).append(Link(f"/admin/{one.name}", one.label, one.icon))
+        if self._rooms_places:
+            groups.setdefault("Operations", []).extend(self._rooms_places)
+        return [NavGroup(label, links) for label, links in groups.items()]
+
+    def render(self, scope: Scope, template: str, status: int = 200, **values: Any) -> Response[str]:
+        """A page as an answer. `values` are the template's own."""
+        answer = Response(self._text(scope, template, values), status_code=status, media_type="text/html")
+        answer.headers.update(HEADERS)
+        if self.cookies.read(scope, self.cookies.flash):
+            answer.set_cookie(self.cookies.write(self.cookies.flash, "", 0))
+        return answer
+
+    def go(self, location: str, done: str = "", *, refused: str = "") -> Response[Any]:
+        """Send the browser on, to a page that says what was done or why it was not."""
+        answer: Response[Any] = Response(b"", status_code=HTTPStatus.SEE_OTHER, media_type="text/html")
+        answer.headers.update({**HEADERS, "Location": location})
+        if done or refused:
+            answer.set_cookie(self.cookies.say(Flash("refused" if refused else "done", refused or done)))
+        return answer
+
+    def refuse(self, scope: Scope, problem: Problem) -> Response[Any]:
+        """A refusal as a page; who is not signed in is led to where that is done."""
+        if isinstance(problem, Unauthorized) and method_of(scope) in cookies.SAFE:
+            return self.go(f"/admin/login?next={quote(_address(scope))}")
+        values = {"problem": problem, "request_id": scope["state"].get("request_id", "")}
+        answer = self.render(scope, "problem.html", int(problem.status), **values)
+        answer.headers.update({k: v for k, v in problem.headers.items() if k.lower() != "www-authenticate"})
+        return answer
+
+    def refusal(self, scope: Scope, problem: Problem) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """The same, below Litestar."""
+        answer = self.refuse(scope, problem)
+        body = (answer.content or "").encode()
+        headers = {**answer.headers, "content-type": "text/html; charset=utf-8", "content-length": str(len(body))}
+        return int(answer.status_code or 500), encoded(headers), body
+
+    def respond(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        """The exception handler of all pages."""
+        if isinstance(error, Elsewhere):
+            return self.go(error.location)
+        if isinstance(error, Unproven):
+            values = {"fields": error.fields, "problem": error.problem}
+            return self.render(request.scope, "prove.html", HTTPStatus.FORBIDDEN, **values)
+        return self.refuse(request.scope, self._translate(error))
+
+    def _text(self, scope: Scope, template: str, values: dict[str, Any]) -> str:
+        visit = visit_of(scope)
+        theme = self.cookies.read(scope, self.cookies.theme)
+        common: dict[str, Any] = {
+            "visit": visit,
+            "timezone": visit.actor.timezone if visit else "UTC",
+            "label": self._label,
+            "nav": self._nav(visit),
+            "account_links": self._account_links,
+            "theme": theme if theme in THEMES else "system",
+            "flash": self.cookies.said(scope),
+            "path": scope["path"],
+            "here": _address(scope),
+            "form_token": cookies.form_token(self.cookies.read(scope, self.cookies.session)),
+        }
+        return self._environment.get_template(template).render({**common, **values})
+
+
+def method_of(scope: Scope) -> str:
+    """The method of a request."""
+    return str(scope.get("method", ""))
+
+
+def visit_of(scope: Scope) -> Visit | None:
+    """The signed-in browser behind a request."""
+    visit: Visit | None = scope["state"].get("visit")
+    return visit
+
+
+def _address(scope: Scope) -> str:
+    query: bytes = scope["query_string"]
+    return scope["path"] + (f"?{query.decode('latin-1')}" if query else "")

@@ -1,0 +1,31 @@
+"""Step-up: before dangerous acts people show again that it is them; that holds for ten minutes."""
+
+from typing import Any
+
+from litestar import Request
+
+from todo.admin.pages.guards import visit_here
+from todo.admin.pages.pages import Pages, Unproven
+from todo.errors import Problem
+
+PASSWORD, CODE = "proof_password", "proof_code"
+
+
+async def require_proof(pages: Pages, request: Request[Any, Any, Any]) -> None:
+    """Let through who has proven themselves lately, or does so in this very form; raises Unproven.
+
+    The page that asks holds everything that was sent, so that nothing is lost on the way.
+    """
+    visit = visit_here(request)
+    if visit.is_proven:
+        return
+    form = await request.form()
+    sent = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+    fields = [(name, value) for name, value in sent if name not in {PASSWORD, CODE}]
+    given = {name: value for name, value in sent if name in {PASSWORD, CODE} and value}
+    if not given:
+        raise Unproven(fields)
+    try:
+        await pages.accounts.prove(visit, given.get(PASSWORD, ""), given.get(CODE, ""))
+    except Problem as problem:
+        raise Unproven(fields, problem) from problem

@@ -1,0 +1,193 @@
+"""`/admin/<resource>/<id>`: one row to read, to change, and with all that belongs to it."""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.params import FromPath
+
+from todo.admin.conflicts import Conflicted
+from todo.admin.declaration import Inline, ModelAdmin, Resource
+from todo.admin.fields import Field
+from todo.admin.pages.forms import Control, Sent, controls, read_values, sent_by
+from todo.admin.pages.guards import may_enter
+from todo.admin.pages.lists import visible_fields
+from todo.admin.pages.pages import Pages
+from todo.admin.pages.sign_in import PagesDependency
+from todo.admin.schemas import Listed
+from todo.admin.service import AdminService
+from todo.errors import Forbidden, Invalid, Problem
+
+AnyRequest = Request[Any, Any, Any]
+SHOWN_BELOW = 10  # rows of an inline
+SHOWN_CHANGES = 5
+
+
+class RowPages(Controller):
+    """One row."""
+
+    guards = [may_enter]
+
+    @get("/{resource:str}/add", operation_id="show_admin_add", opt={"any_query": True})
+    async def show_add(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
+        """An empty form; values in the query stand in it already.
+
+        Example: `GET /admin/tasks/add?owner_id=0190f5f0-7c1d-7000-8000-000000000000`
+        """
+        admin = pages.admin(request)
+        declared = admin.registry[resource]
+        if not admin.may(resource, "add"):
+            raise Forbidden(f"This needs the permission {resource}.add.")
+        given = {name: [value] for name, value in request.query_params.items()}
+        return _adding(pages, request, admin, declared, given)
+
+    @post("/{resource:str}/add", operation_id="admin_add", status_code=303)
+    async def add(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
+        """Add a row; what is refused is told beside its field.
+
+        Example: `POST /admin/tasks/add` with the fields of the form
+        """
+        admin, sent = pages.admin(request), await sent_by(request)
+        declared = admin.registry[resource]
+        fields = admin.writable(resource, adding=True)
+        try:
+            values = await read_values(admin, declared, fields, sent, admin.actor.timezone, whole=True)
+            row = await admin.add(resource, values, lax=True)
+        except Invalid as problem:
+            return _adding(pages, request, admin, declared, sent, problem)
+        done = f"{declared.label_one} {row.display} is added."
+        return pages.go(_next(sent, resource, str(row.id)), done=done)
+
+    @get("/{resource:str}/{row_id:str}", operation_id="show_admin_row")
+    async def show(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str]
+    ) -> Response[Any]:
+        """A row: its fields, what may be done to it, what belongs to it, what happened to it last.
+
+        Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000`
+        """
+        admin = pages.admin(request)
+        declared = admin.registry[resource]
+        row = await admin.get(resource, row_id)
+        return await _showing(pages, request, admin, declared, row)
+
+    @post("/{resource:str}/{row_id:str}", operation_id="admin_change", status_code=303)
+    async def change(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str]
+    ) -> Response[Any]:
+        """Save what was changed. When somebody else was quicker, both changes are shown side by side.
+
+        Example: `POST /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000` with the fields of the form and `_version`
+        """
+        admin, sent = pages.admin(request), await sent_by(request)
+        declared = admin.registry[resource]
+        row = await admin.get(resource, row_id)
+        fields = admin.writable(resource, adding=False)
+        try:
+            values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
+            saved = await admin.change(resource, row_id, values, version=_version(sent), lax=True)
+        except Invalid as problem:
+            return await _showing(pages, request, admin, declared, row, sent, problem)
+        except Conflicted as conflict:
+            return _conflict(pages, request, declared, row, fields, sent, conflict, admin.actor.timezone)
+        done = f"{declared.label_one} {saved.display} is saved." if values else "Nothing was changed."
+        return pages.go(_next(sent, resource, row_id), done=done)
+
+    @get("/{resource:str}/{row_id:str}/copy", operation_id="show_admin_copy")
+    async def copy(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str]
+    ) -> Response[Any]:
+        """The form to add a row, filled in from this one.
+
+        Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/copy`
+        """
+        admin = pages.admin(request)
+        declared = admin.registry[resource]
+        row = await admin.get(resource, row_id)
+        found = controls(admin.writable(resource, adding=True), row, admin.actor.timezone)
+        return _adding(pages, request, admin, declared, {one.field.name: [one.text] for one in found})
+
+
+def _adding(
+    pages: Pages, request: AnyRequest, admin: AdminService, declared: Resource, sent: Sent,
+    problem: Problem | None = None,
+) -> Response[str]:  # fmt: skip
+    fields = admin.writable(declared.name, adding=True)
+    found = controls(fields, None, admin.actor.timezone, sent=sent, problem=problem)
+    values = {"resource": declared, "groups": _groups(declared, found), "problem": problem, "controls": found}
+    return pages.render(request.scope, "add.html", int(problem.status) if problem else 200, **values)
+
+
+async def _showing(
+    pages: Pages, request: AnyRequest, admin: AdminService, declared: Resource, row: Any,
+    sent: Sent | None = None, problem: Problem | None = None,
+) -> Response[str]:  # fmt: skip
+    name, timezone = declared.name, admin.actor.timezone
+    trashed = bool(getattr(row, getattr(declared, "trash", "") or "id", None)) and bool(getattr(declared, "trash", ""))
+    may_change = admin.may(name, "change", row) and not trashed
+    fields = admin.writable(name, adding=False) if may_change else []
+    found = controls(fields, row, timezone, sent=sent, problem=problem)
+    is_table = isinstance(declared, ModelAdmin)
+    below = await admin.inlines(name, row.id) if is_table else {}
+    history = await admin.history(name, row.id) if is_table and hasattr(admin, "history") else None
+    values = {
+        "admin": admin, "resource": declared, "row": row, "problem": problem, "trashed": trashed,
+        "controls": found, "groups": _groups(declared, found), "facts": _facts(admin, declared, fields),
+        "may": {verb: admin.may(name, verb, row) for verb in declared.verbs},
+        "actions": [one for one in declared.actions.values() if one.on == "row" and admin.may(name, one.name, row)],
+        "inlines": [_inline(admin, one, below[one.resource]) for one in declared.inlines if one.resource in below],
+        "history": history.items[:SHOWN_CHANGES] if history else [],
+    }  # fmt: skip
+    return pages.render(request.scope, "row.html", int(problem.status) if problem else 200, **values)
+
+
+def _conflict(
+    pages: Pages, request: AnyRequest, declared: Resource, row: Any, fields: list[Field], sent: Sent,
+    conflict: Conflicted, timezone: str,
+) -> Response[str]:  # fmt: skip
+    """The three versions of every field that is at stake."""
+    sides = {side.field: side for side in conflict.sides}
+    mine = [one for one in controls(fields, conflict.theirs, timezone, sent=sent) if one.field.name in sides]
+    values = {"resource": declared, "row": row, "conflict": conflict, "sides": sides, "mine": mine}
+    return pages.render(request.scope, "conflict.html", 409, **values)
+
+
+def _groups(declared: Resource, found: list[Control]) -> list[tuple[str, list[Control]]]:
+    """Controls by the declaration's fieldsets; the rest comes first."""
+    placed = {name for names in declared.fieldsets.values() for name in names}
+    groups = [("", [one for one in found if one.field.name not in placed])]
+    groups += [
+        (label, [one for one in found if one.field.name in names]) for label, names in declared.fieldsets.items()
+    ]
+    return [(label, group) for label, group in groups if group]
+
+
+def _facts(admin: AdminService, declared: Resource, fields: list[Field]) -> list[Field]:
+    """What is shown but not written."""
+    written = {field.name for field in fields}
+    return [field for field in visible_fields(admin, declared) if field.name not in written]
+
+
+def _inline(admin: AdminService, inline: Inline, found: Listed) -> dict[str, Any]:
+    """Rows below this one: the first few, and where the others are."""
+    declared = admin.registry[inline.resource]
+    hidden = declared.hidden_from(admin.actor)
+    fields = [declared.fields[name] for name in declared.columns if name != inline.via and name not in hidden]
+    return {
+        "resource": declared, "via": inline.via, "found": found, "may_add": admin.may(inline.resource, "add"),
+        "fields": [field for field in fields if not field.heavy],
+    }  # fmt: skip
+
+
+def _version(sent: Sent) -> int | None:
+    text = sent.get("_version", [""])[-1]
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _next(sent: Sent, resource: str, row_id: str) -> str:
+    """Where the button that was pressed leads."""
+    match sent.get("_then", [""])[-1]:
+        case "stay":
+            return f"/admin/{resource}/{row_id}"
+        case "another":
+            return f"/admin/{resource}/add"
+    return f"/admin/{resource}"

@@ -1,0 +1,134 @@
+"""`/admin/login`: coming in by password, code or passkey; and the door out."""
+
+import re
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, QueryParameter
+
+from todo.admin.pages.cookies import form_token, new_value
+from todo.admin.pages.pages import THEMES, Pages, visit_of
+from todo.admin.pages.visits import Half
+from todo.errors import Problem
+
+PagesDependency = NamedDependency[Pages]
+AnyRequest = Request[Any, Any, Any]
+Next = Annotated[str, QueryParameter(max_length=2000, description="Where to go afterwards.")]
+UserAgent = Annotated[str, HeaderParameter(name="User-Agent")]
+OURS = re.compile(r"/admin(?:/[\w.~%/-]*)?(?:\?[\w.~%&=+,:*/-]*)?", re.ASCII)
+HOME = "/admin"
+YEAR = 365 * 86400
+
+
+def safe(address: str) -> str:
+    """An address of these pages; anything else becomes the first page."""
+    return address if OURS.fullmatch(address) and "//" not in address else HOME
+
+
+class SignInPages(Controller):
+    """Signing in and out of the admin pages."""
+
+    @get("/login", operation_id="show_admin_login")
+    async def show_login(self, pages: PagesDependency, request: AnyRequest, next: Next = HOME) -> Response[Any]:
+        """The page to sign in on.
+
+        Example: `GET /admin/login`
+        """
+        if visit_of(request.scope):
+            return pages.go(safe(next))
+        return self._ask(pages, request, "login.html", next=safe(next), email="")
+
+    @post("/login", operation_id="admin_login", status_code=200)
+    async def login(self, pages: PagesDependency, request: AnyRequest, user_agent: UserAgent = "") -> Response[Any]:
+        """Sign in by e-mail and password; asks for a code where there is a second factor.
+
+        Example: `POST /admin/login` with the fields `email`, `password`, `next`
+        """
+        form = await request.form()
+        email, following = str(form.get("email", "")), safe(str(form.get("next", "")))
+        try:
+            entered = await pages.accounts.enter(email, str(form.get("password", "")), user_agent)
+        except Problem as problem:
+            return self._ask(pages, request, "login.html", problem, next=following, email=email)
+        if isinstance(entered, Half):
+            return self._ask(pages, request, "code.html", next=following, token=entered.token)
+        return self._let_in(pages, entered, following)
+
+    @post("/login/code", operation_id="admin_login_code", status_code=200)
+    async def code(self, pages: PagesDependency, request: AnyRequest, user_agent: UserAgent = "") -> Response[Any]:
+        """Finish signing in by a code of the authenticator app, or a recovery code.
+
+        Example: `POST /admin/login/code` with the fields `token`, `code`, `next`
+        """
+        form = await request.form()
+        token, following = str(form.get("token", "")), safe(str(form.get("next", "")))
+        try:
+            cookie = await pages.accounts.second_step(token, str(form.get("code", "")), user_agent)
+        except Problem as problem:
+            return self._ask(pages, request, "code.html", problem, next=following, token=token)
+        return self._let_in(pages, cookie, following)
+
+    @post("/login/passkey/options", operation_id="begin_admin_passkey_login", status_code=200)
+    async def passkey_options(self, pages: PagesDependency) -> dict[str, Any]:
+        """What the browser needs to sign somebody in by a passkey.
+
+        Example: `POST /admin/login/passkey/options`
+        """
+        return dict(await pages.accounts.passkey_options())
+
+    @post("/login/passkey", operation_id="admin_login_passkey", status_code=200)
+    async def passkey(self, pages: PagesDependency, request: AnyRequest, user_agent: UserAgent = "") -> Response[Any]:
+        """Sign in by the browser's answer.
+
+        Example: `POST /admin/login/passkey` with the fields `state`, `credential`, `next`
+        """
+        form = await request.form()
+        state, credential, following = (str(form.get(name, "")) for name in ("state", "credential", "next"))
+        try:
+            cookie = await pages.accounts.enter_by_passkey(state, credential, user_agent)
+        except Problem as problem:
+            return self._ask(pages, request, "login.html", problem, next=safe(following), email="")
+        return self._let_in(pages, cookie, safe(following))
+
+    @post("/logout", operation_id="admin_logout", status_code=303)
+    async def logout(self, pages: PagesDependency, request: AnyRequest) -> Response[None]:
+        """Sign this browser out.
+
+        Example: `POST /admin/logout`
+        """
+        visit = visit_of(request.scope)
+        if visit:
+            await pages.accounts.leave(visit)
+        answer = pages.go("/admin/login", done="You are signed out.")
+        answer.set_cookie(pages.cookies.write(pages.cookies.session, "", 0))
+        return answer
+
+    @post("/theme", operation_id="set_admin_theme", status_code=303)
+    async def theme(self, pages: PagesDependency, request: AnyRequest) -> Response[None]:
+        """Light, dark, or as the system says; kept in this browser.
+
+        Example: `POST /admin/theme` with the fields `theme`, `next`
+        """
+        form = await request.form()
+        theme = str(form.get("theme", ""))
+        answer = pages.go(safe(str(form.get("next", ""))))
+        answer.set_cookie(pages.cookies.write(pages.cookies.theme, theme if theme in THEMES else "system", YEAR))
+        return answer
+
+    def _ask(
+        self, pages: Pages, request: AnyRequest, template: str, problem: Problem | None = None, **values: Any
+    ) -> Response[Any]:
+        """A form for who is not signed in, tied to this browser by a cookie of its own."""
+        cookie = pages.cookies.read(request.scope, pages.cookies.session) or new_value()
+        status = int(problem.status) if problem else 200
+        values |= {"problem": problem, "form_token": form_token(cookie)}
+        answer = pages.render(request.scope, template, status, **values)
+        answer.set_cookie(pages.cookies.write(pages.cookies.session, cookie))
+        return answer
+
+    def _let_in(self, pages: Pages, cookie: str, following: str) -> Response[None]:
+        """Another cookie than before: what was known before the sign-in is worth nothing after it."""
+        answer = pages.go(following)
+        answer.set_cookie(pages.cookies.write(pages.cookies.session, cookie))
+        return answer

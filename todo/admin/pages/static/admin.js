@@ -1,0 +1,236 @@
+// Comfort on top of pages that work without it: nothing in here is needed to do anything.
+
+const one = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+// Every request that htmx sends proves that it comes from this page.
+document.addEventListener("htmx:configRequest", (event) => {
+  event.detail.headers["X-Form-Token"] = one('meta[name="form-token"]').content;
+});
+
+// Menus close when one looks elsewhere.
+document.addEventListener("click", (event) => {
+  for (const menu of all("details.pop[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of all("details.pop[open]")) {
+    menu.open = false;
+    one("summary", menu).focus();
+  }
+});
+
+// Passkeys.
+const passkeyForm = one("#passkey");
+if (passkeyForm && window.PublicKeyCredential?.parseRequestOptionsFromJSON) {
+  passkeyForm.hidden = false;
+  passkeyForm.addEventListener("submit", signInByPasskey);
+}
+
+async function signInByPasskey(event) {
+  event.preventDefault();
+  const form = event.target;
+  const message = one(".error", form);
+  message.hidden = true;
+  try {
+    const asked = await postForm(form.dataset.passkeyOptions, { form_token: form.elements.form_token.value });
+    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(asked.options);
+    const credential = await navigator.credentials.get({ publicKey });
+    form.elements.state.value = asked.state;
+    form.elements.credential.value = JSON.stringify(credential.toJSON());
+    form.submit();
+  } catch (error) {
+    message.textContent = error.name === "NotAllowedError" ? "No passkey was chosen." : "That did not work; try again or use your password.";
+    message.hidden = false;
+  }
+}
+
+const newPasskey = one("[data-new-passkey]");
+if (newPasskey && window.PublicKeyCredential?.parseCreationOptionsFromJSON) {
+  newPasskey.hidden = false;
+  newPasskey.addEventListener("submit", makePasskey);
+}
+
+async function makePasskey(event) {
+  event.preventDefault();
+  const form = event.target;
+  const message = one(".error", form);
+  message.hidden = true;
+  try {
+    const asked = await postForm(form.dataset.newPasskey, { form_token: form.elements.form_token.value });
+    const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(asked.options);
+    const credential = await navigator.credentials.create({ publicKey });
+    form.elements.state.value = asked.state;
+    form.elements.credential.value = JSON.stringify(credential.toJSON());
+    form.submit();
+  } catch (error) {
+    message.textContent = { NotAllowedError: "No passkey was made.", 403: "Sign in again first: this needs a fresh proof of who you are." }[error.name === "Error" ? error.message : error.name] ?? "That did not work; try again.";
+    message.hidden = false;
+  }
+}
+
+async function postForm(address, fields) {
+  const answer = await fetch(address, { method: "POST", body: new URLSearchParams(fields) });
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return answer.json();
+}
+
+// Where to go, what to look for: Ctrl-K.
+const palette = one("#palette");
+const found = one("#palette-found");
+
+function openPalette() {
+  if (!palette || palette.open) return;
+  palette.showModal();
+  const field = one("#palette-q");
+  field.select();
+  htmx.trigger(field, "palette");
+}
+
+function choose(option) {
+  for (const other of all('[aria-selected="true"]', found)) other.setAttribute("aria-selected", "false");
+  one("#palette-q").setAttribute("aria-activedescendant", option?.id ?? "");
+  option?.setAttribute("aria-selected", "true");
+  option?.scrollIntoView({ block: "nearest" });
+}
+
+function step(by) {
+  const options = all('[role="option"]', found);
+  const at = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
+  choose(options[(at + by + options.length) % options.length]);
+}
+
+if (palette) {
+  one("[data-palette]")?.addEventListener("focusin", (event) => {
+    event.target.blur();
+    openPalette();
+  });
+  palette.addEventListener("keydown", (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (by) {
+      event.preventDefault();
+      step(by);
+    }
+  });
+  one("form", palette).addEventListener("submit", (event) => {
+    event.preventDefault();
+    const chosen = one('[aria-selected="true"]', found);
+    const q = one("#palette-q").value.trim();
+    if (chosen) window.location.assign(chosen.href);
+    else if (q) window.location.assign(`/admin/search?q=${encodeURIComponent(q)}`);
+  });
+  palette.addEventListener("click", (event) => {
+    if (event.target === palette) palette.close();
+  });
+  found.addEventListener("htmx:afterSwap", () => choose(one('[role="option"]', found)));
+}
+
+// Selecting rows.
+function countSelected() {
+  const bar = one("[data-bulk]");
+  if (!bar) return;
+  const boxes = all('input[name="id"][form="rows"]');
+  const chosen = boxes.filter((box) => box.checked).length;
+  const matching = one('[name="matching"]', bar)?.checked;
+  bar.classList.toggle("waiting", !chosen && !matching);
+  bar.classList.toggle("ready", chosen > 0 || Boolean(matching));
+  one("[data-count]", bar).textContent = matching ? "All that match" : `${chosen} selected`;
+  const every = one("[data-all]");
+  if (!every) return;
+  every.hidden = false;
+  every.checked = chosen > 0 && chosen === boxes.length;
+  every.indeterminate = chosen > 0 && chosen < boxes.length;
+}
+
+let lastBox = null;
+document.addEventListener("click", (event) => {
+  const box = event.target;
+  if (!box.matches?.('input[name="id"][form="rows"]')) return;
+  const boxes = all('input[name="id"][form="rows"]');
+  if (event.shiftKey && lastBox?.isConnected) {
+    const [from, to] = [boxes.indexOf(lastBox), boxes.indexOf(box)].sort((a, b) => a - b);
+    for (const between of boxes.slice(from, to + 1)) between.checked = box.checked;
+  }
+  lastBox = box;
+  countSelected();
+});
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-all]")) {
+    for (const box of all('input[name="id"][form="rows"]')) box.checked = event.target.checked;
+  }
+  if (event.target.matches("[data-all], [name=matching]")) countSelected();
+  // Whoever fills in a field of many rows means to set it.
+  const row = event.target.closest(".set-field");
+  if (row && !event.target.matches('[name="_set"]')) one('[name="_set"]', row).checked = true;
+});
+
+// Rows by keyboard: j and k walk, x selects, Enter opens; / searches.
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    openPalette();
+    return;
+  }
+  if (event.key === "Escape" && event.target.closest?.("[data-cell]")) {
+    one("[data-cancel]", event.target.closest("[data-cell]")).click();
+    return;
+  }
+  const busy = event.target.matches?.("input:not([type=checkbox]), select, textarea") || palette?.open;
+  if (busy || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "/" && one("#q")) {
+    event.preventDefault();
+    one("#q").focus();
+  }
+  if (event.key === "j" || event.key === "k") walk(event.key === "j" ? 1 : -1);
+  if (event.key === "x") one('tr.here input[name="id"]')?.click();
+});
+
+function walk(by) {
+  const rows = all("tr[data-row]");
+  if (!rows.length) return;
+  const at = rows.findIndex((row) => row.classList.contains("here"));
+  const next = rows[Math.max(0, Math.min(rows.length - 1, at + by))];
+  rows[at]?.classList.remove("here");
+  next.classList.add("here");
+  one(".row-link", next).focus();
+}
+
+// A form that was changed is not left by accident.
+let unsaved = false;
+document.addEventListener("input", (event) => {
+  if (event.target.closest("[data-edit]")) unsaved = true;
+});
+document.addEventListener("submit", () => { unsaved = false; });
+window.addEventListener("beforeunload", (event) => {
+  if (unsaved) event.preventDefault();
+});
+
+// After every change of the page by htmx.
+document.addEventListener("htmx:afterSettle", (event) => {
+  countSelected();
+  const control = one("[data-cell] :is(select, textarea, input:not([type=hidden]))", event.target);
+  control?.focus();
+  control?.select?.();
+});
+// An answer that is a whole other page (signed out, an error) is shown as one.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const page = event.detail.xhr.responseURL;
+  if (event.detail.xhr.status >= 400 && event.detail.xhr.status !== 422 || page.includes("/admin/login")) {
+    event.detail.shouldSwap = false;
+    if (page.includes("/admin/login")) window.location.reload();
+    else say("That did not work. Reload the page and try again.");
+  }
+});
+document.addEventListener("htmx:sendError", () => say("The service cannot be reached."));
+
+function say(text) {
+  const line = document.createElement("p");
+  line.className = "flash flash-refused";
+  line.append(document.createElement("span"));
+  line.firstChild.textContent = text;
+  one("#flash")?.replaceChildren(line);
+}
+
+countSelected();
+const problem = one("#problem");
+if (problem) problem.focus();

@@ -1,0 +1,148 @@
+"""Jinja as the pages use it: everything is escaped, a name that is missing is an error."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from msgspec import UNSET
+
+from todo.admin.fields import Field, longest, write_text
+from todo.admin.pages.assets import asset
+from todo.admin.reads import CAP
+from todo.database import now
+
+TEMPLATES = Path(__file__).parent / "templates"
+YES = {"true": "yes", "false": "no", "empty": "without", "set": "with", "past_7_days": "past 7 days"}
+TONES = {
+    "good": {"active", "done", "complete", "delivered", "sent", "ok", "confirmed", "succeeded", "live", "finished"},
+    "info": {"open", "queued", "new", "pending", "scheduled", "planned"},
+    "accent": {"in_progress", "running", "admin", "superuser"},
+    "warn": {"waiting", "leaving", "late", "retired", "paused", "retrying", "aborting", "missed", "moved"},
+    "bad": {"disabled", "failed", "revoked", "expired", "aborted", "away", "error", "refused"},
+}
+STEPS = ((60, "second"), (3600, "minute"), (86400, "hour"), (86400 * 30, "day"), (86400 * 365, "month"))
+
+
+def environment(folders: Sequence[Path]) -> Environment:
+    """Templates of the engine first, then those of the rooms."""
+    made = Environment(
+        loader=FileSystemLoader([TEMPLATES, *folders]), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.globals |= {"asset": asset}
+    made.filters |= {
+        "when": when, "ago": ago, "iso": iso, "number": number, "words": words, "tone": tone,
+        "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count,
+        "as_text": as_text, "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
+    }  # fmt: skip
+    return made
+
+
+def zone(name: str) -> ZoneInfo:
+    """A viewer's time zone; UTC for one this machine does not know."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def when(value: datetime, timezone: str) -> str:
+    """An instant on the viewer's clock, e.g. `2026-12-31 09:00`."""
+    return value.astimezone(zone(timezone)).strftime("%Y-%m-%d %H:%M")
+
+
+def iso(value: datetime | date) -> str:
+    """For machines: RFC 3339, instants in UTC."""
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value.isoformat()
+
+
+def ago(value: datetime) -> str:
+    """How long ago, or in how long, in one word and a number: `3 minutes ago`, `in 2 days`."""
+    seconds = (now() - value).total_seconds()
+    size = abs(seconds)
+    if size < 45:
+        return "just now"
+    unit, name = 86400 * 365, "year"
+    divisor = 1
+    for limit, word in STEPS:
+        if size < limit:
+            unit, name = divisor, word
+            break
+        divisor = limit
+    count = max(1, int(size // unit))
+    words = f"{count} {name}{'' if count == 1 else 's'}"
+    return f"{words} ago" if seconds > 0 else f"in {words}"
+
+
+def words(value: Any) -> str:
+    """A choice as people read it: `in_progress` is `In progress`."""
+    text = YES.get(str(value), str(value)).replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+def tone(value: Any) -> str:
+    """The colour of a word that many tables use for a state."""
+    return next((f"tag-{name}" for name, known in TONES.items() if str(value) in known), "")
+
+
+def short_id(value: Any) -> str:
+    """The end of an id, where ids made at the same time differ."""
+    return f"…{str(value)[-8:]}" if len(str(value)) == 36 else str(value)
+
+
+def plain_time(value: Any) -> str:
+    """A local time or a day, to the minute."""
+    return value.strftime("%Y-%m-%d %H:%M") if isinstance(value, datetime) else str(value)
+
+
+def as_json(value: Any, indent: bool = False) -> str:
+    """A value as JSON text."""
+    text = msgspec.json.encode(value)
+    return (msgspec.json.format(text, indent=2) if indent else text).decode()
+
+
+def as_text(value: Any) -> str:
+    """A value of the trail in one line of text."""
+    return "nothing" if value in (None, "", []) else write_text(value)
+
+
+def longest_of(field: Field) -> int:
+    """How many characters fit a text field."""
+    return longest(field.type)
+
+
+def holds(field: Field) -> str:
+    """What a field takes, in words."""
+    if field.choices:
+        return f"{'some' if field.kind == 'list' else 'one'} of {', '.join(field.choices)}"
+    words = {
+        "text": "text", "long_text": "text, many lines", "integer": "a whole number", "number": "a number",
+        "boolean": "true or false", "instant": "an instant, such as 2026-12-31T09:00:00Z", "id": "an id",
+        "local": "a local time, such as 2026-12-31T09:00", "day": "a day, such as 2026-12-31",
+        "list": "texts, set apart by commas", "json": "JSON", "reference": "the id", "secret": "a secret",
+    }[field.kind]  # fmt: skip
+    return f"{words}, or nothing" if field.nullable else words
+
+
+def sentence(text: str) -> str:
+    """A docstring's line without its marks for code."""
+    return text.replace("`", "")
+
+
+def count(value: int) -> str:
+    """A capped number of a facet."""
+    return f"{CAP // 1000}k+" if value > CAP else f"{value:,}"
+
+
+def unset_is_none(value: Any) -> Any:
+    """What was left out of a row is shown as nothing."""
+    return None if value is UNSET else value
+
+
+def number(value: Any) -> str:
+    """A whole number with thin groups: `12,345`."""
+    return f"{value:,}"

@@ -1,0 +1,48 @@
+"""Saved views: a list under a name, for oneself or for everybody who may see it."""
+
+from typing import Any
+
+from litestar import Controller, Request, Response, post
+from litestar.params import FromPath
+
+from todo.admin.pages.forms import sent_by
+from todo.admin.pages.guards import may_enter
+from todo.admin.pages.sign_in import PagesDependency
+from todo.admin.pages.state import read_state
+from todo.errors import Conflict, Invalid
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class ViewPages(Controller):
+    """Saved views of a list."""
+
+    guards = [may_enter]
+
+    @post("/{resource:str}/views", operation_id="admin_save_view", status_code=303)
+    async def save(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
+        """Keep what the list shows now under a name.
+
+        Example: `POST /admin/tasks/views` with the fields `name`, `state`, `shared`
+        """
+        sent = await sent_by(request)
+        name, query = (sent.get(field, [""])[-1] for field in ("name", "state"))
+        state = read_state(f"/admin/{resource}", query.removeprefix("?"))
+        try:
+            kept = state.query("cursor").removeprefix("?")
+            await pages.admin(request).save_view(resource, name.strip(), kept, shared="shared" in sent)
+        except (Invalid, Conflict) as problem:
+            said = " ".join(error.message for error in problem.errors) or "There is a view of yours by that name."
+            return pages.go(state.href(), refused=f"The view is not saved. {said}")
+        return pages.go(state.href(), done=f"The view {name} is saved.")
+
+    @post("/{resource:str}/views/{view_id:str}/delete", operation_id="admin_delete_view", status_code=303)
+    async def delete(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], view_id: FromPath[str]
+    ) -> Response[Any]:
+        """Forget a view of one's own.
+
+        Example: `POST /admin/tasks/views/0190f5f0-7c1d-7000-8000-000000000000/delete`
+        """
+        await pages.admin(request).delete_view(view_id)
+        return pages.go(f"/admin/{resource}", done="The view is forgotten.")

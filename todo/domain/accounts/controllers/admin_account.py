@@ -1,0 +1,225 @@
+"""`/admin/account`: who signs in to the admin pages looks after their own account there."""
+
+from typing import Any
+from uuid import UUID
+
+import segno
+from litestar import Controller, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from todo.access import requires
+from todo.admin.pages.forms import sent_by
+from todo.admin.pages.guards import visit_here
+from todo.admin.pages.pages import Link, Pages
+from todo.admin.pages.proof import require_proof
+from todo.database import Database
+from todo.domain.accounts import rules
+from todo.domain.accounts.schemas.people import MePatch
+from todo.domain.accounts.schemas.second_factor import Enrolment, PasskeyIn, PasskeyOptions, Proof
+from todo.domain.accounts.services.browsers import ENROLMENT, Browsers
+from todo.domain.accounts.services.passkeys import PASSKEYS, PasskeyService
+from todo.domain.accounts.services.people import AccountService
+from todo.domain.accounts.services.second_factor import SecondFactorService
+from todo.domain.accounts.services.sign_in import SignIn
+from todo.errors import Problem
+from todo.schema import read_form
+from todo.settings import secret_key
+
+AnyRequest = Request[Any, Any, Any]
+PagesDependency = NamedDependency[Pages]
+HOME = "/admin/account"
+MAY_KEEP_PASSKEYS = [requires("accounts.passkeys")]
+LINKS = (Link(HOME, "Your account", "user"), Link(ENROLMENT, "Second factor", "shield"))
+
+
+class AccountPages(Controller):
+    """Name, time zone, devices and passkeys of who is signed in."""
+
+    path = "/account"
+
+    @get(operation_id="show_admin_account", guards=[requires("accounts.me")])
+    async def show(
+        self, pages: PagesDependency, sign_in: NamedDependency[SignIn], database: NamedDependency[Database],
+        request: AnyRequest,
+    ) -> Response[str]:  # fmt: skip
+        """Your own account: what you are called, your time zone, where you are signed in, your passkeys.
+
+        Example: `GET /admin/account`
+        """
+        return await _account(pages, sign_in, database, request)
+
+    @post(operation_id="change_admin_account", status_code=303, guards=[requires("accounts.change")])
+    async def change(
+        self, pages: PagesDependency, sign_in: NamedDependency[SignIn], database: NamedDependency[Database],
+        request: AnyRequest,
+    ) -> Response[Any]:  # fmt: skip
+        """Change your name or your time zone; the pages tell times on that clock from then on.
+
+        Example: `POST /admin/account` with the fields `name`, `timezone`
+        """
+        sent = {name: values[-1] for name, values in (await sent_by(request)).items() if name in {"name", "timezone"}}
+        try:
+            async with database.session() as session:
+                await AccountService(session, request.user).change_own(read_form(sent, MePatch), None)
+        except Problem as problem:
+            return await _account(pages, sign_in, database, request, problem)
+        return pages.go(HOME, done="Your account is saved.")
+
+    @post("/sessions/{session_id:uuid}/end", operation_id="end_admin_session", guards=[requires("accounts.sessions")])
+    async def end_session(
+        self, pages: PagesDependency, sign_in: NamedDependency[SignIn], request: AnyRequest, session_id: FromPath[UUID]
+    ) -> Response[Any]:
+        """Sign out one of your devices.
+
+        Example: `POST /admin/account/sessions/0190f5f0-7c1d-7000-8000-000000000000/end`
+        """
+        await sign_in.end_session(request.user, session_id)
+        return pages.go(HOME, done="That device is signed out.")
+
+    @post("/passkeys/options", operation_id="begin_admin_passkey", status_code=200, guards=MAY_KEEP_PASSKEYS)
+    async def begin_passkey(
+        self, pages: PagesDependency, sign_in: NamedDependency[SignIn], session: NamedDependency[AsyncSession],
+        request: AnyRequest,
+    ) -> PasskeyOptions:  # fmt: skip
+        """What the browser needs to make a passkey.
+
+        Example: `POST /admin/account/passkeys/options`
+        """
+        await require_proof(pages, request)
+        return await PasskeyService(session, request.user).options(sign_in.site)
+
+    @post("/passkeys", operation_id="add_admin_passkey", status_code=303, guards=MAY_KEEP_PASSKEYS)
+    async def add_passkey(
+        self, pages: PagesDependency, sign_in: NamedDependency[SignIn], session: NamedDependency[AsyncSession],
+        request: AnyRequest,
+    ) -> Response[Any]:  # fmt: skip
+        """Store the passkey that the browser made.
+
+        Example: `POST /admin/account/passkeys` with the fields `name`, `state`, `credential`
+        """
+        sent = {name: values[-1] for name, values in (await sent_by(request)).items() if name != "form_token"}
+        await PasskeyService(session, request.user).add(sign_in.site, read_form(sent, PasskeyIn))
+        return pages.go(HOME, done="The passkey signs you in from now on.")
+
+    @post(
+        "/passkeys/{passkey_id:uuid}/delete",
+        operation_id="delete_admin_passkey",
+        guards=MAY_KEEP_PASSKEYS,
+    )
+    async def delete_passkey(
+        self, pages: PagesDependency, session: NamedDependency[AsyncSession], request: AnyRequest,
+        passkey_id: FromPath[UUID],
+    ) -> Response[Any]:  # fmt: skip
+        """Forget a passkey.
+
+        Example: `POST /admin/account/passkeys/0190f5f0-7c1d-7000-8000-000000000000/delete`
+        """
+        await require_proof(pages, request)
+        await PasskeyService(session, request.user).revoke(passkey_id)
+        return pages.go(HOME, done="The passkey is forgotten.")
+
+
+class SecondFactorPages(Controller):
+    """An authenticator app and its recovery codes."""
+
+    path = "/account/second-factor"
+    guards = [requires("accounts.second_factor")]
+
+    @get(operation_id="show_admin_second_factor")
+    async def show(self, pages: PagesDependency, sign_in: NamedDependency[SignIn], database: NamedDependency[Database],
+                   request: AnyRequest) -> Response[str]:  # fmt: skip
+        """Whether a second factor protects your account, and the way to one.
+
+        Example: `GET /admin/account/second-factor`
+        """
+        state = await _factors(database, sign_in, request).state()
+        return pages.render(request.scope, "second_factor.html", state=state, visit=visit_here(request), problem=None)
+
+    @post("/begin", operation_id="begin_admin_second_factor", status_code=200)
+    async def begin(self, pages: PagesDependency, sign_in: NamedDependency[SignIn],
+                    database: NamedDependency[Database], request: AnyRequest) -> Response[str]:  # fmt: skip
+        """A new authenticator app: its secret as a picture and as text, to be confirmed by a first code.
+
+        Example: `POST /admin/account/second-factor/begin` with the field `password`
+        """
+        factors, sent = _factors(database, sign_in, request), await sent_by(request)
+        try:
+            begun = await factors.begin(sent.get("password", [""])[-1])
+        except Problem as problem:
+            state = await factors.state()
+            return pages.render(request.scope, "second_factor.html", int(problem.status), state=state, problem=problem)
+        return _enrolment(pages, request, begun)
+
+    @post("/confirm", operation_id="confirm_admin_second_factor", status_code=200)
+    async def confirm(self, pages: PagesDependency, database: NamedDependency[Database], request: AnyRequest,
+                      ) -> Response[str]:  # fmt: skip
+        """The app counts from now on; shows the recovery codes, this once.
+
+        Example: `POST /admin/account/second-factor/confirm` with the fields `code`, `secret`, `uri`
+        """
+        sent = {name: values[-1] for name, values in (await sent_by(request)).items()}
+        accounts = pages.accounts
+        assert isinstance(accounts, Browsers)  # noqa: S101 -- the app gives these pages the accounts of this room
+        try:
+            codes, cookie = await accounts.confirm_factor(visit_here(request), sent.get("code", ""))
+        except Problem as problem:
+            return _enrolment(pages, request, Enrolment(sent.get("secret", ""), sent.get("uri", "")), problem)
+        answer = pages.render(request.scope, "recovery_codes.html", codes=codes.recovery_codes)
+        answer.set_cookie(pages.cookies.write(pages.cookies.session, cookie))
+        return answer
+
+    @post("/renew", operation_id="renew_admin_recovery_codes", status_code=200)
+    async def renew(self, pages: PagesDependency, sign_in: NamedDependency[SignIn], database: NamedDependency[Database],
+                    request: AnyRequest) -> Response[str]:  # fmt: skip
+        """New recovery codes in place of the old ones, shown this once.
+
+        Example: `POST /admin/account/second-factor/renew` with the field `password`
+        """
+        factors, sent = _factors(database, sign_in, request), await sent_by(request)
+        try:
+            codes = await factors.renew(Proof(password=sent.get("password", [""])[-1]))
+        except Problem as problem:
+            state = await factors.state()
+            return pages.render(request.scope, "second_factor.html", int(problem.status), state=state, problem=problem)
+        return pages.render(request.scope, "recovery_codes.html", codes=codes.recovery_codes)
+
+    @post("/remove", operation_id="remove_admin_second_factor", status_code=303)
+    async def remove(self, pages: PagesDependency, sign_in: NamedDependency[SignIn],
+                     database: NamedDependency[Database], request: AnyRequest) -> Response[Any]:  # fmt: skip
+        """Back to the password alone.
+
+        Example: `POST /admin/account/second-factor/remove` with the field `password`
+        """
+        factors, sent = _factors(database, sign_in, request), await sent_by(request)
+        try:
+            await factors.remove(Proof(password=sent.get("password", [""])[-1]))
+        except Problem as problem:
+            state = await factors.state()
+            return pages.render(request.scope, "second_factor.html", int(problem.status), state=state, problem=problem)
+        return pages.go(ENROLMENT, done="The authenticator app is removed.")
+
+
+async def _account(
+    pages: Pages, sign_in: SignIn, database: Database, request: AnyRequest, problem: Problem | None = None
+) -> Response[str]:
+    owner = request.user
+    passkeys = await PASSKEYS.page(database.reads, {}, actor=owner.user_id)
+    values: dict[str, Any] = {
+        "me": await sign_in.me(owner), "sessions": await sign_in.sessions(owner), "passkeys": passkeys.items,
+        "zones": sorted(rules.TIMEZONES), "problem": problem,
+    }  # fmt: skip
+    return pages.render(request.scope, "account.html", int(problem.status) if problem else 200, **values)
+
+
+def _enrolment(pages: Pages, request: AnyRequest, begun: Enrolment, problem: Problem | None = None) -> Response[str]:
+    picture = segno.make(begun.otpauth_uri, error="m") if begun.otpauth_uri.startswith("otpauth://") else None
+    rows = list(picture.matrix) if picture else []
+    dots = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, dark in enumerate(row) if dark)
+    values: dict[str, Any] = {"begun": begun, "dots": dots, "size": len(rows), "problem": problem}
+    return pages.render(request.scope, "enrol.html", int(problem.status) if problem else 200, **values)
+
+
+def _factors(database: Database, sign_in: SignIn, request: AnyRequest) -> SecondFactorService:
+    return SecondFactorService(database, sign_in.passwords, secret_key(database.settings), request.user)

@@ -1,0 +1,151 @@
+"""Sign-ins of the admin pages: a cookie in place of tokens, good for half an hour idle and twelve hours in all."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import LargeBinary, bindparam, func, select, update
+
+from todo.access import Actor
+from todo.admin.pages.visits import Half, Visit
+from todo.database import Database, Query, now
+from todo.domain.accounts import rules
+from todo.domain.accounts.models import SESSION, USER, Session, User
+from todo.domain.accounts.schemas.people import Login
+from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, Proof, RecoveryCodes
+from todo.domain.accounts.schemas.sessions import SecondFactor
+from todo.domain.accounts.services.rights import RIGHTS
+from todo.domain.accounts.services.second_factor import SecondFactorService
+from todo.domain.accounts.services.sessions import BROWSER_IDLE, SessionService
+from todo.domain.accounts.services.sign_in import SignIn
+from todo.errors import Unauthorized
+from todo.settings import Settings
+
+SEEN_EVERY = timedelta(minutes=1)  # how exactly we remember when a browser was last heard of
+ENROLMENT = "/admin/account/second-factor"
+
+
+def _visit(
+    id: UUID, email: str, name: str, timezone: str, rights: list[str], session_id: UUID, amr: list[str],
+    seen_at: datetime, proven_at: datetime | None,
+) -> tuple[Visit, datetime]:  # fmt: skip
+    actor = Actor(
+        id=id, name=email, permissions=frozenset(rights), timezone=timezone, session_id=session_id, amr=frozenset(amr)
+    )
+    return Visit(actor, name or email, session_id, proven_at), seen_at
+
+
+_live = (
+    SESSION.cookie_hash == bindparam("cookie_hash", type_=LargeBinary()),
+    SESSION.revoked_at.is_(None),
+    SESSION.expires_at > func.now(),
+    SESSION.seen_at > func.now() - BROWSER_IDLE,
+    USER.status == "active",
+)
+VISIT = Query(
+    _visit,
+    select(
+        USER.id, USER.email, USER.name, USER.timezone, func.array(RIGHTS.scalar_subquery()),
+        SESSION.id, SESSION.amr, SESSION.seen_at, SESSION.proven_at,
+    ).select_from(User).join(Session, SESSION.user_id == USER.id).where(*_live),
+)  # fmt: skip
+
+
+class Browsers:
+    """What the admin pages ask of accounts (todo.admin.pages.visits.Accounts)."""
+
+    def __init__(self, database: Database, sign_in: SignIn, settings: Settings, secret: str):
+        self._database = database
+        self._sign_in = sign_in
+        self._required = settings.second_factor_for
+        self._secret = secret
+
+    async def visit(self, cookie: str) -> Visit | None:
+        """Who holds this cookie; None when it is over. Asks the database, so that what ends, ends at once."""
+        found = await self._database.primary.one_or_none(VISIT, cookie_hash=_hash(cookie))
+        if found is None:
+            return None
+        visit, seen_at = found
+        if now() - seen_at > SEEN_EVERY:
+            async with self._database.session() as session:
+                await session.execute(update(Session).where(SESSION.id == visit.session_id).values(seen_at=now()))
+        actor = rules.until_proven(visit.actor, self._required)
+        detour = ENROLMENT if actor is not visit.actor else ""
+        return Visit(actor, visit.name, visit.session_id, visit.proven_at, detour)
+
+    async def enter(self, email: str, password: str, user_agent: str) -> str | Half:
+        """A new cookie, or the token of the first step; raises Unauthorized, Forbidden, TooManyRequests."""
+        person = await self._sign_in.check_password(_read({"email": email, "password": password}, Login))
+        if person.second_factor:
+            return Half(self._sign_in.half_signed_in(person.id, person.email))
+        return await self._begin(person.id, ("pwd",), user_agent)
+
+    async def second_step(self, token: str, code: str, user_agent: str) -> str:
+        """A new cookie; raises Unauthorized, Forbidden, TooManyRequests."""
+        data = _read({"mfa_token": token, "code": code}, SecondFactor)
+        return await self._begin(*await self._sign_in.check_code(data), user_agent)
+
+    async def passkey_options(self) -> Mapping[str, Any]:
+        """`options` for the browser and the `state` it brings back; raises TooManyRequests."""
+        return msgspec.structs.asdict(await self._sign_in.passkey_options())
+
+    async def enter_by_passkey(self, state: str, credential: str, user_agent: str) -> str:
+        """A new cookie for the browser's answer (JSON); raises Unauthorized, Forbidden, TooManyRequests."""
+        try:
+            answer = {"state": state, "credential": msgspec.json.decode(credential)}
+        except msgspec.DecodeError:
+            raise Unauthorized("The browser's answer cannot be read.") from None
+        user_id = await self._sign_in.check_passkey(_read(answer, PasskeyAnswer))
+        return await self._begin(user_id, ("hwk",), user_agent)
+
+    async def prove(self, visit: Visit, password: str, code: str) -> None:
+        """Note that the right person sits there now; raises Forbidden, TooManyRequests."""
+        await self._factors(visit).prove(Proof(code=code) if code else Proof(password=password))
+        async with self._database.session() as session:
+            await session.execute(update(Session).where(SESSION.id == visit.session_id).values(proven_at=now()))
+
+    async def leave(self, visit: Visit) -> None:
+        """Sign this browser out."""
+        await self._sign_in.logout(visit.actor, everywhere=False)
+
+    async def confirm_factor(self, visit: Visit, code: str) -> tuple[RecoveryCodes, str]:
+        """An authenticator app counts from now on; a new cookie, for who has proven more. Raises Conflict, Invalid."""
+        codes, cookie = await self._factors(visit).confirm(code), new_cookie()
+        async with self._database.session() as session:
+            sessions = SessionService(session, visit.actor, self._secret)
+            row = await sessions.locked(SESSION.id == visit.session_id)
+            values = {"amr": [*row.amr, "otp"], "cookie_hash": _hash(cookie), "proven_at": now()}
+            await sessions.change(row, values, "sessions.elevate")
+        return codes, cookie
+
+    async def _begin(self, user_id: UUID, amr: tuple[str, ...], user_agent: str) -> str:
+        cookie = new_cookie()
+        async with self._database.session() as session:
+            person = await self._sign_in.welcome(session, user_id, amr, user_agent)
+            sessions = SessionService(session, person, self._secret)
+            await sessions.begin_browser(user_id, amr, user_agent, _hash(cookie))
+        return cookie
+
+    def _factors(self, visit: Visit) -> SecondFactorService:
+        return SecondFactorService(self._database, self._sign_in.passwords, self._secret, visit.actor)
+
+
+def new_cookie() -> str:
+    """256 random bits as text."""
+    return secrets.token_urlsafe(32)
+
+
+def _hash(cookie: str) -> bytes:
+    return sha256(cookie.encode()).digest()
+
+
+def _read(values: Mapping[str, Any], kind: Any) -> Any:
+    """What a form holds, as the API would take it; what it would refuse can sign nobody in."""
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError:
+        raise Unauthorized("This does not sign anybody in.") from None

@@ -1,0 +1,35 @@
+"""People and sign-ins in numbers, for the first page of the admin."""
+
+from sqlalchemy import func, select
+
+from todo.access import Actor
+from todo.admin.cards import Card, Daily, Figure, one
+from todo.database import Database
+from todo.domain.accounts.models import SESSION, USER, Session, User
+
+ACTIVE = one(
+    select(func.count().filter(USER.status == "active"), func.count().filter(USER.status != "active")).select_from(User)
+)
+LIVE = one(
+    select(func.count())
+    .select_from(Session)
+    .where(SESSION.revoked_at.is_(None), SESSION.expires_at > func.now())
+)  # fmt: skip
+NEW, SIGN_INS = Daily(USER.created_at), Daily(SESSION.created_at)
+
+
+async def people(database: Database, actor: Actor) -> Figure:
+    """How many accounts there are, and how many came a day."""
+    active, others = await database.reads.one_or_none(ACTIVE) or (0, 0)
+    note = f"and {others:,} disabled or leaving" if others else "all of them active"
+    return Figure(active, note, "/admin/users", series=await NEW.series(database, actor), unit="new accounts")
+
+
+async def sign_ins(database: Database, actor: Actor) -> Figure:
+    """How many devices are signed in, and how many signed in a day."""
+    (live,) = await database.reads.one_or_none(LIVE) or (0,)
+    series = await SIGN_INS.series(database, actor)
+    return Figure(live, "devices signed in now", "/admin/sessions", series=series, unit="sign-ins")
+
+
+CARDS = [Card("People", "users", "users.view", people), Card("Sign-ins", "key", "sessions.view", sign_ins)]

@@ -1,0 +1,13 @@
+"""Operations: whether this installation is well, and what it is busy with."""
+
+from pathlib import Path
+
+from todo.admin.pages.guards import pages_router
+from todo.admin.pages.pages import Link
+from todo.domain.operations.controllers import HealthPage
+from todo.domain.operations.services import CARDS
+
+routes = [pages_router(HealthPage)]
+cards = CARDS
+places = [Link("/admin/health", "Health", "heart")]
+TEMPLATES = Path(__file__).parent / "templates"
