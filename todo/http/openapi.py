@@ -109,6 +109,8 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
         operation["security"] = [{"bearer": []}]
         operation["x-permission"] = permission
         _describe_headers(operation, handler, path)
+    if produces := handler.opt.get("produces"):
+        operation["responses"]["200"]["content"] = {kind: {"schema": {"type": "string"}} for kind in produces}
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     for status in refusals_of(handler, path):
         answer = {"description": REFUSALS[status], "content": content}
