@@ -110,7 +110,10 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
         operation["x-permission"] = permission
         _describe_headers(operation, handler, path)
     if produces := handler.opt.get("produces"):
-        operation["responses"]["200"]["content"] = {kind: {"schema": {"type": "string"}} for kind in produces}
+        of = {"application/json": "array"}
+        operation["responses"]["200"]["content"] = {
+            kind: {"schema": {"type": of.get(kind, "string")}} for kind in produces
+        }
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     for status in refusals_of(handler, path):
         answer = {"description": REFUSALS[status], "content": content}
