@@ -149,6 +149,17 @@ async def test_a_new_turn_has_the_subtasks_of_the_last_open_again(ada: Person, v
     assert [child["status"] for child in await children(ada, task)] == ["done", "open"]
 
 
+@pytest.mark.parametrize("due", [day("9999-12-31"), floating("9999-12-31T23:59")], ids=str)
+async def test_a_subtask_at_the_end_of_the_calendar_keeps_no_parent_from_coming_back(ada: Person, due: Json) -> None:
+    task = await begin(ada, "2031-01-01", "FREQ=WEEKLY")
+    await ada.add("Some day", parent_id=task["id"], due=due, deadline="9999-12-31")
+
+    following = (await act(ada, task, "complete"))["next_task"]
+
+    (copy,) = await children(ada, following)
+    assert (copy["due"], copy["deadline"]) == (due, "9999-12-31")
+
+
 async def test_dues_of_subtasks_move_with_their_parent(ada: Person) -> None:
     task = await begin(ada, "2031-03-23", "FREQ=WEEKLY")
     await ada.add("Day", parent_id=task["id"], due=day("2031-03-22"), deadline="2031-03-24")

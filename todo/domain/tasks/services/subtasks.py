@@ -119,11 +119,15 @@ def _distance(old: Task, new: Task) -> timedelta:
 
 
 def _shift(task: Task, distance: timedelta, owner_timezone: str) -> None:
-    for name in ("due", "start"):
-        if moment := getattr(task, name):
-            setattr(task, name, rules.shifted(moment, distance))
-    task.due_at = rules.instant_of(task.due, owner_timezone) if task.due else None
-    task.deadline = task.deadline + timedelta(days=distance.days) if task.deadline else None
+    """Move all dates of a copy, or none when one would leave the calendar: its parent must be able to close."""
+    try:
+        moved = {name: rules.shifted(moment, distance) for name in ("due", "start") if (moment := getattr(task, name))}
+        due_at = rules.instant_of(moved["due"], owner_timezone) if task.due else None
+        deadline = task.deadline + timedelta(days=distance.days) if task.deadline else None
+    except (ValueError, OverflowError):
+        return
+    for name, value in (moved | {"due_at": due_at, "deadline": deadline}).items():
+        setattr(task, name, value)
 
 
 async def _trail(session: AsyncSession, actor: Actor, action: str, changes: Sequence[tuple[UUID, Any, Any]]) -> None:
