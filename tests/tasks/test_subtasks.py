@@ -173,6 +173,16 @@ async def test_dues_of_subtasks_move_with_their_parent(ada: Person) -> None:
     assert (second["due"], second["due_at"]) == (floating("2031-03-30T09:00"), "2031-03-30T07:00:00Z")
 
 
+async def test_a_turn_that_was_moved_moves_no_subtask_of_the_turns_after_it(ada: Person) -> None:
+    parent = await begin(ada, "2031-01-31", "FREQ=MONTHLY;BYMONTHDAY=31")
+    await ada.add("Before", parent_id=parent["id"], due=day("2031-01-30"))
+    await act(ada, parent, "move", {"due": day("2031-02-05")})
+
+    following = (await act(ada, parent, "complete"))["next_task"]
+
+    assert [child["due"] for child in await children(ada, following)] == [day("2031-02-27")]
+
+
 async def test_what_was_deleted_does_not_come_back(ada: Person) -> None:
     task = await begin(ada, "2031-01-01")
     child = await ada.add(parent_id=task["id"])

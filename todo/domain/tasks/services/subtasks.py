@@ -82,7 +82,7 @@ async def trash_all(
 async def copy_subtasks(session: AsyncSession, pairs: Sequence[tuple[UUID, UUID]], actor: Actor = WORKER) -> None:
     """Hang copies of what is below each old task below its new one, all open again.
 
-    Dues, starts and deadlines move as far as the new task's due is from the old one's. Both tasks of a pair must be
+    Dues, starts and deadlines move as far as one turn is from the other. Both tasks of a pair must be
     stored. Four statements whatever the number of pairs; one when there is nothing to copy.
     """
     tree = await below(session, [old for old, _ in pairs], TASK.deleted_at.is_(None))
@@ -113,6 +113,9 @@ def _copies(tree: Sequence[Task], roots: Mapping[UUID, tuple[Task, Task, str]]) 
 
 
 def _distance(old: Task, new: Task) -> timedelta:
+    """From one turn to the next as the rule counts them, so that a turn that was moved does not move those after it."""
+    if old.occurrence and new.occurrence:
+        return datetime.fromisoformat(new.occurrence) - datetime.fromisoformat(old.occurrence)
     if old.due is None or new.due is None:
         return timedelta()
     return rules.nominal_of(new.due) - rules.nominal_of(old.due)
