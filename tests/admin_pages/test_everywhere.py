@@ -30,7 +30,8 @@ def pages_of(resource: Resource) -> list[str]:
     wide = [f"{list_page}/act/{one.name}" for one in resource.actions.values() if one.on == "resource"]
     trash = [f"{list_page}?trash=1"] if getattr(resource, "trash", "") else []
     verbal = [f"{list_page}/{verb}" for verb in ("add", "import") if verb in verbs]
-    return [list_page, f"{list_page}?q=nothing+like+it", *trash, *verbal, *wide, f"/admin/docs/{resource.name}"]
+    search = [f"{list_page}?q=nothing+like+it"] if getattr(resource, "search", ()) else []
+    return [list_page, *search, *trash, *verbal, *wide, f"/admin/docs/{resource.name}"]
 
 
 @pytest.mark.parametrize("path", OWN)

@@ -144,9 +144,10 @@ def _conflict(
     pages: Pages, request: AnyRequest, declared: Resource, row: Any, fields: list[Field], sent: Sent,
     conflict: Conflicted, timezone: str,
 ) -> Response[str]:  # fmt: skip
-    """The three versions of every field that is at stake."""
+    """The three versions of every field that is at stake; what only they have changed stays as they made it."""
     sides = {side.field: side for side in conflict.sides}
-    mine = [one for one in controls(fields, conflict.theirs, timezone, sent=sent) if one.field.name in sides]
+    wanted = {name: texts for name, texts in sent.items() if name not in sides or sides[name].mine != sides[name].base}
+    mine = [one for one in controls(fields, conflict.theirs, timezone, sent=wanted) if one.field.name in sides]
     values = {"resource": declared, "row": row, "conflict": conflict, "sides": sides, "mine": mine}
     return pages.render(request.scope, "conflict.html", 409, **values)
 
