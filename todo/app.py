@@ -14,7 +14,7 @@ from litestar.types import Scope
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo import __doc__ as sentence
-from todo import __version__
+from todo import __version__, jobs
 from todo.admin import pages as admin_pages
 from todo.admin import views
 from todo.admin.pages.pages import Pages
@@ -62,7 +62,8 @@ async def forget_mail(context: Any) -> None:
         await forget_old_mails(session)
 
 
-CRONS = [
+CRONS = jobs.CRONS  # told to whoever looks at the queue
+CRONS += [
     Cron(forget_old_answers, "17 * * * *"),
     Cron(limits.forget_whole, "* * * * *"),
     Cron(forget_mail, "23 3 * * *"),
@@ -75,7 +76,8 @@ async def run_admin_action(context: Any, *, run_id: str) -> None:
     await carry_out(REGISTRY, context["database"], actor_of, UUID(run_id))
 
 
-FUNCTIONS = [run_admin_action, *(function for room in ROOMS for function in getattr(room, "functions", ()))]
+FUNCTIONS = jobs.FUNCTIONS
+FUNCTIONS += [run_admin_action, *(function for room in ROOMS for function in getattr(room, "functions", ()))]
 LOOPS: list[Loop] = [
     health.HEARTBEAT,
     DELIVERY,

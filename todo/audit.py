@@ -22,11 +22,12 @@ from todo.errors import NotFound
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a change came from: the request (or job) and the address behind it."""
+    """Where a change came from: the request (or job) and the address behind it; why, when an operator says so."""
 
     request_id: str = ""
     address: str = ""
     face: str = "system"
+    reason: str | None = None
 
 
 Verb = Literal["insert", "change", "remove"]
@@ -85,7 +86,7 @@ def event(
         "subject_id": subject_id,
         "before": before,
         "after": after,
-        "reason": reason,
+        "reason": reason or origin.reason,
         "request_id": origin.request_id,
         "address": origin.address,
         "face": origin.face,

@@ -16,6 +16,8 @@ from todo.errors import Conflict, NotFound
 from todo.queue import RUN, Cron, JobFunction, new_job
 
 OVER = frozenset({Status.COMPLETE, Status.FAILED, Status.ABORTED})
+CRONS: list[Cron] = []  # every schedule, and every function that is queued when needed: app.py puts them here
+FUNCTIONS: list[JobFunction] = []
 MOST = 1_000  # jobs looked through: a queue is short, or something is wrong
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -201,6 +202,14 @@ class Settings(BaseSettings):
     def issuer(self) -> str:
         """The `iss` and `aud` of our own tokens."""
         return self.public_url.rstrip("/") or "todo"
+
+
+def masked(value: object) -> str:
+    """A value as text; passwords hidden, also those inside URLs."""
+    if isinstance(value, SecretStr):
+        return "********" if value.get_secret_value() else ""
+    text = re.sub(r"(://[^:/@]*:).*@", r"\1********@", str(value))
+    return re.sub(r"(password=)[^&]+", r"\1********", text)
 
 
 def load_settings(**values: Any) -> Settings:

@@ -1,21 +1,30 @@
 """Actions: on one row, on many, in the background."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from factories import Person
+from factories import Person, World
 
 from todo.access import Actor
+from todo.admin import runs
+from todo.admin.declaration import Doing, action
 from todo.admin.registry import Registry
 from todo.admin.runs import carry_out
 from todo.admin.schemas import Asked, On
 from todo.admin.service import AdminService
+from todo.app import FUNCTIONS
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
+from todo.domain.tasks.admin import TaskAdmin
+from todo.domain.tasks.models import Task
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
+from todo.queue import new_worker
 
 
 async def many(sql: Any, ada: Person, number: int) -> None:
@@ -26,6 +35,20 @@ async def many(sql: Any, ada: Person, number: int) -> None:
         FROM generate_series(1, $2) AS n""",
         ada.id, number,
     )  # fmt: skip
+
+
+@asynccontextmanager
+async def working(database: Database) -> AsyncIterator[None]:
+    """A real worker for the time of the block."""
+    worker = new_worker(database.settings, database, [], FUNCTIONS)
+    await worker.queue.connect()
+    life = asyncio.create_task(worker.start())
+    try:
+        yield
+    finally:
+        await worker.stop()
+        await life
+        await worker.queue.disconnect()
 
 
 async def test_an_action_is_the_verb_of_the_room(admin: AdminService, ada: Person, sql: Any) -> None:
@@ -91,6 +114,83 @@ async def test_many_rows_go_on_in_the_background(
     assert (run.status, run.total, run.done, run.failed) == ("done", 250, 250, 0)
     assert await sql.fetchval("SELECT count(*) FROM tasks WHERE status = 'done'") == 250
     assert await sql.fetchval("SELECT count(DISTINCT actor) FROM audit_events WHERE action = 'tasks.complete'") == 1
+
+
+async def test_a_worker_carries_it_out_and_the_result_is_told(
+    world: World, database: Database, ada: Person, sql: Any
+) -> None:
+    boss = await world.person("boss", "superuser")
+    await many(sql, ada, 250)
+    asked = {"matching": {"filters": {"priority": ["0..2"]}}, "form": {"status": "waiting"}}
+
+    answer = await boss.http.post("/api/admin/tasks/actions/change?reason=Ticket+17", json=asked)
+    run: dict[str, Any] = {"status": "waiting"}
+    async with working(database):
+        for _ in range(400):
+            await asyncio.sleep(0.05)
+            run = (await boss.http.get(f"/api/admin/runs/{answer.json()['run']}")).json()
+            if run["status"] in {"done", "failed"}:
+                break
+
+    assert answer.json()["done"] == 0
+    assert (run["status"], run["total"], run["done"], run["failed"]) == ("done", 150, 150, 0)
+    faces = await sql.fetch("SELECT DISTINCT actor, face, reason FROM audit_events WHERE action = 'tasks.change'")
+    assert [tuple(row) for row in faces] == [(boss.email, "worker", "Ticket 17")]
+
+
+async def test_a_long_run_hands_over_to_another_job(
+    admin: AdminService, registry: Registry, database: Database, ada: Person, sql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await many(sql, ada, 150)
+    outcome = await admin.act("tasks", "complete", On(matching=Asked()))
+    assert outcome.run is not None
+    monkeypatch.setattr(runs, "STINT", -1)
+
+    await carry_out(registry, database, actor_of, outcome.run)
+
+    assert await sql.fetchval("SELECT count(*) FROM saq_jobs") == 2
+    assert (await admin.run(outcome.run)).done == 100
+    await carry_out(registry, database, actor_of, outcome.run)
+    await carry_out(registry, database, actor_of, outcome.run)
+    assert (await admin.run(outcome.run)).status == "done"
+
+
+class SlowTaskAdmin(TaskAdmin):
+    """With an action that always goes on in the background."""
+
+    @action("Count", background=True)
+    async def count(self, do: Doing, row: Task) -> str:
+        """Say how long the title is."""
+        return f"{len(row.title)} characters"
+
+
+async def test_an_action_declared_so_goes_on_in_the_background_even_for_one_row(
+    admin: AdminService, registry: Registry, database: Database, ada: Person
+) -> None:
+    slow = Registry([SlowTaskAdmin if isinstance(one, TaskAdmin) else type(one) for one in registry])
+    task = await ada.add("Water")
+
+    outcome = await AdminService(slow, database, admin.actor).act_on_one("tasks", "count", task["id"])
+    assert outcome.run is not None
+    await carry_out(slow, database, actor_of, outcome.run)
+
+    run = await admin.run(outcome.run)
+    assert (run.status, run.done, run.messages) == ("done", 1, ["5 characters"])
+
+
+async def test_a_run_of_somebody_acting_as_another_names_both(
+    admin: AdminService, registry: Registry, database: Database, world: World, ada: Person, sql: Any
+) -> None:
+    await many(sql, ada, 101)
+    root = await world.person("root", "superuser")
+    acting = replace(admin.actor, by=Actor(root.id, root.email))
+
+    outcome = await AdminService(registry, database, acting).act("tasks", "complete", On(matching=Asked()))
+    assert outcome.run is not None
+    await carry_out(registry, database, actor_of, outcome.run)
+
+    found = await sql.fetch("SELECT DISTINCT actor_id, on_behalf_of FROM audit_events WHERE action = 'tasks.complete'")
+    assert [tuple(row) for row in found] == [(root.id, admin.actor.id)]
 
 
 async def test_a_run_uses_the_rights_its_actor_has_by_then(

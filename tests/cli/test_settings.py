@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from todo.cli.settings import masked
+from todo.settings import masked
 
 
 def test_every_setting_is_shown_with_its_variable(todo) -> None:

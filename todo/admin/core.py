@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from todo.access import Actor
 from todo.admin.declaration import ENTER, Doing, Id, ModelAdmin, Resource
 from todo.admin.registry import Registry
+from todo.audit import ORIGIN
 from todo.database import Database, columns, now
 from todo.errors import Forbidden, NotFound
 
@@ -48,12 +50,16 @@ class Core:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """The caller's transaction, or one of its own."""
-        if self._session is not None:
-            yield self._session
-            return
-        async with self.database.session() as session:
-            yield session
+        """The caller's transaction, or one of its own; the trail tells the reason, whichever verb writes it."""
+        token = ORIGIN.set(replace(ORIGIN.get(), reason=self.reason))
+        try:
+            if self._session is not None:
+                yield self._session
+                return
+            async with self.database.session() as session:
+                yield session
+        finally:
+            ORIGIN.reset(token)
 
     def doing(self, session: AsyncSession) -> Doing:
         return Doing(session, self.actor, self.database, self.reason)

@@ -106,8 +106,8 @@ def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, F
             admin.types.get(column.name),
             secret=column.name in secrets,
             reference=tables.get(target, ""),
-            on_change=column.name in admin.editable,
-            on_add=column.name in (*admin.editable, *admin.only_on_add),
+            on_change="change" in admin.verbs and column.name in admin.editable,
+            on_add="add" in admin.verbs and column.name in (*admin.editable, *admin.only_on_add),
             heavy=column.name in admin.heavy,
             help=admin.help_texts.get(column.name, ""),
         )

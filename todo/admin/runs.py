@@ -1,8 +1,8 @@
 """Carrying out what goes on in the background: a hundred rows a transaction, from where the last one ended."""
 
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from time import monotonic
 from uuid import UUID
 
 import msgspec
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
-from todo.admin.acting import KEPT, sentence
+from todo.admin.acting import JOB, KEPT, sentence
 from todo.admin.models import RUN, Run
 from todo.admin.registry import Registry
 from todo.admin.schemas import Failure, On, Outcome
@@ -18,17 +18,25 @@ from todo.admin.service import AdminService
 from todo.audit import ORIGIN, Origin
 from todo.database import Database, now
 from todo.errors import Problem
+from todo.queue import enqueue
 
-log = logging.getLogger(__name__)
+STINT = 60  # seconds; a job is given five minutes
 FindActor = Callable[[AsyncSession, UUID], Awaitable[Actor | None]]
 
 
 async def carry_out(registry: Registry, database: Database, find_actor: FindActor, run_id: UUID) -> None:
-    """Go on with a run until it is through. Safe to repeat: each step locks the run and begins where it stands."""
+    """Go on with a run until it is through, or for a STINT, after which another job goes on.
+
+    Safe to repeat: each step locks the run and begins where it stands.
+    """
     ORIGIN.set(Origin(request_id=run_id.hex, face="worker"))
+    until = monotonic() + STINT
     try:
         while await _step(registry, database, find_actor, run_id):
-            pass
+            if monotonic() > until:
+                async with database.session() as session:
+                    await enqueue(session, JOB, run_id=str(run_id))
+                return
     except Exception:
         async with database.session() as session:
             run = await _locked(session, run_id)

@@ -1,15 +1,13 @@
 """`todo settings`."""
 
 import json
-import re
 
 import rich_click as click
-from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from todo.settings import PREFIX, Settings, load_settings
+from todo.settings import PREFIX, Settings, load_settings, masked
 
 
 def show(as_json: bool) -> None:
@@ -23,11 +21,3 @@ def show(as_json: bool) -> None:
         style = "bold" if name in settings.model_fields_set else ""
         table.add_row(PREFIX + name.upper(), Text(values[name], style), Text(field.description or ""))
     Console().print(table)
-
-
-def masked(value: object) -> str:
-    """A value as text; passwords hidden, also those inside URLs."""
-    if isinstance(value, SecretStr):
-        return "********" if value.get_secret_value() else ""
-    text = re.sub(r"(://[^:/@]*:).*@", r"\1********@", str(value))
-    return re.sub(r"(password=)[^&]+", r"\1********", text)

@@ -1,5 +1,6 @@
 """Notifications: what people are told and when: reminders, digests, mail."""
 
+from todo.domain.notifications.admin import ADMINS
 from todo.domain.notifications.controllers.notifications import NotificationController, PreferencesController
 from todo.domain.notifications.controllers.reminders import ReminderController
 from todo.domain.notifications.controllers.unsubscribe import unsubscribe_by_link, unsubscribe_page
@@ -16,3 +17,4 @@ routes = [
 crons = CRONS
 loops = LOOPS
 gauges = GAUGES
+admins = ADMINS

@@ -4,10 +4,12 @@ from pathlib import Path
 
 from todo.admin.pages.guards import pages_router
 from todo.admin.pages.pages import Link
+from todo.domain.operations.admin import ADMINS
 from todo.domain.operations.controllers import HealthPage
 from todo.domain.operations.services import CARDS
 
 routes = [pages_router(HealthPage)]
 cards = CARDS
+admins = ADMINS
 places = [Link("/admin/health", "Health", "heart")]
 TEMPLATES = Path(__file__).parent / "templates"

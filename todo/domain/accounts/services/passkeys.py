@@ -124,9 +124,9 @@ class PasskeyService(AuditedService[Passkey]):
         await self.insert(row, "accounts.passkey_add")
         return PasskeyOut(row.id, row.version, row.name, row.created_at, row.used_at)
 
-    async def revoke(self, passkey_id: UUID) -> None:
-        """Raises NotFound."""
-        mine = PASSKEY.id == passkey_id, PASSKEY.user_id == self.actor.user_id
+    async def revoke(self, passkey_id: UUID, owner: UUID | None = None) -> None:
+        """End a passkey of the actor, or of `owner`; raises NotFound."""
+        mine = PASSKEY.id == passkey_id, PASSKEY.user_id == (owner or self.actor.user_id)
         row = await self.locked(*mine, PASSKEY.revoked_at.is_(None))
         await self.change(row, {"revoked_at": now()}, "accounts.passkey_revoke")
 

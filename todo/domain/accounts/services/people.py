@@ -1,6 +1,8 @@
 """People and their roles."""
 
-from msgspec import UNSET
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -50,13 +52,17 @@ class AccountService(AuditedService[User]):
 
     async def change_own(self, data: MePatch, if_match: frozenset[int] | None) -> None:
         """Change the actor's own account; raises Invalid, Stale."""
-        if data.timezone is not UNSET and data.timezone not in rules.TIMEZONES:
-            raise Invalid.field("body.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
         user = await self.locked(USER.id == self.actor.user_id)
         if if_match is not None and user.version not in if_match:
             raise Stale({"version": user.version, "name": user.name, "timezone": user.timezone})
-        moved = data.timezone not in (UNSET, user.timezone)
-        await self.change(user, data.sent(), "accounts.change")
+        await self.change_person(user, data.sent())
+
+    async def change_person(self, user: User, values: Mapping[str, Any]) -> None:
+        """Change name or time zone of a locked account; what floats moves along. Raises Invalid."""
+        if values.get("timezone", user.timezone) not in rules.TIMEZONES:
+            raise Invalid.field("body.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
+        moved = values.get("timezone", user.timezone) != user.timezone
+        await self.change(user, values, "accounts.change")
         if moved:
             await enqueue(self.session, "follow_timezone", user_id=str(user.id))
 

@@ -139,9 +139,9 @@ class TokenService(AuditedService[PersonalToken]):
         await self.insert(row, "accounts.token_add")
         return TokenMade(**{column.name: getattr(row, column.name) for column in COLUMNS.selected_columns}, token=token)
 
-    async def revoke(self, token_id: UUID) -> None:
-        """Raises NotFound."""
-        mine = PERSONAL_TOKEN.id == token_id, PERSONAL_TOKEN.user_id == self.actor.user_id
+    async def revoke(self, token_id: UUID, owner: UUID | None = None) -> None:
+        """End a token of the actor, or of `owner`; raises NotFound."""
+        mine = PERSONAL_TOKEN.id == token_id, PERSONAL_TOKEN.user_id == (owner or self.actor.user_id)
         row = await self.locked(*mine, PERSONAL_TOKEN.revoked_at.is_(None))
         await self.change(row, {"revoked_at": now()}, "accounts.token_revoke")
 

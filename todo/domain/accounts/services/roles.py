@@ -1,18 +1,19 @@
 """Who holds which role, and who is let in at all. Nobody gives away what they do not have."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.access import Actor
+from todo.access import EVERYTHING, PERMISSIONS, Actor
 from todo.audit import record
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.services.people import AccountService
 from todo.domain.accounts.services.sessions import SessionService
-from todo.errors import Conflict, Forbidden, NotFound
+from todo.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 async def grant(session: AsyncSession, actor: Actor, user_id: UUID, name: str) -> None:
@@ -38,7 +39,7 @@ async def revoke(session: AsyncSession, actor: Actor, user_id: UUID, name: str) 
 async def disable(session: AsyncSession, actor: Actor, user_id: UUID) -> None:
     """Shut somebody out: every credential of theirs stops within seconds. Raises NotFound, Conflict, Forbidden."""
     user = await AccountService(session, actor).locked(USER.id == user_id)
-    await _require_no_more_rights(session, actor, user_id)
+    await require_no_more_rights(session, actor, user_id)
     await require_another_superuser(session, user_id)
     await AccountService(session, actor).change(user, {"status": "disabled"}, "accounts.disable")
     await SessionService(session, actor, "").end_all(user_id, "disabled")  # ending needs no secret
@@ -48,8 +49,25 @@ async def enable(session: AsyncSession, actor: Actor, user_id: UUID) -> None:
     """Let somebody in again; raises NotFound, Forbidden."""
     people = AccountService(session, actor)
     user = await people.locked(USER.id == user_id)
-    await _require_no_more_rights(session, actor, user_id)
+    await require_no_more_rights(session, actor, user_id)
     await people.change(user, {"status": "active", "leaves_at": None}, "accounts.enable")
+
+
+def require_givable(actor: Actor, permissions: Iterable[str]) -> None:
+    """Raises Invalid for what is no permission, Forbidden for what the actor does not have."""
+    if unknown := sorted(set(permissions) - PERMISSIONS - {EVERYTHING}):
+        raise Invalid.field("body.permissions", f"There is no permission {', '.join(unknown)}.")
+    if not all(actor.may(permission) for permission in permissions):
+        raise Forbidden("Nobody can give or take what they do not have.")
+
+
+def require_editable(actor: Actor, role: Role, permissions: Iterable[str] = ()) -> None:
+    """Raises Conflict for the role that may do everything, Invalid and Forbidden for what cannot be given or taken."""
+    if role.name == rules.SUPERUSER:
+        raise Conflict("The superuser may do everything; that role stays as it is.")
+    require_givable(actor, permissions)
+    if not all(actor.may(permission) for permission in role.permissions):
+        raise Forbidden("Nobody can give or take what they do not have.")
 
 
 async def find_user(session: AsyncSession, email: str) -> User:
@@ -78,7 +96,8 @@ async def _role(session: AsyncSession, actor: Actor, name: str) -> Role:
     return role
 
 
-async def _require_no_more_rights(session: AsyncSession, actor: Actor, user_id: UUID) -> None:
+async def require_no_more_rights(session: AsyncSession, actor: Actor, user_id: UUID) -> None:
+    """Raises Forbidden when somebody may do what the actor may not."""
     held = select(Role).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == user_id)
     for role in (await session.scalars(held)).all():
         if not all(actor.may(permission) for permission in role.permissions):

@@ -17,10 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from todo.access import Actor
 from todo.audit import record
 from todo.database import Database, Query, now, table_of
-from todo.domain.accounts.models import PASSKEY, RECOVERY_CODE, TOTP, USER, Passkey, RecoveryCode, Totp
+from todo.domain.accounts.models import PASSKEY, RECOVERY_CODE, TOTP, USER, Passkey, RecoveryCode, Totp, User
 from todo.domain.accounts.schemas.second_factor import Enrolment, Proof, RecoveryCodes, SecondFactors
 from todo.domain.accounts.services.keys import decrypt, encrypt
+from todo.domain.accounts.services.mailed import notify
 from todo.domain.accounts.services.passwords import Passwords
+from todo.domain.accounts.services.sessions import SessionService
 from todo.errors import Conflict, Forbidden, Invalid
 from todo.http.limits import check
 
@@ -58,6 +60,17 @@ async def check_second_factor(session: AsyncSession, user_id: UUID, code: str, a
     unused = CODES.c.user_id == user_id, CODES.c.hash == _hash(plain), CODES.c.used_at.is_(None)
     used = await session.execute(update(CODES).where(*unused).values(used_at=at).returning(CODES.c.user_id))
     return "recovery" if used.first() else None
+
+
+async def forget_second_factor(session: AsyncSession, actor: Actor, user: User) -> None:
+    """For who has lost theirs: app, recovery codes and passkeys are gone, every session ends, and they are told."""
+    for table in (TOTPS, CODES):
+        await session.execute(delete(table).where(table.c.user_id == user.id))
+    keys = update(Passkey).where(PASSKEY.user_id == user.id, PASSKEY.revoked_at.is_(None))
+    await session.execute(keys.values(revoked_at=now()))
+    await record(session, actor, "accounts.second_factor_forget", "users", subject_id=user.id)
+    await SessionService(session, actor, "").end_all(user.id, "operator")
+    await notify(session, user.email, "Your second factor was removed", "An operator removed it at your request.")
 
 
 class SecondFactorService:

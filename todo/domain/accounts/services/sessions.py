@@ -79,7 +79,7 @@ class SessionService(AuditedService[Session]):
             return await self._continue(found.session_id, found.generation)
         return await self._repeat_or_end(hashed)
 
-    async def end(self, session_id: UUID, user_id: UUID) -> None:
+    async def end(self, session_id: UUID, user_id: UUID, reason: str = "logout") -> None:
         """Sign out one device; raises NotFound when it is not theirs or over."""
         row = await self.locked(
             SESSION.id == session_id,
@@ -87,7 +87,7 @@ class SessionService(AuditedService[Session]):
             SESSION.revoked_at.is_(None),
             SESSION.expires_at > now(),
         )
-        await self.change(row, {"revoked_at": now(), "revoked_for": "logout"}, "sessions.end")
+        await self.change(row, {"revoked_at": now(), "revoked_for": reason}, "sessions.end")
 
     async def end_all(self, user_id: UUID, reason: str, *, but: UUID | None = None) -> None:
         """Sign out every device, or every other one."""

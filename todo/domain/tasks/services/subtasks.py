@@ -38,17 +38,17 @@ def level(task: Task, tasks: Mapping[UUID, Task]) -> int:
     return 1 + level(parent, tasks) if parent else 0
 
 
-async def hold_parents(session: AsyncSession, actor: Actor) -> None:
+async def hold_parents(session: AsyncSession, owner_id: UUID) -> None:
     """Let nobody else hang this person's tasks elsewhere until the transaction ends.
 
     Two moves at once could make a circle that neither of them sees. To be held before any task is locked.
     """
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"parents {actor.user_id}", 0))))
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"parents {owner_id}", 0))))
 
 
-async def require_place(session: AsyncSession, actor: Actor, parent_id: UUID, task: Task | None = None) -> None:
+async def require_place(session: AsyncSession, owner_id: UUID, parent_id: UUID, task: Task | None = None) -> None:
     """Raises Invalid unless a new task, or this one with all below it, may hang below that parent."""
-    above = await _from_top(session, actor, parent_id)
+    above = await _from_top(session, owner_id, parent_id)
     if not above:
         raise Invalid.field("body.parent_id", "There is no such task.")
     children = {child.id: child for child in await below(session, [task.id])} if task else {}
@@ -59,9 +59,9 @@ async def require_place(session: AsyncSession, actor: Actor, parent_id: UUID, ta
         raise Invalid.field("body.parent_id", f"Subtasks go at most {MAX_LEVELS} levels deep.")
 
 
-async def _from_top(session: AsyncSession, actor: Actor, task_id: UUID) -> Sequence[UUID]:
+async def _from_top(session: AsyncSession, owner_id: UUID, task_id: UUID) -> Sequence[UUID]:
     """A visible task and all it is below; nothing when it is not visible."""
-    chain = select(TASK.id, TASK.parent_id).where(visible_to(actor.user_id), TASK.id == task_id)
+    chain = select(TASK.id, TASK.parent_id).where(visible_to(owner_id), TASK.id == task_id)
     chain_cte = chain.cte("chain", recursive=True)
     above = select(CHILD.c.id, CHILD.c.parent_id).join(chain_cte, CHILD.c.id == chain_cte.c.parent_id)
     return (await session.scalars(select(chain_cte.union_all(above).c.id))).all()

@@ -48,8 +48,8 @@ class TaskService(TaskWriter):
         """Raises Invalid for a due that does not exist, a parent that cannot be, and a rule that cannot be."""
         task = new_task(data, self.actor)
         if data.parent_id is not None:
-            await hold_parents(self.session, self.actor)
-            await require_place(self.session, self.actor, data.parent_id)
+            await hold_parents(self.session, self.owner_id)
+            await require_place(self.session, self.owner_id, data.parent_id)
         if data.recurrence is None:
             return task_out(await self.insert(task, "tasks.add"))
         _refuse_subtask(task.parent_id)
@@ -62,7 +62,7 @@ class TaskService(TaskWriter):
         sent = data.sent()
         scope = scope_of(sent, scope)
         if sent.get("parent_id"):
-            await hold_parents(self.session, self.actor)
+            await hold_parents(self.session, self.owner_id)
         series = await self._series_of(task_id) if {"due", "recurrence"} & sent.keys() or scope != "this" else None
         task = await self._own(task_id, if_match)
         if task.status in rules.CLOSED and data.status is not UNSET:
@@ -70,7 +70,7 @@ class TaskService(TaskWriter):
         values = values_of(data, self.actor.timezone)
         if (parent_id := values.get("parent_id")) is not None:
             _refuse_subtask(task.series_id)
-            await require_place(self.session, self.actor, parent_id, task)
+            await require_place(self.session, self.owner_id, parent_id, task)
         if scope != "this" or "recurrence" in sent:
             values |= await SeriesChanges(self.occurrences).apply(series, task, values, data, scope)
         elif series and "due" in values:

@@ -1,6 +1,7 @@
-"""Tasks and occurrences, as operators see them."""
+"""Tasks, as operators see them."""
 
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
@@ -11,14 +12,13 @@ from todo.database import ACTOR
 from todo.domain.accounts.models import USER
 from todo.domain.recurrence.services.series import SeriesService
 from todo.domain.tasks import rules
-from todo.domain.tasks.models import OCCURRENCE, TASK, Occurrence, Task
+from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskPatch, Title
 from todo.domain.tasks.services.tasks import TaskService, values_of
 from todo.errors import Invalid
 from todo.schema import Text
 
 OWN_TASKS = TASK.owner_id == ACTOR
-OF_OWN_TASKS = OCCURRENCE.task_id.in_(select(TASK.id).where(OWN_TASKS))
 
 
 class TaskAdmin(ModelAdmin[Task]):
@@ -30,18 +30,22 @@ class TaskAdmin(ModelAdmin[Task]):
         "title": Title, "notes": Text, "status": Status, "priority": Priority, "due": Moment, "start": Moment,
         "estimate_minutes": Minutes,
     }  # fmt: skip
-    filters = ("status", "priority", "due_at", "owner_id", "series_id", "created_at")
+    filters = ("status", "priority", "due_at", "owner_id", "series_id", "parent_id", "created_at")
     search = ("title", "notes")
     sorts = ("created_at", "due_at", "priority", "updated_at")
     date_hierarchy = "created_at"
     fieldsets = {
-        "Task": ("title", "notes", "status", "priority", "owner_id"),
+        "Task": ("title", "notes", "status", "priority", "owner_id", "parent_id"),
         "When": ("due", "due_at", "start", "deadline", "estimate_minutes"),
         "Series": ("series_id", "occurrence"),
     }
-    inlines = (Inline("occurrences", via="task_id"),)
+    inlines = (
+        Inline("tasks", via="parent_id"),
+        Inline("reminders", via="task_id"),
+        Inline("occurrences", via="task_id"),
+    )
     heavy = ("notes",)
-    editable = ("title", "notes", "status", "priority", "due", "start", "deadline", "estimate_minutes")
+    editable = ("title", "notes", "status", "priority", "due", "start", "deadline", "estimate_minutes", "parent_id")
     only_on_add = ("owner_id",)
     defaults = {"owner_id": lambda actor: actor.id}
     trash = "deleted_at"
@@ -56,7 +60,8 @@ class TaskAdmin(ModelAdmin[Task]):
         if row.deleted_at is not None:
             return verb in {"view", "delete", "purge", "export"}
         closed = row.status in rules.CLOSED
-        return {"complete": not closed, "reopen": closed}.get(verb, True)
+        turn = not closed and row.series_id is not None
+        return {"complete": not closed, "skip": turn, "reopen": closed}.get(verb, True)
 
     async def lock(self, do: Doing, row_id: UUID) -> None:
         """A series is locked before its tasks, so that the worker and we never wait for each other."""
@@ -71,36 +76,29 @@ class TaskAdmin(ModelAdmin[Task]):
 
     async def change_row(self, do: Doing, row: Task, values: dict[str, Any]) -> None:
         _require_open(values, row)
-        await super().change_row(do, row, await _resolved(do, row.owner_id, values))
+        service = await _service(do, row.owner_id)
+        await service.change_fields(row.id, TaskPatch(**values), None)
 
     async def trash_row(self, do: Doing, row: Task) -> None:
-        await TaskService(do.session, do.actor, row.owner_id).trash(row.id, None)
+        await (await _service(do, row.owner_id)).trash(row.id, None)
 
     async def restore_row(self, do: Doing, row: Task) -> None:
-        await TaskService(do.session, do.actor, row.owner_id).restore(row.id)
+        await (await _service(do, row.owner_id)).restore(row.id)
 
     @action("Complete")
     async def complete(self, do: Doing, row: Task) -> None:
         """Close it as done; the next turn of its series comes up."""
-        await TaskService(do.session, do.actor, row.owner_id).complete(row.id, None)
+        await (await _service(do, row.owner_id)).complete(row.id, None)
+
+    @action("Skip")
+    async def skip(self, do: Doing, row: Task) -> None:
+        """Close this turn of a series as skipped; the next one comes up."""
+        await (await _service(do, row.owner_id)).skip(row.id, None)
 
     @action("Reopen")
     async def reopen(self, do: Doing, row: Task) -> None:
-        """Open it again."""
-        await TaskService(do.session, do.actor, row.owner_id).reopen(row.id, None)
-
-
-class OccurrenceAdmin(ModelAdmin[Occurrence]):
-    model = Occurrence
-    icon, group, label_one = "repeat", "Work", "Occurrence"
-    display = "nominal"
-    columns = ("nominal", "status", "series_id", "task_id", "closed_at")
-    types = {"status": Literal["open", "done", "skipped", "missed", "moved", "cancelled"]}
-    filters = ("status", "series_id", "task_id")
-    every_row = "tasks.all"
-
-    def scope(self, actor: Actor) -> ColumnElement[bool] | None:
-        return None if actor.may(self.every_row) else OF_OWN_TASKS
+        """Open it again; the turn that its closing brought up goes, if nobody has touched it."""
+        await (await _service(do, row.owner_id)).reopen(row.id, None)
 
 
 def _require_open(values: dict[str, Any], row: Task | None = None) -> None:
@@ -110,11 +108,16 @@ def _require_open(values: dict[str, Any], row: Task | None = None) -> None:
         raise Invalid.field("body.status", "Complete or reopen it by its action, so that its series goes on.")
 
 
+async def _service(do: Doing, owner_id: UUID) -> TaskService:
+    """The verbs of somebody's tasks, on their clock."""
+    return TaskService(do.session, replace(do.actor, timezone=await _timezone(do, owner_id)), owner_id)
+
+
+async def _timezone(do: Doing, owner_id: UUID) -> str:
+    return await do.session.scalar(select(USER.timezone).where(USER.id == owner_id)) or "UTC"
+
+
 async def _resolved(do: Doing, owner_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
     """The values with the instant that `due` means where the owner is."""
     moments = {name: values[name] for name in ("due", "start") if name in values}
-    timezone = await do.session.scalar(select(USER.timezone).where(USER.id == owner_id))
-    return values | values_of(TaskPatch(**moments), timezone or "UTC")
-
-
-ADMINS = [TaskAdmin, OccurrenceAdmin]
+    return values | values_of(TaskPatch(**moments), await _timezone(do, owner_id))

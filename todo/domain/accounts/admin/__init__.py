@@ -1,0 +1,10 @@
+"""People and everything that proves who they are, as operators see them."""
+
+from todo.domain.accounts.admin.credentials import IdentityAdmin, PasskeyAdmin, PersonalTokenAdmin, SessionAdmin
+from todo.domain.accounts.admin.keys import IssuerAdmin, SigningKeyAdmin
+from todo.domain.accounts.admin.people import InvitationAdmin, RoleAdmin, UserAdmin
+
+ADMINS = [
+    UserAdmin, RoleAdmin, InvitationAdmin, SessionAdmin, PersonalTokenAdmin, PasskeyAdmin, IdentityAdmin,
+    SigningKeyAdmin, IssuerAdmin,
+]  # fmt: skip

@@ -1,0 +1,97 @@
+"""What people sign in with, as operators see it: sessions, tokens, passkeys, identities elsewhere."""
+
+from typing import Any
+
+from sqlalchemy import func
+
+from todo.access import Actor
+from todo.admin.declaration import Doing, Filter, ModelAdmin, action
+from todo.database import now
+from todo.domain.accounts.models import (
+    PASSKEY,
+    PERSONAL_TOKEN,
+    SESSION,
+    Identity,
+    Passkey,
+    PersonalToken,
+    Session,
+)
+from todo.domain.accounts.services.passkeys import PasskeyService
+from todo.domain.accounts.services.personal_tokens import TokenService
+from todo.domain.accounts.services.sessions import SessionService
+
+LIVE_SESSION = SESSION.revoked_at.is_(None) & (SESSION.expires_at > func.now())
+LIVE_TOKEN = PERSONAL_TOKEN.revoked_at.is_(None) & (PERSONAL_TOKEN.expires_at > func.now())
+LIVE_PASSKEY = PASSKEY.revoked_at.is_(None)
+
+
+def is_over(row: Any) -> bool:
+    """Whether it opens nothing any more."""
+    expires_at = getattr(row, "expires_at", None)
+    return row.revoked_at is not None or (expires_at is not None and expires_at <= now())
+
+
+class SessionAdmin(ModelAdmin[Session]):
+    model = Session
+    icon, group = "laptop", "Sign-ins"
+    display = "user_agent"
+    columns = ("user_id", "user_agent", "address", "amr", "seen_at", "expires_at", "revoked_at")
+    filters = (Filter("state", {"live": LIVE_SESSION, "over": ~LIVE_SESSION}), "user_id", "created_at")
+    search = ("user_agent", "address")
+    sorts = ("seen_at",)
+    verbs = ("view", "export")
+
+    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+        return verb != "end" or not is_over(row)
+
+    @action("Sign out")
+    async def end(self, do: Doing, row: Session) -> None:
+        """End this sign-in on its device, within seconds."""
+        await SessionService(do.session, do.actor, "").end(row.id, row.user_id, "operator")
+
+
+class PersonalTokenAdmin(ModelAdmin[PersonalToken]):
+    model = PersonalToken
+    icon, group, label_one = "key", "Sign-ins", "Personal token"
+    display = "name"
+    columns = ("name", "user_id", "last_four", "scopes", "expires_at", "used_at", "revoked_at")
+    filters = (Filter("state", {"live": LIVE_TOKEN, "over": ~LIVE_TOKEN}), "user_id", "expires_at")
+    search = ("name", "last_four")
+    verbs = ("view", "export")
+
+    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+        return verb != "revoke" or not is_over(row)
+
+    @action("Revoke", dangerous=True)
+    async def revoke(self, do: Doing, row: PersonalToken) -> None:
+        """The token opens nothing any more, within seconds."""
+        await TokenService(do.session, do.actor).revoke(row.id, row.user_id)
+
+
+class PasskeyAdmin(ModelAdmin[Passkey]):
+    model = Passkey
+    icon, group = "fingerprint", "Sign-ins"
+    display = "name"
+    columns = ("name", "user_id", "created_at", "used_at", "revoked_at")
+    filters = (Filter("state", {"live": LIVE_PASSKEY, "over": ~LIVE_PASSKEY}), "user_id")
+    search = ("name",)
+    verbs = ("view", "export")
+
+    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+        return verb != "revoke" or not is_over(row)
+
+    @action("Revoke", dangerous=True)
+    async def revoke(self, do: Doing, row: Passkey) -> None:
+        """The passkey signs nobody in any more."""
+        await PasskeyService(do.session, do.actor).revoke(row.id, row.user_id)
+
+
+class IdentityAdmin(ModelAdmin[Identity]):
+    model = Identity
+    label_one = "Identity"
+    icon, group = "link", "Sign-ins"
+    display = "subject"
+    columns = ("user_id", "issuer", "subject", "email", "created_at")
+    filters = ("user_id", "issuer")
+    search = ("subject", "email")
+    verbs = ("view", "delete", "export")

@@ -1,0 +1,77 @@
+"""What proves tokens, as operators see it: our own signing keys, and the issuers we believe."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+from msgspec import Struct
+from sqlalchemy import func, select
+
+from todo.access import Actor
+from todo.admin.declaration import Doing, ModelAdmin, RowsAdmin, action
+from todo.database import Database
+from todo.domain.accounts.models import SigningKey
+from todo.domain.accounts.services.key_rotation import LOCK, KeyService
+from todo.settings import secret_key
+
+
+class SigningKeyAdmin(ModelAdmin[SigningKey]):
+    model = SigningKey
+    icon, group, label_one = "key", "Sign-ins", "Signing key"
+    columns = ("id", "status", "created_at", "retired_at")
+    types = {"status": Literal["pending", "active", "retired"]}
+    filters = ("status",)
+    verbs = ("view", "export")
+
+    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+        """The key that signs is rotated first."""
+        return verb != "revoke" or row.status != "active"
+
+    async def lock(self, do: Doing, row_id: UUID) -> None:
+        await do.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+
+    @action("Rotate", on="resource", dangerous=True)
+    async def rotate(self, do: Doing) -> str:
+        """The pending key signs from now on; tokens of the one before stay good until they end."""
+        await do.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+        active = await self._keys(do).rotate()
+        return f"{active.id} signs from now on."
+
+    @action("Revoke", dangerous=True)
+    async def revoke(self, do: Doing, row: SigningKey) -> None:
+        """Delete it: its tokens are refused within seconds."""
+        await self._keys(do).revoke(row.id)
+
+    def _keys(self, do: Doing) -> KeyService:
+        return KeyService(do.session, do.actor, secret_key(do.database.settings))
+
+
+class IssuerRow(Struct):
+    """An outside issuer, as `TODO_ISSUERS` names it."""
+
+    id: str
+    profile: Literal["better-auth", "rfc9068", "oidc"]
+    audience: list[str]
+    keys: str
+    algorithms: list[str]
+    auto_provision: bool
+    link_by_verified_email: bool
+
+
+class IssuerAdmin(RowsAdmin):
+    name, label = "issuers", "Outside issuers"
+    label_one = "Outside issuer"
+    icon, group = "globe", "Sign-ins"
+    help = "Who else's tokens open: the entries of `TODO_ISSUERS`."
+    row = IssuerRow
+    columns = ("id", "profile", "audience", "auto_provision")
+    search = ("id",)
+
+    async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
+        return [
+            IssuerRow(
+                one.issuer, one.profile, list(one.audience), one.jwks_url or "found by discovery", list(one.algorithms),
+                one.auto_provision, one.link_by_verified_email,
+            )
+            for one in database.settings.issuers
+        ]  # fmt: skip

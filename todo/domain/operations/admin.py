@@ -1,0 +1,219 @@
+"""What keeps the service going, as operators see it: mail, jobs, schedules, workers, settings, and the trail."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import select
+
+from todo.access import Actor
+from todo.admin.declaration import Doing, Filter, ModelAdmin, RowsAdmin, action
+from todo.audit import Event
+from todo.database import Database, Query, columns
+from todo.domain.notifications.services.operations import retry
+from todo.errors import Conflict
+from todo.http.health import Heartbeat
+from todo.jobs import CRONS, FUNCTIONS, Jobs, Schedule
+from todo.mail import MAIL, Mail
+from todo.queue import open_queue
+from todo.settings import PREFIX, Settings, masked
+
+_beats = columns(Heartbeat)
+BEATS = Query(
+    lambda name, seen, started, release, counts: WorkerRow(name, seen, started, release, msgspec.json.decode(counts)),
+    select(_beats.name, _beats.seen_at, _beats.started_at, _beats.release, _beats.counts).order_by(_beats.name),
+)
+
+
+class MailAdmin(ModelAdmin[Mail]):
+    model = Mail
+    icon, group = "mail", "Operations"
+    display = "subject"
+    columns = ("to", "subject", "attempts", "send_at", "sent_at", "failed_at", "last_error")
+    filters = (
+        Filter(
+            "state",
+            {
+                "waiting": MAIL.sent_at.is_(None) & MAIL.failed_at.is_(None),
+                "sent": MAIL.sent_at.is_not(None),
+                "failed": MAIL.failed_at.is_not(None),
+            },
+        ),
+        "send_at",
+    )
+    search = ("to", "subject")
+    hidden = ("text", "html", "headers", "attachments", "lease_token")  # they hold links that open accounts
+    verbs = ("view", "export")
+
+    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+        return verb != "retry" or row.failed_at is not None
+
+    @action("Try again")
+    async def retry(self, do: Doing, row: Mail) -> None:
+        """Send it again, with all attempts ahead."""
+        if not await retry(do.session, do.actor, row.id):
+            raise Conflict("It has not failed.")
+
+
+class AuditAdmin(ModelAdmin[Event]):
+    model = Event
+    name, label, label_one = "audit", "Audit trail", "Entry"
+    icon, group = "history", "Operations"
+    display = "action"
+    columns = ("at", "actor", "action", "subject", "subject_id", "face", "reason")
+    types = {"actor_kind": Literal["user", "service", "worker", "operator", "anonymous"]}
+    filters = ("action", "subject", "subject_id", "actor_id", "on_behalf_of", "at")
+    date_hierarchy = "at"
+    heavy = ("before", "after")
+    verbs = ("view", "export")
+
+
+class JobRow(Struct):
+    """A job in the queue. One that is over can be looked at for a week, a scheduled one for a minute."""
+
+    id: str
+    function: str
+    status: Literal["new", "queued", "active", "aborting", "aborted", "failed", "complete"]
+    arguments: dict[str, Any]
+    attempts: int
+    queued_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+
+class JobAdmin(RowsAdmin):
+    name, label, label_one = "jobs", "Jobs", "Job"
+    icon, group = "queue", "Operations"
+    help = "What is queued, runs, or ran a short while ago."
+    row = JobRow
+    display = "function"
+    columns = ("function", "status", "attempts", "queued_at", "finished_at", "error")
+    filters = ("status", "function")
+    search = ("function", "error")
+    sorts = ("queued_at",)
+    verbs = ("view",)
+
+    async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
+        async with jobs_of(database) as jobs:
+            found = await jobs.find(limit=1000)
+        return [
+            msgspec.convert({"id": job.key, **msgspec.structs.asdict(job)}, JobRow, from_attributes=True)
+            for job in found
+        ]
+
+    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+        over = row.status in {"complete", "failed", "aborted"}
+        return {"retry": over, "abort": not over}.get(verb, True)
+
+    @action("Try again")
+    async def retry(self, do: Doing, row: JobRow) -> None:
+        """Let a job that is over run once more."""
+        async with jobs_of(do.database) as jobs:
+            await jobs.retry(do.actor, row.id)
+
+    @action("Abort", dangerous=True)
+    async def abort(self, do: Doing, row: JobRow) -> None:
+        """Stop a job that waits or runs."""
+        async with jobs_of(do.database) as jobs:
+            await jobs.abort(do.actor, row.id)
+
+
+class ScheduleRow(Schedule):
+    """What runs by itself: when, and how it went the last time."""
+
+    id: str = ""
+
+
+class ScheduleAdmin(RowsAdmin):
+    name, label, label_one = "schedules", "Schedules", "Schedule"
+    icon, group = "clock", "Operations"
+    help = "What runs by itself, in UTC, and how it went the last time."
+    row = ScheduleRow
+    columns = ("id", "does", "schedule", "next_at", "last_at", "last_status", "last_seconds", "failures")
+    search = ("id", "does")
+    verbs = ("view",)
+
+    async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
+        async with jobs_of(database) as jobs:
+            found = await jobs.schedules()
+        return [ScheduleRow(**msgspec.structs.asdict(one), id=one.function) for one in found]
+
+    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+        """What is queued when it is needed runs with its arguments alone."""
+        return verb != "run_now" or bool(row.schedule)
+
+    @action("Run now")
+    async def run_now(self, do: Doing, row: ScheduleRow) -> str:
+        """Run it once, beside its schedule."""
+        async with jobs_of(do.database) as jobs:
+            job = await jobs.run(do.actor, row.id)
+        return f"Queued as {job.key}."
+
+
+class WorkerRow(Struct):
+    """A worker process of the last day: `counts` is what it has done since it began."""
+
+    id: str
+    seen_at: datetime
+    started_at: datetime
+    release: str
+    counts: dict[str, int]
+
+
+class WorkerAdmin(RowsAdmin):
+    name, label, label_one = "workers", "Workers", "Worker"
+    icon, group = "cpu", "Operations"
+    help = "Who opens what is due and delivers what is told, and when they were last seen."
+    row = WorkerRow
+    columns = ("id", "seen_at", "started_at", "release", "counts")
+    verbs = ("view",)
+
+    async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
+        return await database.reads.all(BEATS)
+
+
+class SettingRow(Struct):
+    """A setting: its variable, its value with passwords hidden, what it means, and whether somebody set it."""
+
+    id: str
+    value: str
+    means: str
+    is_set: bool
+
+
+class SettingAdmin(RowsAdmin):
+    name, label, label_one = "settings", "Settings", "Setting"
+    icon, group = "sliders", "Operations"
+    help = "The environment variables of this process; passwords are hidden."
+    row = SettingRow
+    columns = ("id", "value", "means", "is_set")
+    filters = ("is_set",)
+    search = ("id", "means")
+
+    async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
+        settings = database.settings
+        return [
+            SettingRow(
+                PREFIX + name.upper(), masked(getattr(settings, name)), field.description or "",
+                name in settings.model_fields_set,
+            )
+            for name, field in Settings.model_fields.items()
+        ]  # fmt: skip
+
+
+@asynccontextmanager
+async def jobs_of(database: Database) -> AsyncIterator[Jobs]:
+    """The queue, connected for as long as somebody looks at it."""
+    queue = open_queue(database.settings, database.url)
+    await queue.connect()
+    try:
+        yield Jobs(queue, database, CRONS, FUNCTIONS)
+    finally:
+        await queue.disconnect()
+
+
+ADMINS = [JobAdmin, ScheduleAdmin, WorkerAdmin, MailAdmin, AuditAdmin, SettingAdmin]

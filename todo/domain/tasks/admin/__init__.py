@@ -1,0 +1,6 @@
+"""Tasks, series and what became of their turns, as operators see them."""
+
+from todo.domain.tasks.admin.series import OccurrenceAdmin, SeriesAdmin
+from todo.domain.tasks.admin.tasks import TaskAdmin
+
+ADMINS = [TaskAdmin, SeriesAdmin, OccurrenceAdmin]

@@ -1,0 +1,97 @@
+"""Series and what became of their turns, as operators see them."""
+
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, select, true
+
+from todo.access import Actor
+from todo.admin.declaration import Computed, Doing, Filter, Inline, ModelAdmin, action
+from todo.database import ACTOR
+from todo.domain.recurrence.models import SERIES, Series
+from todo.domain.recurrence.schemas import Rrule
+from todo.domain.tasks.models import OCCURRENCE, Occurrence
+from todo.domain.tasks.schemas import EndSeries, PauseSeries
+from todo.domain.tasks.services.series import SeriesVerbs
+
+OWN_SERIES = SERIES.owner_id == ACTOR
+OF_OWN_SERIES = OCCURRENCE.series_id.in_(select(SERIES.id).where(OWN_SERIES))
+
+
+class SeriesAdmin(ModelAdmin[Series]):
+    model = Series
+    label, label_one = "Series", "Series"
+    icon, group = "repeat", "Work"
+    display = "title"
+    columns = ("title", "rrule", "status", "owner_id", "next_run_at", "failures", "last_error")
+    types = {
+        "rrule": Rrule, "status": Literal["active", "paused", "ended"], "kind": Literal["day", "floating", "zoned"],
+        "anchor": Literal["schedule", "completion"], "on_invalid_date": Literal["backward", "forward", "omit"],
+        "on_missed": Literal["keep_one", "skip_to_next", "backfill", "expire"], "opens": Literal["on_time", "on_close"],
+    }  # fmt: skip
+    computed = {"title": Computed(SERIES.template["title"].astext, str)}
+    filters = (
+        "status", Filter("trouble", {"set_aside": SERIES.failures > 0, "none": SERIES.failures == 0}), "owner_id",
+        "next_run_at", "created_at",
+    )  # fmt: skip
+    sorts = ("next_run_at",)
+    fieldsets = {
+        "Series": ("title", "status", "owner_id", "rrule", "start", "kind", "timezone"),
+        "What it does": ("anchor", "on_invalid_date", "on_missed", "opens", "lead_seconds", "shift", "holidays",
+                         "pauses", "exceptions", "until", "count", "max_open", "expire_after_seconds"),
+        "Where it is": ("n", "last_nominal", "next_nominal", "next_run_at", "failures", "last_error"),
+    }  # fmt: skip
+    inlines = (Inline("occurrences", via="series_id"), Inline("tasks", via="series_id"))
+    heavy = ("template", "holidays", "pauses", "exceptions")
+    every_row = "series.all"
+
+    def scope(self, actor: Actor) -> ColumnElement[bool] | None:
+        return None if actor.may(self.every_row) else OWN_SERIES
+
+    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+        """What rests is resumed, what goes on is paused, what has ended stays so."""
+        allowed = {
+            "pause": ("active",),
+            "resume": ("active", "paused"),
+            "end": ("active", "paused"),
+            "run": ("active",),
+        }
+        return verb not in allowed or row.status in allowed[verb]
+
+    @action("Pause")
+    async def pause(self, do: Doing, row: Series) -> None:
+        """Let nothing come until it is resumed."""
+        await _verbs(do).pause(row.id, PauseSeries(), None)
+
+    @action("Resume")
+    async def resume(self, do: Doing, row: Series) -> None:
+        """End a pause; what came meanwhile is up to `on_missed`."""
+        await _verbs(do).resume(row.id, None)
+
+    @action("End", form=EndSeries, dangerous=True)
+    async def end(self, do: Doing, row: Series, form: EndSeries) -> None:
+        """Let nothing more come."""
+        await _verbs(do).end(row.id, form, None)
+
+    @action("Run now")
+    async def run(self, do: Doing, row: Series) -> str:
+        """Have the worker look at it now, also one that was set aside with an error."""
+        await _verbs(do).look(row.id)
+        return "The worker looks at it now."
+
+
+class OccurrenceAdmin(ModelAdmin[Occurrence]):
+    model = Occurrence
+    icon, group, label_one = "ledger", "Work", "Occurrence"
+    display = "nominal"
+    columns = ("nominal", "status", "series_id", "task_id", "moved_to", "closed_at")
+    types = {"status": Literal["open", "done", "skipped", "missed", "cancelled"]}
+    filters = ("status", "series_id", "task_id")
+    every_row = "series.all"
+
+    def scope(self, actor: Actor) -> ColumnElement[bool] | None:
+        return None if actor.may(self.every_row) else OF_OWN_SERIES
+
+
+def _verbs(do: Doing) -> SeriesVerbs:
+    """The row itself has been found within the actor's scope already."""
+    return SeriesVerbs(do.session, do.actor, true())
