@@ -16,6 +16,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from todo.app import create_app
 from todo.settings import Settings
 
+PHONE = {"width": 390, "height": 844}
 Opening = Callable[..., Awaitable[Window]]
 
 
@@ -95,6 +96,18 @@ async def window(opening: Opening, boss: Person, scripts: bool) -> Window:
 async def lively(opening: Opening, boss: Person) -> Window:
     """The boss before a browser with scripts."""
     return await opening(boss)
+
+
+@pytest.fixture
+async def plain(opening: Opening, boss: Person) -> Window:
+    """The boss before a browser without scripts."""
+    return await opening(boss, java_script_enabled=False)
+
+
+@pytest.fixture
+async def phone(opening: Opening, boss: Person, scripts: bool) -> Window:
+    """The boss before a phone."""
+    return await opening(boss, java_script_enabled=scripts, viewport=PHONE, has_touch=True, is_mobile=True)
 
 
 @pytest.fixture
