@@ -134,6 +134,7 @@ async def _showing(
         "controls": found, "groups": _groups(declared, found), "facts": _facts(admin, declared, fields),
         "may": {verb: admin.may(name, verb, row) for verb in declared.verbs},
         "actions": [one for one in declared.actions.values() if one.on == "row" and admin.may(name, one.name, row)],
+        "links": [] if trashed else pages.links_of(admin.actor, name, row.id),
         "inlines": [_inline(admin, one, below[one.resource]) for one in declared.inlines if one.resource in below],
         "history": history.items[:SHOWN_CHANGES] if history else [],
     }  # fmt: skip

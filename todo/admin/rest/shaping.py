@@ -30,6 +30,7 @@ Trash = Annotated[bool, QueryParameter(description="What lies in the trash inste
 Facets = Annotated[bool, QueryParameter(description="Count what each choice of a filter would leave.")]
 Reason = Annotated[str | None, QueryParameter(max_length=500, description="Why, for the trail.")]
 FileForm = Annotated[Literal["csv", "json", "xlsx"], QueryParameter(description="What kind of file.")]
+PREFIX = "filter_"  # inside, so that a filter may be named like something that Litestar gives to handlers
 ID = "0190f5f0-7c1d-7000-8000-000000000000"
 
 
@@ -70,7 +71,7 @@ def list_parameters(resource: Resource) -> list[Parameter]:
 
 def asked_of(resource: Resource, given: dict[str, Any]) -> Asked:
     """The parameters of a list as what is asked."""
-    filters = {name: given[name] for name in resource.filter_names if given[name] is not None}
+    filters = {name: given[PREFIX + name] for name in resource.filter_names if given[PREFIX + name] is not None}
     rest = {name: given[name] for name in given if name in Asked.__struct_fields__ and given[name] is not None}
     return Asked(filters=filters, **rest)
 
@@ -83,8 +84,8 @@ def _filter_parameter(resource: Resource, item: str | Filter) -> Parameter:
         field = resource.fields[item]
         name, label, extra = field.name, field.label, _filter_schema(field)
     texts = {"items": {"type": "string", "maxLength": 500, **extra}}
-    about = QueryParameter(max_items=50, description=f"{label}: one or more values.", schema_extra=texts)
-    return parameter(name, Annotated[list[str] | None, about], None)
+    about = QueryParameter(name=name, max_items=50, description=f"{label}: one or more values.", schema_extra=texts)
+    return parameter(PREFIX + name, Annotated[list[str] | None, about], None)
 
 
 def _filter_schema(field: Field) -> dict[str, Any]:
