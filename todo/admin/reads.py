@@ -33,6 +33,8 @@ from sqlalchemy import (
     column as named,
 )
 
+from sqlalchemy.sql.util import ClauseAdapter
+
 from todo.admin.declaration import Filter, ModelAdmin
 from todo.admin.fields import Field
 from todo.admin.filters import EMPTY, PERIODS, SET, TIMES, conditions, own_conditions
@@ -106,7 +108,9 @@ class TableReads:
         """What the row a reference leads to is called, when its scope lets one see it."""
         there = self._related[self.admin.fields[name].reference]
         table = there.model.__table__.alias(f"label_{name}")
-        found = select(cast(table.c[there.display], String)).where(table.c.id == self._table[name])
+        display = there.computed[there.display].expression if there.display in there.computed else None
+        called = table.c[there.display] if display is None else ClauseAdapter(table).traverse(display)
+        found = select(cast(called, String)).where(table.c.id == self._table[name])
         if scope is not None:
             visible = select(columns(there.model)["id"]).where(scope)
             found = found.where(table.c.id.in_(visible))

@@ -50,6 +50,7 @@ class IssuerRow(Struct):
     """An outside issuer, as `TODO_ISSUERS` names it."""
 
     id: str
+    issuer: str
     profile: Literal["better-auth", "rfc9068", "oidc"]
     audience: list[str]
     keys: str
@@ -64,14 +65,15 @@ class IssuerAdmin(RowsAdmin):
     icon, group = "globe", "Sign-ins"
     help = "Who else's tokens open: the entries of `TODO_ISSUERS`."
     row = IssuerRow
-    columns = ("id", "profile", "audience", "auto_provision")
-    search = ("id",)
+    display = "issuer"
+    columns = ("issuer", "profile", "audience", "auto_provision")
+    search = ("issuer",)
 
     async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
         return [
             IssuerRow(
-                one.issuer, one.profile, list(one.audience), one.jwks_url or "found by discovery", list(one.algorithms),
+                str(place), one.issuer, one.profile, list(one.audience), one.jwks_url or "found by discovery", list(one.algorithms),
                 one.auto_provision, one.link_by_verified_email,
             )
-            for one in database.settings.issuers
+            for place, one in enumerate(database.settings.issuers, 1)
         ]  # fmt: skip
