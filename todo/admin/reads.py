@@ -32,7 +32,6 @@ from sqlalchemy import (
 from sqlalchemy import (
     column as named,
 )
-
 from sqlalchemy.sql.util import ClauseAdapter
 
 from todo.admin.declaration import Filter, ModelAdmin
