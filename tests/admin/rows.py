@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any, get_args
 from uuid import UUID, uuid4
 
+from conftest import SECRET
 from msgspec import Struct
 from sqlalchemy import (
     ARRAY,
@@ -33,13 +34,17 @@ from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import Field, bare, longest
 from todo.admin.registry import Registry
 from todo.database import Database, metadata, table_of
+from todo.domain.accounts.services.keys import new_signing_key
 
 NUMBERS = count(1)
 FUTURE = datetime(2031, 1, 31, 12, tzinfo=UTC)
+SIGNING_KEY = new_signing_key(SECRET, "pending")
 SPECIAL: dict[tuple[str, str], Any] = {
     ("users", "timezone"): "Europe/Berlin",
     ("users", "status"): "active",
     ("roles", "permissions"): [],
+    ("signing_keys", "public_key"): SIGNING_KEY.public_key,
+    ("signing_keys", "private_key"): SIGNING_KEY.private_key,
     ("series", "rrule"): "FREQ=MONTHLY",
     ("series", "status"): "active",
 }

@@ -114,7 +114,7 @@ class Acting(Writing):
         action = resource.actions.get(name)
         if action is None and name == "change":
             if not form:
-                raise Invalid("Say which fields to change.")
+                raise Invalid.field("body.form", "Say which fields to change.")
             return self.accept(self.registry.table(resource.name), form, adding=False, lax=lax)
         if action is None or action.form is None:
             if form:

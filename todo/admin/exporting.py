@@ -3,7 +3,8 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any, Literal
 
@@ -18,9 +19,10 @@ from todo.admin.schemas import Asked
 from todo.admin.trail import Trail
 from todo.audit import record
 
+Pages = AsyncGenerator[list[Any], None]
 Format = Literal["csv", "json", "xlsx"]
 FORMATS: dict[str, str] = {
-    "csv": "text/csv; charset=utf-8",
+    "csv": "text/csv",  # Litestar adds the charset
     "json": "application/json",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
@@ -48,7 +50,7 @@ class Exporting(Trail):
         write = {"csv": _csv, "json": _json, "xlsx": _xlsx}[form]
         return write(fields, _chain(first, pages))
 
-    async def _pages(self, resource: Resource, asked: Asked) -> AsyncIterator[list[Any]]:
+    async def _pages(self, resource: Resource, asked: Asked) -> Pages:
         """Page after page, whole rows."""
         if isinstance(resource, RowsAdmin):
             rows = await resource.rows(self.database, self.actor)
@@ -66,10 +68,11 @@ class Exporting(Trail):
                 return
 
 
-async def _chain(first: list[Any], rest: AsyncIterator[list[Any]]) -> AsyncIterator[list[Any]]:
-    yield first
-    async for page in rest:
-        yield page
+async def _chain(first: list[Any], rest: Pages) -> Pages:
+    async with aclosing(rest):  # a client may go away in the middle; each closes what it reads from
+        yield first
+        async for page in rest:
+            yield page
 
 
 def safe(text: str) -> str:
@@ -89,11 +92,12 @@ def _cell(value: Any) -> str:
     return text if isinstance(value, bool | int | float) else safe(text)
 
 
-async def _csv(fields: Sequence[str], pages: AsyncIterator[list[Any]]) -> AsyncIterator[bytes]:
+async def _csv(fields: Sequence[str], pages: Pages) -> AsyncIterator[bytes]:
     """With a byte order mark, so that Excel reads UTF-8."""
-    yield b"\xef\xbb\xbf" + _lines([fields])
-    async for page in pages:
-        yield _lines([[_cell(getattr(row, name)) for name in fields] for row in page])
+    async with aclosing(pages):
+        yield b"\xef\xbb\xbf" + _lines([fields])
+        async for page in pages:
+            yield _lines([[_cell(getattr(row, name)) for name in fields] for row in page])
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> bytes:
@@ -102,18 +106,19 @@ def _lines(rows: Sequence[Sequence[str]]) -> bytes:
     return buffer.getvalue().encode()
 
 
-async def _json(fields: Sequence[str], pages: AsyncIterator[list[Any]]) -> AsyncIterator[bytes]:
+async def _json(fields: Sequence[str], pages: Pages) -> AsyncIterator[bytes]:
     """One array of objects."""
     opening = b"["
-    async for page in pages:
-        for row in page:
-            values = {name: value for name in fields if (value := getattr(row, name)) is not UNSET}
-            yield opening + b"\n" + msgspec.json.encode(values)
-            opening = b","
+    async with aclosing(pages):
+        async for page in pages:
+            for row in page:
+                values = {name: value for name in fields if (value := getattr(row, name)) is not UNSET}
+                yield opening + b"\n" + msgspec.json.encode(values)
+                opening = b","
     yield b"[]\n" if opening == b"[" else b"\n]\n"
 
 
-async def _xlsx(fields: Sequence[str], pages: AsyncIterator[list[Any]]) -> AsyncIterator[bytes]:
+async def _xlsx(fields: Sequence[str], pages: Pages) -> AsyncIterator[bytes]:
     """One sheet; written beside the event loop, a page at a time."""
     buffer = io.BytesIO()
     book = Workbook(buffer, {"constant_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"})
@@ -122,9 +127,10 @@ async def _xlsx(fields: Sequence[str], pages: AsyncIterator[list[Any]]) -> Async
     for place, name in enumerate(fields):
         sheet.write_string(0, place, name)
     line = 1
-    async for page in pages:
-        await asyncio.to_thread(_write_page, sheet, fields, page, line)
-        line += len(page)
+    async with aclosing(pages):
+        async for page in pages:
+            await asyncio.to_thread(_write_page, sheet, fields, page, line)
+            line += len(page)
     await asyncio.to_thread(book.close)
     yield buffer.getvalue()
 

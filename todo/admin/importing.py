@@ -58,12 +58,12 @@ class Importing(Exporting):
 
     def _check_names(self, admin: ModelAdmin[Any], rows: list[dict[str, Any]]) -> None:
         if not rows:
-            raise Invalid("There are no rows in this file.")
+            raise Invalid.field("body.rows", "There are no rows in this file.")
         if len(rows) > MOST:
-            raise Invalid(f"A file holds up to {MOST} rows; split it.")
+            raise Invalid.field("body.rows", f"A file holds up to {MOST} rows; split it.")
         seen = {name for row in rows for name in row}
         if unknown := sorted(seen - set(admin.fields) - {"display", "labels"}):
-            raise Invalid.field(f"body.{unknown[0]}", f"{admin.label} have no field {unknown[0]}.")
+            raise Invalid.field(f"body.rows.{unknown[0]}", f"{admin.label} have no field {unknown[0]}.")
 
     async def _import_row(
         self, session: AsyncSession, admin: ModelAdmin[Any], number: int, row: dict[str, Any], *, lax: bool
@@ -124,9 +124,9 @@ def _read_csv(data: bytes) -> list[dict[str, Any]]:
         reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
         rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise Invalid(f"This is not a CSV file in UTF-8: {error}.") from None
+        raise Invalid.field("body.csv", f"This is not a CSV file in UTF-8: {error}.") from None
     if any(None in row or None in row.values() for row in rows):
-        raise Invalid("Every line of the file must have as many cells as the heading.")
+        raise Invalid.field("body.csv", "Every line of the file must have as many cells as the heading.")
     return [{name: unsafe(text) for name, text in row.items()} for row in rows]
 
 
@@ -134,7 +134,7 @@ def _read_json(data: bytes) -> list[dict[str, Any]]:
     try:
         return msgspec.json.decode(data, type=list[dict[str, Any]])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Invalid("This is not a JSON array of objects.") from None
+        raise Invalid.field("body.rows", "This is not a JSON array of objects.") from None
 
 
 def _reasons(refusal: Problem) -> list[str]:

@@ -11,7 +11,7 @@ from todo.admin.importing import Importing
 from todo.admin.models import RUN, SAVED_VIEW, Run, SavedView
 from todo.admin.schemas import Asked
 from todo.database import ACTOR
-from todo.schema import Line
+from todo.schema import ONE_LINE, Line
 
 OWN_OR_SHARED = or_(SAVED_VIEW.owner_id == ACTOR, SAVED_VIEW.shared)
 OWN_RUNS = RUN.actor_id == ACTOR
@@ -23,8 +23,8 @@ class SavedViewAdmin(ModelAdmin[SavedView]):
     display = "name"
     columns = ("name", "resource", "shared", "owner_id", "updated_at")
     types = {
-        "name": Annotated[str, Meta(min_length=1, max_length=80)],
-        "query": Annotated[str, Meta(max_length=4000)],
+        "name": Annotated[str, Meta(min_length=1, max_length=80, pattern=ONE_LINE)],
+        "query": Annotated[str, Meta(max_length=4000, pattern=ONE_LINE)],
         "resource": Line,
     }
     filters = ("resource", "shared")

@@ -109,6 +109,11 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
         operation["security"] = [{"bearer": []}]
         operation["x-permission"] = permission
         _describe_headers(operation, handler, path)
+    if produces := handler.opt.get("produces"):
+        of = {"application/json": "array"}
+        operation["responses"]["200"]["content"] = {
+            kind: {"schema": {"type": of.get(kind, "string")}} for kind in produces
+        }
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     for status in refusals_of(handler, path):
         answer = {"description": REFUSALS[status], "content": content}

@@ -21,6 +21,7 @@ from todo.admin.rest.shaping import (
     shaped,
 )
 from todo.admin.schemas import Asked, Ids, Matching, On, Outcome
+from todo.errors import FieldError, Invalid
 from todo.http.versions import IfMatch, versions_of
 from todo.schema import Schema
 
@@ -64,7 +65,10 @@ def many_route(resource: ModelAdmin[Any], name: str, form: type[Struct] | None) 
         if matching is not None:
             matching = Asked(filters=matching.filters, q=matching.q, trash=matching.trash)
         given = {} if form is None else sent_of(data.form)
-        return await writer.act(resource.name, name, On(ids=data.ids, matching=matching), given)
+        try:
+            return await writer.act(resource.name, name, On(ids=data.ids, matching=matching), given)
+        except Invalid as refused:
+            raise Invalid(refused.detail, errors=[_in_the_body(error) for error in refused.errors]) from None
 
     words = name.replace("_", " ").capitalize()
     doc = f"{words} many rows; those that refuse are told. More than 100 go on in the background."
@@ -72,6 +76,13 @@ def many_route(resource: ModelAdmin[Any], name: str, form: type[Struct] | None) 
     fn = shaped(act_on_many, doc, f"POST /api/admin/{resource.name}/actions/{name}", data=body)
     verb = USUAL.get(name, name)
     return route(post, resource, verb, f"{name}_many", fn, f"/actions/{name}", status_code=200)
+
+
+def _in_the_body(error: FieldError) -> FieldError:
+    """What a list names as a parameter stands in `matching` here."""
+    place, _, name = error.field.partition(".")
+    where = "body.matching" if name in {"q", "trash"} else "body.matching.filters"
+    return FieldError(f"{where}.{name}", error.message) if place == "query" else error
 
 
 def _for_many(resource: ModelAdmin[Any]) -> dict[str, type[Struct] | None]:

@@ -102,7 +102,7 @@ def export_route(resource: Resource) -> HTTPRouteHandler:
     doc = "The rows that match as a file, up to 100,000 of them. Texts never become formulas; secrets are left out."
     example = f"GET /api/admin/{resource.name}/export?form=csv"
     fn = shaped(export_rows, doc, example, list_parameters(resource))
-    return route(get, resource, "export", "export", fn, "/export")
+    return route(get, resource, "export", "export", fn, "/export", opt={"produces": list(FORMATS.values())})
 
 
 def dates_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:

@@ -17,6 +17,7 @@ from msgspec import UNSET
 from todo.access import Actor, requires
 from todo.admin.declaration import ENTER, Filter, ModelAdmin, Resource, RowsAdmin
 from todo.admin.fields import Field
+from todo.admin.filters import MOST_VALUES, NUMBERS, TIMES
 from todo.admin.schemas import Asked
 from todo.admin.service import AdminService
 from todo.database import Database
@@ -31,6 +32,7 @@ Facets = Annotated[bool, QueryParameter(description="Count what each choice of a
 Reason = Annotated[str | None, QueryParameter(max_length=500, description="Why, for the trail.")]
 FileForm = Annotated[Literal["csv", "json", "xlsx"], QueryParameter(description="What kind of file.")]
 PREFIX = "filter_"  # inside, so that a filter may be named like something that Litestar gives to handlers
+ONE = {"text"} | TIMES | NUMBERS  # kinds of fields that are filtered by one text or range
 ID = "0190f5f0-7c1d-7000-8000-000000000000"
 
 
@@ -79,12 +81,14 @@ def asked_of(resource: Resource, given: dict[str, Any]) -> Asked:
 def _filter_parameter(resource: Resource, item: str | Filter) -> Parameter:
     """A filter takes texts; the document says which."""
     if isinstance(item, Filter):
-        name, label, extra = item.name, item.label or item.name, {"enum": list(item.choices)}
+        name, label, extra, most = item.name, item.label or item.name, {"enum": list(item.choices)}, MOST_VALUES
     else:
         field = resource.fields[item]
         name, label, extra = field.name, field.label, _filter_schema(field)
+        most = 1 if field.kind in ONE else MOST_VALUES
     texts = {"items": {"type": "string", "maxLength": 500, **extra}}
-    about = QueryParameter(name=name, max_items=50, description=f"{label}: one or more values.", schema_extra=texts)
+    values = "a value" if most == 1 else "one or more values"
+    about = QueryParameter(name=name, max_items=most, description=f"{label}: {values}.", schema_extra=texts)
     return parameter(PREFIX + name, Annotated[list[str] | None, about], None)
 
 

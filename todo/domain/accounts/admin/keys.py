@@ -72,8 +72,8 @@ class IssuerAdmin(RowsAdmin):
     async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
         return [
             IssuerRow(
-                str(place), one.issuer, one.profile, list(one.audience), one.jwks_url or "found by discovery", list(one.algorithms),
-                one.auto_provision, one.link_by_verified_email,
+                str(place), one.issuer, one.profile, list(one.audience), one.jwks_url or "found by discovery",
+                list(one.algorithms), one.auto_provision, one.link_by_verified_email,
             )
             for place, one in enumerate(database.settings.issuers, 1)
         ]  # fmt: skip
