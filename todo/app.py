@@ -24,7 +24,6 @@ from todo.admin.runs import carry_out
 from todo.database import Database, refusal_of
 from todo.domain import accounts, notifications, operations, recurrence, tasks
 from todo.domain.accounts.controllers.admin_account import LINKS
-from todo.domain.accounts.controllers.admin_impersonation import LINKS as ROW_LINKS
 from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.browsers import Browsers
 from todo.domain.accounts.services.sign_in import SignIn
@@ -166,10 +165,11 @@ def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
     secure = settings.env == "production" or settings.public_url.startswith("https")
     return Pages(
         REGISTRY, database, accounts_of_pages, translate,
-        secure=secure, label=settings.env, account_links=LINKS, row_links=ROW_LINKS,
+        secure=secure, label=settings.env, account_links=LINKS,
         templates=[room.TEMPLATES for room in ROOMS if hasattr(room, "TEMPLATES")],
         places=[place for room in ROOMS for place in getattr(room, "places", ())],
         cards=[card for room in ROOMS for card in getattr(room, "cards", ())],
+        row_links=[link for room in ROOMS for link in getattr(room, "row_links", ())],
     )  # fmt: skip
 
 

@@ -45,13 +45,17 @@ class Link(NamedTuple):
 
 
 class RowLink(NamedTuple):
-    """What can be gone to from a row of a resource, by holders of `permission`; `href` holds `{id}`."""
+    """What can be gone to from a row of a resource, by holders of `permission`.
+
+    `href` holds fields of the row (`{row.id}`); without a value in the field `needs` there is nothing to go to.
+    """
 
     resource: str
     permission: str
     href: str
     label: str
     icon: str
+    needs: str = "id"
 
 
 class NavGroup(NamedTuple):
@@ -114,10 +118,10 @@ class Pages:
         """The way to data for who sits before this browser; `reason` goes into the trail."""
         return AdminService(self._registry, self._database, request.user, reason=reason)
 
-    def links_of(self, actor: Actor, resource: str, row_id: Any) -> list[Link]:
+    def links_of(self, actor: Actor, resource: str, row: Any) -> list[Link]:
         """Where this actor can go from a row."""
         found = [one for one in self._row_links if one.resource == resource and actor.may(one.permission)]
-        return [Link(one.href.format(id=row_id), one.label, one.icon) for one in found]
+        return [Link(one.href.format(row=row), one.label, one.icon) for one in found if getattr(row, one.needs)]
 
     def _nav(self, visit: Visit | None) -> list[NavGroup]:
         """The resources this visitor may see, in their groups, in the order they were declared."""

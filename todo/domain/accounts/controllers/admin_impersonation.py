@@ -20,7 +20,7 @@ from todo.errors import Invalid
 AnyRequest = Request[Any, Any, Any]
 PagesDependency = NamedDependency[Pages]
 LONGEST_REASON = 500
-LINKS = (RowLink("users", IMPERSONATE, "/admin/impersonation/{id}", "Act as them", "mask"),)
+ROW_LINKS = (RowLink("users", IMPERSONATE, "/admin/impersonation/{row.id}", "Act as them", "mask"),)
 
 
 class ImpersonationPages(Controller):
@@ -57,8 +57,8 @@ class ImpersonationPages(Controller):
             problem = Invalid.field("body.reason", f"Say why, in 3 to {LONGEST_REASON} characters.")
             return await _ask(pages, session, request, user_id, problem, reason)
         await require_proof(pages, request)
-        person = await impersonation.begin(session, request.user, user_id, reason, writes="writes" in sent)
-        return pages.go("/admin", done=f"You act as {person.name} now.")
+        await impersonation.begin(session, request.user, user_id, reason, writes="writes" in sent)
+        return pages.go("/admin")
 
     @post("/stop", operation_id="admin_stop_impersonating", status_code=303, opt={"changes_nothing": True})
     async def stop(
