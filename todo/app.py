@@ -169,6 +169,7 @@ def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
         templates=[room.TEMPLATES for room in ROOMS if hasattr(room, "TEMPLATES")],
         places=[place for room in ROOMS for place in getattr(room, "places", ())],
         cards=[card for room in ROOMS for card in getattr(room, "cards", ())],
+        row_links=[link for room in ROOMS for link in getattr(room, "row_links", ())],
     )  # fmt: skip
 
 

@@ -116,6 +116,7 @@ class Resource:
     sorts: ClassVar[tuple[str, ...]] = ()  # fields a list may be sorted by, each with an index; `id` always is
     sort: ClassVar[str] = "-id"
     date_hierarchy: ClassVar[str] = ""
+    diff: ClassVar[tuple[str, ...]] = ()  # two JSON fields, before and after, that are shown as what differs
     fieldsets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     inlines: ClassVar[tuple[Inline, ...]] = ()
     every_row: ClassVar[str] = ""  # the permission that lifts the scope, e.g. `tasks.all`

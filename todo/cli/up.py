@@ -142,7 +142,7 @@ def status_of(settings: Settings, path: str) -> int:
 def banner(settings: Settings, people: dict[str, str]) -> None:
     host = reachable(settings)
     base = settings.public_url.rstrip("/") or f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-    rows = {"API": f"{base}/api", "Docs": f"{base}/docs", "Health": f"{base}/health/ready"}
+    rows = {"Admin": f"{base}/admin", "API": f"{base}/api", "Docs": f"{base}/docs", "Health": f"{base}/health/ready"}
     rows["Data"] = "in the database of TODO_DATABASE_URL" if settings.database_url else str(settings.data_dir)
     table = Table.grid(padding=(0, 3))
     for name, value in (rows | people).items():

@@ -16,6 +16,7 @@ from todo.admin.pages.pages import Pages
 from todo.admin.pages.proof import require_proof
 from todo.admin.pages.sign_in import PagesDependency, safe
 from todo.admin.pages.state import ListState, read_state
+from todo.admin.pages.templating import called
 from todo.admin.schemas import On, Outcome, Preview
 from todo.admin.service import AdminService
 from todo.errors import FieldError, Forbidden, Invalid, NotFound, Problem
@@ -153,7 +154,7 @@ async def _names(admin: AdminService, task: Task) -> list[str]:
     if not task.ids or task.name == "delete":
         return []
     found = [await admin.get(task.resource.name, row_id) for row_id in task.ids[:10]]
-    return [row.display or str(row.id) for row in found]
+    return [called(row, task.resource) or str(row.id) for row in found]
 
 
 async def _total(admin: AdminService, task: Task) -> str:

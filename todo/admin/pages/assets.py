@@ -11,9 +11,9 @@ from todo.errors import NotFound
 STATIC = Path(__file__).parent / "static"
 # Spelled out: browsers refuse scripts and styles under any other name, and machines differ in what they guess.
 KINDS = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml; charset=utf-8",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
 }
 FILES = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in KINDS}
 DIGEST = sha256(b"".join(FILES.values())).hexdigest()[:12]

@@ -33,7 +33,8 @@ may_enter.permission = ENTER  # type: ignore[attr-defined]  # as todo.access.req
 async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
     """Before every handler: what changes something comes from a form of ours, in this very browser.
 
-    Raises Forbidden, and Invalid for text that cannot be stored. A handler with `opt={"any_query": True}` reads its
+    Raises Forbidden (also for who acts as somebody else and only looks, unless the handler's `opt` holds
+    `changes_nothing`), and Invalid for text that cannot be stored. With `opt={"any_query": True}` a handler reads its
     query by itself.
     """
     if request.method in SAFE:
@@ -43,6 +44,9 @@ async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
     token = request.headers.get("x-form-token") or str(form.get("form_token", ""))
     if not is_ours(request.scope, pages.cookies.read(request.scope, pages.cookies.session), token):
         raise Forbidden(STRANGE)
+    visit = visit_of(request.scope)
+    if visit and visit.only_looks and not request.route_handler.opt.get("changes_nothing"):
+        raise Forbidden(f"You only look at what {visit.actor.name} sees. Stop acting as them to change something.")
     if any("\x00" in value for value in form.values() if isinstance(value, str)):
         raise Invalid("Text with a NUL character cannot be stored.")
     return None

@@ -44,6 +44,20 @@ class Link(NamedTuple):
     icon: str
 
 
+class RowLink(NamedTuple):
+    """What can be gone to from a row of a resource, by holders of `permission`.
+
+    `href` holds fields of the row (`{row.id}`); without a value in the field `needs` there is nothing to go to.
+    """
+
+    resource: str
+    permission: str
+    href: str
+    label: str
+    icon: str
+    needs: str = "id"
+
+
 class NavGroup(NamedTuple):
     """Links that belong together."""
 
@@ -71,16 +85,19 @@ class Unproven(Exception):
 class Pages:
     """One for the whole application. `label` names the environment; `templates` are folders of the rooms.
 
-    `places` are further pages for the palette, `account_links` those for the visitor's own account.
+    `places` are further pages for the palette, `account_links` those for the visitor's own account, `row_links` those
+    that begin at a row.
     """
 
     def __init__(
         self, registry: Registry, database: Database, accounts: Accounts, translate: Translate, *,
         secure: bool, label: str, templates: Sequence[Path] = (),
         places: Sequence[Link] = (), cards: Sequence[Card] = (), account_links: Sequence[Link] = (),
+        row_links: Sequence[RowLink] = (),
     ):  # fmt: skip
         self.accounts = accounts
         self._account_links = account_links
+        self._row_links = row_links
         self.cards = cards
         self.cookies = Cookies(secure=secure)
         self._translate = translate
@@ -100,6 +117,11 @@ class Pages:
     def admin(self, request: Request[Any, Any, Any], reason: str | None = None) -> AdminService:
         """The way to data for who sits before this browser; `reason` goes into the trail."""
         return AdminService(self._registry, self._database, request.user, reason=reason)
+
+    def links_of(self, actor: Actor, resource: str, row: Any) -> list[Link]:
+        """Where this actor can go from a row."""
+        found = [one for one in self._row_links if one.resource == resource and actor.may(one.permission)]
+        return [Link(one.href.format(row=row), one.label, one.icon) for one in found if getattr(row, one.needs)]
 
     def _nav(self, visit: Visit | None) -> list[NavGroup]:
         """The resources this visitor may see, in their groups, in the order they were declared."""

@@ -7,13 +7,13 @@ from litestar.params import FromPath
 
 from todo.admin.conflicts import Conflicted
 from todo.admin.declaration import Inline, ModelAdmin, Resource
-from todo.admin.fields import Field
+from todo.admin.fields import Field, label_of
 from todo.admin.pages.forms import Control, Sent, controls, read_values, sent_by
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.lists import visible_fields
 from todo.admin.pages.pages import Pages
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.schemas import Listed
+from todo.admin.schemas import Difference, Listed
 from todo.admin.service import AdminService
 from todo.errors import Forbidden, Invalid, Problem
 
@@ -132,8 +132,10 @@ async def _showing(
     values = {
         "admin": admin, "resource": declared, "row": row, "problem": problem, "trashed": trashed,
         "controls": found, "groups": _groups(declared, found), "facts": _facts(admin, declared, fields),
+        "differences": _differences(admin, declared, row),
         "may": {verb: admin.may(name, verb, row) for verb in declared.verbs},
         "actions": [one for one in declared.actions.values() if one.on == "row" and admin.may(name, one.name, row)],
+        "links": [] if trashed else pages.links_of(admin.actor, name, row),
         "inlines": [_inline(admin, one, below[one.resource]) for one in declared.inlines if one.resource in below],
         "history": history.items[:SHOWN_CHANGES] if history else [],
     }  # fmt: skip
@@ -144,9 +146,10 @@ def _conflict(
     pages: Pages, request: AnyRequest, declared: Resource, row: Any, fields: list[Field], sent: Sent,
     conflict: Conflicted, timezone: str,
 ) -> Response[str]:  # fmt: skip
-    """The three versions of every field that is at stake."""
+    """The three versions of every field that is at stake; what only they have changed stays as they made it."""
     sides = {side.field: side for side in conflict.sides}
-    mine = [one for one in controls(fields, conflict.theirs, timezone, sent=sent) if one.field.name in sides]
+    wanted = {name: texts for name, texts in sent.items() if name not in sides or sides[name].mine != sides[name].base}
+    mine = [one for one in controls(fields, conflict.theirs, timezone, sent=wanted) if one.field.name in sides]
     values = {"resource": declared, "row": row, "conflict": conflict, "sides": sides, "mine": mine}
     return pages.render(request.scope, "conflict.html", 409, **values)
 
@@ -163,8 +166,16 @@ def _groups(declared: Resource, found: list[Control]) -> list[tuple[str, list[Co
 
 def _facts(admin: AdminService, declared: Resource, fields: list[Field]) -> list[Field]:
     """What is shown but not written."""
-    written = {field.name for field in fields}
+    written = {field.name for field in fields} | set(declared.diff)
     return [field for field in visible_fields(admin, declared) if field.name not in written]
+
+
+def _differences(admin: AdminService, declared: Resource, row: Any) -> list[Difference]:
+    """What a row tells of another one: its fields before and after."""
+    if not declared.diff or declared.hidden_from(admin.actor).intersection(declared.diff):
+        return []
+    before, after = (getattr(row, name) or {} for name in declared.diff)
+    return [Difference(name, label_of(name), before.get(name), after.get(name)) for name in {**before, **after}]
 
 
 def _inline(admin: AdminService, inline: Inline, found: Listed) -> dict[str, Any]:

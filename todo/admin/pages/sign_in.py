@@ -91,7 +91,7 @@ class SignInPages(Controller):
             return self._ask(pages, request, "login.html", problem, next=safe(following), email="")
         return self._let_in(pages, cookie, safe(following))
 
-    @post("/logout", operation_id="admin_logout", status_code=303)
+    @post("/logout", operation_id="admin_logout", status_code=303, opt={"changes_nothing": True})
     async def logout(self, pages: PagesDependency, request: AnyRequest) -> Response[None]:
         """Sign this browser out.
 
@@ -104,7 +104,7 @@ class SignInPages(Controller):
         answer.set_cookie(pages.cookies.write(pages.cookies.session, "", 0))
         return answer
 
-    @post("/theme", operation_id="set_admin_theme", status_code=303)
+    @post("/theme", operation_id="set_admin_theme", status_code=303, opt={"changes_nothing": True})
     async def theme(self, pages: PagesDependency, request: AnyRequest) -> Response[None]:
         """Light, dark, or as the system says; kept in this browser.
 

@@ -1,6 +1,6 @@
 """Jinja as the pages use it: everything is escaped, a name that is missing is an error."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import UNSET
 
+from todo.admin.declaration import Resource
 from todo.admin.fields import Field, longest, write_text
 from todo.admin.pages.assets import asset
 from todo.admin.reads import CAP
@@ -37,6 +38,7 @@ def environment(folders: Sequence[Path]) -> Environment:
     made.filters |= {
         "when": when, "ago": ago, "iso": iso, "number": number, "words": words, "tone": tone,
         "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count,
+        "called": called, "labels": labels,
         "as_text": as_text, "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
     }  # fmt: skip
     return made
@@ -136,6 +138,18 @@ def sentence(text: str) -> str:
 def count(value: int) -> str:
     """A capped number of a facet."""
     return f"{CAP // 1000}k+" if value > CAP else f"{value:,}"
+
+
+def called(row: Any, resource: Resource) -> str:
+    """What a row is called: tables say so, other resources by the field that names their rows."""
+    value = row.display if hasattr(row, "display") else getattr(row, resource.display)
+    return "" if value is None else str(value)
+
+
+def labels(row: Any) -> Mapping[str, str]:
+    """What the references of a row are called; rows that come from no table have none."""
+    found: Mapping[str, str] = getattr(row, "labels", {})
+    return found
 
 
 def unset_is_none(value: Any) -> Any:

@@ -13,14 +13,37 @@ PROVEN_FOR = timedelta(minutes=10)  # how long a password or a code stands for d
 
 
 @dataclass(frozen=True, slots=True)
+class Acting:
+    """An operator sees the pages as somebody else does, until then; `writes`: and may change what they may."""
+
+    person_id: UUID
+    until: datetime
+    writes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
-    """One signed-in browser. `detour`, when not empty, is the only page its owner may see until a duty is done."""
+    """One signed-in browser of somebody called `name`. `actor` is who the pages are for: whom an operator acts as, too.
+
+    `detour`, when not empty, is the only page its owner may see until a duty is done.
+    """
 
     actor: Actor
     name: str
     session_id: UUID
     proven_at: datetime | None
     detour: str = ""
+    acting: Acting | None = None
+
+    @property
+    def operator(self) -> Actor:
+        """Who really sits there."""
+        return self.actor.by or self.actor
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether nothing may be changed."""
+        return self.acting is not None and not self.acting.writes
 
     @property
     def is_proven(self) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 from todo.admin.pages.guards import pages_router
 from todo.domain.accounts.admin import ADMINS
 from todo.domain.accounts.controllers.admin_account import AccountPages, SecondFactorPages
+from todo.domain.accounts.controllers.admin_impersonation import ROW_LINKS, ImpersonationPages
 from todo.domain.accounts.controllers.auth import AuthController, jwks
 from todo.domain.accounts.controllers.invitations import InvitationController
 from todo.domain.accounts.controllers.leaving import leave_for_good
@@ -27,8 +28,9 @@ routes = [
     jwks,
 ]
 routes += [MailedController, InvitationController, leave_for_good]
-routes += [pages_router(AccountPages, SecondFactorPages)]
+routes += [pages_router(AccountPages, SecondFactorPages, ImpersonationPages)]
 crons = CRONS
 cards = CARDS
 TEMPLATES = Path(__file__).parent / "templates"
 admins = ADMINS
+row_links = ROW_LINKS

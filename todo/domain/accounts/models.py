@@ -89,6 +89,9 @@ class Session(Row, table=True):
     revoked_for: str | None = None  # logout | reuse | password | disabled | operator
     cookie_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, unique=True))  # of the admin pages
     proven_at: datetime | None = _instant(default=None)  # when a browser last proved who sits before it
+    acting_as: UUID | None = Field(default=None, foreign_key="users.id", ondelete="SET NULL")  # impersonation
+    acting_until: datetime | None = _instant(default=None)
+    acting_writes: bool = False  # whether they may change things as that person
 
 
 class RefreshToken(SQLModel, table=True):

@@ -66,8 +66,9 @@ class AuditAdmin(ModelAdmin[Event]):
     columns = ("at", "actor", "action", "subject", "subject_id", "face", "reason")
     types = {"actor_kind": Literal["user", "service", "worker", "operator", "anonymous"]}
     filters = ("action", "subject", "subject_id", "actor_id", "on_behalf_of", "at")
+    search = ("actor", "action", "subject", "reason")
     date_hierarchy = "at"
-    heavy = ("before", "after")
+    heavy = diff = ("before", "after")
     verbs = ("view", "export")
 
 

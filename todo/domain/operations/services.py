@@ -1,6 +1,7 @@
 """How an installation is: its database, its migrations, its worker, its jobs and its mail."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -47,6 +48,7 @@ class Part:
     label: str
     state: str  # ok | late | pending | away
     note: str
+    since: datetime | None = None  # how long it is up
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,14 @@ async def _database(database: Database) -> list[Part]:
     except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
         return [Part("Database", "away", "It does not answer.")]
     beat = "It was never seen." if age is None else f"Seen {int(age)} seconds ago."
-    up = f"PostgreSQL {version.split(' ')[0]}, {size}, {connections} connections, up since {since:%Y-%m-%d %H:%M} UTC."
+    up = f"PostgreSQL {version.split(' ')[0]}, {size}, {connections} connections."
     migrated = revision == head()
     schema = (
         f"At {revision}, as this version ({__version__}) wants it." if migrated else f"At {revision}, not {head()}."
     )
     late = age is None or age > 3 * BEAT_SECONDS
     return [
-        Part("Database", "ok", up),
+        Part("Database", "ok", up, since),
         Part("Migrations", "ok" if migrated else "pending", schema),
         Part("Worker", "late" if late else "ok", f"{beat}{' Is `todo worker` running?' if late else ''}"),
     ]

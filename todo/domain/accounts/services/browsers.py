@@ -2,41 +2,52 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import LargeBinary, bindparam, func, select, update
 
 from todo.access import Actor
-from todo.admin.pages.visits import Half, Visit
+from todo.admin.pages.visits import Acting, Half, Visit
 from todo.database import Database, Query, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import SESSION, USER, Session, User
 from todo.domain.accounts.schemas.people import Login
 from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, Proof, RecoveryCodes
 from todo.domain.accounts.schemas.sessions import SecondFactor
+from todo.domain.accounts.services.authentication import ACTORS
+from todo.domain.accounts.services.impersonation import acting
 from todo.domain.accounts.services.rights import RIGHTS
 from todo.domain.accounts.services.second_factor import SecondFactorService
 from todo.domain.accounts.services.sessions import BROWSER_IDLE, SessionService
 from todo.domain.accounts.services.sign_in import SignIn
-from todo.errors import Unauthorized
+from todo.errors import Forbidden, Unauthorized
 from todo.settings import Settings
 
 SEEN_EVERY = timedelta(minutes=1)  # how exactly we remember when a browser was last heard of
 ENROLMENT = "/admin/account/second-factor"
 
 
+class Found(NamedTuple):
+    """A visit, and when its browser was last heard of."""
+
+    visit: Visit
+    seen_at: datetime
+
+
 def _visit(
     id: UUID, email: str, name: str, timezone: str, rights: list[str], session_id: UUID, amr: list[str],
-    seen_at: datetime, proven_at: datetime | None,
-) -> tuple[Visit, datetime]:  # fmt: skip
+    seen_at: datetime, proven_at: datetime | None, acting_as: UUID | None, until: datetime | None, writes: bool,
+) -> Found:  # fmt: skip
     actor = Actor(
         id=id, name=email, permissions=frozenset(rights), timezone=timezone, session_id=session_id, amr=frozenset(amr)
     )
-    return Visit(actor, name or email, session_id, proven_at), seen_at
+    whom = Acting(acting_as, until, writes) if acting_as and until and until > now() else None
+    return Found(Visit(actor, name or email, session_id, proven_at, acting=whom), seen_at)
 
 
 _live = (
@@ -51,6 +62,7 @@ VISIT = Query(
     select(
         USER.id, USER.email, USER.name, USER.timezone, func.array(RIGHTS.scalar_subquery()),
         SESSION.id, SESSION.amr, SESSION.seen_at, SESSION.proven_at,
+        SESSION.acting_as, SESSION.acting_until, SESSION.acting_writes,
     ).select_from(User).join(Session, SESSION.user_id == USER.id).where(*_live),
 )  # fmt: skip
 
@@ -74,8 +86,20 @@ class Browsers:
             async with self._database.session() as session:
                 await session.execute(update(Session).where(SESSION.id == visit.session_id).values(seen_at=now()))
         actor = rules.until_proven(visit.actor, self._required)
-        detour = ENROLMENT if actor is not visit.actor else ""
-        return Visit(actor, visit.name, visit.session_id, visit.proven_at, detour)
+        if actor is not visit.actor:
+            return replace(visit, actor=actor, detour=ENROLMENT, acting=None)
+        return await self._as_somebody_else(visit) if visit.acting else visit
+
+    async def _as_somebody_else(self, visit: Visit) -> Visit:
+        """The visit of the person an operator acts as; their own again when that person is out of reach by now."""
+        assert visit.acting is not None  # noqa: S101 -- for the type checker
+        person = await self._database.primary.one_or_none(ACTORS, user=visit.acting.person_id, session=None)
+        try:
+            if person is None:
+                return replace(visit, acting=None)
+            return replace(visit, actor=acting(visit.actor, person, writes=visit.acting.writes))
+        except Forbidden:
+            return replace(visit, acting=None)
 
     async def enter(self, email: str, password: str, user_agent: str) -> str | Half:
         """A new cookie, or the token of the first step; raises Unauthorized, Forbidden, TooManyRequests."""
@@ -110,7 +134,7 @@ class Browsers:
 
     async def leave(self, visit: Visit) -> None:
         """Sign this browser out."""
-        await self._sign_in.logout(visit.actor, everywhere=False)
+        await self._sign_in.logout(visit.operator, everywhere=False)
 
     async def confirm_factor(self, visit: Visit, code: str) -> tuple[RecoveryCodes, str]:
         """An authenticator app counts from now on; a new cookie, for who has proven more. Raises Conflict, Invalid."""
@@ -131,7 +155,7 @@ class Browsers:
         return cookie
 
     def _factors(self, visit: Visit) -> SecondFactorService:
-        return SecondFactorService(self._database, self._sign_in.passwords, self._secret, visit.actor)
+        return SecondFactorService(self._database, self._sign_in.passwords, self._secret, visit.operator)
 
 
 def new_cookie() -> str:

@@ -1,14 +1,15 @@
 """Work in numbers, for the first page of the admin."""
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from todo.access import Actor
 from todo.admin.cards import Card, Daily, Figure, one
 from todo.database import Database
+from todo.domain.tasks import rules
 from todo.domain.tasks.models import TASK, Task
 
 ALIVE = TASK.deleted_at.is_(None)
-IN_WORK = TASK.status.in_(("open", "in_progress", "waiting"))
+IN_WORK = and_(*(TASK.status != one for one in sorted(rules.CLOSED)))  # an IN is not compiled once
 OPEN = one(select(func.count(), func.count().filter(TASK.due_at < func.now())).select_from(Task).where(ALIVE, IN_WORK))
 ADDED, DONE = Daily(TASK.created_at, ALIVE), Daily(TASK.completed_at, ALIVE)
 

@@ -1,0 +1,161 @@
+"""Who gets in, what a form must bring along, and how the pages refuse."""
+
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from factories import PASSWORD, Person, World
+from pages.browsing import Visitor, heading_of, text_of
+from pages.conftest import Entering
+
+from todo.app import REGISTRY
+
+PAGES = ["", "/docs", "/search?q=x", "/palette?q=x", "/health", "/account", "/tasks", "/jobs", "/tasks/add"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_who_is_not_signed_in_is_led_to_the_sign_in_and_back(client: httpx.AsyncClient, page: str) -> None:
+    answer = await client.get(f"/admin{page}")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/admin/login?next=/admin")
+
+
+async def test_a_member_does_not_enter(entering: Entering, world: World) -> None:
+    visitor = await entering(await world.person("ada", "member"))
+
+    assert (await visitor.get("/admin")).status_code == 403
+
+
+async def test_a_token_for_the_api_opens_no_page(boss: Person) -> None:
+    assert (await boss.http.get("/admin/users")).headers["location"].startswith("/admin/login")
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        ({}, {}),
+        ({"form_token": "0" * 64}, {}),
+        ({"form_token": "own"}, {"Sec-Fetch-Site": "cross-site"}),
+        ({"form_token": "own"}, {"Sec-Fetch-Site": "same-site"}),
+        ({"form_token": "own"}, {"Origin": "https://evil.example"}),
+        ({"form_token": "own"}, {"Origin": "null"}),
+    ],
+)
+async def test_a_form_without_its_token_changes_nothing(
+    visitor: Visitor, boss: Person, fields: dict[str, str], headers: dict[str, str]
+) -> None:
+    task = await boss.add("As it was")
+    token = {"form_token": visitor.token} if fields.get("form_token") == "own" else fields
+
+    answer = await visitor.http.post(
+        f"/admin/tasks/{task['id']}", data={"title": "Other", "_version": "1", **token}, headers=headers
+    )
+
+    assert answer.status_code == 403
+    assert (await boss.http.get(f"/api/tasks/{task['id']}")).json()["title"] == "As it was"
+
+
+async def test_the_cookie_is_for_this_host_and_no_script(client: httpx.AsyncClient, boss: Person) -> None:
+    page = await client.get("/admin/login")
+    token = page.text.split('name="form_token" value="')[1].split('"')[0]
+
+    answer = await client.post(
+        "/admin/login", data={"email": boss.email, "password": PASSWORD, "form_token": token, "next": "/admin/tasks"}
+    )
+
+    cookie = answer.headers["set-cookie"].lower()
+    assert answer.headers["location"] == "/admin/tasks"
+    assert "httponly" in cookie and "samesite=lax" in cookie and "path=/" in cookie and "domain" not in cookie
+
+
+@pytest.mark.parametrize(
+    "next_page", ["https://evil.example", "//evil.example", "/admin/../x//y", "/api/tasks", "javascript:x"]
+)
+async def test_the_sign_in_leads_nowhere_else(visitor: Visitor, next_page: str) -> None:
+    assert (await visitor.get("/admin/login", next=next_page)).headers["location"] == "/admin"
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_pages_run_nothing_but_their_own_files(visitor: Visitor, page: str) -> None:
+    answer = await visitor.get(f"/admin{page}")
+
+    policy = answer.headers["content-security-policy"]
+    assert answer.status_code == 200
+    assert "default-src 'none'" in policy and "script-src 'self';" in policy and "unsafe" not in policy
+    assert " style=" not in answer.text and "<style" not in answer.text and " onclick" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "heading"),
+    [
+        ("/admin/nothing", 404, "Nothing is here"),
+        ("/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000", 404, "Nothing is here"),
+        ("/admin/tasks/nonsense", 404, "Nothing is here"),
+        ("/admin/a/b/c/d/e", 404, "Nothing is here"),
+        ("/admin/tasks?nonsense=1", 422, "Something in it cannot be accepted"),
+        ("/admin/tasks?sort=nonsense", 422, "Something in it cannot be accepted"),
+        ("/admin/tasks?cursor=nonsense", 422, "Something in it cannot be accepted"),
+        ("/admin/logout", 405, "This address does not take that"),
+    ],
+)
+async def test_refusals_are_pages(visitor: Visitor, path: str, status: int, heading: str) -> None:
+    answer = await visitor.get(path)
+
+    assert (answer.status_code, heading_of(answer)) == (status, heading)
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+async def test_signed_out_elsewhere_is_signed_out_here(
+    visitor: Visitor, boss: Person, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await sql.execute("UPDATE sessions SET revoked_at = now()")
+
+    assert (await visitor.get("/admin")).status_code == 303
+
+
+@pytest.mark.parametrize("column", ["seen_at = now() - interval '31 minutes'", "expires_at = now()"])
+async def test_a_session_ends(visitor: Visitor, sql: "asyncpg.Connection[asyncpg.Record]", column: str) -> None:
+    await sql.execute(f"UPDATE sessions SET {column}")
+
+    assert (await visitor.get("/admin")).status_code == 303
+
+
+DANGEROUS = [(one.name, action.name) for one in REGISTRY for action in one.actions.values() if action.dangerous]
+
+
+@pytest.mark.parametrize(("resource", "action"), DANGEROUS)
+async def test_what_is_dangerous_asks_for_a_fresh_proof(
+    visitor: Visitor, sql: "asyncpg.Connection[asyncpg.Record]", resource: str, action: str
+) -> None:
+    await sql.execute("UPDATE sessions SET proven_at = now() - interval '11 minutes'")
+    fields: dict[str, Any] = {"action": action, "id": str(visitor.person.id), "confirmed": "1"}
+
+    answer = await visitor.send(f"/admin/{resource}/act", **fields)
+
+    assert (answer.status_code, heading_of(answer)) == (403, "Is it you?")
+    assert f'name="action" value="{action}"' in answer.text
+
+
+async def test_deleting_for_good_asks_for_a_fresh_proof(
+    visitor: Visitor, boss: Person, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    task = await boss.add("Gone")
+    await boss.http.delete(f"/api/tasks/{task['id']}")
+    await sql.execute("UPDATE sessions SET proven_at = now() - interval '11 minutes'")
+
+    answer = await visitor.send("/admin/tasks/act", action="delete", id=task["id"], confirmed="1", state="?trash=1")
+
+    assert heading_of(answer) == "Is it you?"
+    assert await sql.fetchval("SELECT count(*) FROM tasks") == 1
+
+
+async def test_times_are_told_on_the_viewers_clock(
+    entering: Entering, world: World, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    tokyo = await world.person("tokyo", "superuser", timezone="Asia/Tokyo")
+    await sql.execute("UPDATE users SET created_at = '2026-03-04 20:30+00'")
+    visitor = await entering(tokyo)
+
+    assert "2026-03-05 05:30" in text_of(await visitor.get("/admin/users"))
