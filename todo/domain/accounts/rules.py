@@ -20,14 +20,32 @@ _REMINDERS = frozenset(f"reminders.{verb}" for verb in ("view", "add", "change",
 _NOTIFICATIONS = frozenset({"notifications.view", "notifications.change"})
 _INVITING = frozenset(f"invitations.{verb}" for verb in ("view", "add", "delete"))
 
+# Of the admin: what everybody needs in it, what looks only, and what steers.
+_ADMIN = frozenset({"admin.enter", "audit.view", "users.view", "sessions.view", "invitations.view", "runs.view"})
+_ADMIN |= frozenset(f"saved_views.{verb}" for verb in ("view", "add", "change", "delete"))
+_SIGN_INS = frozenset(
+    f"{name}.view" for name in ("roles", "personal_tokens", "passkeys", "identities", "signing_keys", "issuers")
+)
+_ENGINE = frozenset(f"{name}.view" for name in ("operations", "jobs", "schedules", "workers", "mails", "outbox"))
+_LOOKING = _ADMIN | _SIGN_INS | _ENGINE | {"settings.view", "metrics.view", "users.export", "audit.export"}
+_HELPING = frozenset({"users.sign_out", "users.send_reset", "sessions.end"})
+_STEERING = frozenset(
+    f"users.{verb}"
+    for verb in (
+        "change", "disable", "enable", "grant_role", "take_role", "reset_second_factor", "add_service_account",
+        "impersonate",
+    )
+) | {
+    "personal_tokens.revoke", "passkeys.revoke", "jobs.retry", "jobs.abort", "schedules.run_now", "mails.retry",
+    "outbox.retry",
+}  # fmt: skip
+
 # The roles a new installation begins with; afterwards they are rows that operators edit.
 GRANTS: dict[str, frozenset[str]] = {
     SUPERUSER: frozenset({EVERYTHING}),
-    ADMIN: _ACCOUNT
-    | _INVITING
-    | {"users.view", "users.change", "roles.view", "audit.view", "admin.enter", "operations.view", "metrics.view"},
-    SUPPORT: _ACCOUNT | {"users.view", "audit.view", "admin.enter"},
-    AUDITOR: _ACCOUNT | {"users.view", "roles.view", "audit.view", "admin.enter"},
+    ADMIN: _ACCOUNT | _INVITING | _LOOKING | _HELPING | _STEERING,
+    SUPPORT: _ACCOUNT | _ADMIN | _HELPING,
+    AUDITOR: _ACCOUNT | _LOOKING,
     MEMBER: _ACCOUNT | _TASKS | _SERIES | _REMINDERS | _NOTIFICATIONS,
 }
 
