@@ -45,6 +45,7 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("users", "timezone"): "Europe/Berlin",
     ("users", "status"): "active",
     ("roles", "permissions"): [],
+    ("signing_keys", "status"): "retired",  # so that nobody signs with it
     ("signing_keys", "public_key"): SIGNING_KEY.public_key,
     ("signing_keys", "private_key"): SIGNING_KEY.private_key,
     ("series", "rrule"): "FREQ=MONTHLY",
