@@ -29,7 +29,7 @@ KEPT_SECONDS = 7 * 86_400  # how long a job that was enqueued can be looked at w
 REDIS = ("redis", "rediss", "unix", "valkey", "valkeys")
 INSERT = text(
     "INSERT INTO saq_jobs (key, job, queue, status, priority, scheduled) "
-    "VALUES (:key, :job, :queue, 'queued', 0, extract(epoch FROM now())::bigint) ON CONFLICT (key) DO NOTHING"
+    "VALUES (:key, :job, :queue, 'queued', 0, floor(extract(epoch FROM now()))::bigint) ON CONFLICT (key) DO NOTHING"
 )
 
 Context = Mapping[str, Any]
