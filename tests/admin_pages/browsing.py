@@ -66,7 +66,7 @@ class Window:
     @classmethod
     async def open(cls, browser: Browser, base: str, **options: Any) -> "Window":
         context = await browser.new_context(base_url=base, reduced_motion="reduce", **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         return cls(context, await context.new_page(), base)
 
     async def sign_in(self, app: Litestar, person: Person) -> None:

@@ -11,11 +11,12 @@ from admin_pages.browsing import Window, free_socket, listening
 from conftest import serving, settings_for
 from factories import Person, World
 from litestar import Litestar
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from todo.app import create_app
 from todo.settings import Settings
 
+expect.set_options(timeout=15_000)  # machines that test are busy
 PHONE = {"width": 390, "height": 844}
 Opening = Callable[..., Awaitable[Window]]
 

@@ -15,7 +15,7 @@ from todo.database import Database, columns
 from todo.domain.accounts.models import SigningKey
 
 RESOURCES = {resource.name: resource for resource in REGISTRY}
-OWN = ["/admin", "/admin/docs", "/admin/search?q=text", "/admin/account", "/admin/account/second-factor"]
+OWN = ["/admin", "/admin/tasks?q=nothing+like+it", "/admin/docs", "/admin/search?q=text", "/admin/account", "/admin/account/second-factor"]
 
 
 async def found_on(window: Window, paths: list[str]) -> dict[str, list[str]]:
@@ -33,8 +33,7 @@ def pages_of(resource: Resource) -> list[str]:
     wide = [f"{list_page}/act/{one.name}" for one in resource.actions.values() if one.on == "resource"]
     trash = [f"{list_page}?trash=1"] if getattr(resource, "trash", "") else []
     verbal = [f"{list_page}/{verb}" for verb in ("add", "import") if verb in verbs]
-    search = [f"{list_page}?q=nothing+like+it"] if getattr(resource, "search", ()) else []
-    return [list_page, *search, *trash, *verbal, *wide, f"/admin/docs/{resource.name}"]
+    return [list_page, *trash, *verbal, *wide, f"/admin/docs/{resource.name}"]
 
 
 async def row_of(resource: ModelAdmin[Any], database: Database, boss: Person) -> Any:
