@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from factories import Person
 
-from todo.app import FUNCTIONS
+from todo.app import FUNCTIONS, LOOPS
 from todo.database import Database
+from todo.loops import run_once
 from todo.queue import SCHEMA_VERSION, enqueue, new_worker
 
 Sql = Any
@@ -93,8 +94,26 @@ async def test_a_series_goes_on_where_its_owner_has_moved(ada: Person, database:
 
     async with working(database):
         await until(has_moved)
+    await run_once(database, LOOPS)
 
     assert str(await sql.fetchval("SELECT next_run_at FROM series")) == "2031-02-01 14:00:00+00:00"
+
+
+async def test_an_open_turn_expires_in_time_where_its_owner_has_moved(
+    ada: Person, database: Database, sql: Sql
+) -> None:
+    recurrence = {"rrule": "FREQ=YEARLY", "on_missed": "expire", "expire_after_seconds": 3600}
+    await ada.add(due={"kind": "floating", "at": "2031-01-31T09:00"}, recurrence=recurrence)
+    await ada.http.patch("/api/auth/me", json={"timezone": "America/New_York"})
+
+    async def has_moved() -> bool:
+        return bool(await sql.fetchval("SELECT owner_timezone = 'America/New_York' FROM series"))
+
+    async with working(database):
+        await until(has_moved)
+    await run_once(database, LOOPS)
+
+    assert str(await sql.fetchval("SELECT next_run_at FROM series")) == "2031-01-31 15:00:00+00:00"
 
 
 async def test_changing_ones_account_needs_its_version_and_a_real_zone(ada: Person) -> None:

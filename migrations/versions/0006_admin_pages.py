@@ -15,6 +15,7 @@ def upgrade() -> None:
     op.add_column("sessions", sa.Column("acting_as", sa.Uuid(), nullable=True))
     op.add_column("sessions", sa.Column("acting_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("sessions", sa.Column("acting_writes", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.alter_column("sessions", "acting_writes", server_default=None)
     op.create_foreign_key("fk_sessions_acting_as", "sessions", "users", ["acting_as"], ["id"], ondelete="SET NULL")
     op.create_unique_constraint("uq_sessions_cookie_hash", "sessions", ["cookie_hash"])
 

@@ -1,6 +1,7 @@
 """The admin as somebody with rights uses it, without a face."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from factories import World
@@ -12,6 +13,16 @@ from todo.app import REGISTRY
 from todo.database import Database
 
 Serve = Callable[..., AdminService]
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_left(sql: Any) -> AsyncIterator[None]:
+    """Roles and keys outlive other tests; those that are made here do not."""
+    roles, keys = [await sql.fetchval(f"SELECT array_agg(id) FROM {name}") for name in ("roles", "signing_keys")]
+    yield
+    await sql.execute("DELETE FROM user_roles")
+    await sql.execute("DELETE FROM roles WHERE id <> ALL($1)", roles)
+    await sql.execute("DELETE FROM signing_keys WHERE id <> ALL($1)", keys)
 
 
 @pytest.fixture

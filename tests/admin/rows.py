@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from conftest import SECRET
 from msgspec import Struct
+from pydantic_core import PydanticUndefined
 from sqlalchemy import (
     ARRAY,
     Boolean,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     LargeBinary,
     Numeric,
     Table,
+    UniqueConstraint,
     Uuid,
     insert,
     select,
@@ -57,6 +59,7 @@ class Rows:
         self._admins = {str(one.model.__tablename__): one for one in registry if isinstance(one, ModelAdmin)}
         self._database = database
         self._owner_id = owner_id
+        self._owned: set[Column[Any]] = set()
 
     async def of(self, admin: ModelAdmin[Any], **values: Any) -> UUID:
         """A new row, and what it refers to."""
@@ -77,20 +80,31 @@ class Rows:
             return SPECIAL[table.name, column.name]
         for key in column.foreign_keys:
             return await self._reference(session, key.column.table, column)
+        if "timezone" in column.name:
+            return "Europe/Berlin"
         if column.nullable and not column.primary_key:
             return None
         admin = self._admins.get(table.name)
-        field = admin.fields.get(column.name) if admin else None
-        return _value_of(column, field)
+        if admin is None:
+            return _value_of(column, None)
+        usual = admin.model.model_fields[column.name].get_default(call_default_factory=True)
+        return _value_of(column, admin.fields.get(column.name)) if usual in (PydanticUndefined, None, "") else usual
 
     async def _reference(self, session: AsyncSession, there: Table, column: Column[Any]) -> Any:
         """Whoever owns it; else a row that is made for it, where one is needed."""
-        if there.name == "users":
+        if there.name == "users" and not (_alone(column) and column in self._owned):
+            self._owned.add(column)
             return self._owner_id
         if column.nullable and not column.primary_key:
             return None
-        found = await session.scalar(select(there.c.id).limit(1))
+        found = None if _alone(column) else await session.scalar(select(there.c.id).limit(1))
         return found or await self._insert(session, there, {})
+
+
+def _alone(column: Column[Any]) -> bool:
+    """Whether no two rows of its table can have the same value."""
+    unique = [one for one in column.table.constraints if isinstance(one, UniqueConstraint)]
+    return bool(column.unique) or any(set(one.columns) == {column} for one in unique)
 
 
 def _value_of(column: Column[Any], field: Field | None) -> Any:
@@ -132,7 +146,7 @@ def values_for(field: Field, number: int) -> Iterator[Any]:
         case "integer" | "number":
             yield from (2, 3)
         case "text" | "long_text":
-            yield from (f"Other {number}"[: longest(field.type)], "Europe/Paris", f"other{number}@example.com")
+            yield from (f"Other {uuid4()}"[: longest(field.type)], "Europe/Paris", f"other{number}@example.com")
         case "instant":
             yield f"{FUTURE + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
         case "day":

@@ -177,7 +177,7 @@ async def test_it_ends_when_that_person_may_do_more(
 async def test_without_the_permission_there_is_neither_button_nor_way(
     entering: Entering, world: World, ada: Person
 ) -> None:
-    visitor = await entering(await world.person("admin", "admin", "support"))
+    visitor = await entering(await world.person("help", "support"))
 
     assert "Act as them" not in text_of(await visitor.get(f"/admin/users/{ada.id}"))
     assert (await act_as(visitor, ada)).status_code == 403

@@ -123,6 +123,8 @@ async def test_a_rule_that_never_happens_is_told_and_not_refused(ada: Person) ->
         ("start", "2026-02-30"), ("start", "2026-01-01T25:00"), ("start", "yesterday"), ("start", "2026-01-01T09:00Z"),
         ("timezone", "Mars/Olympus"), ("timezone", "localtime"), ("timezone", ""), ("rrule", "FREQ=SECONDLY"),
         ("count", 0), ("count", 101), ("until", "2026-02-30"), ("until", 5), ("lead_seconds", -1),
+        ("until", "9999-12-31"), ("until", "0001-01-01"), ("pauses", [{"from": "2026-01-01", "until": "9999-12-31"}]),
+        ("pauses", [{"from": "0001-01-01", "until": "2026-02-01"}]),
         ("lead_seconds", 10**30), ("max_open", 101), ("expire_after_seconds", 0), ("holidays", ["2026-02-30"]),
         ("holidays", ["2026-01-01"] * 1001), ("pauses", [{"from": "2026-02-01", "until": "2026-01-01"}]),
         ("pauses", [{"from": "2026-02-01"}]), ("exceptions", ["2026-01-01T09:00"]), ("exceptions", ["2026-02-30"]),

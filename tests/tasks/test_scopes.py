@@ -258,6 +258,18 @@ async def test_nonsense_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("scope", ["following", "all"])
+@pytest.mark.parametrize("exceptions", [[], ["2999-01-01"]], ids=str)
+async def test_a_due_at_the_end_of_the_calendar_is_refused(
+    ada: Person, sql: Sql, scope: str, exceptions: list[str]
+) -> None:
+    task = await begin(ada, "2031-01-01", exceptions=exceptions)
+    before = await everything(sql)
+
+    assert fields(await patch(ada, task, {"due": day("9999-12-31")}, scope)) == ["body.due"]
+    assert await everything(sql) == before
+
+
+@pytest.mark.parametrize("scope", ["following", "all"])
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 async def test_a_plain_task_has_no_wider_scope(ada: Person, method: str, scope: str) -> None:
     task = await ada.add()

@@ -186,6 +186,19 @@ async def test_a_window_of_pause_is_kept_and_the_next_turn_waits_for_its_end(ada
     assert looks.date() in (until, until + timedelta(days=1))  # Berlin's midnight
 
 
+async def test_the_last_turn_before_a_window_brings_up_none_inside_it(ada: Person, sql: Sql) -> None:
+    task = await begin(ada, "2031-12-23")
+    await steer(ada, task, "pause", {"from": "2031-12-24", "until": "2032-01-06"})
+    before = await everything(sql)
+
+    done = await act(ada, task, "complete")
+    looks = await sql.fetchval("SELECT next_run_at FROM series")
+    await act(ada, task, "reopen")
+
+    assert (done["next_task"], str(looks)) == (None, "2032-01-06 23:00:00+00:00")
+    assert await everything(sql) == before
+
+
 async def test_a_window_is_ended_early(ada: Person) -> None:
     task = await begin(ada, "2031-01-01")
     await steer(ada, task, "pause", {"until": "2031-06-01"})
@@ -207,7 +220,8 @@ async def test_a_window_still_to_come_is_no_pause_to_resume_from(ada: Person) ->
     [
         ({"from": "2031-01-01"}, "body.until"), ({"until": "2020-01-01"}, "body.until"),
         ({"from": "2031-02-01", "until": "2031-01-01"}, "body.pauses"), ({"until": "soon"}, "body.until"),
-        ({"begin": "2031-01-01"}, "body.begin"),
+        ({"begin": "2031-01-01"}, "body.begin"), ({"until": "9999-12-31"}, "body.pauses"),
+        ({"from": "0001-01-01", "until": "2031-01-01"}, "body.pauses"),
     ],
     ids=str,
 )  # fmt: skip

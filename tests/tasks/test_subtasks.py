@@ -149,6 +149,17 @@ async def test_a_new_turn_has_the_subtasks_of_the_last_open_again(ada: Person, v
     assert [child["status"] for child in await children(ada, task)] == ["done", "open"]
 
 
+@pytest.mark.parametrize("due", [day("9999-12-31"), floating("9999-12-31T23:59")], ids=str)
+async def test_a_subtask_at_the_end_of_the_calendar_keeps_no_parent_from_coming_back(ada: Person, due: Json) -> None:
+    task = await begin(ada, "2031-01-01", "FREQ=WEEKLY")
+    await ada.add("Some day", parent_id=task["id"], due=due, deadline="9999-12-31")
+
+    following = (await act(ada, task, "complete"))["next_task"]
+
+    (copy,) = await children(ada, following)
+    assert (copy["due"], copy["deadline"]) == (due, "9999-12-31")
+
+
 async def test_dues_of_subtasks_move_with_their_parent(ada: Person) -> None:
     task = await begin(ada, "2031-03-23", "FREQ=WEEKLY")
     await ada.add("Day", parent_id=task["id"], due=day("2031-03-22"), deadline="2031-03-24")
@@ -160,6 +171,16 @@ async def test_dues_of_subtasks_move_with_their_parent(ada: Person) -> None:
     assert (first["due"], first["deadline"]) == (day("2031-03-29"), "2031-03-31")
     # Berlin's clocks have gone forward meanwhile.
     assert (second["due"], second["due_at"]) == (floating("2031-03-30T09:00"), "2031-03-30T07:00:00Z")
+
+
+async def test_a_turn_that_was_moved_moves_no_subtask_of_the_turns_after_it(ada: Person) -> None:
+    parent = await begin(ada, "2031-01-31", "FREQ=MONTHLY;BYMONTHDAY=31")
+    await ada.add("Before", parent_id=parent["id"], due=day("2031-01-30"))
+    await act(ada, parent, "move", {"due": day("2031-02-05")})
+
+    following = (await act(ada, parent, "complete"))["next_task"]
+
+    assert [child["due"] for child in await children(ada, following)] == [day("2031-02-27")]
 
 
 async def test_what_was_deleted_does_not_come_back(ada: Person) -> None:

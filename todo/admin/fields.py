@@ -3,7 +3,8 @@
 import typing
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 import msgspec
@@ -81,6 +82,7 @@ def type_of(column: Column[Any]) -> Any:
 
 def kind_of(kind: Any) -> tuple[Kind, tuple[str, ...]]:
     """Which control a wire type asks for, and its choices."""
+    kind = without_none(kind)
     plain = bare(kind)
     if get_origin(plain) is Literal:
         return "choice", tuple(str(value) for value in get_args(plain))
@@ -92,6 +94,12 @@ def kind_of(kind: Any) -> tuple[Kind, tuple[str, ...]]:
         return ("long_text" if longest(kind) > 1000 else "text"), ()
     found: dict[Any, Kind] = {UUID: "id", bool: "boolean", int: "integer", float: "number", date: "day"}
     return found.get(plain, "json"), ()
+
+
+def without_none(kind: Any) -> Any:
+    """`int` for `int | None`."""
+    others = [one for one in get_args(kind) if one is not NoneType]
+    return others[0] if get_origin(kind) in (Union, UnionType) and len(others) == 1 else kind
 
 
 def bare(kind: Any) -> Any:

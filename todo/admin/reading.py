@@ -166,7 +166,7 @@ class Reading(Core):
         self,
         admin: ModelAdmin[Any],
         asked: Asked,
-        counts: Mapping[str, Mapping[str, int]],
+        counts: Mapping[str, Mapping[str, int | None]],
         names: Mapping[str, str],
     ) -> list[Facet]:
         found = []

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    Subquery,
     any_,
     bindparam,
     case,
@@ -56,11 +57,11 @@ class Lens:
 
 
 class Counts(Struct):
-    """How many match, and how many each choice of a filter would leave: capped, and honest about it."""
+    """How many match, and how many each choice of a filter would leave; None where too many match to count."""
 
     total: int
     exact: bool
-    facets: dict[str, dict[str, int]]
+    facets: dict[str, dict[str, int | None]]
 
 
 class TableReads:
@@ -225,30 +226,45 @@ class TableReads:
         return select(func.count()).select_from(found.limit(CAP + 1).subquery()).scalar_subquery()
 
     async def counts(self, reads: Direct, given: Mapping[str, Any], *, trashed: bool, **values: Any) -> Counts:
-        """Total and facets in one round trip. Each number stops at CAP; a facet leaves its own filter out."""
+        """Total and facets in one round trip, looking at no more than CAP + 1 rows for each filter that is set.
+
+        A facet leaves its own filter out. Where more rows match, its choices are not counted.
+        """
         names = self._names(given)
-        query, places = self.counting(names, trashed)
+        query, groups = self.counting(names, trashed)
         (row,) = await reads.all(query, **given, **values)
-        facets: dict[str, dict[str, int]] = {}
-        for (name, value), number in zip(places, row[2:], strict=True):
-            facets.setdefault(name, {})[value] = number
-        total, estimate = row[0], row[1]
+        estimate, total, *_ = row
+        facets: dict[str, dict[str, int | None]] = {}
+        numbers = iter(row[1:])
+        for places in groups:
+            matching = next(numbers)
+            for (name, value), number in zip(places, numbers, strict=False):
+                facets.setdefault(name, {})[value] = number if matching <= CAP else None
         if total <= CAP:
             return Counts(total, True, facets)
         return Counts(max(estimate, CAP) if not names and self.lens.scope is None else CAP, False, facets)
 
-    def _count(self, names: frozenset[str], trashed: bool) -> tuple[Query[Any], list[tuple[str, str]]]:
-        size = select(PG_CLASS.c.reltuples.cast(BigInteger))
-        size = size.where(PG_CLASS.c.oid == func.to_regclass(str(self.admin.model.__tablename__)))
-        total = self._capped(*self._matching(names, trashed))
-        places, cells = [], []
+    def _count(self, names: frozenset[str], trashed: bool) -> tuple[Query[Any], list[list[tuple[str, str]]]]:
+        """The statement, and in the order of its columns what they count; the rows that match come first."""
+        groups: dict[frozenset[str], list[tuple[str, str, ColumnElement[bool]]]] = {names: []}
         for item in self.admin.filters:
             name = item if isinstance(item, str) else item.name
-            rest = [key for key in names if not key.startswith(f"f_{name}__")]
-            for value, clause in self._choices(item):
-                places.append((name, value))
-                cells.append(self._capped(*self._matching(rest, trashed), clause))
-        return Query(lambda *row: row, select(total, size.scalar_subquery(), *cells)), places
+            rest = frozenset(key for key in names if not key.startswith(f"f_{name}__"))
+            groups.setdefault(rest, []).extend((name, value, clause) for value, clause in self._choices(item))
+        size = select(PG_CLASS.c.reltuples.cast(BigInteger))
+        size = size.where(PG_CLASS.c.oid == func.to_regclass(str(self.admin.model.__tablename__)))
+        tallies = [self._tally(rest, trashed, [one[2] for one in choices]) for rest, choices in groups.items()]
+        columns_of = [column for tally in tallies for column in tally.c]
+        query = Query(lambda *row: row, select(size.scalar_subquery(), *columns_of).select_from(*tallies))
+        return query, [[(name, value) for name, value, _ in choices] for choices in groups.values()]
+
+    def _tally(self, names: Iterable[str], trashed: bool, choices: Sequence[ColumnElement[bool]]) -> Subquery:
+        """How many rows match, and how many of them each choice would leave, in one pass that ends after CAP + 1."""
+        marks = [choice.label(f"choice_{number}") for number, choice in enumerate(choices)]
+        seen: Any = select(literal_column("1"), *marks).select_from(self.admin.model)
+        rows = seen.where(*self._matching(names, trashed)).limit(CAP + 1).subquery()
+        counted = [func.count().filter(rows.c[mark.name]).label(mark.name) for mark in marks]
+        return select(func.count().label("matching"), *counted).select_from(rows).subquery()
 
     def _choices(self, item: str | Filter) -> list[tuple[str, ColumnElement[bool]]]:
         """What a facet counts. References and free texts are too many to count."""

@@ -12,7 +12,7 @@ from sqlalchemy import LargeBinary
 from todo.access import PERMISSIONS, Actor
 from todo.admin.checks import AdminError, mistakes
 from todo.admin.declaration import ENTER, Computed, ModelAdmin, Resource, RowsAdmin
-from todo.admin.fields import Field, SecretState, field_of, kind_of, label_of
+from todo.admin.fields import Field, SecretState, field_of, kind_of, label_of, without_none
 from todo.admin.reads import Lens, TableReads
 from todo.database import columns
 from todo.errors import NotFound
@@ -134,7 +134,8 @@ def _row_fields(resource: Resource) -> dict[str, Field]:
     found = {}
     for one in msgspec.structs.fields(resource.row):
         kind, choices = kind_of(one.type)
-        found[one.name] = Field(one.name, label_of(one.name), kind, one.type, choices=choices)
+        plain = without_none(one.type)
+        found[one.name] = Field(one.name, label_of(one.name), kind, plain, plain is not one.type, choices=choices)
     return found
 
 

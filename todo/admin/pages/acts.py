@@ -94,7 +94,7 @@ class ActPages(Controller):
             return pages.go(task.back, refused="Select what it is for first.")
         if "confirmed" not in sent and _asks(task):
             return await _ask(pages, request, admin, task)
-        if task.is_dangerous:
+        if task.is_dangerous or await _ends_rows(admin, task):
             await require_proof(pages, request)
         try:
             form = await _form(admin, task, sent)
@@ -150,6 +150,13 @@ async def _preview(admin: AdminService, task: Task) -> Preview | None:
     if task.name != "delete" or task.action is not None or task.state is not None:
         return None
     return await admin.preview(task.resource.name, task.ids[:PREVIEWED])
+
+
+async def _ends_rows(admin: AdminService, task: Task) -> bool:
+    """Whether one of the rows to delete lies in the trash already, so that nothing brings it back."""
+    if task.name != "delete" or task.action is not None or not task.ids:
+        return False
+    return not (await admin.preview(task.resource.name, task.ids)).to_trash
 
 
 async def _names(admin: AdminService, task: Task) -> list[str]:

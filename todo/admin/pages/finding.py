@@ -56,7 +56,7 @@ def _places(pages: Pages, admin: AdminService, q: str) -> list[Link]:
         for one in admin.resources()
         if admin.may(one.name, "add") and q
     ]
-    found += pages.places
+    found += [place for place in pages.places if place.is_for(admin.actor)]
     return [link for link in found if q in link.label.casefold()][: PLACES if q else None]
 
 

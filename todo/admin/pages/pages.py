@@ -37,11 +37,15 @@ THEMES = ("system", "light", "dark")
 
 
 class Link(NamedTuple):
-    """A place to go."""
+    """A place to go, for holders of `permission` where it names one."""
 
     href: str
     label: str
     icon: str
+    permission: str = ""
+
+    def is_for(self, actor: Actor) -> bool:
+        return not self.permission or actor.may(self.permission)
 
 
 class RowLink(NamedTuple):
@@ -130,8 +134,8 @@ class Pages:
         groups: dict[str, list[Link]] = {}
         for one in AdminService(self._registry, self._database, visit.actor).resources():
             groups.setdefault(one.group or "Other", []).append(Link(f"/admin/{one.name}", one.label, one.icon))
-        if self._rooms_places:
-            groups.setdefault("Operations", []).extend(self._rooms_places)
+        if places := [place for place in self._rooms_places if place.is_for(visit.actor)]:
+            groups.setdefault("Operations", []).extend(places)
         return [NavGroup(label, links) for label, links in groups.items()]
 
     def render(self, scope: Scope, template: str, status: int = 200, **values: Any) -> Response[str]:
@@ -183,7 +187,7 @@ class Pages:
             "timezone": visit.actor.timezone if visit else "UTC",
             "label": self._label,
             "nav": self._nav(visit),
-            "account_links": self._account_links,
+            "account_links": [one for one in self._account_links if visit and one.is_for(visit.actor)],
             "theme": theme if theme in THEMES else "system",
             "flash": self.cookies.said(scope),
             "path": scope["path"],

@@ -31,7 +31,10 @@ AnyRequest = Request[Any, Any, Any]
 PagesDependency = NamedDependency[Pages]
 HOME = "/admin/account"
 MAY_KEEP_PASSKEYS = [requires("accounts.passkeys")]
-LINKS = (Link(HOME, "Your account", "user"), Link(ENROLMENT, "Second factor", "shield"))
+LINKS = (
+    Link(HOME, "Your account", "user", "accounts.me"),
+    Link(ENROLMENT, "Second factor", "shield", "accounts.second_factor"),
+)
 
 
 class AccountPages(Controller):

@@ -165,6 +165,8 @@ def _check_end(plan: Plan) -> None:
         raise RuleError("count", f"count must be between 1 and {MAX_COUNT}.")
     if plan.until is not None and plan.until.tzinfo:
         raise RuleError("until", "until must be a local date or time, without offset.")
+    if plan.until is not None and plan.until.year not in YEARS:
+        raise RuleError("until", f"until must be between the years {YEARS[0]} and {YEARS[-1]}.")
 
 
 def _check_limits(plan: Plan) -> None:
@@ -180,6 +182,8 @@ def _check_limits(plan: Plan) -> None:
         raise RuleError("shift", "An HOURLY rule can only leave holidays out: shift must be skip.")
     if len(plan.pauses) > MAX_PAUSES or any(first > last for first, last in plan.pauses):
         raise RuleError("pauses", f"pauses must be at most {MAX_PAUSES} pairs of a first and a last day.")
+    if any(day.year not in YEARS for pause in plan.pauses for day in pause):
+        raise RuleError("pauses", f"pauses must be between the years {YEARS[0]} and {YEARS[-1]}.")
 
 
 def _check_completion(rule: Rule) -> None:

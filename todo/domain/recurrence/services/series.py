@@ -12,7 +12,7 @@ from todo.audit import AuditedService
 from todo.database import Repository, now
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.clock import to_local
-from todo.domain.recurrence.rules.opening import looks_again_at, opens_at
+from todo.domain.recurrence.rules.opening import looks_again_at
 from todo.domain.recurrence.rules.plan import Anchor, Plan, Turn
 from todo.domain.recurrence.rules.turns import after_completion, first, next_after
 from todo.domain.recurrence.schemas import RecurrencePatch
@@ -131,12 +131,12 @@ class SeriesService(AuditedService[Series]):
         await self.keep(series, {"status": "ended", "next_nominal": None, "next_n": None, "next_run_at": None})
 
     async def move(self, owner_id: UUID, timezone: str) -> None:
-        """Let the floating series of somebody who has moved go on in another zone."""
+        """Let the floating series of somebody who has moved go on in another zone; the worker looks at them anew."""
         theirs = select(Series).where(SERIES.owner_id == owner_id, SERIES.timezone.is_(None))
         for series in (await self.session.scalars(theirs.with_for_update())).all():
             series.owner_timezone = timezone
-            if series.next_run_at is not None and series.next_nominal is not None:
-                series.next_run_at = opens_at(plan_of(series), series.next_nominal)
+            if series.next_run_at is not None:  # for the next turn, or for the expiry of an open one
+                series.next_run_at = now()
 
     async def keep(self, series: Series, values: dict[str, Any]) -> None:
         """Write bookkeeping columns of a locked row."""

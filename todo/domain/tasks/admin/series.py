@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, select, true
 
 from todo.access import Actor
 from todo.admin.declaration import Computed, Doing, Filter, Inline, ModelAdmin, action
+from todo.audit import record
 from todo.database import ACTOR
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.schemas import Rrule
@@ -76,6 +77,7 @@ class SeriesAdmin(ModelAdmin[Series]):
     async def run(self, do: Doing, row: Series) -> str:
         """Have the worker look at it now, also one that was set aside with an error."""
         await _verbs(do).look(row.id)
+        await record(do.session, do.actor, "series.run", "series", subject_id=row.id, reason=do.reason)
         return "The worker looks at it now."
 
 

@@ -193,8 +193,8 @@ class TaskController(Controller):
         """Complete a task; one that comes back answers its successor as `next_task`.
 
         Done early it counts for its own turn; done late, the next one is the first still to come, or with
-        `on_missed: backfill` simply the next. `next_task` is null when another turn is open already, the series is
-        paused, or this was the last.
+        `on_missed: backfill` simply the next. `next_task` is null when another turn is open already, the next one
+        falls into a pause, or this was the last.
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/complete`
         """

@@ -226,8 +226,10 @@ def retimed(series: Series, nominal: datetime, due: dict[str, Any], fresh: bool)
         raise Invalid.field("body.due", "The rule names its days: for another day change recurrence.rrule.")
     start = datetime.combine(series.start.date(), when.time()) if same_day and not fresh else when
     distance = when - nominal
-    exceptions = [
-        written(datetime.fromisoformat(text) + distance, all_day=due["kind"] == "day") for text in series.exceptions
-    ]
+    try:
+        moved = [datetime.fromisoformat(text) + distance for text in series.exceptions]
+    except OverflowError:
+        raise Invalid.field("body.due", "This would move exceptions beyond the calendar.") from None
+    exceptions = [written(nominal, all_day=due["kind"] == "day") for nominal in moved]
     times = {"start": start, "kind": due["kind"], "timezone": due.get("timezone"), "exceptions": exceptions}
     return times, distance

@@ -82,7 +82,7 @@ async def trash_all(
 async def copy_subtasks(session: AsyncSession, pairs: Sequence[tuple[UUID, UUID]], actor: Actor = WORKER) -> None:
     """Hang copies of what is below each old task below its new one, all open again.
 
-    Dues, starts and deadlines move as far as the new task's due is from the old one's. Both tasks of a pair must be
+    Dues, starts and deadlines move as far as one turn is from the other. Both tasks of a pair must be
     stored. Four statements whatever the number of pairs; one when there is nothing to copy.
     """
     tree = await below(session, [old for old, _ in pairs], TASK.deleted_at.is_(None))
@@ -113,17 +113,24 @@ def _copies(tree: Sequence[Task], roots: Mapping[UUID, tuple[Task, Task, str]]) 
 
 
 def _distance(old: Task, new: Task) -> timedelta:
+    """From one turn to the next as the rule counts them, so that a turn that was moved does not move those after it."""
+    if old.occurrence and new.occurrence:
+        return datetime.fromisoformat(new.occurrence) - datetime.fromisoformat(old.occurrence)
     if old.due is None or new.due is None:
         return timedelta()
     return rules.nominal_of(new.due) - rules.nominal_of(old.due)
 
 
 def _shift(task: Task, distance: timedelta, owner_timezone: str) -> None:
-    for name in ("due", "start"):
-        if moment := getattr(task, name):
-            setattr(task, name, rules.shifted(moment, distance))
-    task.due_at = rules.instant_of(task.due, owner_timezone) if task.due else None
-    task.deadline = task.deadline + timedelta(days=distance.days) if task.deadline else None
+    """Move all dates of a copy, or none when one would leave the calendar: its parent must be able to close."""
+    try:
+        moved = {name: rules.shifted(moment, distance) for name in ("due", "start") if (moment := getattr(task, name))}
+        due_at = rules.instant_of(moved["due"], owner_timezone) if task.due else None
+        deadline = task.deadline + timedelta(days=distance.days) if task.deadline else None
+    except (ValueError, OverflowError):
+        return
+    for name, value in (moved | {"due_at": due_at, "deadline": deadline}).items():
+        setattr(task, name, value)
 
 
 async def _trail(session: AsyncSession, actor: Actor, action: str, changes: Sequence[tuple[UUID, Any, Any]]) -> None:

@@ -14,7 +14,7 @@ from todo.audit import AuditedService, record
 from todo.database import Repository, now, table_of
 from todo.domain.recurrence.models import Series
 from todo.domain.recurrence.rules.clock import to_local, written
-from todo.domain.recurrence.rules.opening import due_at, is_paused
+from todo.domain.recurrence.rules.opening import due_at, is_paused, resumes_on
 from todo.domain.recurrence.rules.plan import Plan, Turn
 from todo.domain.recurrence.rules.shift import due
 from todo.domain.recurrence.rules.turns import after_completion
@@ -102,7 +102,7 @@ class OccurrenceService(AuditedService[Occurrence]):
     async def succeed(self, series: Series, task: Task, status: str) -> Task | None:
         """Close a task's turn as done or skipped, and bring up the next unless another is open already.
 
-        While the series rests the next one waits until that is over.
+        One that falls into a pause, or comes while the series rests, waits until that is over.
         """
         closed_at, plan = now(), plan_of(series)
         turn = None
@@ -114,7 +114,7 @@ class OccurrenceService(AuditedService[Occurrence]):
         if turn is None:
             await self.series.end(series)
             return None
-        if series.status == "paused" or is_paused(plan, closed_at):
+        if series.status == "paused" or is_paused(plan, closed_at) or resumes_on(plan, turn.nominal):
             await self.series.wait(series, plan, turn)
             return None
         return await self._follow(series, plan, turn, task if has_subtasks else None)

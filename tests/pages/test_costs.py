@@ -1,0 +1,68 @@
+"""What a page costs on the wire, whoever is before it: a number of its own, whatever the number of rows."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from conftest import serving, settings_for
+from database.wire import Wire, tapped
+from factories import World
+from pages.browsing import Visitor
+
+from todo.app import create_app
+
+MANY = 20
+
+
+@pytest.fixture
+async def wire(database_url: str, sql: object) -> AsyncIterator[Wire]:
+    async with tapped(database_url) as wire:
+        yield wire
+
+
+@pytest.fixture
+async def visitor(wire: Wire) -> AsyncIterator[Visitor]:
+    """A superuser before a server of their own, whose round trips are counted."""
+    settings = settings_for(wire.url, database_pool=4, database_overflow=0, actor_cache_seconds=5)
+    async with serving(create_app(settings)) as app:
+        world = World(app)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+            yield await Visitor.enter(app, http, await world.person("boss", "superuser"))
+        await world.close()
+
+
+async def trips(wire: Wire, visitor: Visitor, path: str) -> int:
+    """Round trips of a page, once statements and connections are warm."""
+    for _ in range(6):
+        wire.trips = 0
+        assert (await visitor.get(path)).status_code == 200
+    return wire.trips
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/admin", 24),
+        ("/admin/tasks", 6),
+        ("/admin/tasks?q=water&status=open&sort=-due_at", 6),
+        ("/admin/tasks/{task}", 7),
+        ("/admin/tasks/{task}/history", 5),
+        ("/admin/users/{user}", 8),
+        ("/admin/audit", 6),
+        ("/admin/docs/tasks", 1),
+        ("/admin/health", 6),
+    ],
+)
+async def test_a_page_costs_the_same_however_many_rows_there_are(
+    wire: Wire, visitor: Visitor, path: str, most: int
+) -> None:
+    task = await visitor.person.add()
+    address = path.format(task=task["id"], user=visitor.person.id)
+    few = await trips(wire, visitor, address)
+    for _ in range(MANY):
+        await visitor.person.add()
+
+    many = await trips(wire, visitor, address)
+
+    assert many == few
+    assert few <= most
