@@ -241,3 +241,15 @@ async def test_who_may_see_only_their_own_sees_no_more_here(world: World, lively
     page = await lively.go(f"/admin/tasks?owner_id={ada.id}")
 
     await expect_rows(page, "A secret of ada")
+
+
+async def test_a_row_and_what_it_refers_to_open_as_pages(page: Page, boss: Person) -> None:
+    await boss.add("Pay the rent")
+    await page.goto("/admin/tasks")
+
+    await page.locator(".row-link").first.click()
+    await expect(page.locator("h1")).to_contain_text("Pay the rent")
+    await page.go_back()
+    await page.locator("td a[href^='/admin/users/']").first.click()
+
+    await expect(page.locator("h1")).to_contain_text(boss.email)
