@@ -15,7 +15,14 @@ from todo.database import Database, columns
 from todo.domain.accounts.models import SigningKey
 
 RESOURCES = {resource.name: resource for resource in REGISTRY}
-OWN = ["/admin", "/admin/tasks?q=nothing+like+it", "/admin/docs", "/admin/search?q=text", "/admin/account", "/admin/account/second-factor"]
+OWN = [
+    "/admin",
+    "/admin/tasks?q=nothing+like+it",
+    "/admin/docs",
+    "/admin/search?q=text",
+    "/admin/account",
+    "/admin/account/second-factor",
+]
 
 
 async def found_on(window: Window, paths: list[str]) -> dict[str, list[str]]:

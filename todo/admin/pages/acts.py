@@ -1,6 +1,6 @@
 """Doing something to rows: to one, to those selected, to all that match, or to the resource as a whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -134,6 +134,8 @@ async def _ask(
 ) -> Response[str]:  # fmt: skip
     """The page before it is done."""
     found = controls(_fields(admin, task), None, admin.actor.timezone, sent=sent, problem=problem)
+    if task.action is None:  # only what is ticked is written
+        found = [replace(one, required=False) for one in found]
     values = {
         "task": task, "resource": task.resource, "controls": found, "problem": problem,
         "chosen": (sent or {}).get("_set", []),
@@ -216,9 +218,7 @@ async def _form(admin: AdminService, task: Task, sent: Sent) -> dict[str, Any]:
 def _told(pages: Pages, request: AnyRequest, task: Task, outcome: Outcome) -> Response[Any]:
     """What became of it: a line on the page one came from, or a page when there is more to tell."""
     if outcome.run is not None:
-        return pages.go(
-            f"/admin/admin_runs/{outcome.run}", done="It goes on in the background; this page tells how far."
-        )
+        return pages.go(f"/admin/runs/{outcome.run}", done="It goes on in the background; this page tells how far.")
     if outcome.failed or outcome.messages:
         status = 409 if outcome.failed and not outcome.done else 200
         return pages.render(request.scope, "acted.html", status, task=task, resource=task.resource, outcome=outcome)

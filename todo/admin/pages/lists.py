@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from litestar import Controller, Request, Response, get
 from litestar.params import FromPath
 
-from todo.admin.declaration import ModelAdmin, Resource
+from todo.admin.declaration import Resource
 from todo.admin.fields import Field
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.pages import Pages
@@ -89,7 +89,7 @@ async def _values(
             one for one in resource.actions.values() if one.on != "row" and admin.may(resource.name, one.name)
         ],
         "hierarchy": await hierarchy(admin, resource, state),
-        "views": await admin.views(resource.name) if isinstance(resource, ModelAdmin) else [],
+        "views": await admin.views(resource.name),
         "may_save_views": admin.may("saved_views", "add"),
         "editable": {field.name for field in admin.writable(resource.name, adding=False)} if changes else set(),
     }  # fmt: skip
