@@ -1,5 +1,6 @@
 """`/admin/<resource>/<id>`: one row to read, to change, and with all that belongs to it."""
 
+from dataclasses import replace
 from typing import Any
 
 from litestar import Controller, Request, Response, get, post
@@ -113,6 +114,8 @@ def _adding(
 ) -> Response[str]:  # fmt: skip
     fields = admin.writable(declared.name, adding=True)
     found = controls(fields, None, admin.actor.timezone, sent=sent, problem=problem)
+    given = getattr(declared, "defaults", {})  # filled in by the service where nothing is sent
+    found = [replace(one, required=one.required and one.field.name not in given) for one in found]
     values = {"resource": declared, "groups": _groups(declared, found), "problem": problem, "controls": found}
     return pages.render(request.scope, "add.html", int(problem.status) if problem else 200, **values)
 
