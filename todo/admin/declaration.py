@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from todo.access import Actor
-from todo.admin.fields import Field
+from todo.admin.fields import Field, Spelling
 from todo.audit import AuditedService
 from todo.database import Database, Repository, now
 
@@ -182,6 +182,7 @@ class ModelAdmin(Resource, Generic[M]):
     heavy: ClassVar[tuple[str, ...]] = ()  # left out of lists
     computed: ClassVar[Mapping[str, Computed]] = {}
     trash: ClassVar[str] = ""  # the column that says when a row was deleted
+    spellings: ClassVar[Mapping[str, Spelling]] = {}  # for JSON that people write in words
     help_texts: ClassVar[Mapping[str, str]] = {}
     defaults: ClassVar[Mapping[str, Callable[[Actor], Any]]] = {}  # of new rows, where nothing is sent
 

@@ -1,6 +1,7 @@
 """What one field of a resource is: read from the table's column, said more exactly by the declaration."""
 
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import NoneType, UnionType
@@ -26,6 +27,15 @@ Names = Annotated[list[Line], Meta(max_length=500)]
 
 
 @dataclass(frozen=True)
+class Spelling:
+    """How people write a value that is JSON on the wire. `read` raises ValueError; `write` is its inverse."""
+
+    read: Callable[[str], Any]
+    write: Callable[[Any], str]
+    hint: str
+
+
+@dataclass(frozen=True)
 class Field:
     """One field as every face shows it. `type` has the limits; `choices` are the values of a choice.
 
@@ -46,6 +56,7 @@ class Field:
     computed: bool = False
     heavy: bool = False
     help: str = field(default="", compare=False)
+    spelling: Spelling | None = field(default=None, compare=False)
 
 
 def label_of(name: str) -> str:
@@ -139,10 +150,12 @@ def field_of(
 def read_text(field: Field, text: str) -> Any:
     """What somebody typed (a form, a CSV cell, a command line) as the JSON value it stands for.
 
-    Empty means null where null is allowed. Raises ValueError for JSON that is none.
+    Empty means null where null is allowed. Raises ValueError for JSON that is none, and what its spelling refuses.
     """
     if text == "" and field.nullable:
         return None
+    if field.spelling is not None and not text.startswith("{"):
+        return field.spelling.read(text)
     match field.kind:
         case "list":
             return [part.strip() for part in text.replace("\n", ",").split(",") if part.strip()]

@@ -101,6 +101,7 @@ def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, F
         if column.name in admin.hidden or (isinstance(column.type, LargeBinary) and column.name not in secrets):
             continue
         target = next((key.column.table.name for key in column.foreign_keys), "")
+        spelling = admin.spellings.get(column.name)
         field = field_of(
             column,
             admin.types.get(column.name),
@@ -109,7 +110,8 @@ def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, F
             on_change="change" in admin.verbs and column.name in admin.editable,
             on_add="add" in admin.verbs and column.name in (*admin.editable, *admin.only_on_add),
             heavy=column.name in admin.heavy,
-            help=admin.help_texts.get(column.name, ""),
+            help=admin.help_texts.get(column.name, spelling.hint if spelling else ""),
+            spelling=spelling,
         )
         found[field.name] = _with_default(field, admin)
     for name, computed in admin.computed.items():

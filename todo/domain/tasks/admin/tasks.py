@@ -12,6 +12,7 @@ from todo.database import ACTOR
 from todo.domain.accounts.models import USER
 from todo.domain.recurrence.services.series import SeriesService
 from todo.domain.tasks import rules
+from todo.domain.tasks.admin.moments import MOMENT
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskPatch, Title
 from todo.domain.tasks.services.tasks import TaskService, values_of
@@ -39,6 +40,7 @@ class TaskAdmin(ModelAdmin[Task]):
         "When": ("due", "due_at", "start", "deadline", "estimate_minutes"),
         "Series": ("series_id", "occurrence"),
     }
+    spellings = {"due": MOMENT, "start": MOMENT}
     inlines = (
         Inline("tasks", via="parent_id"),
         Inline("reminders", via="task_id"),
