@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -68,6 +69,11 @@ KEYBOARD = (
 )
 LONGEST_PASSWORD = 1024  # bytes; longer ones only cost time
 TIMEZONES = frozenset(available_timezones()) - {"Factory", "localtime"}
+
+
+def covers(actor: Actor, permissions: Iterable[str]) -> bool:
+    """Whether the actor may do all that; what every member may do with what is their own counts for nothing."""
+    return all(actor.may(permission) for permission in set(permissions) - GRANTS[MEMBER])
 
 
 # What somebody who still owes a second factor may do: enrol one, or leave.

@@ -12,6 +12,7 @@ from todo.access import PERMISSIONS, Actor
 from todo.admin.declaration import ENTER
 from todo.audit import record
 from todo.database import now
+from todo.domain.accounts import rules
 from todo.domain.accounts.models import SESSION
 from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.sessions import SessionService
@@ -26,14 +27,14 @@ OVER: Mapping[str, Any] = {"acting_as": None, "acting_until": None, "acting_writ
 def acting(operator: Actor, person: Actor, *, writes: bool) -> Actor:
     """The person with the operator behind them; raises Forbidden when the operator may not act as them.
 
-    Nobody gains by it: whoever may do more than the operator is out of reach, and so is everything by which people
-    sign in. The operator's leave to enter the admin is lent to the person.
+    Nobody gains power by it: whoever may do more than the operator, and more than a member, is out of reach, and so is
+    everything by which people sign in. The operator's leave to enter the admin is lent to the person.
     """
     if not operator.may(IMPERSONATE):
         raise Forbidden(f"This needs the permission {IMPERSONATE}.")
     if operator.by is not None or operator.id == person.id:
         raise Forbidden("You can act as somebody else, as yourself, and as one at a time.")
-    if not all(operator.may(permission) for permission in person.permissions):
+    if not rules.covers(operator, person.permissions):
         raise Forbidden("They may do more than you may.")
     rights = frozenset(name for name in PERMISSIONS if _may_be_used(name, writes))
     return replace(person, permissions=person.permissions | {ENTER}, scopes=rights, amr=operator.amr, by=operator)

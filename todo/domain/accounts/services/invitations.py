@@ -53,7 +53,7 @@ class InvitationService(AuditedService[Invitation]):
         needed = await _permissions_of(self.session, roles)
         if needed is None:
             raise Invalid.field("body.roles", "There is no such role.")
-        if not all(self.actor.may(permission) for permission in needed):
+        if not rules.covers(self.actor, needed):
             raise Forbidden("You can give only roles that may do no more than you.")
         return await self._send(settings, email, roles)
 

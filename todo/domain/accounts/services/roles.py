@@ -57,7 +57,7 @@ def require_givable(actor: Actor, permissions: Iterable[str]) -> None:
     """Raises Invalid for what is no permission, Forbidden for what the actor does not have."""
     if unknown := sorted(set(permissions) - PERMISSIONS - {EVERYTHING}):
         raise Invalid.field("body.permissions", f"There is no permission {', '.join(unknown)}.")
-    if not all(actor.may(permission) for permission in permissions):
+    if not rules.covers(actor, permissions):
         raise Forbidden("Nobody can give or take what they do not have.")
 
 
@@ -66,7 +66,7 @@ def require_editable(actor: Actor, role: Role, permissions: Iterable[str] = ()) 
     if role.name == rules.SUPERUSER:
         raise Conflict("The superuser may do everything; that role stays as it is.")
     require_givable(actor, permissions)
-    if not all(actor.may(permission) for permission in role.permissions):
+    if not rules.covers(actor, role.permissions):
         raise Forbidden("Nobody can give or take what they do not have.")
 
 
@@ -91,7 +91,7 @@ async def _role(session: AsyncSession, actor: Actor, name: str) -> Role:
     role: Role | None = await session.scalar(select(Role).where(ROLE.name == name).with_for_update(read=True))
     if role is None:
         raise NotFound(f"There is no role {name}.")
-    if not all(actor.may(permission) for permission in role.permissions):
+    if not rules.covers(actor, role.permissions):
         raise Forbidden("Nobody can give or take what they do not have.")
     return role
 
@@ -100,5 +100,5 @@ async def require_no_more_rights(session: AsyncSession, actor: Actor, user_id: U
     """Raises Forbidden when somebody may do what the actor may not."""
     held = select(Role).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == user_id)
     for role in (await session.scalars(held)).all():
-        if not all(actor.may(permission) for permission in role.permissions):
+        if not rules.covers(actor, role.permissions):
             raise Forbidden("They may do more than you may.")

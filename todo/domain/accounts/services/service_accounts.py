@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import record
+from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, Role, User, UserRole
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade
 from todo.domain.accounts.services.people import AccountService
@@ -24,7 +25,7 @@ async def add_service_account(session: AsyncSession, actor: Actor, name: str, ro
     found = (await session.scalars(select(Role).where(ROLE.name.in_(roles)).with_for_update(read=True))).all()
     if unknown := set(roles) - {role.name for role in found}:
         raise Invalid.field("roles", f"There is no role {', '.join(sorted(unknown))}.")
-    if not all(actor.may(permission) for role in found for permission in role.permissions):
+    if not rules.covers(actor, (permission for role in found for permission in role.permissions)):
         raise Forbidden("Nobody can give away what they do not have.")
     user = User(email=f"{name}@service.invalid", name=name, kind="service")
     await AccountService(session, actor).insert(user, "accounts.add_service")
