@@ -1,0 +1,26 @@
+"""The pages while the database is away."""
+
+import httpx
+from conftest import serving, settings_for
+from database.wire import tapped
+from factories import World
+from pages.browsing import Visitor, heading_of
+
+from todo.app import create_app
+
+
+async def test_without_the_database_the_pages_say_so(database_url: str, sql: object) -> None:
+    tap = tapped(database_url)
+    wire = await tap.__aenter__()
+    async with serving(create_app(settings_for(wire.url, database_wait=1))) as app:
+        world = World(app)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+            visitor = await Visitor.enter(app, http, await world.person("boss", "superuser"))
+            await tap.__aexit__(None, None, None)
+            wire.cut()
+
+            answer = await visitor.get("/admin/tasks")
+
+        await world.close()
+    assert (answer.status_code, heading_of(answer)) == (503, "Away for a moment")
+    assert answer.headers["content-type"].startswith("text/html")
