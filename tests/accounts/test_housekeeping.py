@@ -38,7 +38,8 @@ async def test_a_session_is_kept_for_a_month_after_its_end(database: Database, a
     for days in (1, 29, 31):
         await sql.execute(
             "INSERT INTO sessions (id, created_at, updated_at, version, user_id, amr, address, user_agent, seen_at,"
-            " expires_at, revoked_at, acting_writes) SELECT gen_random_uuid(), now(), now(), 1, $1, '{}', '', '', now(),"
+            " expires_at, revoked_at, acting_writes)"
+            " SELECT gen_random_uuid(), now(), now(), 1, $1, '{}', '', '', now(),"
             " now() + interval '1 day', now() - make_interval(days => $2), false",
             ada.id,
             days,
