@@ -2,8 +2,11 @@
 
 import asyncio
 import fcntl
+import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from importlib import metadata
@@ -229,3 +232,15 @@ def test_what_is_rare_is_a_sentence_too(error: Exception, sentence: str) -> None
 def test_a_fault_of_ours_is_none() -> None:
     assert sentence_of(ValueError("nothing that an operator could put right")) is None
     assert sentence_of(asyncpg.UndefinedTableError("a table is missing")) is None
+
+
+def test_a_reader_that_has_gone_is_no_fault_of_the_database(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "todo", "settings"], cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (1, "")

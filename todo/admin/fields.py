@@ -140,11 +140,10 @@ def field_of(
     """The field of a column; `given` is its wire type, when the declaration names one."""
     kind = type_of(column) if given is None else given
     control, choices = kind_of(kind)
+    label = label_of(column.name) if reference or not column.name.endswith("_id") else f"{label_of(column.name)} id"
     needed = not column.nullable and column.default is None and column.server_default is None
     found: Kind = "secret" if secret else "reference" if reference else control
-    return Field(
-        column.name, label_of(column.name), found, kind, bool(column.nullable), needed, None, choices, reference, **more
-    )
+    return Field(column.name, label, found, kind, bool(column.nullable), needed, None, choices, reference, **more)
 
 
 def read_text(field: Field, text: str) -> Any:

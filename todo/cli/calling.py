@@ -16,6 +16,8 @@ def call(target: str, **arguments: Any) -> None:
     module, _, name = target.partition(":")
     try:
         getattr(importlib.import_module(f"todo.cli.{module}"), name)(**arguments)
+    except BrokenPipeError:
+        raise  # whoever read our output has gone, such as `head`: click ends quietly
     except Exception as error:
         sentence = importlib.import_module("todo.cli.failures").sentence_of(error)
         if sentence is None:
