@@ -38,6 +38,8 @@ ADMIN = {
     "body.csv": "likewise",
     "body.owner_id": "somebody there is",
     "body.form.owner_id": "likewise",
+    "body.permissions": "only permissions there are",
+    "body.name": "of a service account, part of an address",
     "body.status": "closing and reopening have actions of their own",
 }
 KEY_TAKEN = "This Idempotency-Key was used for another request."

@@ -21,10 +21,10 @@ from todo.errors import Forbidden, Invalid, NotFound
 async def add_service_account(session: AsyncSession, actor: Actor, name: str, roles: Collection[str]) -> User:
     """Raises Invalid for the name or an unknown role, Forbidden for rights the actor does not have."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
-        raise Invalid.field("name", "Lower-case letters, digits and hyphens, such as backup-robot.")
+        raise Invalid.field("body.name", "Lower-case letters, digits and hyphens, such as backup-robot.")
     found = (await session.scalars(select(Role).where(ROLE.name.in_(roles)).with_for_update(read=True))).all()
     if unknown := set(roles) - {role.name for role in found}:
-        raise Invalid.field("roles", f"There is no role {', '.join(sorted(unknown))}.")
+        raise Invalid.field("body.roles", f"There is no role {', '.join(sorted(unknown))}.")
     if not rules.covers(actor, (permission for role in found for permission in role.permissions)):
         raise Forbidden("Nobody can give away what they do not have.")
     user = User(email=f"{name}@service.invalid", name=name, kind="service")
