@@ -40,6 +40,7 @@ ADMIN = {
     "body.form.owner_id": "likewise",
     "body.permissions": "only permissions there are",
     "body.name": "of a service account, part of an address",
+    "body.email": "an address is more than a pattern",
     "body.status": "closing and reopening have actions of their own",
 }
 KEY_TAKEN = "This Idempotency-Key was used for another request."
