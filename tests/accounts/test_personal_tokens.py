@@ -339,7 +339,7 @@ async def test_a_service_account_acts_by_a_token(database: Database, tokens: Per
 async def test_nobody_makes_a_service_account_mightier_than_themselves(database: Database, sql: Sql) -> None:
     clerk = Actor(id=None, name="clerk", permissions=frozenset({"tasks.view"}))
 
-    for roles in (["member"], ["superuser"]):
+    for roles in (["admin"], ["superuser"]):
         with pytest.raises(Forbidden):
             async with database.session() as session:
                 await add_service_account(session, clerk, "robot", roles)
