@@ -64,5 +64,5 @@ async def test_a_page_costs_the_same_however_many_rows_there_are(
 
     many = await trips(wire, visitor, address)
 
-    assert many == few
+    assert many <= few  # fewer, where the first visit had to look up what is remembered
     assert few <= most
