@@ -17,7 +17,8 @@ from processes import eventually
 
 from todo.access import Actor
 from todo.database import Database
-from todo.errors import Conflict, NotFound
+from todo.domain.operations.admin import JobAdmin
+from todo.errors import Conflict, NotFound, Unavailable
 from todo.jobs import Jobs
 from todo.loops import run_once
 from todo.queue import Context, Cron, OnRedis, enqueue, new_worker, open_queue, relay
@@ -206,3 +207,11 @@ async def test_what_still_waits_cannot_be_tried_again(database: Database, jobs: 
 
     with pytest.raises(Conflict, match="queued"):
         await jobs.retry(OPERATOR, job.key)
+
+
+async def test_a_queue_that_is_away_is_told_as_such(database_url: str) -> None:
+    settings = settings_for(database_url, queue_url="redis://127.0.0.1:1")
+    database = Database(settings, database_url)
+
+    with pytest.raises(Unavailable):
+        await JobAdmin().rows(database, OPERATOR)

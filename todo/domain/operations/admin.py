@@ -1,12 +1,14 @@
 """What keeps the service going, as operators see it: mail, jobs, schedules, workers, settings, and the trail."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+import psycopg
 from msgspec import Struct
+from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from todo.access import Actor
@@ -14,7 +16,7 @@ from todo.admin.declaration import Doing, Filter, ModelAdmin, RowsAdmin, action
 from todo.audit import Event
 from todo.database import Database, Query, columns
 from todo.domain.notifications.services.operations import retry
-from todo.errors import Conflict
+from todo.errors import Conflict, Unavailable
 from todo.http.health import Heartbeat
 from todo.jobs import CRONS, FUNCTIONS, Jobs, Schedule
 from todo.mail import MAIL, Mail
@@ -208,13 +210,16 @@ class SettingAdmin(RowsAdmin):
 
 @asynccontextmanager
 async def jobs_of(database: Database) -> AsyncIterator[Jobs]:
-    """The queue, connected for as long as somebody looks at it."""
+    """The queue, connected for as long as somebody looks at it; raises Unavailable while it is away."""
     queue = open_queue(database.settings, database.url)
-    await queue.connect()
     try:
+        await queue.connect()
         yield Jobs(queue, database, CRONS, FUNCTIONS)
+    except (RedisError, psycopg.Error) as error:
+        raise Unavailable("The queue is away.", retry_after=2) from error
     finally:
-        await queue.disconnect()
+        with suppress(RedisError, psycopg.Error):  # what is away needs no goodbye
+            await queue.disconnect()
 
 
 ADMINS = [JobAdmin, ScheduleAdmin, WorkerAdmin, MailAdmin, AuditAdmin, SettingAdmin]
