@@ -107,3 +107,4 @@ def test_the_locks_hold_what_the_project_stands_on(lock: str) -> None:
     locked = {line.split("==")[0] for line in (ROOT / lock).read_text().splitlines() if "==" in line}
 
     assert names - locked == set()
+    assert "todo" not in locked, "another project's package of our name"

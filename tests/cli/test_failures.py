@@ -174,7 +174,7 @@ def test_there_is_no_server_to_embed(todo, monkeypatch: pytest.MonkeyPatch) -> N
     done = todo("up")
 
     assert done.exit_code == 1
-    assert_one_sentence(done.output, "todo[embedded]", "TODO_DATABASE_URL")
+    assert_one_sentence(done.output, ".[embedded]", "TODO_DATABASE_URL")
 
 
 @pytest.mark.parametrize("secret", ["", "short"])
