@@ -23,9 +23,10 @@ FAST = {"fsync": "off", "shared_buffers": "16MB"}
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 SUPERVISE = """
-import sys
+import signal, sys
 from pathlib import Path
 from todo.embedded import Server
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests run in the background inherit that it is ignored
 with Server(Path(sys.argv[1]), settings={"fsync": "off"}) as server:
     try:
         print("up", flush=True)

@@ -190,8 +190,8 @@ class Database:
     async def session(self) -> AsyncIterator[AsyncSession]:
         """One transaction: committed at the end of the block, rolled back when the block raises."""
         async with self._gate:
-            elsewhere = {"queue_elsewhere": bool(self.settings.queue_url)}
-            session = AsyncSession(self.engine, expire_on_commit=False, info=elsewhere)
+            rules = {"queue_elsewhere": bool(self.settings.queue_url), "hourly_rules": self.settings.hourly_rules}
+            session = AsyncSession(self.engine, expire_on_commit=False, info=rules)
             try:
                 async with session.begin():
                     yield session

@@ -140,6 +140,7 @@ class Settings(BaseSettings):
     registration: Literal["open", "invitation", "closed"] = Field("open", description="Who may open an account.")
     verify_email: bool = Field(False, description="Whether an e-mail address must be confirmed before signing in.")
     trash_days: int = Field(30, ge=1, le=3650, description="Days until what was deleted is deleted for good.")
+    hourly_rules: bool = Field(False, description="Whether work may come back by the hour (FREQ=HOURLY).")
     signing_key_days: int = Field(
         90, ge=0, le=3650, description="Days after which another key signs access tokens; 0 for never by itself."
     )

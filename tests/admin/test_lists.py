@@ -88,6 +88,19 @@ async def test_the_search_looks_for_every_word(admin: AdminService, ada: Person)
     assert titles(found) == ["Water the plants"]
 
 
+@pytest.mark.parametrize(
+    ("q", "expected"),
+    [("zq", ["ask zq", "Zq asks"]), ("Z", ["ask zq", "Zq asks"]), ("ü", ["Über uns"]), ("会", ["开会"])],
+)
+async def test_one_or_two_letters_are_looked_for_where_words_begin(
+    admin: AdminService, ada: Person, q: str, expected: list[str]
+) -> None:
+    for title in ("Zq asks", "ask zq", "azqa", "Über uns", "Süden", "开会"):
+        await ada.add(title)
+
+    assert sorted(titles(await admin.page("tasks", Asked(q=q))), key=str.lower) == expected
+
+
 @pytest.mark.parametrize("q", ["%", "_", "\\", "' OR 1=1 --"])
 async def test_a_search_means_its_characters(admin: AdminService, ada: Person, q: str) -> None:
     await ada.add("Plain")

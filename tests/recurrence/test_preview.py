@@ -6,7 +6,10 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
+from conftest import settings_for
 from factories import Person
+
+from todo.database import Database
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "recurrence"
 EXAMPLE = {
@@ -33,8 +36,9 @@ def cases(kind: str) -> list[dict[str, Any]]:
     return [case for case in found if kind in case and "weekend" not in case["series"]]
 
 
-def is_hourly(case: dict[str, Any]) -> bool:
-    return "HOURLY" in case["series"]["rrule"].upper()
+@pytest.fixture
+def hourly(database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "settings", settings_for(database_url, hourly_rules=True))
 
 
 async def ask(person: Person, body: dict[str, Any]) -> Any:
@@ -54,15 +58,13 @@ async def test_the_example_of_the_documentation(ada: Person) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("hourly")
 async def test_every_vector_of_occurrences_is_answered_so(ada: Person) -> None:
     wrong = []
     for case in cases("occurrences"):
         body = on_the_wire(case) | {"count": min(100, len(case["occurrences"]) + 1)}
         body.setdefault("timezone", case.get("owner_zone", "UTC"))
         answer = await ask(ada, body)
-        if is_hourly(case):
-            assert answer.status_code == 422
-            continue
         found = [(turn["nominal"], turn["at"]) for turn in answer.json()["occurrences"]]
         for turn, wanted in zip(found, case["occurrences"], strict=False):
             text = wanted if isinstance(wanted, str) else wanted["nominal"]
@@ -75,6 +77,7 @@ async def test_every_vector_of_occurrences_is_answered_so(ada: Person) -> None:
     assert wrong == []
 
 
+@pytest.mark.usefixtures("hourly")
 async def test_every_vector_of_refusals_is_refused_by_its_field(ada: Person) -> None:
     wrong = []
     for case in cases("refused"):
@@ -87,14 +90,19 @@ async def test_every_vector_of_refusals_is_refused_by_its_field(ada: Person) -> 
     assert wrong == []
 
 
+@pytest.mark.usefixtures("hourly")
 async def test_every_vector_of_canonical_forms_is_answered_so(ada: Person) -> None:
-    found = {
-        case["name"]: (await ask(ada, on_the_wire(case))).json().get("rrule")
-        for case in cases("canonical")
-        if not is_hourly(case)
-    }
+    found = {case["name"]: (await ask(ada, on_the_wire(case))).json().get("rrule") for case in cases("canonical")}
 
-    assert found == {case["name"]: case["canonical"] for case in cases("canonical") if not is_hourly(case)}
+    assert found == {case["name"]: case["canonical"] for case in cases("canonical")}
+
+
+async def test_by_the_hour_only_where_the_settings_allow_it(ada: Person) -> None:
+    answer = await ask(ada, {"rrule": "FREQ=HOURLY", "start": "2026-07-01T09:00"})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "body.rrule"
+    assert "switched off" in answer.text
 
 
 async def test_without_a_zone_a_series_floats_with_whoever_asks(ada: Person) -> None:

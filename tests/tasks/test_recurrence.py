@@ -8,7 +8,10 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import httpx
 import pytest
+from conftest import settings_for
 from factories import Person
+
+from todo.database import Database
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -269,3 +272,23 @@ async def test_deleting_a_finished_turn_skips_nothing(ada: Person, sql: Sql) -> 
     await ada.http.delete(f"/api/tasks/{task['id']}")
 
     assert [tuple(row) for row in await sql.fetch(LEDGER)] == [("2031-01-01", "done"), ("2031-01-02", "open")]
+
+
+async def test_what_comes_back_by_the_hour_goes_on_when_new_ones_may_not(
+    ada: Person, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hourly = {"due": {"kind": "zoned", "at": "2031-10-26T01:30", "timezone": "Europe/Berlin"},
+              "recurrence": {"rrule": "FREQ=HOURLY", "on_missed": "backfill"}}  # fmt: skip
+    refused = await ada.http.post("/api/tasks", json={"title": "Look at the oven", **hourly})
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "settings", settings_for(database_url, hourly_rules=True))
+        task = await ada.add("Look at the oven", **hourly)
+
+    second = await successor(ada, task)
+    answer = await ada.http.patch(f"/api/tasks/{second['id']}?scope=all", json={"title": "Look again"})
+    third = await successor(ada, second)
+
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "body.recurrence.rrule")
+    assert answer.status_code == 200
+    assert [turn["due_at"] for turn in (second, third)] == ["2031-10-26T00:30:00Z", "2031-10-26T01:30:00Z"]
+    assert (third["title"], third["occurrence"]) == ("Look again", "2031-10-26T02:30:00.000001")

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,6 +19,7 @@ from todo.domain.recurrence.rules.turns import first
 from todo.domain.recurrence.services.planning import plan_of
 from todo.domain.tasks.models import Occurrence
 from todo.domain.tasks.services.opening import open_series
+from todo.domain.tasks.services.upcoming import turns_to_come
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Case: TypeAlias = dict[str, Any]
@@ -26,12 +28,12 @@ LEDGER = "SELECT nominal, status FROM occurrences ORDER BY nominal"
 
 
 def cases(kind: str) -> list[Any]:
-    """The cases that state this kind of fact, but those a series cannot hold: hours, and other weekends than ours."""
+    """The cases that state this kind of fact, but those a series cannot hold: other weekends than ours."""
     return [
         pytest.param(case, id=f"{path.stem}: {case['name']}")
         for path in sorted(VECTORS.glob("*.json"))
         for case in json.loads(path.read_text())
-        if kind in case and "HOURLY" not in case["series"]["rrule"].upper() and "weekend" not in case["series"]
+        if kind in case and "weekend" not in case["series"]
     ]
 
 
@@ -100,7 +102,7 @@ async def test_what_came_while_nobody_looked(ada: Person, database: Database, sq
 
 @pytest.mark.parametrize("case", [case for case in cases("occurrences") if "anchor" not in case.values[0]["series"]])
 async def test_each_turn_at_its_time(ada: Person, database: Database, sql: Sql, case: Case) -> None:
-    """Looked at whenever the series says so, the worker opens just these turns, due at just these instants."""
+    """Looked at whenever the series says so, the worker opens just the turns that were foretold, at their instants."""
     series, wanted = series_of(ada, case), case["occurrences"]
     series.on_missed, series.opens, series.max_open = "backfill", "on_time", 100  # none waits for another
     plan = plan_of(series)
@@ -108,6 +110,7 @@ async def test_each_turn_at_its_time(ada: Person, database: Database, sql: Sql, 
         series.next_nominal, series.next_n = turn.nominal, turn.n
         series.next_run_at = opens_at(plan, turn.nominal)
     await stored(database, series, [])
+    foretold = list(islice(turns_to_come(series, datetime.max.replace(tzinfo=UTC)), len(wanted)))
 
     after = series
     while after.next_run_at is not None and await sql.fetchval("SELECT count(*) FROM tasks") < len(wanted):
@@ -119,4 +122,5 @@ async def test_each_turn_at_its_time(ada: Person, database: Database, sql: Sql, 
     assert [found[item["nominal"]] for item in expected if "at" in item] == [
         local(item["at"]) for item in expected if "at" in item
     ]
+    assert {turn.occurrence: turn.due_at for turn in foretold} == found
     assert not case.get("ends") or after.next_nominal is None

@@ -62,7 +62,7 @@ class Core:
             ORIGIN.reset(token)
 
     def doing(self, session: AsyncSession) -> Doing:
-        return Doing(session, self.actor, self.database, self.reason)
+        return Doing(session, self.actor, self.database)
 
     def require(self, resource: Resource, verb: str, row: Any = None) -> None:
         """Raises Forbidden."""

@@ -24,15 +24,14 @@ ENTER = "admin.enter"  # opens the admin, on all three faces
 
 @dataclass(frozen=True)
 class Doing:
-    """What a verb of a declaration works with: the caller's transaction, who is acting, and why.
+    """What a verb of a declaration works with: the caller's transaction, and who is acting.
 
-    `database.settings` are the settings of the service.
+    `database.settings` are the settings of the service. The trail tells the reason by itself.
     """
 
     session: AsyncSession
     actor: Actor
     database: Database
-    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -202,23 +201,23 @@ class ModelAdmin(Resource, Generic[M]):
 
     async def add_row(self, do: Doing, values: dict[str, Any]) -> Any:
         """Store a new row; override to use a service's verb, or call super() between what comes before and after."""
-        return await self.writer(do).insert(self.model(**plain(values)), f"{self.name}.add", do.reason)
+        return await self.writer(do).insert(self.model(**plain(values)), f"{self.name}.add")
 
     async def change_row(self, do: Doing, row: Any, values: dict[str, Any]) -> None:
         """Change the loaded, locked row; likewise."""
-        await self.writer(do).change(row, plain(values), f"{self.name}.change", do.reason)
+        await self.writer(do).change(row, plain(values), f"{self.name}.change")
 
     async def delete_row(self, do: Doing, row: Any) -> None:
         """Delete the row for good; likewise."""
-        await self.writer(do).remove(row, f"{self.name}.purge" if self.trash else f"{self.name}.delete", do.reason)
+        await self.writer(do).remove(row, f"{self.name}.purge" if self.trash else f"{self.name}.delete")
 
     async def trash_row(self, do: Doing, row: Any) -> None:
         """Move the row to the trash; likewise."""
-        await self.writer(do).change(row, {self.trash: now()}, f"{self.name}.delete", do.reason)
+        await self.writer(do).change(row, {self.trash: now()}, f"{self.name}.delete")
 
     async def restore_row(self, do: Doing, row: Any) -> None:
         """Take the row out of the trash; likewise."""
-        await self.writer(do).change(row, {self.trash: None}, f"{self.name}.restore", do.reason)
+        await self.writer(do).change(row, {self.trash: None}, f"{self.name}.restore")
 
 
 Id = UUID | str

@@ -46,7 +46,7 @@ class Exporting(Trail):
         fields = [name for name, field in found.fields.items() if name not in found.hidden_from(self.actor)]
         details = {"format": form, "filters": asked.filters, "q": asked.q, "trash": asked.trash}
         async with self.transaction() as session:
-            await record(session, self.actor, f"{resource}.export", resource, after=details, reason=self.reason)
+            await record(session, self.actor, f"{resource}.export", resource, after=details)
         write = {"csv": _csv, "json": _json, "xlsx": _xlsx}[form]
         return write(fields, _chain(first, pages))
 

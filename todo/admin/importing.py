@@ -52,7 +52,7 @@ class Importing(Exporting):
                 await point.rollback()
                 return report
             counts = {"added": report.added, "changed": report.changed}
-            await record(session, self.actor, f"{resource}.import", resource, after=counts, reason=self.reason)
+            await record(session, self.actor, f"{resource}.import", resource, after=counts)
         report.applied = True
         return report
 

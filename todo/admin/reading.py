@@ -8,7 +8,7 @@ from uuid import UUID
 from todo.admin.core import Core, uuid_of
 from todo.admin.declaration import Filter, Id, ModelAdmin, RowsAdmin
 from todo.admin.fields import label_of
-from todo.admin.filters import EMPTY, SET, like, period_values, read_filter, steps_of
+from todo.admin.filters import EMPTY, SET, period_values, read_filter, steps_of, word_values
 from todo.admin.reads import WORDS
 from todo.admin.rows import one_of, page_of
 from todo.admin.schemas import Asked, Facet, FacetValue, Hit, Listed, Option
@@ -160,7 +160,7 @@ class Reading(Core):
             pass
         if not admin.search:
             raise Invalid.field("query.q", f"{admin.label} can be searched for by id only.")
-        return {f"q_{number}": like(word) for number, word in enumerate(words, 1)}
+        return word_values(words)
 
     def _facets(
         self,

@@ -75,7 +75,9 @@ class TableReads:
         self._scope = [] if lens.scope is None else [lens.scope]
         self.fields = [field for field in admin.fields.values() if field.name not in lens.hidden]
         self._forms = {condition.key: condition.clause for condition in self._conditions()}
-        self._words = {f"q_{number}": self._word(number) for number in range(1, WORDS + 1)}
+        numbers = range(1, WORDS + 1)
+        self._words = {f"q_{number}": self._word(f"q_{number}", "") for number in numbers}
+        self._words |= {f"b_{number}": self._word(f"b_{number}", "", "% ") for number in numbers}
         self._id = {"q_id": self._table["id"] == bindparam("q_id", type_=self._table["id"].type)}
         self._chosen = self._forms | self._words | self._id
         self.pages = {trashed: self._listing(trashed) for trashed in (False, True)}
@@ -148,10 +150,11 @@ class TableReads:
                 field = self.admin.fields[item]
                 yield from conditions(field, self.expression(field))
 
-    def _word(self, number: int) -> ColumnElement[bool]:
-        pattern = bindparam(f"q_{number}", type_=String())
+    def _word(self, name: str, *places: str) -> ColumnElement[bool]:
+        pattern = bindparam(name, type_=String())
+        patterns = [literal(place, String()) + pattern if place else pattern for place in places]
         looked_in = [self._table[name] for name in self.admin.search if name not in self.lens.hidden]
-        return or_(false(), *(column.ilike(pattern) for column in looked_in))
+        return or_(false(), *(column.ilike(pattern) for column in looked_in for pattern in patterns))
 
     def _listing(self, trashed: bool, *, heavy: bool = False) -> Listing[Struct]:
         statement = self._select(heavy=heavy).where(*self._standing(trashed))

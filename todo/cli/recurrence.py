@@ -1,24 +1,28 @@
 """`todo recurrence preview`."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 import rich_click as click
 
 from todo.domain.recurrence.schemas import PreviewIn
-from todo.domain.recurrence.services.planning import preview_of
+from todo.domain.recurrence.services.planning import holidays_of, preview_of
 from todo.errors import Invalid
+from todo.settings import load_settings
 
 
-def show(as_json: bool, **options: Any) -> None:
+def show(as_json: bool, calendar: TextIO | None, **options: Any) -> None:
+    if calendar:
+        days_off = holidays_of(calendar.read())
+        options["holidays"] = [*options["holidays"], *(str(one.day) for one in days_off.days)]
     given = {name: list(value) if isinstance(value, tuple) else value for name, value in options.items() if value}
     given.setdefault("start", datetime.now(UTC).date().isoformat())
     try:
         data = msgspec.convert(given, PreviewIn)
     except msgspec.ValidationError as error:
         raise Invalid.field("body", f"{error}.") from None
-    found = preview_of(data, "UTC")
+    found = preview_of(data, "UTC", hourly=load_settings().hourly_rules)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
         return

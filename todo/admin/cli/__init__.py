@@ -22,7 +22,9 @@ FILTER = click.option(
     metavar="NAME=VALUE",
     help="status=open, due_at=2026-11, priority=1..3; may be repeated.",
 )
-SEARCH = click.option("--search", "q", default="", help="Words to search for, or an id.")
+SEARCH = click.option(
+    "--search", "q", default="", help="Words to search for (of one or two letters: where words begin), or an id."
+)
 SORT = click.option("--sort", default="", metavar="FIELDS", help="Up to three fields; `-` turns one round.")
 TRASH = click.option("--trash", is_flag=True, help="What lies in the trash instead.")
 VALUES = click.argument("values", nargs=-1, metavar="NAME=VALUE...")

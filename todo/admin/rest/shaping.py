@@ -26,7 +26,12 @@ ActorRequest = Request[Actor, Any, State]
 Db = NamedDependency[Database]
 Admin = NamedDependency[AdminService]  # only reads
 Writer = NamedDependency[AdminService]  # writes in the request's transaction
-Q = Annotated[str, QueryParameter(max_length=200, description="Words to search for, or an id.")]
+Q = Annotated[
+    str,
+    QueryParameter(
+        max_length=200, description="Words to search for (of one or two letters: where words begin), or an id."
+    ),
+]
 Trash = Annotated[bool, QueryParameter(description="What lies in the trash instead.")]
 Facets = Annotated[bool, QueryParameter(description="Count what each choice of a filter would leave.")]
 Reason = Annotated[str | None, QueryParameter(max_length=500, description="Why, for the trail.")]

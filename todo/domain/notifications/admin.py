@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement
 
 from todo.access import Actor
 from todo.admin.declaration import Doing, Filter, ModelAdmin, action
-from todo.database import ACTOR
+from todo.database import ACTOR, M
 from todo.domain.notifications.models import (
     NOTIFICATION,
     OUTGOING,
@@ -23,6 +23,21 @@ from todo.errors import Conflict
 OWN_REMINDERS, OWN_NOTIFICATIONS = REMINDER.user_id == ACTOR, NOTIFICATION.user_id == ACTOR
 OWN_PREFERENCES = PREFERENCES.user_id == ACTOR
 UNDER_WAY = OUTGOING.done_at.is_(None) & OUTGOING.failed_at.is_(None)
+
+
+class DeliveryAdmin(ModelAdmin[M]):
+    """What is on its way to somebody, and can be sent again when that has failed."""
+
+    verbs = ("view", "export")
+
+    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+        return verb != "retry" or row.failed_at is not None
+
+    @action("Try again")
+    async def retry(self, do: Doing, row: M) -> None:
+        """Send it again, with all attempts ahead."""
+        if not await retry(do.session, do.actor, row.id):
+            raise Conflict("It has not failed.")
 
 
 class ReminderAdmin(ModelAdmin[Reminder]):
@@ -72,7 +87,7 @@ class PreferencesAdmin(ModelAdmin[Preferences]):
         return None if actor.may(self.every_row) else OWN_PREFERENCES
 
 
-class OutboxAdmin(ModelAdmin[Outgoing]):
+class OutboxAdmin(DeliveryAdmin[Outgoing]):
     model = Outgoing
     label, label_one = "Outbox", "Call"
     icon, group = "send", "Notifications"
@@ -87,16 +102,6 @@ class OutboxAdmin(ModelAdmin[Outgoing]):
     )  # fmt: skip
     hidden = ("lease_token",)
     heavy = ("payload",)
-    verbs = ("view", "export")
-
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        return verb != "retry" or row.failed_at is not None
-
-    @action("Try again")
-    async def retry(self, do: Doing, row: Outgoing) -> None:
-        """Make the call again, with all attempts ahead."""
-        if not await retry(do.session, do.actor, row.id):
-            raise Conflict("It has not failed.")
 
 
 ADMINS = [ReminderAdmin, NotificationAdmin, PreferencesAdmin, OutboxAdmin]

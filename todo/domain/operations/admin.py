@@ -15,8 +15,8 @@ from todo.access import Actor
 from todo.admin.declaration import Doing, Filter, ModelAdmin, RowsAdmin, action
 from todo.audit import Event
 from todo.database import Database, Query, columns
-from todo.domain.notifications.services.operations import retry
-from todo.errors import Conflict, Unavailable
+from todo.domain.notifications.admin import DeliveryAdmin
+from todo.errors import Unavailable
 from todo.http.health import Heartbeat
 from todo.jobs import CRONS, FUNCTIONS, Jobs, Schedule
 from todo.mail import MAIL, Mail
@@ -30,7 +30,7 @@ BEATS = Query(
 )
 
 
-class MailAdmin(ModelAdmin[Mail]):
+class MailAdmin(DeliveryAdmin[Mail]):
     model = Mail
     icon, group = "mail", "Operations"
     display = "subject"
@@ -48,16 +48,6 @@ class MailAdmin(ModelAdmin[Mail]):
     )
     search = ("to", "subject")
     hidden = ("text", "html", "headers", "attachments", "lease_token")  # they hold links that open accounts
-    verbs = ("view", "export")
-
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        return verb != "retry" or row.failed_at is not None
-
-    @action("Try again")
-    async def retry(self, do: Doing, row: Mail) -> None:
-        """Send it again, with all attempts ahead."""
-        if not await retry(do.session, do.actor, row.id):
-            raise Conflict("It has not failed.")
 
 
 class AuditAdmin(ModelAdmin[Event]):

@@ -124,6 +124,26 @@ class PreviewIn(Recurrence, kw_only=True):
         return {name: value for name, value in super().columns().items() if name != "count"}
 
 
+class CalendarIn(Schema):
+    """A calendar file, as text."""
+
+    ics: Annotated[str, Meta(min_length=1, max_length=262_144, description="What the `.ics` file holds.")]
+
+
+class DayOffOut(Struct):
+    """A day on which nobody works, and what it is called."""
+
+    day: date
+    name: str
+
+
+class HolidaysOut(Struct):
+    """The days off of a calendar, the first first; `notes` say what was passed over."""
+
+    days: list[DayOffOut]
+    notes: list[str]
+
+
 class PreviewTurn(Struct):
     """A turn: its nominal local time, the instant it is due, and what moved it."""
 

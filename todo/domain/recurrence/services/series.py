@@ -55,12 +55,17 @@ class SeriesService(AuditedService[Series]):
 
     repository_type = Repo
 
+    @property
+    def hourly(self) -> bool:
+        """Whether new rules may repeat by the hour here."""
+        return bool(self.session.info.get("hourly_rules"))
+
     async def begin(
         self, data: RecurrencePatch, like: Series, body: str = "body.recurrence"
     ) -> tuple[Series, Plan, Turn]:
         """Store a series that begins like another, unstored one; raises Invalid for a rule that never happens."""
         with refusals(body, start="body.due", timezone="body.due.timezone"):
-            series = merged(like, data.columns())
+            series = merged(like, data.columns(), hourly=self.hourly)
             plan = plan_of(series)
             turn = first(plan)
         if turn is None:
@@ -79,7 +84,7 @@ class SeriesService(AuditedService[Series]):
     ) -> None:
         """Change a locked series and compute again what has not come yet; raises Invalid."""
         with refusals(body, start="body.due", timezone="body.due.timezone"):
-            changed = merged(series, sent)
+            changed = merged(series, sent, hourly=self.hourly)
             plan = plan_of(changed)
             coming = following(plan, last)
         names = sent.keys() | {"rrule", "count", "until"}

@@ -144,7 +144,7 @@ class SeriesChanges:
             if fresh:
                 successor, plan, turn = self._afresh(series, like, nominal, due, sent)
             else:
-                successor = merged(like, sent)
+                successor = merged(like, sent, hourly=self.series.hourly)
                 plan, turn = plan_of(successor), Turn(series.last_nominal or nominal, series.n)
         if series.status != "ended":
             await self.series.stop(series)
@@ -169,7 +169,7 @@ class SeriesChanges:
             sent = sent | {"rrule": remembering(sent["rrule"], plan)}
         elif times["start"].date() == nominal.date():
             sent = sent | {"rrule": str(plan.explicit)}
-        begun = merged(like, sent | times)
+        begun = merged(like, sent | times, hourly=self.series.hourly)
         found = first(plan := plan_of(begun))
         if found is None:
             raise Invalid.field("body.recurrence.rrule", "This rule never happens.")

@@ -40,11 +40,12 @@ async def upcoming(reads: Direct, actor: Actor, until: datetime) -> tuple[list[U
     if until > now() + FARTHEST:
         raise Invalid.field("query.until", f"This is more than {FARTHEST.days} days ahead.")
     series = await reads.all(SERIES_TO_COME, actor=actor.user_id, limit=MOST + 1)
-    found = list(islice(merge(*(_of(one, until) for one in series[:MOST]), key=attrgetter("due_at")), MOST + 1))
+    turns_of_all = merge(*(turns_to_come(one, until) for one in series[:MOST]), key=attrgetter("due_at"))
+    found = list(islice(turns_of_all, MOST + 1))
     return found[:MOST], len(found) > MOST or len(series) > MOST
 
 
-def _of(series: Series, until: datetime) -> Iterator[Upcoming]:
+def turns_to_come(series: Series, until: datetime) -> Iterator[Upcoming]:
     """The turns of one series to come until then; a rule that cannot be read gives none."""
     try:
         plan = plan_of(series)

@@ -1,0 +1,101 @@
+"""Days off out of a calendar file (iCalendar, RFC 5545), as governments and calendar programs give them away."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from itertools import takewhile
+from typing import NamedTuple
+
+from icalendar import Calendar, Event, vDDDTypes, vRecur
+
+from todo.domain.recurrence.rules.grammar import RuleError
+from todo.domain.recurrence.rules.plan import Plan
+from todo.domain.recurrence.rules.turns import turns
+
+YEARS = 10  # how far ahead days are told, beside those of this year
+MOST_DAYS = 1_000  # of a series
+MOST_EVENTS = 3_000
+MOST_RULES = 200  # each may search for its turns in vain for milliseconds
+
+
+class DayOff(NamedTuple):
+    """A day on which nobody works, and what it is called."""
+
+    day: date
+    name: str
+
+
+class Holidays(NamedTuple):
+    """The days off of a calendar, the first first, and sentences on what was passed over."""
+
+    days: list[DayOff]
+    notes: list[str]
+
+
+def read_holidays(text: str, today: date) -> Holidays:
+    """The days of a calendar's whole-day events, from the first of January to ten years on.
+
+    Events that come back every year are followed, as far as their rule is one of ours; those with a time of day are no
+    days off. Raises RuleError naming `ics` for what is no calendar, or names more than 1,000 days.
+    """
+    events = _events(text)
+    begin, end = date(today.year, 1, 1), date(today.year + YEARS, 12, 31)
+    found: dict[date, str] = {}
+    notes: list[str] = []
+    for event in events:
+        name = " ".join(str(event.get("SUMMARY", "")).split())[:200]
+        try:
+            first, length = _span(event)
+            for day in takewhile(lambda day: day <= end, _repeated(event, first, begin)):
+                off = (day + timedelta(days=number) for number in range(length))
+                found |= {one: name for one in off if begin <= one <= end and one not in found}
+        except RuleError as error:
+            notes.append(f"{name or 'An event'}: {error.message}")
+        except ValueError:  # the library's, at the first look at a value that is none
+            notes.append(f"{name or 'An event'}: passed over, it cannot be read.")
+        if len(found) > MOST_DAYS:
+            raise RuleError("ics", f"The calendar names more than {MOST_DAYS:,} days.")
+    return Holidays([DayOff(day, found[day]) for day in sorted(found)], notes[:100])
+
+
+def _events(text: str) -> list[Event]:
+    try:
+        calendar = Calendar.from_ical(text)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError):  # whatever a parser meets in what is none
+        calendar = None
+    if not isinstance(calendar, Calendar):
+        raise RuleError("ics", "This is no calendar in the iCalendar format.")
+    events = [event for event in calendar.walk("VEVENT") if isinstance(event, Event)]
+    if len(events) > MOST_EVENTS or sum("RRULE" in event for event in events) > MOST_RULES:
+        raise RuleError("ics", f"A calendar may have {MOST_EVENTS:,} events, and {MOST_RULES} that come back.")
+    return events
+
+
+def _span(event: Event) -> tuple[date, int]:
+    """The first day of a whole-day event and how many there are; RuleError for another."""
+    begin, end = (_day(event.get(name)) for name in ("DTSTART", "DTEND"))
+    if begin is None:
+        raise RuleError("ics", "passed over, it is not about whole days.")
+    return begin, min(max((end - begin).days, 1), MOST_DAYS + 1) if end else 1
+
+
+def _day(value: object) -> date | None:
+    """The day of a property; None when there is none, it cannot be read, or has a time."""
+    moment = value.dt if isinstance(value, vDDDTypes) else None
+    return moment if isinstance(moment, date) and not isinstance(moment, datetime) else None
+
+
+def _repeated(event: Event, first: date, begin: date) -> Iterator[date]:
+    """The first day and, of a yearly event, those of later years, but for excepted ones; RuleError for other rules."""
+    excepted = {getattr(moment, "dt", moment) for moment in event.exdates}
+    if first not in excepted:
+        yield first
+    rule = event.get("RRULE")
+    if rule is None:
+        return
+    if not isinstance(rule, vRecur) or rule.get("FREQ") != ["YEARLY"]:
+        raise RuleError("ics", f"only {first} was taken, for it does not come back by one yearly rule.")
+    start = datetime.combine(first, time())
+    text = rule.to_ical().decode()  # type: ignore[no-untyped-call]  # the library has no annotation there
+    plan = Plan.of(text, start, all_day=True, on_invalid_date="omit")
+    after = start if plan.count else max(start, datetime(max(begin.year - 1, 1), 1, 1))
+    yield from (turn.nominal.date() for turn in turns(plan, after, 1) if turn.nominal.date() not in excepted)
