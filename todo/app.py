@@ -1,6 +1,6 @@
 """Puts the house together. The only module that knows every room."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -8,10 +8,8 @@ from uuid import UUID
 
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
-from litestar.di import NamedDependency, Provide
+from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.types import Scope
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo import __doc__ as sentence
 from todo import __version__, jobs
@@ -33,7 +31,7 @@ from todo.http.cors import Cors
 from todo.http.proxies import Proxies
 from todo.http.requests import StrictRequest, begin
 from todo.http.shell import Shell
-from todo.http.transactions import session_for
+from todo.http.transactions import roll_back, session_of
 from todo.loops import Loop
 from todo.mail.delivery import DELIVERY, WAITING, forget_old_mails
 from todo.mail.smtp import server_of
@@ -89,12 +87,6 @@ GAUGES: list[metrics.Gauge] = [
 ]
 
 
-async def session_of(database: NamedDependency[Database], scope: Scope) -> AsyncGenerator[AsyncSession, None]:
-    """The request's transaction, for handlers that only write."""
-    async with session_for(database, scope) as session:
-        yield session
-
-
 def translate(error: Exception) -> Problem:
     """What any failure means to a client."""
     return refusal_of(error) or problem_of(error)
@@ -147,6 +139,7 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
         ROUTES,
         dependencies=dependencies,
         exception_handlers={Exception: respond},
+        after_exception=[roll_back],
         before_request=begin,
         lifespan=[lifespan],
         request_class=StrictRequest,

@@ -29,6 +29,7 @@ PERIODS = ("today", "past_7_days", "past_30_days", "this_month", "this_year")
 TIMES = {"instant", "local", "day"}
 NUMBERS = {"integer", "number"}
 MOST_VALUES = 50
+LONGEST = 500
 WITHOUT_BLANKS = "\u0e00"
 FIRST, LAST = datetime(1, 1, 2), datetime(9999, 12, 30)
 
@@ -81,7 +82,7 @@ def _wide(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 def read_filter(target: Field | Filter, texts: Sequence[str], zone: ZoneInfo, today: date) -> dict[str, Any]:
     """The parameters of the condition that these texts ask for; raises Invalid."""
     wrong = Invalid.field(f"query.{target.name}", _sentence(target))
-    if not 0 < len(texts) <= MOST_VALUES:
+    if not 0 < len(texts) <= MOST_VALUES or max(map(len, texts)) > LONGEST:
         raise wrong
     try:
         if isinstance(target, Filter):

@@ -1,12 +1,15 @@
 """Resources that are no tables: few rows, filtered, counted, sorted and paged where they are."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from todo.admin.declaration import RowsAdmin
 from todo.admin.fields import write_text
+from todo.admin.filters import read_filter
 from todo.admin.schemas import Asked, Facet, FacetValue, Listed
 from todo.errors import Invalid, NotFound
 from todo.schema import decode_cursor, encode_cursor
@@ -17,6 +20,9 @@ def page_of(resource: RowsAdmin, rows: Sequence[Any], asked: Asked) -> Listed:
     if unknown := asked.filters.keys() - set(resource.filter_names):
         name = sorted(unknown)[0]
         raise Invalid.field(f"query.{name}", f"{resource.label} can be filtered by {_list(resource.filter_names)}.")
+    for name, texts in asked.filters.items():
+        for text in texts:
+            read_filter(resource.fields[name], [text], ZoneInfo("UTC"), date.min)
     words = asked.q.casefold().split()
     found = [row for row in rows if all(_holds(resource, row, word) for word in words)]
     matching = [row for row in found if _passes(row, asked.filters)]

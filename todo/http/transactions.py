@@ -1,15 +1,17 @@
 """The transaction of a request: its own, or the one that an `Idempotency-Key` has opened around it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from litestar.di import NamedDependency
 from litestar.types import Scope
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.database import Database
 
 SHARED: Any = "shared_session"
+OPENED: Any = "opened_session"
 
 
 def share(scope: Scope, session: AsyncSession) -> None:
@@ -30,3 +32,20 @@ async def session_for(database: Database, scope: Scope) -> AsyncIterator[AsyncSe
         return
     async with database.session() as session:
         yield session
+
+
+async def session_of(database: NamedDependency[Database], scope: Scope) -> AsyncGenerator[AsyncSession, None]:
+    """The request's transaction, for handlers that only write."""
+    async with AsyncExitStack() as opened:
+        scope["state"][OPENED] = opened
+        yield await opened.enter_async_context(session_for(database, scope))
+
+
+async def roll_back(error: BaseException, scope: Scope) -> None:
+    """End the transaction of a request that failed before its handler began.
+
+    Litestar 2.25 forgets the generators of a request when one of its dependencies is refused; their sessions would stay
+    open until somebody collects the garbage.
+    """
+    if opened := scope["state"].get(OPENED):
+        await opened.__aexit__(type(error), error, error.__traceback__)

@@ -96,7 +96,7 @@ def read_state(path: str, query: str) -> ListState:
     limit = plain.get("limit", "50")
     return ListState(
         path, filters, plain.get("q", "").strip(), plain.get("sort", ""), plain.get("cursor", ""),
-        tuple(filter(None, (*plain.get("columns", "").split(","), *picked))), plain.get("trash") == "1",
+        tuple(filter(None, (*plain.get("columns", "").split(","), *picked))), plain.get("trash") in {"1", "true"},
         int(limit) if limit in {str(one) for one in LIMITS} else 50,
         {name.removesuffix(NAMED): value for name, value in pairs if name.endswith(NAMED)},
     )  # fmt: skip

@@ -107,8 +107,10 @@ def as_json(value: Any, indent: bool = False) -> str:
     return (msgspec.json.format(text, indent=2) if indent else text).decode()
 
 
-def as_text(value: Any) -> str:
-    """A value of the trail in one line of text."""
+def as_text(value: Any, field: Field | None = None) -> str:
+    """A value of the trail in one line of text, in the words of its field where that has some."""
+    if field is not None and field.spelling is not None and value:
+        return field.spelling.write(value)
     return "nothing" if value in (None, "", []) else write_text(value)
 
 
@@ -121,6 +123,8 @@ def holds(field: Field) -> str:
     """What a field takes, in words."""
     if field.choices:
         return f"{'some' if field.kind == 'list' else 'one'} of {', '.join(field.choices)}"
+    if field.spelling:
+        return field.spelling.hint
     words = {
         "text": "text", "long_text": "text, many lines", "integer": "a whole number", "number": "a number",
         "boolean": "true or false", "instant": "an instant, such as 2026-12-31T09:00:00Z", "id": "an id",

@@ -17,7 +17,7 @@ from msgspec import UNSET
 from todo.access import Actor, requires
 from todo.admin.declaration import ENTER, Filter, ModelAdmin, Resource, RowsAdmin
 from todo.admin.fields import Field
-from todo.admin.filters import MOST_VALUES, NUMBERS, TIMES
+from todo.admin.filters import LONGEST, MOST_VALUES, NUMBERS, TIMES
 from todo.admin.schemas import Asked
 from todo.admin.service import AdminService
 from todo.database import Database
@@ -91,7 +91,7 @@ def _filter_parameter(resource: Resource, item: str | Filter) -> Parameter:
         field = resource.fields[item]
         name, label, extra = field.name, field.label, _filter_schema(field)
         most = 1 if field.kind in ONE else MOST_VALUES
-    texts = {"items": {"type": "string", "maxLength": 500, **extra}}
+    texts = {"items": {"type": "string", "maxLength": LONGEST, **extra}}
     values = "a value" if most == 1 else "one or more values"
     about = QueryParameter(name=name, max_items=most, description=f"{label}: {values}.", schema_extra=texts)
     return parameter(PREFIX + name, Annotated[list[str] | None, about], None)
