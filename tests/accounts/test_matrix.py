@@ -84,6 +84,7 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "POST /api/tasks/{task_id}/skip": ("tasks.change", 404),
     "POST /api/tasks/{task_id}/move": ("tasks.change", 422),
     "POST /api/recurrences/preview": ("series.view", 422),
+    "POST /api/recurrences/holidays": ("series.view", 422),
     "GET /api/series": ("series.view", 200),
     "GET /api/series/{series_id}": ("series.view", 404),
     "PATCH /api/series/{series_id}": ("series.change", 422),

@@ -57,6 +57,8 @@ def conditions(field: Field, column: ColumnElement[Any]) -> Iterator[Condition]:
         yield Condition(f"{key}__any", column.op("&&")(bindparam(f"{key}__values", type_=ARRAY(String()))))
     else:
         any_of = column == any_(bindparam(f"{key}__values", type_=ARRAY(column.type)))
+        # One value by itself: only then does an index of it and the order give the rows in that order.
+        yield Condition(f"{key}__is", column == bindparam(f"{key}__is", type_=column.type))
         yield Condition(f"{key}__any", any_of)
         yield Condition(f"{key}__any_or_empty", or_(any_of, column.is_(None)))
     yield Condition(f"{key}__{EMPTY}", column.is_(None))
@@ -112,6 +114,8 @@ def _read(field: Field, key: str, texts: list[str], zone: ZoneInfo, today: date)
         low, high = _span(text, zone, today, field.kind) if field.kind in TIMES else _numbers(text, field)
         return {f"{key}__within": True, f"{key}__from": low, f"{key}__to": high}
     values = [_value(field, text) for text in texts if text != EMPTY]
+    if len(values) == len(texts) == 1 and field.kind != "list":
+        return {f"{key}__is": values[0]}
     form = "any_or_empty" if EMPTY in texts and field.kind != "list" else "any"
     return {f"{key}__{form}": True, f"{key}__values": values}
 

@@ -42,7 +42,7 @@ class Task(Row, table=True):
             "ix_tasks_all_due", text(f"coalesce(due_at, {FAR_AWAY})"), "id", postgresql_where=text("deleted_at IS NULL")
         ),
         Index("ix_tasks_all_status", "status", "id", postgresql_where=text("deleted_at IS NULL")),
-        Index("ix_tasks_all_trash", "id", postgresql_where=text("deleted_at IS NOT NULL")),
+        Index("ix_tasks_all_trash", "created_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
         # Words anywhere in it, three letters or longer.
         Index("ix_tasks_title_trigrams", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
         Index("ix_tasks_notes_trigrams", "notes", postgresql_using="gin", postgresql_ops={"notes": "gin_trgm_ops"}),

@@ -34,6 +34,7 @@ class TaskAdmin(ModelAdmin[Task]):
     filters = ("status", "priority", "due_at", "owner_id", "series_id", "parent_id", "created_at")
     search = ("title", "notes")
     sorts = ("created_at", "due_at", "priority", "updated_at")
+    sort = "-created_at"  # of one owner, too, an index has this order
     date_hierarchy = "created_at"
     fieldsets = {
         "Task": ("title", "notes", "status", "priority", "owner_id", "parent_id"),

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import String, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
@@ -21,7 +22,7 @@ from uuid_utils.compat import uuid7
 from todo.access import WORKER
 from todo.audit import Event, event
 from todo.connection import Connection
-from todo.database import table_of, to_json
+from todo.database import DIALECT, table_of, to_json
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.catch_up import catch_up
 from todo.domain.recurrence.rules.plan import Turn
@@ -142,7 +143,7 @@ async def _open_together(session: AsyncSession, claimed: Sequence[Series], momen
         batch.add(series, open_nominals[series.id])
     events = await _close(driver, batch) if batch.closes else []
     opened, opening = await _enter(driver, batch) if batch.entries else ([], [])
-    await _copy(driver, Event, events + opening)
+    await _insert(driver, Event, events + opening)
     pairs = [(parents[task["series_id"]], task["id"]) for task in opened if task["series_id"] in parents]
     if pairs:
         await copy_subtasks(session, pairs)
@@ -166,20 +167,25 @@ async def _enter(driver: Connection, batch: Batch) -> tuple[list[dict[str, Any]]
         row["task_id"] for row in await driver.fetch(ENTER, batch.moment, ids, *zip(*batch.entries, strict=True))
     }
     tasks = [task for task in batch.tasks if task["id"] in entered]
-    await _copy(driver, Task, tasks)
+    await _insert(driver, Task, tasks)
     return tasks, [event(WORKER, "tasks.open", "tasks", task["id"], after=task) for task in tasks]
 
 
-async def _copy(driver: Connection, model: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
-    """COPY: a thousand rows cost as much as ten inserts."""
-    table = table_of(model)
-    names = [column.name for column in table.columns]
-    as_json = {column.name for column in table.columns if isinstance(column.type, JSONB)}
-    records = [
-        tuple(to_json(row[name]) if name in as_json and row[name] is not None else row[name] for name in names)
-        for row in rows
+async def _insert(driver: Connection, model: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+    """All rows in one statement; in the midst of a COPY no timeout would free what a suspended worker holds."""
+    columns = [
+        [to_json(row[name]) if is_json and row[name] is not None else row[name] for row in rows]
+        for name, is_json in ((column.name, isinstance(column.type, JSONB)) for column in table_of(model).columns)
     ]
-    await driver.copy_records_to_table(table.name, records=records, columns=names)
+    await driver.execute(_insertion(model), *columns)
+
+
+@lru_cache
+def _insertion(model: type[SQLModel]) -> str:
+    table = table_of(model)
+    types = ["text" if isinstance(column.type, String) else column.type.compile(DIALECT) for column in table.columns]
+    arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(types, 1))
+    return f"INSERT INTO {table.name} ({', '.join(table.columns.keys())}) SELECT * FROM unnest({arrays})"  # noqa: S608 -- names of ours
 
 
 async def _set_aside(session: AsyncSession, series_id: UUID, failures: int, error: Exception) -> None:
