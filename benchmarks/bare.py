@@ -11,13 +11,13 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 FIELDS = (
-    "id, version, title, notes, status, priority, due, due_at, start, deadline, estimate_minutes, series_id,"
-    " occurrence, created_at, updated_at, completed_at, owner_id"
+    "id, version, title, notes, status, priority, due, due_at, start, deadline, estimate_minutes, parent_id,"
+    " series_id, occurrence, created_at, updated_at, completed_at, owner_id"
 )
 MINE = "FROM tasks WHERE owner_id = $1 AND deleted_at IS NULL"
 LIST = f"SELECT {FIELDS} {MINE} ORDER BY created_at DESC, id DESC LIMIT 50"
 READ = f"SELECT {FIELDS} {MINE} AND id = $2"
-ADD = f"INSERT INTO tasks ({FIELDS}) VALUES ({', '.join(f'${n + 1}' for n in range(17))})"  # noqa: S608 -- names and numbers of our own
+ADD = f"INSERT INTO tasks ({FIELDS}) VALUES ({', '.join(f'${n + 1}' for n in range(18))})"  # noqa: S608 -- names and numbers of our own
 
 
 class TaskIn(msgspec.Struct):
@@ -40,6 +40,7 @@ class Task(msgspec.Struct):
     start: msgspec.Raw | None
     deadline: date | None
     estimate_minutes: int | None
+    parent_id: UUID | None
     series_id: UUID | None
     occurrence: str | None
     created_at: datetime
@@ -84,7 +85,7 @@ async def add(user: UUID, receive: Any) -> Task:
     new, now = decode(body), datetime.now(UTC)
     task = Task(
         uuid7(), 1, new.title, new.notes, new.status, new.priority, None, None, None, None, new.estimate_minutes,
-        None, None, now, now, None, user,
+        None, None, None, now, now, None, user,
     )  # fmt: skip
     await pool.execute(ADD, *msgspec.structs.astuple(task))
     return task

@@ -52,6 +52,7 @@ class Task(TaskBase, table=True):
     updated_at: datetime = Field(default_factory=moment, sa_type=DateTime(timezone=True))
     completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     deleted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    parent_id: UUID | None = None
     series_id: UUID | None = None
     occurrence: str | None = None
     created_by: UUID = Field(sa_column=Column("owner_id"))
@@ -64,6 +65,7 @@ class TaskCreate(TaskBase):
 class TaskPublic(TaskBase):
     id: UUID
     version: int
+    parent_id: UUID | None
     series_id: UUID | None
     occurrence: str | None
     created_at: datetime

@@ -12,7 +12,9 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from benchmarks import bare
 from todo.cli.check import PUBLIC
+from todo.domain.tasks.schemas import TaskOut
 from todo.http.openapi import permission_of
 
 ROOT = Path(__file__).parent.parent
@@ -108,3 +110,7 @@ def test_the_locks_hold_what_the_project_stands_on(lock: str) -> None:
 
     assert names - locked == set()
     assert "todo" not in locked, "another project's package of our name"
+
+
+def test_the_floor_of_the_benchmark_answers_what_the_service_does() -> None:
+    assert bare.Task.__struct_fields__ == TaskOut.__struct_fields__

@@ -66,7 +66,9 @@ def upgrade() -> None:
     op.create_index("ix_admin_runs_actor", "admin_runs", ["actor_id", "id"])
     for name, columns in TASKS.items():
         op.create_index(name, "tasks", columns, postgresql_where=sa.text("deleted_at IS NULL"))
-    op.create_index("ix_tasks_all_trash", "tasks", ["created_at", "id"], postgresql_where=sa.text("deleted_at IS NOT NULL"))
+    op.create_index(
+        "ix_tasks_all_trash", "tasks", ["created_at", "id"], postgresql_where=sa.text("deleted_at IS NOT NULL")
+    )
     op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")  # trusted: the owner of a database may
     for column in ("title", "notes"):
         op.create_index(
