@@ -44,6 +44,20 @@ def events(admin: Admin, row_id: str) -> list[dict[str, Any]]:
     return found
 
 
+def test_a_change_is_undone_by_its_entry_in_the_history(admin: Admin, ada_id: str) -> None:
+    row = add(admin, ada_id, "title=Water", "priority=1")
+    told(admin("set", "tasks", row["id"], "priority=3", "title=Fire", "--json"))
+    entry = events(admin, row["id"])[0]
+
+    assert entry["id"] in admin("history", "tasks", row["id"], COLUMNS="250").output
+    undone = told(admin("revert", "tasks", row["id"], entry["id"], "--reason", "A slip", "--json"))
+
+    assert (undone["title"], undone["priority"], undone["version"]) == ("Water", 1, 3)
+    assert events(admin, row["id"])[0]["reason"] == "A slip"
+    refused = admin("revert", "tasks", row["id"], entry["id"])
+    assert (refused.exit_code, admin("revert", "tasks", row["id"], "no-id").exit_code) == (1, 3)
+
+
 def test_the_life_of_a_row(admin: Admin, ada_id: str) -> None:
     row = add(admin, ada_id, "title=Water [b]all[/b]", 'due={"kind": "day", "date": "2031-01-31"}')
 

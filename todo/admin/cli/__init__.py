@@ -158,6 +158,20 @@ def _writing(perform: Perform) -> list[click.Command]:
 
     @click.command()
     @RESOURCE
+    @ID
+    @click.argument("event_id", metavar="EVENT")
+    @WRITTEN
+    def revert(**options: Any) -> None:
+        """Undo one change of a row's history: the fields it changed get their values back.
+
+        Example:
+
+            todo admin revert tasks 0190f5f0-7c1d-7000-8000-000000000000 0190f5f1-0d2e-7000-8000-000000000000
+        """
+        perform("revert", **options)
+
+    @click.command()
+    @RESOURCE
     @click.argument("ids", nargs=-1, required=True, metavar="ID...")
     @YES
     @WRITTEN
@@ -190,7 +204,7 @@ def _writing(perform: Perform) -> list[click.Command]:
         """
         perform("act", **options)
 
-    return [add, set_fields, delete, act]
+    return [add, set_fields, revert, delete, act]
 
 
 def _filing(perform: Perform) -> list[click.Command]:

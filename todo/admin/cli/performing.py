@@ -76,6 +76,12 @@ async def _set(
     return 0
 
 
+async def _revert(admin: AdminService, resource: str, row_id: str, event_id: str, as_json: bool) -> int:
+    row = await admin.revert(resource, row_id, uuid_of(event_id))
+    say(row) if as_json else click.echo(f"Undone: {row.display} ({row.id}) has version {row.version} now.")
+    return 0
+
+
 async def _delete(admin: AdminService, resource: str, ids: Sequence[str], yes: bool, as_json: bool) -> int:
     if not yes:
         showing.preview(await admin.preview(resource, ids))
@@ -143,7 +149,7 @@ async def _import(admin: AdminService, resource: str, file: BinaryIO, form: Any,
 
 VERBS: dict[str, Verb] = {
     "describe": _describe, "list": _list, "get": _get, "history": _history, "add": _add, "set": _set,
-    "delete": _delete, "act": _act, "export": _export, "import": _import,
+    "revert": _revert, "delete": _delete, "act": _act, "export": _export, "import": _import,
 }  # fmt: skip
 
 

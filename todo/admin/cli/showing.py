@@ -49,11 +49,16 @@ def text(value: Any) -> str:
 
 
 def history(found: History) -> None:
-    grid = Table("When", "Who", "What", "Changes", "Reason")
+    grid = Table("When", "Who", "What", "Changes", "Reason", "Event")
     for entry in found.items:
         who = f"{entry.actor} ({entry.face})"
         grid.add_row(
-            text(entry.at), Text(who), entry.action, Text(differences(entry.changes)), Text(entry.reason or "")
+            text(entry.at),
+            Text(who),
+            entry.action,
+            Text(differences(entry.changes)),
+            Text(entry.reason or ""),
+            str(entry.id),
         )
     show(grid)
     if found.next_cursor:
