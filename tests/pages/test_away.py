@@ -27,9 +27,11 @@ async def test_without_the_database_the_pages_say_so(database_url: str, sql: obj
 
 
 async def test_who_asks_too_often_is_told_so(database_url: str, sql: object) -> None:
-    async with serving(create_app(settings_for(database_url, rate_limit="2/minute"))) as app:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
-            answers = [await http.get("/admin/login", headers={"accept": "text/html"}) for _ in range(4)]
+    async with (
+        serving(create_app(settings_for(database_url, rate_limit="2/minute"))) as app,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http,
+    ):
+        answers = [await http.get("/admin/login", headers={"accept": "text/html"}) for _ in range(4)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
     assert heading_of(answers[-1]) == "Slow down a little"
