@@ -138,6 +138,21 @@ async def test_one_bad_row_keeps_all_from_being_applied(admin: AdminService, ada
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 0
 
 
+async def test_a_cell_that_is_wrong_is_told_in_words(admin: AdminService, ada: Person) -> None:
+    file = f"title,owner_id,priority,status,deadline\nA,{ada.id},x,open,\nB,nobody,9,lost,soon\n"
+
+    report = await admin.import_rows("tasks", file.encode())
+
+    assert [row.errors for row in report.rows] == [
+        ["priority: Give a whole number from 0 to 4."],
+        [
+            "owner_id: Give the id.", "priority: Give a whole number from 0 to 4.",
+            "status: Give one of open, in_progress, waiting, done, cancelled.",
+            "deadline: Give a day, such as 2026-12-31, or nothing.",
+        ],
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "file", [b"", b"title\n", b"nonsense\nx\n", b"title,priority\nx\n", b"\xff\xfe", b'title\n"x\n', b"title\nx,y\n"]
 )

@@ -138,6 +138,18 @@ async def test_c_days_are_those_of_their_owner(world: World, timezone: str) -> N
     assert (str(midnight.date()), midnight.hour) == (task["occurrence"], 0)
 
 
+@pytest.mark.parametrize("timezone", ["Etc/GMT+12", "Pacific/Kiritimati"])  # one of them has another day than UTC
+async def test_c_done_late_it_is_tomorrow_where_its_owner_lives(world: World, timezone: str) -> None:
+    eve = await world.person("eve", timezone=timezone)
+    today = datetime.now(ZoneInfo(timezone)).date()
+    task = await begin(eve, str(today - timedelta(days=3)))
+
+    following = (await act(eve, task, "complete"))["next_task"]
+
+    midnight_has_passed = today_in(timezone) != str(today)
+    assert following["occurrence"] == str(today + timedelta(days=1 + midnight_has_passed))
+
+
 @pytest.mark.parametrize("timezone", ["Pacific/Apia", "Pacific/Pago_Pago"])
 async def test_tududi_1313_the_day_of_the_month_does_not_slip_where_utc_is_another_day(
     world: World, timezone: str

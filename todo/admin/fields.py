@@ -146,6 +146,29 @@ def field_of(
     return Field(column.name, label, found, kind, bool(column.nullable), needed, None, choices, reference, **more)
 
 
+def holds(field: Field) -> str:
+    """What a field takes, in words."""
+    if field.spelling:
+        return field.spelling.hint
+    if field.choices:
+        return f"{'some' if field.kind == 'list' else 'one'} of {', '.join(field.choices)}"
+    words = {
+        "text": "text", "long_text": "text, many lines", "integer": f"a whole number{_range(field)}",
+        "number": f"a number{_range(field)}", "boolean": "true or false", "id": "an id",
+        "instant": "an instant, such as 2026-12-31T09:00:00Z", "local": "a local time, such as 2026-12-31T09:00",
+        "day": "a day, such as 2026-12-31", "list": "texts, set apart by commas", "json": "JSON",
+        "reference": "the id", "secret": "a secret",
+    }[field.kind]  # fmt: skip
+    return f"{words}, or nothing" if field.nullable else words
+
+
+def _range(field: Field) -> str:
+    limits = metas(without_none(field.type))
+    low = next((meta.ge for meta in limits if meta.ge is not None), None)
+    high = next((meta.le for meta in limits if meta.le is not None), None)
+    return f" from {low} to {high}" if low is not None and high is not None and high < 2**31 - 1 else ""
+
+
 def read_text(field: Field, text: str) -> Any:
     """What somebody typed (a form, a CSV cell, a command line) as the JSON value it stands for.
 

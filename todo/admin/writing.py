@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.admin.conflicts import Conflicted, base_of
 from todo.admin.declaration import Id, ModelAdmin
-from todo.admin.fields import Field, read_text
+from todo.admin.fields import Field, holds, read_text
 from todo.admin.previews import taken_along
 from todo.admin.reading import Reading
 from todo.admin.schemas import Option, Preview
@@ -18,6 +18,9 @@ from todo.database import columns
 from todo.errors import BLAMED, FieldError, Invalid
 
 Versions = int | Collection[int] | None
+
+# Kinds whose limits words can say; of the others msgspec tells which one is broken.
+PLAIN = {"choice", "boolean", "integer", "number", "instant", "local", "day", "id", "reference"}
 
 
 class Writing(Reading):
@@ -123,7 +126,7 @@ class Writing(Reading):
                     raise ValueError("There is no such field, or it cannot be written.")
                 sent[name] = _converted(fields[name], value, lax=lax)
             except (ValueError, TypeError) as error:
-                errors.append(_field_error(name, error))
+                errors.append(_field_error(name, fields.get(name), error))
         missing = [field.name for field in fields.values() if adding and field.required and field.name not in values]
         errors += [FieldError(f"body.{name}", "This is needed.") for name in missing if name not in admin.defaults]
         if errors:
@@ -162,7 +165,9 @@ def _converted(field: Field, value: Any, *, lax: bool) -> Any:
     return msgspec.convert(value, field.type, strict=not lax)
 
 
-def _field_error(name: str, error: Exception) -> FieldError:
+def _field_error(name: str, field: Field | None, error: Exception) -> FieldError:
+    if isinstance(error, msgspec.ValidationError) and field is not None and field.kind in PLAIN:
+        return FieldError(f"body.{name}", f"Give {holds(field)}.")
     message, _, place = str(error).partition(" - at `$")
     place = place.strip("`")
     if blamed := BLAMED.match(message):

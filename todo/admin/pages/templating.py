@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import UNSET
 
 from todo.admin.declaration import Resource
-from todo.admin.fields import Field, longest, write_text
+from todo.admin.fields import Field, holds, longest, write_text
 from todo.admin.pages.assets import asset
 from todo.admin.reads import CAP
 from todo.database import now
@@ -117,21 +117,6 @@ def as_text(value: Any, field: Field | None = None) -> str:
 def longest_of(field: Field) -> int:
     """How many characters fit a text field."""
     return longest(field.type)
-
-
-def holds(field: Field) -> str:
-    """What a field takes, in words."""
-    if field.choices:
-        return f"{'some' if field.kind == 'list' else 'one'} of {', '.join(field.choices)}"
-    if field.spelling:
-        return field.spelling.hint
-    words = {
-        "text": "text", "long_text": "text, many lines", "integer": "a whole number", "number": "a number",
-        "boolean": "true or false", "instant": "an instant, such as 2026-12-31T09:00:00Z", "id": "an id",
-        "local": "a local time, such as 2026-12-31T09:00", "day": "a day, such as 2026-12-31",
-        "list": "texts, set apart by commas", "json": "JSON", "reference": "the id", "secret": "a secret",
-    }[field.kind]  # fmt: skip
-    return f"{words}, or nothing" if field.nullable else words
 
 
 def sentence(text: str) -> str:
