@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -63,6 +64,18 @@ def test_a_preview_for_scripts_is_that_of_the_api(todo) -> None:
     found = json.loads(done.output)
     assert found["occurrences"][1] == {"nominal": "2026-03-31T09:00", "at": "2026-03-31T07:00:00Z", "note": None}
     assert found["rrule"] == "FREQ=MONTHLY;BYMONTHDAY=31"
+
+
+def test_holidays_are_read_from_a_file(todo, tmp_path: Path) -> None:
+    lines = ["BEGIN:VCALENDAR", "BEGIN:VEVENT", "DTSTART;VALUE=DATE:20311225", "SUMMARY:Jõulud", "END:VEVENT"]
+    file = tmp_path / "holidays.ics"
+    file.write_bytes("\r\n".join([*lines, "END:VCALENDAR", ""]).encode("latin-1"))
+
+    arguments = ("FREQ=YEARLY", "--start", "2031-12-25", "--shift", "next", "--calendar", str(file))
+    done, refused = todo("recurrence", "preview", *arguments), todo("recurrence", "preview", *arguments[:-1], __file__)
+
+    assert "2031-12-25           2031-12-26 00:00Z  holiday: due on 26 December" in done.output
+    assert (refused.exit_code, refused.output) == (1, "Error: This is no calendar in the iCalendar format.\n")
 
 
 @pytest.mark.parametrize(
