@@ -138,6 +138,28 @@ async def test_one_bad_row_keeps_all_from_being_applied(admin: AdminService, ada
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 0
 
 
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [(b"title;owner_id\nA;B\n", "commas"), (b"title,title\nA,B\n", "twice")],
+    ids=["semicolons", "twice"],
+)
+async def test_headings_that_cannot_be_meant_are_told(admin: AdminService, file: bytes, words: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        await admin.import_rows("tasks", file)
+
+    assert words in refusal.value.errors[0].message
+
+
+async def test_a_row_stands_in_a_file_once(admin: AdminService, ada: Person, sql: Any) -> None:
+    task = await ada.add("Water")
+    file = f"id,title\n{task['id']},Fire\n{task['id']},Earth\n"
+
+    report = await admin.import_rows("tasks", file.encode(), apply=True)
+
+    assert (report.applied, report.rows[1].errors) == (False, ["id: A row above has the same."])
+    assert await sql.fetchval("SELECT title FROM tasks") == "Water"
+
+
 async def test_a_cell_that_is_wrong_is_told_in_words(admin: AdminService, ada: Person) -> None:
     file = f"title,owner_id,priority,status,deadline\nA,{ada.id},x,open,\nB,nobody,9,lost,soon\n"
 

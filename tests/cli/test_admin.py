@@ -58,6 +58,14 @@ def test_a_change_is_undone_by_its_entry_in_the_history(admin: Admin, ada_id: st
     assert (refused.exit_code, admin("revert", "tasks", row["id"], "no-id").exit_code) == (1, 3)
 
 
+def test_nothing_anybody_wrote_steers_the_terminal(admin: Admin, ada_id: str) -> None:
+    row = add(admin, ada_id, "title=Water", "notes=\x1b[2J\x1b]0;pwn\x07")
+
+    for output in (admin("get", "tasks", row["id"]).output, admin("history", "tasks", row["id"]).output):
+        assert "pwn" in output
+        assert not {"\x1b", "\x07"} & set(output)
+
+
 def test_the_life_of_a_row(admin: Admin, ada_id: str) -> None:
     row = add(admin, ada_id, "title=Water [b]all[/b]", 'due={"kind": "day", "date": "2031-01-31"}')
 

@@ -138,6 +138,31 @@ async def test_what_is_dangerous_asks_for_a_fresh_proof(
     assert f'name="action" value="{action}"' in answer.text
 
 
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/admin/roles/add", {"name": "evil", "permissions": "*"}),
+        ("/admin/roles/{role}", {"permissions": "*", "_version": "1"}),
+        ("/admin/roles/{role}/revert", {"event": "0190f5f0-7c1d-7000-8000-000000000000"}),
+        ("/admin/roles/act", {"action": "change", "id": "{role}", "confirmed": "1", "permissions": "*"}),
+        ("/admin/invitations/add", {"email": "mallory@example.com", "roles": "superuser"}),
+    ],
+)
+async def test_giving_rights_asks_for_a_fresh_proof(
+    visitor: Visitor, sql: "asyncpg.Connection[asyncpg.Record]", path: str, fields: dict[str, Any]
+) -> None:
+    role = str(await sql.fetchval("SELECT id FROM roles WHERE name = 'support'"))
+    await sql.execute("UPDATE sessions SET proven_at = now() - interval '11 minutes'")
+    before = await sql.fetch("SELECT * FROM roles ORDER BY id")
+
+    sent = {name: value.format(role=role) for name, value in fields.items()}
+    answer = await visitor.send(path.format(role=role), **sent)
+
+    assert (answer.status_code, heading_of(answer)) == (403, "Is it you?")
+    assert await sql.fetch("SELECT * FROM roles ORDER BY id") == before
+    assert await sql.fetchval("SELECT count(*) FROM invitations") == 0
+
+
 async def test_deleting_for_good_asks_for_a_fresh_proof(
     visitor: Visitor, boss: Person, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:

@@ -79,6 +79,42 @@ def test_what_is_passed_over_is_said() -> None:
 
 
 @pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([("DTSTART;VALUE=DATE:20261224", "DURATION:P3D", "SUMMARY:A")], 
+         {"2026-12-24": "A", "2026-12-25": "A", "2026-12-26": "A"}),
+        ([("DTSTART;VALUE=DATE:20261224", "STATUS:CANCELLED", "SUMMARY:A")], {}),
+        ([("DTSTART;VALUE=DATE:20261225", "SUMMARY;LANGUAGE=de:Weihnachten", "SUMMARY;LANGUAGE=en:Christmas")],
+         {"2026-12-25": "Weihnachten"}),
+        ([("DTSTART;VALUE=DATE:20261225", "RRULE:FREQ=YEARLY;COUNT=2", "SUMMARY:A"),
+          ("DTSTART;VALUE=DATE:20261228", "RECURRENCE-ID;VALUE=DATE:20261225", "SUMMARY:Moved")],
+         {"2026-12-28": "Moved", "2027-12-25": "A"}),
+        ([("DTSTART;VALUE=DATE:20261225", "RRULE:FREQ=YEARLY;COUNT=2", "SUMMARY:A"),
+          ("DTSTART;VALUE=DATE:20261225", "RECURRENCE-ID;VALUE=DATE:20261225", "STATUS:CANCELLED")],
+         {"2027-12-25": "A"}),
+    ],
+    ids=["a duration", "cancelled", "two languages", "one moved", "one cancelled"],
+)  # fmt: skip
+def test_what_calendars_of_others_say(events: list[tuple[str, ...]], expected: dict[str, str]) -> None:
+    assert read(*events) == (expected, [])
+
+
+def test_several_calendars_and_a_byte_order_mark_are_read() -> None:
+    texts = [calendar((f"DTSTART;VALUE=DATE:2026122{day}", f"SUMMARY:{day}")) for day in (5, 6)]
+
+    found = read_holidays("\ufeff" + "".join(texts), TODAY)
+
+    assert [(str(day), name) for day, name in found.days] == [("2026-12-25", "5"), ("2026-12-26", "6")]
+
+
+def test_further_days_are_told_to_be_passed_over() -> None:
+    days, notes = read(("DTSTART;VALUE=DATE:20261225", "RDATE;VALUE=DATE:20261228,20270104", "SUMMARY:A"))
+
+    assert (list(days), len(notes)) == (["2026-12-25"], 1)
+    assert "RDATE" in notes[0]
+
+
+@pytest.mark.parametrize(
     "ics",
     [
         "x", "BEGIN:VCALENDAR", "BEGIN:VEVENT\r\nEND:VCALENDAR", "{}",
@@ -96,7 +132,8 @@ async def test_what_is_no_calendar_of_holidays_is_refused(ada: Person, ics: str)
 LINES = st.sampled_from(
     [
         *CHRISTMAS, "BEGIN:VEVENT", "END:VEVENT", "DTSTART:99999999", "DTSTART;VALUE=DATE:00010101", "RRULE:",
-        "DTEND;VALUE=DATE:99991231", "EXDATE:x", "EXDATE;VALUE=DATE:20261225,20271225", "RRULE:FREQ=YEARLY;UNTIL=x",
+        "DTEND;VALUE=DATE:99991231", "EXDATE:x", "DURATION:P9999999W", "RDATE:x", "RECURRENCE-ID:x",
+        "EXDATE;VALUE=DATE:20261225,20271225", "RRULE:FREQ=YEARLY;UNTIL=x",
         "RRULE:FREQ=", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "SUMMARY", "DTSTART;TZID=Nowhere:20260101T000000",
         ";:", "\x00",
     ]

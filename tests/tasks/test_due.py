@@ -2,6 +2,10 @@
 
 import pytest
 from factories import Person, World
+from tasks.series_helpers import Sql
+
+from todo.database import Database
+from todo.domain.tasks.services.tasks import follow_timezone
 
 
 def day(date: str) -> dict[str, str]:
@@ -142,3 +146,16 @@ async def test_a_start_moves_no_due(ada: Person) -> None:
     task = await ada.add(start=day("2026-07-01"))
 
     assert (task["start"], task["due"], task["due_at"]) == (day("2026-07-01"), None, None)
+
+
+async def test_what_lies_at_the_edge_of_the_calendar_keeps_nobody_from_moving(
+    ada: Person, database: Database, sql: Sql
+) -> None:
+    for at in ("2027-01-10T09:00", "9999-12-31T23:59"):
+        await ada.add(at, due={"kind": "floating", "at": at})
+    await sql.execute("UPDATE users SET timezone = 'America/New_York' WHERE id = $1", ada.id)
+
+    async with database.session() as session:
+        await follow_timezone(session, ada.id)
+
+    assert str(await sql.fetchval("SELECT due_at FROM tasks WHERE title LIKE '2027%'")) == "2027-01-10 14:00:00+00:00"

@@ -292,3 +292,5 @@ async def test_what_comes_back_by_the_hour_goes_on_when_new_ones_may_not(
     assert answer.status_code == 200
     assert [turn["due_at"] for turn in (second, third)] == ["2031-10-26T00:30:00Z", "2031-10-26T01:30:00Z"]
     assert (third["title"], third["occurrence"]) == ("Look again", "2031-10-26T02:30:00.000001")
+    again = await ada.http.patch(f"/api/tasks/{third['id']}", json={"due": third["due"]})
+    assert (again.status_code, again.json()["due_at"]) == (200, third["due_at"])

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.admin.core import uuid_of
@@ -13,7 +14,7 @@ from todo.admin.models import Run
 from todo.admin.reads import CAP
 from todo.admin.schemas import Asked, Failure, On, Outcome
 from todo.admin.writing import Versions, Writing
-from todo.database import refusal_of
+from todo.database import columns, now, refusal_of
 from todo.errors import Invalid, NotFound, Problem
 from todo.queue import enqueue
 
@@ -48,13 +49,15 @@ class Acting(Writing):
         if isinstance(found, RowsAdmin):
             return await self._on_rows(found, name, [str(row_id) for row_id in on.ids], given)
         admin = self.registry.table(resource)
+        on = await self._as_it_is(admin, name, on)
         if (self.actor.by or self.actor).id is None:
             return await self._patiently(admin, name, on, given)
         many = len(on.ids) if on.matching is None else await self._how_many(admin, on.matching)
         if many > AT_ONCE or (action is not None and action.background):
             return await self._later(admin, name, on, form or {}, many)
         async with self.transaction() as session:
-            return await self.act_within(session, admin, name, await self.next_ids(session, admin, on, None), given)
+            ids = await self.next_ids(session, admin, on, None)
+            return await self.act_within(session, admin, name, on, ids, given)
 
     async def act_on_one(
         self, resource: str, name: str, row_id: Id, form: Mapping[str, Any] | None = None, *,
@@ -80,15 +83,15 @@ class Acting(Writing):
         return Outcome(1, messages=[message] if message else [])
 
     async def act_within(
-        self, session: AsyncSession, admin: ModelAdmin[Any], name: str, ids: Sequence[UUID], given: Any
+        self, session: AsyncSession, admin: ModelAdmin[Any], name: str, on: On, ids: Sequence[UUID], given: Any
     ) -> Outcome:
-        """Carry out an action on these rows, each in a transaction within the caller's."""
+        """Carry out an action on these rows of `on`, each in a transaction within the caller's."""
         outcome = Outcome(0)
         for row_id in ids:
             try:
                 async with session.begin_nested():
-                    row = await self.locked(session, admin, row_id)
-                    message = await self._one(session, admin, name, row, given)
+                    row = await self._still_to_do(session, admin, name, on, row_id)
+                    message = "" if row is None else await self._one(session, admin, name, row, given)
                 outcome.done += 1
                 outcome.messages += [message] if message else []
             except Exception as error:
@@ -106,7 +109,7 @@ class Acting(Writing):
         reads = self.registry.reads(admin, self.actor)
         given = self.read_asked(admin, on.matching)
         found = reads.ids(given, trashed=on.matching.trash, after=after is not None).limit(AT_ONCE)
-        rows = await session.scalars(found, {**given, **self.standing, "after": after})
+        rows = await session.scalars(found, {**given, **self.standing, "after": after, "until": on.until})
         return list(rows.all())
 
     def read_form(self, resource: Resource, name: str, form: Mapping[str, Any], *, lax: bool = False) -> Any:
@@ -149,6 +152,34 @@ class Acting(Writing):
         arguments = (row,) if action.form is None else (row, given)
         return str(await action.run(self.doing(session), *arguments) or "")
 
+    async def _as_it_is(self, admin: ModelAdmin[Any], name: str, on: On) -> On:
+        """What was asked for, held fast: an action may bring up or trash other rows that match. Raises Invalid."""
+        purge = on.matching is not None and on.matching.trash
+        if name == "delete" and admin.trash and on.ids:
+            table, trashed = columns(admin.model), columns(admin.model)[admin.trash].is_not(None)
+            found = select(func.bool_or(trashed), func.bool_and(trashed)).where(table["id"].in_(on.ids))
+            async with self.transaction() as session:
+                some, purge = (await session.execute(found)).one()
+            if some and not purge:
+                raise Invalid.field("body.ids", "Name what lies in the trash, or what does not; not both at once.")
+        return msgspec.structs.replace(on, until=now(), purge=bool(purge))
+
+    async def _still_to_do(
+        self, session: AsyncSession, admin: ModelAdmin[Any], name: str, on: On, row_id: UUID
+    ) -> Any | None:
+        """The row, locked; None where it went along with another one, as subtasks do. Raises NotFound."""
+        try:
+            row = await self.locked(session, admin, row_id)
+        except NotFound:
+            if name == "delete" and on.matching is not None:
+                return None
+            raise
+        trashed = bool(admin.trash) and getattr(row, admin.trash) is not None
+        went_along = (name == "delete" and trashed and not on.purge) or (
+            name == "restore" and bool(admin.trash) and not trashed
+        )
+        return None if went_along else row
+
     async def _on_resource(self, action: Action, given: Any) -> Outcome:
         async with self.transaction() as session:
             message = await action.run(self.doing(session), *([] if action.form is None else [given]))
@@ -172,7 +203,7 @@ class Acting(Writing):
         while True:
             async with self.transaction() as session:
                 ids = await self.next_ids(session, admin, on, last)
-                part = await self.act_within(session, admin, name, ids, given)
+                part = await self.act_within(session, admin, name, on, ids, given)
             outcome = Outcome(
                 outcome.done + part.done, outcome.failed + part.failed, (outcome.messages + part.messages)[:KEPT]
             )

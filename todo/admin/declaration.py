@@ -1,6 +1,6 @@
 """How a room says what can be administered: a class of about ten lines for each table."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
@@ -114,6 +114,7 @@ class Resource:
     search: ClassVar[tuple[str, ...]] = ()  # text fields that the search looks in
     sorts: ClassVar[tuple[str, ...]] = ()  # fields a list may be sorted by, each with an index; `id` always is
     sort: ClassVar[str] = "-id"
+    dangerous: ClassVar[frozenset[str]] = frozenset()  # usual verbs that ask for a fresh proof on the pages
     date_hierarchy: ClassVar[str] = ""
     diff: ClassVar[tuple[str, ...]] = ()  # two JSON fields, before and after, that are shown as what differs
     fieldsets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -214,6 +215,10 @@ class ModelAdmin(Resource, Generic[M]):
     async def trash_row(self, do: Doing, row: Any) -> None:
         """Move the row to the trash; likewise."""
         await self.writer(do).change(row, {self.trash: now()}, f"{self.name}.delete")
+
+    async def goes_along(self, do: Doing, ids: Collection[UUID]) -> int:
+        """How many rows beside these `trash_row` moves to the trash, for the preview; override where it moves any."""
+        return 0
 
     async def restore_row(self, do: Doing, row: Any) -> None:
         """Take the row out of the trash; likewise."""

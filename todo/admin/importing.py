@@ -45,8 +45,9 @@ class Importing(Exporting):
         self._check_names(admin, rows)
         report = ImportReport(False, 0, 0, 0, 0, [])
         async with self.transaction() as session, session.begin_nested() as point:
+            seen: set[str] = set()
             for number, row in enumerate(rows, 1):
-                report.rows.append(await self._import_row(session, admin, number, row, lax=form == "csv"))
+                report.rows.append(await self._import_row(session, admin, number, row, seen, lax=form == "csv"))
             _sum_up(report)
             if not apply or report.refused:
                 await point.rollback()
@@ -66,9 +67,13 @@ class Importing(Exporting):
             raise Invalid.field(f"body.rows.{unknown[0]}", f"{admin.label} have no field {unknown[0]}.")
 
     async def _import_row(
-        self, session: AsyncSession, admin: ModelAdmin[Any], number: int, row: dict[str, Any], *, lax: bool
-    ) -> ImportedRow:
+        self, session: AsyncSession, admin: ModelAdmin[Any], number: int, row: dict[str, Any], seen: set[str], *,
+        lax: bool,
+    ) -> ImportedRow:  # fmt: skip
         row_id = str(row.get("id") or "") or None
+        if row_id in seen:
+            return ImportedRow(number, row_id, "refused", errors=["id: A row above has the same."])
+        seen |= {row_id} if row_id else set()
         try:
             async with session.begin_nested():
                 done = await (
@@ -125,6 +130,11 @@ def _read_csv(data: bytes) -> list[dict[str, Any]]:
         rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise Invalid.field("body.csv", f"This is not a CSV file in UTF-8: {error}.") from None
+    names = reader.fieldnames or []
+    if len(names) == 1 and ";" in names[0]:
+        raise Invalid.field("body.csv", "Set the cells apart by commas, not by semicolons.")
+    if len(set(names)) < len(names):
+        raise Invalid.field("body.csv", "A heading stands there twice.")
     if any(None in row or None in row.values() for row in rows):
         raise Invalid.field("body.csv", "Every line of the file must have as many cells as the heading.")
     return [{name: unsafe(text) for name, text in row.items()} for row in rows]

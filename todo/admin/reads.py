@@ -181,9 +181,11 @@ class TableReads:
         return Sort(func.coalesce(column, place), field.type, lambda item: _or(getattr(item, field.name), value))
 
     def ids(self, given: Mapping[str, Any], *, trashed: bool, after: bool) -> Select[Any]:
-        """The ids of the rows that match, smallest first; those beyond the parameter `after`."""
+        """The ids of the rows that match and were made by `until`, smallest first; those beyond `after`."""
         key = self._table["id"]
         found = select(key).where(*self._matching(self._names(given), trashed)).order_by(key)
+        if "created_at" in self._table:
+            found = found.where(self._table["created_at"] <= bindparam("until", type_=DateTime(timezone=True)))
         return found.where(key > bindparam("after", type_=key.type)) if after else found
 
     # -- dates

@@ -78,7 +78,7 @@ async def _next(service: AdminService, run: Run) -> bool:
     async with service.transaction() as session:
         ids = await service.next_ids(session, admin, on, run.last_id)
         given = service.read_form(admin, run.action, run.form)
-        outcome = await service.act_within(session, admin, run.action, ids, given)
+        outcome = await service.act_within(session, admin, run.action, on, ids, given)
     _note(run, outcome)
     run.status, run.last_id = ("running", ids[-1]) if ids else ("done", run.last_id)
     return bool(ids)

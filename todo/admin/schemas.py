@@ -27,10 +27,15 @@ class Asked(Struct, kw_only=True):
 
 
 class On(Struct, kw_only=True):
-    """What an action is done to: these rows, or all that match, or (neither) the resource as a whole."""
+    """What an action is done to: these rows, or all that match, or (neither) the resource as a whole.
+
+    Of those that match, the ones made `until` it began. `purge`: they lay in the trash then.
+    """
 
     ids: list[UUID] = []
     matching: Asked | None = None
+    until: datetime | None = None
+    purge: bool = False
 
 
 class Matching(Schema):

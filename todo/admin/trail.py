@@ -129,7 +129,9 @@ def _change(admin: ModelAdmin[Any], fields: Mapping[str, Field], entry: Entry) -
         Difference(name, fields[name].label if name in fields else label_of(name), before.get(name), after.get(name))
         for name in names
     ]
-    undoable = any(name in fields and fields[name].on_change for name in before.keys() & after.keys())
+    # What an action has done is undone by another one: completing by reopening.
+    by_action = entry.action.rpartition(".")[2] in admin.actions
+    undoable = not by_action and any(name in fields and fields[name].on_change for name in before.keys() & after.keys())
     return Change(
         entry.id, entry.at, entry.actor, entry.actor_kind, entry.on_behalf_of, entry.action, entry.face, entry.reason,
         differences, undoable,

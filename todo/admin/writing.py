@@ -13,7 +13,7 @@ from todo.admin.declaration import Id, ModelAdmin
 from todo.admin.fields import Field, holds, read_text
 from todo.admin.previews import taken_along
 from todo.admin.reading import Reading
-from todo.admin.schemas import Option, Preview
+from todo.admin.schemas import Option, Preview, Taken
 from todo.database import columns
 from todo.errors import BLAMED, FieldError, Invalid
 
@@ -109,7 +109,12 @@ class Writing(Reading):
         async with self.transaction() as session:
             rows = [await self.locked(session, admin, row_id) for row_id in ids]
             to_trash = bool(admin.trash) and all(getattr(row, admin.trash) is None for row in rows)
-            taken = [] if to_trash else await taken_along(session, self.registry, admin, [row.id for row in rows])
+            row_ids = [row.id for row in rows]
+            if to_trash:
+                more = await admin.goes_along(self.doing(session), row_ids)
+                taken = [Taken(admin.name, admin.label, "deleted", more)] if more else []
+            else:
+                taken = await taken_along(session, self.registry, admin, row_ids)
             return Preview([Option(str(row.id), str(getattr(row, admin.display))) for row in rows], to_trash, taken)
 
     # -- what was sent

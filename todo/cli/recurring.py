@@ -33,7 +33,7 @@ def recurrence() -> None:
 @click.option("--shift", type=click.Choice(["previous", "next", "nearest", "skip"]), help="On holidays and weekends.")
 @click.option("--holiday", "holidays", multiple=True, help="A day on which nobody works; may be repeated.")
 @click.option(
-    "--calendar", type=click.File("r", "utf-8", "replace"), help="An .ics file whose whole days are holidays."
+    "--calendar", type=click.File("r", "utf-8-sig", "replace"), help="An .ics file whose whole days are holidays."
 )
 @click.option("--exception", "exceptions", multiple=True, help="A turn that does not happen; may be repeated.")
 @JSON

@@ -7,6 +7,7 @@ import msgspec
 import rich_click as click
 
 from todo.admin.cli import showing
+from todo.admin.cli.showing import harmless
 from todo.admin.core import uuid_of
 from todo.admin.declaration import RowsAdmin
 from todo.admin.describing import describe
@@ -62,7 +63,7 @@ async def _history(
 
 async def _add(admin: AdminService, resource: str, values: Sequence[str], as_json: bool) -> int:
     row = await admin.add(resource, values_of(values), lax=True)
-    say(row) if as_json else click.echo(f"Added {row.display} ({row.id}).")
+    say(row) if as_json else click.echo(f"Added {harmless(row.display)} ({row.id}).")
     return 0
 
 
@@ -72,13 +73,15 @@ async def _set(
     if not values:
         raise click.UsageError("Say which fields to change, as name=value.")
     row = await admin.change(resource, row_id, values_of(values), version=version, lax=True)
-    say(row) if as_json else click.echo(f"Changed {row.display} ({row.id}); it has version {row.version} now.")
+    say(row) if as_json else click.echo(
+        f"Changed {harmless(row.display)} ({row.id}); it has version {row.version} now."
+    )
     return 0
 
 
 async def _revert(admin: AdminService, resource: str, row_id: str, event_id: str, as_json: bool) -> int:
     row = await admin.revert(resource, row_id, uuid_of(event_id))
-    say(row) if as_json else click.echo(f"Undone: {row.display} ({row.id}) has version {row.version} now.")
+    say(row) if as_json else click.echo(f"Undone: {harmless(row.display)} ({row.id}) has version {row.version} now.")
     return 0
 
 

@@ -1,5 +1,6 @@
 """Answers as people read them in a terminal."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,8 @@ from todo.admin.declaration import Resource
 from todo.admin.describing import Description
 from todo.admin.fields import write_text
 from todo.admin.schemas import Difference, History, ImportReport, Listed, Outcome, Preview
+
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def page(resource: Resource, names: Sequence[str], found: Listed) -> None:
@@ -39,13 +42,18 @@ def cell(item: Any, name: str) -> Text:
     """A field; a reference also as what it leads to is called. Nothing in it is markup."""
     value = getattr(item, name)
     named = getattr(item, "labels", {}).get(name)
-    return Text(f"{named} ({value})" if named else text(value))
+    return Text(harmless(f"{named} ({value})") if named else text(value))
 
 
 def text(value: Any) -> str:
     if value is UNSET:
         return ""
-    return f"{value:%Y-%m-%d %H:%M:%S %Z}".strip() if isinstance(value, datetime) else write_text(value)
+    return f"{value:%Y-%m-%d %H:%M:%S %Z}".strip() if isinstance(value, datetime) else harmless(write_text(value))
+
+
+def harmless(value: str) -> str:
+    """A text without the characters that steer a terminal; anybody may have written it."""
+    return STEERING.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
 def history(found: History) -> None:
@@ -54,10 +62,10 @@ def history(found: History) -> None:
         who = f"{entry.actor} ({entry.face})"
         grid.add_row(
             text(entry.at),
-            Text(who),
+            Text(harmless(who)),
             entry.action,
             Text(differences(entry.changes)),
-            Text(entry.reason or ""),
+            Text(harmless(entry.reason or "")),
             str(entry.id),
         )
     show(grid)
@@ -66,13 +74,13 @@ def history(found: History) -> None:
 
 
 def differences(changes: Sequence[Difference]) -> str:
-    return "\n".join(f"{one.field}: {write_text(one.before)} -> {write_text(one.after)}" for one in changes)
+    return "\n".join(f"{one.field}: {text(one.before)} -> {text(one.after)}" for one in changes)
 
 
 def preview(found: Preview) -> None:
     """To the other stream, so that what is asked does not mix with what is answered."""
     place = "into the trash" if found.to_trash else "for good"
-    click.echo(f"To delete {place}: {', '.join(one.label or one.value for one in found.rows)}", err=True)
+    click.echo(f"To delete {place}: {harmless(', '.join(one.label or one.value for one in found.rows))}", err=True)
     for taken in found.taken:
         click.echo(f"  {taken.count:,} {taken.label.lower()}: {taken.effect}", err=True)
 
@@ -83,7 +91,7 @@ def outcome(found: Outcome) -> None:
         return
     click.echo(f"{found.done:,} done.")
     for message in found.messages:
-        click.echo(message)
+        click.echo(harmless(message))
     for failure in found.failed:
         click.echo(f"Refused: {failure.id}: {failure.message}", err=True)
 

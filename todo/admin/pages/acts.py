@@ -57,6 +57,8 @@ class Task:
         """Whether it asks for a fresh proof: what was declared so, and what cannot be taken back."""
         if self.action is not None:
             return self.action.dangerous
+        if self.name in self.resource.dangerous:
+            return True
         from_trash = self.state is not None and self.state.trash
         return self.name == "delete" and (from_trash or not getattr(self.resource, "trash", ""))
 

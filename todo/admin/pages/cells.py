@@ -11,7 +11,7 @@ from todo.admin.pages.guards import may_enter
 from todo.admin.pages.pages import Pages
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.service import AdminService
-from todo.errors import FieldError, Invalid, NotFound, Problem
+from todo.errors import FieldError, Forbidden, Invalid, NotFound, Problem
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -48,6 +48,8 @@ class CellPages(Controller):
         admin, sent = pages.admin(request), await sent_by(request)
         row, declared = await admin.get(resource, row_id), admin.registry[resource]
         fields = [field for field in admin.writable(resource, adding=False) if field.name == name]
+        if "change" in declared.dangerous:
+            raise Forbidden("Change it on its own page, which asks for a fresh proof.")
         try:
             values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
             version = int(sent["_version"][-1])

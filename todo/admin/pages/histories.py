@@ -8,6 +8,7 @@ from litestar.params import FromPath, QueryParameter
 
 from todo.admin.pages.forms import sent_by
 from todo.admin.pages.guards import may_enter
+from todo.admin.pages.proof import require_proof_for
 from todo.admin.pages.sign_in import PagesDependency
 from todo.errors import Conflict, Invalid, NotFound
 
@@ -46,10 +47,12 @@ class HistoryPages(Controller):
         """
         event = (await sent_by(request)).get("event", [""])[-1]
         back = f"/admin/{resource}/{row_id}/history"
+        admin = pages.admin(request)
+        await require_proof_for(pages, request, admin.registry[resource], "change")
         try:
-            await pages.admin(request).revert(resource, row_id, UUID(event))
+            await admin.revert(resource, row_id, UUID(event))
         except ValueError:
             raise NotFound from None
         except (Conflict, Invalid) as problem:
-            return pages.go(back, refused=problem.detail)
+            return pages.go(back, refused=" ".join(error.message for error in problem.errors) or problem.detail)
         return pages.go(back, done="The change is undone.")

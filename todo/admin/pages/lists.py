@@ -77,6 +77,7 @@ async def _values(
 ) -> dict[str, Any]:
     shown = shown_columns(admin, resource, state)
     changes = admin.may(resource.name, "change")
+    in_place = changes and "change" not in resource.dangerous
     verbs = (*resource.verbs, *resource.actions)
     return {
         "admin": admin, "resource": resource, "state": state, "found": found,
@@ -91,7 +92,7 @@ async def _values(
         "hierarchy": await hierarchy(admin, resource, state),
         "views": await admin.views(resource.name),
         "may_save_views": admin.may("saved_views", "add"),
-        "editable": {field.name for field in admin.writable(resource.name, adding=False)} if changes else set(),
+        "editable": {field.name for field in admin.writable(resource.name, adding=False)} if in_place else set(),
     }  # fmt: skip
 
 

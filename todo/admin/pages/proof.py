@@ -4,11 +4,18 @@ from typing import Any
 
 from litestar import Request
 
+from todo.admin.declaration import Resource
 from todo.admin.pages.guards import visit_here
 from todo.admin.pages.pages import Pages, Unproven
 from todo.errors import Problem
 
 PASSWORD, CODE = "proof_password", "proof_code"
+
+
+async def require_proof_for(pages: Pages, request: Request[Any, Any, Any], resource: Resource, verb: str) -> None:
+    """The same, where the declaration calls this usual verb dangerous."""
+    if verb in resource.dangerous:
+        await require_proof(pages, request)
 
 
 async def require_proof(pages: Pages, request: Request[Any, Any, Any]) -> None:

@@ -13,6 +13,7 @@ from todo.admin.pages.forms import Control, Sent, controls, read_values, sent_by
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.lists import visible_fields
 from todo.admin.pages.pages import Pages
+from todo.admin.pages.proof import require_proof_for
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.schemas import Difference, Listed
 from todo.admin.service import AdminService
@@ -50,6 +51,7 @@ class RowPages(Controller):
         admin, sent = pages.admin(request), await sent_by(request)
         declared = admin.registry[resource]
         fields = admin.writable(resource, adding=True)
+        await require_proof_for(pages, request, declared, "add")
         try:
             values = await read_values(admin, declared, fields, sent, admin.actor.timezone, whole=True)
             row = await admin.add(resource, values, lax=True)
@@ -83,6 +85,7 @@ class RowPages(Controller):
         declared = admin.registry[resource]
         row = await admin.get(resource, row_id)
         fields = admin.writable(resource, adding=False)
+        await require_proof_for(pages, request, declared, "change")
         try:
             values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
             saved = await admin.change(resource, row_id, values, version=_version(sent), lax=True)

@@ -46,7 +46,7 @@ GRANTS: dict[str, frozenset[str]] = {
     SUPERUSER: frozenset({EVERYTHING}),
     ADMIN: _ACCOUNT | _INVITING | _LOOKING | _HELPING | _STEERING,
     SUPPORT: _ACCOUNT | _ADMIN | _HELPING,
-    AUDITOR: _ACCOUNT | _LOOKING,
+    AUDITOR: _ACCOUNT | _LOOKING | {"audit.values"},
     MEMBER: _ACCOUNT | _TASKS | _SERIES | _REMINDERS | _NOTIFICATIONS,
 }
 

@@ -61,6 +61,8 @@ class AuditAdmin(ModelAdmin[Event]):
     search = ("actor", "action", "subject", "reason")
     date_hierarchy = "at"
     heavy = diff = ("before", "after")
+    # What is in them belongs to people of all kinds.
+    field_permissions = {"before": "audit.values", "after": "audit.values"}
     verbs = ("view", "export")
 
 

@@ -16,9 +16,9 @@ Rrule = Annotated[
 LocalText = Annotated[
     str,
     Meta(
-        pattern=r"^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?$",
-        max_length=19,
-        description="A local day or wall-clock time, without offset.",
+        pattern=r"^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.000001)?)?)?$",
+        max_length=26,
+        description="A local day or wall-clock time, without offset; `:00.000001` marks the second of two equal ones.",
         examples=["2026-12-31", "2026-12-31T09:00"],
     ),
 ]

@@ -27,8 +27,8 @@ Scope = Literal["this", "following", "all"]
 Local = Annotated[
     str,
     Meta(
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$",
-        description="A wall-clock time without offset.",
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.000001)?)?$",
+        description="A wall-clock time without offset; `:00.000001` marks the second of two equal ones.",
         examples=["2026-12-31T09:00"],
     ),
 ]

@@ -19,6 +19,7 @@ from todo.domain.accounts.models import (
     User,
     UserRole,
 )
+from todo.domain.accounts.rules import MEMBER
 from todo.domain.accounts.schemas.mailed import Invite, RoleName
 from todo.domain.accounts.schemas.people import Email, Timezone
 from todo.domain.accounts.services import mailed, roles
@@ -102,6 +103,7 @@ class UserAdmin(ModelAdmin[User]):
     @action("Take a role", form=RoleChoice, dangerous=True)
     async def take_role(self, do: Doing, row: User, form: RoleChoice) -> None:
         """What the role let them do ends within seconds."""
+        await roles.require_no_more_rights(do.session, do.actor, row.id)
         await roles.revoke(do.session, do.actor, row.id, form.role)
 
     @action("Disable", dangerous=True)
@@ -117,11 +119,13 @@ class UserAdmin(ModelAdmin[User]):
     @action("Sign out everywhere")
     async def sign_out(self, do: Doing, row: User) -> None:
         """End all their sessions; tokens for scripts stay."""
+        await roles.require_no_more_rights(do.session, do.actor, row.id)
         await SessionService(do.session, do.actor, "").end_all(row.id, "operator")
 
     @action("Mail a password reset")
     async def send_reset(self, do: Doing, row: User) -> None:
         """Send them a link by which they choose a new password."""
+        await roles.require_no_more_rights(do.session, do.actor, row.id)
         await mailed.mail_token(do.session, do.database.settings, row.id, row.email, "reset")
 
     @action("Remove the second factor", dangerous=True)
@@ -130,7 +134,7 @@ class UserAdmin(ModelAdmin[User]):
         await roles.require_no_more_rights(do.session, do.actor, row.id)
         await forget_second_factor(do.session, do.actor, row)
 
-    @action("Add a service account", on="resource", form=ServiceAccount)
+    @action("Add a service account", on="resource", form=ServiceAccount, dangerous=True)
     async def add_service_account(self, do: Doing, form: ServiceAccount) -> str:
         """An account for a program; give it a token by `todo service-accounts token`."""
         made = await add_service_account(do.session, do.actor, form.name, form.roles)
@@ -147,6 +151,7 @@ class RoleAdmin(ModelAdmin[Role]):
     editable = ("permissions",)
     only_on_add = ("name",)
     verbs = ("view", "add", "change", "delete", "export")
+    dangerous = frozenset({"add", "change"})
 
     async def add_row(self, do: Doing, values: dict[str, Any]) -> Role:
         roles.require_givable(do.actor, values.get("permissions", []))
@@ -159,12 +164,15 @@ class RoleAdmin(ModelAdmin[Role]):
 
     async def delete_row(self, do: Doing, row: Role) -> None:
         """Who held it holds it no more."""
+        if row.name == MEMBER:
+            raise Conflict("Everybody who registers is a member; take permissions from that role instead.")
         roles.require_editable(do.actor, row)
         await super().delete_row(do, row)
 
 
 class InvitationAdmin(ModelAdmin[Invitation]):
     model = Invitation
+    dangerous = frozenset({"add"})
     icon, group = "mail", "People"
     display = "email"
     columns = ("email", "roles", "invited_by", "expires_at", "accepted_at")

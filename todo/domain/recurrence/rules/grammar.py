@@ -150,7 +150,7 @@ def _freq(value: str | None, hourly: bool) -> Freq:
     if value == "HOURLY" and not hourly:
         raise refuse("HOURLY rules are switched off here; the shortest period is DAILY.")
     if value is None or value not in Freq.__members__:
-        raise refuse("FREQ must be DAILY, WEEKLY, MONTHLY or YEARLY.")
+        raise refuse(f"FREQ must be DAILY, WEEKLY, MONTHLY or YEARLY{', or HOURLY' if hourly else ''}.")
     return Freq(value)
 
 

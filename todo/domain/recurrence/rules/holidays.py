@@ -1,5 +1,6 @@
 """Days off out of a calendar file (iCalendar, RFC 5545), as governments and calendar programs give them away."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from itertools import takewhile
@@ -39,13 +40,22 @@ def read_holidays(text: str, today: date) -> Holidays:
     """
     events = _events(text)
     begin, end = date(today.year, 1, 1), date(today.year + YEARS, 12, 31)
+    elsewhere: defaultdict[str, set[date]] = defaultdict(
+        set
+    )  # days of a repeated event that another one tells of, by its UID
+    for event in events:
+        if moved := _day(event.get("RECURRENCE-ID")):
+            elsewhere[str(event.get("UID"))].add(moved)
     found: dict[date, str] = {}
     notes: list[str] = []
     for event in events:
-        name = " ".join(str(event.get("SUMMARY", "")).split())[:200]
+        if event.get("STATUS") == "CANCELLED":
+            continue
+        name = _name(event)
+        other = set() if "RECURRENCE-ID" in event else elsewhere[str(event.get("UID"))]
         try:
             first, length = _span(event)
-            for day in takewhile(lambda day: day <= end, _repeated(event, first, begin)):
+            for day in takewhile(lambda day: day <= end, _repeated(event, first, begin, other)):
                 off = (day + timedelta(days=number) for number in range(length))
                 found |= {one: name for one in off if begin <= one <= end and one not in found}
         except RuleError as error:
@@ -59,15 +69,21 @@ def read_holidays(text: str, today: date) -> Holidays:
 
 def _events(text: str) -> list[Event]:
     try:
-        calendar = Calendar.from_ical(text)
+        calendars = Calendar.from_ical(text.removeprefix("\ufeff"), multiple=True)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):  # whatever a parser meets in what is none
-        calendar = None
-    if not isinstance(calendar, Calendar):
+        calendars = []
+    if not calendars or not all(isinstance(one, Calendar) for one in calendars):
         raise RuleError("ics", "This is no calendar in the iCalendar format.")
-    events = [event for event in calendar.walk("VEVENT") if isinstance(event, Event)]
+    events = [event for one in calendars for event in one.walk("VEVENT") if isinstance(event, Event)]
     if len(events) > MOST_EVENTS or sum("RRULE" in event for event in events) > MOST_RULES:
         raise RuleError("ics", f"A calendar may have {MOST_EVENTS:,} events, and {MOST_RULES} that come back.")
     return events
+
+
+def _name(event: Event) -> str:
+    """What an event is called, in one line; of several languages the first."""
+    summary = event.get("SUMMARY", "")
+    return " ".join(str(summary[0] if isinstance(summary, list) else summary).split())[:200]
 
 
 def _span(event: Event) -> tuple[date, int]:
@@ -75,7 +91,8 @@ def _span(event: Event) -> tuple[date, int]:
     begin, end = (_day(event.get(name)) for name in ("DTSTART", "DTEND"))
     if begin is None:
         raise RuleError("ics", "passed over, it is not about whole days.")
-    return begin, min(max((end - begin).days, 1), MOST_DAYS + 1) if end else 1
+    lasts = getattr(event.get("DURATION"), "td", None) or timedelta()
+    return begin, min(max((end - begin if end else lasts).days, 1), MOST_DAYS + 1)
 
 
 def _day(value: object) -> date | None:
@@ -84,11 +101,13 @@ def _day(value: object) -> date | None:
     return moment if isinstance(moment, date) and not isinstance(moment, datetime) else None
 
 
-def _repeated(event: Event, first: date, begin: date) -> Iterator[date]:
+def _repeated(event: Event, first: date, begin: date, other: set[date]) -> Iterator[date]:
     """The first day and, of a yearly event, those of later years, but for excepted ones; RuleError for other rules."""
-    excepted = {getattr(moment, "dt", moment) for moment in event.exdates}
+    excepted = {getattr(moment, "dt", moment) for moment in event.exdates} | other
     if first not in excepted:
         yield first
+    if "RDATE" in event:
+        raise RuleError("ics", f"only {first} was taken, for it names further days one by one (RDATE).")
     rule = event.get("RRULE")
     if rule is None:
         return

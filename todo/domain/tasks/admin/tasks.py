@@ -1,5 +1,6 @@
 """Tasks, as operators see them."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from todo.domain.tasks import rules
 from todo.domain.tasks.admin.moments import MOMENT
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskPatch, Title
+from todo.domain.tasks.services.subtasks import below, hold_parents, require_place
 from todo.domain.tasks.services.tasks import TaskService, values_of
 from todo.errors import Invalid
 from todo.schema import Text
@@ -74,6 +76,9 @@ class TaskAdmin(ModelAdmin[Task]):
         if values.get("owner_id") is None:
             raise Invalid.field("body.owner_id", "Say whose task it is.")
         _require_open(values)
+        if values.get("parent_id") is not None:
+            await hold_parents(do.session, values["owner_id"])
+            await require_place(do.session, values["owner_id"], values["parent_id"])
         row: Task = await super().add_row(do, await _resolved(do, values["owner_id"], values))
         return row
 
@@ -84,6 +89,11 @@ class TaskAdmin(ModelAdmin[Task]):
 
     async def trash_row(self, do: Doing, row: Task) -> None:
         await (await _service(do, row.owner_id)).trash(row.id, None)
+
+    async def goes_along(self, do: Doing, ids: Collection[UUID]) -> int:
+        """What is below them."""
+        found = await below(do.session, list(ids), TASK.deleted_at.is_(None))
+        return len({task.id for task in found} - set(ids))
 
     async def restore_row(self, do: Doing, row: Task) -> None:
         await (await _service(do, row.owner_id)).restore(row.id)

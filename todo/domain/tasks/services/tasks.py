@@ -1,6 +1,7 @@
 """Adding, changing, completing and deleting tasks."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -210,5 +211,6 @@ async def follow_timezone(session: AsyncSession, user_id: UUID) -> None:
         return
     floating = select(Task).where(TASK.owner_id == user_id, TASK.due["kind"].astext != "zoned").with_for_update()
     for task in (await session.scalars(floating)).all():
-        task.due_at = rules.instant_of(task.due or {}, timezone)
+        with suppress(ValueError, OverflowError):  # at the edge of the calendar it stays as it is
+            task.due_at = rules.instant_of(task.due or {}, timezone)
     await SeriesService(session, WORKER).move(user_id, timezone)
