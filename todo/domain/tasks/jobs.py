@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Double, cast, func, select
 from todo.database import Database, Query
 from todo.domain.recurrence.models import SERIES
 from todo.domain.tasks.services import tasks
-from todo.domain.tasks.services.opening import BATCH, open_due
+from todo.domain.tasks.services.opening import BATCH, free_held, open_due
 from todo.domain.tasks.services.purging import purge
 from todo.http.metrics import Gauge
 from todo.loops import COUNTS, Loop
@@ -40,6 +40,9 @@ async def open_due_turns(database: Database) -> float | None:
         async with asyncio.TaskGroup() as group:
             batches = [group.create_task(_open_batch(database)) for _ in range(SIDE_BY_SIDE)]
         opened += sum(batch.result() for batch in batches)
+    if not opened:
+        async with database.session() as session:
+            await free_held(session)
     return 0 if opened else BUSY
 
 

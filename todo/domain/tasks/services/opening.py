@@ -36,7 +36,15 @@ from todo.domain.tasks.services.turns import turn_values
 log = logging.getLogger(__name__)
 
 BATCH = 1_000  # series: their locks are held for about a tenth of a second
-FROZEN = "SET LOCAL idle_in_transaction_session_timeout = '30s'"  # a suspended worker gives its series back
+# A suspended worker gives its series back: the server ends what is idle, other workers what waits for its client.
+NAME = "todo turns"
+FROZEN = (
+    "SELECT set_config('idle_in_transaction_session_timeout', '30s', true), set_config('application_name', :name, true)"
+)
+FREE = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user AND application_name = :name
+        AND wait_event_type = 'Client' AND xact_start < now() - interval '30 seconds'"""
 
 OPEN = "SELECT series_id, nominal FROM occurrences WHERE series_id = ANY($1) AND status = 'open' ORDER BY nominal"
 # Of each series the last turn's task, where something is below it that the next turn comes with.
@@ -103,7 +111,7 @@ class Batch:
 
 async def open_due(session: AsyncSession, limit: int = BATCH) -> int:
     """Bring up every turn whose time has come, of up to `limit` series that nobody else has; how many series."""
-    await session.execute(text(FROZEN))
+    await session.execute(text(FROZEN), {"name": NAME})
     # The clock that says what is due is the database's.
     due = select(Series, func.now()).where(SERIES.next_run_at <= func.now())
     claimed = (
@@ -112,6 +120,11 @@ async def open_due(session: AsyncSession, limit: int = BATCH) -> int:
     if claimed:
         await open_series(session, [series for series, _ in claimed], claimed[0][1])
     return len(claimed)
+
+
+async def free_held(session: AsyncSession) -> None:
+    """End transactions of workers that have stood still for half a minute, so that others can open what they hold."""
+    await session.execute(text(FREE), {"name": NAME})
 
 
 async def open_series(session: AsyncSession, claimed: Sequence[Series], moment: datetime) -> None:
