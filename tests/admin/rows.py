@@ -10,6 +10,7 @@ from typing import Any, get_args
 from uuid import UUID, uuid4
 
 from conftest import SECRET
+from factories import Person
 from msgspec import Struct
 from pydantic_core import PydanticUndefined
 from sqlalchemy import (
@@ -162,3 +163,13 @@ def values_for(field: Field, number: int) -> Iterator[Any]:
 
 def tables() -> set[str]:
     return set(metadata.tables)
+
+
+async def many(sql: Any, ada: Person, number: int) -> None:
+    """Tasks as fast as they can be made."""
+    await sql.execute(
+        """INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority)
+        SELECT gen_random_uuid(), now(), now(), 1, $1, 'Task ' || n, '', 'open', n % 5
+        FROM generate_series(1, $2) AS n""",
+        ada.id, number,
+    )  # fmt: skip

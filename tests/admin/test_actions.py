@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from admin.rows import many
 from factories import Person, World
 
 from todo.access import Actor
@@ -25,16 +26,6 @@ from todo.domain.tasks.admin import TaskAdmin
 from todo.domain.tasks.models import Task
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
 from todo.queue import new_worker
-
-
-async def many(sql: Any, ada: Person, number: int) -> None:
-    """Tasks as fast as they can be made."""
-    await sql.execute(
-        """INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority)
-        SELECT gen_random_uuid(), now(), now(), 1, $1, 'Task ' || n, '', 'open', n % 5
-        FROM generate_series(1, $2) AS n""",
-        ada.id, number,
-    )  # fmt: skip
 
 
 @asynccontextmanager

@@ -3,15 +3,17 @@
 from typing import Any
 
 import pytest
-from admin.test_actions import actor_of, many
+from admin.rows import many
 from factories import Person, World
 
+from todo.access import Actor
 from todo.admin.registry import Registry
 from todo.admin.runs import carry_out
 from todo.admin.schemas import Asked, On
 from todo.admin.service import AdminService
 from todo.database import Database
 from todo.domain.accounts.rules import GRANTS, SUPPORT
+from todo.domain.accounts.services.authentication import actor_of
 from todo.errors import Conflict, Invalid
 
 LIVE = "SELECT count(*) FROM tasks WHERE deleted_at IS NULL"
@@ -52,6 +54,21 @@ async def test_trash_and_other_rows_are_not_deleted_together(admin: AdminService
         await admin.act("tasks", "delete", On(ids=ids))
 
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 2
+
+
+async def test_what_is_out_of_sight_tells_nothing_of_itself(
+    registry: Registry, database: Database, ada: Person, bob: Person
+) -> None:
+    rights = frozenset({"admin.enter", "tasks.view", "tasks.delete", "tasks.purge"})
+    own = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
+    mine, live, trashed = [(await one.add("A"))["id"] for one in (ada, bob, bob)]
+    await bob.http.delete(f"/api/tasks/{trashed}")
+
+    told = [(await own.act("tasks", "delete", On(ids=[one]))).failed[0].message for one in (live, trashed)]
+    beside = await own.act("tasks", "delete", On(ids=[mine, trashed]))
+
+    assert told[0] == told[1]
+    assert (beside.done, [failure.id for failure in beside.failed]) == (1, [trashed])
 
 
 @pytest.mark.parametrize("number", [5, 105])

@@ -99,6 +99,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"help_texts": {"colour": "?"}}, "help_texts names 'colour', which is no field"),
     ({"trash": "deleted_at"}, "trash names 'deleted_at', which is no field"),
     ({"verbs": ("view", "dance")}, "verbs names 'dance'; there are view, add"),
+    ({"dangerous": frozenset({"dance"})}, "dangerous names 'dance', which is not among its verbs"),
     ({"verbs": ("view", "purge")}, "verbs names 'purge', but there is no trash"),
     ({"verbs": ("view", "import")}, "verbs names 'import', but rows can neither be added nor changed"),
     ({"inlines": (Inline("pots", "plant_id"),)}, "inlines names 'pots', which is no resource"),

@@ -168,7 +168,7 @@ async def test_a_cell_that_is_wrong_is_told_in_words(admin: AdminService, ada: P
     assert [row.errors for row in report.rows] == [
         ["priority: Give a whole number from 0 to 4."],
         [
-            "owner_id: Give the id.", "priority: Give a whole number from 0 to 4.",
+            "owner_id: Give the id of one of the users.", "priority: Give a whole number from 0 to 4.",
             "status: Give one of open, in_progress, waiting, done, cancelled.",
             "deadline: Give a day, such as 2026-12-31, or nothing.",
         ],

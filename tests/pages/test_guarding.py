@@ -163,6 +163,15 @@ async def test_giving_rights_asks_for_a_fresh_proof(
     assert await sql.fetchval("SELECT count(*) FROM invitations") == 0
 
 
+async def test_rights_are_not_given_in_a_cell(visitor: Visitor, sql: "asyncpg.Connection[asyncpg.Record]") -> None:
+    role = await sql.fetchval("SELECT id FROM roles WHERE name = 'support'")
+
+    answer = await visitor.send(f"/admin/roles/{role}/cell/permissions", permissions="*", _version="1")
+
+    assert answer.status_code == 403
+    assert "*" not in await sql.fetchval("SELECT permissions FROM roles WHERE id = $1", role)
+
+
 async def test_deleting_for_good_asks_for_a_fresh_proof(
     visitor: Visitor, boss: Person, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:

@@ -157,9 +157,11 @@ class Acting(Writing):
         purge = on.matching is not None and on.matching.trash
         if name == "delete" and admin.trash and on.ids:
             table, trashed = columns(admin.model), columns(admin.model)[admin.trash].is_not(None)
-            found = select(func.bool_or(trashed), func.bool_and(trashed)).where(table["id"].in_(on.ids))
+            found = select(func.bool_or(trashed), func.bool_and(trashed)).where(
+                table["id"].in_(on.ids), *self.scope(admin)
+            )
             async with self.transaction() as session:
-                some, purge = (await session.execute(found)).one()
+                some, purge = (await session.execute(found.params(actor=self.actor.id))).one()
             if some and not purge:
                 raise Invalid.field("body.ids", "Name what lies in the trash, or what does not; not both at once.")
         return msgspec.structs.replace(on, until=now(), purge=bool(purge))

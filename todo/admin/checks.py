@@ -89,6 +89,8 @@ def _verbs(resource: Resource) -> Iterator[str]:
             yield f"verbs names {verb!r}; there are {', '.join(known)}."
     if "import" in resource.verbs and not {"add", "change"} & {*resource.verbs}:
         yield "verbs names 'import', but rows can neither be added nor changed."
+    for verb in sorted(resource.dangerous - {*resource.verbs}):
+        yield f"dangerous names {verb!r}, which is not among its verbs."
     for action in resource.actions.values():
         if action.name in (*VERBS, "restore") or not NAME.fullmatch(action.name):
             yield f"the action {action.name} needs another name: small letters and underscores, and no usual verb."

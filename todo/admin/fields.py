@@ -157,7 +157,7 @@ def holds(field: Field) -> str:
         "number": f"a number{_range(field)}", "boolean": "true or false", "id": "an id",
         "instant": "an instant, such as 2026-12-31T09:00:00Z", "local": "a local time, such as 2026-12-31T09:00",
         "day": "a day, such as 2026-12-31", "list": "texts, set apart by commas", "json": "JSON",
-        "reference": "the id", "secret": "a secret",
+        "reference": f"the id of one of the {field.reference.replace('_', ' ')}", "secret": "a secret",
     }[field.kind]  # fmt: skip
     return f"{words}, or nothing" if field.nullable else words
 

@@ -20,7 +20,7 @@ def page_of(resource: RowsAdmin, rows: Sequence[Any], asked: Asked) -> Listed:
     if unknown := asked.filters.keys() - set(resource.filter_names):
         name = sorted(unknown)[0]
         raise Invalid.field(f"query.{name}", f"{resource.label} can be filtered by {_list(resource.filter_names)}.")
-    for name, texts in asked.filters.items():
+    for name, texts in asked.filters.items():  # only to refuse what is wrong; none of these looks at a time
         for text in texts:
             read_filter(resource.fields[name], [text], ZoneInfo("UTC"), date.min)
     words = asked.q.casefold().split()

@@ -6,6 +6,7 @@ from uuid import UUID
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath, QueryParameter
 
+from todo.admin.acting import sentence
 from todo.admin.pages.forms import sent_by
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.proof import require_proof_for
@@ -54,5 +55,5 @@ class HistoryPages(Controller):
         except ValueError:
             raise NotFound from None
         except (Conflict, Invalid) as problem:
-            return pages.go(back, refused=" ".join(error.message for error in problem.errors) or problem.detail)
+            return pages.go(back, refused=sentence(problem))
         return pages.go(back, done="The change is undone.")
