@@ -68,6 +68,7 @@ def test_a_preview_for_scripts_is_that_of_the_api(todo) -> None:
 
 def test_holidays_are_read_from_a_file(todo, tmp_path: Path) -> None:
     lines = ["BEGIN:VCALENDAR", "BEGIN:VEVENT", "DTSTART;VALUE=DATE:20311225", "SUMMARY:Jõulud", "END:VEVENT"]
+    lines += ["BEGIN:VEVENT", "DTSTART:20311224T180000Z", "SUMMARY:Dinner", "END:VEVENT"]
     file = tmp_path / "holidays.ics"
     file.write_bytes("\r\n".join([*lines, "END:VCALENDAR", ""]).encode("latin-1"))
 
@@ -75,6 +76,7 @@ def test_holidays_are_read_from_a_file(todo, tmp_path: Path) -> None:
     done, refused = todo("recurrence", "preview", *arguments), todo("recurrence", "preview", *arguments[:-1], __file__)
 
     assert "2031-12-25           2031-12-26 00:00Z  holiday: due on 26 December" in done.output
+    assert "Note: Dinner: passed over, it is not about whole days." in done.output
     assert (refused.exit_code, refused.output) == (1, "Error: This is no calendar in the iCalendar format.\n")
 
 

@@ -112,6 +112,15 @@ async def test_without_a_zone_a_series_floats_with_whoever_asks(ada: Person) -> 
     assert answer.json()["occurrences"][0]["at"] == "2026-07-01T07:00:00Z"
 
 
+async def test_holidays_without_a_shift_are_warned_of(ada: Person) -> None:
+    rule = {"rrule": "FREQ=DAILY", "start": "2026-12-25", "holidays": ["2026-12-26"], "count": 1}
+
+    idle, moving = (await ask(ada, rule)).json(), (await ask(ada, rule | {"shift": "next"})).json()
+
+    assert (len(idle["warnings"]), moving["warnings"]) == (1, [])
+    assert "shift" in idle["warnings"][0]
+
+
 async def test_until_as_a_day_means_to_its_end(ada: Person) -> None:
     answer = await ask(ada, {"rrule": "FREQ=DAILY", "start": "2026-07-01T09:00", "until": "2026-07-02"})
 

@@ -11,7 +11,7 @@ BERLIN = "Europe/Berlin"
 
 
 def plan(rrule: str, start: str, **columns: object) -> Plan:
-    given = {"timezone": BERLIN, "all_day": "T" not in start, "hourly": True} | columns
+    given = {"timezone": BERLIN, "all_day": "T" not in start} | columns
     return Plan.of(rrule, datetime.fromisoformat(start), **given)
 
 

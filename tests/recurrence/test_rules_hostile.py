@@ -164,7 +164,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def answer(text: str, start: datetime, **columns: object) -> Plan:
-    return Plan.of(text, start, timezone="America/New_York", hourly=True, **columns)
+    return Plan.of(text, start, timezone="America/New_York", **columns)
 
 
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: repr(text[:40]))
@@ -229,9 +229,7 @@ def test_ten_years_of_holidays_in_time(text: str, shift: str) -> None:
 
 def test_a_rule_that_a_zone_stopped_in_time() -> None:
     # Kwajalein left out a day in 1993: what came on Thursdays would come on Fridays, and no more on days of the rule
-    plan = Plan.of(
-        "FREQ=HOURLY;INTERVAL=168;BYDAY=TH,SU", datetime(1970, 5, 14, 4, 53), timezone="Pacific/Kwajalein", hourly=True
-    )
+    plan = Plan.of("FREQ=HOURLY;INTERVAL=168;BYDAY=TH,SU", datetime(1970, 5, 14, 4, 53), timezone="Pacific/Kwajalein")
 
     assert seconds(lambda: catch_up(plan, Turn(plan.start, 1), [], NOW)) < LIMIT
 
@@ -276,7 +274,7 @@ def test_what_is_not_a_time_zone_is_refused(name: str) -> None:
     [
         ("start", {"start": datetime(1899, 12, 31)}),
         ("start", {"start": datetime(2201, 1, 1)}),
-        ("start", {"start": datetime(1969, 12, 31), "rrule": "FREQ=HOURLY", "hourly": True}),
+        ("start", {"start": datetime(1969, 12, 31), "rrule": "FREQ=HOURLY"}),
         ("start", {"start": datetime(2026, 1, 1, tzinfo=UTC)}),
         ("start", {"start": datetime(2026, 1, 1, 9), "all_day": True}),
         ("count", {"count": 0}),
@@ -289,8 +287,8 @@ def test_what_is_not_a_time_zone_is_refused(name: str) -> None:
         ("on_invalid_date", {"on_invalid_date": "sideways"}),
         ("shift", {"shift": "away"}),
         ("opens", {"opens": "never"}),
-        ("shift", {"rrule": "FREQ=HOURLY", "hourly": True, "shift": "next"}),
-        ("rrule", {"rrule": "FREQ=HOURLY", "hourly": True, "start": datetime(2026, 1, 1), "all_day": True}),
+        ("shift", {"rrule": "FREQ=HOURLY", "shift": "next"}),
+        ("rrule", {"rrule": "FREQ=HOURLY", "start": datetime(2026, 1, 1), "all_day": True}),
         ("rrule", {"rrule": "FREQ=MONTHLY;BYMONTHDAY=3", "anchor": "completion"}),
         ("expire_after", {"on_missed": "expire"}),
         ("max_open", {"max_open": 0}),
@@ -306,7 +304,7 @@ def test_columns_out_of_range_are_refused(field: str, columns: dict[str, object]
 
 def test_hourly_is_refused_unless_allowed() -> None:
     with pytest.raises(RuleError, match="HOURLY rules are switched off"):
-        parse("FREQ=HOURLY")
+        parse("FREQ=HOURLY", hourly=False)
 
 
 def test_a_rule_written_by_hand_ends_too() -> None:

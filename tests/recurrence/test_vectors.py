@@ -45,7 +45,7 @@ def plan_of(case: Case) -> Plan:
         "exceptions": map(local, series.pop("exceptions", [])),
         "pauses": [tuple(map(date.fromisoformat, pause)) for pause in series.pop("pauses", [])],
     }
-    return Plan.of(all_day=all_day, hourly=True, **series, **times, **lengths, **lists)
+    return Plan.of(all_day=all_day, **series, **times, **lengths, **lists)
 
 
 def local(text: str) -> datetime:

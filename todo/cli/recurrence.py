@@ -13,8 +13,10 @@ from todo.settings import load_settings
 
 
 def show(as_json: bool, calendar: TextIO | None, **options: Any) -> None:
+    notes: list[str] = []
     if calendar:
         days_off = holidays_of(calendar.read())
+        notes = days_off.notes
         options["holidays"] = [*options["holidays"], *(str(one.day) for one in days_off.days)]
     given = {name: list(value) if isinstance(value, tuple) else value for name, value in options.items() if value}
     given.setdefault("start", datetime.now(UTC).date().isoformat())
@@ -29,5 +31,5 @@ def show(as_json: bool, calendar: TextIO | None, **options: Any) -> None:
     click.echo(f"{found.sentence}.")
     for turn in found.occurrences:
         click.echo(f"  {turn.nominal:<20} {turn.at:%Y-%m-%d %H:%MZ}  {turn.note or ''}".rstrip())
-    for warning in found.warnings:
+    for warning in [*found.warnings, *notes]:
         click.echo(f"Note: {warning}")

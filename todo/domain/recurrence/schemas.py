@@ -130,7 +130,7 @@ class CalendarIn(Schema):
     ics: Annotated[str, Meta(min_length=1, max_length=262_144, description="What the `.ics` file holds.")]
 
 
-class DayOffOut(Struct):
+class DayOff(Struct):
     """A day on which nobody works, and what it is called."""
 
     day: date
@@ -140,7 +140,7 @@ class DayOffOut(Struct):
 class HolidaysOut(Struct):
     """The days off of a calendar, the first first; `notes` say what was passed over."""
 
-    days: list[DayOffOut]
+    days: list[DayOff]
     notes: list[str]
 
 

@@ -30,6 +30,7 @@ SHIFTS = {
 }
 MANY_A_YEAR = 500
 YEAR = timedelta(days=365)
+IDLE_HOLIDAYS = "Holidays change nothing here: shift must say where a turn goes that falls on one."
 NEVER = "This rule never happens: no date before its end, or in all the years we look at, fits every part of it."
 # How many turns tell whether all of them are leap days.
 SAMPLE = 4
@@ -53,6 +54,10 @@ def warnings(plan: Plan) -> list[str]:
     """What a person may not expect of the plan, in sentences. An hourly plan must not be floating."""
     if first(plan) is None:
         return [NEVER]
+    return ([IDLE_HOLIDAYS] if plan.holidays and plan.shift is None else []) + _of_rule(plan)
+
+
+def _of_rule(plan: Plan) -> list[str]:
     if plan.anchor is Anchor.COMPLETION:
         return []
     if plan.rule.freq is Freq.HOURLY:

@@ -94,7 +94,7 @@ class Parsed:
 
 
 @lru_cache(maxsize=4096)
-def parse(text: str, hourly: bool = False) -> Parsed:
+def parse(text: str, hourly: bool = True) -> Parsed:
     """Read a rule; case, blanks around it and a leading `RRULE:` do not matter.
 
     Raises RuleError for all that we do not run: other parts, values out of range, dates no year has (RFC 5545 3.3.10).

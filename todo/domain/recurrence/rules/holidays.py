@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from itertools import takewhile
-from typing import NamedTuple
 
 from icalendar import Calendar, Event, vDDDTypes, vRecur
 
@@ -18,23 +17,10 @@ MOST_EVENTS = 3_000
 MOST_RULES = 200  # each may search for its turns in vain for milliseconds
 
 
-class DayOff(NamedTuple):
-    """A day on which nobody works, and what it is called."""
+def read_holidays(text: str, today: date) -> tuple[dict[date, str], list[str]]:
+    """What the days of a calendar's whole-day events are called, from the first of January to ten years on, in order.
 
-    day: date
-    name: str
-
-
-class Holidays(NamedTuple):
-    """The days off of a calendar, the first first, and sentences on what was passed over."""
-
-    days: list[DayOff]
-    notes: list[str]
-
-
-def read_holidays(text: str, today: date) -> Holidays:
-    """The days of a calendar's whole-day events, from the first of January to ten years on.
-
+    And sentences on what was passed over.
     Events that come back every year are followed, as far as their rule is one of ours; those with a time of day are no
     days off. Raises RuleError naming `ics` for what is no calendar, or names more than 1,000 days.
     """
@@ -64,7 +50,7 @@ def read_holidays(text: str, today: date) -> Holidays:
             notes.append(f"{name or 'An event'}: passed over, it cannot be read.")
         if len(found) > MOST_DAYS:
             raise RuleError("ics", f"The calendar names more than {MOST_DAYS:,} days.")
-    return Holidays([DayOff(day, found[day]) for day in sorted(found)], notes[:100])
+    return dict(sorted(found.items())), notes[:100]
 
 
 def _events(text: str) -> list[Event]:

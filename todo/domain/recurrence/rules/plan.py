@@ -88,13 +88,13 @@ class Plan:
     expire_after: timedelta | None = None
 
     @classmethod
-    def of(cls, rrule: str, start: datetime, *, hourly: bool = False, **columns: Any) -> "Plan":
+    def of(cls, rrule: str, start: datetime, **columns: Any) -> "Plan":
         """A plan from the columns of a series: texts for choices, any iterable for lists, None for a default.
 
         COUNT and UNTIL in the text become `count` and `until`; a UNTIL in UTC is turned into the time of `timezone`.
         Raises RuleError for what cannot be.
         """
-        parsed = parse(rrule, hourly)
+        parsed = parse(rrule)
         until = parsed.until
         given = {name: value for name, value in columns.items() if value is not None}
         if until and until.tzinfo:

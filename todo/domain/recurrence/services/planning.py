@@ -14,7 +14,7 @@ from todo.domain.recurrence.rules.grammar import Freq, RuleError, parse
 from todo.domain.recurrence.rules.holidays import read_holidays
 from todo.domain.recurrence.rules.plan import Plan
 from todo.domain.recurrence.rules.preview import preview
-from todo.domain.recurrence.schemas import DayOffOut, HolidaysOut, PreviewIn, PreviewOut, PreviewTurn
+from todo.domain.recurrence.schemas import DayOff, HolidaysOut, PreviewIn, PreviewOut, PreviewTurn
 from todo.errors import Invalid
 
 NOBODY = UUID(int=0)
@@ -28,7 +28,6 @@ def plan_of(series: Series) -> Plan:
         series.start,
         all_day=series.kind == "day",
         timezone=series.timezone or series.owner_timezone,
-        hourly=True,  # what is stored goes on, also when new rules may no longer
         anchor=series.anchor,
         on_invalid_date=series.on_invalid_date,
         on_missed=series.on_missed,
@@ -60,7 +59,8 @@ def refusals(body: str, **fields: str) -> Iterator[None]:
 def merged(series: Series, sent: Mapping[str, Any], *, hourly: bool) -> Series:
     """A series with some columns changed and its rule in canonical form, not stored. Raises RuleError.
 
-    An end that is sent, in the rule or beside it, replaces the old one. `hourly`: whether a new rule may be.
+    An end that is sent, in the rule or beside it, replaces the old one. `hourly`: whether a new rule may be; what
+    is stored goes on.
     """
     if sent.get("rrule") not in (None, series.rrule):
         parse(sent["rrule"], hourly)
@@ -74,7 +74,7 @@ def merged(series: Series, sent: Mapping[str, Any], *, hourly: bool) -> Series:
 
 def remembering(rrule: str, before: Plan) -> str:
     """A monthly rule that names no days, with those of the plan before it, so that a 31st is not forgotten."""
-    rule, old = parse(rrule, hourly=True).rule, before.explicit
+    rule, old = parse(rrule).rule, before.explicit
     if rule.freq is old.freq is Freq.MONTHLY and old.by_month_day and not (rule.by_day or rule.by_month_day):
         return f"{rrule};BYMONTHDAY={','.join(map(str, old.by_month_day))}"
     return rrule
@@ -103,12 +103,12 @@ def preview_of(data: PreviewIn, owner_timezone: str, *, hourly: bool) -> Preview
 def holidays_of(ics: str) -> HolidaysOut:
     """The days off of a calendar file from this year on; raises Invalid."""
     with refusals("body"):
-        found = read_holidays(ics, now().date())
-    return HolidaysOut([DayOffOut(day, name) for day, name in found.days], found.notes)
+        days, notes = read_holidays(ics, now().date())
+    return HolidaysOut([DayOff(day, name) for day, name in days.items()], notes)
 
 
 def _says_end(sent: Mapping[str, Any]) -> bool:
-    parsed = parse(sent["rrule"], hourly=True) if "rrule" in sent else None
+    parsed = parse(sent["rrule"]) if "rrule" in sent else None
     return bool(sent.get("count") or sent.get("until") or (parsed and (parsed.count or parsed.until)))
 
 
