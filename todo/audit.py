@@ -12,6 +12,7 @@ from sqlalchemy import Column, DateTime, Index, Insert, Table, bindparam, delete
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.sql.selectable import ForUpdateArg
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
@@ -108,8 +109,12 @@ class AuditedService(Service[M], Generic[M]):
         self.table = table_of(self.model_type)
 
     async def locked(self, *where: Any) -> M:
-        """The one row that `where` finds, locked until the transaction ends; raises NotFound."""
-        row: M | None = await self.get_one_or_none(*where, with_for_update=True)
+        """The one row that `where` finds, locked until the transaction ends; raises NotFound.
+
+        Others may refer to it meanwhile: a worker that tells of a task must not wait for who changes it, who may wait
+        for that worker's reminders.
+        """
+        row: M | None = await self.get_one_or_none(*where, with_for_update=ForUpdateArg(key_share=True))
         if row is None:
             raise NotFound
         return row

@@ -8,7 +8,10 @@ import pytest
 from factories import Person
 from notifications.telling import AT_DUE, Sql, ago, arrive, due_reminder, remind, told, work, zoned
 
+from todo.access import WORKER
 from todo.database import Database
+from todo.domain.tasks.models import TASK
+from todo.domain.tasks.services.turns import TaskWriter
 
 TOMORROW = {"kind": "day", "date": "2031-01-31"}
 
@@ -364,7 +367,19 @@ async def test_a_change_while_a_worker_looks_is_not_lost(ada: Person, database: 
     tasks = [await due_reminder(ada, sql, str(number)) for number in range(8)]
 
     moves = (ada.http.patch(f"/api/tasks/{task['id']}", json={"due": TOMORROW}) for task in tasks)
-    await asyncio.gather(work(database), *moves)
+    _, *answers = await asyncio.gather(work(database), *moves)
     await work(database)
 
+    assert [answer.status_code for answer in answers] == [200] * 8
     assert await upcoming(ada) == ["2031-01-31T08:00:00Z"] * 8
+
+
+async def test_who_changes_a_task_keeps_no_worker_waiting(ada: Person, database: Database, sql: Sql) -> None:
+    """They may wait for the reminder that this worker holds; each for the other, both would fail."""
+    task = await due_reminder(ada, sql)
+
+    async with database.session() as session:
+        await TaskWriter(session, WORKER).locked(TASK.id == task["id"])
+        await work(database)
+
+    assert await told(ada) == ["Reminder: Water the plants"]

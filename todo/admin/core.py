@@ -92,7 +92,7 @@ class Core:
         """The row, loaded and locked; raises NotFound for what is not there or not theirs to see."""
         await admin.lock(self.doing(session), uuid_of(row_id))
         found = select(admin.model).where(columns(admin.model)["id"] == uuid_of(row_id), *self.scope(admin))
-        found = found.with_for_update(of=admin.model).execution_options(populate_existing=True)
+        found = found.with_for_update(of=admin.model, key_share=True).execution_options(populate_existing=True)
         row = await session.scalar(found.params(actor=self.actor.id))
         if row is None:
             raise NotFound

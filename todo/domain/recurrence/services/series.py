@@ -117,7 +117,7 @@ class SeriesService(AuditedService[Series]):
         A series is locked before its tasks, here and in the worker, so that they never wait for each other.
         """
         found = select(Series).where(SERIES.id == series_id.scalar_subquery())
-        series: Series | None = await self.session.scalar(found.with_for_update())
+        series: Series | None = await self.session.scalar(found.with_for_update(key_share=True))
         return series
 
     async def advance(
@@ -138,7 +138,7 @@ class SeriesService(AuditedService[Series]):
     async def move(self, owner_id: UUID, timezone: str) -> None:
         """Let the floating series of somebody who has moved go on in another zone; the worker looks at them anew."""
         theirs = select(Series).where(SERIES.owner_id == owner_id, SERIES.timezone.is_(None))
-        for series in (await self.session.scalars(theirs.with_for_update())).all():
+        for series in (await self.session.scalars(theirs.with_for_update(key_share=True))).all():
             series.owner_timezone = timezone
             if series.next_run_at is not None:  # for the next turn, or for the expiry of an open one
                 series.next_run_at = now()

@@ -95,7 +95,7 @@ class SeriesChanges:
         wanted = [task_id for task_id in ids if but is None or task_id != but.id]
         if not wanted:
             return
-        query = select(Task).where(TASK.id.in_(wanted), TASK.deleted_at.is_(None)).with_for_update()
+        query = select(Task).where(TASK.id.in_(wanted), TASK.deleted_at.is_(None)).with_for_update(key_share=True)
         tasks = [*await self.session.scalars(query), *await below(self.session, wanted, TASK.deleted_at.is_(None))]
         await trash_all(self.session, self.actor, tasks, now(), "tasks.delete")
 
@@ -190,7 +190,7 @@ class SeriesChanges:
         handed = update(Occurrence).where(*later).values(series_id=new.id, undo=None).returning(OCCURRENCE.task_id)
         ids = (await self.session.scalars(handed)).all()
         tasks = TaskWriter(self.session, self.actor)
-        for row in await self.session.scalars(select(Task).where(TASK.id.in_(ids)).with_for_update()):
+        for row in await self.session.scalars(select(Task).where(TASK.id.in_(ids)).with_for_update(key_share=True)):
             await tasks.change(row, {"series_id": new.id}, "tasks.change")
         await self.session.execute(this.values(series_id=new.id, undo=None))
         return {"series_id": new.id}

@@ -27,7 +27,9 @@ async def below(session: AsyncSession, roots: Sequence[UUID], *where: ColumnElem
     """Everything below these tasks, each after its parent, locked."""
     tree = select(TASK.id, TASK.parent_id).where(TASK.parent_id.in_(roots)).cte("tree", recursive=True)
     tree = tree.union_all(select(CHILD.c.id, CHILD.c.parent_id).join(tree, CHILD.c.parent_id == tree.c.id))
-    found = await session.scalars(select(Task).where(TASK.id.in_(select(tree.c.id)), *where).with_for_update())
+    found = await session.scalars(
+        select(Task).where(TASK.id.in_(select(tree.c.id)), *where).with_for_update(key_share=True)
+    )
     tasks = {task.id: task for task in found}
     return sorted(tasks.values(), key=lambda task: level(task, tasks))
 

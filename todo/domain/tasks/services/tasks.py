@@ -206,10 +206,12 @@ def _moment(field: str, moment: Moment | None, owner_timezone: str) -> tuple[dic
 
 async def follow_timezone(session: AsyncSession, user_id: UUID) -> None:
     """After a person has moved: what is due "wherever they are" is due there now, and their series go on there."""
-    timezone = await session.scalar(select(USER.timezone).where(USER.id == user_id).with_for_update())
+    timezone = await session.scalar(select(USER.timezone).where(USER.id == user_id).with_for_update(key_share=True))
     if timezone is None:
         return
-    floating = select(Task).where(TASK.owner_id == user_id, TASK.due["kind"].astext != "zoned").with_for_update()
+    floating = (
+        select(Task).where(TASK.owner_id == user_id, TASK.due["kind"].astext != "zoned").with_for_update(key_share=True)
+    )
     for task in (await session.scalars(floating)).all():
         with suppress(ValueError, OverflowError):  # at the edge of the calendar it stays as it is
             task.due_at = rules.instant_of(task.due or {}, timezone)

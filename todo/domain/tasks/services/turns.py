@@ -187,7 +187,7 @@ class OccurrenceService(AuditedService[Occurrence]):
         is_it = (OCCURRENCE.series_id == series.id, OCCURRENCE.nominal == nominal)
         untouched = (OCCURRENCE.status == "open", TASK.version == 1, TASK.deleted_at.is_(None))
         query = select(Task).join(Occurrence, OCCURRENCE.task_id == TASK.id).where(*is_it, *untouched)
-        successor: Task | None = await self.session.scalar(query.with_for_update(of=Task))
+        successor: Task | None = await self.session.scalar(query.with_for_update(of=Task, key_share=True))
         if successor is None or await self._is_worked_on(successor):
             return False
         await self.session.execute(delete(Occurrence).where(*is_it))
