@@ -1,0 +1,45 @@
+"""The invariants hold after ordinary work, and each finds the row that breaks it."""
+
+import pytest
+from factories import Person
+from invariants import broken
+from tasks.series_helpers import Sql, act, begin, changed, day, floating
+
+from todo.domain.tasks.invariants import INVARIANTS
+
+SPOILED = {
+    "occurrence_of_another_series": "UPDATE tasks SET series_id = NULL",
+    "second_open_occurrence": """INSERT INTO occurrences (id, created_at, updated_at, version, series_id, nominal,
+        task_id, status) SELECT gen_random_uuid(), now(), now(), 1, series_id, nominal + interval '1 year', task_id,
+        'open' FROM occurrences""",
+    "open_occurrence_without_open_task": "UPDATE tasks SET deleted_at = now()",
+    "open_task_without_open_occurrence": "UPDATE occurrences SET status = 'done'",
+    "task_names_another_occurrence": "UPDATE tasks SET occurrence = '2031-01-01'",
+    "series_stands_still": "UPDATE occurrences SET status = 'done'; UPDATE series SET next_run_at = NULL",
+    "series_in_old_time_zone": "UPDATE series SET owner_timezone = 'Pacific/Apia'",
+    "task_due_in_old_time_zone": "UPDATE tasks SET due_at = due_at + interval '1 hour'",
+}
+
+
+async def test_every_invariant_holds_after_ordinary_work(ada: Person, sql: Sql) -> None:
+    task = await begin(ada, "2031-03-01")
+    await ada.add(due=floating("2031-03-30T02:30"))
+    following = (await act(ada, task, "complete"))["next_task"]
+    await changed(ada, following, {"title": "Water the roses"}, "all")
+    await act(ada, following, "skip")
+    await act(ada, task, "reopen")
+    await act(ada, await ada.add(due=day("2031-03-01")), "complete")
+
+    assert await broken(sql) == {}
+
+
+@pytest.mark.parametrize("name", [invariant.name for invariant in INVARIANTS])
+async def test_an_invariant_finds_the_row_that_breaks_it(ada: Person, sql: Sql, name: str) -> None:
+    await begin(ada, "2031-03-01")
+    transaction = sql.transaction()
+    await transaction.start()
+    await sql.execute(SPOILED[name])
+    found = await broken(sql)
+    await transaction.rollback()
+
+    assert len(found[name]) == 1

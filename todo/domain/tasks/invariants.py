@@ -1,0 +1,96 @@
+"""What must hold between tasks, series and occurrences, whatever runs at the same moment."""
+
+from todo.invariants import Invariant
+
+OPEN = "status NOT IN ('done', 'cancelled') AND deleted_at IS NULL"
+NOTHING_OPEN = (
+    "NOT EXISTS (SELECT FROM occurrences WHERE occurrences.series_id = series.id AND occurrences.status = 'open')"
+)
+# The wall-clock time of a due that goes along with its owner.
+LOCAL = "coalesce(due->>'date', due->>'at')::timestamp"
+
+# Of several series that claim a task, the one that the task names goes on.
+FOREIGN = (
+    "FROM occurrences JOIN tasks ON tasks.id = task_id WHERE tasks.series_id IS DISTINCT FROM occurrences.series_id"
+)
+END_RIVALS = f"""
+    UPDATE series SET status = 'ended', next_nominal = NULL, next_n = NULL, next_run_at = NULL,
+        updated_at = now(), version = series.version + 1
+    FROM (SELECT occurrences.series_id AS rival, tasks.series_id AS named {FOREIGN}) AS claim
+    JOIN series AS going ON going.id = claim.named AND going.status <> 'ended'
+    WHERE series.id = claim.rival AND series.status <> 'ended'"""
+DETACH = f"""
+    UPDATE occurrences SET task_id = NULL, undo = NULL, updated_at = now(), version = version + 1,
+        status = CASE status WHEN 'open' THEN 'cancelled' ELSE status END, closed_at = coalesce(closed_at, now())
+    WHERE id IN (SELECT occurrences.id {FOREIGN})"""
+
+SECOND_OPEN = """
+    SELECT id FROM (
+        SELECT occurrences.id, row_number() OVER (
+            PARTITION BY task_id ORDER BY nominal IS NOT DISTINCT FROM tasks.occurrence::timestamp DESC, nominal
+        ) AS place FROM occurrences JOIN tasks ON tasks.id = task_id WHERE occurrences.status = 'open'
+    ) AS numbered WHERE place > 1"""
+
+INVARIANTS = (
+    Invariant(
+        "occurrence_of_another_series",
+        "The task of an occurrence belongs to the same series, so that one series at most claims a task.",
+        "occurrences",
+        f"SELECT occurrences.id {FOREIGN} ORDER BY 1",
+        (END_RIVALS, DETACH),
+    ),
+    Invariant(
+        "second_open_occurrence",
+        "A task is one open occurrence at most.",
+        "occurrences",
+        f"{SECOND_OPEN} ORDER BY 1",
+        (
+            f"""UPDATE occurrences SET status = 'cancelled', closed_at = now(), task_id = NULL, undo = NULL,
+            updated_at = now(), version = version + 1 WHERE id IN ({SECOND_OPEN})""",
+        ),
+    ),
+    Invariant(
+        "open_occurrence_without_open_task",
+        "The task of an open occurrence is open and not in the trash.",
+        "occurrences",
+        f"""SELECT id FROM occurrences WHERE status = 'open'
+        AND NOT EXISTS (SELECT FROM tasks WHERE tasks.id = task_id AND {OPEN}) ORDER BY 1""",
+    ),
+    Invariant(
+        "open_task_without_open_occurrence",
+        "An open task of a series is an open occurrence of it.",
+        "tasks",
+        f"""SELECT id FROM tasks WHERE series_id IS NOT NULL AND {OPEN}
+        AND NOT EXISTS (SELECT FROM occurrences WHERE task_id = tasks.id AND occurrences.status = 'open') ORDER BY 1""",
+    ),
+    Invariant(
+        "task_names_another_occurrence",
+        "A task and its occurrence name the same original time.",
+        "tasks",
+        """SELECT tasks.id FROM tasks JOIN occurrences ON task_id = tasks.id
+        WHERE occurrence::timestamp IS DISTINCT FROM nominal ORDER BY 1""",
+    ),
+    Invariant(
+        "series_stands_still",
+        "An active series of which nothing is open has a time at which it goes on.",
+        "series",
+        f"SELECT id FROM series WHERE status = 'active' AND next_run_at IS NULL AND {NOTHING_OPEN} ORDER BY 1",
+        (f"UPDATE series SET next_run_at = now() WHERE status = 'active' AND next_run_at IS NULL AND {NOTHING_OPEN}",),
+    ),
+    Invariant(
+        "series_in_old_time_zone",
+        "A series without a time zone of its own goes by that of its owner, seconds after the owner has changed it.",
+        "series",
+        """SELECT series.id FROM series JOIN users ON users.id = owner_id
+        WHERE series.timezone IS NULL AND owner_timezone <> users.timezone ORDER BY 1""",
+    ),
+    Invariant(
+        "task_due_in_old_time_zone",
+        "A due without a time zone falls where its owner lives now, seconds after the owner has changed the zone.",
+        "tasks",
+        # In the nights when clocks change, the offset of the day before counts.
+        f"""SELECT tasks.id FROM tasks JOIN users ON users.id = owner_id WHERE due->>'kind' <> 'zoned'
+        AND due_at <> {LOCAL} AT TIME ZONE users.timezone
+        AND due_at <> ({LOCAL} - interval '24 hours') AT TIME ZONE users.timezone + interval '24 hours' ORDER BY 1""",
+    ),
+)
