@@ -10,14 +10,13 @@ from uuid import UUID
 
 from sqlalchemy import Column, DateTime, Index, Insert, Table, bindparam, delete, insert, update
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql.selectable import ForUpdateArg
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
 from todo.access import Actor
-from todo.database import Database, M, Query, Row, Service, now, table_of
+from todo.database import Database, M, Query, Row, Service, WriteSession, now, table_of
 from todo.errors import NotFound
 
 
@@ -94,7 +93,7 @@ def event(
     }
 
 
-async def record(session: AsyncSession, actor: Actor, action: str, subject: str, **details: Any) -> None:
+async def record(session: WriteSession, actor: Actor, action: str, subject: str, **details: Any) -> None:
     """Note something that changed no row of ours (a sign-in, a refusal) in the caller's transaction."""
     await session.execute(insert(Event).values(event(actor, action, subject, **details)))
 
@@ -102,7 +101,7 @@ async def record(session: AsyncSession, actor: Actor, action: str, subject: str,
 class AuditedService(Service[M], Generic[M]):
     """A service whose every change leaves its trace: both are one statement."""
 
-    def __init__(self, session: AsyncSession, actor: Actor):
+    def __init__(self, session: WriteSession, actor: Actor):
         super().__init__(session=session, auto_refresh=False)
         self.session = session
         self.actor = actor

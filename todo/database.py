@@ -139,6 +139,14 @@ def _raw(text: str) -> msgspec.Raw:
     return msgspec.Raw(text.encode())
 
 
+class WriteSession(AsyncSession):
+    """A transaction that may change rows, and the settings it runs under."""
+
+    def __init__(self, engine: AsyncEngine, settings: Settings):
+        super().__init__(engine, expire_on_commit=False)
+        self.settings = settings
+
+
 class Database:
     """One process's connections: a third of the budget for write sessions, the rest for statements run directly.
 
@@ -187,11 +195,10 @@ class Database:
         return Direct(pool, Gate(most, self.settings.database_wait), prepared=route.prepared)
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[AsyncSession]:
+    async def session(self) -> AsyncIterator[WriteSession]:
         """One transaction: committed at the end of the block, rolled back when the block raises."""
         async with self._gate:
-            rules = {"queue_elsewhere": bool(self.settings.queue_url), "hourly_rules": self.settings.hourly_rules}
-            session = AsyncSession(self.engine, expire_on_commit=False, info=rules)
+            session = WriteSession(self.engine, self.settings)
             try:
                 async with session.begin():
                     yield session

@@ -13,10 +13,9 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.connection import direct_url, find_route
-from todo.database import Database
+from todo.database import Database, WriteSession
 
 CHANNEL = "todo_due"
 LONGEST_SLEEP = 5.0  # seconds
@@ -37,7 +36,7 @@ class Loop:
     woken: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
 
 
-async def wake(session: AsyncSession, loop: str) -> None:
+async def wake(session: WriteSession, loop: str) -> None:
     """Let the loop of this name look at once, in every worker, when the caller's transaction commits.
 
     Call it only for what becomes due before the loop would look by itself (5 seconds): a NOTIFY takes a global lock.

@@ -15,11 +15,10 @@ from saq.utils import now as milliseconds
 from sqlalchemy import Column, DateTime, bindparam, delete, func, insert, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel
 
 from todo.connection import direct_url
-from todo.database import Database, Query, Row, columns, now
+from todo.database import Database, Query, Row, WriteSession, columns, now
 from todo.loops import Loop, wake
 from todo.settings import Settings
 
@@ -102,12 +101,12 @@ def new_job(function: str, arguments: Mapping[str, Any]) -> Job:
     return Job(function=function, kwargs=dict(arguments), retries=3, timeout=300, ttl=KEPT_SECONDS)
 
 
-async def enqueue(session: AsyncSession, function: str, **arguments: Any) -> None:
+async def enqueue(session: WriteSession, function: str, **arguments: Any) -> None:
     """Queue a job in the caller's transaction: it runs soon after the commit, or never when there is none.
 
     The arguments are JSON. It may run twice: a job looks at the database for what is still to do.
     """
-    if session.info["queue_elsewhere"]:
+    if session.settings.queue_url:
         await session.execute(insert(Waiting).values(Waiting(function=function, arguments=arguments).model_dump()))
         await wake(session, "queue")
         return

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.admin.core import uuid_of
 from todo.admin.declaration import Action, Id, ModelAdmin, Resource, RowsAdmin
@@ -14,7 +13,7 @@ from todo.admin.models import Run
 from todo.admin.reads import CAP
 from todo.admin.schemas import Asked, Failure, On, Outcome
 from todo.admin.writing import Versions, Writing
-from todo.database import columns, now, refusal_of
+from todo.database import WriteSession, columns, now, refusal_of
 from todo.errors import Invalid, NotFound, Problem
 from todo.queue import enqueue
 
@@ -83,7 +82,7 @@ class Acting(Writing):
         return Outcome(1, messages=[message] if message else [])
 
     async def act_within(
-        self, session: AsyncSession, admin: ModelAdmin[Any], name: str, on: On, ids: Sequence[UUID], given: Any
+        self, session: WriteSession, admin: ModelAdmin[Any], name: str, on: On, ids: Sequence[UUID], given: Any
     ) -> Outcome:
         """Carry out an action on these rows of `on`, each in a transaction within the caller's."""
         outcome = Outcome(0)
@@ -101,7 +100,7 @@ class Acting(Writing):
                 outcome.failed.append(Failure(str(row_id), sentence(refusal)))
         return outcome
 
-    async def next_ids(self, session: AsyncSession, admin: ModelAdmin[Any], on: On, after: UUID | None) -> list[UUID]:
+    async def next_ids(self, session: WriteSession, admin: ModelAdmin[Any], on: On, after: UUID | None) -> list[UUID]:
         """The next rows to work on, in the order of their ids."""
         if on.matching is None:
             ids = sorted({uuid_of(row_id) for row_id in on.ids})
@@ -138,7 +137,7 @@ class Acting(Writing):
         self.require(resource, USUAL[name] if action is None else name)
         return action
 
-    async def _one(self, session: AsyncSession, resource: Resource, name: str, row: Any, given: Any) -> str:
+    async def _one(self, session: WriteSession, resource: Resource, name: str, row: Any, given: Any) -> str:
         action = resource.actions.get(name)
         if action is None:
             admin = self.registry.table(resource.name)
@@ -167,7 +166,7 @@ class Acting(Writing):
         return msgspec.structs.replace(on, until=now(), purge=bool(purge))
 
     async def _still_to_do(
-        self, session: AsyncSession, admin: ModelAdmin[Any], name: str, on: On, row_id: UUID
+        self, session: WriteSession, admin: ModelAdmin[Any], name: str, on: On, row_id: UUID
     ) -> Any | None:
         """The row, locked; None where it went along with another one, as subtasks do. Raises NotFound."""
         try:

@@ -6,11 +6,10 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.admin.fields import Field
 from todo.audit import Event
-from todo.database import columns
+from todo.database import WriteSession, columns
 from todo.errors import Stale
 
 EVENT = columns(Event)
@@ -41,7 +40,7 @@ class Conflicted(Stale):
                 self.sides.append(Side(field.name, field.label, was, wanted, now))
 
 
-async def base_of(session: AsyncSession, row: Any, version: int) -> dict[str, Any]:
+async def base_of(session: WriteSession, row: Any, version: int) -> dict[str, Any]:
     """The fields of a row that differed at an earlier version, as they were then: read back from the trail."""
     later = select(EVENT.before).where(
         EVENT.subject == row.__tablename__,

@@ -9,13 +9,12 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.admin.declaration import ENTER, Doing, Id, ModelAdmin, Resource
 from todo.admin.registry import Registry
 from todo.audit import ORIGIN
-from todo.database import Database, columns, now
+from todo.database import Database, WriteSession, columns, now
 from todo.errors import Forbidden, NotFound
 
 
@@ -27,7 +26,7 @@ class Core:
         registry: Registry,
         database: Database,
         actor: Actor,
-        session: AsyncSession | None = None,
+        session: WriteSession | None = None,
         reason: str | None = None,
     ):
         """Raises Forbidden for whoever may not enter the admin."""
@@ -49,7 +48,7 @@ class Core:
         return found.may(self.actor, verb) and (row is None or found.has(self.actor, verb, row))
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
+    async def transaction(self) -> AsyncIterator[WriteSession]:
         """The caller's transaction, or one of its own; the trail tells the reason, whichever verb writes it."""
         token = ORIGIN.set(replace(ORIGIN.get(), reason=self.reason))
         try:
@@ -61,7 +60,7 @@ class Core:
         finally:
             ORIGIN.reset(token)
 
-    def doing(self, session: AsyncSession) -> Doing:
+    def doing(self, session: WriteSession) -> Doing:
         return Doing(session, self.actor, self.database)
 
     def require(self, resource: Resource, verb: str, row: Any = None) -> None:
@@ -88,7 +87,7 @@ class Core:
         scope = admin.scope(self.actor)
         return [] if scope is None else [scope]
 
-    async def locked(self, session: AsyncSession, admin: ModelAdmin[Any], row_id: Id) -> Any:
+    async def locked(self, session: WriteSession, admin: ModelAdmin[Any], row_id: Id) -> Any:
         """The row, loaded and locked; raises NotFound for what is not there or not theirs to see."""
         await admin.lock(self.doing(session), uuid_of(row_id))
         found = select(admin.model).where(columns(admin.model)["id"] == uuid_of(row_id), *self.scope(admin))
@@ -98,7 +97,7 @@ class Core:
             raise NotFound
         return row
 
-    async def read(self, session: AsyncSession, admin: ModelAdmin[Any], row_id: UUID) -> Any:
+    async def read(self, session: WriteSession, admin: ModelAdmin[Any], row_id: UUID) -> Any:
         """A row as this transaction has it; Forbidden when it would be out of the actor's sight."""
         reads = self.registry.reads(admin, self.actor)
         statement: Select[Any] = reads.row

@@ -8,13 +8,12 @@ from uuid import UUID
 
 from msgspec import Struct, to_builtins
 from sqlalchemy import ColumnElement
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from todo.access import Actor
 from todo.admin.fields import Field, Spelling
 from todo.audit import AuditedService
-from todo.database import Database, Repository, now
+from todo.database import Database, Repository, WriteSession, now
 
 M = TypeVar("M", bound=SQLModel)
 
@@ -29,7 +28,7 @@ class Doing:
     `database.settings` are the settings of the service. The trail tells the reason by itself.
     """
 
-    session: AsyncSession
+    session: WriteSession
     actor: Actor
     database: Database
 

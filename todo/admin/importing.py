@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.admin.acting import sentence
 from todo.admin.declaration import ModelAdmin
 from todo.admin.exporting import Exporting, unsafe
 from todo.admin.schemas import Difference, ImportedRow, ImportReport
 from todo.audit import record
-from todo.database import refusal_of
+from todo.database import WriteSession, refusal_of
 from todo.errors import Invalid, NotFound, Problem
 
 MOST = 5_000  # rows of one import
@@ -67,7 +66,7 @@ class Importing(Exporting):
             raise Invalid.field(f"body.rows.{unknown[0]}", f"{admin.label} have no field {unknown[0]}.")
 
     async def _import_row(
-        self, session: AsyncSession, admin: ModelAdmin[Any], number: int, row: dict[str, Any], seen: set[str], *,
+        self, session: WriteSession, admin: ModelAdmin[Any], number: int, row: dict[str, Any], seen: set[str], *,
         lax: bool,
     ) -> ImportedRow:  # fmt: skip
         row_id = str(row.get("id") or "") or None
@@ -89,7 +88,7 @@ class Importing(Exporting):
             return ImportedRow(number, row_id, "refused", errors=_reasons(refusal))
 
     async def _import_add(
-        self, session: AsyncSession, admin: ModelAdmin[Any], row: dict[str, Any], *, lax: bool
+        self, session: WriteSession, admin: ModelAdmin[Any], row: dict[str, Any], *, lax: bool
     ) -> Applied:
         self.require(admin, "add")
         sent = self._writable_part(admin, row, adding=True)
@@ -102,7 +101,7 @@ class Importing(Exporting):
         return Applied("add", str(added.id), changes)
 
     async def _import_change(
-        self, session: AsyncSession, admin: ModelAdmin[Any], row_id: str, row: dict[str, Any], *, lax: bool
+        self, session: WriteSession, admin: ModelAdmin[Any], row_id: str, row: dict[str, Any], *, lax: bool
     ) -> Applied:
         self.require(admin, "change")
         try:

@@ -5,14 +5,13 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Select, Table, func, literal_column, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import label_of
 from todo.admin.reads import CAP
 from todo.admin.registry import Registry
 from todo.admin.schemas import Taken
-from todo.database import metadata, table_of
+from todo.database import WriteSession, metadata, table_of
 
 Effect = Literal["deleted", "cleared", "refused"]
 EFFECTS: dict[str | None, Effect] = {"CASCADE": "deleted", "SET NULL": "cleared", "SET DEFAULT": "cleared"}
@@ -28,7 +27,7 @@ class Reached(NamedTuple):
 
 
 async def taken_along(
-    session: AsyncSession, registry: Registry, admin: ModelAdmin[Any], ids: Collection[UUID]
+    session: WriteSession, registry: Registry, admin: ModelAdmin[Any], ids: Collection[UUID]
 ) -> list[Taken]:
     """What goes with these rows, in one query."""
     table = table_of(admin.model)

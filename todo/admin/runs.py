@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.admin.acting import JOB, KEPT, sentence
@@ -16,12 +15,12 @@ from todo.admin.registry import Registry
 from todo.admin.schemas import Failure, On, Outcome
 from todo.admin.service import AdminService
 from todo.audit import ORIGIN, Origin
-from todo.database import Database, now
+from todo.database import Database, WriteSession, now
 from todo.errors import Problem
 from todo.queue import enqueue
 
 STINT = 60  # seconds; a job is given five minutes
-FindActor = Callable[[AsyncSession, UUID], Awaitable[Actor | None]]
+FindActor = Callable[[WriteSession, UUID], Awaitable[Actor | None]]
 
 
 async def carry_out(registry: Registry, database: Database, find_actor: FindActor, run_id: UUID) -> None:
@@ -62,7 +61,7 @@ async def _step(registry: Registry, database: Database, find_actor: FindActor, r
             return False
 
 
-async def _actor_of(session: AsyncSession, find_actor: FindActor, run: Run) -> Actor | None:
+async def _actor_of(session: WriteSession, find_actor: FindActor, run: Run) -> Actor | None:
     """Whoever asked for it, with the rights they have by now, and no more than they had then."""
     actor = await find_actor(session, run.actor_id)
     by = None if run.by_id is None else await find_actor(session, run.by_id)
@@ -97,6 +96,6 @@ def _fail(run: Run, why: str) -> None:
     _note(run, Outcome(0, [Failure("", why)]))
 
 
-async def _locked(session: AsyncSession, run_id: UUID) -> Run | None:
+async def _locked(session: WriteSession, run_id: UUID) -> Run | None:
     run: Run | None = await session.scalar(select(Run).where(RUN.id == run_id).with_for_update())
     return run

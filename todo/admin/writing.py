@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.admin.conflicts import Conflicted, base_of
 from todo.admin.declaration import Id, ModelAdmin
@@ -14,7 +13,7 @@ from todo.admin.fields import Field, holds, read_text
 from todo.admin.previews import taken_along
 from todo.admin.reading import Reading
 from todo.admin.schemas import Option, Preview, Taken
-from todo.database import columns
+from todo.database import WriteSession, columns
 from todo.errors import BLAMED, FieldError, Invalid
 
 Versions = int | Collection[int] | None
@@ -40,7 +39,7 @@ class Writing(Reading):
             return await self.read(session, admin, (await self.add_within(session, admin, values, lax=lax)).id)
 
     async def add_within(
-        self, session: AsyncSession, admin: ModelAdmin[Any], values: Mapping[str, Any], *, lax: bool = False
+        self, session: WriteSession, admin: ModelAdmin[Any], values: Mapping[str, Any], *, lax: bool = False
     ) -> Any:
         given = {name: default(self.actor) for name, default in admin.defaults.items() if name not in values}
         sent = self.accept(admin, values, adding=True, lax=lax)
@@ -63,7 +62,7 @@ class Writing(Reading):
             return await self.read(session, admin, row.id)
 
     async def change_within(
-        self, session: AsyncSession, admin: ModelAdmin[Any], row: Any, sent: dict[str, Any]
+        self, session: WriteSession, admin: ModelAdmin[Any], row: Any, sent: dict[str, Any]
     ) -> None:
         """Change a locked row to values that `accept` has read."""
         self.require(admin, "change", row)
@@ -81,7 +80,7 @@ class Writing(Reading):
             await self.check_version(session, admin, row, version, {})
             await self.delete_within(session, admin, row)
 
-    async def delete_within(self, session: AsyncSession, admin: ModelAdmin[Any], row: Any) -> None:
+    async def delete_within(self, session: WriteSession, admin: ModelAdmin[Any], row: Any) -> None:
         if admin.trash and getattr(row, admin.trash) is None:
             self.require(admin, "delete", row)
             await admin.trash_row(self.doing(session), row)
@@ -97,7 +96,7 @@ class Writing(Reading):
             await self.restore_within(session, admin, row)
             return await self.read(session, admin, row.id)
 
-    async def restore_within(self, session: AsyncSession, admin: ModelAdmin[Any], row: Any) -> None:
+    async def restore_within(self, session: WriteSession, admin: ModelAdmin[Any], row: Any) -> None:
         self.require(admin, "delete", row)
         if not admin.trash or getattr(row, admin.trash) is None:
             raise Invalid(f"This {admin.label_one.lower()} is not in the trash.")
@@ -138,7 +137,7 @@ class Writing(Reading):
             raise Invalid("The request holds a value that cannot be accepted.", errors=errors)
         return sent
 
-    async def _check_references(self, session: AsyncSession, admin: ModelAdmin[Any], sent: Mapping[str, Any]) -> None:
+    async def _check_references(self, session: WriteSession, admin: ModelAdmin[Any], sent: Mapping[str, Any]) -> None:
         """A reference leads to a row that this actor may see, or to the actor; raises Invalid."""
         for name, value in sent.items():
             field = admin.fields[name]
@@ -150,7 +149,7 @@ class Writing(Reading):
                 raise Invalid.field(f"body.{name}", f"There is no such {there.label_one.lower()}.")
 
     async def check_version(
-        self, session: AsyncSession, admin: ModelAdmin[Any], row: Any, version: Versions, mine: Mapping[str, Any]
+        self, session: WriteSession, admin: ModelAdmin[Any], row: Any, version: Versions, mine: Mapping[str, Any]
     ) -> None:
         known = {version} if isinstance(version, int) else version
         if known is None or row.version in known:

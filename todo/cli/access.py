@@ -6,12 +6,12 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 import todo.app  # noqa: F401 -- declares every permission
 from todo.access import EVERYTHING, PERMISSIONS
 from todo.cli.calling import CommandError
 from todo.cli.users import with_session
+from todo.database import WriteSession
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.rules import normalise_email
 from todo.domain.tasks.guards import visible_to
@@ -41,11 +41,11 @@ def why(user: str, permission: str, row: str | None) -> None:
         raise SystemExit(1)
 
 
-async def all_roles(session: AsyncSession) -> list[Role]:
+async def all_roles(session: WriteSession) -> list[Role]:
     return list((await session.scalars(select(Role).order_by(ROLE.name))).all())
 
 
-async def explain(session: AsyncSession, email: str, permission: str, row: str | None) -> Answer:
+async def explain(session: WriteSession, email: str, permission: str, row: str | None) -> Answer:
     """Whether somebody may, and the first reason that decides it."""
     user = await session.scalar(select(User).where(USER.email == normalise_email(email)))
     if user is None:
@@ -63,7 +63,7 @@ async def explain(session: AsyncSession, email: str, permission: str, row: str |
     return await explain_row(session, user, permission, row, reason)
 
 
-async def explain_row(session: AsyncSession, user: User, permission: str, row: str, reason: str) -> Answer:
+async def explain_row(session: WriteSession, user: User, permission: str, row: str, reason: str) -> Answer:
     """The same for one row: beside the permission, it must be theirs to see."""
     resource = permission.partition(".")[0]
     if resource != "tasks":

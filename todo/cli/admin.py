@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import rich_click as click
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.admin.cli.performing import perform
@@ -17,7 +16,7 @@ from todo.app import REGISTRY
 from todo.audit import ORIGIN, Origin
 from todo.cli.failures import sentence_of
 from todo.cli.installation import database_url, opened, require_installed
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.accounts.services import roles
 from todo.domain.accounts.services.authentication import actor_of
 from todo.errors import Forbidden, NotFound
@@ -56,7 +55,7 @@ async def actor_for(database: Database, email: str | None) -> Actor:
         return replace(await _person(session, email), by=operator)
 
 
-async def _person(session: AsyncSession, email: str) -> Actor:
+async def _person(session: WriteSession, email: str) -> Actor:
     person = await actor_of(session, (await roles.find_user(session, email)).id)
     if person is None:
         raise Forbidden(f"The account of {email} is not active.")

@@ -4,10 +4,8 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from todo.access import Actor
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.people import Registration
 from todo.domain.accounts.services.people import OPERATOR, AccountService
 from todo.domain.accounts.services.sign_in import SignIn
@@ -118,7 +116,7 @@ async def fill(database: Database, sign_in: SignIn, password: str) -> dict[str, 
     return {"Demo people": names, "Their password": f"{password}   (shown once: keep it)"}
 
 
-async def add_all(session: AsyncSession, actor: Actor, entries: list[Entry]) -> None:
+async def add_all(session: WriteSession, actor: Actor, entries: list[Entry]) -> None:
     tasks = TaskService(session, actor)
     for entry in entries:
         task = await tasks.add(task_of(entry, actor.timezone))

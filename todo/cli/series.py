@@ -11,12 +11,12 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select, true
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.app import LOOPS
 from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, opened, require_installed
 from todo.cli.users import with_session
+from todo.database import WriteSession
 from todo.domain.accounts.models import USER, User
 from todo.domain.accounts.services.people import OPERATOR
 from todo.domain.accounts.services.roles import find_user
@@ -32,7 +32,7 @@ Line = tuple[str, SeriesOut]
 
 
 def show(owner: str | None, status: str | None, failing: bool, limit: int, as_json: bool) -> None:
-    async def read(session: AsyncSession) -> list[Line]:
+    async def read(session: WriteSession) -> list[Line]:
         query = select(USER.email, Series).join_from(Series, User, USER.id == SERIES.owner_id)
         if owner:
             query = query.where(SERIES.owner_id == (await find_user(session, owner)).id)
@@ -57,7 +57,7 @@ def show(owner: str | None, status: str | None, failing: bool, limit: int, as_js
 
 
 def show_one(series_id: str, as_json: bool) -> None:
-    async def read(session: AsyncSession) -> tuple[SeriesOut, list[dict[str, str]]]:
+    async def read(session: WriteSession) -> tuple[SeriesOut, list[dict[str, str]]]:
         series = await session.get(Series, id_of(series_id))
         if series is None:
             raise NotFound(f"There is no series {series_id}.")

@@ -9,10 +9,10 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 import todo.app  # noqa: F401 -- declares every permission, so that scopes can be checked
 from todo.cli.installation import database_url, opened, require_installed
+from todo.database import WriteSession
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, UserRole
 from todo.domain.accounts.schemas.personal_tokens import TokenIn
 from todo.domain.accounts.services import roles
@@ -24,7 +24,7 @@ from todo.settings import load_settings
 T = TypeVar("T")
 
 
-def with_session(work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+def with_session(work: Callable[[WriteSession], Awaitable[T]]) -> T:
     """Run `work` in one transaction on the database of the settings."""
 
     async def run(url: str) -> T:
@@ -42,7 +42,7 @@ def show(as_json: bool) -> None:
     held = names.where(USER_ROLE.user_id == USER.id).scalar_subquery()
     query = select(USER.email, USER.kind, USER.status, held, USER.created_at).order_by(USER.created_at)
 
-    async def read(session: AsyncSession) -> list[tuple[str, ...]]:
+    async def read(session: WriteSession) -> list[tuple[str, ...]]:
         rows = await session.execute(query)
         return [(email, kind, status, held or "", f"{at:%Y-%m-%d}") for email, kind, status, held, at in rows]
 
@@ -60,7 +60,7 @@ def show(as_json: bool) -> None:
 def change(verb: str, user: str, role: str | None = None) -> None:
     """`disable`, `enable`, `grant` and `revoke`, as an operator."""
 
-    async def work(session: AsyncSession) -> None:
+    async def work(session: WriteSession) -> None:
         user_id = (await roles.find_user(session, user)).id
         if role is not None:
             await {"grant": roles.grant, "revoke": roles.revoke}[verb](session, OPERATOR, user_id, role)
@@ -75,7 +75,7 @@ def change(verb: str, user: str, role: str | None = None) -> None:
 
 
 def sign_out(user: str) -> None:
-    async def work(session: AsyncSession) -> None:
+    async def work(session: WriteSession) -> None:
         found = await roles.find_user(session, user)
         await SessionService(session, OPERATOR, "").end_all(found.id, "operator")
 
@@ -89,7 +89,7 @@ def add_service(name: str, role: tuple[str, ...]) -> None:
 
 
 def add_token(name: str, scope: tuple[str, ...], days: int) -> None:
-    async def work(session: AsyncSession) -> str:
+    async def work(session: WriteSession) -> str:
         user = await roles.find_user(session, f"{name}@service.invalid")
         data = TokenIn(name=name, scopes=list(scope), expires_in_days=days)
         return (await add_service_token(session, OPERATOR, user.id, data)).token

@@ -10,11 +10,10 @@ from uuid import UUID
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy import Column, DateTime, LargeBinary, delete, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, SQLModel
 
 from todo.access import Actor
-from todo.database import Database, columns, now
+from todo.database import Database, WriteSession, columns, now
 from todo.errors import Conflict, Invalid, Status
 from todo.http.shell import Translate, address, refuse, too_large
 from todo.http.transactions import share
@@ -145,7 +144,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _begin(session: AsyncSession, user_id: UUID, key: str) -> bool:
+async def _begin(session: WriteSession, user_id: UUID, key: str) -> bool:
     """Whether nobody else is at work on this key; the lock ends with the transaction, however it ends."""
     lock = int.from_bytes(sha256(f"{user_id} {key}".encode()).digest()[:8], signed=True)
     return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(lock))))
@@ -161,7 +160,7 @@ def _replay(first: IdempotentAnswer, fingerprint: bytes) -> list[Message]:
     return [start, {"type": "http.response.body", "body": first.body, "more_body": False}]
 
 
-def _store(session: AsyncSession, answer: Answer, user_id: UUID, key: str, fingerprint: bytes) -> None:
+def _store(session: WriteSession, answer: Answer, user_id: UUID, key: str, fingerprint: bytes) -> None:
     if answer.status >= 400:
         raise Refused
     session.add(
@@ -177,6 +176,6 @@ def _store(session: AsyncSession, answer: Answer, user_id: UUID, key: str, finge
     )
 
 
-async def forget_old_answers(session: AsyncSession) -> None:
+async def forget_old_answers(session: WriteSession) -> None:
     """Delete what is older than 24 hours."""
     await session.execute(delete(IdempotentAnswer).where(columns(IdempotentAnswer).created_at < now() - KEPT))

@@ -6,15 +6,14 @@ from typing import Any
 
 from litestar.di import NamedDependency
 from litestar.types import Scope
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.database import Database
+from todo.database import Database, WriteSession
 
 SHARED: Any = "shared_session"
 OPENED: Any = "opened_session"
 
 
-def share(scope: Scope, session: AsyncSession) -> None:
+def share(scope: Scope, session: WriteSession) -> None:
     """Let everything this request writes be part of `session`'s transaction."""
     scope["state"][SHARED] = session
 
@@ -25,7 +24,7 @@ def is_shared(scope: Scope) -> bool:
 
 
 @asynccontextmanager
-async def session_for(database: Database, scope: Scope) -> AsyncIterator[AsyncSession]:
+async def session_for(database: Database, scope: Scope) -> AsyncIterator[WriteSession]:
     """Committed before the answer is sent, rolled back when the handler raises; a shared one is left to its owner."""
     if is_shared(scope):
         yield scope["state"][SHARED]
@@ -34,7 +33,7 @@ async def session_for(database: Database, scope: Scope) -> AsyncIterator[AsyncSe
         yield session
 
 
-async def session_of(database: NamedDependency[Database], scope: Scope) -> AsyncGenerator[AsyncSession, None]:
+async def session_of(database: NamedDependency[Database], scope: Scope) -> AsyncGenerator[WriteSession, None]:
     """The request's transaction, for handlers that only write."""
     async with AsyncExitStack() as opened:
         scope["state"][OPENED] = opened

@@ -10,10 +10,9 @@ from uuid import UUID
 from sqlalchemy import Column, DateTime, Index, insert
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field
 
-from todo.database import Row, columns, now
+from todo.database import Row, WriteSession, columns, now
 from todo.errors import Invalid
 from todo.loops import wake
 
@@ -52,7 +51,7 @@ class Mail(Row, table=True):
 MAIL = columns(Mail)
 
 
-async def send(session: AsyncSession, to: str, subject: str, text: str, html: str = "") -> None:
+async def send(session: WriteSession, to: str, subject: str, text: str, html: str = "") -> None:
     """Leave a message in the caller's transaction: it goes out after the commit, and never after a rollback.
 
     Raises Invalid for an address or subject that could smuggle in a header.
@@ -65,7 +64,7 @@ def is_one_address(to: str) -> bool:
     return to.count("@") == 1 and not CONTROL.search(to)
 
 
-async def send_all(session: AsyncSession, mails: Sequence[Mail]) -> None:
+async def send_all(session: WriteSession, mails: Sequence[Mail]) -> None:
     """Leave several messages at once; raises Invalid as `send` does, and then leaves none."""
     for mail in mails:
         if CONTROL.search("".join([mail.subject, *mail.headers.values()])) or not is_one_address(mail.to):

@@ -4,7 +4,6 @@ from typing import Any
 
 from litestar import Router, get
 from litestar.di import NamedDependency, Provide
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import requires
 from todo.admin.declaration import ENTER, ModelAdmin, Resource
@@ -16,6 +15,7 @@ from todo.admin.rest.shaping import ActorRequest, Admin, Db, Q, Reason
 from todo.admin.rest.writing import writing_routes
 from todo.admin.schemas import Hit
 from todo.admin.service import AdminService
+from todo.database import WriteSession
 
 
 def admin_routes(registry: Registry) -> list[Router]:
@@ -25,7 +25,7 @@ def admin_routes(registry: Registry) -> list[Router]:
         return AdminService(registry, database, request.user)
 
     async def writing(
-        database: Db, request: ActorRequest, session: NamedDependency[AsyncSession], reason: Reason = None
+        database: Db, request: ActorRequest, session: NamedDependency[WriteSession], reason: Reason = None
     ) -> AdminService:
         return AdminService(registry, database, request.user, session, reason)
 

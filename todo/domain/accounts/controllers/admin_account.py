@@ -7,14 +7,13 @@ import segno
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import requires
 from todo.admin.pages.forms import sent_by
 from todo.admin.pages.guards import visit_here
 from todo.admin.pages.pages import Link, Pages
 from todo.admin.pages.proof import require_proof
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.schemas.people import MePatch
 from todo.domain.accounts.schemas.second_factor import Enrolment, PasskeyIn, PasskeyOptions, Proof
@@ -83,7 +82,7 @@ class AccountPages(Controller):
 
     @post("/passkeys/options", operation_id="begin_admin_passkey", status_code=200, guards=MAY_KEEP_PASSKEYS)
     async def begin_passkey(
-        self, pages: PagesDependency, sign_in: NamedDependency[SignIn], session: NamedDependency[AsyncSession],
+        self, pages: PagesDependency, sign_in: NamedDependency[SignIn], session: NamedDependency[WriteSession],
         request: AnyRequest,
     ) -> PasskeyOptions:  # fmt: skip
         """What the browser needs to make a passkey.
@@ -95,7 +94,7 @@ class AccountPages(Controller):
 
     @post("/passkeys", operation_id="add_admin_passkey", status_code=303, guards=MAY_KEEP_PASSKEYS)
     async def add_passkey(
-        self, pages: PagesDependency, sign_in: NamedDependency[SignIn], session: NamedDependency[AsyncSession],
+        self, pages: PagesDependency, sign_in: NamedDependency[SignIn], session: NamedDependency[WriteSession],
         request: AnyRequest,
     ) -> Response[Any]:  # fmt: skip
         """Store the passkey that the browser made.
@@ -112,7 +111,7 @@ class AccountPages(Controller):
         guards=MAY_KEEP_PASSKEYS,
     )
     async def delete_passkey(
-        self, pages: PagesDependency, session: NamedDependency[AsyncSession], request: AnyRequest,
+        self, pages: PagesDependency, session: NamedDependency[WriteSession], request: AnyRequest,
         passkey_id: FromPath[UUID],
     ) -> Response[Any]:  # fmt: skip
         """Forget a passkey.

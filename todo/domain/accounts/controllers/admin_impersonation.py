@@ -6,13 +6,13 @@ from uuid import UUID
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import requires
 from todo.admin.pages.forms import sent_by
 from todo.admin.pages.guards import may_enter, visit_here
 from todo.admin.pages.pages import Pages, RowLink
 from todo.admin.pages.proof import require_proof
+from todo.database import WriteSession
 from todo.domain.accounts.services import impersonation
 from todo.domain.accounts.services.impersonation import IMPERSONATE
 from todo.errors import Invalid
@@ -30,7 +30,7 @@ class ImpersonationPages(Controller):
 
     @get("/{user_id:uuid}", operation_id="show_admin_impersonation", guards=[may_enter, requires(IMPERSONATE)])
     async def show(
-        self, pages: PagesDependency, session: NamedDependency[AsyncSession], request: AnyRequest,
+        self, pages: PagesDependency, session: NamedDependency[WriteSession], request: AnyRequest,
         user_id: FromPath[UUID],
     ) -> Response[str]:  # fmt: skip
         """Ask for the reason, and whether to change anything.
@@ -44,7 +44,7 @@ class ImpersonationPages(Controller):
         guards=[may_enter, requires(IMPERSONATE)],
     )  # fmt: skip
     async def begin(
-        self, pages: PagesDependency, session: NamedDependency[AsyncSession], request: AnyRequest,
+        self, pages: PagesDependency, session: NamedDependency[WriteSession], request: AnyRequest,
         user_id: FromPath[UUID],
     ) -> Response[Any]:  # fmt: skip
         """Act as this person for an hour; the trail names both from here on.
@@ -62,7 +62,7 @@ class ImpersonationPages(Controller):
 
     @post("/stop", operation_id="admin_stop_impersonating", status_code=303, opt={"changes_nothing": True})
     async def stop(
-        self, pages: PagesDependency, session: NamedDependency[AsyncSession], request: AnyRequest
+        self, pages: PagesDependency, session: NamedDependency[WriteSession], request: AnyRequest
     ) -> Response[Any]:
         """Be yourself again.
 
@@ -76,7 +76,7 @@ class ImpersonationPages(Controller):
 
 
 async def _ask(
-    pages: Pages, session: AsyncSession, request: AnyRequest, user_id: UUID, problem: Invalid | None = None,
+    pages: Pages, session: WriteSession, request: AnyRequest, user_id: UUID, problem: Invalid | None = None,
     reason: str = "",
 ) -> Response[str]:  # fmt: skip
     person = await impersonation.person_to_act_as(session, request.user, user_id)

@@ -7,16 +7,15 @@ from litestar import Controller, Request, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor, requires
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.mailed import InvitationOut, Invite
 from todo.domain.accounts.services.invitations import INVITATIONS, InvitationService
 from todo.schema import Count, Cursor, Limit, Page
 
 ActorRequest = Request[Actor, Any, State]
-Session = NamedDependency[AsyncSession]
+Session = NamedDependency[WriteSession]
 
 
 class InvitationController(Controller):

@@ -3,10 +3,9 @@
 from litestar import Controller, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.audit import ORIGIN
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.accounts.rules import normalise_email
 from todo.domain.accounts.schemas.mailed import Asked, MailAddress, MailProof, PasswordReset
 from todo.domain.accounts.services import mailed
@@ -15,7 +14,7 @@ from todo.http.limits import check
 
 SENT = Asked("If this address has an account that needs it, a mail is on its way.")
 Databases = NamedDependency[Database]
-Session = NamedDependency[AsyncSession]
+Session = NamedDependency[WriteSession]
 
 
 def here() -> str:

@@ -7,10 +7,9 @@ from litestar import Controller, Request, Response, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor, requires
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
 from todo.domain.accounts.services.personal_tokens import TOKENS, TokenService
 from todo.http.versions import versioned
@@ -44,7 +43,7 @@ class TokenController(Controller):
 
     @post(operation_id="add_token")
     async def add_token(
-        self, session: NamedDependency[AsyncSession], request: ActorRequest, data: JSONBody[TokenIn]
+        self, session: NamedDependency[WriteSession], request: ActorRequest, data: JSONBody[TokenIn]
     ) -> Response[TokenMade]:
         """Make a token, shown this one time; `scopes` are permissions you have, e.g. `tasks.view` to read tasks.
 
@@ -55,7 +54,7 @@ class TokenController(Controller):
 
     @delete("/{token_id:uuid}", operation_id="revoke_token")
     async def revoke_token(
-        self, session: NamedDependency[AsyncSession], request: ActorRequest, token_id: FromPath[UUID]
+        self, session: NamedDependency[WriteSession], request: ActorRequest, token_id: FromPath[UUID]
     ) -> None:
         """Revoke a token; it stops working within seconds.
 

@@ -7,10 +7,9 @@ from litestar import Controller, Request, Response, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor, requires
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.second_factor import (
     CurrentPassword,
     Enrolment,
@@ -31,7 +30,7 @@ from todo.settings import secret_key
 
 ActorRequest = Request[Actor, Any, State]
 Factors = NamedDependency[SecondFactorService]
-Session = NamedDependency[AsyncSession]
+Session = NamedDependency[WriteSession]
 
 
 def factors_of(

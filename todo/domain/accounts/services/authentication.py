@@ -6,10 +6,9 @@ from uuid import UUID
 
 from async_lru import alru_cache
 from sqlalchemy import and_, bindparam, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
-from todo.database import Database, Query
+from todo.database import Database, Query, WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import SESSION, USER, Session, User
 from todo.domain.accounts.services.issuers import Issuers
@@ -81,7 +80,7 @@ class Authenticator:
         return actor and rules.until_proven(actor, self._required)
 
 
-async def actor_of(session: AsyncSession, user_id: UUID) -> Actor | None:
+async def actor_of(session: WriteSession, user_id: UUID) -> Actor | None:
     """An active person with the rights they have now, for what goes on without them."""
     held = select(USER.id, USER.email, USER.timezone, func.array(RIGHTS.scalar_subquery())).select_from(User)
     found = (await session.execute(held.where(USER.id == user_id, USER.status == "active"))).first()

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from sqlalchemy import delete, func, or_
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import WORKER
+from todo.database import WriteSession
 from todo.domain.accounts.models import INVITATION, MAIL_TOKEN, SESSION, Invitation, MailToken, Session
 from todo.domain.accounts.services.key_rotation import KeyService
 from todo.settings import Settings
@@ -14,7 +14,7 @@ SHOWN = timedelta(days=30)  # how long an ended session is kept, for whoever ask
 LEEWAY = timedelta(minutes=1)
 
 
-async def forget_ended(session: AsyncSession, settings: Settings) -> None:
+async def forget_ended(session: WriteSession, settings: Settings) -> None:
     """Delete what has ended: sessions after a month, keys once their last token is over, unused tokens at once."""
     old = func.now() - SHOWN
     await session.execute(delete(Session).where(or_(SESSION.expires_at < old, SESSION.revoked_at < old)))

@@ -6,12 +6,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from todo.access import PERMISSIONS, Actor
 from todo.admin.declaration import ENTER
 from todo.audit import record
-from todo.database import now
+from todo.database import WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import SESSION
 from todo.domain.accounts.services.authentication import actor_of
@@ -45,7 +43,7 @@ def _may_be_used(permission: str, writes: bool) -> bool:
     return room != "accounts" and permission != IMPERSONATE and (writes or verb in LOOKING)
 
 
-async def person_to_act_as(session: AsyncSession, operator: Actor, user_id: UUID, *, writes: bool = False) -> Actor:
+async def person_to_act_as(session: WriteSession, operator: Actor, user_id: UUID, *, writes: bool = False) -> Actor:
     """Raises NotFound for who is not there or not active, Forbidden for who is out of reach."""
     person = await actor_of(session, user_id)
     if person is None:
@@ -53,7 +51,7 @@ async def person_to_act_as(session: AsyncSession, operator: Actor, user_id: UUID
     return acting(operator, person, writes=writes)
 
 
-async def begin(session: AsyncSession, operator: Actor, user_id: UUID, reason: str, *, writes: bool) -> Actor:
+async def begin(session: WriteSession, operator: Actor, user_id: UUID, reason: str, *, writes: bool) -> Actor:
     """Act as somebody in the browser session this operator is in; raises NotFound, Forbidden."""
     person = await person_to_act_as(session, operator, user_id, writes=writes)
     sessions = SessionService(session, operator, "")
@@ -65,7 +63,7 @@ async def begin(session: AsyncSession, operator: Actor, user_id: UUID, reason: s
     return person
 
 
-async def end(session: AsyncSession, operator: Actor) -> None:
+async def end(session: WriteSession, operator: Actor) -> None:
     """Be oneself again; raises Conflict for who is."""
     sessions = SessionService(session, operator, "")
     row = await sessions.locked(SESSION.id == operator.session_id)

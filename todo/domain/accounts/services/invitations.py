@@ -5,11 +5,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import EVERYTHING
 from todo.audit import AuditedService, record
-from todo.database import Repository, now
+from todo.database import Repository, WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import INVITATION, ROLE, USER, USER_ROLE, Invitation, User, UserRole
 from todo.domain.accounts.schemas.mailed import InvitationOut, Invite
@@ -92,7 +91,7 @@ def check_admission(settings: Settings, data: Registration) -> None:
         raise Forbidden("Registration is by invitation.")
 
 
-async def come_in(session: AsyncSession, settings: Settings, data: Registration, password_hash: str) -> User | None:
+async def come_in(session: WriteSession, settings: Settings, data: Registration, password_hash: str) -> User | None:
     """Register somebody from outside, and write to the address: None when it is taken, after the same work.
 
     Whoever comes with an invitation got it by mail, so that their address is confirmed.
@@ -107,7 +106,7 @@ async def come_in(session: AsyncSession, settings: Settings, data: Registration,
     return user
 
 
-async def _accept(session: AsyncSession, data: Registration) -> Sequence[str]:
+async def _accept(session: WriteSession, data: Registration) -> Sequence[str]:
     """Use an invitation up, once; its roles. Raises Forbidden, with one sentence for every reason."""
     mine = (INVITATION.hash == hashed(data.invitation), INVITATION.email == rules.normalise_email(data.email))
     good = (INVITATION.accepted_at.is_(None), INVITATION.expires_at > func.now())
@@ -120,7 +119,7 @@ async def _accept(session: AsyncSession, data: Registration) -> Sequence[str]:
     return roles
 
 
-async def _permissions_of(session: AsyncSession, roles: Sequence[str]) -> set[str] | None:
+async def _permissions_of(session: WriteSession, roles: Sequence[str]) -> set[str] | None:
     """All that these roles may do beyond what every member may; None when one of them does not exist."""
     found = (await session.execute(select(ROLE.name, ROLE.permissions).where(ROLE.name.in_(roles)))).all()
     if {name for name, _ in found} != set(roles):
@@ -128,7 +127,7 @@ async def _permissions_of(session: AsyncSession, roles: Sequence[str]) -> set[st
     return _all(permissions for name, permissions in found if name != rules.MEMBER)
 
 
-async def _may_still_give(session: AsyncSession, inviter: UUID | None, roles: Sequence[str]) -> bool:
+async def _may_still_give(session: WriteSession, inviter: UUID | None, roles: Sequence[str]) -> bool:
     """Whether whoever invited still holds what the invitation gives."""
     theirs = (
         select(ROLE.permissions).join(UserRole, USER_ROLE.role_id == ROLE.id).join(User, USER_ROLE.user_id == USER.id)

@@ -4,11 +4,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import AuditedService, record
-from todo.database import Repository, now
+from todo.database import Repository, WriteSession, now
 from todo.domain.accounts.models import KEY, SigningKey
 from todo.domain.accounts.services.keys import new_signing_key
 from todo.errors import Conflict, NotFound
@@ -24,7 +23,7 @@ class KeyService(AuditedService[SigningKey]):
 
     repository_type = Repo
 
-    def __init__(self, session: AsyncSession, actor: Actor, secret: str):
+    def __init__(self, session: WriteSession, actor: Actor, secret: str):
         super().__init__(session, actor)
         self._secret = secret
 

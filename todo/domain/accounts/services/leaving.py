@@ -6,11 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, array
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import WORKER, Actor
 from todo.audit import Event, record
-from todo.database import Database, Query, columns, now
+from todo.database import Database, Query, WriteSession, columns, now
 from todo.domain.accounts.models import (
     INVITATION,
     PERSONAL_TOKEN,
@@ -33,7 +32,7 @@ OVER: ColumnElement[bool] = and_(USER.status == "leaving", USER.leaves_at <= fun
 DUE = Query(lambda user_id: user_id, select(USER.id).where(OVER).order_by(USER.leaves_at).limit(100))
 
 
-async def leave(session: AsyncSession, settings: Settings, actor: Actor) -> datetime:
+async def leave(session: WriteSession, settings: Settings, actor: Actor) -> datetime:
     """Close the account of somebody who has proven who they are, and say until when they can come back.
 
     Raises Conflict for the last superuser.
@@ -52,7 +51,7 @@ async def leave(session: AsyncSession, settings: Settings, actor: Actor) -> date
     return leaves_at
 
 
-async def come_back(session: AsyncSession, user: User) -> bool:
+async def come_back(session: WriteSession, user: User) -> bool:
     """For sign-in, after the right password: whether a leaving account is active again. Not when its time is over."""
     people = AccountService(session, Actor(id=user.id, name=user.email))
     row = await people.get_one_or_none(USER.id == user.id, USER.status == "leaving", ~OVER, with_for_update=True)
@@ -72,7 +71,7 @@ async def erase_due(database: Database) -> None:
             log.exception("account %s cannot be erased", user_id)
 
 
-async def erase(session: AsyncSession, user_id: UUID) -> None:
+async def erase(session: WriteSession, user_id: UUID) -> None:
     """Delete a person whose time is over, with all that is theirs; who has come back meanwhile stays.
 
     The trail stays, without their name.

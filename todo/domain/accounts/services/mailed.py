@@ -10,12 +10,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, LargeBinary, bindparam, delete, func, insert, literal, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from todo.access import Actor
 from todo.audit import Origin, record
-from todo.database import Database, Query, now
+from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import MAIL_TOKEN, USER, MailToken, User
 from todo.domain.accounts.services.passwords import Passwords
@@ -83,7 +82,7 @@ def link(settings: Settings, page: str, token: str) -> str:
     return f"{base}/account/{page}#{token}"
 
 
-async def ask(session: AsyncSession, settings: Settings, address: str, purpose: str) -> None:
+async def ask(session: WriteSession, settings: Settings, address: str, purpose: str) -> None:
     """Mail a token to whoever has this address, so that the caller cannot tell whether anybody has.
 
     Known or not, the same statements run and one audit entry is committed: without an account the token finds no
@@ -101,7 +100,7 @@ async def ask(session: AsyncSession, settings: Settings, address: str, purpose: 
     await record(session, ANYBODY, f"accounts.ask_{purpose}", "users", subject_id=user_id)
 
 
-async def mail_token(session: AsyncSession, settings: Settings, user_id: UUID, email: str, purpose: str) -> None:
+async def mail_token(session: WriteSession, settings: Settings, user_id: UUID, email: str, purpose: str) -> None:
     """Send a new token; older ones for the same purpose end. Stores no token when there is no such person."""
     token, (lasts, _, subject, paragraphs) = new_secret(), PURPOSES[purpose]
     await session.execute(delete(MailToken).where(MAIL_TOKEN.user_id == user_id, MAIL_TOKEN.purpose == purpose))
@@ -111,7 +110,7 @@ async def mail_token(session: AsyncSession, settings: Settings, user_id: UUID, e
     await send(session, email, subject, *letter(*paragraphs, link=link(settings, purpose, token)))
 
 
-async def spend(session: AsyncSession, token: str, purpose: str) -> Actor:
+async def spend(session: WriteSession, token: str, purpose: str) -> Actor:
     """Use a token up, once; whose it was. Raises Invalid, with one sentence for every reason."""
     mine = (MAIL_TOKEN.hash == hashed(token), MAIL_TOKEN.purpose == purpose, MAIL_TOKEN.expires_at > func.now())
     used = delete(MailToken).where(*mine, MAIL_TOKEN.user_id == USER.id, USER.status != "disabled")
@@ -125,7 +124,7 @@ def _no_good() -> Invalid:
     return Invalid.field("body.token", "This link was used already or is too old; ask for a new one.")
 
 
-async def verify(session: AsyncSession, token: str) -> None:
+async def verify(session: WriteSession, token: str) -> None:
     """Note that the address is its holder's; raises Invalid."""
     person = await spend(session, token, "verify")
     people = AccountService(session, person)
@@ -145,7 +144,7 @@ async def reset(database: Database, settings: Settings, passwords: Passwords, to
         await _set_password(session, await spend(session, token, "reset"), password_hash)
 
 
-async def _set_password(session: AsyncSession, person: Actor, password_hash: str) -> None:
+async def _set_password(session: WriteSession, person: Actor, password_hash: str) -> None:
     people = AccountService(session, person)
     user = await people.locked(USER.id == person.id)
     proven = user.email_verified_at or now()
@@ -154,7 +153,7 @@ async def _set_password(session: AsyncSession, person: Actor, password_hash: str
     await notify(session, user.email, "Your password was changed", "Your password was changed by a link in a mail.")
 
 
-async def greet(session: AsyncSession, settings: Settings, address: str, user: User | None) -> None:
+async def greet(session: WriteSession, settings: Settings, address: str, user: User | None) -> None:
     """Write to an address somebody registered with: to confirm it or, when it was taken, that somebody tried."""
     email = rules.normalise_email(address)
     if user is not None:
@@ -172,12 +171,12 @@ def require_verified(settings: Settings, user: User) -> None:
         raise Forbidden("Confirm your e-mail address first: follow the link in the mail we sent you.")
 
 
-async def notify(session: AsyncSession, email: str, subject: str, *paragraphs: str) -> None:
+async def notify(session: WriteSession, email: str, subject: str, *paragraphs: str) -> None:
     """Tell somebody about something that only they should have done."""
     advice = "If this was not you, ask for a new password at once: that ends every session."
     await send(session, email, subject, *letter(*paragraphs, advice))
 
 
-async def notify_new_sign_in(session: AsyncSession, user: User, origin: Origin) -> None:
+async def notify_new_sign_in(session: WriteSession, user: User, origin: Origin) -> None:
     place = f"{now():%Y-%m-%d %H:%M} UTC, from {origin.address or 'an unknown address'}"
     await notify(session, user.email, "A new sign-in to your account", f"Somebody signed in to your account: {place}.")

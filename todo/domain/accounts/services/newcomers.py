@@ -6,11 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import record
-from todo.database import now
+from todo.database import WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, Identity, User, UserRole
 from todo.errors import Unauthorized
@@ -31,7 +30,7 @@ def claimed_email(claims: dict[str, Any]) -> tuple[str, bool]:
     return rules.normalise_email(claimed), verified and claimed.isascii()
 
 
-async def admit(session: AsyncSession, issuer: Issuer, claims: dict[str, Any]) -> UUID:
+async def admit(session: WriteSession, issuer: Issuer, claims: dict[str, Any]) -> UUID:
     """Open an account, or the existing one where the settings link; raises Unauthorized where they admit nobody."""
     email, verified = claimed_email(claims)
     user_id, action = None, "accounts.link"
@@ -49,7 +48,7 @@ async def admit(session: AsyncSession, issuer: Issuer, claims: dict[str, Any]) -
     return user_id
 
 
-async def provision(session: AsyncSession, issuer: Issuer, claims: dict[str, Any], email: str) -> UUID:
+async def provision(session: WriteSession, issuer: Issuer, claims: dict[str, Any], email: str) -> UUID:
     """A new member without a password. An address that somebody has already stays theirs: a placeholder does.
 
     The address counts as proven here only where the operator believes the issuer about addresses.
@@ -66,6 +65,6 @@ async def provision(session: AsyncSession, issuer: Issuer, claims: dict[str, Any
     return user.id
 
 
-async def _insert(session: AsyncSession, user: User) -> bool:
+async def _insert(session: WriteSession, user: User) -> bool:
     added = await session.execute(upsert(User).values(user.model_dump()).on_conflict_do_nothing().returning(USER.id))
     return added.first() is not None

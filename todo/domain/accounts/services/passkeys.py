@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 from webauthn import (
     generate_authentication_options,
     generate_registration_options,
@@ -26,7 +25,7 @@ from webauthn.helpers.structs import (
 )
 
 from todo.audit import AuditedService
-from todo.database import ACTOR, Repository, now, table_of
+from todo.database import ACTOR, Repository, WriteSession, now, table_of
 from todo.domain.accounts.models import PASSKEY, USER, Passkey, User
 from todo.domain.accounts.schemas.second_factor import PasskeyIn, PasskeyOptions, PasskeyOut
 from todo.domain.accounts.services.keys import decrypt, encrypt
@@ -142,7 +141,7 @@ def sign_in_options(site: Site) -> PasskeyOptions:
     return PasskeyOptions(options_to_json_dict(options), state)
 
 
-async def check_passkey(session: AsyncSession, site: Site, state: str, credential: dict[str, Any]) -> UUID | None:
+async def check_passkey(session: WriteSession, site: Site, state: str, credential: dict[str, Any]) -> UUID | None:
     """Who signs in by this answer, or None when it does not hold.
 
     An answer works once: its challenge must have been made after the passkey was last used. One passkey on two
@@ -164,7 +163,7 @@ async def check_passkey(session: AsyncSession, site: Site, state: str, credentia
     return None if count is None else await session.scalar(used.returning(passkeys.c.user_id))
 
 
-async def _passkey(session: AsyncSession, credential_id: bytes) -> Passkey | None:
+async def _passkey(session: WriteSession, credential_id: bytes) -> Passkey | None:
     live = USER.status == "active", USER.kind == "person", PASSKEY.revoked_at.is_(None)
     found = select(Passkey).join(User, USER.id == PASSKEY.user_id).where(PASSKEY.credential_id == credential_id, *live)
     passkey: Passkey | None = await session.scalar(found)

@@ -5,11 +5,10 @@ from typing import Any
 
 from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import AuditedService, record
-from todo.database import Repository
+from todo.database import Repository, WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.schemas.people import MePatch, Registration
@@ -80,7 +79,7 @@ class AccountService(AuditedService[User]):
         await KeyService(self.session, self.actor, secret).prepare()
 
 
-async def has_superuser(session: AsyncSession) -> bool:
+async def has_superuser(session: WriteSession) -> bool:
     """Whether anybody holds the role that may do everything."""
     found = await session.scalar(
         select(USER_ROLE.user_id).join(Role, USER_ROLE.role_id == Role.id).where(ROLE.name == rules.SUPERUSER).limit(1)

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import EVERYTHING, PERMISSIONS, Actor
 from todo.audit import record
+from todo.database import WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.services.people import AccountService
@@ -16,7 +16,7 @@ from todo.domain.accounts.services.sessions import SessionService
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
 
 
-async def grant(session: AsyncSession, actor: Actor, user_id: UUID, name: str) -> None:
+async def grant(session: WriteSession, actor: Actor, user_id: UUID, name: str) -> None:
     """Give somebody a role; raises NotFound, Forbidden."""
     role = await _role(session, actor, name)
     user = await AccountService(session, actor).locked(USER.id == user_id)
@@ -25,7 +25,7 @@ async def grant(session: AsyncSession, actor: Actor, user_id: UUID, name: str) -
         await record(session, actor, "accounts.grant", "users", subject_id=user_id, after={"role": name})
 
 
-async def revoke(session: AsyncSession, actor: Actor, user_id: UUID, name: str) -> None:
+async def revoke(session: WriteSession, actor: Actor, user_id: UUID, name: str) -> None:
     """Take a role away; raises NotFound, Forbidden, and Conflict for the last superuser."""
     role = await _role(session, actor, name)
     if name == rules.SUPERUSER:
@@ -36,7 +36,7 @@ async def revoke(session: AsyncSession, actor: Actor, user_id: UUID, name: str) 
     await record(session, actor, "accounts.revoke", "users", subject_id=user_id, before={"role": name})
 
 
-async def disable(session: AsyncSession, actor: Actor, user_id: UUID) -> None:
+async def disable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
     """Shut somebody out: every credential of theirs stops within seconds. Raises NotFound, Conflict, Forbidden."""
     user = await AccountService(session, actor).locked(USER.id == user_id)
     await require_no_more_rights(session, actor, user_id)
@@ -45,7 +45,7 @@ async def disable(session: AsyncSession, actor: Actor, user_id: UUID) -> None:
     await SessionService(session, actor, "").end_all(user_id, "disabled")  # ending needs no secret
 
 
-async def enable(session: AsyncSession, actor: Actor, user_id: UUID) -> None:
+async def enable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
     """Let somebody in again; raises NotFound, Forbidden."""
     people = AccountService(session, actor)
     user = await people.locked(USER.id == user_id)
@@ -70,7 +70,7 @@ def require_editable(actor: Actor, role: Role, permissions: Iterable[str] = ()) 
         raise Forbidden("Nobody can give or take what they do not have.")
 
 
-async def find_user(session: AsyncSession, email: str) -> User:
+async def find_user(session: WriteSession, email: str) -> User:
     """Raises NotFound."""
     user: User | None = await session.scalar(select(User).where(USER.email == rules.normalise_email(email)))
     if user is None:
@@ -78,7 +78,7 @@ async def find_user(session: AsyncSession, email: str) -> User:
     return user
 
 
-async def require_another_superuser(session: AsyncSession, user_id: UUID) -> None:
+async def require_another_superuser(session: WriteSession, user_id: UUID) -> None:
     """Raises Conflict when this is the only active superuser; whoever asks next waits until this transaction ends."""
     await session.execute(select(ROLE.id).where(ROLE.name == rules.SUPERUSER).with_for_update())
     holders = select(USER.id).join(UserRole, USER_ROLE.user_id == USER.id).join(Role, USER_ROLE.role_id == ROLE.id)
@@ -87,7 +87,7 @@ async def require_another_superuser(session: AsyncSession, user_id: UUID) -> Non
         raise Conflict("This is the last superuser: give the role to somebody else first.")
 
 
-async def _role(session: AsyncSession, actor: Actor, name: str) -> Role:
+async def _role(session: WriteSession, actor: Actor, name: str) -> Role:
     role: Role | None = await session.scalar(select(Role).where(ROLE.name == name).with_for_update(read=True))
     if role is None:
         raise NotFound(f"There is no role {name}.")
@@ -96,7 +96,7 @@ async def _role(session: AsyncSession, actor: Actor, name: str) -> Role:
     return role
 
 
-async def require_no_more_rights(session: AsyncSession, actor: Actor, user_id: UUID) -> None:
+async def require_no_more_rights(session: WriteSession, actor: Actor, user_id: UUID) -> None:
     """Raises Forbidden when somebody may do what the actor may not."""
     held = select(Role).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == user_id)
     for role in (await session.scalars(held)).all():

@@ -12,11 +12,10 @@ import pyotp
 from pyotp.exceptions import OTPVerificationError
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import record
-from todo.database import Database, Query, now, table_of
+from todo.database import Database, Query, WriteSession, now, table_of
 from todo.domain.accounts.models import PASSKEY, RECOVERY_CODE, TOTP, USER, Passkey, RecoveryCode, Totp, User
 from todo.domain.accounts.schemas.second_factor import Enrolment, Proof, RecoveryCodes, SecondFactors
 from todo.domain.accounts.services.keys import decrypt, encrypt
@@ -43,12 +42,12 @@ STATE = Query(
 PASSWORD = Query(lambda stored: stored, select(USER.password_hash).where(USER.id == _user))
 
 
-async def has_second_factor(session: AsyncSession, user_id: UUID) -> bool:
+async def has_second_factor(session: WriteSession, user_id: UUID) -> bool:
     """Whether a password alone is not enough for this person."""
     return bool(await session.scalar(select(exists().where(*_confirmed(user_id)))))
 
 
-async def check_second_factor(session: AsyncSession, user_id: UUID, code: str, at: datetime, secret: str) -> str | None:
+async def check_second_factor(session: WriteSession, user_id: UUID, code: str, at: datetime, secret: str) -> str | None:
     """How the code proves who it is: "otp", "recovery", or None when it does not. Every code works once."""
     plain = plain_code(code)
     stored = await session.scalar(select(TOTP.secret).where(*_confirmed(user_id)))
@@ -62,7 +61,7 @@ async def check_second_factor(session: AsyncSession, user_id: UUID, code: str, a
     return "recovery" if used.first() else None
 
 
-async def forget_second_factor(session: AsyncSession, actor: Actor, user: User) -> None:
+async def forget_second_factor(session: WriteSession, actor: Actor, user: User) -> None:
     """For who has lost theirs: app, recovery codes and passkeys are gone, every session ends, and they are told."""
     for table in (TOTPS, CODES):
         await session.execute(delete(table).where(table.c.user_id == user.id))
@@ -149,19 +148,19 @@ class SecondFactorService:
             await self._record(session, "accounts.recovery_codes")
             return await self._new_codes(session)
 
-    async def _lock(self, session: AsyncSession) -> None:
+    async def _lock(self, session: WriteSession) -> None:
         found = select(TOTP.user_id).where(*_confirmed(self._actor.user_id)).with_for_update()
         if await session.scalar(found) is None:
             raise Conflict("There is no authenticator app.")
 
-    async def _new_codes(self, session: AsyncSession) -> RecoveryCodes:
+    async def _new_codes(self, session: WriteSession) -> RecoveryCodes:
         user_id, codes = self._actor.user_id, [new_recovery_code() for _ in range(HOW_MANY)]
         await session.execute(delete(CODES).where(CODES.c.user_id == user_id))
         rows = [{"user_id": user_id, "hash": _hash(plain_code(code))} for code in codes]
         await session.execute(insert(CODES), rows)
         return RecoveryCodes(codes)
 
-    async def _record(self, session: AsyncSession, action: str) -> None:
+    async def _record(self, session: WriteSession, action: str) -> None:
         await record(session, self._actor, action, "users", subject_id=self._actor.user_id)
 
 
@@ -184,7 +183,7 @@ def matching_step(secret: bytes, code: str, at: datetime) -> int | None:
         return None
 
 
-async def _use_step(session: AsyncSession, step: int, *where: Any, **values: Any) -> bool:
+async def _use_step(session: WriteSession, step: int, *where: Any, **values: Any) -> bool:
     """Whether nobody was quicker: a step is used once, and none before it again."""
     later = update(TOTPS).where(*where, TOTPS.c.last_step < step).values(last_step=step, **values)
     return (await session.execute(later.returning(TOTPS.c.user_id))).first() is not None

@@ -5,10 +5,10 @@ from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import record
+from todo.database import WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, Role, User, UserRole
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade
@@ -18,7 +18,7 @@ from todo.domain.accounts.services.rights import RIGHTS
 from todo.errors import Forbidden, Invalid, NotFound
 
 
-async def add_service_account(session: AsyncSession, actor: Actor, name: str, roles: Collection[str]) -> User:
+async def add_service_account(session: WriteSession, actor: Actor, name: str, roles: Collection[str]) -> User:
     """Raises Invalid for the name or an unknown role, Forbidden for rights the actor does not have."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
         raise Invalid.field("body.name", "Lower-case letters, digits and hyphens, such as backup-robot.")
@@ -36,7 +36,7 @@ async def add_service_account(session: AsyncSession, actor: Actor, name: str, ro
     return user
 
 
-async def add_service_token(session: AsyncSession, actor: Actor, user_id: UUID, data: TokenIn) -> TokenMade:
+async def add_service_token(session: WriteSession, actor: Actor, user_id: UUID, data: TokenIn) -> TokenMade:
     """A token for a service account; raises NotFound when it is none, Invalid for scopes that either does not have."""
     live = USER.id == user_id, USER.kind == "service", USER.status == "active"
     found = await session.execute(

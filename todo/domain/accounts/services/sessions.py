@@ -9,11 +9,10 @@ from uuid import UUID
 from zlib import crc32
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import ORIGIN, AuditedService, record
-from todo.database import Repository, now
+from todo.database import Repository, WriteSession, now
 from todo.domain.accounts.models import REFRESH, SESSION, USER, RefreshToken, Session
 from todo.mail import letter, send
 
@@ -41,7 +40,7 @@ class SessionService(AuditedService[Session]):
 
     repository_type = Repo
 
-    def __init__(self, session: AsyncSession, actor: Actor, secret: str):
+    def __init__(self, session: WriteSession, actor: Actor, secret: str):
         super().__init__(session, actor)
         self._secret = secret
 

@@ -8,11 +8,10 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import bindparam, exists, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import ORIGIN, record
-from todo.database import Database, Query, now
+from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, SESSION, TOTP, USER, USER_ROLE, User, UserRole
 from todo.domain.accounts.schemas.people import Login, Me, Registration
@@ -267,7 +266,7 @@ class SignIn:
             granted = await SessionService(session, person, self._secret).begin(user_id, amr, user_agent)
         return await self._tokens(granted)
 
-    async def welcome(self, session: AsyncSession, user_id: UUID, amr: tuple[str, ...], user_agent: str) -> Actor:
+    async def welcome(self, session: WriteSession, user_id: UUID, amr: tuple[str, ...], user_agent: str) -> Actor:
         """Whether this person may begin a session now, and what is told and noted when they do; raises as `_admit`."""
         user = await session.get(User, user_id, with_for_update=True)
         if user is None or not (user.status == "active" or await come_back(session, user)):
@@ -278,7 +277,7 @@ class SignIn:
         await record(session, person, "accounts.login", "users", subject_id=user_id, after={"amr": amr})
         return person
 
-    async def _tell_of_new_device(self, session: AsyncSession, user: User, user_agent: str) -> None:
+    async def _tell_of_new_device(self, session: WriteSession, user: User, user_agent: str) -> None:
         """Mail the person when somebody signs in from where they never did; the first time of all is no news."""
         origin = ORIGIN.get()
         same = or_(SESSION.address == origin.address, SESSION.user_agent == user_agent[:300])

@@ -7,10 +7,9 @@ from litestar import Controller, Request, Response, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor, requires
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.notifications.schemas import Marked, NotificationOut, PreferencesOut, PreferencesPatch, Unread
 from todo.domain.notifications.services.inbox import NotificationReads, NotificationService
 from todo.domain.notifications.services.preferences import PreferencesService
@@ -18,7 +17,7 @@ from todo.http.versions import IfMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, Page
 
 ActorRequest = Request[Actor, Any, State]
-Session = NamedDependency[AsyncSession]
+Session = NamedDependency[WriteSession]
 Db = NamedDependency[Database]
 
 

@@ -7,17 +7,16 @@ from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor, requires
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.notifications.schemas import ReminderIn, ReminderOut, ReminderPatch, Snooze
 from todo.domain.notifications.services.reminders import ReminderReads, ReminderService
 from todo.http.versions import IfMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, Page
 
 ActorRequest = Request[Actor, Any, State]
-Session = NamedDependency[AsyncSession]
+Session = NamedDependency[WriteSession]
 Db = NamedDependency[Database]
 
 

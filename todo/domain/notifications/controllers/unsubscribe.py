@@ -3,9 +3,8 @@
 from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.notifications.services.preferences import read_link_token, unsubscribe
 from todo.settings import secret_key
 
@@ -36,7 +35,7 @@ def unsubscribe_page(database: NamedDependency[Database], token: FromPath[str]) 
 
 @post("/unsubscribe/{token:str}", operation_id="unsubscribe_by_link", include_in_schema=False, status_code=200)
 async def unsubscribe_by_link(
-    database: NamedDependency[Database], session: NamedDependency[AsyncSession], token: FromPath[str]
+    database: NamedDependency[Database], session: NamedDependency[WriteSession], token: FromPath[str]
 ) -> Response[str]:
     """End the mail this link came with, at once and without signing in; again is harmless.
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.database import table_of
+from todo.database import WriteSession, table_of
 from todo.domain.accounts.models import User
 from todo.domain.notifications.models import Notification, Outgoing, Preferences
 from todo.domain.notifications.rules import letters
@@ -43,20 +42,20 @@ class Message:
 class Channel(Protocol):
     """One way. `put` runs in the transaction that stores the messages, so that each is handed over exactly once."""
 
-    async def put(self, session: AsyncSession, settings: Settings, messages: Sequence[Message]) -> None: ...
+    async def put(self, session: WriteSession, settings: Settings, messages: Sequence[Message]) -> None: ...
 
 
 class App:
     """The list at `/api/notifications`, which is the stored messages."""
 
-    async def put(self, session: AsyncSession, settings: Settings, messages: Sequence[Message]) -> None:
+    async def put(self, session: WriteSession, settings: Settings, messages: Sequence[Message]) -> None:
         """Nothing is left to do."""
 
 
 class Email:
     """Mail, which has an outbox of its own: a mail carries the id of its message, so that there cannot be two."""
 
-    async def put(self, session: AsyncSession, settings: Settings, messages: Sequence[Message]) -> None:
+    async def put(self, session: WriteSession, settings: Settings, messages: Sequence[Message]) -> None:
         await send_all(session, [self.mail(settings, message) for message in messages])
 
     def mail(self, settings: Settings, message: Message) -> Mail:
@@ -92,7 +91,7 @@ class External:
         row = message.row
         return {"kind": row.kind, "title": row.title, "text": row.text, "task_id": row.task_id}
 
-    async def put(self, session: AsyncSession, settings: Settings, messages: Sequence[Message]) -> None:
+    async def put(self, session: WriteSession, settings: Settings, messages: Sequence[Message]) -> None:
         rows = [
             Outgoing(
                 user_id=message.user.id, dedup=f"{self.name} {message.row.id}", channel=self.name,

@@ -8,9 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import DateTime, Uuid, column, func, literal, literal_column, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.accounts.models import USER, User
 from todo.domain.notifications.models import PREFERENCES, Notification, Preferences
 from todo.domain.notifications.rules import letters
@@ -65,7 +64,7 @@ def _advance(row: Preferences, user: User, moment: datetime) -> Reader | None:
     return Reader(user, row, day.isoformat(), *day_of(moment, user.timezone))
 
 
-async def _open_tasks(session: AsyncSession, readers: Sequence[Reader]) -> Mapping[UUID, list[dict[str, Any]]]:
+async def _open_tasks(session: WriteSession, readers: Sequence[Reader]) -> Mapping[UUID, list[dict[str, Any]]]:
     """Everybody's open tasks that are due by the end of their day, in one query."""
     if not readers:
         return {}

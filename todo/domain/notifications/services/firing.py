@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.accounts.models import USER, User
 from todo.domain.notifications.models import REMINDER, Notification, Preferences, Reminder
 from todo.domain.notifications.rules import calendar, letters
@@ -68,20 +67,20 @@ async def seconds_until_next(database: Database) -> float | None:
     return None if found is None else max(0.25, float(found))
 
 
-async def _claim_people(session: AsyncSession) -> dict[UUID, User]:
+async def _claim_people(session: WriteSession) -> dict[UUID, User]:
     """Whose reminders are due, locked against other workers only: they can go on working meanwhile."""
     due = select(REMINDER.user_id).where(REMINDER.run_at <= func.now()).order_by(REMINDER.run_at).limit(PEOPLE)
     locked = select(User).where(USER.id.in_(due)).with_for_update(key_share=True, skip_locked=True)
     return {user.id: user for user in await session.scalars(locked)}
 
 
-async def _claim_reminders(session: AsyncSession, user_ids: Sequence[UUID]) -> Sequence[Reminder]:
+async def _claim_reminders(session: WriteSession, user_ids: Sequence[UUID]) -> Sequence[Reminder]:
     due = select(Reminder).where(REMINDER.user_id.in_(user_ids), REMINDER.run_at <= func.now())
     order = due.order_by(REMINDER.user_id, REMINDER.run_at, REMINDER.id).limit(REMINDERS)
     return (await session.scalars(order.with_for_update(skip_locked=True))).all()
 
 
-async def _tasks_of(session: AsyncSession, reminders: Sequence[Reminder]) -> dict[UUID, Task]:
+async def _tasks_of(session: WriteSession, reminders: Sequence[Reminder]) -> dict[UUID, Task]:
     """By reminder, the task as it is now; without those that are closed, or that the person cannot see any more."""
     ids = [reminder.id for reminder in reminders]
     there = (TASK.id == REMINDER.task_id, guards.visible_to(REMINDER.user_id), TASK.status.not_in(CLOSED))

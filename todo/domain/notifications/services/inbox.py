@@ -5,11 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import AuditedService, record
-from todo.database import ACTOR, Direct, Query, Repository, now
+from todo.database import ACTOR, Direct, Query, Repository, WriteSession, now
 from todo.domain.notifications.guards import listed_for
 from todo.domain.notifications.models import NOTIFICATION, OUTGOING, Notification, Outgoing
 from todo.domain.notifications.schemas import Marked, NotificationOut, Unread
@@ -70,7 +69,7 @@ class NotificationService(AuditedService[Notification]):
         return Marked(count)
 
 
-async def forget_old(session: AsyncSession) -> None:
+async def forget_old(session: WriteSession) -> None:
     """Delete messages a month after they were read or mailed, unread ones after a year, and calls made a week ago."""
     seen = func.coalesce(NOTIFICATION.read_at, NOTIFICATION.created_at) < func.now() - READ_KEPT
     done = or_(NOTIFICATION.read_at.is_not(None), NOTIFICATION.in_app.is_(False))

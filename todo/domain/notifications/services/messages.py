@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.database import table_of
+from todo.database import WriteSession, table_of
 from todo.domain.notifications.models import NOTIFICATION, Notification
 from todo.domain.notifications.services.channels import CHANNELS, Message
 from todo.settings import Settings
 
 
-async def tell(session: AsyncSession, settings: Settings, messages: Sequence[Message]) -> None:
+async def tell(session: WriteSession, settings: Settings, messages: Sequence[Message]) -> None:
     """Store what is new and hand it to its channels, in the caller's transaction; what was told before is left out.
 
     Committed together or not at all: whoever is killed, nothing is lost and nothing told twice.

@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import and_, func, literal, select, union_all, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import record
-from todo.database import Query
+from todo.database import Query, WriteSession
 from todo.domain.accounts.models import USER, User
 from todo.domain.notifications.models import OUTGOING, REMINDER, Outgoing
 from todo.http.metrics import Gauge
@@ -62,7 +61,7 @@ GAUGES = [
 ]
 
 
-async def pending(session: AsyncSession, *, failed: bool, limit: int = 100) -> list[Pending]:
+async def pending(session: WriteSession, *, failed: bool, limit: int = 100) -> list[Pending]:
     """What has failed for good, or else what waits; the oldest first."""
     mails = select(
         MAIL.id, literal("email").label("channel"), MAIL.to, MAIL.subject.label("about"),
@@ -78,7 +77,7 @@ async def pending(session: AsyncSession, *, failed: bool, limit: int = 100) -> l
     return [Pending(*row) for row in found]
 
 
-async def retry(session: AsyncSession, actor: Actor, some_id: UUID | None = None) -> int:
+async def retry(session: WriteSession, actor: Actor, some_id: UUID | None = None) -> int:
     """Try again what has failed for good, one or all, with all attempts ahead; how many that were."""
     count = 0
     for model, columns, due in ((Mail, MAIL, "send_at"), (Outgoing, OUTGOING, "run_at")):

@@ -12,9 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.notifications.models import OUTGOING, Outgoing
 from todo.domain.notifications.services.channels import CHANNELS, External
 
@@ -34,7 +33,7 @@ async def deliver_due(database: Database) -> int:
     return len(items)
 
 
-async def claim(session: AsyncSession) -> Sequence[Outgoing]:
+async def claim(session: WriteSession) -> Sequence[Outgoing]:
     """Take up to a batch of due calls, for a minute."""
     free = or_(OUTGOING.lease_until.is_(None), OUTGOING.lease_until < func.now())
     due = select(OUTGOING.id).where(OUTGOING.done_at.is_(None), OUTGOING.failed_at.is_(None), free)

@@ -11,11 +11,10 @@ from uuid import UUID
 from msgspec import UNSET
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import AuditedService
-from todo.database import Repository, now
+from todo.database import Repository, WriteSession, now
 from todo.domain.accounts.models import USER, User
 from todo.domain.notifications.models import PREFERENCES, REMINDER, Preferences, Reminder
 from todo.domain.notifications.rules.hours import next_at
@@ -107,7 +106,7 @@ def person_of(row: Preferences, timezone: str) -> Person:
     return Person(timezone, row.day_time, row.quiet_begin, row.quiet_end)
 
 
-async def preferences_of(session: AsyncSession, user_ids: Sequence[UUID]) -> dict[UUID, Preferences]:
+async def preferences_of(session: WriteSession, user_ids: Sequence[UUID]) -> dict[UUID, Preferences]:
     """Of all these people, the defaults included, in one query."""
     rows = await session.scalars(select(Preferences).where(PREFERENCES.user_id.in_(user_ids)))
     found = {row.user_id: row for row in rows}
@@ -136,7 +135,7 @@ def _mac(secret: str, told: bytes) -> bytes:
     return hmac.digest(secret.encode(), b"unsubscribe:" + told, sha256)[:MAC_BYTES]
 
 
-async def unsubscribe(session: AsyncSession, secret: str, token: str) -> str:
+async def unsubscribe(session: WriteSession, secret: str, token: str) -> str:
     """End the mail that a link came with; its kind. Raises NotFound for a bad link, and for somebody who is gone."""
     user_id, kind = read_link_token(secret, token)
     email = await session.scalar(select(USER.email).where(USER.id == user_id))

@@ -58,7 +58,7 @@ class SeriesService(AuditedService[Series]):
     @property
     def hourly(self) -> bool:
         """Whether new rules may repeat by the hour here."""
-        return bool(self.session.info.get("hourly_rules"))
+        return self.session.settings.hourly_rules
 
     async def begin(
         self, data: RecurrencePatch, like: Series, body: str = "body.recurrence"

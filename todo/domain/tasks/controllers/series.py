@@ -7,10 +7,9 @@ from litestar import Controller, Request, Response, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor, requires
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.recurrence.guards import visible_to
 from todo.domain.tasks.schemas import (
     EndSeries,
@@ -26,13 +25,13 @@ from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, Page
 
 ActorRequest = Request[Actor, Any, State]
-Session = NamedDependency[AsyncSession]
+Session = NamedDependency[WriteSession]
 Db = NamedDependency[Database]
 
 may_view, may_change = requires("series.view"), requires("series.change")
 
 
-def verbs_of(session: AsyncSession, request: ActorRequest) -> SeriesVerbs:
+def verbs_of(session: WriteSession, request: ActorRequest) -> SeriesVerbs:
     return SeriesVerbs(session, request.user, visible_to(request.user.user_id))
 
 

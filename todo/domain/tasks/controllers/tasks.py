@@ -7,10 +7,9 @@ from litestar import Controller, Request, Response, delete, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor, requires
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch
 from todo.domain.tasks.services.reads import TaskReads
 from todo.domain.tasks.services.scopes import read_scope
@@ -22,7 +21,7 @@ from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, read_instant
 
 ActorRequest = Request[Actor, Any, State]
-Session = NamedDependency[AsyncSession]
+Session = NamedDependency[WriteSession]
 Db = NamedDependency[Database]
 
 SORT = "-?(created_at|updated_at|due_at|priority|id)"

@@ -7,10 +7,9 @@ from litestar import Controller, Request, Response, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor, requires
-from todo.database import Database
+from todo.database import Database, WriteSession
 from todo.domain.tasks.schemas import TaskOut
 from todo.domain.tasks.services.reads import TaskReads
 from todo.domain.tasks.services.tasks import TaskService
@@ -18,7 +17,7 @@ from todo.http.versions import versioned
 from todo.schema import Count, Cursor, Limit, Page
 
 ActorRequest = Request[Actor, Any, State]
-Session = NamedDependency[AsyncSession]
+Session = NamedDependency[WriteSession]
 Db = NamedDependency[Database]
 
 

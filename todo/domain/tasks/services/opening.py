@@ -15,14 +15,13 @@ from uuid import UUID
 
 from sqlalchemy import String, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 from uuid_utils.compat import uuid7
 
 from todo.access import WORKER
 from todo.audit import Event, event
 from todo.connection import Connection
-from todo.database import DIALECT, table_of, to_json
+from todo.database import DIALECT, WriteSession, table_of, to_json
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.catch_up import catch_up
 from todo.domain.recurrence.rules.plan import Turn
@@ -109,7 +108,7 @@ class Batch:
         self.places.append((series.id, *(placed[name] for name in PLACED)))
 
 
-async def open_due(session: AsyncSession, limit: int = BATCH) -> int:
+async def open_due(session: WriteSession, limit: int = BATCH) -> int:
     """Bring up every turn whose time has come, of up to `limit` series that nobody else has; how many series."""
     await session.execute(text(FROZEN), {"name": NAME})
     # The clock that says what is due is the database's.
@@ -122,12 +121,12 @@ async def open_due(session: AsyncSession, limit: int = BATCH) -> int:
     return len(claimed)
 
 
-async def free_held(session: AsyncSession) -> None:
+async def free_held(session: WriteSession) -> None:
     """End transactions of workers that have stood still for half a minute, so that others can open what they hold."""
     await session.execute(text(FREE), {"name": NAME})
 
 
-async def open_series(session: AsyncSession, claimed: Sequence[Series], moment: datetime) -> None:
+async def open_series(session: WriteSession, claimed: Sequence[Series], moment: datetime) -> None:
     """Bring up what is due at `moment` of these locked series; what makes trouble is set aside.
 
     All of them together or, when one makes trouble, each half by itself: one series must not stop the others.
@@ -146,7 +145,7 @@ async def open_series(session: AsyncSession, claimed: Sequence[Series], moment: 
         await open_series(session, claimed[half:], moment)
 
 
-async def _open_together(session: AsyncSession, claimed: Sequence[Series], moment: datetime) -> None:
+async def _open_together(session: WriteSession, claimed: Sequence[Series], moment: datetime) -> None:
     driver, ids = await _driver(session), [series.id for series in claimed]
     batch, open_nominals = Batch(moment), defaultdict(list)
     for series_id, nominal in await driver.fetch(OPEN, ids):
@@ -201,14 +200,14 @@ def _insertion(model: type[SQLModel]) -> str:
     return f"INSERT INTO {table.name} ({', '.join(table.columns.keys())}) SELECT * FROM unnest({arrays})"  # noqa: S608 -- names of ours
 
 
-async def _set_aside(session: AsyncSession, series_id: UUID, failures: int, error: Exception) -> None:
+async def _set_aside(session: WriteSession, series_id: UUID, failures: int, error: Exception) -> None:
     """Note why a series could not be opened, and look at it again later: in 2, 4, 8 ... minutes, at most a day."""
     pause = timedelta(minutes=min(2**failures, 1440))
     values = {"failures": failures, "last_error": repr(error)[:500], "next_run_at": func.now() + pause}
     await session.execute(update(Series).where(SERIES.id == series_id).values(values))
 
 
-async def _driver(session: AsyncSession) -> Connection:
+async def _driver(session: WriteSession) -> Connection:
     """asyncpg's own connection, inside the session's transaction: SQLAlchemy speaks no COPY."""
     raw = await (await session.connection()).get_raw_connection()
     return cast(Connection, raw.driver_connection)

@@ -9,10 +9,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ColumnElement, String, any_, bindparam, case, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
-from todo.database import ACTOR, Direct, Query, now, table_of
+from todo.database import ACTOR, Direct, Query, WriteSession, now, table_of
 from todo.domain.recurrence.guards import visible_to
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.clock import to_local, written
@@ -132,7 +131,7 @@ class SeriesReads:
 class SeriesVerbs:
     """Changes those series that `within` lets through, inside the caller's transaction."""
 
-    def __init__(self, session: AsyncSession, actor: Actor, within: ColumnElement[bool]):
+    def __init__(self, session: WriteSession, actor: Actor, within: ColumnElement[bool]):
         self.session = session
         self.within = within
         self.occurrences = OccurrenceService(session, actor)

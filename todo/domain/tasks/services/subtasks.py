@@ -6,11 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import WORKER, Actor
 from todo.audit import Event, event
-from todo.database import now, table_of
+from todo.database import WriteSession, now, table_of
 from todo.domain.accounts.models import USER, User
 from todo.domain.tasks import rules
 from todo.domain.tasks.guards import visible_to
@@ -23,7 +22,7 @@ CHILD = table_of(Task).alias("child")
 ANEW = {"id", "created_at", "updated_at", "version", "status", "completed_at", "deleted_at"}
 
 
-async def below(session: AsyncSession, roots: Sequence[UUID], *where: ColumnElement[bool]) -> Sequence[Task]:
+async def below(session: WriteSession, roots: Sequence[UUID], *where: ColumnElement[bool]) -> Sequence[Task]:
     """Everything below these tasks, each after its parent, locked."""
     tree = select(TASK.id, TASK.parent_id).where(TASK.parent_id.in_(roots)).cte("tree", recursive=True)
     tree = tree.union_all(select(CHILD.c.id, CHILD.c.parent_id).join(tree, CHILD.c.parent_id == tree.c.id))
@@ -40,7 +39,7 @@ def level(task: Task, tasks: Mapping[UUID, Task]) -> int:
     return 1 + level(parent, tasks) if parent else 0
 
 
-async def hold_parents(session: AsyncSession, owner_id: UUID) -> None:
+async def hold_parents(session: WriteSession, owner_id: UUID) -> None:
     """Let nobody else hang this person's tasks elsewhere until the transaction ends.
 
     Two moves at once could make a circle that neither of them sees. To be held before any task is locked.
@@ -48,7 +47,7 @@ async def hold_parents(session: AsyncSession, owner_id: UUID) -> None:
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"parents {owner_id}", 0))))
 
 
-async def require_place(session: AsyncSession, owner_id: UUID, parent_id: UUID, task: Task | None = None) -> None:
+async def require_place(session: WriteSession, owner_id: UUID, parent_id: UUID, task: Task | None = None) -> None:
     """Raises Invalid unless a new task, or this one with all below it, may hang below that parent."""
     above = await _from_top(session, owner_id, parent_id)
     if not above:
@@ -61,7 +60,7 @@ async def require_place(session: AsyncSession, owner_id: UUID, parent_id: UUID, 
         raise Invalid.field("body.parent_id", f"Subtasks go at most {MAX_LEVELS} levels deep.")
 
 
-async def _from_top(session: AsyncSession, owner_id: UUID, task_id: UUID) -> Sequence[UUID]:
+async def _from_top(session: WriteSession, owner_id: UUID, task_id: UUID) -> Sequence[UUID]:
     """A visible task and all it is below; nothing when it is not visible."""
     chain = select(TASK.id, TASK.parent_id).where(visible_to(owner_id), TASK.id == task_id)
     chain_cte = chain.cte("chain", recursive=True)
@@ -70,7 +69,7 @@ async def _from_top(session: AsyncSession, owner_id: UUID, task_id: UUID) -> Seq
 
 
 async def trash_all(
-    session: AsyncSession, actor: Actor, tasks: Sequence[Task], deleted_at: datetime | None, action: str
+    session: WriteSession, actor: Actor, tasks: Sequence[Task], deleted_at: datetime | None, action: str
 ) -> None:
     """Move loaded, locked tasks to the trash or, with None, back; two statements whatever their number."""
     if not tasks:
@@ -81,7 +80,7 @@ async def trash_all(
     await _trail(session, actor, action, [(task.id, {"deleted_at": task.deleted_at}, after) for task in tasks])
 
 
-async def copy_subtasks(session: AsyncSession, pairs: Sequence[tuple[UUID, UUID]], actor: Actor = WORKER) -> None:
+async def copy_subtasks(session: WriteSession, pairs: Sequence[tuple[UUID, UUID]], actor: Actor = WORKER) -> None:
     """Hang copies of what is below each old task below its new one, all open again.
 
     Dues, starts and deadlines move as far as one turn is from the other. Both tasks of a pair must be
@@ -135,6 +134,6 @@ def _shift(task: Task, distance: timedelta, owner_timezone: str) -> None:
         setattr(task, name, value)
 
 
-async def _trail(session: AsyncSession, actor: Actor, action: str, changes: Sequence[tuple[UUID, Any, Any]]) -> None:
+async def _trail(session: WriteSession, actor: Actor, action: str, changes: Sequence[tuple[UUID, Any, Any]]) -> None:
     entries = [event(actor, action, "tasks", task_id, before=before, after=after) for task_id, before, after in changes]
     await session.execute(insert(table_of(Event)), entries)

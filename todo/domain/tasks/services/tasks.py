@@ -10,11 +10,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, structs
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import WORKER, Actor
 from todo.audit import insert_alone
-from todo.database import Database, now
+from todo.database import Database, WriteSession, now
 from todo.domain.accounts.models import USER
 from todo.domain.accounts.rules import TIMEZONES
 from todo.domain.recurrence.models import Series
@@ -33,7 +32,7 @@ from todo.errors import Conflict, Invalid, Stale
 class TaskService(TaskWriter):
     """Changes one person's tasks, inside the caller's transaction: the actor's own, or those of `owner`."""
 
-    def __init__(self, session: AsyncSession, actor: Actor, owner: UUID | None = None):
+    def __init__(self, session: WriteSession, actor: Actor, owner: UUID | None = None):
         super().__init__(session, actor)
         self._owner = owner
 
@@ -204,7 +203,7 @@ def _moment(field: str, moment: Moment | None, owner_timezone: str) -> tuple[dic
         raise Invalid.field(field, "There is no such day or time.") from None
 
 
-async def follow_timezone(session: AsyncSession, user_id: UUID) -> None:
+async def follow_timezone(session: WriteSession, user_id: UUID) -> None:
     """After a person has moved: what is due "wherever they are" is due there now, and their series go on there."""
     timezone = await session.scalar(select(USER.timezone).where(USER.id == user_id).with_for_update(key_share=True))
     if timezone is None:

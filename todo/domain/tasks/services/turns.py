@@ -7,11 +7,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Update, bindparam, case, delete, null, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from todo.access import Actor
 from todo.audit import AuditedService, record
-from todo.database import Repository, now, table_of
+from todo.database import Repository, WriteSession, now, table_of
 from todo.domain.recurrence.models import Series
 from todo.domain.recurrence.rules.clock import to_local, written
 from todo.domain.recurrence.rules.opening import due_at, is_paused, resumes_on
@@ -81,7 +80,7 @@ class OccurrenceService(AuditedService[Occurrence]):
 
     repository_type = Repo
 
-    def __init__(self, session: AsyncSession, actor: Actor):
+    def __init__(self, session: WriteSession, actor: Actor):
         super().__init__(session, actor)
         self.series = SeriesService(session, actor)
 
