@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
+
 CHEAP = {"TODO_ARGON2_MEMORY_KIB": "8", "TODO_DATABASE_POOL": "4", "TODO_DATABASE_OVERFLOW": "8"}
 
 
@@ -83,3 +85,11 @@ def started(folder: Path, *arguments: str, **environment: str) -> Iterator[Proce
     finally:
         process.popen.kill()
         process.popen.wait()
+
+
+def worker_state(base: str) -> str:
+    """What `/health/ready` says about the worker."""
+    try:
+        return str(httpx.get(f"{base}/health/ready").json()["worker"])
+    except httpx.HTTPError:
+        return "no server"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from uuid import uuid4
 
 import asyncpg
 
@@ -43,10 +44,16 @@ def clean_url(url: str) -> str:
     return urlunsplit(("postgresql", parts.netloc, parts.path, query, ""))
 
 
-def direct_url(url: str) -> str:
-    """Who listens, or takes session locks, cannot go through Neon's pooler: its direct host has no `-pooler`."""
-    parts = urlsplit(clean_url(url))
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace("-pooler.", ".", 1)))
+def direct_url(settings: Settings, url: str = "") -> str:
+    """The URL of the server itself, for what a pooler in transaction mode cannot carry: LISTEN, the queue, migrations.
+
+    `TODO_DATABASE_DIRECT_URL`, else the database's own URL with what Neon's and Supabase's poolers add to it removed.
+    """
+    parts = urlsplit(clean_url(settings.database_direct_url or url or settings.database_url))
+    host = parts.netloc.replace("-pooler.", ".", 1)
+    if (parts.hostname or "").endswith(".pooler.supabase.com"):
+        host = re.sub(":6543$", ":5432", host)
+    return urlunsplit(parts._replace(netloc=host))
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class Route:
 
     arguments: Mapping[str, Any]
     prepared: bool = True
+    direct: bool = True  # nothing stands between us and the server, as far as can be seen
 
     async def connect(self, **_: Any) -> "Connection":
         return await asyncpg.connect(**self.arguments)
@@ -71,31 +79,64 @@ async def find_route(url: str, settings: Settings) -> Route:
     # The server should cancel first: its answer is an error, ours costs the connection.
     arguments: dict[str, Any] = {"dsn": clean_url(url), "command_timeout": timeout + 1, "timeout": 10}
     named = {"application_name": "todo"}
-    milliseconds = str(int(timeout * 1000))
+    asked = {**named, "statement_timeout": str(int(timeout * 1000))}
+    unnamed: dict[str, Any] = {
+        "statement_cache_size": 0
+    }  # a named statement would stay behind and collide with the next process's
     try:
-        connection = await asyncpg.connect(**arguments, server_settings={**named, "statement_timeout": milliseconds})
+        connection = await asyncpg.connect(**arguments, **unnamed, server_settings=asked)
     except asyncpg.ProtocolViolationError:  # PgBouncer: unsupported startup parameter
-        connection, direct = await asyncpg.connect(**arguments, server_settings=named), False
+        connection, direct = await asyncpg.connect(**arguments, **unnamed, server_settings=named), False
     else:
-        async with connection.transaction():
-            direct = (
-                await connection.fetchval("SELECT setting FROM pg_settings WHERE name = 'statement_timeout'")
-                == milliseconds
-            )
+        direct = await _took_timeout(connection, asked["statement_timeout"])
     try:
         renamed = direct or await _renames_statements(connection)
     finally:
         await connection.close()
-    arguments["server_settings"] = {**named, "statement_timeout": milliseconds} if direct else named
-    if not renamed:
-        arguments["statement_cache_size"] = 0
-    return Route(arguments, prepared=renamed)
+    arguments["server_settings"] = asked if direct else named
+    return Route(arguments if renamed else arguments | unnamed, renamed, direct)
+
+
+async def _took_timeout(connection: Connection, milliseconds: str) -> bool:
+    async with connection.transaction():
+        found = await connection.fetchrow("SELECT setting, source FROM pg_settings WHERE name = 'statement_timeout'")
+    return found is not None and tuple(found) == (milliseconds, "client")
 
 
 async def _renames_statements(connection: Connection) -> bool:
+    """Prepare a statement under a name nobody else has, see whether the server knows it by that, and drop it."""
+    name = f"todo_{uuid4().hex}"
     async with connection.transaction():
-        statement = await connection.prepare("SELECT name FROM pg_prepared_statements")
-        return statement.get_name() not in {row["name"] for row in await statement.fetch()}
+        statement = await connection.prepare("SELECT name FROM pg_prepared_statements", name=name)
+        renamed = name not in {row["name"] for row in await statement.fetch()}
+        if not renamed:
+            await connection.execute(f"DEALLOCATE {name}")
+    return renamed
+
+
+async def keeps_sessions(url: str, settings: Settings) -> bool:
+    """Whether a connection stays with one server process: not so behind a pooler in transaction mode."""
+    route = await find_route(url, settings)
+    if route.direct:
+        return True
+    first, second = await route.connect(), await route.connect()
+    try:
+        # Others may use the pooler at the same moment, so that one look could be by chance.
+        return all([await _stays(first, second) for _ in range(3)])
+    finally:
+        first.terminate()
+        second.terminate()
+
+
+async def _stays(first: Connection, second: Connection) -> bool:
+    """Poolers give the server process used last to whoever comes next; while that one holds it, the other moves on."""
+    before = await _process_of(first)
+    async with second.transaction():
+        return await _process_of(second) != before and await _process_of(first) == before
+
+
+async def _process_of(connection: Connection) -> int:
+    return int(await connection.fetchval("SELECT pg_backend_pid()"))
 
 
 class Gate:

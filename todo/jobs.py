@@ -1,7 +1,7 @@
 """Looking at the queue and steering it, for operators: what waits, what failed, what runs when."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from croniter import croniter
@@ -43,6 +43,7 @@ class Schedule(Struct):
     schedule: str
     next_at: datetime | None
     last_at: datetime | None
+    last_success_at: datetime | None
     last_status: str | None
     last_seconds: float | None
     last_error: str | None
@@ -52,7 +53,7 @@ class Schedule(Struct):
 
 LAST = Query(
     lambda *values: values,
-    select(RUN.function, RUN.finished_at, RUN.status, RUN.seconds, RUN.error, RUN.runs, RUN.failures),
+    select(RUN.function, RUN.finished_at, RUN.succeeded_at, RUN.status, RUN.seconds, RUN.error, RUN.runs, RUN.failures),
 )
 
 
@@ -146,16 +147,27 @@ def _instant(milliseconds: int) -> datetime | None:
 
 
 def _schedule(function: JobFunction, schedule: str, last: Sequence[Any] | None) -> Schedule:
-    finished_at, status, seconds, error, runs, failures = last or (None, None, None, None, 0, 0)
+    finished_at, succeeded_at, status, seconds, error, runs, failures = last or (None, None, None, None, None, 0, 0)
     return Schedule(
         function=function.__qualname__,
         does=(function.__doc__ or "").strip().partition("\n")[0],
         schedule=schedule,
         next_at=croniter(schedule, now()).get_next(datetime) if schedule else None,
         last_at=finished_at,
+        last_success_at=succeeded_at,
         last_status=status,
         last_seconds=seconds,
         last_error=error,
         runs=runs,
         failures=failures,
     )
+
+
+def is_late(cron: Cron, succeeded_at: datetime | None, worker_since: datetime | None, at: datetime) -> bool:
+    """Whether two times in a row passed without success, while a worker was there (`worker_since`) to use them."""
+    if worker_since is None:
+        return False
+    times = croniter(cron.schedule, at - timedelta(seconds=cron.timeout))
+    times.get_prev(datetime)
+    last_but_one: datetime = times.get_prev(datetime)
+    return max(succeeded_at or worker_since, worker_since) < last_but_one

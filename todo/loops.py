@@ -83,7 +83,7 @@ async def _listen(database: Database, loops: Sequence[Loop]) -> None:
 
     while True:
         try:
-            route = await find_route(direct_url(database.url), database.settings)
+            route = await find_route(direct_url(database.settings, database.url), database.settings)
             connection = await asyncpg.connect(**route.arguments)
             gone = asyncio.Event()
             connection.add_termination_listener(lambda _, gone=gone: gone.set())

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from todo.connection import Route, find_route
+from todo.connection import Route, direct_url, find_route
 from todo.database import create_engine
 from todo.settings import Settings, load_settings
 
@@ -71,7 +71,7 @@ async def upgrade(settings: Settings, url: str | None = None, revision: str = "h
         command.upgrade(config(connection), revision)
         return current(connection) != before
 
-    return await run(settings, work, url)
+    return await run(settings, work, direct_url(settings, url or ""))
 
 
 async def run(settings: Settings, work: Callable[[Connection], T], url: str | None = None) -> T:

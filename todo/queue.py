@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from psycopg_pool import AsyncConnectionPool
 from redis import asyncio as aioredis
-from saq import CronJob, Job, Queue, Worker
+from saq import CronJob, Job, Queue, Status, Worker
 from saq.queue.postgres import PostgresQueue
 from saq.queue.redis import RedisQueue
 from saq.utils import now as milliseconds
@@ -17,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Field, SQLModel
 
-from todo.connection import direct_url
+from todo.connection import clean_url, direct_url
 from todo.database import Database, Query, Row, WriteSession, columns, now
 from todo.loops import Loop, wake
 from todo.settings import Settings
@@ -64,6 +65,7 @@ class Run(SQLModel, table=True):
     function: str = Field(primary_key=True)
     status: str  # complete | failed | aborted, or queued: it failed and will be tried again
     finished_at: datetime = Field(sa_type=DateTime(timezone=True))
+    succeeded_at: datetime | None = Field(None, sa_type=DateTime(timezone=True))
     seconds: float
     error: str | None = None
     runs: int = 1
@@ -91,10 +93,16 @@ class OnRedis(_Swept, RedisQueue):
 
 def open_queue(settings: Settings, url: str | None = None) -> Queue:
     """The queue, not yet connected. On PostgreSQL it opens its own connections (two to eight)."""
-    address = settings.queue_url or url or settings.database_url
+    address = settings.queue_url
     if urlsplit(address).scheme in REDIS:
         return OnRedis(aioredis.from_url(address.replace("valkey", "redis", 1)), name=NAME)
-    return OnPostgres(url=direct_url(address), name=NAME, min_size=2, max_size=8, saq_lock_keyspace=7031)
+    pool = AsyncConnectionPool(
+        clean_url(address) if address else direct_url(settings, url or ""),
+        kwargs={"prepare_threshold": None, "application_name": "todo"},  # named statements do not pass every pooler
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+    )
+    return OnPostgres(pool=pool, name=NAME, min_size=2, max_size=8, saq_lock_keyspace=7031, manage_pool_lifecycle=True)
 
 
 def new_job(function: str, arguments: Mapping[str, Any]) -> Job:
@@ -175,6 +183,7 @@ NOTE = Query(
     _note.on_conflict_do_update(
         index_elements=["function"],
         set_={name: _note.excluded[name] for name in ("status", "finished_at", "seconds", "error")}
+        | {"succeeded_at": func.coalesce(_note.excluded.succeeded_at, RUN.succeeded_at)}
         | {"runs": RUN.runs + 1, "failures": RUN.failures + _note.excluded.failures},
     ),
 )
@@ -186,6 +195,7 @@ def _outcome(job: Job) -> dict[str, Any]:
         "function": job.function,
         "status": job.status.value,
         "finished_at": now(),
+        "succeeded_at": now() if job.status == Status.COMPLETE else None,
         "seconds": max(0, milliseconds() - job.started) / 1000 if job.started else 0.0,
         "error": job.error and job.error.strip().rpartition("\n")[2][:500],  # the last line of a traceback
         "failures": int(bool(job.error)),

@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", description="The PostgreSQL (>= 15) to use; empty means the embedded one of `todo up`."
     )
+    database_direct_url: str = Field(
+        "", description="The same database without the pooler, for LISTEN, the queue and migrations; empty means found."
+    )
     database_read_url: str = Field("", description="A replica to send reads to; empty means the same database.")
     database_pool: int = Field(
         10, ge=2, le=1000, description="Connections a process keeps open, reads and writes together."
@@ -179,6 +182,13 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
 
+    @field_validator("database_direct_url")
+    @classmethod
+    def _check_direct_url(cls, value: str, info: ValidationInfo) -> str:
+        if value and not info.data.get("database_url"):
+            raise ValueError("this is the way round the pooler of TODO_DATABASE_URL, which is not set")
+        return value
+
     @field_validator("issuers", mode="before")
     @classmethod
     def _read_issuers(cls, value: Any) -> Any:
@@ -218,8 +228,14 @@ def load_settings(**values: Any) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        problems = (f"{_variable(item['loc'])}: {item['msg']} (it is {item['input']!r})." for item in error.errors())
+        problems = (
+            f"{_variable(item['loc'])}: {item['msg']} (it is {_shown(item['input'])})." for item in error.errors()
+        )
         raise SettingsError(" ".join(problems)) from error
+
+
+def _shown(value: object) -> str:
+    return f"it is {(masked(value) if isinstance(value, str) else value)!r}"
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

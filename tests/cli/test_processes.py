@@ -3,22 +3,14 @@
 import signal
 from pathlib import Path
 
-import httpx
 import pytest
 from conftest import SECRET
-from processes import eventually, started
+from processes import eventually, started, worker_state
 
 
 @pytest.fixture
 def settings(url: str, free_port: int) -> dict[str, str]:
     return {"TODO_DATABASE_URL": url, "TODO_SECRET_KEY": SECRET, "PORT": str(free_port)}
-
-
-def worker_state(base: str) -> str:
-    try:
-        return str(httpx.get(f"{base}/health/ready").json()["worker"])
-    except httpx.HTTPError:
-        return "no server"
 
 
 def test_a_server_and_a_worker_work_together_and_stop_quietly(

@@ -1,25 +1,21 @@
 """Getting to PostgreSQL, whatever stands in between, and keeping to the budget."""
 
 import asyncio
-import os
-import shutil
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from conftest import serving, settings_for, url_of
+from conftest import serving, settings_for
 from factories import World
+from poolers import pgbouncer
 from sqlalchemy import text
 
 from todo.app import create_app
-from todo.connection import Gate, clean_url, direct_url, find_route
+from todo.connection import Gate, clean_url, direct_url, find_route, keeps_sessions
 from todo.database import Database
 from todo.errors import Unavailable
+from todo.settings import SettingsError
 
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'todo'"
 
@@ -46,10 +42,27 @@ def test_another_kind_of_url_is_refused(url: str) -> None:
         clean_url(url)
 
 
-def test_the_queue_goes_round_neons_pooler() -> None:
-    url = direct_url("postgres://u:p@ep-a-pooler.eu.neon.tech/db?sslmode=require")
+@pytest.mark.parametrize(
+    ("given", "direct"),
+    [
+        ("postgres://u:p@ep-a-pooler.eu.neon.tech/db?sslmode=require", "ep-a.eu.neon.tech/db?sslmode=require"),
+        ("postgres://u:p@aws-0-eu.pooler.supabase.com:6543/db", "aws-0-eu.pooler.supabase.com:5432/db"),
+        ("postgres://u:p@db.example.com:6543/db", "db.example.com:6543/db"),
+    ],
+)
+def test_the_way_round_the_poolers_of_known_hosts_is_found(given: str, direct: str) -> None:
+    assert direct_url(settings_for(given)) == f"postgresql://u:p@{direct}"
 
-    assert url == "postgresql://u:p@ep-a.eu.neon.tech/db?sslmode=require"
+
+def test_the_way_round_another_pooler_is_a_setting() -> None:
+    settings = settings_for("postgres://pooler/db", database_direct_url="postgres://server/db")
+
+    assert direct_url(settings) == "postgresql://server/db"
+
+
+def test_a_direct_url_needs_the_url_of_the_pooler() -> None:
+    with pytest.raises(SettingsError, match="TODO_DATABASE_DIRECT_URL: .*TODO_DATABASE_URL, which is not set"):
+        settings_for("", database_direct_url="postgres://u:secret@server/db")
 
 
 async def test_a_server_takes_our_timeout_and_name(database: Database) -> None:
@@ -124,41 +137,13 @@ async def test_who_waits_too_long_is_told_to_come_back() -> None:
 
 
 @pytest.fixture
-def pgbouncer(free_port: int) -> Iterator[str]:
-    """A real PgBouncer in transaction mode, two server connections for everybody."""
-    program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
-    if not Path(program).exists():
-        if os.environ.get("CI"):
-            pytest.fail("pgbouncer is not installed")
-        pytest.skip("pgbouncer is not installed")
-    server = urlsplit(url_of("todo"))
-    query = parse_qs(server.query)
-    folder = Path(tempfile.mkdtemp())  # pytest's own lies where only this account can look
-    config = folder / "pgbouncer.ini"
-    config.write_text(
-        f"[databases]\n* = host={query['host'][0]} port={query['port'][0]} user=todo\n"
-        f"[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={free_port}\nunix_socket_dir=\nauth_type=any\n"
-        f"pool_mode=transaction\ndefault_pool_size=2\nlogfile={folder}/log\n"
-    )
-    root = os.geteuid() == 0
-    if root:  # it refuses to run as root; the account that owns the server's socket will do
-        owner = Path(query["host"][0]).stat()
-        for path in (folder, config):
-            os.chown(path, owner.st_uid, owner.st_gid)
-    command = [program, "-q", str(config)]
-    account = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if root else {}
-    process = subprocess.Popen(command, cwd=folder, **account)  # type: ignore[call-overload]  # mypy cannot see into **
-    try:
-        time.sleep(0.5)
-        yield f"postgresql://todo@127.0.0.1:{free_port}"
-    finally:
-        process.terminate()
-        process.wait()
-        shutil.rmtree(folder)
+def pooler(free_port: int) -> Iterator[str]:
+    with pgbouncer(free_port) as url:
+        yield url
 
 
-async def test_pgbouncer_in_transaction_mode_just_works(pgbouncer: str, database_url: str, sql: object) -> None:
-    url = f"{pgbouncer}{urlsplit(database_url).path}"
+async def test_pgbouncer_in_transaction_mode_just_works(pooler: str, database_url: str, sql: object) -> None:
+    url = f"{pooler}{urlsplit(database_url).path}"
     route = await find_route(url, settings_for(url))
     async with serving(create_app(settings_for(url))) as app:
         world = World(app)
@@ -172,3 +157,15 @@ async def test_pgbouncer_in_transaction_mode_just_works(pgbouncer: str, database
     assert "statement_timeout" not in route.arguments["server_settings"]
     assert {answer.status_code for answer in (*added, *read)} == {200, 201}
     assert len(listed.json()["items"]) == 30
+
+
+async def test_a_pooler_in_transaction_mode_keeps_no_sessions(pooler: str, database_url: str) -> None:
+    settings = settings_for(database_url)
+
+    assert not await keeps_sessions(f"{pooler}{urlsplit(database_url).path}", settings)
+    assert await keeps_sessions(database_url, settings)
+
+
+async def test_a_pooler_in_session_mode_keeps_sessions(free_port: int, database_url: str) -> None:
+    with pgbouncer(free_port, pool_mode="session") as url:
+        assert await keeps_sessions(f"{url}{urlsplit(database_url).path}", settings_for(database_url))

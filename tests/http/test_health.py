@@ -15,8 +15,19 @@ from factories import Person, World
 from todo.app import create_app
 from todo.database import Database
 from todo.http.health import beat
+from todo.http.metrics import collect
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+RAN = (
+    "INSERT INTO job_runs (function, status, finished_at, succeeded_at, seconds, runs, failures)"
+    " VALUES ($1, $2, now(), now() - make_interval(secs => $3), 1, 1, 1)"
+)
+
+
+def ready(**parts: object) -> dict[str, object]:
+    """What `/health/ready` answers when all is well, but for these parts."""
+    well: dict[str, object] = {"status": "ok", "database": "ok", "migrations": "ok", "worker": "ok"}
+    return well | {"late_schedules": [], "failed_schedules": []} | parts
 
 
 async def test_a_process_that_answers_is_alive(client: httpx.AsyncClient) -> None:
@@ -29,7 +40,7 @@ async def test_a_service_with_its_database_is_ready(client: httpx.AsyncClient) -
     answer = await client.get("/health/ready")
 
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "database": "ok", "migrations": "ok", "worker": "late"}
+    assert answer.json() == ready(worker="late")
 
 
 async def test_a_worker_that_beats_is_seen(client: httpx.AsyncClient, database: Database) -> None:
@@ -50,6 +61,57 @@ async def test_a_worker_that_stopped_is_late_and_the_service_ready(
     answer = await client.get("/health/ready")
 
     assert (answer.status_code, answer.json()["worker"]) == (200, "late")
+
+
+async def test_a_worker_whose_schedules_do_not_run_is_late(
+    client: httpx.AsyncClient, database: Database, sql: Sql
+) -> None:
+    await beat(database)
+    await sql.execute("UPDATE heartbeats SET started_at = started_at - interval '10 minutes'")
+
+    answer = await client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()) == (200, ready(worker="late", late_schedules=["forget_whole"]))
+
+
+async def test_a_schedule_that_succeeded_lately_is_not_late(
+    client: httpx.AsyncClient, database: Database, sql: Sql
+) -> None:
+    await beat(database)
+    await sql.execute("UPDATE heartbeats SET started_at = started_at - interval '10 minutes'")
+    await sql.execute(RAN, "forget_whole", "complete", 30)
+
+    assert (await client.get("/health/ready")).json() == ready()
+
+
+async def test_a_schedule_whose_last_run_failed_is_named(
+    client: httpx.AsyncClient, database: Database, sql: Sql
+) -> None:
+    await beat(database)
+    await sql.execute(RAN, "empty_trash", "failed", 30)
+
+    answer = await client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()) == (200, ready(failed_schedules=["empty_trash"]))
+
+
+async def test_metrics_say_which_schedules_fail_and_when_they_last_succeeded(database: Database, sql: Sql) -> None:
+    await beat(database)
+    await sql.execute("UPDATE heartbeats SET started_at = started_at - interval '10 minutes'")
+    await sql.execute(RAN, "empty_trash", "failed", 1000)
+
+    samples = {
+        (sample.name, sample.labels["function"]): sample.value
+        for metric in await collect(database, [])
+        for sample in metric.samples
+        if "function" in sample.labels
+    }
+
+    assert samples["todo_job_failed", "empty_trash"] == 1
+    assert 1000 <= samples["todo_job_success_age_seconds", "empty_trash"] < 1100
+    assert samples["todo_job_failures_total", "empty_trash"] == 1
+    assert samples["todo_schedule_late", "empty_trash"] == 0
+    assert samples["todo_schedule_late", "forget_whole"] == 1
 
 
 @pytest.fixture
@@ -77,7 +139,7 @@ async def test_without_a_database_the_service_is_not_ready(deserted: Person) -> 
     answer = await deserted.http.get("/health/ready")
 
     assert answer.status_code == 503
-    assert answer.json() == {"status": "away", "database": "away", "migrations": "pending", "worker": "late"}
+    assert answer.json() == ready(status="away", database="away", migrations="unknown", worker="unknown")
 
 
 @pytest.mark.parametrize("headers", [{}, {"idempotency-key": "one"}], ids=["", "keyed"])
@@ -109,4 +171,4 @@ async def test_a_database_that_is_not_migrated_makes_the_service_unready(
             answer = await client.get("/health/ready")
 
     assert answer.status_code == 503
-    assert answer.json() == {"status": "away", "database": "ok", "migrations": "pending", "worker": "late"}
+    assert answer.json() == ready(status="away", migrations="pending", worker="unknown")

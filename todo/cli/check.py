@@ -12,7 +12,7 @@ from todo.cli.failures import sentence_of
 from todo.cli.installation import database_url, opened
 from todo.deployment import Finding, unfit_for_production
 from todo.domain.accounts.services.keys import TokenKeys
-from todo.http.health import BEAT_SECONDS, STATE
+from todo.http.health import schedules_of, state_of
 from todo.http.openapi import permission_of
 from todo.migrate import is_current
 from todo.settings import Settings, load_settings, secret_key
@@ -99,9 +99,13 @@ async def look_at_database(settings: Settings, url: str) -> list[Finding]:
         return [Finding("database.migrations", "error", "The schema is not this version's: run `todo migrate`.")]
     async with opened(settings, url) as database:
         await TokenKeys(database, settings, secret_key(settings)).load()
-        _, age = await database.reads.one_or_none(STATE) or (None, None)
-    if age is None or age > 3 * BEAT_SECONDS:
-        return [
-            Finding("worker.late", "warning", "No worker has been seen for half a minute: is `todo worker` running?")
-        ]
-    return []
+        state = await state_of(database)
+        schedules = await schedules_of(database, state)
+    findings = []
+    if not state.has_worker:
+        findings.append(("worker.late", "No worker has been seen for half a minute: is `todo worker` running?"))
+    if schedules.late:
+        findings.append(("schedules.late", f"Not run in time: {', '.join(schedules.late)}. See the worker's log."))
+    if schedules.failed:
+        findings.append(("schedules.failed", f"Failed: {', '.join(schedules.failed)}. See `todo jobs schedules`."))
+    return [Finding(id, "warning", message) for id, message in findings]

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from todo import migrate
 from todo.cli.calling import CommandError
-from todo.connection import clean_url
+from todo.connection import clean_url, direct_url, keeps_sessions
 from todo.database import Database
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.people import OPERATOR, AccountService
@@ -51,9 +51,20 @@ async def opened(settings: Settings, url: str) -> AsyncIterator[Database]:
         await database.close()
 
 
+async def require_sessions(settings: Settings, url: str) -> None:
+    """Raises CommandError when all that is known is the URL of a pooler in transaction mode."""
+    if not await keeps_sessions(direct_url(settings, url), settings):
+        name = "TODO_DATABASE_DIRECT_URL" if settings.database_direct_url else "TODO_DATABASE_URL"
+        raise CommandError(
+            f"{name} leads to a pooler in transaction mode, which migrations and workers cannot use:"
+            " set TODO_DATABASE_DIRECT_URL to the URL of the PostgreSQL server itself."
+        )
+
+
 async def install(settings: Settings, url: str) -> bool:
     """Migrate our tables and SAQ's, and bring in the first roles and a signing key; True when the schema changed."""
     secret = secret_key(settings)
+    await require_sessions(settings, url)
     changed = await migrate.upgrade(settings, url)
     queue = open_queue(settings, url)
     await queue.connect()

@@ -8,7 +8,7 @@ from saq import Worker
 
 from todo import loops
 from todo.app import CRONS, FUNCTIONS, LOOPS
-from todo.cli.installation import database_url, opened, require_installed
+from todo.cli.installation import database_url, opened, require_installed, require_sessions
 from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.http import logs
 from todo.queue import new_worker, relay
@@ -25,6 +25,7 @@ def work(once: bool) -> None:
 
 async def _work(settings: Settings, url: str, once: bool) -> None:
     await require_installed(settings, url)
+    await require_sessions(settings, url)
     follow_supervisor()
     async with opened(settings, url) as database:
         functions = [*FUNCTIONS, *(cron.function for cron in CRONS)]

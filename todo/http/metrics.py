@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 
 from todo.access import requires
 from todo.database import Database, Query, columns
-from todo.http.health import Heartbeat
+from todo.http.health import Heartbeat, schedules_of, state_of
+from todo.jobs import CRONS, LAST
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -57,7 +58,27 @@ async def collect(database: Database, gauges: Sequence[Gauge]) -> list[Metric]:
         age.add_metric([name], float(seconds))
         for what, number in msgspec.json.decode(counts).items():
             done.add_metric([name, what], number)
-    return [*found, age, done]
+    return [*found, age, done, *await _schedules(database)]
+
+
+async def _schedules(database: Database) -> list[Metric]:
+    """How every function that the worker runs went; alert on the age of what has a schedule, and on what failed."""
+    age = GaugeMetricFamily("todo_job_success_age_seconds", "Since a function last succeeded.", labels=["function"])
+    failed = GaugeMetricFamily("todo_job_failed", "1 when the last run of a function failed.", labels=["function"])
+    runs = CounterMetricFamily("todo_job_runs", "How often a function ran.", labels=["function"])
+    failures = CounterMetricFamily("todo_job_failures", "How often a function failed.", labels=["function"])
+    late = GaugeMetricFamily("todo_schedule_late", "1 when a schedule missed two times in a row.", labels=["function"])
+    state = await state_of(database)
+    for function, _, success, status, _, _, count, failure_count in await database.reads.all(LAST):
+        if success is not None:
+            age.add_metric([function], (state.at - success).total_seconds())
+        failed.add_metric([function], float(status == "failed"))
+        runs.add_metric([function], count)
+        failures.add_metric([function], failure_count)
+    names = (await schedules_of(database, state)).late
+    for cron in CRONS:
+        late.add_metric([cron.function.__qualname__], float(cron.function.__qualname__ in names))
+    return [age, failed, runs, failures, late]
 
 
 @get(

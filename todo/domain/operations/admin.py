@@ -128,7 +128,7 @@ class ScheduleAdmin(RowsAdmin):
     icon, group = "clock", "Operations"
     help = "What runs by itself, in UTC, and how it went the last time."
     row = ScheduleRow
-    columns = ("id", "does", "schedule", "next_at", "last_at", "last_status", "last_seconds", "failures")
+    columns = ("id", "does", "schedule", "next_at", "last_at", "last_success_at", "last_status", "failures")
     search = ("id", "does")
     verbs = ("view",)
 

@@ -14,7 +14,7 @@ from todo.connection import AWAY
 from todo.database import Database, Query, columns
 from todo.deployment import Finding, unfit_for_production
 from todo.errors import Problem
-from todo.http.health import BEAT_SECONDS, STATE
+from todo.http.health import Schedules, schedules_of, state_of
 from todo.mail import Mail
 from todo.migrate import head
 
@@ -71,21 +71,33 @@ async def health(database: Database) -> Health:
 async def _database(database: Database) -> list[Part]:
     try:
         version, size, since, connections = await database.primary.one_or_none(SERVER) or ("", "", None, 0)
-        revision, age = await database.primary.one_or_none(STATE) or (None, None)
+        state = await state_of(database)
+        schedules = await schedules_of(database, state)
+    except asyncpg.UndefinedTableError:
+        return [Part("Migrations", "pending", f"There is no schema yet, {head()} is wanted.")]
     except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
         return [Part("Database", "away", "It does not answer.")]
+    age, revision = state.worker_age, state.revision
     beat = "It was never seen." if age is None else f"Seen {int(age)} seconds ago."
     up = f"PostgreSQL {version.split(' ')[0]}, {size}, {connections} connections."
     migrated = revision == head()
     schema = (
         f"At {revision}, as this version ({__version__}) wants it." if migrated else f"At {revision}, not {head()}."
     )
-    late = age is None or age > 3 * BEAT_SECONDS
+    late = not state.has_worker
     return [
         Part("Database", "ok", up, since),
         Part("Migrations", "ok" if migrated else "pending", schema),
         Part("Worker", "late" if late else "ok", f"{beat}{' Is `todo worker` running?' if late else ''}"),
+        _schedules(schedules),
     ]
+
+
+def _schedules(found: Schedules) -> Part:
+    late = [f"Not run in time: {', '.join(found.late)}."] if found.late else []
+    failed = [f"Failed the last time: {', '.join(found.failed)}."] if found.failed else []
+    note = " ".join(late + failed) or "All of them run."
+    return Part("Schedules", "late" if late or failed else "ok", note)
 
 
 async def _work(database: Database) -> list[Part]:
