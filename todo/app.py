@@ -19,6 +19,7 @@ from todo.admin.pages.pages import Pages
 from todo.admin.registry import Registry
 from todo.admin.rest.routes import admin_routes
 from todo.admin.runs import carry_out
+from todo.contention import is_contention
 from todo.database import Database, refusal_of
 from todo.domain import accounts, notifications, operations, recurrence, tasks
 from todo.domain.accounts.controllers.admin_account import LINKS
@@ -30,6 +31,7 @@ from todo.http import health, idempotency, limits, metrics, openapi, shell
 from todo.http.cors import Cors
 from todo.http.proxies import Proxies
 from todo.http.requests import StrictRequest, begin
+from todo.http.restarts import Restarts, ask_restart
 from todo.http.shell import Shell
 from todo.http.transactions import roll_back, session_of
 from todo.loops import Loop
@@ -95,6 +97,8 @@ def translate(error: Exception) -> Problem:
 def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """The one exception handler."""
     if "visit" in request.scope["state"]:  # set for everything below /admin
+        if is_contention(error):  # a page writes in one transaction
+            ask_restart(request.scope)
         answer: Response[Any] = request.app.state.pages.respond(request, error)
         return answer
     problem = translate(error)
@@ -170,7 +174,7 @@ def enclose(app: Litestar, database: Database, sign_in: SignIn, pages: Pages, se
     """Put what every request passes through around the whole application, routing included."""
     keyed = idempotency.Idempotency(app.asgi_handler, database, settings.max_body_bytes, translate)
     app.asgi_handler = Shell(
-        keyed,
+        Restarts(keyed),
         sign_in.authenticate,
         translate,
         https=settings.public_url.startswith("https"),

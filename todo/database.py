@@ -252,7 +252,7 @@ def refusal_of(error: Exception) -> Problem | None:
     if state.startswith("22"):
         return Invalid("The request holds a value that cannot be stored.")
     if state in {"40001", "40P01"}:
-        return Conflict("Somebody changed the same rows at the same moment; try again.")
+        return Unavailable("Somebody changed the same rows at the same moment; try again.")
     return None
 
 

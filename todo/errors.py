@@ -126,6 +126,13 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
+class Contention(Exception):
+    """Somebody else changed the same rows at the same moment; the transaction must be rolled back and can be run again.
+
+    No Problem: it is for whoever began the transaction, not for the client.
+    """
+
+
 class Status(Problem):
     """A refusal made by the framework, told in our dialect."""
 
@@ -147,6 +154,8 @@ def problem_of(error: Exception) -> Problem:
             return NotFound()
         case HTTPException():
             return Status(error.status_code, _sentence(error), dict(error.headers or {}))
+        case Contention():
+            return Unavailable("Somebody changed the same rows at the same moment; try again.")
         case RecursionError():
             return Status(400, "The body is nested too deeply.")
         case UnicodeError():

@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import asyncpg
 from sqlalchemy import func, select
 
 from todo.connection import direct_url, find_route
+from todo.contention import again
 from todo.database import Database, WriteSession
 
 CHANNEL = "todo_due"
@@ -47,7 +49,7 @@ async def wake(session: WriteSession, loop: str) -> None:
 async def run_once(database: Database, loops: Sequence[Loop]) -> None:
     """Do all that is due now; raises what a loop raises."""
     for loop in loops:
-        while await loop.work(database) == 0:
+        while await again(partial(loop.work, database)) == 0:
             pass
 
 
@@ -61,7 +63,7 @@ async def _keep_going(database: Database, loop: Loop) -> None:
     while True:
         loop.woken.clear()
         try:
-            pause = await loop.work(database)
+            pause = await again(partial(loop.work, database))
             failures = 0
         except Exception:  # a database that is away comes back; whatever else it is must not end the loop
             log.exception("the loop %s failed", loop.name)

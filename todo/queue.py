@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial, wraps
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Field, SQLModel
 
 from todo.connection import clean_url, direct_url
+from todo.contention import again
 from todo.database import Database, Query, Row, WriteSession, columns, now
 from todo.loops import Loop, wake
 from todo.settings import Settings
@@ -162,10 +164,8 @@ def new_worker(
 
     return Worker(
         open_queue(settings, database.url),
-        functions=list(functions),
-        cron_jobs=[
-            CronJob(cron.function, cron=cron.schedule, timeout=cron.timeout, retries=3, ttl=60) for cron in crons
-        ],
+        functions=[_again(function) for function in functions],
+        cron_jobs=[_cron_job(cron) for cron in crons],
         startup=[bring_database],
         after_process=[note],
         concurrency=4,
@@ -174,6 +174,20 @@ def new_worker(
         burst=burst,
         dequeue_timeout=0.5 if burst else 0.0,
     )
+
+
+def _again(function: JobFunction) -> JobFunction:
+    """The job, run again when its transaction met another one on the same rows."""
+
+    @wraps(function)
+    async def run(context: Context, **arguments: Any) -> Any:
+        return await again(partial(function, context, **arguments))
+
+    return run
+
+
+def _cron_job(cron: Cron) -> CronJob[Any]:
+    return CronJob(_again(cron.function), cron=cron.schedule, timeout=cron.timeout, retries=3, ttl=60)
 
 
 _new = {column.name: bindparam(column.name, type_=column.type) for column in RUN if column.name != "runs"}

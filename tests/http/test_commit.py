@@ -40,7 +40,7 @@ async def state(sql: Sql) -> list[int]:
 @KEYS
 @pytest.mark.parametrize(
     ("failing_commit", "status"),
-    [("P0001", 500), ("23514", 500), ("40001", 409), ("40P01", 409), ("57014", 503)],
+    [("P0001", 500), ("23514", 500), ("40001", 503), ("40P01", 503), ("57014", 503)],
     indirect=["failing_commit"],
 )
 @pytest.mark.usefixtures("failing_commit")

@@ -13,6 +13,7 @@ from todo.admin.models import Run
 from todo.admin.reads import CAP
 from todo.admin.schemas import Asked, Failure, On, Outcome
 from todo.admin.writing import Versions, Writing
+from todo.contention import is_contention
 from todo.database import WriteSession, columns, now, refusal_of
 from todo.errors import Invalid, NotFound, Problem
 from todo.queue import enqueue
@@ -95,7 +96,7 @@ class Acting(Writing):
                 outcome.messages += [message] if message else []
             except Exception as error:
                 refusal = error if isinstance(error, Problem) else refusal_of(error)
-                if refusal is None:
+                if refusal is None or is_contention(error):
                     raise
                 outcome.failed.append(Failure(str(row_id), sentence(refusal)))
         return outcome

@@ -13,6 +13,7 @@ from todo.admin.declaration import ModelAdmin
 from todo.admin.exporting import Exporting, unsafe
 from todo.admin.schemas import Difference, ImportedRow, ImportReport
 from todo.audit import record
+from todo.contention import is_contention
 from todo.database import WriteSession, refusal_of
 from todo.errors import Invalid, NotFound, Problem
 
@@ -83,7 +84,7 @@ class Importing(Exporting):
             return ImportedRow(number, done.id, done.action, done.changes)
         except Exception as error:
             refusal = error if isinstance(error, Problem) else refusal_of(error)
-            if refusal is None:
+            if refusal is None or is_contention(error):
                 raise
             return ImportedRow(number, row_id, "refused", errors=_reasons(refusal))
 

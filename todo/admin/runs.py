@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from todo.admin.registry import Registry
 from todo.admin.schemas import Failure, On, Outcome
 from todo.admin.service import AdminService
 from todo.audit import ORIGIN, Origin
+from todo.contention import again
 from todo.database import Database, WriteSession, now
 from todo.errors import Problem
 from todo.queue import enqueue
@@ -31,7 +33,7 @@ async def carry_out(registry: Registry, database: Database, find_actor: FindActo
     ORIGIN.set(Origin(request_id=run_id.hex, face="worker"))
     until = monotonic() + STINT
     try:
-        while await _step(registry, database, find_actor, run_id):
+        while await again(partial(_step, registry, database, find_actor, run_id)):
             if monotonic() > until:
                 async with database.session() as session:
                     await enqueue(session, JOB, run_id=str(run_id))

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 import todo.app  # noqa: F401 -- declares every permission, so that scopes can be checked
 from todo.cli.installation import database_url, opened, require_installed
+from todo.contention import again
 from todo.database import WriteSession
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, UserRole
 from todo.domain.accounts.schemas.personal_tokens import TokenIn
@@ -25,12 +26,17 @@ T = TypeVar("T")
 
 
 def with_session(work: Callable[[WriteSession], Awaitable[T]]) -> T:
-    """Run `work` in one transaction on the database of the settings."""
+    """Run `work` in one transaction on the database of the settings; again when it met another on the same rows."""
 
     async def run(url: str) -> T:
         await require_installed(settings, url)
-        async with opened(settings, url) as database, database.session() as session:
-            return await work(session)
+
+        async def once() -> T:
+            async with database.session() as session:
+                return await work(session)
+
+        async with opened(settings, url) as database:
+            return await again(once)
 
     settings = load_settings()
     with database_url(settings) as url:

@@ -13,8 +13,10 @@ from sqlalchemy import Column, DateTime, LargeBinary, delete, func, select
 from sqlmodel import Field, SQLModel
 
 from todo.access import Actor
+from todo.contention import is_contention
 from todo.database import Database, WriteSession, columns, now
 from todo.errors import Conflict, Invalid, Status
+from todo.http.restarts import ask_restart
 from todo.http.shell import Translate, address, refuse, too_large
 from todo.http.transactions import share
 
@@ -93,6 +95,8 @@ class Idempotency:
         try:
             await self._once(scope, receive, send, actor.id, key)
         except Exception as error:
+            if is_contention(error):
+                ask_restart(scope)
             await refuse(scope, send, self._translate(error))
 
     async def _once(self, scope: Scope, receive: Receive, send: Send, user_id: UUID, key: bytes) -> None:

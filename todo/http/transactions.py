@@ -7,7 +7,9 @@ from typing import Any
 from litestar.di import NamedDependency
 from litestar.types import Scope
 
+from todo.contention import is_contention
 from todo.database import Database, WriteSession
+from todo.http.restarts import ask_restart
 
 SHARED: Any = "shared_session"
 OPENED: Any = "opened_session"
@@ -25,12 +27,20 @@ def is_shared(scope: Scope) -> bool:
 
 @asynccontextmanager
 async def session_for(database: Database, scope: Scope) -> AsyncIterator[WriteSession]:
-    """Committed before the answer is sent, rolled back when the handler raises; a shared one is left to its owner."""
-    if is_shared(scope):
-        yield scope["state"][SHARED]
-        return
-    async with database.session() as session:
-        yield session
+    """Committed before the answer is sent, rolled back when the handler raises; a shared one is left to its owner.
+
+    When it met another one on the same rows, the request is handled again: this is all that it writes.
+    """
+    try:
+        if is_shared(scope):
+            yield scope["state"][SHARED]
+            return
+        async with database.session() as session:
+            yield session
+    except Exception as error:
+        if is_contention(error):
+            ask_restart(scope)
+        raise
 
 
 async def session_of(database: NamedDependency[Database], scope: Scope) -> AsyncGenerator[WriteSession, None]:

@@ -1,5 +1,6 @@
 """`/api/tasks`."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from todo.access import Actor, requires
+from todo.contention import again
 from todo.database import Database, WriteSession
 from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch
 from todo.domain.tasks.services.reads import TaskReads
@@ -132,7 +134,7 @@ class TaskController(Controller):
         "recurrence": {"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"}}`
         """
         if data.recurrence is None and data.parent_id is None and not is_shared(request.scope):
-            return versioned(await add_alone(database, request.user, data), status_code=201)
+            return versioned(await again(partial(add_alone, database, request.user, data)), status_code=201)
         async with session_for(database, request.scope) as session:
             return versioned(await TaskService(session, request.user).add(data), status_code=201)
 

@@ -1,0 +1,38 @@
+"""Transactions that met another one on the same rows: rolled back by the database, and run again a few times."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from todo.errors import Contention
+
+T = TypeVar("T")
+
+TRIES = 8
+STATES = ("40001", "40P01")  # serialization failure, deadlock
+
+
+def is_contention(error: BaseException) -> bool:
+    """Whether the transaction can be run again: nothing was wrong but the moment."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(error, Contention) or getattr(cause, "sqlstate", None) in STATES
+
+
+async def pause(attempt: int) -> None:
+    """Wait before the next try: up to 20 ms after the first, each time up to twice as long, at most half a second."""
+    await asyncio.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.5)))  # noqa: S311 -- only spreads the tries
+
+
+async def again(work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work`, which is or begins with one transaction, up to TRIES times; raises what the last try raises."""
+    for attempt in range(1, TRIES):
+        try:
+            return await work()
+        except Exception as error:
+            if not is_contention(error):
+                raise
+        await pause(attempt)
+    return await work()
