@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from importlib import metadata
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from processes import postgres_pids
 
 from todo import embedded
 from todo.embedded import EmbeddedError, Server
@@ -51,26 +53,12 @@ def postmaster(data_dir: Path) -> int:
     return int((data_dir / "postgres/postmaster.pid").read_text().split()[0])
 
 
-def processes(data_dir: Path) -> set[int]:
-    """Every living PostgreSQL process on this folder, found by where it works."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if "(postgres) Z" not in (process / "stat").read_text() and (process / "cwd").readlink() == (
-                data_dir.resolve() / "postgres"
-            ):
-                found.add(int(process.name))
-        except OSError:
-            continue
-    return found
-
-
 def gone(data_dir: Path) -> bool:
     """The postmaster's last breath comes a moment after the removal of its pid file."""
     deadline = time.monotonic() + 5
-    while processes(data_dir) and time.monotonic() < deadline:
+    while postgres_pids(data_dir) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return not processes(data_dir)
+    return not postgres_pids(data_dir)
 
 
 def supervisor(data_dir: Path, script: str = SUPERVISE) -> subprocess.Popen[str]:
@@ -153,8 +141,8 @@ def test_two_simultaneous_starters_make_one_server(tmp_path: Path) -> None:
     winner, loser = starters[won.index(True)], starters[won.index(False)]
     assert "already uses the data folder" in loser.communicate()[1]
     assert Server(tmp_path).is_alive()
-    parents = {int(Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[1]) for pid in processes(tmp_path)}
-    assert len(processes(tmp_path) - parents) == len(processes(tmp_path)) - 1
+    parents = {int(Path(f"/proc/{pid}/stat").read_text().rsplit(")")[1].split()[1]) for pid in postgres_pids(tmp_path)}
+    assert len(postgres_pids(tmp_path) - parents) == len(postgres_pids(tmp_path)) - 1
     winner.communicate(timeout=20)
     assert winner.returncode == 0
     assert gone(tmp_path)
@@ -171,6 +159,23 @@ def test_after_kill_9_of_the_postmaster_a_start_recovers_committed_rows(tmp_path
         server.start()
         assert sql(server, "SELECT count(*), sum(n) FROM kept") == [(10_000, 50_005_000)]
     assert gone(tmp_path)
+
+
+@LINUX
+def test_a_server_that_stands_still_is_waited_for(tmp_path: Path) -> None:
+    with Server(tmp_path, settings=FAST) as server:
+        frozen = postgres_pids(tmp_path)
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        state = server.state()
+        waking = threading.Timer(6, lambda: [os.kill(pid, signal.SIGCONT) for pid in frozen])
+        waking.start()
+        server.start()
+        waking.join()
+
+        assert state == "silent"
+        assert server.state() == "up"
+        assert postmaster(tmp_path) in frozen
 
 
 @LINUX
@@ -301,7 +306,9 @@ def test_as_root_no_foreign_folder_changes_and_the_data_stays(
     with Server(data, settings=FAST) as server:
         sql(server, "CREATE TABLE here AS SELECT 1")
         assert (data / "postgres/PG_VERSION").stat().st_uid not in {0, os.geteuid()}
-        assert {Path(f"/proc/{pid}").stat().st_uid for pid in processes(data)} == {(data / "postgres").stat().st_uid}
+        assert {Path(f"/proc/{pid}").stat().st_uid for pid in postgres_pids(data)} == {
+            (data / "postgres").stat().st_uid
+        }
     after = modes(data, embedded.pg_bin(), Path(tempfile.gettempdir()))
     assert after == before
 
@@ -351,7 +358,7 @@ def test_an_ordinary_user_can_do_it_all(open_folder: Path, monkeypatch: pytest.M
     assert process.communicate(timeout=20)[1] == ""
     assert gone(open_folder / "data")
     with Server(open_folder / "data", settings=FAST) as server:  # and root carries on as the owner of the files
-        assert {Path(f"/proc/{pid}").stat().st_uid for pid in processes(server.data_dir)} == {65534}
+        assert {Path(f"/proc/{pid}").stat().st_uid for pid in postgres_pids(server.data_dir)} == {65534}
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

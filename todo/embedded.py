@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Self
 from urllib.parse import quote
 
 PORT = 5432  # only a file name inside the private socket folder
@@ -46,6 +46,10 @@ ENVIRONMENT = {
     # With plain C, trigrams and full text search would skip every letter outside ASCII.
     "LC_CTYPE": "UTF-8" if sys.platform == "darwin" else "C.UTF-8",
 }
+
+
+# changing: it starts or stops. silent: it is there and does not answer, as when the machine was suspended.
+State = Literal["up", "changing", "silent", "down"]
 
 
 class EmbeddedError(Exception):
@@ -94,15 +98,24 @@ class Server:
         """Where clients connect, for asyncpg and libpq alike; known without starting anything."""
         return f"postgresql://todo@/todo?host={quote(str(self._sockets))}&port={PORT}"
 
+    def state(self) -> State:
+        """Found by connecting, since a zombie has a pid too; waits up to five seconds for an answer."""
+        try:
+            reply = self._ask()
+        except (TimeoutError, BlockingIOError):  # it does not even take more connections
+            return "silent"
+        if b"C57P03" in reply:
+            return "changing"
+        return "up" if reply else "down"
+
     def is_alive(self) -> bool:
-        """True when a server answers and takes connections: found by connecting, since a zombie has a pid too."""
-        reply = self._ask()
-        return bool(reply) and b"C57P03" not in reply
+        """True when a server answers and takes connections."""
+        return self.state() == "up"
 
     def start(self) -> None:
         """Start the server, or adopt the one whose supervisor died; EmbeddedError when that cannot be done.
 
-        Recovers after a crash. Call it again when `is_alive` says no.
+        Recovers after a crash, and waits for a server that stands still. Call it again when `state` is "down".
         """
         try:
             self._take_lock()
@@ -126,7 +139,7 @@ class Server:
             return
         try:
             sockets = self._sockets
-            if self._ask():
+            if self.state() != "down":
                 self._shut_down()
             with contextlib.suppress(OSError):
                 sockets.rmdir()
@@ -277,26 +290,33 @@ class Server:
             os.chown(folder, *self._account, follow_symlinks=False)
 
     def _settled(self) -> bool:
-        """Whether a server is there, once it no longer says that it is starting or stopping."""
+        """Whether a server is there, once it no longer starts, stops or stands still."""
         deadline = time.monotonic() + PATIENCE
-        while (reply := self._ask()) and b"C57P03" in reply:
+        while (state := self.state()) in {"changing", "silent"}:
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"PostgreSQL in {self._cluster} neither starts nor stops: see postgres.log there.")
             time.sleep(0.1)
-        return bool(reply)
+        return state == "up"
 
     def _ask(self) -> bytes:
-        """The server's first words, b'' when nobody answers; SQLSTATE 57P03 in them means starting or stopping."""
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(5)
-            connection.connect(str(self._sockets / f".s.PGSQL.{PORT}"))
-            connection.sendall(HELLO)
-            reply = connection.recv(8192)
-            with contextlib.suppress(OSError):
-                while connection.recv(8192):  # to the end, or the server logs a broken connection
-                    pass
-            return reply
-        return b""
+        """The server's first words, b'' when there is none; raises TimeoutError or BlockingIOError when it is silent.
+
+        SQLSTATE 57P03 in them means starting or stopping.
+        """
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(5)
+                connection.connect(str(self._sockets / f".s.PGSQL.{PORT}"))
+                connection.sendall(HELLO)
+                reply = connection.recv(8192)
+                with contextlib.suppress(OSError):
+                    while connection.recv(8192):  # to the end, or the server logs a broken connection
+                        pass
+                return reply
+        except (TimeoutError, BlockingIOError):
+            raise
+        except OSError:
+            return b""
 
     def _run(
         self, program: str, *args: str, folder: Path | None = None, stdin: str = "", output: IO[bytes] | None = None

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from conftest import SECRET, settings_for
 from factories import PASSWORD, World
-from processes import Process, eventually, runs, started
+from processes import Process, eventually, postgres_pids, runs, started, worker_state
 
 from todo.cli.calling import CommandError
 from todo.cli.up import banner, invite_administrator, keep_secret
@@ -99,6 +99,29 @@ def test_a_child_that_dies_is_started_again_but_not_for_ever(up: Up) -> None:
         assert "The worker process had died; it runs again.\n" in process.output
         assert "process does not stay up: see above for its last words.\n" in process.output
         assert "Traceback" not in process.output
+
+
+def test_a_database_that_stands_still_is_waited_for(tmp_path: Path, base: str, free_port: int) -> None:
+    data = tmp_path / "data"
+    settings = {"TODO_DATA_DIR": str(data), "TODO_PORT": str(free_port), "TODO_LOG_LEVEL": "ERROR"}
+    administrator = {"TODO_ADMIN_EMAIL": "ada@example.com", "TODO_ADMIN_PASSWORD": PASSWORD}
+    with started(tmp_path, "up", **settings, **administrator) as process:
+        assert process.says("Ctrl-C"), process.output
+        children, frozen = process.children(), postgres_pids(data)
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        noticed = process.says("The database does not answer; waiting for it.\n")
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+
+        assert noticed, process.output
+        assert process.says("The database answers again.\n"), process.output
+        assert eventually(lambda: worker_state(base) == "ok"), process.output
+        assert sign_in(base, "ada@example.com", PASSWORD) == 200
+        assert process.children() == children
+        assert process.output.count("The database") == 2
+        assert process.end() == 0
+    assert not postgres_pids(data)
 
 
 def test_a_signal_during_the_start_is_heeded(up: Up) -> None:

@@ -20,7 +20,7 @@ from todo.cli.supervision import Child, Stop, running
 from todo.database import Database
 from todo.domain.accounts.services.people import has_superuser
 from todo.domain.accounts.services.sign_in import SignIn, add_superuser
-from todo.embedded import Server
+from todo.embedded import Server, State
 from todo.errors import Problem
 from todo.settings import Settings, load_settings, secret_key
 
@@ -112,14 +112,25 @@ def came_up(settings: Settings, children: list[Child], stop: Stop) -> bool:
 
 
 def keep_alive(children: list[Child], server: Server | None, stop: Stop) -> None:
-    """Start again whatever dies, until asked to stop."""
+    """Start again whatever dies, until asked to stop; a database that only stands still is waited for."""
+    before: State = "up"
     while not stop.wait(0.5):
-        died = [child.command for child in children if child.revive()]
-        if server is not None and not server.is_alive():
+        state = server.state() if server else "up"
+        if server and state == "down":
             server.start()
-            died.append("database")
-        for name in died:
-            Console(stderr=True).print(f"The {name} process had died; it runs again.")
+            say("The database process had died; it runs again.")
+        if state == "silent" and before != "silent":
+            say("The database does not answer; waiting for it.")
+        if state == "up" and before == "silent":
+            say("The database answers again.")
+        for child in children:  # without a database they would not stay up
+            if state == "up" and child.revive():
+                say(f"The {child.command} process had died; it runs again.")
+        before = state if state != "changing" else before
+
+
+def say(sentence: str) -> None:
+    Console(stderr=True).print(sentence)
 
 
 def reachable(settings: Settings) -> str:
