@@ -136,3 +136,35 @@ async def test_only_changes_without_an_action_of_their_own_can_be_undone(admin: 
     assert [(entry.action, entry.revertible) for entry in found] == [
         ("tasks.complete", False), ("tasks.change", True), ("tasks.add", False),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_an_occurrence_deleted_together_with_its_subtasks_leaves_them_to_the_next(
+    admin: AdminService, ada: Person, sql: Any, order: int
+) -> None:
+    titles = ["Child", "Water"][::order]
+    tasks = {title: await ada.add(title, due={"kind": "day", "date": "2031-01-31"}) for title in titles}
+    await ada.http.patch(f"/api/tasks/{tasks['Child']['id']}", json={"parent_id": tasks["Water"]["id"]})
+    await ada.http.patch(f"/api/tasks/{tasks['Water']['id']}", json={"recurrence": {"rrule": "FREQ=DAILY"}})
+
+    deleted = await admin.act("tasks", "delete", On(ids=[task["id"] for task in tasks.values()]))
+
+    assert (deleted.done, deleted.failed) == (2, [])
+    assert [row["title"] for row in await sql.fetch("SELECT title FROM tasks WHERE deleted_at IS NULL ORDER BY 1")] == [
+        "Child",
+        "Water",
+    ]
+
+
+async def test_what_the_next_occurrence_copies_is_not_deleted_for_good(admin: AdminService, ada: Person) -> None:
+    task = await ada.add("Water", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=DAILY"})
+    child = await ada.add("Child", parent_id=task["id"])
+    await ada.http.post(f"/api/series/{task['series_id']}/pause", json={})
+    await ada.http.delete(f"/api/tasks/{task['id']}")
+
+    for row_id in (task["id"], child["id"]):
+        with pytest.raises(Conflict):
+            await admin.delete("tasks", row_id)
+
+    await ada.http.post(f"/api/series/{task['series_id']}/end", json={})
+    await admin.delete("tasks", task["id"])

@@ -87,7 +87,7 @@ class Acting(Writing):
     ) -> Outcome:
         """Carry out an action on these rows of `on`, each in a transaction within the caller's."""
         outcome = Outcome(0)
-        for row_id in ids:
+        for row_id in await admin.in_order(self.doing(session), ids):
             try:
                 async with session.begin_nested():
                     row = await self._still_to_do(session, admin, name, on, row_id)

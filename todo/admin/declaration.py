@@ -219,6 +219,10 @@ class ModelAdmin(Resource, Generic[M]):
         """How many rows beside these `trash_row` moves to the trash, for the preview; override where it moves any."""
         return 0
 
+    async def in_order(self, do: Doing, ids: Sequence[UUID]) -> Sequence[UUID]:
+        """The rows of a bulk action, in the order in which they are worked on; override where it matters."""
+        return ids
+
     async def restore_row(self, do: Doing, row: Any) -> None:
         """Take the row out of the trash; likewise."""
         await self.writer(do).change(row, {self.trash: None}, f"{self.name}.restore")

@@ -1,6 +1,6 @@
 """Tasks, as operators see them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from todo.domain.tasks import rules
 from todo.domain.tasks.admin.moments import MOMENT
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskPatch, Title
+from todo.domain.tasks.services.purging import require_purgeable
 from todo.domain.tasks.services.subtasks import below, hold_parents, require_place
 from todo.domain.tasks.services.tasks import TaskService, values_of
 from todo.errors import Invalid
@@ -89,6 +90,15 @@ class TaskAdmin(ModelAdmin[Task]):
 
     async def trash_row(self, do: Doing, row: Task) -> None:
         await (await _service(do, row.owner_id)).trash(row.id, None)
+
+    async def delete_row(self, do: Doing, row: Task) -> None:
+        await require_purgeable(do.session, row.id)
+        await super().delete_row(do, row)
+
+    async def in_order(self, do: Doing, ids: Sequence[UUID]) -> Sequence[UUID]:
+        """Those on top first: what is below goes along with them, and comes back with them."""
+        below_others = await do.session.scalars(select(TASK.id).where(TASK.id.in_(ids), TASK.parent_id.is_not(None)))
+        return sorted(ids, key=set(below_others).__contains__)
 
     async def goes_along(self, do: Doing, ids: Collection[UUID]) -> int:
         """What is below them."""

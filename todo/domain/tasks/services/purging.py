@@ -2,20 +2,44 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Boolean, delete, func, insert, literal_column, select
 
 from todo.access import WORKER
 from todo.audit import Event, event
 from todo.database import WriteSession
 from todo.domain.tasks.models import TASK, Task
+from todo.errors import Conflict
 
 BATCH = 1_000
+# True of the last occurrence of a series that goes on, and of what went to the trash with it: the next occurrence
+# copies its subtasks from there. Correlated to `tasks`.
+STILL_COPIED = literal_column(
+    """EXISTS (
+    WITH RECURSIVE above AS (
+        SELECT tasks.id, tasks.parent_id, tasks.series_id
+        UNION ALL
+        SELECT parent.id, parent.parent_id, parent.series_id
+        FROM tasks AS parent JOIN above ON parent.id = above.parent_id
+        WHERE parent.deleted_at = tasks.deleted_at
+    )
+    SELECT FROM above JOIN series ON series.id = above.series_id AND series.status <> 'ended'
+    WHERE above.id = (
+        SELECT task_id FROM occurrences WHERE series_id = series.id AND task_id IS NOT NULL
+        ORDER BY nominal DESC LIMIT 1
+    ))""",
+    Boolean(),
+)
 
 
 async def purge(session: WriteSession, kept: timedelta) -> int:
-    """Delete up to a thousand tasks that were put into the trash longer ago; how many. Their trail stays."""
-    old = select(TASK.id).where(TASK.deleted_at < func.now() - kept).limit(BATCH).with_for_update(skip_locked=True)
+    """Delete up to a thousand tasks that were put into the trash longer ago; how many. Their trail stays.
+
+    What a series still needs for its next occurrence waits until that is there, or the series has ended.
+    """
+    old = select(TASK.id).where(TASK.deleted_at < func.now() - kept, ~STILL_COPIED).limit(BATCH)
+    old = old.with_for_update(skip_locked=True)
     gone = delete(Task).where(TASK.id.in_(old)).returning(TASK.id, TASK.title, TASK.deleted_at)
     events: list[dict[str, Any]] = [
         event(WORKER, "tasks.purge", "tasks", task_id, before={"title": title, "deleted_at": deleted_at})
@@ -24,3 +48,9 @@ async def purge(session: WriteSession, kept: timedelta) -> int:
     if events:
         await session.execute(insert(Event), events)
     return len(events)
+
+
+async def require_purgeable(session: WriteSession, task_id: UUID) -> None:
+    """Raises Conflict for a task in the trash that its series still needs."""
+    if await session.scalar(select(TASK.id).where(TASK.id == task_id, STILL_COPIED)):
+        raise Conflict("The next occurrence of its series copies its subtasks: end the series, or delete this later.")

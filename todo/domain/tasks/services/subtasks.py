@@ -83,10 +83,11 @@ async def trash_all(
 async def copy_subtasks(session: WriteSession, pairs: Sequence[tuple[UUID, UUID]], actor: Actor = WORKER) -> None:
     """Hang copies of what is below each old task below its new one, all open again.
 
-    Dues, starts and deadlines move as far as one turn is from the other. Both tasks of a pair must be
+    Of an old task in the trash that is what went there with it: deleting one occurrence takes nothing from the later
+    ones. Dues, starts and deadlines move as far as one turn is from the other. Both tasks of a pair must be
     stored. Four statements whatever the number of pairs; one when there is nothing to copy.
     """
-    tree = await below(session, [old for old, _ in pairs], TASK.deleted_at.is_(None))
+    tree = await below(session, [old for old, _ in pairs])
     if not tree:
         return
     ends = {one for pair in pairs for one in pair}
@@ -94,6 +95,8 @@ async def copy_subtasks(session: WriteSession, pairs: Sequence[tuple[UUID, UUID]
     found = await session.execute(owned.where(TASK.id.in_(ends)))
     known = {task.id: (task, timezone) for task, timezone in found}
     copies = list(_copies(tree, {old: (known[old][0], *known[new]) for old, new in pairs}))
+    if not copies:
+        return
     await session.execute(insert(table_of(Task)), [copy.model_dump() for copy in copies])
     await _trail(session, actor, "tasks.open", [(copy.id, None, copy.model_dump()) for copy in copies])
 
@@ -103,9 +106,11 @@ def _copies(tree: Sequence[Task], roots: Mapping[UUID, tuple[Task, Task, str]]) 
     homes = dict(roots)
     parents = {old: new.id for old, (_, new, _) in roots.items()}
     for task in tree:
-        if task.parent_id not in parents:  # below something in the trash
+        if task.parent_id not in parents:  # below something that was deleted by itself
             continue
         old, new, timezone = homes[task.id] = homes[task.parent_id]
+        if task.deleted_at not in (None, old.deleted_at):
+            continue
         copy = Task(**task.model_dump(exclude=ANEW), created_at=new.created_at, updated_at=new.created_at)
         copy.parent_id = parents[task.parent_id]
         _shift(copy, _distance(old, new), timezone)
