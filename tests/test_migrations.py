@@ -76,3 +76,49 @@ async def test_a_database_of_a_newer_version_is_left_alone(empty_url: str) -> No
 
     with pytest.raises(migrate.MigrationError, match="used by a newer version"):
         await migrate.upgrade(settings)
+
+
+BEFORE_0010 = """
+    INSERT INTO users (id, created_at, updated_at, version, email, name, timezone, kind, status)
+    VALUES ({user}, now(), now(), 1, 'ada@example.com', '', 'UTC', 'person', 'active');
+    INSERT INTO series (id, created_at, updated_at, version, owner_id, owner_timezone, status, rrule, start, kind,
+        anchor, on_invalid_date, on_missed, opens, lead_seconds, max_open, holidays, pauses, exceptions, template, n,
+        last_nominal, next_nominal, next_n, next_run_at, failures)
+    SELECT {series}, now(), now(), 1, {user}, 'UTC', status, 'FREQ=DAILY', '2031-03-01', 'day', 'schedule',
+        'backward', 'keep_one', 'on_time', 0, 50, '{{}}', '[]', '{{}}', '{{"title": ""}}', 1, '2031-03-01',
+        '2031-03-02', 2, '2031-03-02', 0
+    FROM (VALUES (1, 'active'), (2, 'active'), (3, 'ended'), (4, 'active'), (5, 'active')) AS given (n, status);
+    INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority, series_id,
+        occurrence, deleted_at)
+    SELECT {task}, now(), now(), 1, {user}, '', '', 'open', 0, {series}, '2031-03-01', deleted_at
+    FROM (VALUES (2, NULL::timestamptz), (3, NULL), (4, now()), (5, NULL)) AS given (n, deleted_at);
+    INSERT INTO occurrences (id, created_at, updated_at, version, series_id, nominal, task_id, status)
+    SELECT gen_random_uuid(), now(), now(), 1, {series}, nominal, ('00000000-0000-0000-0002-00000000000' || task)::uuid,
+        'open'
+    FROM (VALUES (1, '2031-03-01'::timestamp, 2), (2, '2031-03-01', 2),  -- two live series of one task
+        (3, '2031-03-01', 3), (3, '2031-03-02', 3),  -- a task that is open twice
+        (4, '2031-03-01', 4),  -- a series that was deleted, and lives
+        (5, '2031-03-01', 5), (5, '2031-03-05', 3)  -- a task of another series that has ended
+    ) AS given (n, nominal, task)""".format(
+    user="'00000000-0000-0000-0000-000000000001'::uuid",
+    series="('00000000-0000-0000-0001-00000000000' || n)::uuid",
+    task="('00000000-0000-0000-0002-00000000000' || n)::uuid",
+)
+
+
+async def test_series_that_share_a_task_are_parted_before_the_database_forbids_it(empty_url: str) -> None:
+    settings = settings_for(empty_url)
+    await migrate.upgrade(settings, revision="0009")
+    connection = await asyncpg.connect(empty_url)
+    await connection.execute(BEFORE_0010)
+
+    await migrate.upgrade(settings, revision="0010")
+    series = [row["status"] for row in await connection.fetch("SELECT status FROM series ORDER BY id")]
+    open_ones = await connection.fetch(
+        "SELECT right(series_id::text, 1) || right(task_id::text, 1) AS pair, nominal::date::text AS day"
+        " FROM occurrences WHERE status = 'open' ORDER BY 1"
+    )
+    await connection.close()
+
+    assert series == ["ended", "active", "ended", "ended", "active"]
+    assert [tuple(row) for row in open_ones] == [("22", "2031-03-01"), ("33", "2031-03-01"), ("55", "2031-03-01")]

@@ -7,11 +7,13 @@ from tasks.series_helpers import Sql, act, begin, changed, day, floating
 
 from todo.domain.tasks.invariants import INVARIANTS
 
+RULES = {rule.name: rule for rule in INVARIANTS}
 SPOILED = {
     "occurrence_of_another_series": "UPDATE tasks SET series_id = NULL",
-    "second_open_occurrence": """INSERT INTO occurrences (id, created_at, updated_at, version, series_id, nominal,
-        task_id, status) SELECT gen_random_uuid(), now(), now(), 1, series_id, nominal + interval '1 year', task_id,
-        'open' FROM occurrences""",
+    "second_open_occurrence": """DROP INDEX uq_occurrences_open_task;
+        INSERT INTO occurrences (id, created_at, updated_at, version, series_id, nominal, task_id, status)
+        SELECT gen_random_uuid(), now(), now(), 1, series_id, nominal + interval '1 year', task_id, 'open'
+        FROM occurrences""",
     "open_occurrence_without_open_task": "UPDATE tasks SET deleted_at = now()",
     "open_task_without_open_occurrence": "UPDATE occurrences SET status = 'done'",
     "task_names_another_occurrence": "UPDATE tasks SET occurrence = '2031-01-01'",
@@ -33,13 +35,21 @@ async def test_every_invariant_holds_after_ordinary_work(ada: Person, sql: Sql) 
     assert await broken(sql) == {}
 
 
-@pytest.mark.parametrize("name", [invariant.name for invariant in INVARIANTS])
-async def test_an_invariant_finds_the_row_that_breaks_it(ada: Person, sql: Sql, name: str) -> None:
+@pytest.mark.parametrize("name", RULES)
+async def test_an_invariant_finds_the_row_that_breaks_it_and_its_repair_puts_it_right(
+    ada: Person, sql: Sql, name: str
+) -> None:
     await begin(ada, "2031-03-01")
     transaction = sql.transaction()
     await transaction.start()
-    await sql.execute(SPOILED[name])
-    found = await broken(sql)
-    await transaction.rollback()
+    try:
+        await sql.execute(SPOILED[name])
+        found = await broken(sql)
+        for statement in RULES[name].repair:
+            await sql.execute(statement)
+        left = await broken(sql)
+    finally:
+        await transaction.rollback()
 
     assert len(found[name]) == 1
+    assert name not in left or not RULES[name].repair

@@ -24,6 +24,22 @@ DETACH = f"""
         status = CASE status WHEN 'open' THEN 'cancelled' ELSE status END, closed_at = coalesce(closed_at, now())
     WHERE id IN (SELECT occurrences.id {FOREIGN})"""
 
+# The deletion of a series closes what is open: one that lives with its open task in the trash was to end.
+END_DELETED = """
+    UPDATE series SET status = 'ended', next_nominal = NULL, next_n = NULL, next_run_at = NULL, updated_at = now(),
+        version = series.version + 1
+    FROM occurrences JOIN tasks ON tasks.id = task_id AND tasks.deleted_at IS NOT NULL
+    WHERE occurrences.series_id = series.id AND occurrences.status = 'open' AND series.status <> 'ended'"""
+CLOSE_WITH_TASK = """
+    UPDATE occurrences SET closed_at = now(), undo = NULL, updated_at = now(), version = occurrences.version + 1,
+        status = CASE WHEN tasks.deleted_at IS NOT NULL THEN 'cancelled' WHEN tasks.status = 'done' THEN 'done'
+            ELSE 'skipped' END
+    FROM tasks WHERE tasks.id = task_id AND occurrences.status = 'open'
+        AND (tasks.status IN ('done', 'cancelled') OR deleted_at IS NOT NULL)"""
+CLOSE_WITHOUT_TASK = """
+    UPDATE occurrences SET status = 'cancelled', closed_at = now(), undo = NULL, updated_at = now(),
+        version = version + 1 WHERE task_id IS NULL AND status = 'open'"""
+
 SECOND_OPEN = """
     SELECT id FROM (
         SELECT occurrences.id, row_number() OVER (
@@ -55,6 +71,7 @@ INVARIANTS = (
         "occurrences",
         f"""SELECT id FROM occurrences WHERE status = 'open'
         AND NOT EXISTS (SELECT FROM tasks WHERE tasks.id = task_id AND {OPEN}) ORDER BY 1""",
+        (END_DELETED, CLOSE_WITH_TASK, CLOSE_WITHOUT_TASK),
     ),
     Invariant(
         "open_task_without_open_occurrence",
@@ -62,6 +79,12 @@ INVARIANTS = (
         "tasks",
         f"""SELECT id FROM tasks WHERE series_id IS NOT NULL AND {OPEN}
         AND NOT EXISTS (SELECT FROM occurrences WHERE task_id = tasks.id AND occurrences.status = 'open') ORDER BY 1""",
+        (
+            """UPDATE occurrences SET status = 'open', closed_at = NULL, undo = NULL, updated_at = now(),
+            version = occurrences.version + 1 FROM tasks WHERE tasks.id = task_id AND occurrences.status <> 'open'
+            AND tasks.status NOT IN ('done', 'cancelled') AND deleted_at IS NULL
+            AND nominal = tasks.occurrence::timestamp""",
+        ),
     ),
     Invariant(
         "task_names_another_occurrence",

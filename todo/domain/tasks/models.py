@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, ForeignKey, Index, text
+from sqlalchemy import Column, DateTime, ForeignKeyConstraint, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -33,7 +33,7 @@ class Task(Row, table=True):
         Index("ix_tasks_status", "owner_id", "status", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_tasks_trash", "owner_id", "updated_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("ix_tasks_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
-        Index("ix_tasks_series", "series_id", postgresql_where=text("series_id IS NOT NULL")),
+        Index("uq_tasks_series_id_id", "series_id", "id", unique=True),  # what occurrences refer to
         # The same orders over everybody's tasks, for operators.
         Index("ix_tasks_all_created", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_tasks_all_updated", "updated_at", "id", postgresql_where=text("deleted_at IS NULL")),
@@ -73,17 +73,21 @@ class Occurrence(Row, table=True):
     __table_args__ = (
         Index("uq_occurrences_series_id_nominal", "series_id", "nominal", unique=True),
         Index("ix_occurrences_open", "series_id", postgresql_where=text("status = 'open'")),
+        Index("uq_occurrences_open_task", "task_id", unique=True, postgresql_where=text("status = 'open'")),
+        # The task belongs to the same series, so that a series at most has it. Checked at commit, so that an occurrence
+        # can claim its place before its task is written.
+        ForeignKeyConstraint(
+            ["task_id", "series_id"],
+            ["tasks.id", "tasks.series_id"],
+            ondelete="SET NULL (task_id)",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
     )
 
     series_id: UUID = Field(foreign_key="series.id", ondelete="CASCADE")
     nominal: datetime = Field(sa_type=DateTime(timezone=False))
-    # Checked at commit, so that the occurrence can claim its place before its task is written.
-    task_id: UUID | None = Field(
-        default=None,
-        sa_column=Column(
-            ForeignKey("tasks.id", ondelete="SET NULL", deferrable=True, initially="DEFERRED"), index=True
-        ),
-    )
+    task_id: UUID | None = Field(default=None, index=True)
     status: str = "open"  # open | done | skipped | missed | cancelled; on the wire an open one with moved_to is `moved`
     closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     moved_to: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # when it is due instead
