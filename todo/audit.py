@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Generic, Literal
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, Insert, Table, bindparam, delete, insert, update
+from sqlalchemy import Column, DateTime, Index, Insert, Select, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql.selectable import ForUpdateArg
@@ -146,11 +146,16 @@ class AuditedService(Service[M], Generic[M]):
         return row
 
 
-async def insert_alone(database: Database, actor: Actor, row: Row, action: str) -> None:
-    """Store a new row and its trail entry outside any session: one statement, its own transaction, one round trip."""
+async def insert_alone(
+    database: Database, actor: Actor, row: Row, action: str, provided: Select[Any], **parameters: Any
+) -> bool:
+    """Store a new row and its trail entry outside any session: one statement, its own transaction, one round trip.
+
+    Only if the query `provided` finds a row; whether it did.
+    """
     values = row.model_dump()
-    query = _compiled(table_of(row), tuple(values))
-    await database.primary.write(query, **_given(actor, row, action, values, None, after=values))
+    query = _compiled(table_of(row), tuple(values), provided)
+    return await database.primary.write(query, **_given(actor, row, action, values, None, after=values), **parameters)
 
 
 @lru_cache(maxsize=500)
@@ -169,8 +174,14 @@ def _traced(table: Table, columns: tuple[str, ...], verb: Verb) -> Insert:
 
 
 @lru_cache(maxsize=100)
-def _compiled(table: Table, columns: tuple[str, ...]) -> Query[None]:
-    return Query(lambda: None, _traced(table, columns, "insert"))
+def _compiled(table: Table, columns: tuple[str, ...], provided: Select[Any]) -> Query[UUID]:
+    """`_traced` for an insert that depends on a query."""
+    values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
+    entry = {column.name: bindparam(f"event_{column.name}", type_=column.type) for column in table_of(Event).c}
+    row = insert(table).from_select(list(values), select(*values.values()).select_from(provided.cte("provided")))
+    change = row.returning(table.c.id).cte("change")
+    trail = insert(table_of(Event)).from_select(list(entry), select(*entry.values()).select_from(change))
+    return Query(lambda event_id: event_id, trail.returning(table_of(Event).c.id))
 
 
 def _given(

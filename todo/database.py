@@ -105,9 +105,12 @@ class Direct:
         rows = await self._rows(query, values)
         return query.into(*rows[0]) if rows else None
 
-    async def write(self, query: Query[Any], **values: Any) -> None:
-        """Run a statement that changes something; it is its own transaction, and is never repeated."""
-        await self._fetch(query.sql, query.arguments(values))
+    async def write(self, query: Query[Any], **values: Any) -> bool:
+        """Run a statement that changes something; whether it returned a row.
+
+        It is its own transaction, and is never repeated.
+        """
+        return bool(await self._fetch(query.sql, query.arguments(values)))
 
     async def one_within(self, query: Query[S], seconds: float, **values: Any) -> S:
         """Run a statement that answers one row and may take longer than usual, in a transaction of its own."""

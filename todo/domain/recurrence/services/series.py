@@ -114,10 +114,10 @@ class SeriesService(AuditedService[Series]):
     async def lock_of(self, series_id: Select[Any]) -> Series | None:
         """The series that a query for its id finds, locked; None when there is none.
 
-        A series is locked before its tasks, here and in the worker, so that they never wait for each other.
+        Whoever waited for the lock must look again whether it is still the one.
         """
-        found = select(Series).where(SERIES.id == series_id.scalar_subquery())
-        series: Series | None = await self.session.scalar(found.with_for_update(key_share=True))
+        found = select(Series).where(SERIES.id == series_id.scalar_subquery()).with_for_update(key_share=True)
+        series: Series | None = await self.session.scalar(found.execution_options(populate_existing=True))
         return series
 
     async def advance(

@@ -1,7 +1,6 @@
 """Tasks, as operators see them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,14 +9,14 @@ from sqlalchemy import ColumnElement, select
 from todo.access import Actor
 from todo.admin.declaration import Doing, Inline, ModelAdmin, action
 from todo.database import ACTOR
-from todo.domain.accounts.models import USER
 from todo.domain.recurrence.services.series import SeriesService
 from todo.domain.tasks import rules
 from todo.domain.tasks.admin.moments import MOMENT
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskPatch, Title
+from todo.domain.tasks.services.locks import hold_parents, lock_owner
 from todo.domain.tasks.services.purging import require_purgeable
-from todo.domain.tasks.services.subtasks import below, hold_parents, require_place
+from todo.domain.tasks.services.subtasks import below, require_place
 from todo.domain.tasks.services.tasks import TaskService, values_of
 from todo.errors import Invalid
 from todo.schema import Text
@@ -70,7 +69,8 @@ class TaskAdmin(ModelAdmin[Task]):
         return {"complete": not closed, "skip": turn, "reopen": closed}.get(verb, True)
 
     async def lock(self, do: Doing, row_id: UUID) -> None:
-        """A series is locked before its tasks, so that the worker and we never wait for each other."""
+        """The owner and the series come before the task: see `services/locks.py`."""
+        await lock_owner(do.session, select(TASK.owner_id).where(TASK.id == row_id))
         await SeriesService(do.session, do.actor).lock_of(select(TASK.series_id).where(TASK.id == row_id))
 
     async def add_row(self, do: Doing, values: dict[str, Any]) -> Task:
@@ -79,17 +79,19 @@ class TaskAdmin(ModelAdmin[Task]):
         _require_open(values)
         if values.get("parent_id") is not None:
             await hold_parents(do.session, values["owner_id"])
+        timezone = await lock_owner(do.session, values["owner_id"])
+        if values.get("parent_id") is not None:
             await require_place(do.session, values["owner_id"], values["parent_id"])
-        row: Task = await super().add_row(do, await _resolved(do, values["owner_id"], values))
+        row: Task = await super().add_row(do, _resolved(values, timezone))
         return row
 
     async def change_row(self, do: Doing, row: Task, values: dict[str, Any]) -> None:
         _require_open(values, row)
-        service = await _service(do, row.owner_id)
+        service = _service(do, row.owner_id)
         await service.change_fields(row.id, TaskPatch(**values), None)
 
     async def trash_row(self, do: Doing, row: Task) -> None:
-        await (await _service(do, row.owner_id)).trash(row.id, None)
+        await _service(do, row.owner_id).trash(row.id, None)
 
     async def delete_row(self, do: Doing, row: Task) -> None:
         await require_purgeable(do.session, row.id)
@@ -106,22 +108,22 @@ class TaskAdmin(ModelAdmin[Task]):
         return len({task.id for task in found} - set(ids))
 
     async def restore_row(self, do: Doing, row: Task) -> None:
-        await (await _service(do, row.owner_id)).restore(row.id)
+        await _service(do, row.owner_id).restore(row.id)
 
     @action("Complete")
     async def complete(self, do: Doing, row: Task) -> None:
         """Close it as done; the next turn of its series comes up."""
-        await (await _service(do, row.owner_id)).complete(row.id, None)
+        await _service(do, row.owner_id).complete(row.id, None)
 
     @action("Skip")
     async def skip(self, do: Doing, row: Task) -> None:
         """Close this turn of a series as skipped; the next one comes up."""
-        await (await _service(do, row.owner_id)).skip(row.id, None)
+        await _service(do, row.owner_id).skip(row.id, None)
 
     @action("Reopen")
     async def reopen(self, do: Doing, row: Task) -> None:
         """Open it again; the turn that its closing brought up goes, if nobody has touched it."""
-        await (await _service(do, row.owner_id)).reopen(row.id, None)
+        await _service(do, row.owner_id).reopen(row.id, None)
 
 
 def _require_open(values: dict[str, Any], row: Task | None = None) -> None:
@@ -131,16 +133,12 @@ def _require_open(values: dict[str, Any], row: Task | None = None) -> None:
         raise Invalid.field("body.status", "Complete or reopen it by its action, so that its series goes on.")
 
 
-async def _service(do: Doing, owner_id: UUID) -> TaskService:
-    """The verbs of somebody's tasks, on their clock."""
-    return TaskService(do.session, replace(do.actor, timezone=await _timezone(do, owner_id)), owner_id)
+def _service(do: Doing, owner_id: UUID) -> TaskService:
+    """The verbs of somebody's tasks."""
+    return TaskService(do.session, do.actor, owner_id)
 
 
-async def _timezone(do: Doing, owner_id: UUID) -> str:
-    return await do.session.scalar(select(USER.timezone).where(USER.id == owner_id)) or "UTC"
-
-
-async def _resolved(do: Doing, owner_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
+def _resolved(values: dict[str, Any], timezone: str) -> dict[str, Any]:
     """The values with the instant that `due` means where the owner is."""
     moments = {name: values[name] for name in ("due", "start") if name in values}
-    return values | values_of(TaskPatch(**moments), await _timezone(do, owner_id))
+    return values | values_of(TaskPatch(**moments), timezone)

@@ -56,22 +56,30 @@ class SeriesChanges:
         self.actor = occurrences.actor
 
     async def apply(
-        self, series: Series | None, task: Task, values: dict[str, Any], data: TaskPatch, scope: Scope
-    ) -> dict[str, Any]:
-        """Change the series of a task, or make it one; the columns that the task itself must change besides."""
+        self, series: Series | None, task: Task, values: dict[str, Any], data: TaskPatch, scope: Scope,
+        timezone: str,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Change the series of a task, or make it one; the columns that the task itself must change besides.
+
+        Only a rule that is sent begins a series: in one that has ended, other changes are the task's alone.
+        """
         recurrence = data.recurrence
         if recurrence is None:
             if series and series.status != "ended":
                 await self.series.stop(series)
             return {}
         if series is None:
-            return await self._begin(task, values, recurrence)
+            return await self._begin(task, values, recurrence, timezone)
+        if recurrence is UNSET and series.status == "ended":
+            if "due" in values:
+                await self.occurrences.note_due(series, task, values)
+            return {}
         if "due" in values and values["due"] is None:
             raise Invalid.field("body.due", "A turn of a series has a due: end the series first.")
         with refusals("body.recurrence"):
             sent = {} if recurrence is UNSET else recurrence.columns()
         sent |= {"template": series.template | {name: values[name] for name in TEMPLATE if name in values}}
-        if task.status in rules.CLOSED and (scope == "following" or "due" in values):
+        if task.status in rules.CLOSED and (scope == "following" or "due" in values or series.status == "ended"):
             raise Conflict("This turn is closed: change the series by a turn that is open.")
         if scope == "following" or series.status == "ended":
             return await self._split(series, task, values.get("due"), sent)
@@ -95,11 +103,14 @@ class SeriesChanges:
         wanted = [task_id for task_id in ids if but is None or task_id != but.id]
         if not wanted:
             return
-        query = select(Task).where(TASK.id.in_(wanted), TASK.deleted_at.is_(None)).with_for_update(key_share=True)
-        tasks = [*await self.session.scalars(query), *await below(self.session, wanted, TASK.deleted_at.is_(None))]
+        query = select(Task).where(TASK.id.in_(wanted), TASK.deleted_at.is_(None)).order_by(TASK.id)
+        rows = await self.session.scalars(query.with_for_update(key_share=True))
+        tasks = [*rows, *await below(self.session, wanted, TASK.deleted_at.is_(None))]
         await trash_all(self.session, self.actor, tasks, now(), "tasks.delete")
 
-    async def _begin(self, task: Task, values: dict[str, Any], recurrence: RecurrencePatch | Any) -> dict[str, Any]:
+    async def _begin(
+        self, task: Task, values: dict[str, Any], recurrence: RecurrencePatch | Any, timezone: str
+    ) -> dict[str, Any]:
         if recurrence is UNSET:
             raise Invalid.field("query.scope", "This task belongs to no series.")
         if recurrence.rrule is UNSET:
@@ -111,7 +122,7 @@ class SeriesChanges:
         if task.status in rules.CLOSED:
             raise Conflict("This task is closed; reopen it first.")
         changed = Task(**(task.model_dump() | values))
-        return await self.occurrences.begin_with(changed, recurrence)
+        return await self.occurrences.begin_with(changed, recurrence, timezone)
 
     async def _change_all(
         self, series: Series, task: Task, values: dict[str, Any], sent: dict[str, Any]
@@ -190,7 +201,8 @@ class SeriesChanges:
         handed = update(Occurrence).where(*later).values(series_id=new.id, undo=None).returning(OCCURRENCE.task_id)
         ids = (await self.session.scalars(handed)).all()
         tasks = TaskWriter(self.session, self.actor)
-        for row in await self.session.scalars(select(Task).where(TASK.id.in_(ids)).with_for_update(key_share=True)):
+        found = select(Task).where(TASK.id.in_(ids)).order_by(TASK.id).with_for_update(key_share=True)
+        for row in await self.session.scalars(found):
             await tasks.change(row, {"series_id": new.id}, "tasks.change")
         await self.session.execute(this.values(series_id=new.id, undo=None))
         return {"series_id": new.id}

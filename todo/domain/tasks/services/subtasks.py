@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 
 from todo.access import WORKER, Actor
 from todo.audit import Event, event
@@ -27,7 +27,7 @@ async def below(session: WriteSession, roots: Sequence[UUID], *where: ColumnElem
     tree = select(TASK.id, TASK.parent_id).where(TASK.parent_id.in_(roots)).cte("tree", recursive=True)
     tree = tree.union_all(select(CHILD.c.id, CHILD.c.parent_id).join(tree, CHILD.c.parent_id == tree.c.id))
     found = await session.scalars(
-        select(Task).where(TASK.id.in_(select(tree.c.id)), *where).with_for_update(key_share=True)
+        select(Task).where(TASK.id.in_(select(tree.c.id)), *where).order_by(TASK.id).with_for_update(key_share=True)
     )
     tasks = {task.id: task for task in found}
     return sorted(tasks.values(), key=lambda task: level(task, tasks))
@@ -37,14 +37,6 @@ def level(task: Task, tasks: Mapping[UUID, Task]) -> int:
     """How many of these tasks a task is below."""
     parent = tasks.get(task.parent_id) if task.parent_id else None
     return 1 + level(parent, tasks) if parent else 0
-
-
-async def hold_parents(session: WriteSession, owner_id: UUID) -> None:
-    """Let nobody else hang this person's tasks elsewhere until the transaction ends.
-
-    Two moves at once could make a circle that neither of them sees. To be held before any task is locked.
-    """
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"parents {owner_id}", 0))))
 
 
 async def require_place(session: WriteSession, owner_id: UUID, parent_id: UUID, task: Task | None = None) -> None:

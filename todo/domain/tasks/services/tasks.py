@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, structs
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, bindparam, select
 
 from todo.access import WORKER, Actor
 from todo.audit import insert_alone
@@ -22,11 +22,18 @@ from todo.domain.tasks import rules
 from todo.domain.tasks.guards import trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Completed, Moment, Scope, TaskIn, TaskOut, TaskPatch, Zoned
+from todo.domain.tasks.services.locks import hold_parents, lock_owner
 from todo.domain.tasks.services.reads import task_out
 from todo.domain.tasks.services.scopes import SeriesChanges, scope_of
-from todo.domain.tasks.services.subtasks import below, hold_parents, require_place, trash_all
+from todo.domain.tasks.services.subtasks import below, require_place, trash_all
 from todo.domain.tasks.services.turns import OccurrenceService, TaskWriter
-from todo.errors import Conflict, Invalid, Stale
+from todo.errors import Conflict, Contention, Invalid, Stale
+
+IN_ZONE = (
+    select(USER.id)
+    .where(USER.id == bindparam("owner"), USER.timezone == bindparam("timezone"))
+    .with_for_update(read=True, key_share=True)
+)
 
 
 class TaskService(TaskWriter):
@@ -46,14 +53,16 @@ class TaskService(TaskWriter):
 
     async def add(self, data: TaskIn) -> TaskOut:
         """Raises Invalid for a due that does not exist, a parent that cannot be, and a rule that cannot be."""
-        task = new_task(data, self.actor)
         if data.parent_id is not None:
             await hold_parents(self.session, self.owner_id)
+        timezone = await lock_owner(self.session, self.owner_id)
+        task = new_task(data, self.owner_id, timezone)
+        if data.parent_id is not None:
             await require_place(self.session, self.owner_id, data.parent_id)
         if data.recurrence is None:
             return task_out(await self.insert(task, "tasks.add"))
         _refuse_subtask(task.parent_id)
-        return task_out(await self.occurrences.begin(task, data.recurrence))
+        return task_out(await self.occurrences.begin(task, data.recurrence, timezone))
 
     async def change_fields(
         self, task_id: UUID, data: TaskPatch, if_match: frozenset[int] | None, scope: Scope | None = None
@@ -63,27 +72,30 @@ class TaskService(TaskWriter):
         scope = scope_of(sent, scope)
         if sent.get("parent_id"):
             await hold_parents(self.session, self.owner_id)
-        series = await self._series_of(task_id) if {"due", "recurrence"} & sent.keys() or scope != "this" else None
-        task = await self._own(task_id, if_match)
+        if {"due", "start", "recurrence"} & sent.keys() or scope != "this":
+            timezone = await lock_owner(self.session, self.owner_id)
+            series, task = await self._locked(task_id, if_match)
+        else:
+            timezone, series, task = "", None, await self._own(task_id, if_match)
         if task.status in rules.CLOSED and data.status is not UNSET:
             raise Conflict("This task is closed; reopen it first.")
-        values = values_of(data, self.actor.timezone)
+        values = values_of(data, timezone)
         if (parent_id := values.get("parent_id")) is not None:
             _refuse_subtask(task.series_id)
             await require_place(self.session, self.owner_id, parent_id, task)
         if scope != "this" or "recurrence" in sent:
-            values |= await SeriesChanges(self.occurrences).apply(series, task, values, data, scope)
+            values |= await SeriesChanges(self.occurrences).apply(series, task, values, data, scope, timezone)
         elif series and "due" in values:
             await self.occurrences.note_due(series, task, values)
         return task_out(await self.change(task, values, "tasks.change"))
 
     async def move(self, task_id: UUID, due: Moment, if_match: frozenset[int] | None) -> TaskOut:
         """Give an open task another due; raises NotFound, Stale, Invalid, Conflict."""
-        series = await self._series_of(task_id)
-        task = await self._own(task_id, if_match)
+        timezone = await lock_owner(self.session, self.owner_id)
+        series, task = await self._locked(task_id, if_match)
         if task.status in rules.CLOSED:
             raise Conflict("This task is closed; reopen it first.")
-        values = values_of(TaskPatch(due=due), self.actor.timezone)
+        values = values_of(TaskPatch(due=due), timezone)
         if series:
             await self.occurrences.note_due(series, task, values)
         return task_out(await self.change(task, values, "tasks.move"))
@@ -93,8 +105,8 @@ class TaskService(TaskWriter):
 
         `this` skips a turn, `following` ends its series with this turn and those after it, `all` with every open one.
         """
-        series = await self._series_of(task_id)
-        task = await self._own(task_id, if_match)
+        await lock_owner(self.session, self.owner_id)
+        series, task = await self._locked(task_id, if_match)
         if scope != "this":
             await SeriesChanges(self.occurrences).end_from(series, task, scope)
         deleted_at = now()
@@ -106,8 +118,8 @@ class TaskService(TaskWriter):
 
     async def restore(self, task_id: UUID) -> TaskOut:
         """Bring back a task and what went to the trash with it; raises NotFound when it is not in their trash."""
-        series = await self._series_of(task_id, trashed_by)
-        task = await self.locked(trashed_by(self.owner_id), TASK.id == task_id)
+        await lock_owner(self.session, self.owner_id)
+        series, task = await self._locked(task_id, within=trashed_by)
         if task.status not in rules.CLOSED:
             await self.occurrences.reopen(series, task)
         subtasks = await below(self.session, [task.id], TASK.deleted_at == task.deleted_at)
@@ -127,8 +139,8 @@ class TaskService(TaskWriter):
 
         Raises NotFound, Stale, Conflict.
         """
-        series = await self._series_of(task_id)
-        task = await self._own(task_id, if_match)
+        await lock_owner(self.session, self.owner_id)
+        series, task = await self._locked(task_id, if_match)
         if task.status not in rules.CLOSED:
             raise Conflict("This task is open.")
         await self.occurrences.reopen(series, task)
@@ -137,8 +149,8 @@ class TaskService(TaskWriter):
     async def _close(
         self, task_id: UUID, if_match: frozenset[int] | None, values: dict[str, Any], action: str
     ) -> Completed:
-        series = await self._series_of(task_id)
-        task = await self._own(task_id, if_match)
+        await lock_owner(self.session, self.owner_id)
+        series, task = await self._locked(task_id, if_match)
         if task.status in rules.CLOSED:
             raise Conflict("This task is already done.")
         if series is None and action == "tasks.skip":
@@ -148,26 +160,40 @@ class TaskService(TaskWriter):
         following = await self.occurrences.succeed(series, task, how) if series else None
         return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)
 
-    async def _series_of(
-        self, task_id: UUID, within: Callable[[UUID], ColumnElement[bool]] = visible_to
-    ) -> Series | None:
-        """The series of a task, locked before the task is."""
-        return await self.occurrences.series.lock_of(
-            select(TASK.series_id).where(within(self.owner_id), TASK.id == task_id)
-        )
+    async def _locked(
+        self,
+        task_id: UUID,
+        if_match: frozenset[int] | None = None,
+        within: Callable[[UUID], ColumnElement[bool]] = visible_to,
+    ) -> tuple[Series | None, Task]:
+        """A task and its series, which is locked first; raises NotFound, Stale."""
+        there = (within(self.owner_id), TASK.id == task_id)
+        series = await self.occurrences.series.lock_of(select(TASK.series_id).where(*there))
+        task = await self.locked(*there)
+        if task.series_id != (series.id if series else None):
+            raise Contention  # it has changed its series while we waited for the lock
+        return series, _current(task, if_match)
 
     async def _own(self, task_id: UUID, if_match: frozenset[int] | None) -> Task:
-        task = await self.locked(visible_to(self.owner_id), TASK.id == task_id)
-        if if_match is not None and task.version not in if_match:
-            raise Stale(task_out(task))
-        return task
+        return _current(await self.locked(visible_to(self.owner_id), TASK.id == task_id), if_match)
+
+
+def _current(task: Task, if_match: frozenset[int] | None) -> Task:
+    if if_match is not None and task.version not in if_match:
+        raise Stale(task_out(task))
+    return task
 
 
 async def add_alone(database: Database, actor: Actor, data: TaskIn) -> TaskOut:
-    """Add a task that begins no series, in one round trip; raises Invalid for a due that does not exist."""
-    task = new_task(data, actor)
-    await insert_alone(database, actor, task, "tasks.add")
-    return task_out(task)
+    """Add a task that begins no series, in one round trip; raises Invalid for a due that does not exist.
+
+    The actor may be remembered with a time zone that is not theirs any more: then it takes a few more.
+    """
+    task = new_task(data, actor.user_id, actor.timezone)
+    if await insert_alone(database, actor, task, "tasks.add", IN_ZONE, owner=task.owner_id, timezone=actor.timezone):
+        return task_out(task)
+    async with database.session() as session:
+        return await TaskService(session, actor).add(data)
 
 
 def _refuse_subtask(other: UUID | None) -> None:
@@ -176,8 +202,8 @@ def _refuse_subtask(other: UUID | None) -> None:
         raise Invalid.field("body.parent_id", "A subtask cannot come back by itself; it comes back with its parent.")
 
 
-def new_task(data: TaskIn, actor: Actor) -> Task:
-    return Task(owner_id=actor.user_id, **values_of(data, actor.timezone))
+def new_task(data: TaskIn, owner_id: UUID, timezone: str) -> Task:
+    return Task(owner_id=owner_id, **values_of(data, timezone))
 
 
 def values_of(data: TaskIn | TaskPatch, owner_timezone: str) -> dict[str, Any]:

@@ -39,12 +39,12 @@ def turn_values(series: Series, plan: Plan, nominal: datetime) -> dict[str, Any]
     }
 
 
-def series_like(task: Task, actor: Actor) -> Series:
+def series_like(task: Task, timezone: str) -> Series:
     """A series that would begin with this task, without its rule; a task without a due is due today."""
-    due = task.due or {"kind": "day", "date": datetime.now(ZoneInfo(actor.timezone)).date().isoformat()}
+    due = task.due or {"kind": "day", "date": datetime.now(ZoneInfo(timezone)).date().isoformat()}
     return Series(
         owner_id=task.owner_id,
-        owner_timezone=actor.timezone,
+        owner_timezone=timezone,
         start=rules.nominal_of(due),
         kind=due["kind"],
         timezone=due.get("timezone"),
@@ -84,17 +84,17 @@ class OccurrenceService(AuditedService[Occurrence]):
         super().__init__(session, actor)
         self.series = SeriesService(session, actor)
 
-    async def begin(self, task: Task, recurrence: RecurrencePatch) -> Task:
+    async def begin(self, task: Task, recurrence: RecurrencePatch, timezone: str) -> Task:
         """Store a new task as the first turn of a series; without a due it begins today. Raises Invalid."""
-        series, plan, turn = await self.series.begin(recurrence, series_like(task, self.actor))
+        series, plan, turn = await self.series.begin(recurrence, series_like(task, timezone))
         opened = await self._open(series, plan, turn, "tasks.add", task)
         if opened is None:
             raise Conflict("This occurrence is there already.")
         return opened
 
-    async def begin_with(self, task: Task, recurrence: RecurrencePatch) -> dict[str, Any]:
+    async def begin_with(self, task: Task, recurrence: RecurrencePatch, timezone: str) -> dict[str, Any]:
         """Make a stored task the first turn of a series; the columns it must change. Raises Invalid."""
-        series, plan, turn = await self.series.begin(recurrence, series_like(task, self.actor))
+        series, plan, turn = await self.series.begin(recurrence, series_like(task, timezone))
         await self._enter(series, turn.nominal, task_id=task.id)
         return turn_values(series, plan, turn.nominal)
 

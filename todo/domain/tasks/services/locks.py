@@ -1,0 +1,39 @@
+"""What is locked before what, in requests, jobs and the worker, so that none of them waits for another in a circle.
+
+1. The tree of a person's tasks (`hold_parents`), by who moves a task below another one.
+2. The owner, FOR KEY SHARE (`lock_owner`), by who stores a due or adds tasks. A change of the time zone and the
+   deletion of the account take FOR UPDATE: what was stored with the old zone is committed before the zone changes.
+3. Series, in the order of their ids. The worker skips what others have locked, and so waits for nobody.
+4. Occurrences, which are written by the holder of their series alone.
+5. Tasks, those above first, otherwise in the order of their ids; then, by triggers, their reminders.
+
+What was read to find a lock is read again under it; a verb whose task has changed its series meanwhile starts over
+(`Contention`). Bulk actions go from row to row and can meet each other across rows: the database then ends one of them,
+and `todo.contention` runs it again.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+
+from todo.database import WriteSession
+from todo.domain.accounts.models import USER
+from todo.errors import NotFound
+
+
+async def hold_parents(session: WriteSession, owner_id: UUID) -> None:
+    """Let nobody else move this person's tasks below others until the transaction ends.
+
+    Two moves at once could make a circle that neither of them sees.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"parents {owner_id}", 0))))
+
+
+async def lock_owner(session: WriteSession, owner_id: UUID | Select[tuple[UUID]]) -> str:
+    """The time zone of a person, which stays as it is until the transaction ends. Raises NotFound."""
+    which = owner_id if isinstance(owner_id, UUID) else owner_id.scalar_subquery()
+    found = select(USER.timezone).where(USER.id == which).with_for_update(read=True, key_share=True)
+    timezone: str | None = await session.scalar(found)
+    if timezone is None:
+        raise NotFound
+    return timezone
