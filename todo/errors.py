@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from litestar.exceptions import HTTPException, NotAuthorizedException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException, NotAuthorizedException, ValidationException
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +152,8 @@ def problem_of(error: Exception) -> Problem:
             return Unauthorized("Sign in first.")
         case HTTPException(status_code=404):
             return NotFound()
+        case InternalServerException(detail="client disconnected prematurely"):
+            return Status(400, "The body ended too early.")
         case HTTPException():
             return Status(error.status_code, _sentence(error), dict(error.headers or {}))
         case Contention():

@@ -34,6 +34,7 @@ SECURITY_HEADERS: Headers = [
 API_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 NO_STORE = (b"cache-control", b"no-store")
+ANONYMOUS_BODY_BYTES = 64 * 1024  # all that is read before somebody has signed in; parsing a megabyte takes too long
 SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 
 
@@ -130,7 +131,11 @@ class Shell:
             await reply({"type": "http.response.body", "body": b"", "more_body": False})
             return
         if unreadable(scope):
-            raise Status(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON, with `Content-Type: application/json`.")
+            raise Status(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON in UTF-8, with `Content-Type: application/json`."
+            )
+        if not isinstance(scope.get("user"), Actor):
+            receive = bounded(receive, ANONYMOUS_BODY_BYTES)
         await self._app(scope, receive, reply)
 
     async def _identify(self, credential: bytes) -> Actor | Problem:
@@ -164,13 +169,30 @@ def address(scope: Scope) -> str:
 
 
 def unreadable(scope: HTTPScope) -> bool:
-    """Whether the API is sent a body that does not say it is JSON."""
+    """Whether the API is sent a body that does not say it is JSON in UTF-8."""
     if scope["method"] not in {"POST", "PATCH", "PUT"} or not address(scope).startswith("/api/"):
         return False
     headers = dict(scope["headers"])
     has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
-    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    return has_body and kind != b"application/json" and not kind.endswith(b"+json")
+    kind, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
+    is_json = kind.strip() == b"application/json" or kind.strip().endswith(b"+json")
+    charset = parameters.partition(b"charset=")[2].partition(b";")[0].strip(b'" ')
+    return has_body and not (is_json and charset in {b"", b"utf-8", b"utf8", b"us-ascii"})
+
+
+def bounded(receive: Receive, limit: int) -> Receive:
+    """Raises a Problem when more than `limit` bytes of body are read."""
+    size = 0
+
+    async def receive_bounded() -> Any:
+        nonlocal size
+        message: Any = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise too_large(limit)
+        return message
+
+    return receive_bounded
 
 
 def _read(headers: Any) -> tuple[str, bytes | None]:

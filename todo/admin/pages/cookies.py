@@ -62,12 +62,15 @@ def form_token(cookie: str) -> str:
     return sha256(b"form token of " + cookie.encode()).hexdigest()
 
 
-def is_ours(scope: Scope, cookie: str, token: str) -> bool:
-    """Whether a request that changes something was made by a page of ours, in the browser that holds the cookie."""
+def is_same_origin(scope: Scope) -> bool:
+    """Whether the browser says that a page of this very host sent the request, or says nothing."""
     headers = dict(scope["headers"])
     site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
     if site is not None and site not in {b"same-origin", b"none"}:
         return False
-    if origin is not None and origin.rpartition(b"//")[2] != headers.get(b"host"):
-        return False
-    return bool(cookie) and hmac.compare_digest(form_token(cookie).encode(), token.encode("utf-8", "replace"))
+    return origin is None or origin.rpartition(b"//")[2] == headers.get(b"host")
+
+
+def is_form_token(cookie: str, token: str) -> bool:
+    """Whether a form was made for the browser that holds this cookie."""
+    return hmac.compare_digest(form_token(cookie).encode(), token.encode("utf-8", "replace"))

@@ -7,7 +7,7 @@ from litestar.handlers.base import BaseRouteHandler
 
 from todo.access import Connection, requires
 from todo.admin.declaration import ENTER
-from todo.admin.pages.cookies import SAFE, is_ours
+from todo.admin.pages.cookies import SAFE, is_form_token, is_same_origin
 from todo.admin.pages.pages import Elsewhere, Pages, visit_of
 from todo.admin.pages.visits import Visit
 from todo.errors import Forbidden, Invalid, Unauthorized
@@ -40,9 +40,11 @@ async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
     if request.method in SAFE:
         return None if request.route_handler.opt.get("any_query") else await begin(request)
     pages: Pages = request.app.state.pages
+    cookie = pages.cookies.read(request.scope, pages.cookies.session)
+    if not cookie or not is_same_origin(request.scope):  # before the form is read, which costs more
+        raise Forbidden(STRANGE)
     form = await request.form()
-    token = request.headers.get("x-form-token") or str(form.get("form_token", ""))
-    if not is_ours(request.scope, pages.cookies.read(request.scope, pages.cookies.session), token):
+    if not is_form_token(cookie, request.headers.get("x-form-token") or str(form.get("form_token", ""))):
         raise Forbidden(STRANGE)
     visit = visit_of(request.scope)
     if visit and visit.only_looks and not request.route_handler.opt.get("changes_nothing"):
