@@ -7,7 +7,11 @@ from typing import Any
 
 from todo.domain.accounts.rules import COMMON_PASSWORDS, LONGEST_PASSWORD
 from todo.domain.accounts.services import invitations, issuers, jwks, mailed, passkeys, second_factor, sessions, sign_in
+from todo.http.heads import MAX_ADDRESS_BYTES, MAX_HEADERS
 from todo.http.limits import POLICIES
+from todo.http.protocol import MIN_BODY_RATE
+from todo.http.requests import MAX_FORM_FIELDS
+from todo.http.shell import ANONYMOUS_BODY_BYTES
 from todo.settings import Settings
 
 TESTS = Path(__file__).parent
@@ -43,6 +47,10 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert told == {name: (policy.window // policy.cost, policy.window.seconds) for name, policy in POLICIES.items()}
     for what, values in {
         "characters .* to .* bytes": (default("password_min_length"), LONGEST_PASSWORD),
+        "1 MiB": (1, ANONYMOUS_BODY_BYTES / 1024, MAX_FORM_FIELDS),
+        "headers": (default("max_header_bytes") / 1024, MAX_HEADERS, MAX_ADDRESS_BYTES / 1024),
+        "time for the headers": (default("head_timeout"), default("body_timeout"), MIN_BODY_RATE / 1024),
+        "connections to a process": (default("max_connections"), default("max_connections_per_address")),
         "statement": (default("database_statement_timeout"), default("database_wait")),
         "access token": (default("access_token_seconds") / 60, sign_in.FIRST_STEP_SECONDS / 60),
         "refresh token": (sessions.IDLE.days, sessions.ABSOLUTE.days),

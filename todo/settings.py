@@ -166,6 +166,15 @@ class Settings(BaseSettings):
         [], description="Proxies whose X-Forwarded-For and -Proto are believed: a JSON list of addresses or networks."
     )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body accepted, in bytes.")
+    max_header_bytes: int = Field(32768, ge=4096, le=1_048_576, description="Largest request headers, all together.")
+    max_connections: int = Field(1000, ge=1, description="Connections a server process holds; more get a 503.")
+    max_connections_per_address: int = Field(
+        100, ge=1, description="Connections of one network (IPv6: /64) to a process; trusted proxies may have more."
+    )
+    head_timeout: float = Field(10, gt=0, description="Seconds within which the headers of a request must arrive.")
+    body_timeout: float = Field(
+        30, gt=0, description="Seconds within which a body must arrive, beside one second for each 4 KiB of it."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is worth a log line.")
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="How log lines look; auto is json in production, else console."

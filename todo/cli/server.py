@@ -3,13 +3,12 @@
 import asyncio
 import socket
 
-import uvicorn
-
 from todo.app import create_app
 from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, require_installed
 from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.http import logs
+from todo.http.server import serve as serve_app
 from todo.settings import Settings, load_settings
 
 
@@ -26,16 +25,7 @@ def serve(host: str | None, port: int | None) -> None:
         asyncio.run(require_installed(settings, url))
         require_free(settings)
         follow_supervisor()
-        uvicorn.run(
-            create_app(settings, url),
-            host=settings.host,
-            port=settings.port,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            log_config=None,
-            timeout_graceful_shutdown=3,
-        )
+        serve_app(create_app(settings, url), settings)
 
 
 def require_free(settings: Settings) -> None:

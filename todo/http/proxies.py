@@ -19,13 +19,13 @@ class Proxies:
             address = read_address(text)
             return address is not None and any(address in network for network in networks)
 
-        self._trusts = trusts
+        self.trusts = trusts
         self._none = not networks
 
     def unwrap(self, scope: Scope) -> None:
         """Put the client's address and scheme into the scope, when a trusted proxy tells them."""
         peer = address_of(scope)
-        if self._none or not self._trusts(peer):
+        if self._none or not self.trusts(peer):
             return
         found: dict[bytes, list[str]] = {b"x-forwarded-for": [], b"x-forwarded-proto": []}
         for name, value in scope["headers"]:
@@ -42,7 +42,7 @@ class Proxies:
             if address is None:
                 break
             peer = str(address)
-            if not self._trusts(peer):
+            if not self.trusts(peer):
                 break
         return peer
 

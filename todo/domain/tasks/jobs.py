@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Double, cast, func, select
 
-from todo.cleanup import in_batches
 from todo.database import Database, Query
 from todo.domain.recurrence.models import SERIES
 from todo.domain.tasks.services import tasks
@@ -62,13 +61,11 @@ async def follow_timezone(context: Context, *, user_id: str) -> None:
 
 async def empty_trash(context: Context) -> None:
     """Delete for good what has been in the trash for `TODO_TRASH_DAYS`, a thousand tasks a transaction."""
-    database: Database = context["database"]
-
-    async def empty_some(limit: int) -> int:
+    database = context["database"]
+    while True:
         async with database.session() as session:
-            return await purge(session, timedelta(days=database.settings.trash_days), limit)
-
-    await in_batches(empty_some)
+            if not await purge(session, timedelta(days=database.settings.trash_days)):
+                return
 
 
 FUNCTIONS = [follow_timezone]

@@ -1,0 +1,47 @@
+"""The API's server process: uvicorn with our protocol."""
+
+import resource
+
+import uvicorn
+from litestar import Litestar
+
+from todo.http.connections import Connections
+from todo.http.protocol import BoundedProtocol
+from todo.http.proxies import Proxies
+from todo.settings import Settings
+
+MAX_FILES = 65536
+OTHER_FILES = 128  # files that are no connection: the database, libraries, logs
+
+
+def serve(app: Litestar, settings: Settings) -> None:
+    """Answer requests until a signal comes."""
+    limit = min(settings.max_connections, max(1, raise_file_limit() - OTHER_FILES))
+    connections = Connections(limit, settings.max_connections_per_address, Proxies(settings.trusted_proxies).trusts)
+
+    Protocol = type("Protocol", (BoundedProtocol,), {"settings": settings, "open_connections": connections})
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=Protocol,
+        ws="none",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        log_config=None,
+        timeout_graceful_shutdown=3,
+    )
+
+
+def raise_file_limit() -> int:
+    """Let this process open as many files as it may, up to MAX_FILES; the number it may open now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):  # macOS allows less than its hard limit says
+            return soft
+        return wanted
+    return MAX_FILES if soft == resource.RLIM_INFINITY else soft
