@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 from conftest import settings_for
 from processes import eventually
+from sqlalchemy import text
 
 from todo.access import Actor
 from todo.database import Database
@@ -36,13 +37,19 @@ async def fail(context: Context, *, why: str = "no reason") -> None:
     raise RuntimeError(why)
 
 
+async def divide(context: Context) -> None:
+    """Fail in the database."""
+    async with context["database"].session() as session:
+        await session.execute(text("SELECT 1 / 0"))
+
+
 async def linger(context: Context) -> None:
     """Take long."""
     await asyncio.sleep(60)
 
 
 CRONS = [Cron(tidy, "0 4 * * *", timeout=7)]
-FUNCTIONS = [fail, linger]
+FUNCTIONS = [fail, divide, linger]
 
 
 @pytest.fixture(scope="session")
@@ -150,6 +157,16 @@ async def test_a_failed_job_tells_why_and_can_be_tried_again(database: Database,
     assert failed.attempts == 3
     assert again.status == "queued"
     assert await sql.fetchval("SELECT actor FROM audit_events WHERE action = 'jobs.retry'") == "olga"
+
+
+async def test_a_job_that_fails_in_the_database_says_what_the_database_said(database: Database, jobs: Jobs) -> None:
+    async with working(database):
+        await queued(database, "divide")
+        await becomes(jobs, "failed", "divide")
+
+    error = {entry.function: entry for entry in await jobs.schedules()}["divide"].last_error or ""
+    assert error.startswith("sqlalchemy.exc.DBAPIError: ")
+    assert error.endswith("division by zero")
 
 
 async def test_what_waits_can_be_aborted_once(database: Database, jobs: Jobs) -> None:

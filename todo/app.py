@@ -19,6 +19,7 @@ from todo.admin.pages.pages import Pages
 from todo.admin.registry import Registry
 from todo.admin.rest.routes import admin_routes
 from todo.admin.runs import carry_out
+from todo.cleanup import delete_expired
 from todo.contention import is_contention
 from todo.database import Database, refusal_of
 from todo.domain import accounts, notifications, operations, recurrence, tasks
@@ -35,7 +36,7 @@ from todo.http.restarts import Restarts, ask_restart
 from todo.http.shell import Shell
 from todo.http.transactions import roll_back, session_of
 from todo.loops import Loop
-from todo.mail.delivery import DELIVERY, WAITING, forget_old_mails
+from todo.mail import delivery
 from todo.mail.smtp import server_of
 from todo.queue import Cron
 from todo.settings import Settings, secret_key
@@ -52,21 +53,19 @@ ROUTES = [
 
 async def forget_old_answers(context: Any) -> None:
     """Delete idempotent answers older than a day."""
-    async with context["database"].session() as session:
-        await idempotency.forget_old_answers(session)
+    await delete_expired(context["database"], idempotency.EXPIRED)
 
 
 async def forget_mail(context: Any) -> None:
     """Delete mail that went out a month ago."""
-    async with context["database"].session() as session:
-        await forget_old_mails(session)
+    await delete_expired(context["database"], delivery.EXPIRED)
 
 
 CRONS = jobs.CRONS  # told to whoever looks at the queue
 CRONS += [
-    Cron(forget_old_answers, "17 * * * *"),
+    Cron(forget_old_answers, "17 * * * *", timeout=600),
     Cron(limits.forget_whole, "* * * * *"),
-    Cron(forget_mail, "23 3 * * *"),
+    Cron(forget_mail, "23 * * * *", timeout=600),
     *(cron for room in ROOMS for cron in getattr(room, "crons", ())),
 ]
 
@@ -80,11 +79,11 @@ FUNCTIONS = jobs.FUNCTIONS
 FUNCTIONS += [run_admin_action, *(function for room in ROOMS for function in getattr(room, "functions", ()))]
 LOOPS: list[Loop] = [
     health.HEARTBEAT,
-    DELIVERY,
+    delivery.DELIVERY,
     *(loop for room in ROOMS for loop in getattr(room, "loops", ())),
 ]
 GAUGES: list[metrics.Gauge] = [
-    metrics.Gauge("todo_mails_waiting", "Messages that are not sent yet, up to 10,000.", WAITING),
+    metrics.Gauge("todo_mails_waiting", "Messages that are not sent yet, up to 10,000.", delivery.WAITING),
     *(gauge for room in ROOMS for gauge in getattr(room, "gauges", ())),
 ]
 

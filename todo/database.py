@@ -112,6 +112,15 @@ class Direct:
         """
         return bool(await self._fetch(query.sql, query.arguments(values)))
 
+    async def one_within(self, query: Query[S], seconds: float, **values: Any) -> S:
+        """Run a statement that answers one row and may take longer than usual, in a transaction of its own."""
+        arguments = query.arguments(values)
+        async with self._gate, self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+            # The server should cancel first, as everywhere.
+            (row,) = await connection.fetch(query.sql, *arguments, timeout=seconds + 1)
+            return query.into(*row)
+
     async def _rows(self, query: Query[Any], values: Mapping[str, Any]) -> list[asyncpg.Record]:
         arguments = query.arguments(values)
         try:
@@ -235,10 +244,16 @@ def create_engine(route: Route, most: int) -> AsyncEngine:
     return engine
 
 
+def sqlstate_of(error: Exception) -> str:
+    """PostgreSQL's code of an error, from SQLAlchemy and asyncpg alike; "" when it has none."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return str(getattr(cause, "sqlstate", None) or "")
+
+
 def refusal_of(error: Exception) -> Problem | None:
     """What a database error means to a client, or None when it is our own fault."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    state = str(getattr(cause, "sqlstate", None) or "")
+    state = sqlstate_of(error)
     if (
         isinstance(error, DBAPIError)
         and error.connection_invalidated

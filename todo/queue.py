@@ -1,6 +1,7 @@
 """The SAQ queue, on PostgreSQL or Redis: carries work, is trusted with none. Every job says "look at the database"."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,8 @@ INSERT = text(
     "INSERT INTO saq_jobs (key, job, queue, status, priority, scheduled) "
     "VALUES (:key, :job, :queue, 'queued', 0, floor(extract(epoch FROM now()))::bigint) ON CONFLICT (key) DO NOTHING"
 )
+
+RAISED = re.compile(r"^(?!DETAIL|HINT|CONTEXT|QUERY)[A-Za-z_][\w.]*(?:: .*)?$", re.MULTILINE)
 
 Context = Mapping[str, Any]
 JobFunction = Callable[..., Awaitable[Any]]
@@ -211,6 +214,12 @@ def _outcome(job: Job) -> dict[str, Any]:
         "finished_at": now(),
         "succeeded_at": now() if job.status == Status.COMPLETE else None,
         "seconds": max(0, milliseconds() - job.started) / 1000 if job.started else 0.0,
-        "error": job.error and job.error.strip().rpartition("\n")[2][:500],  # the last line of a traceback
+        "error": job.error and cause_of(job.error)[:500],
         "failures": int(bool(job.error)),
     }
+
+
+def cause_of(error: str) -> str:
+    """The line of a traceback that says what went wrong: the last one, but for what databases add to it."""
+    raised: list[str] = RAISED.findall(error)
+    return raised[-1] if raised else error.strip().rpartition("\n")[2]

@@ -4,7 +4,7 @@ from typing import Any
 
 import asyncpg
 from conftest import SECRET, create_database, settings_for
-from factories import Person
+from factories import PASSWORD, Person, World
 
 from todo.database import Database
 from todo.domain.accounts.jobs import forget_what_has_ended
@@ -48,3 +48,20 @@ async def test_a_session_is_kept_for_a_month_after_its_end(database: Database, a
     await forget_what_has_ended({"database": database})
 
     assert await sql.fetchval("SELECT count(*) FROM sessions") == 2
+
+
+async def test_expired_refresh_tokens_of_a_living_session_are_deleted(
+    database: Database, world: World, ada: Person, sql: Sql
+) -> None:
+    tokens = (await ada.http.post("/api/auth/login", json={"email": ada.email, "password": PASSWORD})).json()
+    for _ in range(3):
+        tokens = (await ada.http.post("/api/auth/refresh", json={"refresh_token": tokens["refresh_token"]})).json()
+    await sql.execute("UPDATE refresh_tokens SET expires_at = now() - interval '1 second' WHERE generation < 2")
+
+    await forget_what_has_ended({"database": database})
+
+    session = "SELECT session_id FROM refresh_tokens WHERE generation = 3"
+    left = f"SELECT array_agg(generation ORDER BY generation) FROM refresh_tokens WHERE session_id = ({session})"
+    assert await sql.fetchval(left) == [2, 3]
+    again = await ada.http.post("/api/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+    assert again.status_code == 200

@@ -36,7 +36,7 @@ async def delete(person: Person, task: Json) -> None:
 
 async def empty_trash(database: Database) -> int:
     async with database.session() as session:
-        return await purge(session, timedelta(days=30))
+        return await purge(session, timedelta(days=30), 1_000)
 
 
 async def test_deleting_an_occurrence_in_a_pause_keeps_the_subtasks_of_the_later_ones(

@@ -14,7 +14,7 @@ from todo.app import CRONS, FUNCTIONS
 from todo.cli.installation import database_url, opened, require_installed
 from todo.domain.accounts.services.people import OPERATOR
 from todo.jobs import JobOut, Jobs
-from todo.queue import open_queue
+from todo.queue import cause_of, open_queue
 from todo.settings import load_settings
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ def show(status: tuple[str, ...], limit: int, as_json: bool) -> None:
         return print_json(found)
     table = Table("Key", "Function", "Status", "Attempts", "Queued", "Finished", "Error")
     for job in found:
-        error = (job.error or "").strip().rpartition("\n")[2]
+        error = cause_of(job.error or "")
         table.add_row(
             job.key, job.function, job.status, str(job.attempts), day(job.queued_at), day(job.finished_at), error[:60]
         )

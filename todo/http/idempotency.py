@@ -9,10 +9,11 @@ from uuid import UUID
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from sqlalchemy import Column, DateTime, LargeBinary, delete, func, select
+from sqlalchemy import Column, DateTime, LargeBinary, func, select
 from sqlmodel import Field, SQLModel
 
 from todo.access import Actor
+from todo.cleanup import Expired
 from todo.contention import is_contention
 from todo.database import Database, WriteSession, columns, now
 from todo.errors import Conflict, Invalid, Status
@@ -180,6 +181,4 @@ def _store(session: WriteSession, answer: Answer, user_id: UUID, key: str, finge
     )
 
 
-async def forget_old_answers(session: WriteSession) -> None:
-    """Delete what is older than 24 hours."""
-    await session.execute(delete(IdempotentAnswer).where(columns(IdempotentAnswer).created_at < now() - KEPT))
+EXPIRED = Expired(IdempotentAnswer, columns(IdempotentAnswer).created_at < func.now() - KEPT)

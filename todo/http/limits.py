@@ -16,10 +16,11 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from litestar.types import Scope
-from sqlalchemy import DateTime, bindparam, delete, func, text
+from sqlalchemy import DateTime, bindparam, func, text
 from sqlmodel import Field, SQLModel
 
 from todo.access import Actor
+from todo.cleanup import Expired, delete_expired
 from todo.database import Database, columns, refusal_of
 from todo.errors import TooManyRequests, Unavailable
 from todo.http.buckets import Lease, Policy, policy_of
@@ -160,7 +161,9 @@ async def check(database: Database, policy: str, *keys: str) -> None:
         await limiter_of(database).admit(database, POLICIES[policy], digest)
 
 
+EXPIRED = Expired(RateLimit, columns(RateLimit).tat < func.now())
+
+
 async def forget_whole(context: Any) -> None:
     """Delete the accounts of keys whose budget is whole again: they say no more than a missing row."""
-    async with context["database"].session() as session:
-        await session.execute(delete(RateLimit).where(columns(RateLimit).tat < func.clock_timestamp()))
+    await delete_expired(context["database"], EXPIRED, seconds=20)

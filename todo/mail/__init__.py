@@ -18,6 +18,7 @@ from todo.loops import wake
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 PENDING = sql("sent_at IS NULL AND failed_at IS NULL")
+ENDED = sql("coalesce(sent_at, failed_at) IS NOT NULL")
 
 
 class Mail(Row, table=True):
@@ -31,6 +32,7 @@ class Mail(Row, table=True):
     __table_args__ = (
         Index("ix_mails_due", "send_at", postgresql_where=PENDING),
         Index("ix_mails_receiver", "to", "id", postgresql_where=PENDING),
+        Index("ix_mails_ended", sql("coalesce(sent_at, failed_at)"), postgresql_where=ENDED),
     )
 
     to: str

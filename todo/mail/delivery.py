@@ -12,9 +12,10 @@ from typing import Any
 from uuid import uuid4
 
 from aiosmtplib import SMTPDataError, SMTPRecipientsRefused
-from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 
-from todo.database import Database, Query, WriteSession, table_of
+from todo.cleanup import Expired
+from todo.database import Database, Query, table_of
 from todo.loops import COUNTS, Loop
 from todo.mail import MAIL, Mail
 from todo.mail.smtp import Server, hand_over, server_of
@@ -63,9 +64,7 @@ WAITING = Query(
 )
 
 
-async def forget_old_mails(session: WriteSession) -> None:
-    """Delete what was sent, or given up, a month ago."""
-    await session.execute(delete(Mail).where(func.coalesce(MAIL.sent_at, MAIL.failed_at) < func.now() - KEPT))
+EXPIRED = Expired(Mail, func.coalesce(MAIL.sent_at, MAIL.failed_at) < func.now() - KEPT)
 
 
 async def _claim(database: Database) -> Mail | None:

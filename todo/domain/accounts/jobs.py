@@ -16,9 +16,8 @@ async def erase_leaving_accounts(context: Context) -> None:
 
 
 async def forget_what_has_ended(context: Context) -> None:
-    """Delete retired keys, sessions, mailed tokens and invitations that are worth nothing any more."""
-    async with context["database"].session() as session:
-        await forget_ended(session, context["database"].settings)
+    """Delete sessions, refresh tokens, retired keys, mailed tokens and invitations that are worth nothing any more."""
+    await forget_ended(context["database"])
 
 
 async def rotate_signing_keys(context: Context) -> None:
@@ -33,5 +32,5 @@ async def rotate_signing_keys(context: Context) -> None:
 CRONS = [
     Cron(rotate_signing_keys, "11 3 * * *"),
     Cron(erase_leaving_accounts, "*/10 * * * *"),
-    Cron(forget_what_has_ended, "41 * * * *"),
+    Cron(forget_what_has_ended, "41 * * * *", timeout=600),
 ]

@@ -76,7 +76,10 @@ class Session(Row, table=True):
     """One sign-in on one device. Ends when revoked, when idle too long, or at `expires_at` whatever happens."""
 
     __tablename__ = "sessions"
-    __table_args__ = (Index("ix_sessions_user", "user_id", "id"),)
+    __table_args__ = (
+        Index("ix_sessions_user", "user_id", "id"),
+        Index("ix_sessions_revoked", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
+    )
     SECRET: ClassVar[frozenset[str]] = frozenset({"cookie_hash"})
 
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
@@ -84,7 +87,7 @@ class Session(Row, table=True):
     address: str = ""
     user_agent: str = ""
     seen_at: datetime = _instant(default_factory=now)
-    expires_at: datetime = _instant()
+    expires_at: datetime = _instant(index=True)
     revoked_at: datetime | None = _instant(default=None)
     revoked_for: str | None = None  # logout | reuse | password | disabled | operator
     cookie_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, unique=True))  # of the admin pages
@@ -103,7 +106,7 @@ class RefreshToken(SQLModel, table=True):
     hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
     session_id: UUID = Field(foreign_key="sessions.id", ondelete="CASCADE")
     generation: int
-    expires_at: datetime = _instant()
+    expires_at: datetime = _instant(index=True)
     used_at: datetime | None = _instant(default=None)
 
 
@@ -144,7 +147,7 @@ class MailToken(Row, table=True):
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
     purpose: str  # verify | reset
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
-    expires_at: datetime = _instant()
+    expires_at: datetime = _instant(index=True)
 
 
 class Invitation(Row, table=True):
@@ -157,7 +160,7 @@ class Invitation(Row, table=True):
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
     roles: list[str] = _names()
     invited_by: UUID | None = Field(default=None, foreign_key="users.id", ondelete="SET NULL")
-    expires_at: datetime = _instant()
+    expires_at: datetime = _instant(index=True)
     accepted_at: datetime | None = _instant(default=None)
 
 

@@ -1,5 +1,6 @@
 """What the worker does for notifications."""
 
+from todo.cleanup import delete_expired
 from todo.database import Database
 from todo.domain.notifications.services import digests, firing, inbox, outbox
 from todo.loops import COUNTS, Loop
@@ -22,10 +23,9 @@ async def deliver_due(database: Database) -> float | None:
 
 async def forget_old_notifications(context: Context) -> None:
     """Delete messages read a month ago, and calls made a week ago."""
-    async with context["database"].session() as session:
-        await inbox.forget_old(session)
+    await delete_expired(context["database"], *inbox.EXPIRED)
 
 
-CRONS = [Cron(forget_old_notifications, "47 3 * * *")]
+CRONS = [Cron(forget_old_notifications, "47 * * * *", timeout=600)]
 # Apart, so that a slow receiver keeps no reminder waiting.
 LOOPS = [Loop("reminders", tell_due), Loop("outbox", deliver_due)]

@@ -25,6 +25,7 @@ from todo.database import Row, columns, now
 WAITING = text("run_at IS NOT NULL")
 DIGEST_WANTED = text("next_digest_at IS NOT NULL")
 PENDING = text("done_at IS NULL AND failed_at IS NULL")
+ENDED = text("coalesce(done_at, failed_at) IS NOT NULL")
 
 
 def _instant(**options: Any) -> Any:
@@ -70,6 +71,9 @@ class Notification(Row, table=True):
         Index("ix_notifications_user", "user_id", "id", postgresql_where=text("in_app")),
         Index("ix_notifications_unread", "user_id", "id", postgresql_where=text("in_app AND read_at IS NULL")),
         Index("ix_notifications_task", "task_id", postgresql_where=text("task_id IS NOT NULL")),
+        Index("ix_notifications_read", "read_at", postgresql_where=text("read_at IS NOT NULL")),
+        Index("ix_notifications_mailed", "created_at", postgresql_where=text("NOT in_app AND read_at IS NULL")),
+        Index("ix_notifications_created", "created_at"),
     )
 
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
@@ -108,6 +112,7 @@ class Outgoing(Row, table=True):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_due", "run_at", postgresql_where=PENDING),
+        Index("ix_outbox_ended", text("coalesce(done_at, failed_at)"), postgresql_where=ENDED),
         {"postgresql_with": {"fillfactor": 70}},
     )
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Double, cast, func, select
 
+from todo.cleanup import in_batches
 from todo.database import Database, Query
 from todo.domain.recurrence.models import SERIES
 from todo.domain.tasks.services import tasks
@@ -61,11 +62,13 @@ async def follow_timezone(context: Context, *, user_id: str) -> None:
 
 async def empty_trash(context: Context) -> None:
     """Delete for good what has been in the trash for `TODO_TRASH_DAYS`, a thousand tasks a transaction."""
-    database = context["database"]
-    while True:
+    database: Database = context["database"]
+
+    async def empty_some(limit: int) -> int:
         async with database.session() as session:
-            if not await purge(session, timedelta(days=database.settings.trash_days)):
-                return
+            return await purge(session, timedelta(days=database.settings.trash_days), limit)
+
+    await in_batches(empty_some)
 
 
 FUNCTIONS = [follow_timezone]

@@ -2,23 +2,40 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, or_
+from sqlalchemy import func
 
 from todo.access import WORKER
-from todo.database import WriteSession
-from todo.domain.accounts.models import INVITATION, MAIL_TOKEN, SESSION, Invitation, MailToken, Session
+from todo.cleanup import Expired, delete_expired
+from todo.database import Database
+from todo.domain.accounts.models import (
+    INVITATION,
+    MAIL_TOKEN,
+    REFRESH,
+    SESSION,
+    Invitation,
+    MailToken,
+    RefreshToken,
+    Session,
+)
 from todo.domain.accounts.services.key_rotation import KeyService
-from todo.settings import Settings
 
 SHOWN = timedelta(days=30)  # how long an ended session is kept, for whoever asks what happened
 LEEWAY = timedelta(minutes=1)
 
+# Refresh tokens before their sessions, whose deletion takes theirs along: there can be thousands of them.
+# One that has expired opens nothing, used or not; until then, using it a second time ends its session.
+EXPIRED = [
+    Expired(RefreshToken, REFRESH.expires_at < func.now()),
+    Expired(Session, SESSION.expires_at < func.now() - SHOWN),
+    Expired(Session, SESSION.revoked_at < func.now() - SHOWN),
+    Expired(MailToken, MAIL_TOKEN.expires_at < func.now()),
+    Expired(Invitation, INVITATION.expires_at < func.now() - SHOWN),
+]
 
-async def forget_ended(session: WriteSession, settings: Settings) -> None:
+
+async def forget_ended(database: Database) -> None:
     """Delete what has ended: sessions after a month, keys once their last token is over, unused tokens at once."""
-    old = func.now() - SHOWN
-    await session.execute(delete(Session).where(or_(SESSION.expires_at < old, SESSION.revoked_at < old)))
-    await session.execute(delete(MailToken).where(MAIL_TOKEN.expires_at < func.now()))
-    await session.execute(delete(Invitation).where(INVITATION.expires_at < old))
-    lifetime = timedelta(seconds=settings.access_token_seconds) + LEEWAY
-    await KeyService(session, WORKER, "").forget_retired(lifetime)  # forgetting needs no secret
+    lifetime = timedelta(seconds=database.settings.access_token_seconds) + LEEWAY
+    async with database.session() as session:
+        await KeyService(session, WORKER, "").forget_retired(lifetime)  # forgetting needs no secret
+    await delete_expired(database, *EXPIRED)

@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 
 from todo.access import Actor
 from todo.audit import AuditedService, record
-from todo.database import ACTOR, Direct, Query, Repository, WriteSession, now
+from todo.cleanup import Expired
+from todo.database import ACTOR, Direct, Query, Repository, now
 from todo.domain.notifications.guards import listed_for
 from todo.domain.notifications.models import NOTIFICATION, OUTGOING, Notification, Outgoing
 from todo.domain.notifications.schemas import Marked, NotificationOut, Unread
@@ -69,10 +70,13 @@ class NotificationService(AuditedService[Notification]):
         return Marked(count)
 
 
-async def forget_old(session: WriteSession) -> None:
-    """Delete messages a month after they were read or mailed, unread ones after a year, and calls made a week ago."""
-    seen = func.coalesce(NOTIFICATION.read_at, NOTIFICATION.created_at) < func.now() - READ_KEPT
-    done = or_(NOTIFICATION.read_at.is_not(None), NOTIFICATION.in_app.is_(False))
-    await session.execute(delete(Notification).where(or_(done & seen, NOTIFICATION.created_at < func.now() - KEPT)))
-    ended = func.coalesce(OUTGOING.done_at, OUTGOING.failed_at) < func.now() - CALLS_KEPT
-    await session.execute(delete(Outgoing).where(ended))
+# Messages a month after they were read, or mailed only; unread ones after a year; calls a week after they were made.
+EXPIRED = [
+    Expired(Notification, NOTIFICATION.read_at < func.now() - READ_KEPT),
+    Expired(
+        Notification,
+        and_(~NOTIFICATION.in_app, NOTIFICATION.read_at.is_(None), NOTIFICATION.created_at < func.now() - READ_KEPT),
+    ),
+    Expired(Notification, NOTIFICATION.created_at < func.now() - KEPT),
+    Expired(Outgoing, func.coalesce(OUTGOING.done_at, OUTGOING.failed_at) < func.now() - CALLS_KEPT),
+]

@@ -12,7 +12,6 @@ from todo.database import WriteSession
 from todo.domain.tasks.models import TASK, Task
 from todo.errors import Conflict
 
-BATCH = 1_000
 # True of the last occurrence of a series that goes on, and of what went to the trash with it: the next occurrence
 # copies its subtasks from there. Correlated to `tasks`.
 STILL_COPIED = literal_column(
@@ -33,12 +32,12 @@ STILL_COPIED = literal_column(
 )
 
 
-async def purge(session: WriteSession, kept: timedelta) -> int:
-    """Delete up to a thousand tasks that were put into the trash longer ago; how many. Their trail stays.
+async def purge(session: WriteSession, kept: timedelta, limit: int) -> int:
+    """Delete up to `limit` tasks that were put into the trash longer ago; how many. Their trail stays.
 
     What a series still needs for its next occurrence waits until that is there, or the series has ended.
     """
-    old = select(TASK.id).where(TASK.deleted_at < func.now() - kept, ~STILL_COPIED).limit(BATCH)
+    old = select(TASK.id).where(TASK.deleted_at < func.now() - kept, ~STILL_COPIED).limit(limit)
     old = old.with_for_update(skip_locked=True)
     gone = delete(Task).where(TASK.id.in_(old)).returning(TASK.id, TASK.title, TASK.deleted_at)
     events: list[dict[str, Any]] = [
