@@ -1,6 +1,8 @@
 """The schema: from nothing, in step with the models, and every step down and up again."""
 
 import asyncio
+import json
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -122,3 +124,47 @@ async def test_series_that_share_a_task_are_parted_before_the_database_forbids_i
 
     assert series == ["ended", "active", "ended", "ended", "active"]
     assert [tuple(row) for row in open_ones] == [("22", "2031-03-01"), ("33", "2031-03-01"), ("55", "2031-03-01")]
+
+
+BEFORE_TEMPLATE_DATES = """
+    INSERT INTO users (id, created_at, updated_at, version, email, name, timezone, kind, status)
+    VALUES ({id}, now(), now(), 1, 'ada@example.com', '', 'UTC', 'person', 'active');
+    INSERT INTO series (id, created_at, updated_at, version, owner_id, owner_timezone, status, rrule, start, kind,
+        anchor, on_invalid_date, on_missed, opens, lead_seconds, max_open, holidays, pauses, exceptions, template, n,
+        failures)
+    VALUES ({id}, now(), now(), 1, {id}, 'UTC', 'active', 'FREQ=DAILY', '2031-03-01', 'floating', 'schedule',
+        'backward', 'keep_one', 'on_time', 0, 50, '{{}}', '[]', '{{}}', '{{"title": "Water"}}', 1, 0);
+    INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority, series_id,
+        occurrence, due, start, deadline)
+    VALUES ({id}, now(), now(), 1, {id}, 'Water', '', 'open', 0, {id}, '2031-03-01T09:00',
+        '{{"kind": "floating", "at": "2031-03-01T09:00"}}', {start}, '2031-03-03');
+    INSERT INTO occurrences (id, created_at, updated_at, version, series_id, nominal, task_id, status)
+    VALUES ({id}, now(), now(), 1, {id}, '2031-03-01T09:00', {id}, 'open')"""
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        ({"kind": "day", "date": "2031-02-27"}, {"kind": "day", "timezone": None, "seconds": -2 * 86_400}),
+        (
+            {"kind": "zoned", "at": "2031-02-28T18:00", "timezone": "Europe/Berlin"},
+            {"kind": "zoned", "timezone": "Europe/Berlin", "seconds": -15 * 3600},
+        ),
+        (None, None),
+    ],
+    ids=["day", "time", "none"],
+)
+async def test_series_begun_before_take_over_the_dates_of_their_open_occurrence(
+    empty_url: str, start: object, expected: object
+) -> None:
+    settings = settings_for(empty_url)
+    await migrate.upgrade(settings, revision="0010")
+    connection = await asyncpg.connect(empty_url)
+    json_start = f"'{json.dumps(start)}'" if start else "NULL"
+    await connection.execute(BEFORE_TEMPLATE_DATES.format(id=f"'{UUID(int=1)}'", start=json_start))
+
+    await migrate.upgrade(settings, revision="0011")
+    template = json.loads(await connection.fetchval("SELECT template FROM series"))
+    await connection.close()
+
+    assert template == {"title": "Water", "start_offset": expected, "deadline_offset_days": 2}

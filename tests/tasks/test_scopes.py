@@ -233,7 +233,7 @@ async def test_following_a_closed_turn_is_a_conflict(ada: Person, sql: Sql) -> N
         ("this", {"recurrence": {"rrule": "FREQ=DAILY"}}, "query.scope"),
         ("this", {"recurrence": None}, "query.scope"),
         ("all", {"status": "waiting"}, "query.scope"),
-        ("following", {"deadline": "2031-01-01"}, "query.scope"),
+        ("following", {"parent_id": None}, "query.scope"),
         ("all", {"due": None}, "body.due"),
         ("following", {"due": None}, "body.due"),
         ("all", {"recurrence": {"rrule": "FREQ=SECONDLY"}}, "body.recurrence.rrule"),

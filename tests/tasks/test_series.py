@@ -33,7 +33,10 @@ async def test_every_field_of_a_series_is_taken_and_told(ada: Person) -> None:
         " on a holiday or weekend due the working day after"
     )
     assert (series["last_occurrence"], series["next_occurrence"]) == ("2031-01-31", "2031-03-01")
-    assert series["template"] == {"title": "Water the plants", "notes": "", "priority": 0, "estimate_minutes": None}
+    assert series["template"] == {
+        "title": "Water the plants", "notes": "", "priority": 0, "estimate_minutes": None, "start_offset": None,
+        "deadline_offset_days": None,
+    }  # fmt: skip
 
 
 async def test_a_shifted_turn_keeps_its_nominal_day(ada: Person) -> None:

@@ -1,5 +1,6 @@
 """What is true of tasks wherever they are kept: when a due date falls, when work counts as closed."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from todo.domain.recurrence.rules.clock import to_instant, written
 CLOSED = frozenset({"done", "cancelled"})
 
 
-def nominal_of(moment: dict[str, Any]) -> datetime:
+def nominal_of(moment: Mapping[str, Any]) -> datetime:
     """The local wall-clock time of a `due` or `start`; a day begins at its midnight. Raises ValueError."""
     if moment["kind"] == "day":
         return datetime.combine(date.fromisoformat(moment["date"]), time.min)

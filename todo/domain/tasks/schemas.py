@@ -140,6 +140,8 @@ class Upcoming(Struct):
     title: str
     due: Moment
     due_at: datetime
+    start: Moment | None
+    deadline: date | None
     note: str | None
 
 
@@ -153,13 +155,23 @@ class TaskPage(Struct, omit_defaults=True):
     upcoming_cut_off: bool | UnsetType = UNSET  # whether there are more until then than the 500 that are told
 
 
+class StartOffset(Struct):
+    """How long after its due a task starts, on the wall clock; negative is before. A day counts from the due's day."""
+
+    kind: Literal["day", "floating", "zoned"]
+    timezone: str | None
+    seconds: int
+
+
 class Template(Struct):
-    """What every turn of a series begins with."""
+    """What every turn of a series begins with, beside its subtasks and reminders."""
 
     title: str
     notes: str
     priority: int
     estimate_minutes: int | None
+    start_offset: StartOffset | None
+    deadline_offset_days: int | None  # from the day it is due
 
 
 SeriesStatus = Literal["active", "paused", "ended"]

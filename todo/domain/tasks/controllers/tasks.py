@@ -161,8 +161,9 @@ class TaskController(Controller):
         """Change the fields you send; `null` clears one.
 
         A turn of a series: `scope=this` changes this one only, its place in the series stays. `all` also changes title,
-        notes, priority, estimate, due or rule of every turn that is not open yet. `following` ends the series before
-        this turn and begins one with it that knows its predecessor. With these two a new due moves the time of day; a
+        notes, priority, estimate, start, deadline, due or rule of every turn that is not open yet. `following` ends the
+        series before this turn and begins one with it that knows its predecessor. `start` and `deadline` of later turns
+        are as far from their due as you set them here. With these two scopes a new due moves the time of day; a
         new day moves the start as well where the rule takes its days from it, and is refused where the rule names them.
         `recurrence` makes a task the first turn of a series or changes its series (`all`, or `following`); `null` ends
         the series and leaves this turn open.

@@ -30,7 +30,7 @@ from todo.domain.recurrence.services.series import place
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.services.subtasks import copy_subtasks
-from todo.domain.tasks.services.turns import turn_values
+from todo.domain.tasks.services.turns import new_task_values
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +95,8 @@ class Batch:
         decision = catch_up(plan, waiting, open_nominals, self.moment)
         for turn in decision.opens:
             task: dict[str, Any] = {"id": uuid7(), "created_at": self.moment, "updated_at": self.moment}
-            task |= {"owner_id": series.owner_id} | turn_values(series, plan, turn.nominal)
-            self.tasks.append(BLANK | series.template | task)
+            task |= {"owner_id": series.owner_id} | new_task_values(series, plan, turn.nominal)
+            self.tasks.append(BLANK | task)
             self.entries.append((series.id, turn.nominal, task["id"], "open"))
         self.entries += [(series.id, turn.nominal, None, "missed") for turn in decision.missed]
         self.closes += [(series.id, nominal) for nominal in decision.closes]

@@ -19,7 +19,8 @@ from todo.domain.tasks import rules
 from todo.domain.tasks.models import OCCURRENCE, TASK, Occurrence, Task
 from todo.domain.tasks.schemas import Scope, TaskPatch
 from todo.domain.tasks.services.subtasks import below, trash_all
-from todo.domain.tasks.services.turns import TEMPLATE, OccurrenceService, TaskWriter, turn_values
+from todo.domain.tasks.services.turns import OccurrenceService, TaskWriter, turn_values
+from todo.domain.tasks.template import TEMPLATE, columns_of, template_of
 from todo.errors import Conflict, Invalid
 
 WHOLE = {*TEMPLATE, "due"}  # what a series has of a task
@@ -78,12 +79,15 @@ class SeriesChanges:
             raise Invalid.field("body.due", "A turn of a series has a due: end the series first.")
         with refusals("body.recurrence"):
             sent = {} if recurrence is UNSET else recurrence.columns()
-        sent |= {"template": series.template | {name: values[name] for name in TEMPLATE if name in values}}
+        due = values.get("due") or task.due or rules.moment_at(nominal_of(task), series.kind, series.timezone)
+        sent |= {"template": series.template | template_of(values, due)}
         if task.status in rules.CLOSED and (scope == "following" or "due" in values or series.status == "ended"):
             raise Conflict("This turn is closed: change the series by a turn that is open.")
         if scope == "following" or series.status == "ended":
-            return await self._split(series, task, values.get("due"), sent)
-        return await self._change_all(series, task, values, sent)
+            changes = await self._split(series, task, values.get("due"), sent)
+        else:
+            changes = await self._change_all(series, task, values, sent)
+        return changes | dates_along(task, values, due, changes.get("due", due))
 
     async def end_from(self, series: Series | None, task: Task, scope: Scope) -> None:
         """End the series of a task, its open turns (from this one on, or all) cancelled and in the trash."""
@@ -217,6 +221,13 @@ ANEW = {
 def nominal_of(task: Task) -> datetime:
     """The nominal time of a turn."""
     return datetime.fromisoformat(task.occurrence or "")
+
+
+def dates_along(task: Task, values: dict[str, Any], sent_due: dict[str, Any], due: dict[str, Any]) -> dict[str, Any]:
+    """`start` and `deadline` of a task that is due then, as far from it as they were or, if sent, as they shall be."""
+    dates = {"start": task.start, "deadline": task.deadline}
+    sent = {name: values[name] for name in dates.keys() & values.keys()}
+    return columns_of(template_of(dates, task.due or sent_due) | template_of(sent, sent_due), due)
 
 
 def number_of(plan: Plan, nominal: datetime, last: int) -> int:

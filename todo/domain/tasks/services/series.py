@@ -24,7 +24,8 @@ from todo.domain.recurrence.services.planning import plan_of, refusals
 from todo.domain.tasks.models import OCCURRENCE, Occurrence
 from todo.domain.tasks.schemas import EndSeries, OccurrenceOut, PauseSeries, SeriesOut, SeriesPatch, Template
 from todo.domain.tasks.services.scopes import SeriesChanges
-from todo.domain.tasks.services.turns import TEMPLATE, OccurrenceService
+from todo.domain.tasks.services.turns import OccurrenceService
+from todo.domain.tasks.template import AS_THEY_ARE
 from todo.errors import Conflict, Invalid, NotFound, Stale
 from todo.listing import Listing, Sort
 from todo.loops import wake
@@ -47,7 +48,7 @@ def series_out(series: Series) -> SeriesOut:
     same = {name: getattr(series, name) for name in SeriesOut.__struct_fields__ if name in NAMES}
     computed = {
         "sentence": told,
-        "template": Template(**{name: series.template.get(name) for name in TEMPLATE}),  # type: ignore[arg-type]  # from JSON of ours
+        "template": Template(**{name: series.template.get(name) for name in Template.__struct_fields__}),  # type: ignore[arg-type]  # from JSON of ours
         "start": written(series.start, all_day),
         "until": written(series.until, all_day or series.until.time() == END_OF_DAY) if series.until else None,
         "holidays": [date.fromisoformat(day) for day in series.holidays],
@@ -142,7 +143,7 @@ class SeriesVerbs:
         series = await self._going(series_id, if_match)
         with refusals("body"):
             sent = data.columns()
-        template = {name: value for name, value in data.sent().items() if name in TEMPLATE}
+        template = {name: value for name, value in data.sent().items() if name in AS_THEY_ARE}
         await self._replan(series, sent | {"template": series.template | template})
         return series_out(series)
 

@@ -23,9 +23,9 @@ from todo.domain.recurrence.services.series import SeriesService, following
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import OCCURRENCE, TASK, Occurrence, Task
 from todo.domain.tasks.services.subtasks import below, copy_subtasks
+from todo.domain.tasks.template import columns_of, template_of
 from todo.errors import Conflict, Invalid
 
-TEMPLATE = ("title", "notes", "priority", "estimate_minutes")  # what every turn of a series begins with
 PLACE = ("status", "last_nominal", "n", "next_nominal", "next_n", "next_run_at")  # what undoing puts back
 
 
@@ -39,6 +39,12 @@ def turn_values(series: Series, plan: Plan, nominal: datetime) -> dict[str, Any]
     }
 
 
+def new_task_values(series: Series, plan: Plan, nominal: datetime) -> dict[str, Any]:
+    """The columns of a new task that is this turn of a series."""
+    values = turn_values(series, plan, nominal)
+    return columns_of(series.template, values["due"]) | values
+
+
 def series_like(task: Task, timezone: str) -> Series:
     """A series that would begin with this task, without its rule; a task without a due is due today."""
     due = task.due or {"kind": "day", "date": datetime.now(ZoneInfo(timezone)).date().isoformat()}
@@ -48,7 +54,7 @@ def series_like(task: Task, timezone: str) -> Series:
         start=rules.nominal_of(due),
         kind=due["kind"],
         timezone=due.get("timezone"),
-        template={name: getattr(task, name) for name in TEMPLATE},
+        template=template_of(task.model_dump(), due),
         rrule="",
     )
 
@@ -96,7 +102,7 @@ class OccurrenceService(AuditedService[Occurrence]):
         """Make a stored task the first turn of a series; the columns it must change. Raises Invalid."""
         series, plan, turn = await self.series.begin(recurrence, series_like(task, timezone))
         await self._enter(series, turn.nominal, task_id=task.id)
-        return turn_values(series, plan, turn.nominal)
+        return new_task_values(series, plan, turn.nominal)
 
     async def succeed(self, series: Series, task: Task, status: str) -> Task | None:
         """Close a task's turn as done or skipped, and bring up the next unless another is open already.
@@ -203,7 +209,7 @@ class OccurrenceService(AuditedService[Occurrence]):
     async def _open(self, series: Series, plan: Plan, turn: Turn, action: str, task: Task | None = None) -> Task | None:
         """Write a turn's task and its ledger row; None when it has come up before."""
         task = task or Task(owner_id=series.owner_id, title="")
-        for name, value in (series.template | turn_values(series, plan, turn.nominal)).items():
+        for name, value in new_task_values(series, plan, turn.nominal).items():
             setattr(task, name, value)
         if not await self._enter(series, turn.nominal, task_id=task.id):
             return None

@@ -19,10 +19,11 @@ from todo.domain.recurrence.rules.turns import turns
 from todo.domain.recurrence.services.planning import plan_of
 from todo.domain.tasks.schemas import Upcoming
 from todo.domain.tasks.services.series import COLUMNS, row_of
-from todo.domain.tasks.services.turns import turn_values
+from todo.domain.tasks.services.turns import new_task_values
 from todo.errors import Invalid
 
 MOST = 500  # turns, and series looked at
+SHOWN = set(Upcoming.__struct_fields__) - {"note"}
 FARTHEST = timedelta(days=366)
 SERIES_TO_COME = Query(
     row_of,
@@ -52,10 +53,10 @@ def turns_to_come(series: Series, until: datetime) -> Iterator[Upcoming]:
     except RuleError:
         return
     for nominal, _ in _coming(series, plan):
-        values = turn_values(series, plan, nominal)
+        values = new_task_values(series, plan, nominal)
         if values["due_at"] > until:
             return
-        yield Upcoming(title=series.template["title"], note=note(plan, nominal), **values)
+        yield Upcoming(note=note(plan, nominal), **{name: values[name] for name in SHOWN})
 
 
 def _coming(series: Series, plan: Plan) -> Iterator[Turn]:
