@@ -1,32 +1,14 @@
-"""One task as an iCalendar file (RFC 5545), written by hand: the thirty lines that a single event needs."""
+"""One task as an iCalendar file (RFC 5545)."""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-LONGEST = 75  # octets of a line, its end not counted (section 3.1)
-MOST_NOTES = 2000  # characters: a reminder is no copy of the task
-UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+from icalendar import Calendar, Event
 
-
-def escaped(text: str) -> str:
-    """Free text as a value (section 3.3.11)."""
-    text = UNWRITABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
-
-
-def folded(line: str) -> str:
-    """A content line in pieces of at most 75 octets, never within a character; the later ones begin with a space."""
-    pieces, length = [""], 0
-    for character in line:
-        size = len(character.encode())
-        if length + size > LONGEST:
-            pieces.append(" ")
-            length = 1
-        pieces[-1] += character
-        length += size
-    return "\r\n".join(pieces)
+MAX_NOTES = 2000  # characters: a reminder is no copy of the task
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # RFC 5545 allows none of them in a text
 
 
 def event(task: Mapping[str, Any], host: str, stamp: datetime) -> str | None:
@@ -38,21 +20,22 @@ def event(task: Mapping[str, Any], host: str, stamp: datetime) -> str | None:
     due, due_at = task["due"], task["due_at"]
     if due is None or due_at is None:
         return None
+    values = {"UID": f"{task['id']}@{host}", "SEQUENCE": task["version"], "DTSTAMP": stamp, "TRANSP": "TRANSPARENT"}
     if due["kind"] == "day":
         day = date.fromisoformat(due["date"])
-        when = [f"DTSTART;VALUE=DATE:{day:%Y%m%d}", f"DTEND;VALUE=DATE:{day + timedelta(days=1):%Y%m%d}"]
+        values |= {"DTSTART": day, "DTEND": day + timedelta(days=1)}
     else:
-        when = [f"DTSTART:{_utc(due_at)}"]
-        when += [f"DURATION:PT{minutes}M"] if (minutes := task["estimate_minutes"]) else []
-    notes = [f"DESCRIPTION:{escaped(task['notes'][:MOST_NOTES])}"] if task["notes"] else []
-    lines = [
-        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//todo//EN", "METHOD:PUBLISH", "BEGIN:VEVENT",
-        f"UID:{task['id']}@{host}", f"SEQUENCE:{task['version']}", f"DTSTAMP:{_utc(stamp)}", *when,
-        f"SUMMARY:{escaped(task['title'])}", *notes,
-        "TRANSP:TRANSPARENT", "END:VEVENT", "END:VCALENDAR",
-    ]  # fmt: skip
-    return "".join(f"{folded(line)}\r\n" for line in lines)
+        values["DTSTART"] = due_at.astimezone(UTC)
+        values |= {"DURATION": timedelta(minutes=minutes)} if (minutes := task["estimate_minutes"]) else {}
+    values["SUMMARY"] = _clean(task["title"])
+    values |= {"DESCRIPTION": _clean(task["notes"][:MAX_NOTES])} if task["notes"] else {}
+    entry = Event()
+    for name, value in values.items():
+        entry.add(name, value)
+    calendar = Calendar({"VERSION": "2.0", "PRODID": "-//todo//EN", "METHOD": "PUBLISH"})
+    calendar.add_component(entry)
+    return str(calendar.to_ical(), "utf-8")
 
 
-def _utc(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+def _clean(text: str) -> str:
+    return CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))

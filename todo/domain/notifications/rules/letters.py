@@ -4,35 +4,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from html import escape
+from pathlib import Path
 from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 LONGEST_TITLE = 200
 MOST_LINES = 50
 BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark">
-<title>{title}</title>
-<style>
-  :root {{ color-scheme: light dark; }}
-  body {{ margin: 0; padding: 24px 12px; background: #f3f4f6; color: #111827;
-         font: 16px/1.5 -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }}
-  .card {{ max-width: 560px; margin: 0 auto; padding: 24px 28px; background: #ffffff; border-radius: 12px; }}
-  h1 {{ margin: 0 0 16px; font-size: 20px; line-height: 1.3; overflow-wrap: anywhere; }}
-  h2 {{ margin: 20px 0 4px; font-size: 13px; color: #4b5563; }}
-  .task {{ padding: 10px 0; border-top: 1px solid #e5e7eb; overflow-wrap: anywhere; }}
-  .when {{ font-size: 14px; color: #4b5563; }}
-  .foot {{ max-width: 560px; margin: 16px auto 0; font-size: 13px; color: #4b5563; }}
-  a {{ color: #1d4ed8; }}
-  @media (prefers-color-scheme: dark) {{
-    body {{ background: #0b0f19; color: #e5e7eb; }}
-    .card {{ background: #161b26; }} .task {{ border-color: #2b3344; }}
-    h2, .when, .foot {{ color: #9ca3af; }} a {{ color: #93c5fd; }}
-  }}
-</style></head>
-<body><div class="card"><h1>{title}</h1>{sections}</div><p class="foot">{foot}</p></body></html>
-"""
+TEMPLATES = Path(__file__).parents[1] / "templates"
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
 
 
 @dataclass(frozen=True)
@@ -91,14 +74,5 @@ def plain(sections: Sequence[Section]) -> str:
 
 def html(title: str, sections: Sequence[Section], foot: str, link: str) -> str:
     """The sections as a small page that loads nothing; `link` is where to unsubscribe, or empty."""
-    parts = []
-    for section in sections:
-        lines, rest = shown(section.lines)
-        parts += [f"<h2>{escape(section.heading)}</h2>"] if section.heading else []
-        parts += [
-            f'<div class="task"><div>{escape(title)}</div><div class="when">{escape(due)}</div></div>'
-            for title, due in lines
-        ]
-        parts += [f'<div class="task when">{rest}</div>'] if rest else []
-    end = f' <a href="{escape(link)}">Unsubscribe</a>' if link else ""
-    return PAGE.format(title=escape(title), sections="".join(parts), foot=escape(foot) + end)
+    page = ENVIRONMENT.get_template("message.html")
+    return page.render(title=title, sections=sections, shown=shown, foot=foot, link=link)
