@@ -5,12 +5,15 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
-from uuid import uuid4
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from admin.rows import many
 from factories import Person, World
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo.access import Actor
 from todo.admin import runs
@@ -24,8 +27,10 @@ from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.tasks.admin import TaskAdmin
 from todo.domain.tasks.models import Task
+from todo.domain.tasks.schemas import Moment
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
 from todo.queue import new_worker
+from todo.schema import Instant, Line
 
 
 @asynccontextmanager
@@ -167,6 +172,81 @@ async def test_an_action_declared_so_goes_on_in_the_background_even_for_one_row(
 
     run = await admin.run(outcome.run)
     assert (run.status, run.done, run.messages) == ("done", 1, ["5 characters"])
+
+
+class Everything(Struct, forbid_unknown_fields=True):
+    """A value of every kind that a form can ask for."""
+
+    word: Line
+    number: Annotated[int, Meta(ge=0, le=9)]
+    share: float
+    sure: bool
+    at: Instant
+    here: Annotated[datetime, Meta(tz=False)]
+    day: date
+    choice: Literal["one", "two"]
+    names: list[Line]
+    due: Moment
+    other: UUID
+    maybe: int | None = None
+    absent: int | UnsetType = UNSET
+
+
+SENT = {
+    "word": "word", "number": 4, "share": 0.5, "sure": True, "at": "2031-01-31T08:00:00Z",
+    "here": "2031-01-31T09:00:00", "day": "2031-01-31", "choice": "two", "names": ["a", "b"],
+    "due": {"kind": "day", "date": "2031-01-31"}, "other": "0190f5f0-7c1d-7000-8000-000000000000", "maybe": None,
+}  # fmt: skip
+TYPED = SENT | {
+    "number": "4", "share": "0.5", "sure": "true", "names": "a, b", "due": '{"kind": "day", "date": "2031-01-31"}',
+    "maybe": "",
+}  # fmt: skip
+
+
+class AskingTaskAdmin(TaskAdmin):
+    """With an action that asks for a value of every kind."""
+
+    @action("Ask", form=Everything)
+    async def ask(self, do: Doing, row: Task, form: Everything) -> str:
+        """Say what was asked for."""
+        return msgspec.json.encode(form).decode()
+
+
+@pytest.mark.parametrize(("form", "lax"), [(SENT, False), (TYPED, True)], ids=["sent", "typed"])
+@pytest.mark.parametrize("number", [1, 101])
+async def test_a_form_means_the_same_at_once_and_in_the_background(
+    admin: AdminService, registry: Registry, database: Database, ada: Person, sql: Any, form: dict[str, Any],
+    lax: bool, number: int,
+) -> None:  # fmt: skip
+    asking = Registry([AskingTaskAdmin if isinstance(one, TaskAdmin) else type(one) for one in registry])
+    service = AdminService(asking, database, admin.actor)
+    await many(sql, ada, number)
+
+    outcome = await service.act("tasks", "ask", On(matching=Asked()), form, lax=lax)
+    messages = outcome.messages
+    if outcome.run is not None:
+        await carry_out(asking, database, actor_of, outcome.run)
+        messages = (await service.run(outcome.run)).messages
+
+    assert (outcome.run is None) == (number == 1)
+    assert {message: json.loads(message) for message in messages} == {messages[0]: SENT}
+
+
+async def test_every_field_of_a_form_that_is_wrong_is_named(
+    admin: AdminService, registry: Registry, database: Database, ada: Person
+) -> None:
+    asking = Registry([AskingTaskAdmin if isinstance(one, TaskAdmin) else type(one) for one in registry])
+    task = await ada.add()
+    wrong = {name: value for name, value in TYPED.items() if name != "word"} | {"number": "99", "what": "?"}
+
+    with pytest.raises(Invalid) as refused:
+        await AdminService(asking, database, admin.actor).act_on_one("tasks", "ask", task["id"], wrong, lax=True)
+
+    assert {(error.field, error.message) for error in refused.value.errors} == {
+        ("body.word", "This is needed."),
+        ("body.number", "Give a whole number from 0 to 9."),
+        ("body.what", "There is no such field, or it cannot be written."),
+    }
 
 
 async def test_a_run_of_somebody_acting_as_another_names_both(

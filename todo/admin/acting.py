@@ -12,6 +12,7 @@ from todo.admin.declaration import Action, Id, ModelAdmin, Resource, RowsAdmin
 from todo.admin.models import Run
 from todo.admin.reads import CAP
 from todo.admin.schemas import Asked, Failure, On, Outcome
+from todo.admin.values import read_action_form
 from todo.admin.writing import Versions, Writing
 from todo.contention import is_contention
 from todo.database import WriteSession, columns, now, refusal_of
@@ -54,7 +55,7 @@ class Acting(Writing):
             return await self._patiently(admin, name, on, given)
         many = len(on.ids) if on.matching is None else await self._how_many(admin, on.matching)
         if many > AT_ONCE or (action is not None and action.background):
-            return await self._later(admin, name, on, form or {}, many)
+            return await self._later(admin, name, on, given, many)
         async with self.transaction() as session:
             ids = await self.next_ids(session, admin, on, None)
             return await self.act_within(session, admin, name, on, ids, given)
@@ -123,10 +124,7 @@ class Acting(Writing):
             if form:
                 raise Invalid.field(f"body.{sorted(form)[0]}", "This action asks for nothing.")
             return None
-        try:
-            return msgspec.convert(dict(form), action.form, strict=not lax)
-        except msgspec.ValidationError as error:
-            raise invalid_form(error) from None
+        return read_action_form(action.form, form, lax=lax)
 
     # -- inside
 
@@ -220,12 +218,13 @@ class Acting(Writing):
         counts = await reads.counts(self.database.reads, given, trashed=asked.trash, **self.standing)
         return min(counts.total, CAP)
 
-    async def _later(self, admin: ModelAdmin[Any], name: str, on: On, form: Mapping[str, Any], total: int) -> Outcome:
+    async def _later(self, admin: ModelAdmin[Any], name: str, on: On, given: Any, total: int) -> Outcome:
+        """Let the worker do it, with the values that were read here: it knows nothing of how they were written."""
         scopes = None if self.actor.scopes is None else sorted(self.actor.scopes)
         by_id = None if self.actor.by is None else self.actor.by.user_id
         run = Run(
             actor_id=self.actor.user_id, by_id=by_id, scopes=scopes, resource=admin.name, action=name,
-            target=msgspec.to_builtins(on), form=msgspec.to_builtins(dict(form)), reason=self.reason, total=total,
+            target=msgspec.to_builtins(on), form=msgspec.to_builtins(given or {}), reason=self.reason, total=total,
         )  # fmt: skip
         async with self.transaction() as session:
             session.add(run)
@@ -237,8 +236,3 @@ class Acting(Writing):
 def sentence(refusal: Problem) -> str:
     """A refusal in one line."""
     return " ".join(error.message for error in refusal.errors) or refusal.detail
-
-
-def invalid_form(error: msgspec.ValidationError) -> Invalid:
-    message, _, place = str(error).partition(" - at `$")
-    return Invalid.field(f"body{place.strip('`')}", message)

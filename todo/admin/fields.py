@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, UnsetType
 from sqlalchemy import ARRAY, BigInteger, Boolean, Column, Date, DateTime, Float, Integer, LargeBinary, Numeric, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -108,8 +108,8 @@ def kind_of(kind: Any) -> tuple[Kind, tuple[str, ...]]:
 
 
 def without_none(kind: Any) -> Any:
-    """`int` for `int | None`."""
-    others = [one for one in get_args(kind) if one is not NoneType]
+    """`int` for `int | None`, with or without `UnsetType`."""
+    others = [one for one in get_args(kind) if one not in (NoneType, UnsetType)]
     return others[0] if get_origin(kind) in (Union, UnionType) and len(others) == 1 else kind
 
 

@@ -3,23 +3,19 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import msgspec
-from msgspec import UNSET
 from sqlalchemy import select
 
 from todo.admin.conflicts import Conflicted, base_of
 from todo.admin.declaration import Id, ModelAdmin
-from todo.admin.fields import Field, holds, read_text
+from todo.admin.fields import Field
 from todo.admin.previews import taken_along
 from todo.admin.reading import Reading
 from todo.admin.schemas import Option, Preview, Taken
+from todo.admin.values import read_fields
 from todo.database import WriteSession, columns
-from todo.errors import BLAMED, FieldError, Invalid
+from todo.errors import Invalid
 
 Versions = int | Collection[int] | None
-
-# Kinds whose limits words can say; of the others msgspec tells which one is broken.
-PLAIN = {"choice", "boolean", "integer", "number", "instant", "local", "day", "id", "reference"}
 
 
 class Writing(Reading):
@@ -122,20 +118,9 @@ class Writing(Reading):
         self, admin: ModelAdmin[Any], values: Mapping[str, Any], *, adding: bool, lax: bool = False
     ) -> dict[str, Any]:
         """What was sent, as the columns' types; raises Invalid that names every field that is wrong."""
-        fields = {field.name: field for field in self.writable(admin.name, adding=adding)}
-        sent, errors = {}, []
-        for name, value in values.items():
-            try:
-                if name not in fields:
-                    raise ValueError("There is no such field, or it cannot be written.")
-                sent[name] = _converted(fields[name], value, lax=lax)
-            except (ValueError, TypeError) as error:
-                errors.append(_field_error(name, fields.get(name), error))
-        missing = [field.name for field in fields.values() if adding and field.required and field.name not in values]
-        errors += [FieldError(f"body.{name}", "This is needed.") for name in missing if name not in admin.defaults]
-        if errors:
-            raise Invalid("The request holds a value that cannot be accepted.", errors=errors)
-        return sent
+        fields = self.writable(admin.name, adding=adding)
+        required = [field.name for field in fields if adding and field.required and field.name not in admin.defaults]
+        return read_fields(fields, values, required, lax=lax)
 
     async def _check_references(self, session: WriteSession, admin: ModelAdmin[Any], sent: Mapping[str, Any]) -> None:
         """A reference leads to a row that this actor may see, or to the actor; raises Invalid."""
@@ -157,23 +142,3 @@ class Writing(Reading):
         theirs = await self.read(session, admin, row.id)
         base = await base_of(session, row, max(known, default=row.version))
         raise Conflicted(theirs, base, dict(mine), self.registry.reads(admin, self.actor).fields)
-
-
-def _converted(field: Field, value: Any, *, lax: bool) -> Any:
-    if lax and isinstance(value, str):
-        value = read_text(field, value)
-    if value is UNSET:
-        raise ValueError("This is needed.")
-    if value is None and field.nullable:
-        return None
-    return msgspec.convert(value, field.type, strict=not lax)
-
-
-def _field_error(name: str, field: Field | None, error: Exception) -> FieldError:
-    if isinstance(error, msgspec.ValidationError) and field is not None and field.kind in PLAIN:
-        return FieldError(f"body.{name}", f"Give {holds(field)}.")
-    message, _, place = str(error).partition(" - at `$")
-    place = place.strip("`")
-    if blamed := BLAMED.match(message):
-        place = f"{place}.{blamed[1]}"
-    return FieldError(f"body.{name}{place}", message)

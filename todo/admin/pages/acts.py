@@ -4,12 +4,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
 from todo.admin.declaration import Action, Resource
-from todo.admin.fields import Field, kind_of, label_of, read_text
+from todo.admin.fields import Field
 from todo.admin.pages.forms import Sent, controls, read_values, sent_by
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.pages import Pages
@@ -19,7 +18,8 @@ from todo.admin.pages.state import ListState, read_state
 from todo.admin.pages.templating import called
 from todo.admin.schemas import On, Outcome, Preview
 from todo.admin.service import AdminService
-from todo.errors import FieldError, Forbidden, Invalid, NotFound, Problem
+from todo.admin.values import fields_of_form
+from todo.errors import Forbidden, Invalid, NotFound, Problem
 
 AnyRequest = Request[Any, Any, Any]
 PREVIEWED = 100  # rows whose delete is spelled out
@@ -181,19 +181,7 @@ def _fields(admin: AdminService, task: Task) -> list[Field]:
     """What an action asks for."""
     if task.action is None:
         return admin.writable(task.resource.name, adding=False) if task.name == "change" else []
-    return fields_of(task.action.form) if task.action.form else []
-
-
-def fields_of(form: type[msgspec.Struct]) -> list[Field]:
-    """The fields of an action's form."""
-    found = []
-    for one in msgspec.structs.fields(form):
-        kind, choices = kind_of(one.type)
-        default = None if one.default is msgspec.NODEFAULT else one.default
-        found.append(
-            Field(one.name, label_of(one.name), kind, one.type, not one.required, one.required, default, choices)
-        )
-    return found
+    return fields_of_form(task.action.form) if task.action.form else []
 
 
 async def _form(admin: AdminService, task: Task, sent: Sent) -> dict[str, Any]:
@@ -203,18 +191,7 @@ async def _form(admin: AdminService, task: Task, sent: Sent) -> dict[str, Any]:
         ticked = [field for field in fields if field.name in sent.get("_set", [])]
         begun = {name: values for name, values in sent.items() if not name.startswith("_was.")}
         return dict(await read_values(admin, task.resource, ticked, begun, timezone))
-    values: dict[str, Any] = {}
-    errors: list[FieldError] = []
-    for field in fields:
-        text = _last(sent, field.name)
-        if text or field.required or field.kind == "list":
-            try:
-                values[field.name] = read_text(field, text if field.kind != "list" else "\n".join(sent[field.name]))
-            except (ValueError, KeyError) as error:
-                errors.append(FieldError(f"body.{field.name}", str(error)))
-    if errors:
-        raise Invalid("Something in the form cannot be accepted.", errors=errors)
-    return values
+    return dict(await read_values(admin, task.resource, fields, sent, timezone, whole=True))
 
 
 def _told(pages: Pages, request: AnyRequest, task: Task, outcome: Outcome) -> Response[Any]:
