@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from factories import Person
@@ -10,7 +10,7 @@ from factories import Person
 from todo.access import Actor
 from todo.admin.conflicts import Conflicted
 from todo.admin.registry import Registry
-from todo.admin.schemas import Asked
+from todo.admin.schemas import Asked, On
 from todo.admin.service import AdminService
 from todo.database import Database
 from todo.errors import Forbidden, Invalid, NotFound
@@ -117,6 +117,37 @@ async def test_a_stale_version_shows_base_mine_and_theirs(admin: AdminService, a
     assert sides["title"] == ("Water", "Water none", "Water all")
     assert sides["priority"] == (1, 1, 2)
     assert conflict.value.theirs.version == 2
+
+
+async def test_a_version_two_changes_old_shows_the_row_as_it_was_then(admin: AdminService, ada: Person) -> None:
+    task = await ada.add("First", priority=1)
+    await admin.change("tasks", task["id"], {"title": "Second"})
+    await admin.change("tasks", task["id"], {"title": "Third", "priority": 2})
+
+    with pytest.raises(Conflicted) as conflict:
+        await admin.change("tasks", task["id"], {"title": "Mine"}, version=1)
+
+    sides = {side.field: (side.base, side.mine, side.theirs) for side in conflict.value.sides}
+    assert sides == {"title": ("First", "Mine", "Third"), "priority": (1, 1, 2)}
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+async def test_deleting_for_good_needs_the_permission_to_purge(
+    registry: Registry, database: Database, ada: Person, sql: Any, bulk: bool
+) -> None:
+    task = await ada.add("Water")
+    may_delete = Actor(ada.id, ada.email, permissions=frozenset({"admin.enter", "tasks.view", "tasks.delete"}))
+    admin = AdminService(registry, database, may_delete)
+    await admin.delete("tasks", task["id"])
+
+    if bulk:
+        outcome = await admin.act("tasks", "delete", On(ids=[UUID(task["id"])]))
+        assert [failure.message for failure in outcome.failed] == ["This needs the permission tasks.purge."]
+    else:
+        with pytest.raises(Forbidden, match="tasks.purge"):
+            await admin.delete("tasks", task["id"])
+
+    assert await sql.fetchval("SELECT count(*) FROM tasks") == 1
 
 
 async def test_a_task_goes_to_the_trash_and_from_there_for_good(admin: AdminService, ada: Person, sql: Any) -> None:

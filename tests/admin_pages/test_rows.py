@@ -72,6 +72,46 @@ async def test_two_people_at_once_see_three_versions(window: Window, boss: Perso
     assert (saved["title"], saved["priority"]) == ("Mine", 3)
 
 
+async def test_a_refused_form_then_shows_three_versions_when_somebody_saved_meanwhile(
+    window: Window, boss: Person
+) -> None:
+    task = await boss.add("Water the plants", notes="A spoonful.")
+    window.expected |= {409, 422}
+    page = await window.go(f"/admin/tasks/{task['id']}")
+    await boss.http.patch(f"/api/tasks/{task['id']}", json={"notes": "A bucket."})
+    await page.get_by_label("Title").fill("Water all the plants")
+    await page.get_by_label("Due").fill("31st")
+    await save(page)
+    await expect(page.locator("#field-due-error")).to_be_visible()
+
+    await page.get_by_label("Due").fill("2031-01-31")
+    await save(page)
+
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Changed meanwhile")
+    notes = page.get_by_role("row", name=re.compile("^Notes"))
+    await expect(notes.get_by_role("cell").nth(0)).to_have_text("A spoonful.")
+    await expect(notes.get_by_role("cell").nth(1)).to_have_text("A bucket.")
+    await page.get_by_role("button", name="Save mine").click()
+    await expect(page.get_by_text("Task Water all the plants is saved.")).to_be_visible()
+    assert (await reads(boss, task))["notes"] == "A bucket."
+
+
+async def test_a_cell_that_somebody_else_changed_leads_to_the_three_versions(lively: Window, boss: Person) -> None:
+    task = await boss.add("Water the plants", priority=1)
+    lively.expected |= {409, 422}
+    page = await lively.go("/admin/tasks")
+    await page.get_by_role("link", name="Edit priority of Water the plants").click()
+    await page.get_by_role("spinbutton", name="Priority").fill("4")
+    await boss.http.patch(f"/api/tasks/{task['id']}", json={"priority": 2})
+    await page.get_by_role("spinbutton", name="Priority").press("Enter")
+    await page.get_by_role("button", name="Compare").click()
+
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Changed meanwhile")
+    priority = page.get_by_role("row", name=re.compile("^Priority"))
+    await expect(priority.get_by_role("cell").nth(1)).to_have_text("2")
+    await expect(priority.get_by_label("Priority")).to_have_value("4")
+
+
 async def test_the_page_of_a_conflict_has_no_violation(lively: Window, boss: Person) -> None:
     task = await boss.add("Water the plants")
     lively.expected.add(409)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from html import unescape
+from html.parser import HTMLParser
 from typing import Any
 
 import httpx
@@ -56,3 +57,50 @@ def heading_of(answer: httpx.Response) -> str:
     """The heading of a page."""
     found = HEADING.search(answer.text)
     return unescape(re.sub(r"<[^>]+>", "", found.group(1))).strip() if found else ""
+
+
+def form_of(answer: httpx.Response, action: str) -> dict[str, list[str]]:
+    """What a browser would send of the form that posts to `action`, untouched; without its token."""
+    parser = FormParser(action)
+    parser.feed(answer.text)
+    parser.fields.pop("form_token", None)
+    return parser.fields
+
+
+class FormParser(HTMLParser):
+    """Collects the successful controls of one form."""
+
+    def __init__(self, action: str):
+        super().__init__()
+        self.fields: dict[str, list[str]] = {}
+        self._action, self._inside = action, False
+        self._text, self._select = "", ""  # the text area or the select that is open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._inside = found.get("action") == self._action
+        elif not self._inside:
+            return
+        elif tag == "textarea":
+            self._text = found["name"]
+            self._add(self._text, "")
+        elif tag == "select":
+            self._select = found["name"]
+        elif tag == "option" and self._select:
+            if "selected" in found or self._select not in self.fields:  # the first one, unless another is chosen
+                self.fields[self._select] = [found["value"]]
+        elif tag == "input" and "name" in found and (found.get("type") != "checkbox" or "checked" in found):
+            self._add(found["name"], found.get("value", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = self._inside and tag != "form"
+        self._text = "" if tag == "textarea" else self._text
+        self._select = "" if tag == "select" else self._select
+
+    def handle_data(self, data: str) -> None:
+        if self._text:
+            self.fields[self._text][-1] += data
+
+    def _add(self, name: str, value: str) -> None:
+        self.fields.setdefault(name, []).append(value)

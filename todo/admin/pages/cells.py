@@ -6,7 +6,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
 from todo.admin.conflicts import Conflicted
-from todo.admin.pages.forms import Sent, controls, read_values, sent_by
+from todo.admin.pages.forms import Sent, controls, form_version, read_values, sent_by, version_of
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.pages import Pages
 from todo.admin.pages.sign_in import PagesDependency
@@ -50,15 +50,13 @@ class CellPages(Controller):
         fields = [field for field in admin.writable(resource, adding=False) if field.name == name]
         if "change" in declared.dangerous:
             raise Forbidden("Change it on its own page, which asks for a fresh proof.")
+        version = version_of(sent)
         try:
             values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
-            version = int(sent["_version"][-1])
             saved = await admin.change(resource, row_id, values, version=version, lax=True)
         except Conflicted:
-            changed = Invalid.field(f"body.{name}", "Somebody changed this row meanwhile; look again.")
-            return _control(pages, request, admin, resource, row, name, changed, sent)
-        except (KeyError, ValueError):
-            raise Invalid("The version of the row is missing.") from None
+            changed = Invalid.field(f"body.{name}", "Somebody else has changed this row.")
+            return _control(pages, request, admin, resource, row, name, changed, sent, conflict=True)
         except Invalid as problem:
             return _control(pages, request, admin, resource, row, name, problem, sent)
         return _cell(pages, request, admin, resource, saved, name)
@@ -85,13 +83,17 @@ def _cell(pages: Pages, request: AnyRequest, admin: AdminService, resource: str,
 
 def _control(
     pages: Pages, request: AnyRequest, admin: AdminService, resource: str, row: Any, name: str,
-    problem: Problem | None = None, sent: Sent | None = None,
+    problem: Problem | None = None, sent: Sent | None = None, *, conflict: bool = False,
 ) -> Response[str]:  # fmt: skip
+    """The control of a cell; after a `conflict` it leads to the page that shows the three versions."""
     fields = [field for field in admin.writable(resource, adding=False) if field.name == name]
     if not fields or not admin.may(resource, "change", row):
         raise NotFound
     if problem and not problem.errors:
         problem.errors = [FieldError(f"body.{name}", problem.detail)]
     (one,) = controls(fields, row, admin.actor.timezone, sent=sent, problem=problem)
-    values = {"resource": admin.registry[resource], "row": row, "field": fields[0], "one": one}
+    values = {
+        "resource": admin.registry[resource], "row": row, "field": fields[0], "one": one,
+        "version": form_version(sent, row), "conflict": conflict,
+    }  # fmt: skip
     return pages.render(request.scope, "cell_form.html", 422 if problem else 200, **values)

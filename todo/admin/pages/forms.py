@@ -10,7 +10,7 @@ from msgspec import UNSET
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field, write_text
 from todo.admin.pages.references import resolve
-from todo.admin.pages.templating import zone
+from todo.admin.pages.templating import labels, zone
 from todo.admin.service import AdminService
 from todo.errors import FieldError, Invalid, Problem
 
@@ -52,14 +52,20 @@ def text_of(field: Field, value: Any, timezone: str, label: str = "") -> str:
 def controls(
     fields: Sequence[Field], row: Any, timezone: str, *, sent: Sent | None = None, problem: Problem | None = None
 ) -> list[Control]:
-    """The controls of a form: of a row (or of nothing, to add one), holding what was `sent` when it was refused."""
+    """The controls of a form: of a row (or of nothing, to add one).
+
+    One that was refused holds what was `sent`: the values, and the ones it began with. Those of the row would pass
+    for what its sender has read, and the next save would silently undo what others changed meanwhile.
+    """
     errors = errors_of(problem)
+    sent = sent or {}
     found = []
     for field in fields:
         value = field.default if row is None else getattr(row, field.name)
-        label = "" if row is None else row.labels.get(field.name, "")
-        was = text_of(field, value, timezone, label)
-        text = _last(sent, field.name, was) if sent else was
+        label = "" if row is None else labels(row).get(field.name, "")
+        now = text_of(field, value, timezone, label)
+        was = _last(sent, WAS + field.name, now)
+        text = _read(field, sent[field.name]) if sent.get(field.name) else now
         found.append(Control(field, text, was, errors.get(field.name, ""), field.required and row is None))
     return found
 
@@ -111,12 +117,25 @@ def _instant(field: Field, text: str, timezone: str) -> str:
 def _read(field: Field, texts: list[str]) -> str:
     """Browsers send line ends as CRLF; a list of boxes comes as several values, a flag as its last one."""
     if field.kind == "list":
-        return ", ".join(text for text in texts if text)
+        return ", ".join(line.strip() for text in texts for line in text.splitlines() if line.strip())
     return texts[-1].replace("\r\n", "\n")
 
 
 def _last(sent: Sent, name: str, otherwise: str) -> str:
     return sent[name][-1] if sent.get(name) else otherwise
+
+
+def version_of(sent: Sent) -> int:
+    """The version of the row that a form was made from; raises Invalid when it does not say."""
+    text = _last(sent, "_version", "")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Invalid.field("body._version", "The form does not say which version of the row it is for; load it again.")
+    return int(text)
+
+
+def form_version(sent: Sent | None, row: Any) -> str:
+    """The version that a form carries: the one it was sent with when it is refused, else the row's."""
+    return _last(sent or {}, "_version", str(getattr(row, "version", "")))
 
 
 async def sent_by(request: Any) -> dict[str, list[str]]:

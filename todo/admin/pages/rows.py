@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from todo.admin.conflicts import Conflicted
 from todo.admin.declaration import Inline, ModelAdmin, Resource
 from todo.admin.fields import Field, label_of
-from todo.admin.pages.forms import Control, Sent, controls, read_values, sent_by
+from todo.admin.pages.forms import Control, Sent, controls, form_version, read_values, sent_by, version_of
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.lists import visible_fields
 from todo.admin.pages.pages import Pages
@@ -86,9 +86,10 @@ class RowPages(Controller):
         row = await admin.get(resource, row_id)
         fields = admin.writable(resource, adding=False)
         await require_proof_for(pages, request, declared, "change")
+        version = version_of(sent)
         try:
             values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
-            saved = await admin.change(resource, row_id, values, version=_version(sent), lax=True)
+            saved = await admin.change(resource, row_id, values, version=version, lax=True)
         except Invalid as problem:
             return await _showing(pages, request, admin, declared, row, sent, problem)
         except Conflicted as conflict:
@@ -137,6 +138,7 @@ async def _showing(
     history = await admin.history(name, row.id) if is_table and hasattr(admin, "history") else None
     values = {
         "admin": admin, "resource": declared, "row": row, "problem": problem, "trashed": trashed,
+        "version": form_version(sent, row),
         "controls": found, "groups": _groups(declared, found), "facts": _facts(admin, declared, fields),
         "differences": _differences(admin, declared, row),
         "may": {verb: admin.may(name, verb, row) for verb in declared.verbs},
@@ -154,9 +156,14 @@ def _conflict(
 ) -> Response[str]:  # fmt: skip
     """The three versions of every field that is at stake; what only they have changed stays as they made it."""
     sides = {side.field: side for side in conflict.sides}
-    wanted = {name: texts for name, texts in sent.items() if name not in sides or sides[name].mine != sides[name].base}
+    changed = {name for name in sides if sides[name].mine != sides[name].base}
+    # Not with the values that it began with: from here on, both are against the row as it is now.
+    wanted = {name: texts for name, texts in sent.items() if name in changed}
     mine = [one for one in controls(fields, conflict.theirs, timezone, sent=wanted) if one.field.name in sides]
-    values = {"resource": declared, "row": row, "conflict": conflict, "sides": sides, "mine": mine}
+    values: dict[str, Any] = {
+        "resource": declared, "address": f"/admin/{declared.name}/{row.id}", "name": conflict.theirs.display,
+        "version": conflict.theirs.version, "sides": sides, "mine": mine,
+    }  # fmt: skip
     return pages.render(request.scope, "conflict.html", 409, **values)
 
 
@@ -193,11 +200,6 @@ def _inline(admin: AdminService, inline: Inline, found: Listed) -> dict[str, Any
         "resource": declared, "via": inline.via, "found": found, "may_add": admin.may(inline.resource, "add"),
         "fields": [field for field in fields if not field.heavy],
     }  # fmt: skip
-
-
-def _version(sent: Sent) -> int | None:
-    text = sent.get("_version", [""])[-1]
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _next(sent: Sent, resource: str, row_id: str) -> str:

@@ -3,27 +3,30 @@
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import segno
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from todo.access import requires
-from todo.admin.pages.forms import sent_by
+from todo.admin.conflicts import Side
+from todo.admin.fields import Field
+from todo.admin.pages.forms import WAS, Sent, controls, form_version, sent_by, version_of
 from todo.admin.pages.guards import visit_here
 from todo.admin.pages.pages import Link, Pages
 from todo.admin.pages.proof import require_proof
 from todo.database import Database, WriteSession
 from todo.domain.accounts import rules
-from todo.domain.accounts.schemas.people import MePatch
+from todo.domain.accounts.schemas.people import MePatch, Timezone
 from todo.domain.accounts.schemas.second_factor import Enrolment, PasskeyIn, PasskeyOptions, Proof
 from todo.domain.accounts.services.browsers import ENROLMENT, Browsers
 from todo.domain.accounts.services.passkeys import PASSKEYS, PasskeyService
 from todo.domain.accounts.services.people import AccountService
 from todo.domain.accounts.services.second_factor import SecondFactorService
 from todo.domain.accounts.services.sign_in import SignIn
-from todo.errors import Problem
-from todo.schema import read_form
+from todo.errors import Problem, Stale
+from todo.schema import Line, read_form
 from todo.settings import secret_key
 
 AnyRequest = Request[Any, Any, Any]
@@ -34,6 +37,17 @@ LINKS = (
     Link(HOME, "Your account", "user", "accounts.me"),
     Link(ENROLMENT, "Second factor", "shield", "accounts.second_factor"),
 )
+
+
+class OwnAccount(msgspec.Struct):
+    """What people change of their own account, as it is now."""
+
+    name: str
+    timezone: str
+    version: int
+
+
+FIELDS = (Field("name", "Name", "text", Line), Field("timezone", "Time zone", "text", Timezone))
 
 
 class AccountPages(Controller):
@@ -61,12 +75,17 @@ class AccountPages(Controller):
 
         Example: `POST /admin/account` with the fields `name`, `timezone`
         """
-        sent = {name: values[-1] for name, values in (await sent_by(request)).items() if name in {"name", "timezone"}}
+        sent = await sent_by(request)
+        version = version_of(sent)
+        values = {field.name: sent[field.name][-1] for field in FIELDS if field.name in sent}
         try:
             async with database.session() as session:
-                await AccountService(session, request.user).change_own(read_form(sent, MePatch), None)
+                change = read_form(values, MePatch)
+                await AccountService(session, request.user).change_own(change, frozenset({version}))
+        except Stale as conflict:
+            return _conflict(pages, request, sent, conflict)
         except Problem as problem:
-            return await _account(pages, sign_in, database, request, problem)
+            return await _account(pages, sign_in, database, request, sent, problem)
         return pages.go(HOME, done="Your account is saved.")
 
     @post("/sessions/{session_id:uuid}/end", operation_id="end_admin_session", guards=[requires("accounts.sessions")])
@@ -204,15 +223,36 @@ class SecondFactorPages(Controller):
 
 
 async def _account(
-    pages: Pages, sign_in: SignIn, database: Database, request: AnyRequest, problem: Problem | None = None
-) -> Response[str]:
+    pages: Pages, sign_in: SignIn, database: Database, request: AnyRequest, sent: Sent | None = None,
+    problem: Problem | None = None,
+) -> Response[str]:  # fmt: skip
     owner = request.user
+    me = await sign_in.me(owner)
+    own = controls(FIELDS, me, owner.timezone, sent=sent, problem=problem)
     passkeys = await PASSKEYS.page(database.reads, {}, actor=owner.user_id)
     values: dict[str, Any] = {
-        "me": await sign_in.me(owner), "sessions": await sign_in.sessions(owner), "passkeys": passkeys.items,
-        "zones": sorted(rules.TIMEZONES), "problem": problem,
+        "me": me, "sessions": await sign_in.sessions(owner), "passkeys": passkeys.items, "problem": problem,
+        "own": {one.field.name: one for one in own}, "version": form_version(sent, me),
+        "zones": sorted(rules.TIMEZONES),
     }  # fmt: skip
     return pages.render(request.scope, "account.html", int(problem.status) if problem else 200, **values)
+
+
+def _conflict(pages: Pages, request: AnyRequest, sent: Sent, conflict: Stale) -> Response[str]:
+    """The account was changed elsewhere since this form was read: the three values of what is at stake."""
+    theirs = msgspec.json.decode(conflict.current or b"", type=OwnAccount)
+    sides = {}
+    for field in FIELDS:
+        now = getattr(theirs, field.name)
+        was, mine = (sent.get(name, [now])[-1] for name in (WAS + field.name, field.name))
+        if not was == mine == now:
+            sides[field.name] = Side(field.name, field.label, was, mine, now)
+    wanted = {name: [side.mine] for name, side in sides.items() if side.mine != side.base}
+    values: dict[str, Any] = {
+        "resource": None, "address": HOME, "name": "your account", "version": theirs.version, "sides": sides,
+        "mine": controls([field for field in FIELDS if field.name in sides], theirs, "UTC", sent=wanted),
+    }  # fmt: skip
+    return pages.render(request.scope, "conflict.html", 409, **values)
 
 
 def _enrolment(pages: Pages, request: AnyRequest, begun: Enrolment, problem: Problem | None = None) -> Response[str]:

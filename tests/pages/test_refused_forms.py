@@ -1,0 +1,158 @@
+"""Forms that are refused, and rows that somebody else changed meanwhile: nobody's work is undone in silence."""
+
+from typing import Any
+
+import pytest
+from factories import Person
+from pages.browsing import Visitor, form_of, heading_of
+
+
+async def filled(visitor: Visitor, path: str, **fields: str) -> dict[str, list[str]]:
+    """The form of a page, with these fields filled in."""
+    return form_of(await visitor.get(path), path) | {name: [value] for name, value in fields.items()}
+
+
+async def stored(boss: Person, task: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = (await boss.http.get(f"/api/tasks/{task['id']}")).json()
+    return found
+
+
+async def test_a_refused_form_keeps_the_version_and_the_values_it_began_with(visitor: Visitor, boss: Person) -> None:
+    task = await boss.add("Water", notes="A spoonful.")
+    path = f"/admin/tasks/{task['id']}"
+    mine = await filled(visitor, path, title="Water all", due="31st")
+    await boss.http.patch(f"/api/tasks/{task['id']}", json={"notes": "A bucket.", "priority": 3})
+
+    refused = await visitor.send(path, **mine)
+
+    assert refused.status_code == 422
+    assert form_of(refused, path) == mine
+
+
+async def test_the_save_after_a_refused_form_undoes_nobodys_change(visitor: Visitor, boss: Person) -> None:
+    task = await boss.add("Water", notes="A spoonful.")
+    path = f"/admin/tasks/{task['id']}"
+    mine = await filled(visitor, path, title="Water all", due="31st")
+    await boss.http.patch(f"/api/tasks/{task['id']}", json={"notes": "A bucket.", "priority": 3})
+    again = form_of(await visitor.send(path, **mine), path) | {"due": ["2031-01-31"]}
+
+    conflict = await visitor.send(path, **again)
+
+    assert (conflict.status_code, heading_of(conflict)) == (409, "Changed meanwhile")
+    offered = form_of(conflict, path)
+    assert (offered["title"], offered["due"], offered["notes"]) == (["Water all"], ["2031-01-31"], ["A bucket."])
+    assert (await visitor.send(path, **offered)).status_code == 303
+    saved = await stored(boss, task)
+    assert (saved["title"], saved["notes"], saved["priority"]) == ("Water all", "A bucket.", 3)
+    assert saved["due"] == {"kind": "day", "date": "2031-01-31"}
+
+
+async def test_a_refused_page_of_a_conflict_keeps_what_it_was_against(visitor: Visitor, boss: Person) -> None:
+    task = await boss.add("Water")
+    path = f"/admin/tasks/{task['id']}"
+    mine = await filled(visitor, path, title="Mine")
+    await boss.http.patch(f"/api/tasks/{task['id']}", json={"title": "Second"})
+    conflict = form_of(await visitor.send(path, **mine), path) | {"title": ["M" * 501]}
+    await boss.http.patch(f"/api/tasks/{task['id']}", json={"title": "Third"})
+
+    refused = await visitor.send(path, **conflict)
+
+    assert refused.status_code == 422
+    kept = form_of(refused, path)
+    assert (kept["_version"], kept["_was.title"]) == (["2"], ["Second"])
+    again = await visitor.send(path, **kept | {"title": ["Mine"]})
+    assert again.status_code == 409
+    assert "Third" in again.text
+    assert (await stored(boss, task))["title"] == "Third"
+
+
+async def test_a_conflict_on_the_page_of_a_conflict_shows_the_newest_version(visitor: Visitor, boss: Person) -> None:
+    task = await boss.add("Water")
+    path = f"/admin/tasks/{task['id']}"
+    mine = await filled(visitor, path, title="Mine")
+    await boss.http.patch(f"/api/tasks/{task['id']}", json={"title": "Second"})
+    conflict = form_of(await visitor.send(path, **mine), path)
+    await boss.http.patch(f"/api/tasks/{task['id']}", json={"title": "Third"})
+
+    again = await visitor.send(path, **conflict)
+
+    assert again.status_code == 409
+    assert (form_of(again, path)["_version"], form_of(again, path)["_was.title"]) == (["3"], ["Third"])
+
+
+async def test_a_form_without_its_version_is_refused(visitor: Visitor, boss: Person) -> None:
+    task = await boss.add("Water")
+
+    assert (await visitor.send(f"/admin/tasks/{task['id']}", title="Other")).status_code == 422
+    assert (await visitor.send(f"/admin/tasks/{task['id']}/cell/title", title="Other")).status_code == 422
+    assert (await visitor.send("/admin/account", name="Other")).status_code == 422
+    assert (await stored(boss, task))["title"] == "Water"
+
+
+async def test_a_refused_cell_keeps_its_version_and_then_leads_to_the_three_versions(
+    visitor: Visitor, boss: Person
+) -> None:
+    task = await boss.add("Water", priority=1)
+    cell, row = f"/admin/tasks/{task['id']}/cell/priority", f"/admin/tasks/{task['id']}"
+    begun = form_of(await visitor.get(cell), cell)
+    await boss.http.patch(f"/api/tasks/{task['id']}", json={"priority": 3})
+
+    refused = await visitor.send(cell, **begun | {"priority": ["99"]})
+    assert (refused.status_code, form_of(refused, cell)) == (422, begun | {"priority": ["99"]})
+    conflict = await visitor.send(cell, **begun | {"priority": ["2"]})
+    assert form_of(conflict, row) == begun | {"priority": ["2"]}
+    compared = await visitor.send(row, **form_of(conflict, row))
+
+    assert (compared.status_code, heading_of(compared)) == (409, "Changed meanwhile")
+    assert (await stored(boss, task))["priority"] == 3
+
+
+async def test_a_refused_list_keeps_every_line(visitor: Visitor) -> None:
+    sent = {"name": "keeper", "permissions": "tasks.view\r\ntasks.nonsense"}
+
+    refused = await visitor.send("/admin/roles/add", **sent)
+
+    assert refused.status_code == 422
+    assert form_of(refused, "/admin/roles/add")["permissions"] == ["tasks.view\ntasks.nonsense"]
+
+
+async def test_a_refused_action_keeps_what_was_filled_in(visitor: Visitor) -> None:
+    sent = {"action": "add_service_account", "confirmed": "1", "name": "x" * 64, "roles": "admin"}
+
+    refused = await visitor.send("/admin/users/act", **sent)
+
+    assert refused.status_code == 422
+    assert form_of(refused, "/admin/users/act").items() >= {"name": ["x" * 64], "roles": ["admin"]}.items()
+
+
+@pytest.fixture
+async def own(visitor: Visitor) -> dict[str, list[str]]:
+    return form_of(await visitor.get("/admin/account"), "/admin/account")
+
+
+async def test_a_refused_account_keeps_its_version_and_what_was_typed(
+    visitor: Visitor, boss: Person, own: dict[str, list[str]]
+) -> None:
+    mine = own | {"name": ["Mine"], "timezone": ["Mars/Olympus"]}
+
+    refused = await visitor.send("/admin/account", **mine)
+
+    assert refused.status_code == 422
+    assert form_of(refused, "/admin/account") == mine
+    await boss.http.patch("/api/auth/me", json={"name": "Theirs"})
+    assert (await visitor.send("/admin/account", **mine | {"timezone": ["UTC"]})).status_code == 409
+
+
+async def test_an_account_changed_meanwhile_shows_three_versions(
+    visitor: Visitor, boss: Person, own: dict[str, list[str]]
+) -> None:
+    await boss.http.patch("/api/auth/me", json={"timezone": "Asia/Tokyo"})
+
+    conflict = await visitor.send("/admin/account", **own | {"name": ["Mine"]})
+
+    assert (conflict.status_code, heading_of(conflict)) == (409, "Changed meanwhile")
+    offered = form_of(conflict, "/admin/account")
+    assert (offered["name"], offered["timezone"]) == (["Mine"], ["Asia/Tokyo"])
+    assert (await visitor.send("/admin/account", **offered)).status_code == 303
+    me = (await boss.http.get("/api/auth/me")).json()
+    assert (me["name"], me["timezone"]) == ("Mine", "Asia/Tokyo")
