@@ -5,8 +5,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from todo import cleanup
 from todo.domain.accounts.rules import COMMON_PASSWORDS, LONGEST_PASSWORD
-from todo.domain.accounts.services import invitations, issuers, jwks, mailed, passkeys, second_factor, sessions, sign_in
+from todo.domain.accounts.services import (
+    invitations,
+    issuers,
+    jwks,
+    mailed,
+    mfa_tokens,
+    passkeys,
+    second_factor,
+    sessions,
+)
 from todo.http.heads import MAX_ADDRESS_BYTES, MAX_HEADERS
 from todo.http.limits import POLICIES
 from todo.http.protocol import MIN_BODY_RATE
@@ -51,8 +61,8 @@ def test_the_limits_are_those_of_the_code() -> None:
         "headers": (default("max_header_bytes") / 1024, MAX_HEADERS, MAX_ADDRESS_BYTES / 1024),
         "time for the headers": (default("head_timeout"), default("body_timeout"), MIN_BODY_RATE / 1024),
         "connections to a process": (default("max_connections"), default("max_connections_per_address")),
-        "statement": (default("database_statement_timeout"), default("database_wait")),
-        "access token": (default("access_token_seconds") / 60, sign_in.FIRST_STEP_SECONDS / 60),
+        "statement": (default("database_statement_timeout"), cleanup.BATCH_SECONDS, default("database_wait")),
+        "access token": (default("access_token_seconds") / 60, mfa_tokens.LIFETIME.seconds / 60),
         "refresh token": (sessions.IDLE.days, sessions.ABSOLUTE.days),
         "mailed link": (*(hours(mailed.PURPOSES[name].lasts) for name in ("reset", "verify")), invitations.LASTS.days),
         "recovery codes": (second_factor.HOW_MANY, 80),
@@ -63,7 +73,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         row = re.search(rf"^\| .*{what}.* \|$", LIMITS, re.MULTILINE)
         assert row is not None, what
         assert [float(number) for number in re.findall(r"\d+", row[0])][: len(values)] == [*map(float, values)], what
-    assert passkeys.GOOD_FOR.total_seconds() == sign_in.FIRST_STEP_SECONDS
+    assert passkeys.GOOD_FOR == mfa_tokens.LIFETIME
     assert default("max_body_bytes") == 2**20
     assert sum(len(password) >= 15 for password in COMMON_PASSWORDS) > 3000
 

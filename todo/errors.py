@@ -67,6 +67,17 @@ class Unauthorized(Problem):
         super().__init__(detail, headers={"WWW-Authenticate": challenge})
 
 
+class InsufficientAuthentication(Unauthorized):
+    """Signed in, but `max_age` seconds ago or more (RFC 9470): do it again, then repeat the request."""
+
+    def __init__(self, max_age: int):
+        super().__init__(
+            f"This needs a sign-in within the last {max_age // 60} minutes: POST /api/auth/reauthenticate renews it.",
+            error="insufficient_user_authentication",
+        )
+        self.headers["WWW-Authenticate"] += f', max_age="{max_age}"'
+
+
 class Forbidden(Problem):
     status = HTTPStatus.FORBIDDEN
 

@@ -19,6 +19,7 @@ from factories import PASSWORD, Person, World
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
+from todo.access import signed_in_recently
 from todo.admin.declaration import ENTER
 from todo.app import REGISTRY, create_app
 from todo.domain.accounts.rules import ADMIN, AUDITOR, ENROLLING, GRANTS, MEMBER, SUPERUSER, SUPPORT
@@ -57,6 +58,7 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "DELETE /api/auth/me": ("accounts.leave", 422),
     "POST /api/auth/logout": ("accounts.sessions", 204),
     "POST /api/auth/password": ("accounts.password", 422),
+    "POST /api/auth/reauthenticate": ("accounts.sessions", 422),
     "GET /api/auth/sessions": ("accounts.sessions", 200),
     "DELETE /api/auth/sessions/{session_id}": ("accounts.sessions", 404),
     "GET /api/auth/tokens": ("accounts.tokens", 200),
@@ -109,6 +111,14 @@ ROUTES: dict[str, tuple[str | None, int]] = {
 }
 # Of the admin, told by its declarations; a parameter that nobody knows is refused, once one is let through.
 ROUTES |= {route: (permission, 422) for route, permission in rest_routes(REGISTRY).items()}
+# What asks for a sign-in within the last ten minutes: these routes, and every one of the admin with such a permission.
+RECENT = {"POST /api/auth/tokens", "DELETE /api/auth/passkeys/{passkey_id}", "POST /api/auth/invitations"}
+RECENT_PERMISSIONS = {
+    "users.grant_role", "users.take_role", "users.disable", "users.reset_second_factor", "users.add_service_account",
+    "roles.add", "roles.change", "roles.delete", "invitations.add", "identities.delete", "personal_tokens.revoke",
+    "passkeys.revoke", "signing_keys.rotate", "signing_keys.revoke", "series.end", "jobs.abort",
+}  # fmt: skip
+RECENT |= {route for route, (permission, _) in ROUTES.items() if BASE in route and permission in RECENT_PERMISSIONS}
 EVERY = frozenset(permission for permission, _ in ROUTES.values() if permission)
 OF_ROLE = {role: EVERY if role == SUPERUSER else held & EVERY for role, held in GRANTS.items()}
 
@@ -237,6 +247,19 @@ async def somebody_from_an_outside_issuer(stage: Stage) -> Somebody:
     return token, OF_ROLE[MEMBER]
 
 
+async def somebody_from_an_outside_issuer_just_now(stage: Stage) -> Somebody:
+    token = stage.issuer.token(sub="1", auth_time=int(time.time()))
+    await stage.client.get("/api/auth/me", headers={"authorization": f"Bearer {token}"})
+    return token, OF_ROLE[MEMBER]
+
+
+async def a_superuser_who_signed_in_long_ago(stage: Stage) -> Somebody:
+    first = await stage.signed_in(await stage.world.person("root", SUPERUSER))
+    await stage.sql.execute("UPDATE sessions SET proven_at = now() - interval '601 seconds'")
+    body = {"refresh_token": first["refresh_token"]}
+    return (await stage.client.post("/api/auth/refresh", json=body)).json()["access_token"], EVERY
+
+
 async def somebody_disabled_from_an_outside_issuer(stage: Stage) -> Somebody:
     token, _ = await somebody_from_an_outside_issuer(stage)
     await stage.sql.execute("UPDATE users SET status = 'disabled' WHERE password_hash IS NULL")
@@ -281,6 +304,7 @@ ANYWHERE = [
     a_token_that_sees_whose_it_is, a_token_of_a_superuser, an_expired_personal_token, a_token_of_somebody_disabled,
     somebody_disabled, somebody_leaving, an_expired_token, a_token_signed_by_somebody_else, an_ended_session,
     a_refresh_token, somebody_half_signed_in, somebody_from_an_outside_issuer,
+    somebody_from_an_outside_issuer_just_now, a_superuser_who_signed_in_long_ago,
     somebody_disabled_from_an_outside_issuer, an_expired_token_of_an_outside_issuer, somebody_without_roles,
     *map(in_role, (SUPERUSER, ADMIN, SUPPORT, AUDITOR, MEMBER)),
 ]  # fmt: skip
@@ -288,6 +312,8 @@ WHERE_STAFF_NEEDS_TWO = [
     nobody, another_member, staff_without_the_second_factor, a_superuser_without_the_second_factor,
     staff_with_the_second_factor,
 ]  # fmt: skip
+# Whose sign-in is too old for some of what they may do, or not told.
+LONG_AGO = {somebody_from_an_outside_issuer, a_superuser_who_signed_in_long_ago}
 WHERE_ALL_NEED_TWO = [staff_without_the_second_factor, staff_with_the_second_factor]
 
 
@@ -330,11 +356,11 @@ async def ask(stage: Stage, route: str, credential: str | None, ids: dict[str, s
     return await stage.client.request(method, address, headers=headers, **body, **unknown)
 
 
-def expected(route: str, may: frozenset[str] | None) -> int:
+def expected(route: str, may: frozenset[str] | None, *, long_ago: bool) -> int:
     permission, let_through = ROUTES[route]
     needed = {permission, *({ENTER} if BASE in route else ())}
     if permission is PUBLIC or (may is not UNKNOWN and needed <= may):
-        return let_through
+        return 401 if long_ago and route in RECENT else let_through
     return 401 if may is UNKNOWN else 403
 
 
@@ -353,6 +379,18 @@ def test_every_route_has_its_row(running_app: Litestar) -> None:
     }
 
     assert found == {route: permission for route, (permission, _) in ROUTES.items()}
+
+
+def test_what_asks_for_a_recent_sign_in_is_what_the_table_says(running_app: Litestar) -> None:
+    asking = {
+        f"{method} {route.path_format}"
+        for route in running_app.routes
+        if isinstance(route, HTTPRoute)
+        for method, (handler, _) in route.route_handler_map.items()
+        if signed_in_recently in handler.resolve_guards()
+    }
+
+    assert asking == RECENT
 
 
 def test_every_role_has_its_column() -> None:
@@ -379,7 +417,7 @@ async def test_everybody_is_answered_as_their_rights_say(
     ids = await belongings(ada, sql)
     async with stage_of(database_url, sql, issuer, required) as stage:
         credential, may = await somebody(stage)
-        due = {route: expected(route, may) for route in ROUTES}
+        due = {route: expected(route, may, long_ago=somebody in LONG_AGO) for route in ROUTES}
         refused = [route for route in ROUTES if due[route] in {401, 403}]
         signs_out = [route for route in ROUTES if "logout" in route and route not in refused]
         before = await stored(sql)

@@ -25,7 +25,7 @@ async def test_a_good_token_opens_an_account_of_a_member_and_the_same_one_again(
 ) -> None:
     token = issuer.token(roles=["superuser"], scope="*", role="admin", permissions=["*"], name="Ada")
 
-    user_id, ends = await issuers.verify(token)
+    user_id, ends, *_ = await issuers.verify(token)
 
     assert issuers.knows(token)
     assert ends == jwt.decode(token, options={"verify_signature": False})["exp"]
@@ -46,7 +46,7 @@ async def test_twenty_first_requests_at_once_make_one_account(trust: Trust, issu
 
     found = await asyncio.gather(*(issuers.verify(token) for issuers in [one, two] * 10))
 
-    assert len({user_id for user_id, _ in found}) == 1
+    assert len({user_id for user_id, *_ in found}) == 1
     for table in ("users", "identities", "audit_events"):
         assert await sql.fetchval(f"SELECT count(*) FROM {table}") == 1
 
@@ -58,7 +58,7 @@ async def test_twenty_people_with_one_address_are_twenty_and_one_has_it(
 
     found = await asyncio.gather(*map(issuers.verify, tokens))
 
-    assert len({user_id for user_id, _ in found}) == 20
+    assert len({user_id for user_id, *_ in found}) == 20
     assert await sql.fetchval("SELECT count(*) FROM users WHERE email = 'ada@example.com'") == 1
 
 
@@ -111,7 +111,7 @@ async def test_an_account_is_not_taken_over_by_naming_its_address(
     ada = await world.person("ada", "superuser")
     for entry in (issuer.settings(), issuer.settings(link_by_verified_email=True)):  # Ada has not proven her address
         await sql.execute("DELETE FROM identities")
-        user_id, _ = await trust(entry).verify(issuer.token(**claims))
+        user_id, *_ = await trust(entry).verify(issuer.token(**claims))
 
         assert user_id != ada.id
         email = await sql.fetchval("SELECT email FROM users WHERE id = $1", user_id)
@@ -134,7 +134,7 @@ async def test_linking_needs_the_setting_and_proof_on_both_sides(
     await sql.execute("UPDATE users SET email_verified_at = now()")
     issuers = trust(issuer.settings(link_by_verified_email=linking))
 
-    user_id, _ = await issuers.verify(issuer.token(email=address, email_verified=verified))
+    user_id, *_ = await issuers.verify(issuer.token(email=address, email_verified=verified))
 
     assert (user_id == ada.id) is linked
     assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE action = 'accounts.link'") == int(linked)
@@ -177,5 +177,5 @@ async def test_nobody_new_where_the_settings_admit_nobody(trust: Trust, issuer: 
     await refused(trust(issuer.settings(auto_provision=False)).verify(issuer.token()))
     assert await sql.fetchval("SELECT count(*) FROM users") == 0
 
-    user_id, _ = await trust(issuer.settings()).verify(issuer.token())
+    user_id, *_ = await trust(issuer.settings()).verify(issuer.token())
     assert (await trust(issuer.settings(auto_provision=False)).verify(issuer.token()))[0] == user_id

@@ -71,8 +71,22 @@ def phone() -> Authenticator:
     return Authenticator()
 
 
-async def begin(person: Person, password: str = PASSWORD) -> httpx.Response:
-    return await person.http.post("/api/auth/passkeys/options", json={"password": password})
+async def begin(person: Person, password: str = PASSWORD, **proof: Any) -> httpx.Response:
+    return await person.http.post("/api/auth/passkeys/options", json={"password": password, **proof})
+
+
+async def shown(person: Person, phone: Authenticator) -> dict[str, Any]:
+    """The passkey as a proof of who is acting."""
+    begun = (await person.http.post("/api/auth/login/passkey/options")).json()
+    return {"passkey": {"state": begun["state"], "credential": phone.sign(begun["options"])}}
+
+
+async def entered(client: httpx.AsyncClient, phone: Authenticator) -> dict[str, str]:
+    """The headers of a session that a passkey began."""
+    begun = (await client.post("/api/auth/login/passkey/options")).json()
+    answer = {"state": begun["state"], "credential": phone.sign(begun["options"])}
+    tokens = (await client.post("/api/auth/login/passkey", json=answer)).json()
+    return {"Authorization": f"Bearer {tokens['access_token']}"}
 
 
 async def add(person: Person, begun: dict[str, Any], credential: Any) -> httpx.Response:
@@ -90,7 +104,8 @@ async def added(person: Person, phone: Authenticator) -> dict[str, Any]:
 
 async def check(database: Database, state: str, credential: Any) -> UUID | None:
     async with database.session() as session:
-        return await check_passkey(session, SITE, state, credential)
+        found = await check_passkey(session, SITE, state, credential)
+    return found and found.user_id
 
 
 async def sign_in(database: Database, phone: Authenticator) -> UUID | None:
@@ -121,7 +136,7 @@ async def test_a_passkey_signs_in_the_one_it_belongs_to(
 async def test_the_options_ask_for_what_is_needed(ada: Person, phone: Authenticator) -> None:
     await added(ada, phone)
 
-    options = (await begin(ada)).json()["options"]
+    options = (await begin(ada, **await shown(ada, phone))).json()["options"]
 
     assert options["rp"] == {"id": "localhost", "name": "todo"}
     assert options["user"]["id"] == b64(ada.id.bytes)
@@ -228,7 +243,7 @@ async def test_challenges_end_after_five_minutes(
     ada: Person, database: Database, phone: Authenticator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await added(ada, phone)
-    begun, signing = (await begin(ada)).json(), sign_in_options(SITE)
+    begun, signing = (await begin(ada, **await shown(ada, phone))).json(), sign_in_options(SITE)
 
     monkeypatch.setattr(module, "now", lambda: now() + timedelta(seconds=301))
 
@@ -268,16 +283,19 @@ async def test_registering_twice_is_a_conflict(ada: Person, bob: Person, phone: 
     begun = (await begin(ada)).json()
     answer = phone.make(begun["options"])
     assert (await add(ada, begun, answer)).status_code == 201
-    assert (await add(ada, begun, answer)).status_code == 409
+    assert (await add(ada, begun, answer)).status_code == 422
 
+    again = (await begin(ada, **await shown(ada, phone))).json()
+    assert (await add(ada, again, phone.make(again["options"]))).status_code == 409
     theirs = (await begin(bob)).json()
     assert (await add(bob, theirs, phone.make(theirs["options"]))).status_code == 409
 
 
 async def test_a_deleted_passkey_signs_nobody_in(
-    ada: Person, bob: Person, database: Database, phone: Authenticator
+    client: httpx.AsyncClient, ada: Person, bob: Person, database: Database, phone: Authenticator
 ) -> None:
     passkey = await added(ada, phone)
+    ada.http.headers.update(await entered(client, phone))
     path = f"/api/auth/passkeys/{passkey['id']}"
     assert (await bob.http.delete(path)).status_code == 404
     assert await sign_in(database, phone) == ada.id

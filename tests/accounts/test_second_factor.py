@@ -19,8 +19,8 @@ Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 NOTHING = {"totp": False, "recovery_codes": 0, "passkeys": 0}
 
 
-async def begin(person: Person, password: str = PASSWORD) -> httpx.Response:
-    return await person.http.post("/api/auth/mfa/totp", json={"password": password})
+async def begin(person: Person, password: str = PASSWORD, **proof: str) -> httpx.Response:
+    return await person.http.post("/api/auth/mfa/totp", json={"password": password, **proof})
 
 
 async def confirm(person: Person, code: str) -> httpx.Response:
@@ -120,9 +120,10 @@ async def test_beginning_again_replaces_what_was_not_confirmed(ada: Person) -> N
 
 
 async def test_a_confirmed_app_is_not_replaced_in_passing(ada: Person, database: Database) -> None:
-    app, _ = await enrolled(ada)
+    app, codes = await enrolled(ada)
 
-    assert (await begin(ada)).status_code == 409
+    assert (await begin(ada)).status_code == 403
+    assert (await begin(ada, code=codes[0])).status_code == 409
     assert (await confirm(ada, app.at(later()))).status_code == 409
     assert await check(database, ada, app.at(later()), later()) == "otp"
 
@@ -213,25 +214,24 @@ async def test_a_code_given_back_by_a_rollback_was_not_used(ada: Person, databas
     assert await check(database, ada, app.at(at), at) == "otp"
 
 
-async def test_the_app_is_removed_with_the_password(ada: Person, database: Database, sql: Sql) -> None:
+async def test_the_app_is_removed_with_a_code(ada: Person, database: Database, sql: Sql) -> None:
     app, codes = await enrolled(ada)
 
-    assert (await remove(ada, password=PASSWORD)).status_code == 204
+    assert (await remove(ada, code=codes[0])).status_code == 204
 
     assert await state(ada) == NOTHING
     assert await check(database, ada, app.at(later()), later()) is None
-    assert await check(database, ada, codes[0], now()) is None
+    assert await check(database, ada, codes[1], now()) is None
     assert (await actions(sql))[-1] == "accounts.totp_remove"
 
 
-async def test_the_app_is_removed_with_a_code(ada: Person) -> None:
-    _, codes = await enrolled(ada)
-
-    assert (await remove(ada, code=codes[0])).status_code == 204
-    assert await state(ada) == NOTHING
+WRONG = "not the right password"
 
 
-@pytest.mark.parametrize("proof", [{}, {"password": "not the right password"}, {"code": "000000"}])
+@pytest.mark.parametrize(
+    "proof",
+    [{}, {"password": WRONG}, {"code": "000000"}, {"password": PASSWORD}, {"password": PASSWORD, "code": "000000"}],
+)
 async def test_without_proof_nothing_is_removed_or_renewed(ada: Person, sql: Sql, proof: dict[str, str]) -> None:
     await enrolled(ada)
 
@@ -252,7 +252,7 @@ async def test_what_is_not_there_is_not_removed_or_renewed(ada: Person) -> None:
 async def test_new_recovery_codes_end_the_old_ones(ada: Person, database: Database) -> None:
     _, old = await enrolled(ada)
 
-    answer = await renew(ada, password=PASSWORD)
+    answer = await renew(ada, code=old[1])
 
     new = answer.json()["recovery_codes"]
     assert answer.status_code == 200
@@ -262,9 +262,9 @@ async def test_new_recovery_codes_end_the_old_ones(ada: Person, database: Databa
 
 
 async def test_renewing_many_times_at_once_leaves_ten(ada: Person) -> None:
-    await enrolled(ada)
+    _, codes = await enrolled(ada)
 
-    await asyncio.gather(*(renew(ada, password=PASSWORD) for _ in range(5)))
+    await asyncio.gather(*(renew(ada, code=code) for code in codes[:5]))
 
     assert (await state(ada))["recovery_codes"] == 10
 

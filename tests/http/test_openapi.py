@@ -10,7 +10,7 @@ import pytest
 from factories import Person
 from litestar import Litestar
 
-from todo.http.openapi import FOUND_OUT, REFUSALS
+from todo.http.openapi import FOUND_OUT, NOT_RECENT, REFUSALS
 
 Document = dict[str, Any]
 SECTIONS = {"schemas", "securitySchemes"}
@@ -99,13 +99,24 @@ async def test_every_parameter_of_a_path_is_described(document: Document) -> Non
         assert described == set(re.findall(r"\{(\w+)\}", path)), path
 
 
+async def test_what_needs_a_recent_sign_in_says_so(document: Document) -> None:
+    said = {
+        operation["operationId"]
+        for _, _, operation in operations(document)
+        if operation["responses"].get("401", {}).get("description") == NOT_RECENT
+    }
+
+    assert said >= {"add_token", "add_invitation", "delete_passkey", "admin_grant_role_users", "admin_change_roles"}
+    assert said.isdisjoint({"list_tokens", "list_tasks", "reauthenticate", "admin_enable_users"})
+
+
 async def test_every_operation_tells_its_refusals_as_problems(document: Document) -> None:
     for path, _, operation in operations(document):
         refusals = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
         assert refusals.keys() >= {"400", "422", "503"}, path
         for status, answer in refusals.items():
             if not path.startswith("/health/"):
-                assert answer["description"] == REFUSALS[status]
+                assert answer["description"] in {REFUSALS[status], NOT_RECENT}
                 assert set(answer["content"]) == {"application/problem+json"}
 
 

@@ -67,7 +67,7 @@ class Action:
     """A verb of a resource beyond the usual ones; its permission is `<resource>.<name>`.
 
     `on` is what it is done to: each `row` (one, a selection, or all that match), or the resource as a whole.
-    `dangerous` asks for a fresh proof (pages) or a yes (CLI). `background` always runs in the worker.
+    `dangerous` asks for a recent sign-in (pages, REST) or a yes (CLI). `background` always runs in the worker.
     """
 
     name: str
@@ -113,7 +113,7 @@ class Resource:
     search: ClassVar[tuple[str, ...]] = ()  # text fields that the search looks in
     sorts: ClassVar[tuple[str, ...]] = ()  # fields a list may be sorted by, each with an index; `id` always is
     sort: ClassVar[str] = "-id"
-    dangerous: ClassVar[frozenset[str]] = frozenset()  # usual verbs that ask for a fresh proof on the pages
+    dangerous: ClassVar[frozenset[str]] = frozenset()  # usual verbs that ask for a recent sign-in
     date_hierarchy: ClassVar[str] = ""
     diff: ClassVar[tuple[str, ...]] = ()  # two JSON fields, before and after, that are shown as what differs
     fieldsets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -149,6 +149,12 @@ class Resource:
     def has(self, actor: Actor, verb: str, row: Any) -> bool:
         """Whether this verb or action makes sense for this row, beyond the permission."""
         return True
+
+    def is_dangerous(self, verb: str) -> bool:
+        """Whether a verb or action asks for a recent sign-in."""
+        if verb == "import":
+            return not self.dangerous.isdisjoint({"add", "change"})
+        return self.actions[verb].dangerous if verb in self.actions else verb in self.dangerous
 
     def hidden_from(self, actor: Actor) -> frozenset[str]:
         """The fields that somebody neither sees, filters by, nor writes."""

@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from litestar.response import File
 from litestar.routes import HTTPRoute
 
+from todo.access import signed_in_recently
 from todo.errors import NotFound, ProblemDetails
 from todo.http.idempotency import NOT_KEPT
 from todo.http.limits import UNCOUNTED
@@ -41,6 +42,10 @@ REFUSALS = {
     "429": "Too many requests; try again after `Retry-After` seconds.",
     "503": "Something this depends on is away; try again after `Retry-After` seconds.",
 }
+NOT_RECENT = (
+    "No credential, one that is not accepted, or a sign-in older than ten minutes: then `WWW-Authenticate` says "
+    "`insufficient_user_authentication` (RFC 9470), and `POST /api/auth/reauthenticate` helps."
+)
 # What public operations answer to a credential in their body.
 FOUND_OUT = {
     "/api/auth/login": ["401", "403"],
@@ -115,8 +120,9 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
             kind: {"schema": {"type": of.get(kind, "string")}} for kind in produces
         }
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    recent = {"401": NOT_RECENT} if signed_in_recently in handler.resolve_guards() else {}
     for status in refusals_of(handler, path):
-        answer = {"description": REFUSALS[status], "content": content}
+        answer = {"description": recent.get(status, REFUSALS[status]), "content": content}
         if not (status == "503" and "503" in operation["responses"]):
             operation["responses"][status] = answer
 

@@ -36,6 +36,7 @@ class User(Row, table=True):
     password_hash: str | None = None
     email_verified_at: datetime | None = _instant(default=None)
     leaves_at: datetime | None = _instant(default=None)  # when a leaving account is erased
+    credential_version: int = 0  # counts how often what they had to sign in with was ended
 
 
 class Role(Row, table=True):
@@ -89,9 +90,9 @@ class Session(Row, table=True):
     seen_at: datetime = _instant(default_factory=now)
     expires_at: datetime = _instant(index=True)
     revoked_at: datetime | None = _instant(default=None)
-    revoked_for: str | None = None  # logout | reuse | password | disabled | operator
+    revoked_for: str | None = None  # logout | reuse | password | second_factor | disabled | leaving | operator
     cookie_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, unique=True))  # of the admin pages
-    proven_at: datetime | None = _instant(default=None)  # when a browser last proved who sits before it
+    proven_at: datetime | None = _instant(default=None)  # when somebody last showed who they are
     acting_as: UUID | None = Field(default=None, foreign_key="users.id", ondelete="SET NULL")  # impersonation
     acting_until: datetime | None = _instant(default=None)
     acting_writes: bool = False  # whether they may change things as that person
@@ -147,6 +148,17 @@ class MailToken(Row, table=True):
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
     purpose: str  # verify | reset
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
+    expires_at: datetime = _instant(index=True)
+
+
+class MfaToken(SQLModel, table=True):
+    """A sign-in between password and second factor. Only the SHA-256 of its token is kept; it is deleted by its use."""
+
+    __tablename__ = "mfa_tokens"
+
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
+    credential_version: int  # of the account when the password was checked
     expires_at: datetime = _instant(index=True)
 
 
@@ -207,5 +219,5 @@ SESSION, REFRESH, IDENTITY, PERSONAL_TOKEN = (
     columns(Identity),
     columns(PersonalToken),
 )
-MAIL_TOKEN, INVITATION = columns(MailToken), columns(Invitation)
+MAIL_TOKEN, MFA_TOKEN, INVITATION = columns(MailToken), columns(MfaToken), columns(Invitation)
 TOTP, RECOVERY_CODE, PASSKEY = columns(Totp), columns(RecoveryCode), columns(Passkey)

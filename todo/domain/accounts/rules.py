@@ -76,6 +76,18 @@ def covers(actor: Actor, permissions: Iterable[str]) -> bool:
     return all(actor.may(permission) for permission in set(permissions) - GRANTS[MEMBER])
 
 
+# How a session can have proven more than a password (RFC 8176; `recovery` is ours).
+FACTORS = frozenset({"otp", "recovery", "hwk"})
+
+# What a personal access token can never carry: power that would outlive the token.
+NEVER_SCOPES = frozenset(
+    {
+        "users.grant_role", "users.reset_second_factor", "users.impersonate", "users.add_service_account",
+        "roles.add", "roles.change", "roles.delete", "invitations.add", "signing_keys.rotate", "signing_keys.revoke",
+        "passkeys.revoke",
+    }
+)  # fmt: skip
+
 # What somebody who still owes a second factor may do: enrol one, or leave.
 ENROLLING = frozenset({"accounts.me", "accounts.second_factor", "accounts.sessions"})
 
@@ -87,7 +99,7 @@ def until_proven(actor: Actor, required: str) -> Actor:
     """
     staff = not actor.permissions <= GRANTS[MEMBER]
     asked = required == "all" or (required == "staff" and staff)
-    if not asked or actor.amr & {"otp", "recovery", "hwk"}:
+    if not asked or actor.amr & FACTORS:
         return actor
     held = ENROLLING if EVERYTHING in actor.permissions else actor.permissions & ENROLLING
     return replace(actor, permissions=held)

@@ -1,8 +1,9 @@
 """What people sign in with, as operators see it: sessions, tokens, passkeys, identities elsewhere."""
 
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 
 from todo.access import Actor
 from todo.admin.declaration import Doing, Filter, ModelAdmin, action
@@ -11,6 +12,7 @@ from todo.domain.accounts.models import (
     PASSKEY,
     PERSONAL_TOKEN,
     SESSION,
+    USER,
     Identity,
     Passkey,
     PersonalToken,
@@ -83,6 +85,11 @@ class PasskeyAdmin(ModelAdmin[Passkey]):
     def has(self, actor: Actor, verb: str, row: Any) -> bool:
         return verb != "revoke" or not is_over(row)
 
+    async def lock(self, do: Doing, row_id: UUID) -> None:
+        """The account first, as whatever else ends credentials does."""
+        owner = select(PASSKEY.user_id).where(PASSKEY.id == row_id).scalar_subquery()
+        await do.session.execute(select(USER.id).where(USER.id == owner).with_for_update(key_share=True))
+
     @action("Revoke", dangerous=True)
     async def revoke(self, do: Doing, row: Passkey) -> None:
         """The passkey signs nobody in any more."""
@@ -99,3 +106,4 @@ class IdentityAdmin(ModelAdmin[Identity]):
     filters = ("user_id", "issuer")
     search = ("subject", "email")
     verbs = ("view", "delete", "export")
+    dangerous = frozenset({"delete"})

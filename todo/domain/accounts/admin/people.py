@@ -23,11 +23,11 @@ from todo.domain.accounts.rules import MEMBER
 from todo.domain.accounts.schemas.mailed import Invite, RoleName
 from todo.domain.accounts.schemas.people import Email, Timezone
 from todo.domain.accounts.services import mailed, roles
+from todo.domain.accounts.services.credentials import end_credentials
 from todo.domain.accounts.services.invitations import InvitationService
 from todo.domain.accounts.services.people import AccountService
 from todo.domain.accounts.services.second_factor import forget_second_factor
 from todo.domain.accounts.services.service_accounts import add_service_account
-from todo.domain.accounts.services.sessions import SessionService
 from todo.errors import Conflict
 from todo.schema import Line
 
@@ -77,6 +77,7 @@ class UserAdmin(ModelAdmin[User]):
     }
     inlines = (Inline("sessions", via="user_id"), Inline("personal_tokens", via="user_id"))
     editable = ("name", "timezone")
+    hidden = ("credential_version",)
     verbs = ("view", "change", "export")
 
     def has(self, actor: Any, verb: str, row: Any) -> bool:
@@ -120,7 +121,7 @@ class UserAdmin(ModelAdmin[User]):
     async def sign_out(self, do: Doing, row: User) -> None:
         """End all their sessions; tokens for scripts stay."""
         await roles.require_no_more_rights(do.session, do.actor, row.id)
-        await SessionService(do.session, do.actor, "").end_all(row.id, "operator")
+        await end_credentials(do.session, do.actor, row.id, "operator")
 
     @action("Mail a password reset")
     async def send_reset(self, do: Doing, row: User) -> None:
@@ -151,7 +152,7 @@ class RoleAdmin(ModelAdmin[Role]):
     editable = ("permissions",)
     only_on_add = ("name",)
     verbs = ("view", "add", "change", "delete", "export")
-    dangerous = frozenset({"add", "change"})
+    dangerous = frozenset({"add", "change", "delete"})
 
     async def add_row(self, do: Doing, values: dict[str, Any]) -> Role:
         roles.require_givable(do.actor, values.get("permissions", []))

@@ -101,14 +101,15 @@ class AccountPages(Controller):
 
     @post("/passkeys/options", operation_id="begin_admin_passkey", status_code=200, guards=MAY_KEEP_PASSKEYS)
     async def begin_passkey(
-        self, pages: PagesDependency, sign_in: NamedDependency[SignIn], session: NamedDependency[WriteSession],
-        request: AnyRequest,
+        self, pages: PagesDependency, sign_in: NamedDependency[SignIn], database: NamedDependency[Database],
+        session: NamedDependency[WriteSession], request: AnyRequest,
     ) -> PasskeyOptions:  # fmt: skip
-        """What the browser needs to make a passkey.
+        """What the browser needs to make a passkey; who has a second factor must have signed in with it.
 
         Example: `POST /admin/account/passkeys/options`
         """
         await require_proof(pages, request)
+        await _factors(database, sign_in, request).require_factor()
         return await PasskeyService(session, request.user).options(sign_in.site)
 
     @post("/passkeys", operation_id="add_admin_passkey", status_code=303, guards=MAY_KEEP_PASSKEYS)
@@ -130,14 +131,15 @@ class AccountPages(Controller):
         guards=MAY_KEEP_PASSKEYS,
     )
     async def delete_passkey(
-        self, pages: PagesDependency, session: NamedDependency[WriteSession], request: AnyRequest,
-        passkey_id: FromPath[UUID],
+        self, pages: PagesDependency, sign_in: NamedDependency[SignIn], database: NamedDependency[Database],
+        session: NamedDependency[WriteSession], request: AnyRequest, passkey_id: FromPath[UUID],
     ) -> Response[Any]:  # fmt: skip
-        """Forget a passkey.
+        """Forget a passkey, in a browser that signed in with a second factor.
 
         Example: `POST /admin/account/passkeys/0190f5f0-7c1d-7000-8000-000000000000/delete`
         """
         await require_proof(pages, request)
+        await _factors(database, sign_in, request).require_factor()
         await PasskeyService(session, request.user).revoke(passkey_id)
         return pages.go(HOME, done="The passkey is forgotten.")
 
@@ -167,7 +169,7 @@ class SecondFactorPages(Controller):
         """
         factors, sent = _factors(database, sign_in, request), await sent_by(request)
         try:
-            begun = await factors.begin(sent.get("password", [""])[-1])
+            begun = await factors.begin(_proof(sent))
         except Problem as problem:
             state = await factors.state()
             return pages.render(request.scope, "second_factor.html", int(problem.status), state=state, problem=problem)
@@ -196,11 +198,11 @@ class SecondFactorPages(Controller):
                     request: AnyRequest) -> Response[str]:  # fmt: skip
         """New recovery codes in place of the old ones, shown this once.
 
-        Example: `POST /admin/account/second-factor/renew` with the field `password`
+        Example: `POST /admin/account/second-factor/renew` with the field `password` or `code`
         """
         factors, sent = _factors(database, sign_in, request), await sent_by(request)
         try:
-            codes = await factors.renew(Proof(password=sent.get("password", [""])[-1]))
+            codes = await factors.renew(_proof(sent))
         except Problem as problem:
             state = await factors.state()
             return pages.render(request.scope, "second_factor.html", int(problem.status), state=state, problem=problem)
@@ -211,11 +213,11 @@ class SecondFactorPages(Controller):
                      database: NamedDependency[Database], request: AnyRequest) -> Response[Any]:  # fmt: skip
         """Back to the password alone.
 
-        Example: `POST /admin/account/second-factor/remove` with the field `password`
+        Example: `POST /admin/account/second-factor/remove` with the field `password` or `code`
         """
         factors, sent = _factors(database, sign_in, request), await sent_by(request)
         try:
-            await factors.remove(Proof(password=sent.get("password", [""])[-1]))
+            await factors.remove(_proof(sent))
         except Problem as problem:
             state = await factors.state()
             return pages.render(request.scope, "second_factor.html", int(problem.status), state=state, problem=problem)
@@ -261,6 +263,12 @@ def _enrolment(pages: Pages, request: AnyRequest, begun: Enrolment, problem: Pro
     dots = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, dark in enumerate(row) if dark)
     values: dict[str, Any] = {"begun": begun, "dots": dots, "size": len(rows), "problem": problem}
     return pages.render(request.scope, "enrol.html", int(problem.status) if problem else 200, **values)
+
+
+def _proof(sent: Sent) -> Proof:
+    """The password or the code of a form; raises Invalid."""
+    given = {name: values[-1] for name, values in sent.items() if name in {"password", "code"} and values[-1]}
+    return read_form(given, Proof)
 
 
 def _factors(database: Database, sign_in: SignIn, request: AnyRequest) -> SecondFactorService:

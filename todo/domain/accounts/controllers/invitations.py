@@ -8,7 +8,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from todo.access import Actor, requires
+from todo.access import Actor, requires, signed_in_recently
 from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.mailed import InvitationOut, Invite
 from todo.domain.accounts.services.invitations import INVITATIONS, InvitationService
@@ -34,7 +34,7 @@ class InvitationController(Controller):
         """
         return await INVITATIONS.page(database.reads, {}, limit=limit, cursor=cursor, count=count)
 
-    @post(operation_id="add_invitation", guards=[requires("invitations.add")])
+    @post(operation_id="add_invitation", guards=[requires("invitations.add"), signed_in_recently])
     async def add_invitation(
         self, database: NamedDependency[Database], session: Session, request: ActorRequest, data: JSONBody[Invite]
     ) -> InvitationOut:

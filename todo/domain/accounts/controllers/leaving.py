@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 from todo.access import Actor, requires
 from todo.database import Database
 from todo.domain.accounts.schemas.mailed import Leaving
-from todo.domain.accounts.schemas.second_factor import CurrentPassword, Proof
+from todo.domain.accounts.schemas.second_factor import Proof
 from todo.domain.accounts.services.leaving import leave
 from todo.domain.accounts.services.second_factor import SecondFactorService
 from todo.domain.accounts.services.sign_in import SignIn
@@ -22,14 +22,17 @@ async def leave_for_good(
     database: NamedDependency[Database],
     sign_in: NamedDependency[SignIn],
     request: Request[Actor, Any, State],
-    data: JSONBody[CurrentPassword],
+    data: JSONBody[Proof],
 ) -> Leaving:
     """Close your account; it is erased after some days, and signing in before that keeps it.
+
+    Needs your password, and your second factor where you have one: here, or at the sign-in of this session.
 
     Example: `{"password": "correct horse battery staple"}`
     """
     settings = database.settings
     factors = SecondFactorService(database, sign_in.passwords, secret_key(settings), request.user)
-    await factors.prove(Proof(password=data.password))
+    proven = await factors.prove_factor(data)
     async with database.session() as session:
+        await factors.require_current(session, proven)
         return Leaving(await leave(session, settings, request.user))

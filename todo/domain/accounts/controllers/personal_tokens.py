@@ -8,7 +8,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from todo.access import Actor, requires
+from todo.access import Actor, requires, signed_in_recently
 from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
 from todo.domain.accounts.services.personal_tokens import TOKENS, TokenService
@@ -41,11 +41,13 @@ class TokenController(Controller):
         mine = request.user.user_id
         return await TOKENS.page(database.reads, {}, actor=mine, limit=limit, cursor=cursor, count=count)
 
-    @post(operation_id="add_token")
+    @post(operation_id="add_token", guards=[signed_in_recently])
     async def add_token(
         self, session: NamedDependency[WriteSession], request: ActorRequest, data: JSONBody[TokenIn]
     ) -> Response[TokenMade]:
         """Make a token, shown this one time; `scopes` are permissions you have, e.g. `tasks.view` to read tasks.
+
+        A token never manages your account, and never gives rights, resets a second factor or acts as somebody else.
 
         Example: `{"name": "Backup script", "scopes": ["tasks.view"], "expires_in_days": 30}`
         """

@@ -8,10 +8,9 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 
-from todo.access import Actor, requires
+from todo.access import Actor, requires, signed_in_recently
 from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.second_factor import (
-    CurrentPassword,
     Enrolment,
     FirstCode,
     PasskeyIn,
@@ -60,16 +59,20 @@ class SecondFactorController(Controller):
         return await factors.state()
 
     @post("/totp", operation_id="begin_totp")
-    async def begin_totp(self, factors: Factors, data: JSONBody[CurrentPassword]) -> Enrolment:
+    async def begin_totp(self, factors: Factors, data: JSONBody[Proof]) -> Enrolment:
         """Begin with an authenticator app: show `otpauth_uri` as a QR code, then confirm with a first code.
+
+        Needs your password, and your passkey where you have one: here, or at the sign-in of this session.
 
         Example: `{"password": "correct horse battery staple"}`
         """
-        return await factors.begin(data.password)
+        return await factors.begin(data)
 
     @post("/totp/confirm", operation_id="confirm_totp", status_code=200)
     async def confirm_totp(self, factors: Factors, data: JSONBody[FirstCode]) -> RecoveryCodes:
         """Confirm the app with a code; from now on signing in asks for one. Keep the recovery codes safe.
+
+        Your other devices are signed out.
 
         Example: `{"code": "123456"}`
         """
@@ -77,7 +80,9 @@ class SecondFactorController(Controller):
 
     @delete("/totp", operation_id="remove_totp")
     async def remove_totp(self, factors: Factors, data: JSONBody[Proof]) -> None:
-        """Remove the authenticator app and its recovery codes; needs your password or a code.
+        """Remove the authenticator app and its recovery codes, and sign out your other devices.
+
+        Needs a code, or your password in a session that began with a second factor.
 
         Example: `{"code": "123456"}`
         """
@@ -85,9 +90,10 @@ class SecondFactorController(Controller):
 
     @post("/recovery-codes", operation_id="renew_recovery_codes", status_code=200)
     async def renew_recovery_codes(self, factors: Factors, data: JSONBody[Proof]) -> RecoveryCodes:
-        """New recovery codes in place of the old ones; needs your password or a code.
+        """New recovery codes in place of the old ones; your other devices are signed out.
 
-        Example: `{"password": "correct horse battery staple"}`
+        Needs a code, or your password in a session that began with a second factor.
+        Example: `{"code": "123456"}`
         """
         return await factors.renew(data)
 
@@ -126,30 +132,37 @@ class PasskeyController(Controller):
         site: NamedDependency[Site],
         database: NamedDependency[Database],
         request: ActorRequest,
-        data: JSONBody[CurrentPassword],
+        data: JSONBody[Proof],
     ) -> PasskeyOptions:
         """What the browser needs to make a passkey; good for five minutes.
 
+        Needs your password, and your second factor where you have one: here, or at the sign-in of this session.
+
         Example: `{"password": "correct horse battery staple"}`
         """
-        await factors.prove(Proof(password=data.password))
+        proven = await factors.prove_factor(data)
         async with database.session() as session:
+            await factors.require_current(session, proven)
             return await PasskeyService(session, request.user).options(site)
 
     @post(operation_id="add_passkey")
     async def add_passkey(
         self, session: Session, site: NamedDependency[Site], request: ActorRequest, data: JSONBody[PasskeyIn]
     ) -> Response[PasskeyOut]:
-        """Store the passkey that the browser made.
+        """Store the passkey that the browser made, and sign out your other devices.
 
         Example: `{"name": "My laptop", "state": "...", "credential": {"id": "...", "type": "public-key"}}`
         """
         return versioned(await PasskeyService(session, request.user).add(site, data), status_code=201)
 
-    @delete("/{passkey_id:uuid}", operation_id="delete_passkey")
-    async def delete_passkey(self, session: Session, request: ActorRequest, passkey_id: FromPath[UUID]) -> None:
-        """Forget a passkey; it signs nobody in from now on.
+    @delete("/{passkey_id:uuid}", operation_id="delete_passkey", guards=[signed_in_recently])
+    async def delete_passkey(
+        self, factors: Factors, session: Session, request: ActorRequest, passkey_id: FromPath[UUID]
+    ) -> None:
+        """Forget a passkey: it signs nobody in from now on, and your other devices are signed out.
 
+        Needs a recent sign-in with a second factor; `POST /api/auth/reauthenticate` with a code or passkey is one.
         Example: `DELETE /api/auth/passkeys/0190f5f0-7c1d-7000-8000-000000000000`
         """
+        await factors.require_factor()
         await PasskeyService(session, request.user).revoke(passkey_id)

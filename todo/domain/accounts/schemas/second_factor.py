@@ -25,19 +25,6 @@ class SecondFactors(Struct):
     passkeys: int
 
 
-class CurrentPassword(Schema):
-    """Your password once more, so that an open browser is not enough."""
-
-    password: Password
-
-
-class Proof(Schema):
-    """Who you are, once more: your password, or else a code of the authenticator app or a recovery code."""
-
-    password: Password | None = None
-    code: Code | None = None
-
-
 class Enrolment(Struct):
     """The secret of a new authenticator app; it counts once it is confirmed. The URI is what a QR code shows."""
 
@@ -77,6 +64,17 @@ class PasskeyAnswer(Schema):
 
     state: State
     credential: Credential
+
+
+class Proof(Schema):
+    """Who you are, once more: your password, a code of the authenticator app or a recovery code, or a passkey.
+
+    The answer of a passkey is to the options of `POST /api/auth/login/passkey/options`.
+    """
+
+    password: Password | None = None
+    code: Code | None = None
+    passkey: PasskeyAnswer | None = None
 
 
 class PasskeyOut(Struct):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import UUID
 
 from async_lru import alru_cache
@@ -14,6 +15,7 @@ from todo.domain.accounts.models import SESSION, USER, Session, User
 from todo.domain.accounts.services.issuers import Issuers
 from todo.domain.accounts.services.keys import TokenKeys, Verified
 from todo.domain.accounts.services.personal_tokens import PREFIX, PersonalTokens
+from todo.domain.accounts.services.remembered import remember_in
 from todo.domain.accounts.services.rights import RIGHTS
 from todo.errors import Problem, Unauthorized
 from todo.settings import Settings
@@ -55,7 +57,8 @@ class Authenticator:
         self._actor: Callable[[UUID, UUID | None], Awaitable[Actor | None]] = self._load
         if settings.actor_cache_seconds > 0:
             remember = alru_cache(maxsize=10_000, ttl=settings.actor_cache_seconds)
-            self._verify, self._actor = remember(self._verify), remember(self._actor)
+            self._verify, self._actor = remember(self._verify), remember(self._load)
+            remember_in(self._actor)
 
     async def __call__(self, token: str) -> Actor | Problem:
         """Never raises for a bad credential: the refusal is the answer, and a guard decides whether it matters."""
@@ -68,11 +71,13 @@ class Authenticator:
             return problem
         if time.time() >= found.expires:
             return Unauthorized("The token has expired; sign in again.", error="invalid_token")
-        return actor or Unauthorized("The session or the account behind this token is over.", error="invalid_token")
+        if actor is None:
+            return Unauthorized("The session or the account behind this token is over.", error="invalid_token")
+        return replace(actor, authenticated_at=found.authenticated_at)
 
     async def _check(self, token: str) -> Verified:
         if self._issuers.knows(token):
-            return Verified(*await self._issuers.verify(token), session_id=None)
+            return await self._issuers.verify(token)
         return await self._keys.verify(token)
 
     async def _load(self, user_id: UUID, session_id: UUID | None) -> Actor | None:

@@ -20,6 +20,7 @@ from todo.domain.accounts.schemas.people import Login
 from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, Proof, RecoveryCodes
 from todo.domain.accounts.schemas.sessions import SecondFactor
 from todo.domain.accounts.services.authentication import ACTORS
+from todo.domain.accounts.services.credentials import Authentication
 from todo.domain.accounts.services.impersonation import acting
 from todo.domain.accounts.services.rights import RIGHTS
 from todo.domain.accounts.services.second_factor import SecondFactorService
@@ -105,13 +106,13 @@ class Browsers:
         """A new cookie, or the token of the first step; raises Unauthorized, Forbidden, TooManyRequests."""
         person = await self._sign_in.check_password(_read({"email": email, "password": password}, Login))
         if person.second_factor:
-            return Half(self._sign_in.half_signed_in(person.id, person.email))
-        return await self._begin(person.id, ("pwd",), user_agent)
+            return Half(await self._sign_in.half_signed_in(person))
+        return await self._begin(Authentication(person.id, ("pwd",), person.credential_version), user_agent)
 
     async def second_step(self, token: str, code: str, user_agent: str) -> str:
         """A new cookie; raises Unauthorized, Forbidden, TooManyRequests."""
         data = _read({"mfa_token": token, "code": code}, SecondFactor)
-        return await self._begin(*await self._sign_in.check_code(data), user_agent)
+        return await self._begin(await self._sign_in.check_code(data), user_agent)
 
     async def passkey_options(self) -> Mapping[str, Any]:
         """`options` for the browser and the `state` it brings back; raises TooManyRequests."""
@@ -123,14 +124,11 @@ class Browsers:
             answer = {"state": state, "credential": msgspec.json.decode(credential)}
         except msgspec.DecodeError:
             raise Unauthorized("The browser's answer cannot be read.") from None
-        user_id = await self._sign_in.check_passkey(_read(answer, PasskeyAnswer))
-        return await self._begin(user_id, ("hwk",), user_agent)
+        return await self._begin(await self._sign_in.check_passkey(_read(answer, PasskeyAnswer)), user_agent)
 
     async def prove(self, visit: Visit, password: str, code: str) -> None:
         """Note that the right person sits there now; raises Forbidden, TooManyRequests."""
-        await self._factors(visit).prove(Proof(code=code) if code else Proof(password=password))
-        async with self._database.session() as session:
-            await session.execute(update(Session).where(SESSION.id == visit.session_id).values(proven_at=now()))
+        await self._factors(visit).reauthenticate(Proof(code=code) if code else Proof(password=password))
 
     async def leave(self, visit: Visit) -> None:
         """Sign this browser out."""
@@ -142,16 +140,16 @@ class Browsers:
         async with self._database.session() as session:
             sessions = SessionService(session, visit.actor, self._secret)
             row = await sessions.locked(SESSION.id == visit.session_id)
-            values = {"amr": [*row.amr, "otp"], "cookie_hash": _hash(cookie), "proven_at": now()}
+            values = {"amr": list(dict.fromkeys([*row.amr, "otp"])), "cookie_hash": _hash(cookie), "proven_at": now()}
             await sessions.change(row, values, "sessions.elevate")
         return codes, cookie
 
-    async def _begin(self, user_id: UUID, amr: tuple[str, ...], user_agent: str) -> str:
+    async def _begin(self, found: Authentication, user_agent: str) -> str:
         cookie = new_cookie()
         async with self._database.session() as session:
-            person = await self._sign_in.welcome(session, user_id, amr, user_agent)
+            person = await self._sign_in.welcome(session, found, user_agent)
             sessions = SessionService(session, person, self._secret)
-            await sessions.begin_browser(user_id, amr, user_agent, _hash(cookie))
+            await sessions.begin_browser(found.user_id, found.amr, user_agent, _hash(cookie))
         return cookie
 
     def _factors(self, visit: Visit) -> SecondFactorService:

@@ -10,10 +10,12 @@ from todo.database import Database
 from todo.domain.accounts.models import (
     INVITATION,
     MAIL_TOKEN,
+    MFA_TOKEN,
     REFRESH,
     SESSION,
     Invitation,
     MailToken,
+    MfaToken,
     RefreshToken,
     Session,
 )
@@ -29,6 +31,7 @@ EXPIRED = [
     Expired(Session, SESSION.expires_at < func.now() - SHOWN),
     Expired(Session, SESSION.revoked_at < func.now() - SHOWN),
     Expired(MailToken, MAIL_TOKEN.expires_at < func.now()),
+    Expired(MfaToken, MFA_TOKEN.expires_at < func.now()),
     Expired(Invitation, INVITATION.expires_at < func.now() - SHOWN),
 ]
 

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, func, select
 from todo.database import Database, Query
 from todo.domain.accounts.models import IDENTITY
 from todo.domain.accounts.services.jwks import LONGEST_KID, KeySet
+from todo.domain.accounts.services.keys import Verified, authenticated_at
 from todo.domain.accounts.services.newcomers import admit
 from todo.errors import Unauthorized
 from todo.settings import Issuer, Settings
@@ -70,8 +71,8 @@ class Issuers:
         except (jwt.PyJWTError, ValueError):
             return False
 
-    async def verify(self, token: str) -> tuple[UUID, int]:
-        """The holder and the second the token ends at.
+    async def verify(self, token: str) -> Verified:
+        """What the token says, once it is found good.
 
         Raises Unauthorized (the token is bad), Unavailable (the issuer is away, nobody can tell).
         """
@@ -85,7 +86,7 @@ class Issuers:
             user_id = await self._account(issuer.issuer, claims["sub"])
         except NotSeenYet:
             user_id = await self._admit(issuer, claims)
-        return user_id, int(claims["exp"])
+        return Verified(user_id, int(claims["exp"]), authenticated_at=authenticated_at(claims))
 
     def _choose(self, token: str) -> tuple[str, dict[str, Any]]:
         """What an unverified token says of its issuer, and its header; raises PyJWTError, ValueError."""

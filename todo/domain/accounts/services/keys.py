@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -31,11 +32,12 @@ PATIENCE_SECONDS = 1.0  # an unknown key is looked for in the database once in t
 
 
 class Verified(NamedTuple):
-    """What a valid access token says: who, the second it ends at, and the session it belongs to."""
+    """What a valid access token says: who, the second it ends at, its session, and when that person signed in."""
 
     user_id: UUID
     expires: int
-    session_id: UUID | None
+    session_id: UUID | None = None
+    authenticated_at: datetime | None = None
 
 
 class TokenKeys:
@@ -62,8 +64,17 @@ class TokenKeys:
             active = next(((kid, private) for kid, status, _, private in rows if status == "active"), None)
             self._active = (str(active[0]), decrypt_key(active[1], self._secret)) if active else None
 
-    async def sign(self, user_id: UUID, session_id: UUID | None = None, amr: tuple[str, ...] = ("pwd",)) -> str:
-        """An access token for this person; raises SettingsError when no key has been made yet."""
+    async def sign(
+        self,
+        user_id: UUID,
+        session_id: UUID | None = None,
+        amr: tuple[str, ...] = ("pwd",),
+        authenticated_at: datetime | None = None,
+    ) -> str:
+        """An access token for who signed in then (now, unless said).
+
+        Raises SettingsError when no key has been made yet.
+        """
         await self._keep_fresh()
         if self._active is None:
             raise SettingsError("There is no signing key yet: run `todo migrate`.")
@@ -72,6 +83,7 @@ class TokenKeys:
         claims = {
             "iss": self._settings.issuer, "aud": self._settings.issuer, "sub": str(user_id), "client_id": "todo",
             "iat": issued, "exp": issued + self._settings.access_token_seconds, "jti": str(uuid7()), "amr": list(amr),
+            "auth_time": issued if authenticated_at is None else int(authenticated_at.timestamp()),
         }  # fmt: skip
         if session_id is not None:
             claims["sid"] = str(session_id)
@@ -91,7 +103,7 @@ class TokenKeys:
                 leeway=5, options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )  # fmt: skip
             session_id = UUID(claims["sid"]) if "sid" in claims else None
-            found = Verified(UUID(claims["sub"]), int(claims["exp"]), session_id)
+            found = Verified(UUID(claims["sub"]), int(claims["exp"]), session_id, authenticated_at(claims))
         except jwt.ExpiredSignatureError:
             raise Unauthorized("The token has expired; sign in again.", error="invalid_token") from None
         except (jwt.PyJWTError, ValueError, TypeError):
@@ -131,6 +143,14 @@ class TokenKeys:
         if kid not in self._public:
             raise jwt.InvalidTokenError
         return self._public[kid]
+
+
+def authenticated_at(claims: dict[str, Any]) -> datetime | None:
+    """When a verified token says that its holder signed in (`auth_time`); None when it says nothing usable."""
+    seconds = claims.get("auth_time")
+    if not isinstance(seconds, int) or not 0 <= seconds <= time.time():
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def cipher(secret: str, purpose: str) -> AESGCM:

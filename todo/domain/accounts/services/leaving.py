@@ -18,9 +18,9 @@ from todo.domain.accounts.models import (
     PersonalToken,
     User,
 )
+from todo.domain.accounts.services.credentials import end_credentials
 from todo.domain.accounts.services.people import AccountService
 from todo.domain.accounts.services.roles import require_another_superuser
-from todo.domain.accounts.services.sessions import SessionService
 from todo.mail import Mail, letter, send
 from todo.settings import Settings
 
@@ -39,11 +39,11 @@ async def leave(session: WriteSession, settings: Settings, actor: Actor) -> date
     What they signed in with is worth nothing from now on, but their password: it brings them back.
     """
     people = AccountService(session, actor)
-    await require_another_superuser(session, actor.user_id)
     user = await people.locked(USER.id == actor.user_id)
+    await require_another_superuser(session, actor.user_id)
     leaves_at = now() + timedelta(days=settings.leaving_days)
     await people.change(user, {"status": "leaving", "leaves_at": leaves_at}, "accounts.leave")
-    await SessionService(session, actor, "").end_all(user.id, "leaving")  # ending needs no secret
+    await end_credentials(session, actor, user.id, "leaving")
     live = (PERSONAL_TOKEN.user_id == user.id, PERSONAL_TOKEN.revoked_at.is_(None))
     await session.execute(update(PersonalToken).where(*live).values(revoked_at=func.now()))
     text = f"Your account is closed, and will be erased after {leaves_at:%Y-%m-%d %H:%M} UTC with all that is in it."

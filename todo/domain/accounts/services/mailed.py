@@ -17,9 +17,9 @@ from todo.audit import Origin, record
 from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import MAIL_TOKEN, USER, MailToken, User
+from todo.domain.accounts.services.credentials import end_credentials
 from todo.domain.accounts.services.passwords import Passwords
 from todo.domain.accounts.services.people import ANYBODY, AccountService
-from todo.domain.accounts.services.sessions import SessionService
 from todo.errors import Forbidden, Invalid
 from todo.mail import letter, send
 from todo.settings import Settings
@@ -113,9 +113,10 @@ async def mail_token(session: WriteSession, settings: Settings, user_id: UUID, e
 async def spend(session: WriteSession, token: str, purpose: str) -> Actor:
     """Use a token up, once; whose it was. Raises Invalid, with one sentence for every reason."""
     mine = (MAIL_TOKEN.hash == hashed(token), MAIL_TOKEN.purpose == purpose, MAIL_TOKEN.expires_at > func.now())
-    used = delete(MailToken).where(*mine, MAIL_TOKEN.user_id == USER.id, USER.status != "disabled")
-    found = (await session.execute(used.returning(USER.id, USER.email))).first()
-    if found is None:
+    holder = select(USER.id, USER.email).join(MailToken, MAIL_TOKEN.user_id == USER.id)
+    holder = holder.where(*mine, USER.status != "disabled").with_for_update(of=User, key_share=True)
+    found = (await session.execute(holder)).first()  # the account before its tokens, as whatever ends them does
+    if found is None or await session.scalar(delete(MailToken).where(*mine).returning(MAIL_TOKEN.id)) is None:
         raise _no_good()
     return Actor(id=found.id, name=found.email)
 
@@ -149,7 +150,7 @@ async def _set_password(session: WriteSession, person: Actor, password_hash: str
     user = await people.locked(USER.id == person.id)
     proven = user.email_verified_at or now()
     await people.change(user, {"password_hash": password_hash, "email_verified_at": proven}, "accounts.reset_password")
-    await SessionService(session, person, "").end_all(user.id, "password")  # ending needs no secret
+    await end_credentials(session, person, user.id, "password")
     await notify(session, user.email, "Your password was changed", "Your password was changed by a link in a mail.")
 
 

@@ -28,6 +28,7 @@ from todo.audit import AuditedService
 from todo.database import ACTOR, Repository, WriteSession, now, table_of
 from todo.domain.accounts.models import PASSKEY, USER, Passkey, User
 from todo.domain.accounts.schemas.second_factor import PasskeyIn, PasskeyOptions, PasskeyOut
+from todo.domain.accounts.services.credentials import Authentication, end_credentials
 from todo.domain.accounts.services.keys import decrypt, encrypt
 from todo.errors import Invalid
 from todo.listing import Listing, Sort
@@ -91,8 +92,8 @@ class PasskeyService(AuditedService[Passkey]):
     repository_type = Repo
 
     async def options(self, site: Site) -> PasskeyOptions:
-        """What the browser makes a new passkey from."""
-        challenge, state = site.challenge(self._purpose)
+        """What the browser makes a new passkey from, until this person's credentials are ended."""
+        challenge, state = site.challenge(await self._purpose())
         known = select(PASSKEY.credential_id).where(PASSKEY.user_id == self.actor.user_id, PASSKEY.revoked_at.is_(None))
         options = generate_registration_options(
             rp_id=site.rp_id, rp_name="todo", user_id=self.actor.user_id.bytes, user_name=self.actor.name,
@@ -105,8 +106,11 @@ class PasskeyService(AuditedService[Passkey]):
         return PasskeyOptions(options_to_json_dict(options), state)
 
     async def add(self, site: Site, data: PasskeyIn) -> PasskeyOut:
-        """Store what the browser made; raises Invalid. Sent twice it is a conflict: credential ids are unique."""
-        challenge, _ = site.open(data.state, self._purpose)
+        """Store what the browser made, and end other credentials; raises Invalid.
+
+        Sent twice it is a conflict: credential ids are unique.
+        """
+        challenge, _ = site.open(data.state, await self._purpose())
         try:
             made = verify_registration_response(
                 credential=data.credential, expected_challenge=challenge, expected_rp_id=site.rp_id,
@@ -121,17 +125,22 @@ class PasskeyService(AuditedService[Passkey]):
             public_key=made.credential_public_key, sign_count=made.sign_count,
         )  # fmt: skip
         await self.insert(row, "accounts.passkey_add")
+        await end_credentials(self.session, self.actor, row.user_id, "second_factor", but=self.actor.session_id)
         return PasskeyOut(row.id, row.version, row.name, row.created_at, row.used_at)
 
     async def revoke(self, passkey_id: UUID, owner: UUID | None = None) -> None:
-        """End a passkey of the actor, or of `owner`; raises NotFound."""
-        mine = PASSKEY.id == passkey_id, PASSKEY.user_id == (owner or self.actor.user_id)
-        row = await self.locked(*mine, PASSKEY.revoked_at.is_(None))
+        """End a passkey of the actor, or of `owner`, and their other credentials; raises NotFound."""
+        user_id = owner or self.actor.user_id
+        await self.session.execute(select(USER.id).where(USER.id == user_id).with_for_update(key_share=True))
+        row = await self.locked(PASSKEY.id == passkey_id, PASSKEY.user_id == user_id, PASSKEY.revoked_at.is_(None))
         await self.change(row, {"revoked_at": now()}, "accounts.passkey_revoke")
+        await end_credentials(self.session, self.actor, user_id, "second_factor", but=self.actor.session_id)
 
-    @property
-    def _purpose(self) -> str:
-        return f"passkey of {self.actor.user_id}"
+    async def _purpose(self) -> str:
+        """Locks the account."""
+        account = select(USER.credential_version).where(USER.id == self.actor.user_id)
+        version = await self.session.scalar(account.with_for_update(key_share=True))
+        return f"passkey of {self.actor.user_id}, {version}"
 
 
 def sign_in_options(site: Site) -> PasskeyOptions:
@@ -141,7 +150,9 @@ def sign_in_options(site: Site) -> PasskeyOptions:
     return PasskeyOptions(options_to_json_dict(options), state)
 
 
-async def check_passkey(session: WriteSession, site: Site, state: str, credential: dict[str, Any]) -> UUID | None:
+async def check_passkey(
+    session: WriteSession, site: Site, state: str, credential: dict[str, Any]
+) -> Authentication | None:
     """Who signs in by this answer, or None when it does not hold.
 
     An answer works once: its challenge must have been made after the passkey was last used. One passkey on two
@@ -152,7 +163,7 @@ async def check_passkey(session: WriteSession, site: Site, state: str, credentia
         given = parse_authentication_credential_json(credential)
     except Exception:  # the library raises much besides its own errors for hostile bytes
         return None
-    row = await _passkey(session, given.raw_id)
+    row, credential_version = await _passkey(session, given.raw_id)
     if row is None or given.response.user_handle not in {None, row.user_id.bytes}:
         return None
     count = _verified_count(site, given, challenge, row)
@@ -160,14 +171,17 @@ async def check_passkey(session: WriteSession, site: Site, state: str, credentia
     unused = or_(passkeys.c.used_at.is_(None), passkeys.c.used_at < made_at)
     same = passkeys.c.id == row.id, passkeys.c.sign_count == row.sign_count, passkeys.c.revoked_at.is_(None)
     used = update(passkeys).where(*same, unused).values(sign_count=count, used_at=max(now(), made_at))
-    return None if count is None else await session.scalar(used.returning(passkeys.c.user_id))
+    if count is None or await session.scalar(used.returning(passkeys.c.user_id)) is None:
+        return None
+    return Authentication(row.user_id, ("hwk",), credential_version)
 
 
-async def _passkey(session: WriteSession, credential_id: bytes) -> Passkey | None:
+async def _passkey(session: WriteSession, credential_id: bytes) -> tuple[Passkey | None, int]:
+    """The passkey, and the `credential_version` of its owner."""
     live = USER.status == "active", USER.kind == "person", PASSKEY.revoked_at.is_(None)
-    found = select(Passkey).join(User, USER.id == PASSKEY.user_id).where(PASSKEY.credential_id == credential_id, *live)
-    passkey: Passkey | None = await session.scalar(found)
-    return passkey
+    found = select(Passkey, USER.credential_version).join(User, USER.id == PASSKEY.user_id)
+    row = (await session.execute(found.where(PASSKEY.credential_id == credential_id, *live))).first()
+    return (None, 0) if row is None else (row[0], row[1])
 
 
 def _verified_count(site: Site, given: AuthenticationCredential, challenge: bytes, row: Passkey) -> int | None:

@@ -19,8 +19,10 @@ from sqlalchemy import bindparam, func, or_, select, update
 from todo.access import PERMISSIONS, Actor
 from todo.audit import AuditedService
 from todo.database import ACTOR, Database, Query, Repository, now, table_of
+from todo.domain.accounts import rules
 from todo.domain.accounts.models import PERSONAL_TOKEN, USER, PersonalToken, User
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
+from todo.domain.accounts.services.remembered import forget, remember_in
 from todo.domain.accounts.services.rights import RIGHTS
 from todo.errors import Invalid, Problem, Unauthorized
 from todo.listing import Listing, Sort
@@ -57,7 +59,7 @@ class Holder(NamedTuple):
 HOLDERS = Query(
     lambda token_id, expires_at, used_at, scopes, id, email, timezone, rights: Holder(
         token_id, expires_at, used_at,
-        Actor(id, email, "token", frozenset(rights), timezone, scopes=frozenset(scopes)),
+        Actor(id, email, "token", frozenset(rights), timezone, scopes=frozenset(scopes) - rules.NEVER_SCOPES),
     ),
     select(
         PERSONAL_TOKEN.id, PERSONAL_TOKEN.expires_at, PERSONAL_TOKEN.used_at, PERSONAL_TOKEN.scopes,
@@ -77,6 +79,7 @@ class PersonalTokens:
         self._find: Callable[[bytes], Awaitable[Holder | None]] = self._load
         if database.settings.actor_cache_seconds > 0:
             self._find = alru_cache(maxsize=10_000, ttl=database.settings.actor_cache_seconds)(self._load)
+            remember_in(self._find)
         self._noted: dict[UUID, float] = {}  # no more entries than there are tokens in use
         self._noting: set[asyncio.Task[None]] = set()
 
@@ -144,11 +147,12 @@ class TokenService(AuditedService[PersonalToken]):
         mine = PERSONAL_TOKEN.id == token_id, PERSONAL_TOKEN.user_id == (owner or self.actor.user_id)
         row = await self.locked(*mine, PERSONAL_TOKEN.revoked_at.is_(None))
         await self.change(row, {"revoked_at": now()}, "accounts.token_revoke")
+        forget(self.session, row.hash)
 
 
 def may_be_scope(permission: str) -> bool:
-    """A token may see whose it is; it never manages the account: no tokens, passwords, sessions or factors."""
-    return permission == "accounts.me" or not permission.startswith("accounts.")
+    """A token may see whose it is; it never manages the account, and never gives rights or acts as somebody else."""
+    return permission == "accounts.me" or not (permission.startswith("accounts.") or permission in rules.NEVER_SCOPES)
 
 
 def new_token() -> str:

@@ -11,8 +11,8 @@ from todo.audit import record
 from todo.database import WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
+from todo.domain.accounts.services.credentials import end_credentials
 from todo.domain.accounts.services.people import AccountService
-from todo.domain.accounts.services.sessions import SessionService
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
 
 
@@ -42,7 +42,7 @@ async def disable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
     await require_no_more_rights(session, actor, user_id)
     await require_another_superuser(session, user_id)
     await AccountService(session, actor).change(user, {"status": "disabled"}, "accounts.disable")
-    await SessionService(session, actor, "").end_all(user_id, "disabled")  # ending needs no secret
+    await end_credentials(session, actor, user_id, "disabled")
 
 
 async def enable(session: WriteSession, actor: Actor, user_id: UUID) -> None:

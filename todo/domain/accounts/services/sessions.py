@@ -1,8 +1,9 @@
 """Sessions: begun by signing in, kept by refresh tokens that work once, ended by whoever may."""
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from todo.access import Actor
 from todo.audit import ORIGIN, AuditedService, record
 from todo.database import Repository, WriteSession, now
 from todo.domain.accounts.models import REFRESH, SESSION, USER, RefreshToken, Session
+from todo.domain.accounts.services.remembered import forget
 from todo.mail import letter, send
 
 PREFIX = "todo_rt_"
@@ -24,11 +26,12 @@ REPEAT = timedelta(seconds=10)  # within this, an answer that was lost may be as
 
 @dataclass(frozen=True)
 class Granted:
-    """A session with the refresh token that continues it."""
+    """A session with the refresh token that continues it; `authenticated_at` is when its person last proved it."""
 
     session_id: UUID
     user_id: UUID
     amr: tuple[str, ...]
+    authenticated_at: datetime
     refresh_token: str
 
 
@@ -48,10 +51,10 @@ class SessionService(AuditedService[Session]):
         """Sign a person in on this device."""
         begun = Session(
             user_id=user_id, amr=list(amr), address=ORIGIN.get().address, user_agent=user_agent[:300],
-            expires_at=now() + ABSOLUTE,
+            expires_at=now() + ABSOLUTE, proven_at=now(),
         )  # fmt: skip
         await self.insert(begun, "sessions.begin")
-        return Granted(begun.id, user_id, amr, await self._issue(begun.id, 0))
+        return _granted(begun, await self._issue(begun.id, 0))
 
     async def begin_browser(self, user_id: UUID, amr: tuple[str, ...], user_agent: str, cookie_hash: bytes) -> Session:
         """Sign a person in to the admin pages: a cookie in place of tokens, and no refreshing."""
@@ -86,16 +89,31 @@ class SessionService(AuditedService[Session]):
             SESSION.revoked_at.is_(None),
             SESSION.expires_at > now(),
         )
-        await self.change(row, {"revoked_at": now(), "revoked_for": reason}, "sessions.end")
+        await self._end(row, reason)
 
     async def end_all(self, user_id: UUID, reason: str, *, but: UUID | None = None) -> None:
         """Sign out every device, or every other one."""
         live = select(Session).where(
             SESSION.user_id == user_id, SESSION.revoked_at.is_(None), SESSION.expires_at > now()
         )
-        for row in (await self.session.scalars(live.with_for_update())).all():
+        for row in (await self.session.scalars(live.order_by(SESSION.id).with_for_update())).all():
             if row.id != but:
-                await self.change(row, {"revoked_at": now(), "revoked_for": reason}, "sessions.end")
+                await self._end(row, reason)
+
+    async def reauthenticate(self, session_id: UUID, amr: Iterable[str]) -> Granted:
+        """Note that its person has shown again who they are, and how; raises NotFound when it is over.
+
+        The refresh token stays as it is, and is not given out again.
+        """
+        row = await self.locked(SESSION.id == session_id, SESSION.revoked_at.is_(None))
+        proven = {"proven_at": now(), "amr": list(dict.fromkeys([*row.amr, *amr]))}
+        await self.change(row, proven, "sessions.reauthenticate")
+        forget(self.session, row.user_id, row.id)
+        return _granted(row, "")
+
+    async def _end(self, row: Session, reason: str) -> None:
+        await self.change(row, {"revoked_at": now(), "revoked_for": reason}, "sessions.end")
+        forget(self.session, row.user_id, row.id)
 
     async def _continue(self, session_id: UUID, generation: int) -> Granted | None:
         live = await self._live(session_id)
@@ -103,7 +121,7 @@ class SessionService(AuditedService[Session]):
             return None
         await self.session.execute(update(Session).where(SESSION.id == session_id).values(seen_at=func.now()))
         token = await self._issue(session_id, generation + 1)
-        return Granted(session_id, live.user_id, tuple(live.amr), token)
+        return _granted(live, token)
 
     async def _repeat_or_end(self, hashed: bytes) -> Granted | None:
         last = select(func.max(REFRESH.generation)).where(REFRESH.session_id == RefreshToken.session_id)
@@ -115,9 +133,9 @@ class SessionService(AuditedService[Session]):
             return None
         newest = await self.session.scalar(last.where(REFRESH.session_id == known.session_id))
         if known.generation == (newest or 0) - 1 and now() - known.used_at <= REPEAT:
-            return Granted(live.id, live.user_id, tuple(live.amr), self._token(live.id, known.generation + 1))
+            return _granted(live, self._token(live.id, known.generation + 1))
         await record(self.session, self.actor, "sessions.reuse", "sessions", subject_id=live.id)
-        await self.change(live, {"revoked_at": now(), "revoked_for": "reuse"}, "sessions.end")
+        await self._end(live, "reuse")
         email = await self.session.scalar(select(USER.email).where(USER.id == live.user_id))
         text = "A sign-in of yours was used in two places, so it may have been copied. We ended it; sign in again."
         await send(self.session, email or "", "We ended one of your sessions", *letter(text))
@@ -144,3 +162,7 @@ class SessionService(AuditedService[Session]):
         key = sha256(b"todo refresh tokens" + self._secret.encode()).digest()
         body = hmac.new(key, f"{session_id} {generation}".encode(), sha256).hexdigest()
         return f"{PREFIX}{body}{crc32(body.encode()):08x}"
+
+
+def _granted(row: Session, token: str) -> Granted:
+    return Granted(row.id, row.user_id, tuple(row.amr), row.proven_at or row.created_at, token)

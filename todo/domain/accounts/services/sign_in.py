@@ -1,12 +1,9 @@
 """The ways in and out: registering, signing in with one step or two, signing out."""
 
-import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import bindparam, exists, func, or_, select, update
 
 from todo.access import Actor
@@ -17,10 +14,12 @@ from todo.domain.accounts.models import ROLE, SESSION, TOTP, USER, USER_ROLE, Us
 from todo.domain.accounts.schemas.people import Login, Me, Registration
 from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, PasskeyOptions
 from todo.domain.accounts.schemas.sessions import SecondFactor, SessionOut, Tokens
+from todo.domain.accounts.services import mfa_tokens
 from todo.domain.accounts.services.authentication import Authenticator
+from todo.domain.accounts.services.credentials import Authentication, end_credentials, is_current
 from todo.domain.accounts.services.invitations import check_admission, come_in
 from todo.domain.accounts.services.issuers import Issuers
-from todo.domain.accounts.services.keys import TokenKeys, decrypt, encrypt
+from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.leaving import come_back
 from todo.domain.accounts.services.mailed import notify, notify_new_sign_in, require_verified
 from todo.domain.accounts.services.passkeys import Site, check_passkey, sign_in_options
@@ -31,9 +30,7 @@ from todo.domain.accounts.services.second_factor import check_second_factor
 from todo.domain.accounts.services.sessions import Granted, SessionService
 from todo.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from todo.http.limits import check
-from todo.settings import Settings, SettingsError
-
-FIRST_STEP_SECONDS = 300
+from todo.settings import Settings
 
 _names = select(ROLE.name).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == USER.id)
 
@@ -54,6 +51,7 @@ class Candidate(NamedTuple):
     email: str
     status: str
     password_hash: str | None
+    credential_version: int
     second_factor: bool
     familiar: bool
 
@@ -62,7 +60,7 @@ _here = exists().where(SESSION.user_id == USER.id, SESSION.address == bindparam(
 CANDIDATE = Query(
     Candidate,
     select(
-        USER.id, USER.email, USER.status, USER.password_hash,
+        USER.id, USER.email, USER.status, USER.password_hash, USER.credential_version,
         exists().where(TOTP.user_id == USER.id, TOTP.confirmed_at.is_not(None)), _here,
     ).where(USER.email == bindparam("email")),
 )  # fmt: skip
@@ -133,12 +131,12 @@ class SignIn:
         """
         found = await self.check_password(data)
         if found.second_factor:
-            return Tokens(mfa_token=self.half_signed_in(found.id, found.email))
-        return await self._admit(found.id, ("pwd",), user_agent)
+            return Tokens(mfa_token=await self.half_signed_in(found))
+        return await self._admit(Authentication(found.id, ("pwd",), found.credential_version), user_agent)
 
     async def second_step(self, data: SecondFactor, user_agent: str = "") -> Tokens:
         """Finish a sign-in with a code; raises Unauthorized, TooManyRequests."""
-        return await self._admit(*await self.check_code(data), user_agent)
+        return await self._admit(await self.check_code(data), user_agent)
 
     async def passkey_options(self) -> PasskeyOptions:
         """What a browser needs to sign somebody in by a passkey; good for five minutes. Raises TooManyRequests."""
@@ -147,7 +145,7 @@ class SignIn:
 
     async def passkey(self, data: PasskeyAnswer, user_agent: str = "") -> Tokens:
         """Sign in by a passkey, which is two factors in one; raises Unauthorized, Forbidden, TooManyRequests."""
-        return await self._admit(await self.check_passkey(data), ("hwk",), user_agent)
+        return await self._admit(await self.check_passkey(data), user_agent)
 
     async def check_password(self, data: Login) -> Candidate:
         """Whose password this is; raises as `login` does."""
@@ -160,26 +158,26 @@ class SignIn:
         await self._upgrade(found.id, found.password_hash or "", data.password)
         return found
 
-    async def check_code(self, data: SecondFactor) -> tuple[UUID, tuple[str, ...]]:
+    async def check_code(self, data: SecondFactor) -> Authentication:
         """Whose second step this is, and how it was proven; raises as `second_step` does."""
-        user_id = self._first_step(data.mfa_token)
-        await check(self._database, "login", f"second factor of {user_id}")
+        first = await mfa_tokens.first_step(self._database, data.mfa_token)
+        await check(self._database, "login", f"second factor of {first.user_id}")
         async with self._database.session() as session:
-            proof = await check_second_factor(session, user_id, data.code, now(), self._secret)
+            proof = await check_second_factor(session, first.user_id, data.code, now(), self._secret)
         if proof is None:
-            await self._note(ANYBODY, "accounts.code_refused", user_id)
+            await self._note(ANYBODY, "accounts.code_refused", first.user_id)
             raise Unauthorized("The code is wrong, or was used before.", error="invalid_token")
-        return user_id, ("pwd", proof)
+        return first._replace(amr=(*first.amr, proof))
 
-    async def check_passkey(self, data: PasskeyAnswer) -> UUID:
+    async def check_passkey(self, data: PasskeyAnswer) -> Authentication:
         """Whose passkey this is; raises Unauthorized, TooManyRequests."""
         await check(self._database, "login", ORIGIN.get().address or "unknown")
         async with self._database.session() as session:
-            user_id = await check_passkey(session, self.site, data.state, data.credential)
-        if user_id is None:
+            found = await check_passkey(session, self.site, data.state, data.credential)
+        if found is None:
             await self._note(ANYBODY, "accounts.passkey_refused", None)
             raise Unauthorized("This passkey does not sign anybody in here.")
-        return user_id
+        return found
 
     async def refresh(self, token: str) -> Tokens:
         """Continue a session; raises Unauthorized. A token used twice has ended its session by then, for good."""
@@ -188,16 +186,15 @@ class SignIn:
             granted = await SessionService(session, ANYBODY, self._secret).refresh(token)
         if granted is None:
             raise Unauthorized("The refresh token is not valid; sign in again.", error="invalid_token")
-        return await self._tokens(granted)
+        return await self.tokens_of(granted)
 
     async def logout(self, actor: Actor, *, everywhere: bool) -> None:
         async with self._database.session() as session:
-            sessions = SessionService(session, actor, self._secret)
             if everywhere:
-                await sessions.end_all(actor.user_id, "logout")
+                await end_credentials(session, actor, actor.user_id, "logout")
             elif actor.session_id is not None:
                 with suppress(NotFound):  # over already, which other processes learn within seconds
-                    await sessions.end(actor.session_id, actor.user_id)
+                    await SessionService(session, actor, self._secret).end(actor.session_id, actor.user_id)
 
     async def end_session(self, actor: Actor, session_id: UUID) -> None:
         """Raises NotFound."""
@@ -205,22 +202,31 @@ class SignIn:
             await SessionService(session, actor, self._secret).end(session_id, actor.user_id)
 
     async def change_password(self, actor: Actor, current: str, new: str) -> None:
-        """Set a new password and sign out every other device; raises Forbidden, Invalid."""
+        """Set a new password and end every other credential; raises Forbidden, Invalid."""
         await check(self._database, "login", f"password of {actor.user_id}")
         found = await self._database.reads.one_or_none(CANDIDATE, email=actor.name, address="")
         if found is None or not await self.passwords.verify(found.password_hash, current):
-            await self._note(actor, "accounts.password_refused", actor.id)
-            raise Forbidden("The current password is wrong.")
+            await self._refuse_password(actor)
+            return
         if problem := rules.password_problem(new, found.email, self._settings.password_min_length):
             raise Invalid.field("body.new_password", problem)
         hashed = await self.passwords.hash(new)
         async with self._database.session() as session:
-            people = AccountService(session, actor)
-            await people.change(
-                await people.locked(USER.id == actor.user_id), {"password_hash": hashed}, "accounts.password"
-            )
-            await SessionService(session, actor, self._secret).end_all(actor.user_id, "password", but=actor.session_id)
-            await notify(session, found.email, "Your password was changed", "If that was not you, set a new one now.")
+            unchanged = await is_current(session, found.id, found.credential_version)
+            if unchanged:
+                people = AccountService(session, actor)
+                user = await people.locked(USER.id == found.id)
+                await people.change(user, {"password_hash": hashed}, "accounts.password")
+                await end_credentials(session, actor, found.id, "password", but=actor.session_id)
+                text = "If that was not you, set a new one now."
+                await notify(session, found.email, "Your password was changed", text)
+        if not unchanged:
+            await self._refuse_password(actor)
+
+    async def _refuse_password(self, actor: Actor) -> None:
+        """Raises Forbidden, which leaves its trace."""
+        await self._note(actor, "accounts.password_refused", actor.id)
+        raise Forbidden("The current password is wrong.")
 
     async def sessions(self, actor: Actor) -> list[SessionOut]:
         """Where this person is signed in, newest first."""
@@ -244,37 +250,32 @@ class SignIn:
             await check(self._database, "login", f"account {email}")
         return found
 
-    def half_signed_in(self, user_id: UUID, email: str) -> str:
-        """What stands between the two steps: good for five minutes, and for nothing but the second one."""
-        state = {"user": str(user_id), "until": time.time() + FIRST_STEP_SECONDS}
-        return urlsafe_b64encode(encrypt(msgspec.json.encode(state), self._secret, "first step")).decode()
-
-    def _first_step(self, mfa_token: str) -> UUID:
-        try:
-            sealed = urlsafe_b64decode(mfa_token.encode())
-            state = msgspec.json.decode(decrypt(sealed, self._secret, "first step"))
-        except (ValueError, SettingsError):
-            raise Unauthorized("Sign in with your password first.", error="invalid_token") from None
-        if state["until"] < time.time():
-            raise Unauthorized("That took too long; sign in with your password again.", error="invalid_token")
-        return UUID(state["user"])
-
-    async def _admit(self, user_id: UUID, amr: tuple[str, ...], user_agent: str) -> Tokens:
-        """Begin a session; raises Unauthorized when the account is no longer there, Forbidden when not confirmed."""
+    async def half_signed_in(self, found: Candidate) -> str:
+        """The token that stands between the two steps."""
         async with self._database.session() as session:
-            person = await self.welcome(session, user_id, amr, user_agent)
-            granted = await SessionService(session, person, self._secret).begin(user_id, amr, user_agent)
-        return await self._tokens(granted)
+            return await mfa_tokens.issue(session, found.id, found.credential_version)
 
-    async def welcome(self, session: WriteSession, user_id: UUID, amr: tuple[str, ...], user_agent: str) -> Actor:
+    async def _admit(self, found: Authentication, user_agent: str) -> Tokens:
+        """Begin a session; raises Unauthorized for who may no longer sign in that way, Forbidden when not confirmed."""
+        async with self._database.session() as session:
+            person = await self.welcome(session, found, user_agent)
+            granted = await SessionService(session, person, self._secret).begin(found.user_id, found.amr, user_agent)
+        return await self.tokens_of(granted)
+
+    async def welcome(self, session: WriteSession, found: Authentication, user_agent: str) -> Actor:
         """Whether this person may begin a session now, and what is told and noted when they do; raises as `_admit`."""
-        user = await session.get(User, user_id, with_for_update=True)
-        if user is None or not (user.status == "active" or await come_back(session, user)):
+        user = await session.get(User, found.user_id, with_for_update=True)
+        # What they signed in with may have ended since it was checked.
+        if user is None or user.credential_version != found.credential_version:
+            raise Unauthorized("The e-mail address or the password is wrong.")
+        if found.mfa_token is not None and not await mfa_tokens.use(session, found.mfa_token):
+            raise Unauthorized("Sign in with your password first.", error="invalid_token")
+        if not (user.status == "active" or await come_back(session, user)):
             raise Unauthorized("The e-mail address or the password is wrong.")
         require_verified(self._settings, user)
-        person = Actor(id=user_id, name=user.email)
+        person = Actor(id=user.id, name=user.email)
         await self._tell_of_new_device(session, user, user_agent)
-        await record(session, person, "accounts.login", "users", subject_id=user_id, after={"amr": amr})
+        await record(session, person, "accounts.login", "users", subject_id=user.id, after={"amr": found.amr})
         return person
 
     async def _tell_of_new_device(self, session: WriteSession, user: User, user_agent: str) -> None:
@@ -286,8 +287,9 @@ class SignIn:
         if sessions and not familiar:
             await notify_new_sign_in(session, user, origin)
 
-    async def _tokens(self, granted: Granted) -> Tokens:
-        access = await self.keys.sign(granted.user_id, granted.session_id, granted.amr)
+    async def tokens_of(self, granted: Granted) -> Tokens:
+        """A new access token for a session, and the refresh token it was granted with."""
+        access = await self.keys.sign(granted.user_id, granted.session_id, granted.amr, granted.authenticated_at)
         return Tokens(access, "Bearer", self._settings.access_token_seconds, granted.refresh_token)
 
     async def _upgrade(self, user_id: UUID, stored: str, password: str) -> None:

@@ -1,0 +1,49 @@
+"""Ending credentials: the one place for every change after which what somebody held must open nothing."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+
+from todo.access import Actor
+from todo.database import WriteSession, table_of
+from todo.domain.accounts.models import MAIL_TOKEN, MFA_TOKEN, TOTP, USER, MailToken, MfaToken, Totp, User
+from todo.domain.accounts.services.remembered import forget
+from todo.domain.accounts.services.sessions import SessionService
+
+
+class Authentication(NamedTuple):
+    """Who somebody has proven to be, how (RFC 8176), and the `credential_version` of their account at that time.
+
+    `mfa_token` is the hash of the token that the first step gave out, where there were two.
+    """
+
+    user_id: UUID
+    amr: tuple[str, ...]
+    credential_version: int
+    mfa_token: bytes | None = None
+
+
+async def end_credentials(
+    session: WriteSession, actor: Actor, user_id: UUID, reason: str, *, but: UUID | None = None
+) -> None:
+    """End whatever was given out before now and could still let somebody in; part of the change that asks for it.
+
+    These are mailed links, sign-ins that are running or wait for a second factor, an authenticator app that was not
+    confirmed, and all sessions but `but`, which keep the `reason`. Personal access tokens stay. Locks the account
+    before anything else of it.
+    """
+    users = table_of(User)
+    ended = update(users).where(users.c.id == user_id)
+    await session.execute(ended.values(credential_version=users.c.credential_version + 1))
+    await session.execute(delete(MailToken).where(MAIL_TOKEN.user_id == user_id))
+    await session.execute(delete(MfaToken).where(MFA_TOKEN.user_id == user_id))
+    await session.execute(delete(Totp).where(TOTP.user_id == user_id, TOTP.confirmed_at.is_(None)))
+    await SessionService(session, actor, "").end_all(user_id, reason, but=but)  # ending needs no secret
+    forget(session, user_id, None)
+
+
+async def is_current(session: WriteSession, user_id: UUID, credential_version: int) -> bool:
+    """Whether nothing was ended since; locks the account, so that nothing is until the transaction ends."""
+    account = select(USER.credential_version).where(USER.id == user_id).with_for_update(key_share=True)
+    return await session.scalar(account) == credential_version
