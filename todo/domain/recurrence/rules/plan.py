@@ -118,6 +118,11 @@ class Plan:
         """The rule with the days that `start` implies written out."""
         return explicit(self.rule, self.start)
 
+    def is_beyond_end(self, turn: Turn) -> bool:
+        """Whether a turn comes after the last one that `count` or `until` allows."""
+        too_many = self.count is not None and turn.n > self.count
+        return too_many or (self.until is not None and turn.nominal > self.until)
+
     def in_zone(self, owner_zone: str) -> "Plan":
         """The same plan, no longer floating."""
         return self if self.timezone else replace(self, timezone=owner_zone)

@@ -61,14 +61,14 @@ def _happening(plan: Plan, times: Iterable[datetime], n: int) -> Iterator[Turn]:
     """Number the times, up to the end of the plan, and leave out what does not happen."""
     excluded = 0
     for number, nominal in enumerate(times, n + 1):
-        ended = (plan.count is not None and number > plan.count) or (plan.until is not None and nominal > plan.until)
-        if ended or excluded == MAX_EXCLUDED:
+        turn = Turn(nominal, number)
+        if plan.is_beyond_end(turn) or excluded == MAX_EXCLUDED:
             return
         if nominal in plan.exceptions or is_skipped(plan, nominal):
             excluded += 1
             continue
         excluded = 0
-        yield Turn(nominal, number)
+        yield turn
 
 
 def _from_completion(plan: Plan, begin: datetime, after: datetime | None) -> Iterator[datetime]:

@@ -90,7 +90,8 @@ class SeriesService(AuditedService[Series]):
         names = sent.keys() | {"rrule", "count", "until"}
         await self.change(series, {name: getattr(changed, name) for name in names}, "series.change")
         if plan.anchor is Anchor.COMPLETION and series.next_nominal and not still_open:
-            coming = Turn(series.next_nominal, series.next_n or 0)
+            waiting = Turn(series.next_nominal, series.next_n or 0)
+            coming = None if plan.is_beyond_end(waiting) else waiting
         await self._put(series, place(plan, last, coming, still_open, now()))
 
     async def pause(self, series: Series) -> None:

@@ -12,7 +12,7 @@ from todo.database import now
 from todo.domain.recurrence.models import Series
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.plan import Plan, Turn
-from todo.domain.recurrence.rules.turns import first, turns
+from todo.domain.recurrence.rules.turns import first
 from todo.domain.recurrence.schemas import RecurrencePatch
 from todo.domain.recurrence.services.planning import merged, plan_of, refusals, remembering
 from todo.domain.tasks import rules
@@ -157,13 +157,18 @@ class SeriesChanges:
         fresh = "rrule" in sent or "anchor" in sent or due is not None
         with refusals("body.recurrence", **FIELDS):
             if fresh:
-                successor, plan, turn = self._afresh(series, like, nominal, due, sent)
+                successor, plan, last = self._afresh(series, like, nominal, due, sent)
             else:
                 successor = merged(like, sent, hourly=self.series.hourly)
-                plan, turn = plan_of(successor), Turn(series.last_nominal or nominal, series.n)
+                plan, last = plan_of(successor), series.last_nominal or nominal
+        opened = [other for other in await self.occurrences.open_nominals(series) if other >= nominal]
+        kept = opened[:1] if fresh else opened
+        if successor.count in (None, series.count):  # it counts on from the first occurrence of all
+            turn = Turn(last, series.n - len(opened) + len(kept))
+        else:
+            turn = Turn(last, max(1, len(kept)))
         if series.status != "ended":
             await self.series.stop(series)
-        opened = [other for other in await self.occurrences.open_nominals(series) if other >= nominal]
         await self.series.store(successor, plan, turn, [turn.nominal] if fresh else opened)
         values = await self._hand_over(series, successor, plan, turn, task, fresh)
         if was_paused:
@@ -172,10 +177,9 @@ class SeriesChanges:
 
     def _afresh(
         self, series: Series, like: Series, nominal: datetime, due: dict[str, Any] | None, sent: dict[str, Any]
-    ) -> tuple[Series, Plan, Turn]:
-        """A series with other times: this turn is its first. An end that is not sent stays that of the predecessor."""
+    ) -> tuple[Series, Plan, datetime]:
+        """A series with other times, and its first one. An end that is not sent stays that of the predecessor."""
         plan = plan_of(series)
-        counted = number_of(plan, nominal, series.n)
         times: dict[str, Any] = {"start": nominal}
         if due:
             times, _ = retimed(series, nominal, due, fresh="rrule" in sent)
@@ -188,8 +192,7 @@ class SeriesChanges:
         found = first(plan := plan_of(begun))
         if found is None:
             raise Invalid.field("body.recurrence.rrule", "This rule never happens.")
-        new_count = begun.count is not None and begun.count != series.count
-        return begun, plan, Turn(found.nominal, 1 if new_count else counted)
+        return begun, plan, found.nominal
 
     async def _hand_over(
         self, old: Series, new: Series, plan: Plan, turn: Turn, task: Task, fresh: bool
@@ -228,13 +231,6 @@ def dates_along(task: Task, values: dict[str, Any], sent_due: dict[str, Any], du
     dates = {"start": task.start, "deadline": task.deadline}
     sent = {name: values[name] for name in dates.keys() & values.keys()}
     return columns_of(template_of(dates, task.due or sent_due) | template_of(sent, sent_due), due)
-
-
-def number_of(plan: Plan, nominal: datetime, last: int) -> int:
-    """The number of a turn; without a count nobody asks, and that of the last one will do."""
-    if plan.count is None:
-        return last
-    return next((turn.n for turn in turns(plan, None, 0) if turn.nominal >= nominal), last)
 
 
 def retimed(series: Series, nominal: datetime, due: dict[str, Any], fresh: bool) -> tuple[dict[str, Any], timedelta]:
