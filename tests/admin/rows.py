@@ -80,9 +80,9 @@ class Rows:
     async def _value(self, session: AsyncSession, table: Table, column: Column[Any]) -> Any:
         if (table.name, column.name) in SPECIAL:
             return SPECIAL[table.name, column.name]
-        for key in column.foreign_keys:
+        for key in (one for one in column.foreign_keys if one.column.primary_key):
             return await self._reference(session, key.column.table, column)
-        if "timezone" in column.name:
+        if column.name.endswith("timezone"):
             return "Europe/Berlin"
         if column.nullable and not column.primary_key:
             return None

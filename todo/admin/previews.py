@@ -57,7 +57,9 @@ def _reach(table: Table, rows: Select[Any], depth: int, seen: frozenset[str]) ->
         child = key.parent.table
         inside = key.parent.in_(rows.with_only_columns(key.column))
         found = Reached(
-            child, EFFECTS.get(key.ondelete, "refused"), select(literal_column("1")).select_from(child).where(inside)
+            child,
+            EFFECTS.get((key.ondelete or "").partition(" (")[0], "refused"),
+            select(literal_column("1")).select_from(child).where(inside),
         )
         yield found
         if found.effect == "deleted" and depth > 1 and child.name not in seen:
@@ -69,5 +71,5 @@ def _keys_to(table: Table) -> list[ForeignKey]:
         key
         for child in metadata.sorted_tables
         for key in sorted(child.foreign_keys, key=str)
-        if key.column.table is table
+        if key.column.table is table and key.column.primary_key
     ]

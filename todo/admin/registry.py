@@ -100,7 +100,7 @@ def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, F
     for column in columns(admin.model):
         if column.name in admin.hidden or (isinstance(column.type, LargeBinary) and column.name not in secrets):
             continue
-        target = next((key.column.table.name for key in column.foreign_keys), "")
+        target = next((key.column.table.name for key in column.foreign_keys if key.column.primary_key), "")
         spelling = admin.spellings.get(column.name)
         field = field_of(
             column,
