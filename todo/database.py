@@ -14,6 +14,7 @@ from advanced_alchemy.service import SQLAlchemyAsyncRepositoryService, schema_du
 from sqlalchemy import (
     BindParameter,
     Column,
+    CompoundSelect,
     DateTime,
     FromClause,
     Insert,
@@ -70,7 +71,7 @@ class Query(Generic[S]):
     by the names of the statement's `bindparam`s.
     """
 
-    def __init__(self, into: Callable[..., S], statement: Select[Any] | Insert):
+    def __init__(self, into: Callable[..., S], statement: Select[Any] | CompoundSelect[Any] | Insert):
         compiled = statement.compile(dialect=DIALECT)
         self.sql = str(compiled)
         self.into = into

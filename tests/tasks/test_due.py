@@ -5,7 +5,7 @@ from factories import Person, World
 from tasks.series_helpers import Sql
 
 from todo.database import Database
-from todo.domain.tasks.services.tasks import follow_timezone
+from todo.domain.tasks.services.timezones import follow_pending
 
 
 def day(date: str) -> dict[str, str]:
@@ -153,9 +153,8 @@ async def test_what_lies_at_the_edge_of_the_calendar_keeps_nobody_from_moving(
 ) -> None:
     for at in ("2027-01-10T09:00", "9999-12-31T23:59"):
         await ada.add(at, due={"kind": "floating", "at": at})
-    await sql.execute("UPDATE users SET timezone = 'America/New_York' WHERE id = $1", ada.id)
+    await ada.http.patch("/api/auth/me", json={"timezone": "America/New_York"})
 
-    async with database.session() as session:
-        await follow_timezone(session, ada.id)
+    await follow_pending(database)
 
     assert str(await sql.fetchval("SELECT due_at FROM tasks WHERE title LIKE '2027%'")) == "2027-01-10 14:00:00+00:00"

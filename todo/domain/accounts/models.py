@@ -26,6 +26,13 @@ class User(Row, table=True):
     """A person or a service account. `email` is kept in its normal form; no `password_hash`, no sign-in by password."""
 
     __tablename__ = "users"
+    __table_args__ = (
+        Index(
+            "ix_users_timezone_pending",
+            "timezone_pending_since",
+            postgresql_where=text("timezone_pending_since IS NOT NULL"),
+        ),
+    )
     SECRET: ClassVar[frozenset[str]] = frozenset({"password_hash"})
 
     email: str = Field(unique=True)
@@ -37,6 +44,7 @@ class User(Row, table=True):
     email_verified_at: datetime | None = _instant(default=None)
     leaves_at: datetime | None = _instant(default=None)  # when a leaving account is erased
     credential_version: int = 0  # counts how often what they had to sign in with was ended
+    timezone_pending_since: datetime | None = _instant(default=None)  # null: all that is due has followed the time zone
 
 
 class Role(Row, table=True):

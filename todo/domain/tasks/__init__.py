@@ -4,13 +4,12 @@ from todo.domain.tasks.admin import ADMINS
 from todo.domain.tasks.controllers.series import SeriesController
 from todo.domain.tasks.controllers.tasks import TaskController
 from todo.domain.tasks.controllers.trash import TrashController
-from todo.domain.tasks.jobs import CRONS, FUNCTIONS, GAUGES, LOOPS
+from todo.domain.tasks.jobs import CRONS, GAUGES, LOOPS
 from todo.domain.tasks.services.figures import CARDS
 
 routes = [TaskController, TrashController, SeriesController]
 loops = LOOPS
 crons = CRONS
 gauges = GAUGES
-functions = FUNCTIONS
 admins = ADMINS
 cards = CARDS

@@ -2,16 +2,15 @@
 
 import asyncio
 from datetime import timedelta
-from uuid import UUID
 
 from sqlalchemy import ColumnElement, Double, cast, func, select
 
 from todo.cleanup import in_batches
 from todo.database import Database, Query
 from todo.domain.recurrence.models import SERIES
-from todo.domain.tasks.services import tasks
 from todo.domain.tasks.services.opening import BATCH, free_held, open_due
 from todo.domain.tasks.services.purging import purge
+from todo.domain.tasks.services.timezones import follow_pending
 from todo.http.metrics import Gauge
 from todo.loops import COUNTS, Loop
 from todo.queue import Context, Cron
@@ -54,12 +53,6 @@ async def _open_batch(database: Database) -> int:
     return opened
 
 
-async def follow_timezone(context: Context, *, user_id: str) -> None:
-    """Compute again what is due for somebody who has moved to another time zone."""
-    async with context["database"].session() as session:
-        await tasks.follow_timezone(session, UUID(user_id))
-
-
 async def empty_trash(context: Context) -> None:
     """Delete for good what has been in the trash for `TODO_TRASH_DAYS`, a thousand tasks a transaction."""
     database: Database = context["database"]
@@ -71,7 +64,6 @@ async def empty_trash(context: Context) -> None:
     await in_batches(empty_some)
 
 
-FUNCTIONS = [follow_timezone]
 CRONS = [Cron(empty_trash, "7 * * * *", timeout=600)]
 GAUGES = [
     Gauge(
@@ -82,4 +74,4 @@ GAUGES = [
     Gauge("todo_series_due", "Series whose time has come, up to 10,000.", _count(SERIES.next_run_at <= func.now())),
     Gauge("todo_series_set_aside", "Series that could not be opened, up to 10,000.", _count(SERIES.failures > 0)),
 ]
-LOOPS = [Loop("turns", open_due_turns)]
+LOOPS = [Loop("timezones", follow_pending), Loop("turns", open_due_turns)]

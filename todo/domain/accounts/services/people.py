@@ -8,13 +8,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from todo.access import Actor
 from todo.audit import AuditedService, record
-from todo.database import Repository, WriteSession
+from todo.database import Repository, WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.schemas.people import MePatch, Registration
 from todo.domain.accounts.services.key_rotation import LOCK, KeyService
 from todo.errors import Invalid, Stale
-from todo.queue import enqueue
+from todo.loops import wake
 
 ANYBODY = Actor(id=None, name="anonymous", kind="anonymous")
 OPERATOR = Actor(id=None, name="todo", kind="operator", permissions=frozenset({"*"}))
@@ -57,13 +57,15 @@ class AccountService(AuditedService[User]):
         await self.change_person(user, data.sent())
 
     async def change_person(self, user: User, values: Mapping[str, Any]) -> None:
-        """Change name or time zone of a locked account; what floats moves along. Raises Invalid."""
+        """Change name or time zone of a locked account; what floats moves along, by the worker. Raises Invalid."""
         if values.get("timezone", user.timezone) not in rules.TIMEZONES:
             raise Invalid.field("body.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
-        moved = values.get("timezone", user.timezone) != user.timezone
+        if values.get("timezone", user.timezone) != user.timezone:
+            # Whoever stores a due with the old zone is waited for, and nobody stores one until this is committed.
+            await self.session.execute(select(USER.id).where(USER.id == user.id).with_for_update())
+            user.timezone_pending_since = now()
+            await wake(self.session, "timezones")
         await self.change(user, values, "accounts.change")
-        if moved:
-            await enqueue(self.session, "follow_timezone", user_id=str(user.id))
 
     async def prepare(self, secret: str) -> None:
         """Bring in what every installation needs: the first roles and a signing key. Safe to repeat."""

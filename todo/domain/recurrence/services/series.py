@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm.attributes import set_committed_value
@@ -136,13 +135,11 @@ class SeriesService(AuditedService[Series]):
         """Note that no turn follows."""
         await self.keep(series, {"status": "ended", "next_nominal": None, "next_n": None, "next_run_at": None})
 
-    async def move(self, owner_id: UUID, timezone: str) -> None:
-        """Let the floating series of somebody who has moved go on in another zone; the worker looks at them anew."""
-        theirs = select(Series).where(SERIES.owner_id == owner_id, SERIES.timezone.is_(None))
-        for series in (await self.session.scalars(theirs.with_for_update(key_share=True))).all():
-            series.owner_timezone = timezone
-            if series.next_run_at is not None:  # for the next turn, or for the expiry of an open one
-                series.next_run_at = now()
+    async def move(self, series: Series, timezone: str) -> None:
+        """Let a floating series go on in another zone, where its owner has moved; the worker looks at it anew."""
+        await self.change(series, {"owner_timezone": timezone}, "series.change")
+        if series.next_run_at is not None:  # for the next turn, or for the expiry of an open one
+            await self.keep(series, {"next_run_at": now()})
 
     async def keep(self, series: Series, values: dict[str, Any]) -> None:
         """Write bookkeeping columns of a locked row."""

@@ -22,6 +22,7 @@ from todo.access import WORKER
 from todo.audit import Event, event
 from todo.connection import Connection
 from todo.database import DIALECT, WriteSession, table_of, to_json
+from todo.domain.accounts.models import USER, User
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.catch_up import catch_up
 from todo.domain.recurrence.rules.plan import Turn
@@ -40,6 +41,8 @@ NAME = "todo turns"
 FROZEN = (
     "SELECT set_config('idle_in_transaction_session_timeout', '30s', true), set_config('application_name', :name, true)"
 )
+# As everybody else who adds tasks locks their owner: see `locks.py`.
+OWNERS = text("FOR KEY SHARE OF users SKIP LOCKED")
 FREE = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user AND application_name = :name
@@ -112,10 +115,9 @@ async def open_due(session: WriteSession, limit: int = BATCH) -> int:
     """Bring up every turn whose time has come, of up to `limit` series that nobody else has; how many series."""
     await session.execute(text(FROZEN), {"name": NAME})
     # The clock that says what is due is the database's.
-    due = select(Series, func.now()).where(SERIES.next_run_at <= func.now())
-    claimed = (
-        await session.execute(due.order_by(SERIES.next_run_at).limit(limit).with_for_update(skip_locked=True))
-    ).all()
+    due = select(Series, func.now()).join(User, USER.id == SERIES.owner_id).where(SERIES.next_run_at <= func.now())
+    free = due.order_by(SERIES.next_run_at).limit(limit).with_for_update(of=Series, skip_locked=True)
+    claimed = (await session.execute(free.suffix_with(OWNERS))).all()
     if claimed:
         await open_series(session, [series for series, _ in claimed], claimed[0][1])
     return len(claimed)

@@ -1,7 +1,6 @@
 """Adding, changing, completing and deleting tasks."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -11,13 +10,12 @@ import msgspec
 from msgspec import UNSET, structs
 from sqlalchemy import ColumnElement, bindparam, select
 
-from todo.access import WORKER, Actor
+from todo.access import Actor
 from todo.audit import insert_alone
 from todo.database import Database, WriteSession, now
 from todo.domain.accounts.models import USER
 from todo.domain.accounts.rules import TIMEZONES
 from todo.domain.recurrence.models import Series
-from todo.domain.recurrence.services.series import SeriesService
 from todo.domain.tasks import rules
 from todo.domain.tasks.guards import trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
@@ -227,17 +225,3 @@ def _moment(field: str, moment: Moment | None, owner_timezone: str) -> tuple[dic
         return stored, rules.instant_of(stored, owner_timezone)
     except ValueError:
         raise Invalid.field(field, "There is no such day or time.") from None
-
-
-async def follow_timezone(session: WriteSession, user_id: UUID) -> None:
-    """After a person has moved: what is due "wherever they are" is due there now, and their series go on there."""
-    timezone = await session.scalar(select(USER.timezone).where(USER.id == user_id).with_for_update(key_share=True))
-    if timezone is None:
-        return
-    floating = (
-        select(Task).where(TASK.owner_id == user_id, TASK.due["kind"].astext != "zoned").with_for_update(key_share=True)
-    )
-    for task in (await session.scalars(floating)).all():
-        with suppress(ValueError, OverflowError):  # at the edge of the calendar it stays as it is
-            task.due_at = rules.instant_of(task.due or {}, timezone)
-    await SeriesService(session, WORKER).move(user_id, timezone)

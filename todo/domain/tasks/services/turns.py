@@ -45,6 +45,11 @@ def new_task_values(series: Series, plan: Plan, nominal: datetime) -> dict[str, 
     return columns_of(series.template, values["due"]) | values
 
 
+def _content(task: Task) -> dict[str, Any]:
+    """What somebody can have changed; the due of a task that nobody has changed follows its owner's time zone."""
+    return task.model_dump(exclude={"id", "created_at", "updated_at", "version"})
+
+
 def series_like(task: Task, timezone: str) -> Series:
     """A series that would begin with this task, without its rule; a task without a due is due today."""
     due = task.due or {"kind": "day", "date": datetime.now(ZoneInfo(timezone)).date().isoformat()}
@@ -190,10 +195,10 @@ class OccurrenceService(AuditedService[Occurrence]):
         if series.last_nominal != nominal:
             return bool(series.next_nominal == nominal and _place(series)["n"] == undo["before"]["n"])
         is_it = (OCCURRENCE.series_id == series.id, OCCURRENCE.nominal == nominal)
-        untouched = (OCCURRENCE.status == "open", TASK.version == 1, TASK.deleted_at.is_(None))
-        query = select(Task).join(Occurrence, OCCURRENCE.task_id == TASK.id).where(*is_it, *untouched)
+        query = select(Task).join(Occurrence, OCCURRENCE.task_id == TASK.id).where(*is_it, OCCURRENCE.status == "open")
         successor: Task | None = await self.session.scalar(query.with_for_update(of=Task, key_share=True))
-        if successor is None or await self._is_worked_on(successor):
+        fresh = Task(owner_id=series.owner_id, **new_task_values(series, plan_of(series), nominal))
+        if successor is None or _content(successor) != _content(fresh) or await self._is_worked_on(successor):
             return False
         await self.session.execute(delete(Occurrence).where(*is_it))
         await self.session.execute(delete(Task).where(TASK.id == successor.id))
