@@ -21,7 +21,8 @@ from todo.admin.rest.routes import admin_routes
 from todo.admin.runs import carry_out
 from todo.cleanup import delete_expired
 from todo.contention import is_contention
-from todo.database import Database, refusal_of
+from todo.database import Database
+from todo.database_errors import refusal_of
 from todo.domain import accounts, notifications, operations, recurrence, tasks
 from todo.domain.accounts.controllers.admin_account import LINKS
 from todo.domain.accounts.services.authentication import actor_of

@@ -8,7 +8,8 @@ from time import monotonic
 from sqlalchemy import ColumnElement, bindparam, delete, func, literal, select, tuple_
 from sqlmodel import SQLModel
 
-from todo.database import Database, Query, sqlstate_of, table_of
+from todo.database import Database, Query, table_of
+from todo.database_errors import sqlstate_of
 
 BATCH = 1_000
 BATCH_SECONDS = 30.0  # for one statement: more than a request gets

@@ -1,9 +1,11 @@
 """Getting to PostgreSQL, whatever stands in between, and waiting for one's turn."""
 
 import asyncio
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import uuid4
@@ -33,6 +35,7 @@ AWAY = (
     asyncpg.OperatorInterventionError,
 )
 AWAY_STATES = ("08", "57P", "53")
+MOMENT, STUCK = 0.1, 1.0  # seconds
 
 
 def clean_url(url: str) -> str:
@@ -75,11 +78,12 @@ async def find_route(url: str, settings: Settings) -> Route:
     One that does not rename prepared statements cannot carry them from one transaction to the next
     (PgBouncer before 1.21), so that every statement must be prepared within its transaction.
     """
-    timeout = settings.database_statement_timeout
+    timeout, wait = settings.database_statement_timeout, settings.database_wait
     # The server should cancel first: its answer is an error, ours costs the connection.
-    arguments: dict[str, Any] = {"dsn": clean_url(url), "command_timeout": timeout + 1, "timeout": 10}
+    arguments: dict[str, Any] = {"dsn": clean_url(url), "command_timeout": timeout + 1, "timeout": wait}
     named = {"application_name": "todo"}
-    asked = {**named, "statement_timeout": str(int(timeout * 1000))}
+    limits = {"statement_timeout": str(int(timeout * 1000)), "lock_timeout": str(int(wait * 1000))}
+    asked = named | limits
     unnamed: dict[str, Any] = {
         "statement_cache_size": 0
     }  # a named statement would stay behind and collide with the next process's
@@ -148,16 +152,40 @@ class Gate:
     def __init__(self, size: int, wait: float):
         self._semaphore = asyncio.Semaphore(size)
         self._wait = wait
+        self._users = 0
+        self._busy_since = -math.inf
+        self._moved_at = self._refused_at = -math.inf  # when somebody came in or left, and when somebody gave up
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether somebody is in, and has been for more than a moment."""
+        return self._users > 0 and monotonic() - self._busy_since > MOMENT
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether all places are taken and none became free for a second, or somebody waited in vain just now."""
+        at = monotonic()
+        return self._semaphore.locked() and at - self._moved_at > STUCK or at - self._refused_at < self._wait
 
     async def __aenter__(self) -> None:
         if not self._semaphore.locked():
             await self._semaphore.acquire()
-            return
+        else:
+            await self._wait_for_place()
+        if not self._users:
+            self._busy_since = monotonic()
+        self._users += 1
+        self._moved_at = monotonic()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._users -= 1
+        self._moved_at = monotonic()
+        self._semaphore.release()
+
+    async def _wait_for_place(self) -> None:
         try:
             async with asyncio.timeout(self._wait):
                 await self._semaphore.acquire()
         except TimeoutError:
+            self._refused_at = monotonic()
             raise Unavailable("Too many requests at once; the database has no connection free.") from None
-
-    async def __aexit__(self, *_: object) -> None:
-        self._semaphore.release()

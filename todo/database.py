@@ -33,9 +33,10 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
-from todo.connection import AWAY, AWAY_STATES, Gate, Pool, Route, find_route
-from todo.errors import Conflict, Invalid, Problem, Unavailable
+from todo.connection import AWAY, Gate, Pool, Route, find_route
+from todo.database_errors import READ_ONLY, sqlstate_of
 from todo.settings import Settings
+from todo.watch import Monitor, Watch
 
 S = TypeVar("S")
 
@@ -93,9 +94,10 @@ class Query(Generic[S]):
 class Direct:
     """Runs compiled statements on a pool, each in one round trip: no transaction, no reset, no ping."""
 
-    def __init__(self, pool: Pool, gate: Gate, *, prepared: bool):
+    def __init__(self, pool: Pool, gate: Gate, watch: Watch, *, prepared: bool):
         self._pool = pool
         self._gate = gate
+        self._watch = watch
         self._prepared = prepared
 
     async def all(self, query: Query[S], **values: Any) -> list[S]:
@@ -126,17 +128,25 @@ class Direct:
         arguments = query.arguments(values)
         try:
             return await self._fetch(query.sql, arguments)
-        except AWAY:
+        except AWAY as error:
+            if self._watch.is_silent or isinstance(error, TimeoutError):
+                raise
             # The connection may have died while idle; a read can be repeated, and a new one shows what is true.
             await self._pool.expire_connections()
             return await self._fetch(query.sql, arguments)
 
     async def _fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
-        async with self._gate, self._pool.acquire() as connection:
-            if self._prepared:
-                return await connection.fetch(sql, *arguments)
-            async with connection.transaction():
-                return await connection.fetch(sql, *arguments)
+        try:
+            async with self._gate:
+                self._watch.check()
+                async with self._pool.acquire() as connection:
+                    if self._prepared:
+                        return await connection.fetch(sql, *arguments)
+                    async with connection.transaction():
+                        return await connection.fetch(sql, *arguments)
+        except asyncpg.ReadOnlySQLTransactionError:
+            await self._watch.renew()
+            raise
 
 
 async def _keep(_: Any) -> None:
@@ -181,7 +191,8 @@ class Database:
         most = settings.database_pool + settings.database_overflow
         write_most = max(1, most // 3)
         route = await find_route(self.url, settings)
-        self._pools: list[Pool] = []
+        self.monitor = Monitor(route)
+        self.watch = Watch(self.monitor, settings.database_wait)
         if settings.database_read_url:
             write_most = max(1, write_most // 2)
             self.primary = await self._direct(route, write_most)
@@ -189,37 +200,56 @@ class Database:
             self.reads = await self._direct(replica, max(1, most - 2 * write_most))
         else:
             self.primary = self.reads = await self._direct(route, most - write_most)
-        self.engine = create_engine(route, write_most)
-        self._gate = Gate(write_most, settings.database_wait)
+        self.engine = create_engine(route, write_most, self.watch)
+        self._gate = self._gate_of(write_most)
+        self._watching = asyncio.create_task(self.watch.run())
         return self
 
     async def close(self) -> None:
+        self._watching.cancel()
+        self.monitor.close()
         await self.engine.dispose()
-        for pool in self._pools:
+        for pool in self.watch.pools:
             await pool.close()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether requests wait for a connection without getting one."""
+        return any(gate.is_stuck for gate in self.watch.gates)
+
+    def _gate_of(self, most: int) -> Gate:
+        gate = Gate(most, self.settings.database_wait)
+        self.watch.gates.append(gate)
+        return gate
 
     async def _direct(self, route: Route, most: int) -> Direct:
         """A pool that keeps its share of `database_pool`, and gives back what it opened beyond that when idle."""
         keep = min(max(1, self.settings.database_pool * 2 // 3), most)
         pool: Pool = await asyncpg.create_pool(
-            **route.arguments, min_size=keep, max_size=most, reset=_keep, init=_prepare_types
-        )
-        self._pools.append(pool)
-        return Direct(pool, Gate(most, self.settings.database_wait), prepared=route.prepared)
+            **route.arguments, min_size=keep, max_size=most, reset=_keep, init=_prepare_types,
+            connect=self.watch.connect,
+        )  # fmt: skip
+        self.watch.pools.append(pool)
+        return Direct(pool, self._gate_of(most), self.watch, prepared=route.prepared)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[WriteSession]:
         """One transaction: committed at the end of the block, rolled back when the block raises."""
         async with self._gate:
+            self.watch.check()
             session = WriteSession(self.engine, self.settings)
             try:
                 async with session.begin():
                     yield session
+            except DBAPIError as error:
+                if sqlstate_of(error) == READ_ONLY:
+                    await self.watch.renew()
+                raise
             finally:
                 await asyncio.shield(session.close())
 
 
-def create_engine(route: Route, most: int) -> AsyncEngine:
+def create_engine(route: Route, most: int, watch: Watch) -> AsyncEngine:
     """SQLAlchemy's engine for writes: up to `most` connections, opened when needed and kept.
 
     Closing those beyond some number after each use would cost more than the work they do.
@@ -227,7 +257,7 @@ def create_engine(route: Route, most: int) -> AsyncEngine:
     unnamed: dict[str, Any] = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=route.connect,
+        async_creator=lambda **_: watch.connect(**route.arguments),
         pool_size=most,
         hide_parameters=True,  # what people write stays out of logs
         max_overflow=0,
@@ -237,42 +267,12 @@ def create_engine(route: Route, most: int) -> AsyncEngine:
     )
 
     @event.listens_for(engine.sync_engine, "checkout")
-    def refuse_closed(connection: Any, *_: Any) -> None:
+    def refuse_unusable(connection: Any, *_: Any) -> None:
         """Replace a connection that died while idle, without asking the server (that is what a ping would cost)."""
-        if connection.driver_connection.is_closed():
+        if not watch.is_usable(connection.driver_connection):
             raise DisconnectionError
 
     return engine
-
-
-def sqlstate_of(error: Exception) -> str:
-    """PostgreSQL's code of an error, from SQLAlchemy and asyncpg alike; "" when it has none."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return str(getattr(cause, "sqlstate", None) or "")
-
-
-def refusal_of(error: Exception) -> Problem | None:
-    """What a database error means to a client, or None when it is our own fault."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    state = sqlstate_of(error)
-    if (
-        isinstance(error, DBAPIError)
-        and error.connection_invalidated
-        or isinstance(cause, AWAY)
-        or state.startswith(AWAY_STATES)
-    ):
-        return Unavailable("The database is away for the moment.", retry_after=2)
-    if state == "57014" or isinstance(cause, TimeoutError):
-        return Unavailable("The database took too long.", retry_after=5)
-    if state == "23505":
-        return Conflict("There is one like this already.")
-    if state == "23503":
-        return Conflict("Something this refers to is gone.")
-    if state.startswith("22"):
-        return Invalid("The request holds a value that cannot be stored.")
-    if state in {"40001", "40P01"}:
-        return Unavailable("Somebody changed the same rows at the same moment; try again.")
-    return None
 
 
 class Row(SQLModel):

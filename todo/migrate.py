@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from todo.connection import Route, direct_url, find_route
 from todo.database import create_engine
 from todo.settings import Settings, load_settings
+from todo.watch import Monitor, Watch
 
 T = TypeVar("T")
 LOCK = 7_031_001
@@ -65,6 +66,9 @@ async def upgrade(settings: Settings, url: str | None = None, revision: str = "h
 
     def work(connection: Connection) -> bool:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        if connection.scalar(text("SHOW transaction_read_only")) == "on":
+            raise MigrationError("The database takes no changes: it is a replica, or a failover is under way.")
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         refuse_newer(connection)
         before = current(connection)
@@ -78,7 +82,7 @@ async def run(settings: Settings, work: Callable[[Connection], T], url: str | No
     """Run synchronous `work(connection)` in one transaction of its own, without a time limit."""
     route = await find_route(url or settings.database_url, settings)
     patient = Route({**route.arguments, "command_timeout": None}, route.prepared)
-    engine = create_engine(patient, 1)
+    engine = create_engine(patient, 1, Watch(Monitor(route), settings.database_wait))
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(work)

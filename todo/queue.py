@@ -9,6 +9,7 @@ from functools import partial, wraps
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 from redis import asyncio as aioredis
 from saq import CronJob, Job, Queue, Status, Worker
@@ -104,10 +105,18 @@ def open_queue(settings: Settings, url: str | None = None) -> Queue:
     pool = AsyncConnectionPool(
         clean_url(address) if address else direct_url(settings, url or ""),
         kwargs={"prepare_threshold": None, "application_name": "todo"},  # named statements do not pass every pooler
-        check=AsyncConnectionPool.check_connection,
+        check=_check_writable,
         open=False,
+        timeout=settings.database_wait,
     )
     return OnPostgres(pool=pool, name=NAME, min_size=2, max_size=8, saq_lock_keyspace=7031, manage_pool_lifecycle=True)
+
+
+async def _check_writable(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Let the pool drop a connection that is lost, or leads to a server that takes no changes any more."""
+    cursor = await connection.execute("SHOW transaction_read_only")
+    if await cursor.fetchone() != ("off",):
+        raise psycopg.OperationalError("the database takes no changes")
 
 
 def new_job(function: str, arguments: Mapping[str, Any]) -> Job:

@@ -119,7 +119,11 @@ class Settings(BaseSettings):
         20, ge=0, le=1000, description="Connections a process may open beyond that under load."
     )
     database_statement_timeout: float = Field(15, gt=0, description="Seconds after which a statement is cancelled.")
-    database_wait: float = Field(5, gt=0, description="Seconds a request waits for a connection before it gets a 503.")
+    database_wait: float = Field(
+        5,
+        gt=0,
+        description="Seconds a request waits for a connection, a lock or a silent database until it gets a 503.",
+    )
     queue_url: str = Field(
         "", description="Where SAQ keeps jobs: redis://..., or a direct PostgreSQL URL; empty means the database."
     )

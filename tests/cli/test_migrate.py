@@ -1,8 +1,11 @@
 """`todo migrate`."""
 
+import asyncio
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
+import asyncpg
 from conftest import SECRET
 from processes import started
 
@@ -35,6 +38,28 @@ def test_several_instances_may_migrate_at_once(tmp_path, empty_url: str) -> None
 
     assert codes == (0, 0), one.output + other.output
     assert sorted(line.partition(" ")[0] for line in (one.output, other.output)) == ["Nothing", "Upgraded"]
+
+
+def test_a_database_that_takes_no_changes_is_refused_in_a_sentence(todo, empty_url: str) -> None:
+    async def make_read_only() -> None:
+        connection = await asyncpg.connect(empty_url)
+        name = urlsplit(empty_url).path.removeprefix("/")
+        await connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        await connection.close()
+
+    asyncio.run(make_read_only())
+
+    done = todo("migrate", TODO_DATABASE_URL=empty_url)
+
+    assert done.exit_code == 1
+    assert done.output == "Error: The database takes no changes: it is a replica, or a failover is under way.\n"
+
+
+def test_several_hosts_are_tried_in_turn(todo) -> None:
+    done = todo("migrate", "--check", TODO_DATABASE_URL="postgresql://todo@127.0.0.1:1,127.0.0.1:2/todo")
+
+    assert done.exit_code == 1
+    assert done.output.startswith("Error: Cannot use the database: nobody listens at that address.")
 
 
 def test_an_embedded_database_is_started_for_the_time_being(todo, tmp_path) -> None:

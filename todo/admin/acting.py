@@ -15,7 +15,8 @@ from todo.admin.schemas import Asked, Failure, On, Outcome
 from todo.admin.values import read_action_form
 from todo.admin.writing import Versions, Writing
 from todo.contention import is_contention
-from todo.database import WriteSession, columns, now, refusal_of
+from todo.database import WriteSession, columns, now
+from todo.database_errors import refusal_of
 from todo.errors import Invalid, NotFound, Problem
 from todo.queue import enqueue
 

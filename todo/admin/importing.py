@@ -14,7 +14,8 @@ from todo.admin.exporting import Exporting, unsafe
 from todo.admin.schemas import Difference, ImportedRow, ImportReport
 from todo.audit import record
 from todo.contention import is_contention
-from todo.database import WriteSession, refusal_of
+from todo.database import WriteSession
+from todo.database_errors import refusal_of
 from todo.errors import Invalid, NotFound, Problem
 
 MOST = 5_000  # rows of one import

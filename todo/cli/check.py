@@ -100,8 +100,10 @@ async def look_at_database(settings: Settings, url: str) -> list[Finding]:
     async with opened(settings, url) as database:
         await TokenKeys(database, settings, secret_key(settings)).load()
         state = await state_of(database)
-        schedules = await schedules_of(database, state)
+        schedules = schedules_of(state)
     findings = []
+    if state.read_only:
+        return [Finding("database.read_only", "error", "The database takes no changes: is it a replica?")]
     if not state.has_worker:
         findings.append(("worker.late", "No worker has been seen for half a minute: is `todo worker` running?"))
     if schedules.late:

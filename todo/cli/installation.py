@@ -31,7 +31,8 @@ def database_url(settings: Settings) -> Iterator[str]:
 def configured_url(settings: Settings) -> str:
     """TODO_DATABASE_URL; raises CommandError, which does not repeat it because of its password."""
     try:
-        if urlsplit(clean_url(settings.database_url)).port != 0:
+        parts = urlsplit(clean_url(settings.database_url))
+        if "," in parts.netloc or parts.port != 0:  # several hosts are tried in turn
             return settings.database_url
     except ValueError:
         pass

@@ -4,12 +4,14 @@ import os
 import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import asyncpg
+import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
 from msgspec import Struct, field
+from msgspec.structs import replace
 from sqlalchemy import Column, DateTime, column, delete, func, select, table
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlmodel import Field, SQLModel
@@ -18,9 +20,10 @@ from todo import __version__
 from todo.connection import AWAY
 from todo.database import Database, Query, columns, now
 from todo.errors import Problem
-from todo.jobs import CRONS, LAST, is_late
+from todo.jobs import CRONS, is_late
 from todo.loops import COUNTS, Loop
 from todo.migrate import head
+from todo.queue import RUN
 
 BEAT_SECONDS = 5
 NAME = f"{socket.gethostname()}:{os.getpid()}"
@@ -48,24 +51,32 @@ class Live(Struct):
 class Ready(Struct):
     """What the service depends on. Nothing is said of migrations and workers while the database is away.
 
+    `database` is `busy` when requests wait for a connection in vain (some still get one, so the service is ready), and
+    `read-only` when it takes no changes, as the former primary after a failover.
+
     `worker` is `late` when none has been seen for half a minute, or when schedules do not run although there is one.
     """
 
     status: Literal["ok", "away"]
-    database: Literal["ok", "away"]
+    database: Literal["ok", "busy", "read-only", "away"]
     migrations: Literal["ok", "pending", "unknown"] = "unknown"
     worker: Literal["ok", "late", "unknown"] = "unknown"
     late_schedules: list[str] = field(default_factory=list)
     failed_schedules: list[str] = field(default_factory=list)
 
 
+Runs: TypeAlias = dict[str, tuple[datetime | None, str]]
+
+
 class State(NamedTuple):
     """What the database says of the installation, by its own clock."""
 
     revision: str | None
+    read_only: bool
     at: datetime
     seen_at: datetime | None  # the last heartbeat of any worker
     worker_since: datetime | None  # when the oldest of the workers alive began
+    runs: Runs  # of each job function: its last success, the status of its last run
 
     @property
     def worker_age(self) -> float | None:
@@ -77,22 +88,36 @@ class State(NamedTuple):
         return self.worker_age is not None and self.worker_age < 3 * BEAT_SECONDS
 
 
+def _state(
+    revision: str | None, read_only: bool, at: datetime, seen: datetime | None, since: datetime | None, runs: str | None
+) -> State:
+    return State(revision, read_only, at, seen, since, msgspec.json.decode(runs or "{}", type=Runs))
+
+
 _revision = table("alembic_version", column("version_num"))
 _alive = columns(Heartbeat).seen_at > func.now() - timedelta(seconds=3 * BEAT_SECONDS)
 STATE = Query(
-    State,
+    _state,
     select(
         select(_revision.c.version_num).limit(1).scalar_subquery(),
+        func.current_setting("transaction_read_only") == "on",
         func.now(),
         select(func.max(Heartbeat.seen_at)).scalar_subquery(),
         select(func.min(Heartbeat.started_at)).where(_alive).scalar_subquery(),
+        select(func.json_object_agg(RUN.function, func.json_build_array(RUN.succeeded_at, RUN.status)))
+        .scalar_subquery(),
     ),
-)
+)  # fmt: skip
 
 
 async def state_of(database: Database) -> State:
-    """Raises what the database raises when it is away or not migrated."""
-    return await database.primary.one_or_none(STATE) or State(None, now(), None, None)
+    """Asked on a connection of its own; raises what asyncpg raises, and TimeoutError after TODO_DATABASE_WAIT."""
+    wait = database.settings.database_wait
+    (row,) = await database.monitor.fetch(STATE.sql, *STATE.arguments({}), seconds=wait)
+    state = STATE.into(*row)
+    if state.read_only:
+        await database.watch.renew()
+    return state
 
 
 @dataclass(frozen=True)
@@ -103,12 +128,11 @@ class Schedules:
     failed: list[str]
 
 
-async def schedules_of(database: Database, state: State) -> Schedules:
-    last = {function: (success, status) for function, _, success, status, *_ in await database.primary.all(LAST)}
+def schedules_of(state: State) -> Schedules:
     late, failed = [], []
     for cron in CRONS:
         name = cron.function.__qualname__
-        success, status = last.get(name, (None, None))
+        success, status = state.runs.get(name, (None, None))
         if is_late(cron, success, state.worker_since, state.at):
             late.append(name)
         if status == "failed":
@@ -127,22 +151,25 @@ async def live() -> Live:
 
 @get("/health/ready", operation_id="health_ready", tags=["Operations"])
 async def ready(database: NamedDependency[Database]) -> Response[Ready]:
-    """Whether requests can be served: 503 when the database is away or not migrated.
+    """Whether requests can be served: 503 when the database is away, read-only or not migrated.
 
     A late worker and failing schedules are named, but do not make the API unready.
     Example: `GET /health/ready`
     """
     try:
         state = await state_of(database)
-        if state.revision != head():
-            return Response(Ready("away", "ok", "pending"), status_code=503)
-        schedules = await schedules_of(database, state)
     except asyncpg.UndefinedTableError:
         return Response(Ready("away", "ok", "pending"), status_code=503)
     except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
         return Response(Ready("away", "away"), status_code=503)
+    if state.revision != head():
+        return Response(Ready("away", "ok", "pending"), status_code=503)
+    schedules = schedules_of(state)
     worker: Literal["ok", "late"] = "ok" if state.has_worker and not schedules.late else "late"
-    return Response(Ready("ok", "ok", "ok", worker, schedules.late, schedules.failed))
+    found = Ready("ok", "ok", "ok", worker, schedules.late, schedules.failed)
+    if state.read_only:
+        return Response(replace(found, status="away", database="read-only"), status_code=503)
+    return Response(replace(found, database="busy") if database.is_busy else found)
 
 
 async def beat(database: Database) -> float:

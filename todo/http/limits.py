@@ -21,7 +21,8 @@ from sqlmodel import Field, SQLModel
 
 from todo.access import Actor
 from todo.cleanup import Expired, delete_expired
-from todo.database import Database, columns, refusal_of
+from todo.database import Database, columns
+from todo.database_errors import refusal_of
 from todo.errors import TooManyRequests, Unavailable
 from todo.http.buckets import Lease, Policy, policy_of
 from todo.http.proxies import address_of, network_of

@@ -75,7 +75,7 @@ async def _schedules(database: Database) -> list[Metric]:
         failed.add_metric([function], float(status == "failed"))
         runs.add_metric([function], count)
         failures.add_metric([function], failure_count)
-    names = (await schedules_of(database, state)).late
+    names = schedules_of(state).late
     for cron in CRONS:
         late.add_metric([cron.function.__qualname__], float(cron.function.__qualname__ in names))
     return [age, failed, runs, failures, late]

@@ -72,7 +72,7 @@ async def _database(database: Database) -> list[Part]:
     try:
         version, size, since, connections = await database.primary.one_or_none(SERVER) or ("", "", None, 0)
         state = await state_of(database)
-        schedules = await schedules_of(database, state)
+        schedules = schedules_of(state)
     except asyncpg.UndefinedTableError:
         return [Part("Migrations", "pending", f"There is no schema yet, {head()} is wanted.")]
     except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
@@ -85,8 +85,10 @@ async def _database(database: Database) -> list[Part]:
         f"At {revision}, as this version ({__version__}) wants it." if migrated else f"At {revision}, not {head()}."
     )
     late = not state.has_worker
+    busy, read_only = "Requests wait for a connection in vain. ", "It takes no changes. "
+    problem = read_only if state.read_only else busy if database.is_busy else ""
     return [
-        Part("Database", "ok", up, since),
+        Part("Database", "late" if problem else "ok", problem + up, since),
         Part("Migrations", "ok" if migrated else "pending", schema),
         Part("Worker", "late" if late else "ok", f"{beat}{' Is `todo worker` running?' if late else ''}"),
         _schedules(schedules),

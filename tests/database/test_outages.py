@@ -1,0 +1,186 @@
+"""A database that hangs, takes no changes, or has no connection free: said as such, in time, until it is over."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import psycopg
+import pytest
+from conftest import FAST, create_database, serving, settings_for
+from factories import Person, World
+from processes import postgres_pids
+
+from todo.app import create_app
+from todo.cli.installation import install
+from todo.embedded import Server
+from todo.queue import new_job, open_queue
+from todo.settings import Settings
+
+WAIT = 2.0  # seconds, of TODO_DATABASE_WAIT
+
+
+@asynccontextmanager
+async def person(settings: Settings) -> AsyncIterator[Person]:
+    """Somebody of a service of their own."""
+    async with serving(create_app(settings)) as app:
+        world = World(app)
+        yield await world.person("eve")
+        await world.close()
+
+
+async def health(eve: Person) -> tuple[int, str]:
+    answer = await eve.http.get("/health/ready")
+    return answer.status_code, answer.json()["database"]
+
+
+async def is_well(eve: Person) -> bool:
+    return await health(eve) == (200, "ok")
+
+
+async def is_busy(eve: Person) -> bool:
+    return await health(eve) == (200, "busy")
+
+
+async def adds(eve: Person) -> bool:
+    return (await eve.http.post("/api/tasks", json={"title": "A"})).status_code == 201
+
+
+async def until(so: Callable[[], Awaitable[bool]]) -> None:
+    """Ask again and again; fails after ten seconds."""
+    for _ in range(200):
+        if await so():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not come true")
+
+
+def assert_come_back(answer: httpx.Response, detail: str = "") -> None:
+    assert answer.status_code == 503, answer.text
+    assert int(answer.headers["retry-after"]) > 0
+    assert detail in answer.json()["detail"]
+
+
+@pytest.fixture
+async def own_url(worker_id_or_main: str) -> str:
+    return await create_database(f"todo_outages_{worker_id_or_main}", "todo_template")
+
+
+async def administer(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
+
+
+async def fail_over(url: str) -> None:
+    """Every connection is lost, and whoever connects again finds a server that takes no changes."""
+    await administer(
+        url,
+        f'ALTER DATABASE "{name_of(url)}" SET default_transaction_read_only = on',
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+
+
+async def promote(url: str) -> None:
+    """New connections may change things; the connections there are may not, as those to a former primary."""
+    reset = f'ALTER DATABASE "{name_of(url)}" RESET default_transaction_read_only'
+    await administer(url, "SET default_transaction_read_only = off", reset)
+
+
+def name_of(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
+
+
+async def test_a_database_that_takes_no_changes_is_said_to_be_read_only(own_url: str) -> None:
+    async with person(settings_for(own_url)) as eve:
+        await fail_over(own_url)
+
+        assert (await eve.http.get("/api/tasks")).status_code == 200
+        for headers in ({}, {"idempotency-key": "1"}):
+            answer = await eve.http.post("/api/tasks", json={"title": "A"}, headers=headers)
+            assert_come_back(answer, "takes no changes")
+        assert await health(eve) == (503, "read-only")
+
+        await promote(own_url)
+        await until(lambda: adds(eve))
+        await until(lambda: is_well(eve))
+
+
+async def test_the_queue_gives_up_connections_to_a_server_that_takes_no_changes(own_url: str) -> None:
+    queue = open_queue(settings_for(own_url, database_wait=WAIT))
+    await queue.connect()
+
+    async def enqueues() -> bool:
+        try:
+            return await queue.enqueue(new_job("anything", {})) is not None
+        except psycopg.Error:
+            return False
+
+    assert await enqueues()
+    await fail_over(own_url)
+    refused = await enqueues()
+    await promote(own_url)
+
+    assert not refused
+    await until(enqueues)
+    await queue.disconnect()
+
+
+async def test_a_locked_table_makes_the_service_busy_and_not_unready(own_url: str) -> None:
+    settings = settings_for(own_url, database_wait=WAIT, database_pool=2, database_overflow=1, actor_cache_seconds=5)
+    locker = await asyncpg.connect(own_url)
+    async with person(settings) as eve, locker.transaction():
+        await locker.execute("LOCK TABLE tasks")
+        waiting = [asyncio.create_task(eve.http.get("/api/tasks")) for _ in range(10)]
+        waiting += [asyncio.create_task(eve.http.post("/api/tasks", json={"title": "A"})) for _ in range(10)]
+
+        await until(lambda: is_busy(eve))
+        async with asyncio.timeout(3 * WAIT):
+            for answer in await asyncio.gather(*waiting):
+                assert_come_back(answer)
+    await locker.close()
+
+
+@contextmanager
+def standing_still(server: Server) -> Iterator[None]:
+    pids = postgres_pids(server.data_dir)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_requests_to_a_database_that_stands_still_are_answered_in_time(tmp_path: Path) -> None:
+    server = Server(tmp_path, settings=FAST)
+    await asyncio.to_thread(server.start)
+    settings = settings_for(server.url, database_wait=WAIT, actor_cache_seconds=0)
+    await install(settings, server.url)
+    async with person(settings) as eve:
+        await eve.add()
+        with standing_still(server):
+            async with asyncio.timeout(2 * WAIT):  # a statement would have 15 seconds
+                answers = await asyncio.gather(
+                    *(eve.http.get("/api/tasks") for _ in range(15)),
+                    *(eve.http.post("/api/tasks", json={"title": "A"}) for _ in range(15)),
+                )
+            async with asyncio.timeout(2 * WAIT):
+                unready = await health(eve)
+            async with asyncio.timeout(2 * WAIT):
+                assert_come_back(await eve.http.get("/api/tasks"))
+
+        for answer in answers:
+            assert_come_back(answer)
+        assert unready == (503, "away")
+        await until(lambda: adds(eve))
+        await until(lambda: is_well(eve))
+    await asyncio.to_thread(server.stop)
