@@ -11,6 +11,7 @@ import pytest
 from conftest import create_database, serving, settings_for
 from database.wire import tapped
 from factories import Person, World
+from sqlalchemy import text
 
 from todo.app import create_app
 from todo.database import Database
@@ -30,6 +31,15 @@ def ready(**parts: object) -> dict[str, object]:
     return well | {"late_schedules": [], "failed_schedules": []} | parts
 
 
+async def begin(database: Database, minutes: int = 0) -> None:
+    """A worker that is alive, and began so long ago."""
+    await beat(database)
+    async with database.session() as session:
+        await session.execute(
+            text("UPDATE heartbeats SET started_at = now() - make_interval(mins => :m)"), {"m": minutes}
+        )
+
+
 async def test_a_process_that_answers_is_alive(client: httpx.AsyncClient) -> None:
     answer = await client.get("/health/live")
 
@@ -45,7 +55,7 @@ async def test_a_service_with_its_database_is_ready(client: httpx.AsyncClient) -
 
 async def test_a_worker_that_beats_is_seen(client: httpx.AsyncClient, database: Database) -> None:
     await beat(database)
-    await beat(database)
+    await begin(database)
 
     answer = await client.get("/health/ready")
 
@@ -66,8 +76,7 @@ async def test_a_worker_that_stopped_is_late_and_the_service_ready(
 async def test_a_worker_whose_schedules_do_not_run_is_late(
     client: httpx.AsyncClient, database: Database, sql: Sql
 ) -> None:
-    await beat(database)
-    await sql.execute("UPDATE heartbeats SET started_at = started_at - interval '10 minutes'")
+    await begin(database, minutes=10)
 
     answer = await client.get("/health/ready")
 
@@ -77,8 +86,7 @@ async def test_a_worker_whose_schedules_do_not_run_is_late(
 async def test_a_schedule_that_succeeded_lately_is_not_late(
     client: httpx.AsyncClient, database: Database, sql: Sql
 ) -> None:
-    await beat(database)
-    await sql.execute("UPDATE heartbeats SET started_at = started_at - interval '10 minutes'")
+    await begin(database, minutes=10)
     await sql.execute(RAN, "forget_whole", "complete", 30)
 
     assert (await client.get("/health/ready")).json() == ready()
@@ -87,7 +95,7 @@ async def test_a_schedule_that_succeeded_lately_is_not_late(
 async def test_a_schedule_whose_last_run_failed_is_named(
     client: httpx.AsyncClient, database: Database, sql: Sql
 ) -> None:
-    await beat(database)
+    await begin(database)
     await sql.execute(RAN, "empty_trash", "failed", 30)
 
     answer = await client.get("/health/ready")
@@ -96,8 +104,7 @@ async def test_a_schedule_whose_last_run_failed_is_named(
 
 
 async def test_metrics_say_which_schedules_fail_and_when_they_last_succeeded(database: Database, sql: Sql) -> None:
-    await beat(database)
-    await sql.execute("UPDATE heartbeats SET started_at = started_at - interval '10 minutes'")
+    await begin(database, minutes=10)
     await sql.execute(RAN, "empty_trash", "failed", 1000)
 
     samples = {
