@@ -8,7 +8,7 @@ import pytest
 from admin.faces import FACES, Ask, Stage
 from admin.rows import Rows
 from factories import World
-from sqlalchemy import ARRAY, LargeBinary, Uuid
+from sqlalchemy import ARRAY, Integer, LargeBinary, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from uuid_utils.compat import uuid7
 
@@ -133,7 +133,9 @@ async def test_no_face_shows_a_secret(stage: Stage, rows: Rows, sql: Any, resour
     row_id = str(await rows.of(resource))
     for column in columns(resource.model):
         if column.name in secrets_of(resource):
-            kinds: dict[type, Any] = {LargeBinary: MARK.encode(), JSONB: json.dumps(MARK), ARRAY: [MARK], Uuid: uuid7()}
+            kinds: dict[type, Any] = {
+                LargeBinary: MARK.encode(), JSONB: json.dumps(MARK), ARRAY: [MARK], Uuid: uuid7(), Integer: 7,
+            }  # fmt: skip
             value = next((made for kind, made in kinds.items() if isinstance(column.type, kind)), MARK)
             await sql.execute(
                 f'UPDATE "{resource.model.__tablename__}" SET "{column.name}" = $1 WHERE id = $2::text::uuid',

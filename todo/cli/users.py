@@ -17,7 +17,7 @@ from todo.database import WriteSession
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, UserRole
 from todo.domain.accounts.schemas.personal_tokens import TokenIn
 from todo.domain.accounts.services import roles
-from todo.domain.accounts.services.credentials import end_credentials
+from todo.domain.accounts.services.credentials import sign_out_everywhere
 from todo.domain.accounts.services.people import OPERATOR
 from todo.domain.accounts.services.service_accounts import add_service_account, add_service_token
 from todo.settings import load_settings
@@ -83,7 +83,7 @@ def change(verb: str, user: str, role: str | None = None) -> None:
 def sign_out(user: str) -> None:
     async def work(session: WriteSession) -> None:
         found = await roles.find_user(session, user)
-        await end_credentials(session, OPERATOR, found.id, "operator")
+        await sign_out_everywhere(session, OPERATOR, found.id, "operator")
 
     with_session(work)
     click.echo(f"{user} is signed out everywhere within five seconds.")

@@ -23,7 +23,7 @@ from todo.domain.accounts.rules import MEMBER
 from todo.domain.accounts.schemas.mailed import Invite, RoleName
 from todo.domain.accounts.schemas.people import Email, Timezone
 from todo.domain.accounts.services import mailed, roles
-from todo.domain.accounts.services.credentials import end_credentials
+from todo.domain.accounts.services.credentials import sign_out_everywhere
 from todo.domain.accounts.services.invitations import InvitationService
 from todo.domain.accounts.services.people import AccountService
 from todo.domain.accounts.services.second_factor import forget_second_factor
@@ -121,7 +121,7 @@ class UserAdmin(ModelAdmin[User]):
     async def sign_out(self, do: Doing, row: User) -> None:
         """End all their sessions; tokens for scripts stay."""
         await roles.require_no_more_rights(do.session, do.actor, row.id)
-        await end_credentials(do.session, do.actor, row.id, "operator")
+        await sign_out_everywhere(do.session, do.actor, row.id, "operator")
 
     @action("Mail a password reset")
     async def send_reset(self, do: Doing, row: User) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, update
 
 from todo.access import Actor
+from todo.audit import record
 from todo.database import WriteSession, table_of
 from todo.domain.accounts.models import MAIL_TOKEN, MFA_TOKEN, TOTP, USER, MailToken, MfaToken, Totp, User
 from todo.domain.accounts.services.remembered import forget
@@ -41,6 +42,12 @@ async def end_credentials(
     await session.execute(delete(Totp).where(TOTP.user_id == user_id, TOTP.confirmed_at.is_(None)))
     await SessionService(session, actor, "").end_all(user_id, reason, but=but)  # ending needs no secret
     forget(session, user_id, None)
+
+
+async def sign_out_everywhere(session: WriteSession, actor: Actor, user_id: UUID, reason: str) -> None:
+    """Sign out every device and end what else was given out; the audit log says who did it."""
+    await end_credentials(session, actor, user_id, reason)
+    await record(session, actor, "users.sign_out", "users", subject_id=user_id)
 
 
 async def is_current(session: WriteSession, user_id: UUID, credential_version: int) -> bool:
