@@ -12,7 +12,7 @@ from conftest import SECRET
 from factories import PASSWORD, Person
 
 from todo.database import Database, now
-from todo.domain.accounts.services.second_factor import check_second_factor, has_second_factor, new_recovery_code
+from todo.domain.accounts.services.codes import check_second_factor, new_recovery_code
 from todo.settings import SettingsError
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -68,10 +68,8 @@ def later(steps: int = 2) -> datetime:
     return now() + timedelta(seconds=30 * steps)
 
 
-async def test_in_the_beginning_there_is_only_the_password(ada: Person, database: Database) -> None:
+async def test_in_the_beginning_there_is_only_the_password(ada: Person) -> None:
     assert await state(ada) == NOTHING
-    async with database.session() as session:
-        assert not await has_second_factor(session, ada.id)
 
 
 async def test_an_app_counts_once_it_is_confirmed(ada: Person, database: Database, sql: Sql) -> None:
@@ -87,8 +85,6 @@ async def test_an_app_counts_once_it_is_confirmed(ada: Person, database: Databas
     assert len(set(confirmed.json()["recovery_codes"])) == 10
     assert await state(ada) == {"totp": True, "recovery_codes": 10, "passkeys": 0}
     assert await actions(sql) == ["accounts.totp_begin", "accounts.totp_confirm"]
-    async with database.session() as session:
-        assert await has_second_factor(session, ada.id)
 
 
 async def test_the_uri_is_what_apps_read(ada: Person) -> None:

@@ -32,6 +32,7 @@ POLICIES = {
     policy.name: policy
     for policy in (
         Policy("login", 10, 60, strict=True),
+        Policy("codes", 50, 86400, strict=True),
         Policy("register", 10, 3600, strict=True),
         Policy("refresh", 30, 60, strict=True),
         Policy("reset", 5, 900, strict=True),

@@ -23,6 +23,7 @@ from todo.domain.accounts.schemas.second_factor import Enrolment, PasskeyIn, Pas
 from todo.domain.accounts.services.browsers import ENROLMENT, Browsers
 from todo.domain.accounts.services.passkeys import PASSKEYS, PasskeyService
 from todo.domain.accounts.services.people import AccountService
+from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.second_factor import SecondFactorService
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, Stale
@@ -109,7 +110,7 @@ class AccountPages(Controller):
         Example: `POST /admin/account/passkeys/options`
         """
         await require_proof(pages, request)
-        await _factors(database, sign_in, request).require_factor()
+        await _reauthentication(database, sign_in, request).require_factor()
         return await PasskeyService(session, request.user).options(sign_in.site)
 
     @post("/passkeys", operation_id="add_admin_passkey", status_code=303, guards=MAY_KEEP_PASSKEYS)
@@ -139,7 +140,7 @@ class AccountPages(Controller):
         Example: `POST /admin/account/passkeys/0190f5f0-7c1d-7000-8000-000000000000/delete`
         """
         await require_proof(pages, request)
-        await _factors(database, sign_in, request).require_factor()
+        await _reauthentication(database, sign_in, request).require_factor()
         await PasskeyService(session, request.user).revoke(passkey_id)
         return pages.go(HOME, done="The passkey is forgotten.")
 
@@ -272,4 +273,9 @@ def _proof(sent: Sent) -> Proof:
 
 
 def _factors(database: Database, sign_in: SignIn, request: AnyRequest) -> SecondFactorService:
-    return SecondFactorService(database, sign_in.passwords, secret_key(database.settings), request.user)
+    reauthentication = _reauthentication(database, sign_in, request)
+    return SecondFactorService(database, secret_key(database.settings), request.user, reauthentication)
+
+
+def _reauthentication(database: Database, sign_in: SignIn, request: AnyRequest) -> Reauthentication:
+    return Reauthentication(database, sign_in.passwords, secret_key(database.settings), request.user)

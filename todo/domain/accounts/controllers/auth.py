@@ -4,17 +4,17 @@ from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, patch, post
 from litestar.datastructures import State
-from litestar.di import NamedDependency, Provide
+from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
 from todo.access import Actor, requires
 from todo.database import Database
-from todo.domain.accounts.controllers.second_factor import factors_of
+from todo.domain.accounts.controllers.second_factor import REAUTHENTICATION
 from todo.domain.accounts.schemas.people import Login, Me, MePatch, Registered, Registration
 from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, PasskeyOptions, Proof
 from todo.domain.accounts.schemas.sessions import PasswordChange, Refresh, SecondFactor, Tokens
 from todo.domain.accounts.services.people import AccountService
-from todo.domain.accounts.services.second_factor import SecondFactorService
+from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.http.transactions import session_for
 from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
@@ -112,10 +112,10 @@ class AuthController(Controller):
         operation_id="reauthenticate",
         status_code=200,
         guards=[requires("accounts.sessions")],
-        dependencies={"factors": Provide(factors_of, sync_to_thread=False)},
+        dependencies=REAUTHENTICATION,
     )
     async def reauthenticate(
-        self, sign_in: SignInDependency, factors: NamedDependency[SecondFactorService], data: JSONBody[Proof]
+        self, sign_in: SignInDependency, reauthentication: NamedDependency[Reauthentication], data: JSONBody[Proof]
     ) -> Tokens:
         """Show again who you are, by your password, a code or a passkey, for an access token that says so.
 
@@ -123,7 +123,7 @@ class AuthController(Controller):
         counts as a second factor of this session from then on. The refresh token stays as it is.
         Example: `{"password": "correct horse battery staple"}`
         """
-        return await sign_in.tokens_of(await factors.reauthenticate(data))
+        return await sign_in.tokens_of(await reauthentication.reauthenticate(data))
 
     @get("/me", operation_id="get_me", guards=[requires("accounts.me")])
     async def me(

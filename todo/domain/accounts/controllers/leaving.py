@@ -12,7 +12,7 @@ from todo.database import Database
 from todo.domain.accounts.schemas.mailed import Leaving
 from todo.domain.accounts.schemas.second_factor import Proof
 from todo.domain.accounts.services.leaving import leave
-from todo.domain.accounts.services.second_factor import SecondFactorService
+from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.settings import secret_key
 
@@ -31,8 +31,8 @@ async def leave_for_good(
     Example: `{"password": "correct horse battery staple"}`
     """
     settings = database.settings
-    factors = SecondFactorService(database, sign_in.passwords, secret_key(settings), request.user)
-    proven = await factors.prove_factor(data)
+    reauthentication = Reauthentication(database, sign_in.passwords, secret_key(settings), request.user)
+    proven = await reauthentication.prove_factor(data)
     async with database.session() as session:
-        await factors.require_current(session, proven)
+        await reauthentication.require_current(session, proven)
         return Leaving(await leave(session, settings, request.user))

@@ -21,6 +21,7 @@ from todo.domain.accounts.schemas.second_factor import (
     SecondFactors,
 )
 from todo.domain.accounts.services.passkeys import PASSKEYS, PasskeyService, Site
+from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.second_factor import SecondFactorService
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.http.versions import versioned
@@ -29,13 +30,23 @@ from todo.settings import secret_key
 
 ActorRequest = Request[Actor, Any, State]
 Factors = NamedDependency[SecondFactorService]
+Proofs = NamedDependency[Reauthentication]
 Session = NamedDependency[WriteSession]
 
 
-def factors_of(
+def reauthentication_of(
     database: NamedDependency[Database], sign_in: NamedDependency[SignIn], request: ActorRequest
+) -> Reauthentication:
+    return Reauthentication(database, sign_in.passwords, secret_key(database.settings), request.user)
+
+
+REAUTHENTICATION = {"reauthentication": Provide(reauthentication_of, sync_to_thread=False)}
+
+
+def factors_of(
+    database: NamedDependency[Database], reauthentication: Proofs, request: ActorRequest
 ) -> SecondFactorService:
-    return SecondFactorService(database, sign_in.passwords, secret_key(database.settings), request.user)
+    return SecondFactorService(database, secret_key(database.settings), request.user, reauthentication)
 
 
 def site_of(database: NamedDependency[Database]) -> Site:
@@ -48,7 +59,7 @@ class SecondFactorController(Controller):
     path = "/api/auth/mfa"
     tags = ["Accounts"]
     guards = [requires("accounts.second_factor")]
-    dependencies = {"factors": Provide(factors_of, sync_to_thread=False)}
+    dependencies = {**REAUTHENTICATION, "factors": Provide(factors_of, sync_to_thread=False)}
 
     @get(operation_id="get_second_factors")
     async def get_second_factors(self, factors: Factors) -> SecondFactors:
@@ -104,10 +115,7 @@ class PasskeyController(Controller):
     path = "/api/auth/passkeys"
     tags = ["Accounts"]
     guards = [requires("accounts.passkeys")]
-    dependencies = {
-        "factors": Provide(factors_of, sync_to_thread=False),
-        "site": Provide(site_of, sync_to_thread=False),
-    }
+    dependencies = {**REAUTHENTICATION, "site": Provide(site_of, sync_to_thread=False)}
 
     @get(operation_id="list_passkeys")
     async def list_passkeys(
@@ -128,7 +136,7 @@ class PasskeyController(Controller):
     @post("/options", operation_id="begin_passkey", status_code=200)
     async def begin_passkey(
         self,
-        factors: Factors,
+        reauthentication: Proofs,
         site: NamedDependency[Site],
         database: NamedDependency[Database],
         request: ActorRequest,
@@ -140,9 +148,9 @@ class PasskeyController(Controller):
 
         Example: `{"password": "correct horse battery staple"}`
         """
-        proven = await factors.prove_factor(data)
+        proven = await reauthentication.prove_factor(data)
         async with database.session() as session:
-            await factors.require_current(session, proven)
+            await reauthentication.require_current(session, proven)
             return await PasskeyService(session, request.user).options(site)
 
     @post(operation_id="add_passkey")
@@ -157,12 +165,12 @@ class PasskeyController(Controller):
 
     @delete("/{passkey_id:uuid}", operation_id="delete_passkey", guards=[signed_in_recently])
     async def delete_passkey(
-        self, factors: Factors, session: Session, request: ActorRequest, passkey_id: FromPath[UUID]
+        self, reauthentication: Proofs, session: Session, request: ActorRequest, passkey_id: FromPath[UUID]
     ) -> None:
         """Forget a passkey: it signs nobody in from now on, and your other devices are signed out.
 
         Needs a recent sign-in with a second factor; `POST /api/auth/reauthenticate` with a code or passkey is one.
         Example: `DELETE /api/auth/passkeys/0190f5f0-7c1d-7000-8000-000000000000`
         """
-        await factors.require_factor()
+        await reauthentication.require_factor()
         await PasskeyService(session, request.user).revoke(passkey_id)

@@ -22,6 +22,7 @@ from todo.domain.accounts.schemas.sessions import SecondFactor
 from todo.domain.accounts.services.authentication import ACTORS
 from todo.domain.accounts.services.credentials import Authentication
 from todo.domain.accounts.services.impersonation import acting
+from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.rights import RIGHTS
 from todo.domain.accounts.services.second_factor import SecondFactorService
 from todo.domain.accounts.services.sessions import BROWSER_IDLE, SessionService
@@ -128,7 +129,7 @@ class Browsers:
 
     async def prove(self, visit: Visit, password: str, code: str) -> None:
         """Note that the right person sits there now; raises Forbidden, TooManyRequests."""
-        await self._factors(visit).reauthenticate(Proof(code=code) if code else Proof(password=password))
+        await self._reauthentication(visit).reauthenticate(Proof(code=code) if code else Proof(password=password))
 
     async def leave(self, visit: Visit) -> None:
         """Sign this browser out."""
@@ -153,7 +154,10 @@ class Browsers:
         return cookie
 
     def _factors(self, visit: Visit) -> SecondFactorService:
-        return SecondFactorService(self._database, self._sign_in.passwords, self._secret, visit.operator)
+        return SecondFactorService(self._database, self._secret, visit.operator, self._reauthentication(visit))
+
+    def _reauthentication(self, visit: Visit) -> Reauthentication:
+        return Reauthentication(self._database, self._sign_in.passwords, self._secret, visit.operator)
 
 
 def new_cookie() -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, LargeBinary, bindparam, delete, func, inse
 from uuid_utils.compat import uuid7
 
 from todo.access import Actor
-from todo.audit import Origin, record
+from todo.audit import ORIGIN, Origin, record
 from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import MAIL_TOKEN, USER, MailToken, User
@@ -54,6 +54,7 @@ PURPOSES = {
         ),
     ),
 }
+PLACEHOLDER = ".invalid"  # the end of addresses of service accounts, and of people whose issuer names none (RFC 2606)
 HOLDER = Query(
     str,
     select(USER.email)
@@ -173,11 +174,22 @@ def require_verified(settings: Settings, user: User) -> None:
 
 
 async def notify(session: WriteSession, email: str, subject: str, *paragraphs: str) -> None:
-    """Tell somebody about something that only they should have done."""
+    """Tell somebody about something that only they should have done, unless their address is a placeholder."""
+    if email.endswith(PLACEHOLDER):
+        return
     advice = "If this was not you, ask for a new password at once: that ends every session."
     await send(session, email, subject, *letter(*paragraphs, advice))
 
 
+async def notify_change(session: WriteSession, email: str, subject: str, text: str) -> None:
+    """The same for a change of how they sign in, with when and from where it was made."""
+    await notify(session, email, subject, f"{text} It was done at {_time_and_place(ORIGIN.get())}.")
+
+
 async def notify_new_sign_in(session: WriteSession, user: User, origin: Origin) -> None:
-    place = f"{now():%Y-%m-%d %H:%M} UTC, from {origin.address or 'an unknown address'}"
-    await notify(session, user.email, "A new sign-in to your account", f"Somebody signed in to your account: {place}.")
+    text = f"Somebody signed in to your account: {_time_and_place(origin)}."
+    await notify(session, user.email, "A new sign-in to your account", text)
+
+
+def _time_and_place(origin: Origin) -> str:
+    return f"{now():%Y-%m-%d %H:%M} UTC, from {origin.address or 'an unknown address'}"

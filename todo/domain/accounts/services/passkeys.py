@@ -30,6 +30,7 @@ from todo.domain.accounts.models import PASSKEY, USER, Passkey, User
 from todo.domain.accounts.schemas.second_factor import PasskeyIn, PasskeyOptions, PasskeyOut
 from todo.domain.accounts.services.credentials import Authentication, end_credentials
 from todo.domain.accounts.services.keys import decrypt, encrypt
+from todo.domain.accounts.services.mailed import notify_change
 from todo.errors import Invalid
 from todo.listing import Listing, Sort
 from todo.settings import Settings, SettingsError
@@ -126,15 +127,19 @@ class PasskeyService(AuditedService[Passkey]):
         )  # fmt: skip
         await self.insert(row, "accounts.passkey_add")
         await end_credentials(self.session, self.actor, row.user_id, "second_factor", but=self.actor.session_id)
+        text = "From now on it signs you in without a password."
+        await notify_change(self.session, self.actor.name, "A passkey was added", text)
         return PasskeyOut(row.id, row.version, row.name, row.created_at, row.used_at)
 
     async def revoke(self, passkey_id: UUID, owner: UUID | None = None) -> None:
         """End a passkey of the actor, or of `owner`, and their other credentials; raises NotFound."""
         user_id = owner or self.actor.user_id
-        await self.session.execute(select(USER.id).where(USER.id == user_id).with_for_update(key_share=True))
+        account = select(USER.email).where(USER.id == user_id).with_for_update(key_share=True)
+        email = await self.session.scalar(account)
         row = await self.locked(PASSKEY.id == passkey_id, PASSKEY.user_id == user_id, PASSKEY.revoked_at.is_(None))
         await self.change(row, {"revoked_at": now()}, "accounts.passkey_revoke")
         await end_credentials(self.session, self.actor, user_id, "second_factor", but=self.actor.session_id)
+        await notify_change(self.session, email or "", "A passkey was removed", "It signs nobody in any more.")
 
     async def _purpose(self) -> str:
         """Locks the account."""

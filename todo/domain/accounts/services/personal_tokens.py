@@ -22,6 +22,7 @@ from todo.database import ACTOR, Database, Query, Repository, now, table_of
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import PERSONAL_TOKEN, USER, PersonalToken, User
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
+from todo.domain.accounts.services.mailed import notify_change
 from todo.domain.accounts.services.remembered import forget, remember_in
 from todo.domain.accounts.services.rights import RIGHTS
 from todo.errors import Invalid, Problem, Unauthorized
@@ -140,6 +141,8 @@ class TokenService(AuditedService[PersonalToken]):
             scopes=sorted(scopes), expires_at=now() + timedelta(days=data.expires_in_days),
         )  # fmt: skip
         await self.insert(row, "accounts.token_add")
+        text = "It acts as you, within its scopes, until it ends or you revoke it."
+        await notify_change(self.session, owner.name, "A personal access token was made", text)
         return TokenMade(**{column.name: getattr(row, column.name) for column in COLUMNS.selected_columns}, token=token)
 
     async def revoke(self, token_id: UUID, owner: UUID | None = None) -> None:

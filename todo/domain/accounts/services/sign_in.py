@@ -16,7 +16,13 @@ from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, PasskeyOpt
 from todo.domain.accounts.schemas.sessions import SecondFactor, SessionOut, Tokens
 from todo.domain.accounts.services import mfa_tokens
 from todo.domain.accounts.services.authentication import Authenticator
-from todo.domain.accounts.services.credentials import Authentication, end_credentials, is_current
+from todo.domain.accounts.services.codes import check_second_factor, codes_key, note_wrong
+from todo.domain.accounts.services.credentials import (
+    Authentication,
+    end_credentials,
+    is_current,
+    sign_out_everywhere,
+)
 from todo.domain.accounts.services.invitations import check_admission, come_in
 from todo.domain.accounts.services.issuers import Issuers
 from todo.domain.accounts.services.keys import TokenKeys
@@ -26,7 +32,6 @@ from todo.domain.accounts.services.passkeys import Site, check_passkey, sign_in_
 from todo.domain.accounts.services.passwords import Passwords
 from todo.domain.accounts.services.people import ANYBODY, OPERATOR, AccountService
 from todo.domain.accounts.services.personal_tokens import PersonalTokens
-from todo.domain.accounts.services.second_factor import check_second_factor
 from todo.domain.accounts.services.sessions import Granted, SessionService
 from todo.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from todo.http.limits import check
@@ -162,10 +167,12 @@ class SignIn:
         """Whose second step this is, and how it was proven; raises as `second_step` does."""
         first = await mfa_tokens.first_step(self._database, data.mfa_token)
         await check(self._database, "login", f"second factor of {first.user_id}")
+        await check(self._database, "codes", codes_key(first.user_id, first.credential_version))
         async with self._database.session() as session:
             proof = await check_second_factor(session, first.user_id, data.code, now(), self._secret)
         if proof is None:
-            await self._note(ANYBODY, "accounts.code_refused", first.user_id)
+            async with self._database.session() as session:
+                await note_wrong(session, ANYBODY, "accounts.code_refused", first.user_id)
             raise Unauthorized("The code is wrong, or was used before.", error="invalid_token")
         return first._replace(amr=(*first.amr, proof))
 
@@ -191,7 +198,7 @@ class SignIn:
     async def logout(self, actor: Actor, *, everywhere: bool) -> None:
         async with self._database.session() as session:
             if everywhere:
-                await end_credentials(session, actor, actor.user_id, "logout")
+                await sign_out_everywhere(session, actor, actor.user_id, "logout")
             elif actor.session_id is not None:
                 with suppress(NotFound):  # over already, which other processes learn within seconds
                     await SessionService(session, actor, self._secret).end(actor.session_id, actor.user_id)

@@ -1,0 +1,94 @@
+"""Codes of authenticator apps (TOTP, RFC 6238), and recovery codes for the day one is lost. Each works once."""
+
+import base64
+import secrets
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import pyotp
+from pyotp.exceptions import OTPVerificationError
+from sqlalchemy import func, select, update
+
+from todo.access import Actor
+from todo.audit import Event, record
+from todo.database import WriteSession, columns, now, table_of
+from todo.domain.accounts.models import TOTP, USER, RecoveryCode, Totp
+from todo.domain.accounts.services.keys import decrypt
+from todo.domain.accounts.services.mailed import notify
+
+TOTPS, CODES = table_of(Totp), table_of(RecoveryCode)
+
+
+REPORTED = 10  # wrong ones within a day, of which the owner is told
+WRONG = ("accounts.code_refused", "accounts.proof_refused")
+EVENT = columns(Event)
+
+
+async def note_wrong(session: WriteSession, actor: Actor, action: str, user_id: UUID) -> None:
+    """Record a wrong code or proof; the tenth within a day is reported to the owner of the account, by mail."""
+    account = select(USER.email).where(USER.id == user_id).with_for_update(key_share=True)  # one counts at a time
+    email = await session.scalar(account)
+    await record(session, actor, action, "users", subject_id=user_id)
+    of_today = EVENT.subject == "users", EVENT.subject_id == user_id, EVENT.at > now() - timedelta(days=1)
+    wrong = select(func.count()).select_from(Event).where(*of_today, EVENT.action.in_(WRONG))
+    if email is not None and await session.scalar(wrong) == REPORTED:
+        text = f"{REPORTED} wrong codes or passwords were tried within a day, by somebody who had a part of them right."
+        await notify(session, email, "Somebody tries to guess your code", text)
+
+
+async def check_second_factor(session: WriteSession, user_id: UUID, code: str, at: datetime, secret: str) -> str | None:
+    """How the code proves who it is: "otp", "recovery", or None when it does not. Every code works once."""
+    plain = plain_code(code)
+    stored = await session.scalar(select(TOTP.secret).where(*confirmed(user_id)))
+    if stored is None:
+        return None
+    step = matching_step(decrypt(stored, secret, purpose_of(user_id)), plain, at)
+    if step is not None and await use_step(session, step, *confirmed(user_id)):
+        return "otp"
+    unused = CODES.c.user_id == user_id, CODES.c.hash == hash_of(plain), CODES.c.used_at.is_(None)
+    used = await session.execute(update(CODES).where(*unused).values(used_at=at).returning(CODES.c.user_id))
+    return "recovery" if used.first() else None
+
+
+def codes_key(user_id: UUID, credential_version: int) -> str:
+    """Of the budget for codes: a new one begins when what came before them (a password) is ended."""
+    return f"codes of {user_id} {credential_version}"
+
+
+def new_recovery_code() -> str:
+    """80 bits, as four groups that can be read aloud."""
+    text = base64.b32encode(secrets.token_bytes(10)).decode().lower()
+    return "-".join(text[at : at + 4] for at in range(0, 16, 4))
+
+
+def plain_code(code: str) -> str:
+    """A code as it is compared: however its groups were set apart, in any case."""
+    return "".join(filter(str.isalnum, code)).lower()
+
+
+def matching_step(secret: bytes, code: str, at: datetime) -> int | None:
+    """The 30 seconds this code belongs to: now, or the step before or after."""
+    try:
+        return pyotp.TOTP(secret.decode()).verify_and_get_timecode(code, for_time=at, valid_window=1)
+    except OTPVerificationError:
+        return None
+
+
+async def use_step(session: WriteSession, step: int, *where: Any, **values: Any) -> bool:
+    """Whether nobody was quicker: a step is used once, and none before it again."""
+    later = update(TOTPS).where(*where, TOTPS.c.last_step < step).values(last_step=step, **values)
+    return (await session.execute(later.returning(TOTPS.c.user_id))).first() is not None
+
+
+def confirmed(user_id: UUID) -> tuple[Any, Any]:
+    return TOTP.user_id == user_id, TOTP.confirmed_at.is_not(None)
+
+
+def purpose_of(user_id: UUID) -> str:
+    return f"authenticator app of {user_id}"
+
+
+def hash_of(plain: str) -> bytes:
+    return sha256(plain.encode()).digest()

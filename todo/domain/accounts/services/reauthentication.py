@@ -1,0 +1,123 @@
+"""Showing again who is acting, before what a stolen token or an open browser must not be enough for."""
+
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, exists, or_, select
+
+from todo.access import Actor
+from todo.database import Database, Query, WriteSession, now
+from todo.domain.accounts.models import PASSKEY, SESSION, TOTP, USER
+from todo.domain.accounts.rules import FACTORS
+from todo.domain.accounts.schemas.second_factor import Proof
+from todo.domain.accounts.services.codes import check_second_factor, codes_key, note_wrong
+from todo.domain.accounts.services.credentials import Authentication, is_current
+from todo.domain.accounts.services.passkeys import Site, check_passkey
+from todo.domain.accounts.services.passwords import Passwords
+from todo.domain.accounts.services.sessions import Granted, SessionService
+from todo.errors import Forbidden
+from todo.http.limits import check
+
+_user = bindparam("user", type_=USER.id.type)
+
+
+class Known(NamedTuple):
+    """What a proof is compared with: password and second factor of the account, and the `amr` of this session."""
+
+    password_hash: str | None
+    credential_version: int
+    second_factor: bool
+    amr: list[str] | None
+
+
+_factor = or_(
+    exists().where(TOTP.user_id == _user, TOTP.confirmed_at.is_not(None)),
+    exists().where(PASSKEY.user_id == _user, PASSKEY.revoked_at.is_(None)),
+)
+_amr = select(SESSION.amr).where(SESSION.id == bindparam("session", type_=SESSION.id.type)).scalar_subquery()
+KNOWN = Query(Known, select(USER.password_hash, USER.credential_version, _factor, _amr).where(USER.id == _user))
+
+
+class Reauthentication:
+    """What one signed-in person shows again. A password is checked before a transaction begins."""
+
+    def __init__(self, database: Database, passwords: Passwords, secret: str, actor: Actor):
+        self._database = database
+        self._passwords = passwords
+        self._secret = secret
+        self._actor = actor
+
+    async def prove(self, proof: Proof) -> Authentication:
+        """Show again who is acting: whatever the proof holds must be right, and it must hold something.
+
+        Raises Forbidden, which leaves its trace, and TooManyRequests.
+        """
+        return await self._prove(proof, await self._known())
+
+    async def _prove(self, proof: Proof, known: Known) -> Authentication:
+        await check(self._database, "login", f"proof of {self._actor.user_id}")
+        shown: list[str | None] = []
+        if proof.password is not None:
+            shown.append("pwd" if await self._passwords.verify(known.password_hash, proof.password) else None)
+        if proof.code is not None:
+            await check(self._database, "codes", codes_key(self._actor.user_id, known.credential_version))
+        if proof.code is not None or proof.passkey is not None:
+            shown += await self._shown_factors(proof)
+        amr = tuple(one for one in shown if one is not None)
+        if not amr or None in shown:
+            await self._refuse("The password or the code is wrong.")
+        return Authentication(self._actor.user_id, amr, known.credential_version)
+
+    async def _shown_factors(self, proof: Proof) -> list[str | None]:
+        """How code and passkey show who it is; None for what does not."""
+        user_id, shown = self._actor.user_id, []
+        async with self._database.session() as session:
+            if proof.code is not None:
+                shown.append(await check_second_factor(session, user_id, proof.code, now(), self._secret))
+            if proof.passkey is not None:
+                site = Site.of(self._database.settings, self._secret)
+                found = await check_passkey(session, site, proof.passkey.state, proof.passkey.credential)
+                shown.append("hwk" if found is not None and found.user_id == user_id else None)
+        return shown
+
+    async def prove_factor(self, proof: Proof) -> Authentication:
+        """The same before a change of how this person signs in: who has a second factor shows it, here or at sign-in.
+
+        A password that was stolen is then no way around the second factor.
+        """
+        known = await self._known()
+        if proof.code is None and proof.passkey is None:
+            await self._require_factor(known)
+        return await self._prove(proof, known)
+
+    async def require_factor(self) -> None:
+        """Raises Forbidden, which leaves its trace, for who has a second factor and has signed in without it."""
+        await self._require_factor(await self._known())
+
+    async def _require_factor(self, known: Known) -> None:
+        if known.second_factor and FACTORS.isdisjoint(known.amr or ()):
+            await self._refuse("This needs your second factor: a code, or a session that began with code or passkey.")
+
+    async def reauthenticate(self, proof: Proof) -> Granted:
+        """Note that the right person sits there now, and how they have shown it; raises Forbidden, TooManyRequests."""
+        found = await self.prove(proof)
+        if self._actor.session_id is None:
+            raise Forbidden("There is no session of ours behind this token: sign in again where it comes from.")
+        async with self._database.session() as session:
+            await self.require_current(session, found)
+            sessions = SessionService(session, self._actor, self._secret)
+            return await sessions.reauthenticate(self._actor.session_id, found.amr)
+
+    async def _known(self) -> Known:
+        asked = {"user": self._actor.user_id, "session": self._actor.session_id}
+        found = await self._database.primary.one_or_none(KNOWN, **asked)
+        return found or Known(None, 0, second_factor=False, amr=None)
+
+    async def require_current(self, session: WriteSession, found: Authentication) -> None:
+        """Lock the account; raises Forbidden when what was proven has ended meanwhile."""
+        if not await is_current(session, found.user_id, found.credential_version):
+            raise Forbidden("The password or the code is wrong.")
+
+    async def _refuse(self, sentence: str) -> None:
+        async with self._database.session() as session:
+            await note_wrong(session, self._actor, "accounts.proof_refused", self._actor.user_id)
+        raise Forbidden(sentence)
