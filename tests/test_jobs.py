@@ -20,7 +20,7 @@ from todo.access import Actor
 from todo.database import Database
 from todo.domain.operations.admin import JobAdmin
 from todo.errors import Conflict, NotFound, Unavailable
-from todo.jobs import Jobs
+from todo.jobs import JobCatalog, Jobs
 from todo.loops import run_once
 from todo.queue import Context, Cron, OnRedis, enqueue, new_worker, open_queue, relay
 
@@ -82,7 +82,7 @@ async def database(request: pytest.FixtureRequest, database_url: str, sql: Sql) 
 async def jobs(database: Database) -> AsyncIterator[Jobs]:
     queue = open_queue(database.settings, database.url)
     await queue.connect()
-    yield Jobs(queue, database, CRONS, FUNCTIONS)
+    yield Jobs(queue, database, JobCatalog(CRONS, FUNCTIONS))
     if isinstance(queue, OnRedis):
         await queue.redis.flushall()
     await queue.disconnect()
@@ -231,4 +231,4 @@ async def test_a_queue_that_is_away_is_told_as_such(database_url: str) -> None:
     database = Database(settings, database_url)
 
     with pytest.raises(Unavailable):
-        await JobAdmin().rows(database, OPERATOR)
+        await JobAdmin(JobCatalog()).rows(database, OPERATOR)

@@ -1,6 +1,6 @@
-"""Who is asking, with which rights. Knows no table."""
+"""Who is asking, with which permissions, and every permission there is. Knows no table."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,48 @@ from todo.errors import Forbidden, InsufficientAuthentication, Problem, Unauthor
 
 EVERYTHING = "*"
 RECENT = timedelta(minutes=10)  # how long a sign-in stands for what `signed_in_recently` guards
+VERBS = {
+    "accounts": "change leave me passkeys password second_factor sessions tokens",
+    "admin": "enter",
+    "audit": "export values view",
+    "identities": "delete export view",
+    "invitations": "add delete export view",
+    "issuers": "export view",
+    "jobs": "abort retry view",
+    "mails": "export retry view",
+    "metrics": "view",
+    "notification_preferences": "all export view",
+    "notifications": "all change export view",
+    "occurrences": "export view",
+    "operations": "view",
+    "outbox": "export retry view",
+    "passkeys": "export revoke view",
+    "personal_tokens": "export revoke view",
+    "reminders": "add all change delete export view",
+    "roles": "add change delete export view",
+    "runs": "all export view",
+    "saved_views": "add change delete view",
+    "schedules": "run_now view",
+    "series": "all change end export pause resume run view",
+    "sessions": "end export view",
+    "settings": "export view",
+    "signing_keys": "export revoke rotate view",
+    "tasks": "add all change complete delete export import purge reopen skip view",
+    "users": "add_service_account change disable enable export grant_role impersonate reset_second_factor"
+    " send_reset sign_out take_role view",
+    "workers": "view",
+}
+PERMISSIONS = frozenset(f"{resource}.{verb}" for resource, verbs in VERBS.items() for verb in verbs.split())
+
+
+class UnknownPermission(Exception):
+    """The program asks for a permission that VERBS does not name."""
+
+
+def require_known(permissions: Iterable[str]) -> None:
+    """Raises UnknownPermission, so that nothing starts with a misspelt one."""
+    if unknown := sorted(set(permissions) - PERMISSIONS):
+        raise UnknownPermission(f"todo/access.py does not name {', '.join(unknown)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +100,14 @@ WORKER = Actor(id=None, name="worker", kind="worker")
 Connection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
-PERMISSIONS: set[str] = set()
-
 
 def requires(permission: str) -> Guard:
     """A guard that lets through only actors with this permission, e.g. `guards=[requires("tasks.add")]`.
 
-    Raises Unauthorized (401) when nobody is signed in, Forbidden (403) when the right is missing.
+    Raises Unauthorized (401) when nobody is signed in, Forbidden (403) when the permission is missing;
+    UnknownPermission at once when there is no such permission.
     """
-    PERMISSIONS.add(permission)
+    require_known([permission])
 
     async def guard(connection: Connection, _: BaseRouteHandler) -> None:
         actor = connection.scope.get("user")

@@ -1,4 +1,4 @@
-"""Puts the house together. The only module that knows every room."""
+"""The application: the sum of its modules, behind one middleware. The only file that knows every module."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,10 +9,8 @@ from uuid import UUID
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi.config import OpenAPIConfig
 
-from todo import __doc__ as sentence
-from todo import __version__, jobs
+from todo.access import require_known
 from todo.admin import pages as admin_pages
 from todo.admin import views
 from todo.admin.pages.pages import Pages
@@ -36,20 +34,12 @@ from todo.http.requests import StrictRequest, begin
 from todo.http.restarts import Restarts, ask_restart
 from todo.http.shell import Shell
 from todo.http.transactions import roll_back, session_of
-from todo.loops import Loop
+from todo.jobs import JobCatalog
 from todo.mail import delivery
 from todo.mail.smtp import server_of
+from todo.module import Module
 from todo.queue import Cron
-from todo.settings import Settings, secret_key
-
-ROOMS = (accounts, recurrence, tasks, notifications, operations)
-REGISTRY = Registry([*(admin for room in ROOMS for admin in getattr(room, "admins", ())), *views.ADMINS])
-ROUTES = [
-    health.live, health.ready, metrics.metrics, openapi.openapi_json, openapi.docs, openapi.docs_file,
-    *admin_pages.routes,
-    *(route for room in ROOMS for route in getattr(room, "routes", ())),
-    *admin_routes(REGISTRY),
-]  # fmt: skip
+from todo.settings import Settings, load_settings, secret_key
 
 
 async def forget_old_answers(context: Any) -> None:
@@ -62,31 +52,32 @@ async def forget_mail(context: Any) -> None:
     await delete_expired(context["database"], delivery.EXPIRED)
 
 
-CRONS = jobs.CRONS  # told to whoever looks at the queue
-CRONS += [
-    Cron(forget_old_answers, "17 * * * *", timeout=600),
-    Cron(limits.forget_whole, "* * * * *"),
-    Cron(forget_mail, "23 * * * *", timeout=600),
-    *(cron for room in ROOMS for cron in getattr(room, "crons", ())),
-]
-
-
 async def run_admin_action(context: Any, *, run_id: str) -> None:
     """Go on with an action on many rows."""
     await carry_out(REGISTRY, context["database"], actor_of, UUID(run_id))
 
 
-FUNCTIONS = jobs.FUNCTIONS
-FUNCTIONS += [run_admin_action, *(function for room in ROOMS for function in getattr(room, "functions", ()))]
-LOOPS: list[Loop] = [
-    health.HEARTBEAT,
-    delivery.DELIVERY,
-    *(loop for room in ROOMS for loop in getattr(room, "loops", ())),
-]
-GAUGES: list[metrics.Gauge] = [
-    metrics.Gauge("todo_mails_waiting", "Messages that are not sent yet, up to 10,000.", delivery.WAITING),
-    *(gauge for room in ROOMS for gauge in getattr(room, "gauges", ())),
-]
+CORE = Module(
+    routes=[
+        health.live, health.ready, metrics.metrics, openapi.openapi_json, openapi.docs, openapi.docs_file,
+        *admin_pages.routes,
+    ],
+    jobs=[run_admin_action],
+    schedules=[
+        Cron(forget_old_answers, "17 * * * *", timeout=600),
+        Cron(limits.forget_whole, "* * * * *"),
+        Cron(forget_mail, "23 * * * *", timeout=600),
+    ],
+    loops=[health.HEARTBEAT, delivery.DELIVERY],
+    gauges=[metrics.Gauge("todo_mails_waiting", "Messages that are not sent yet, up to 10,000.", delivery.WAITING)],
+)  # fmt: skip
+MODULES = Module.union([CORE, accounts.MODULE, recurrence.MODULE, tasks.MODULE, notifications.MODULE])
+JOBS = JobCatalog(MODULES.schedules, MODULES.jobs)
+APPLICATION = Module.union([MODULES, operations.module(JOBS), Module(admins=views.ADMINS)])
+LOOPS = APPLICATION.loops
+REGISTRY = Registry(APPLICATION.admins)
+require_known(REGISTRY.permissions)
+ROUTES = [*APPLICATION.routes, *admin_routes(REGISTRY)]
 
 
 def translate(error: Exception) -> Problem:
@@ -106,17 +97,12 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     return Response(body, status_code=problem.status, headers=problem.headers, media_type="application/problem+json")
 
 
-def describe(**parts: Any) -> Litestar:
-    """An application that is only read for its OpenAPI document, so that no route of Litestar's own is served."""
-    config = OpenAPIConfig(title="todo", version=__version__, description=sentence, use_handler_docstrings=True)
-    return Litestar(ROUTES, openapi_config=config, logging_config=None, **parts)
-
-
-def create_app(settings: Settings, url: str | None = None) -> Litestar:
-    """The whole service as an ASGI application; `url` overrides the database of the settings.
+def create_app(settings: Settings | None = None, url: str | None = None) -> Litestar:
+    """The whole service as an ASGI application. Settings are read when none are given; `url` overrides their database.
 
     Raises SettingsError when there is no usable secret key, or the mail server is not named properly.
     """
+    settings = settings or load_settings()
     server_of(settings)  # a bad mail address is told now, not when the first mail is due
     database = Database(settings, url)
     sign_in = SignIn(database, settings, secret_key(settings))
@@ -137,7 +123,8 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
         "sign_in": Provide(lambda: sign_in, sync_to_thread=False),
         "pages": Provide(lambda: pages, sync_to_thread=False),
         "session": Provide(session_of),
-        "gauges": Provide(lambda: GAUGES, sync_to_thread=False),
+        "gauges": Provide(lambda: APPLICATION.gauges, sync_to_thread=False),
+        "jobs": Provide(lambda: JOBS, sync_to_thread=False),
     }
     app = Litestar(
         ROUTES,
@@ -147,10 +134,10 @@ def create_app(settings: Settings, url: str | None = None) -> Litestar:
         before_request=begin,
         lifespan=[lifespan],
         request_class=StrictRequest,
-        openapi_config=None,
+        openapi_config=openapi.configuration(),
         logging_config=None,
         request_max_body_size=settings.max_body_bytes,
-        state=State({"describe": partial(describe, dependencies=dependencies), "pages": pages}),
+        state=State({"pages": pages}),
     )
     enclose(app, database, sign_in, pages, settings)
     return app
@@ -163,10 +150,8 @@ def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
     return Pages(
         REGISTRY, database, accounts_of_pages, translate,
         secure=secure, label=settings.env, account_links=LINKS,
-        templates=[room.TEMPLATES for room in ROOMS if hasattr(room, "TEMPLATES")],
-        places=[place for room in ROOMS for place in getattr(room, "places", ())],
-        cards=[card for room in ROOMS for card in getattr(room, "cards", ())],
-        row_links=[link for room in ROOMS for link in getattr(room, "row_links", ())],
+        templates=APPLICATION.templates, places=APPLICATION.navigation, cards=APPLICATION.dashboard,
+        row_links=APPLICATION.row_links,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Looking at the queue and steering it, for operators: what waits, what failed, what runs when."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,9 +17,15 @@ from todo.errors import Conflict, NotFound
 from todo.queue import RUN, Cron, JobFunction, new_job
 
 OVER = frozenset({Status.COMPLETE, Status.FAILED, Status.ABORTED})
-CRONS: list[Cron] = []  # every schedule, and every function that is queued when needed: app.py puts them here
-FUNCTIONS: list[JobFunction] = []
 MOST = 1_000  # jobs looked through: a queue is short, or something is wrong
+
+
+@dataclass(frozen=True)
+class JobCatalog:
+    """Every function that workers run: on a schedule, or when it is queued."""
+
+    schedules: Sequence[Cron] = ()
+    functions: Sequence[JobFunction] = ()
 
 
 class JobOut(Struct):
@@ -60,13 +67,11 @@ LAST = Query(
 class Jobs:
     """The queue as an operator sees it; `queue` must be connected. What is changed here is in the trail."""
 
-    def __init__(
-        self, queue: Queue, database: Database, crons: Sequence[Cron], functions: Sequence[JobFunction] = ()
-    ) -> None:
+    def __init__(self, queue: Queue, database: Database, catalog: JobCatalog) -> None:
         self._queue = queue
         self._database = database
-        self._crons = {cron.function.__qualname__: cron for cron in crons}
-        self._functions = {function.__qualname__: function for function in functions}
+        self._crons = {cron.function.__qualname__: cron for cron in catalog.schedules}
+        self._functions = {function.__qualname__: function for function in catalog.functions}
 
     async def find(self, statuses: Iterable[str] = (), limit: int = 50) -> list[JobOut]:
         """The newest jobs of these statuses (all of them: none named)."""

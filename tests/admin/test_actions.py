@@ -4,8 +4,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
@@ -22,7 +24,7 @@ from todo.admin.registry import Registry
 from todo.admin.runs import carry_out
 from todo.admin.schemas import Asked, On
 from todo.admin.service import AdminService
-from todo.app import FUNCTIONS
+from todo.app import JOBS
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.tasks.admin import TaskAdmin
@@ -36,7 +38,7 @@ from todo.schema import Instant, Line
 @asynccontextmanager
 async def working(database: Database) -> AsyncIterator[None]:
     """A real worker for the time of the block."""
-    worker = new_worker(database.settings, database, [], FUNCTIONS)
+    worker = new_worker(database.settings, database, [], JOBS.functions)
     await worker.queue.connect()
     life = asyncio.create_task(worker.start())
     try:
@@ -163,7 +165,7 @@ class SlowTaskAdmin(TaskAdmin):
 async def test_an_action_declared_so_goes_on_in_the_background_even_for_one_row(
     admin: AdminService, registry: Registry, database: Database, ada: Person
 ) -> None:
-    slow = Registry([SlowTaskAdmin if isinstance(one, TaskAdmin) else type(one) for one in registry])
+    slow = Registry([SlowTaskAdmin if isinstance(one, TaskAdmin) else partial(copy, one) for one in registry])
     task = await ada.add("Water")
 
     outcome = await AdminService(slow, database, admin.actor).act_on_one("tasks", "count", task["id"])
@@ -218,7 +220,7 @@ async def test_a_form_means_the_same_at_once_and_in_the_background(
     admin: AdminService, registry: Registry, database: Database, ada: Person, sql: Any, form: dict[str, Any],
     lax: bool, number: int,
 ) -> None:  # fmt: skip
-    asking = Registry([AskingTaskAdmin if isinstance(one, TaskAdmin) else type(one) for one in registry])
+    asking = Registry([AskingTaskAdmin if isinstance(one, TaskAdmin) else partial(copy, one) for one in registry])
     service = AdminService(asking, database, admin.actor)
     await many(sql, ada, number)
 
@@ -235,7 +237,7 @@ async def test_a_form_means_the_same_at_once_and_in_the_background(
 async def test_every_field_of_a_form_that_is_wrong_is_named(
     admin: AdminService, registry: Registry, database: Database, ada: Person
 ) -> None:
-    asking = Registry([AskingTaskAdmin if isinstance(one, TaskAdmin) else type(one) for one in registry])
+    asking = Registry([AskingTaskAdmin if isinstance(one, TaskAdmin) else partial(copy, one) for one in registry])
     task = await ada.add()
     wrong = {name: value for name, value in TYPED.items() if name != "word"} | {"number": "99", "what": "?"}
 

@@ -13,7 +13,7 @@ from database.wire import tapped
 from factories import Person, World
 from sqlalchemy import text
 
-from todo.app import create_app
+from todo.app import JOBS, create_app
 from todo.database import Database
 from todo.http.health import beat
 from todo.http.metrics import collect
@@ -109,7 +109,7 @@ async def test_metrics_say_which_schedules_fail_and_when_they_last_succeeded(dat
 
     samples = {
         (sample.name, sample.labels["function"]): sample.value
-        for metric in await collect(database, [])
+        for metric in await collect(database, [], JOBS)
         for sample in metric.samples
         if "function" in sample.labels
     }

@@ -1,6 +1,5 @@
 """The contract as a document: complete, valid, and true."""
 
-import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 from factories import Person
-from litestar import Litestar
 
 from todo.http.openapi import FOUND_OUT, NOT_RECENT, REFUSALS
 
@@ -55,14 +53,6 @@ def body_of(document: Document, operation: dict[str, Any]) -> Iterator[tuple[str
 async def test_it_is_openapi_3_1(document: Document) -> None:
     assert re.fullmatch(r"3\.1\.\d", document["openapi"])
     assert document["info"].keys() >= {"title", "version", "description"}
-
-
-def test_describing_the_service_leaves_its_logs_alone(app: Litestar) -> None:
-    before = logging.root.handlers.copy()
-
-    app.state.describe()
-
-    assert logging.root.handlers == before
 
 
 async def test_every_reference_leads_somewhere(document: Document) -> None:

@@ -12,7 +12,7 @@ from factories import Person, World
 from notifications.telling import Sql, due_reminder, work
 from processes import eventually
 
-from todo.app import CRONS
+from todo.app import JOBS
 from todo.database import Database
 from todo.domain.notifications.models import Outgoing
 from todo.domain.notifications.services.channels import CHANNELS, External
@@ -253,7 +253,7 @@ async def test_what_waits_and_how_long_can_be_watched(
 async def test_calls_that_were_made_are_forgotten_in_a_week(
     ada: Person, database: Database, sql: Sql, pigeon: Pigeon
 ) -> None:
-    (forget,) = [cron.function for cron in CRONS if cron.function.__name__ == "forget_old_notifications"]
+    (forget,) = [cron.function for cron in JOBS.schedules if cron.function.__name__ == "forget_old_notifications"]
     await send(ada, database, sql)
     await work(database)
     await forget({"database": database})

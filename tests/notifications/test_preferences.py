@@ -7,7 +7,7 @@ import pytest
 from factories import Person
 from notifications.telling import Sql, ago, arrive, confirm, due_reminder, letters, remind, told, work, zoned
 
-from todo.app import CRONS
+from todo.app import JOBS
 from todo.database import Database
 
 DEFAULTS = {
@@ -154,7 +154,7 @@ async def test_the_list_counts_filters_and_marks(ada: Person, bob: Person, datab
 
 
 async def test_what_is_read_is_forgotten_in_a_month(ada: Person, database: Database, sql: Sql) -> None:
-    (forget,) = [cron.function for cron in CRONS if cron.function.__name__ == "forget_old_notifications"]
+    (forget,) = [cron.function for cron in JOBS.schedules if cron.function.__name__ == "forget_old_notifications"]
     for number in range(3):
         await due_reminder(ada, sql, str(number))
     await work(database)

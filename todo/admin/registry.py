@@ -1,6 +1,6 @@
 """All resources of an application, put together and checked at start."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import LargeBinary
 
-from todo.access import PERMISSIONS, Actor
+from todo.access import Actor
 from todo.admin.checks import AdminError, mistakes
 from todo.admin.declaration import ENTER, Computed, ModelAdmin, Resource, RowsAdmin
 from todo.admin.fields import Field, SecretState, field_of, kind_of, label_of, without_none
@@ -22,13 +22,13 @@ from todo.schema import Schema
 class Registry:
     """Resources by name. Raises AdminError, with a sentence for each mistake of a declaration."""
 
-    def __init__(self, declared: Iterable[type[Resource]]):
+    def __init__(self, declared: Iterable[Callable[[], Resource]]):
         self._resources: dict[str, Resource] = {}
-        for kind in declared:
-            resource = kind()
+        for declare in declared:
+            resource = declare()
             _name(resource)
             if resource.name in self._resources:
-                raise AdminError([f"{kind.__name__}: there is another resource named {resource.name}."])
+                raise AdminError([f"{type(resource).__name__}: there is another resource named {resource.name}."])
             self._resources[resource.name] = resource
         tables = {one.model.__tablename__: one.name for one in self._resources.values() if isinstance(one, ModelAdmin)}
         for resource in self._resources.values():
@@ -40,7 +40,6 @@ class Registry:
                 raise AdminError(wrong)
             _complete(resource)
         self.permissions = frozenset({ENTER, *(p for one in self._resources.values() for p in _permissions(one))})
-        PERMISSIONS.update(self.permissions)
         self._reads = lru_cache(maxsize=500)(self._new_reads)
 
     def __iter__(self) -> Iterator[Resource]:

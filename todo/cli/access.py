@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
 
-import todo.app  # noqa: F401 -- declares every permission
 from todo.access import EVERYTHING, PERMISSIONS
 from todo.cli.calling import CommandError
 from todo.cli.users import with_session

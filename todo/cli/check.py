@@ -7,7 +7,7 @@ from dataclasses import asdict
 import rich_click as click
 from litestar.routes import HTTPRoute
 
-from todo.app import create_app
+from todo.app import JOBS, create_app
 from todo.cli.failures import sentence_of
 from todo.cli.installation import database_url, opened
 from todo.deployment import Finding, unfit_for_production
@@ -100,7 +100,7 @@ async def look_at_database(settings: Settings, url: str) -> list[Finding]:
     async with opened(settings, url) as database:
         await TokenKeys(database, settings, secret_key(settings)).load()
         state = await state_of(database)
-        schedules = schedules_of(state)
+        schedules = schedules_of(state, JOBS)
     findings = []
     if state.read_only:
         return [Finding("database.read_only", "error", "The database takes no changes: is it a replica?")]

@@ -10,7 +10,7 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from todo.app import CRONS, FUNCTIONS
+from todo.app import JOBS
 from todo.cli.installation import database_url, opened, require_installed
 from todo.domain.accounts.services.people import OPERATOR
 from todo.jobs import JobOut, Jobs
@@ -29,7 +29,7 @@ def with_jobs(work: Callable[[Jobs], Awaitable[T]]) -> T:
         await queue.connect()
         try:
             async with opened(settings, url) as database:
-                return await work(Jobs(queue, database, CRONS, FUNCTIONS))
+                return await work(Jobs(queue, database, JOBS))
         finally:
             await queue.disconnect()
 

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select
 
-import todo.app  # noqa: F401 -- declares every permission, so that scopes can be checked
 from todo.cli.installation import database_url, opened, require_installed
 from todo.contention import again
 from todo.database import WriteSession

@@ -7,7 +7,7 @@ from typing import Any
 from saq import Worker
 
 from todo import loops
-from todo.app import CRONS, FUNCTIONS, LOOPS
+from todo.app import JOBS, LOOPS
 from todo.cli.installation import database_url, opened, require_installed, require_sessions
 from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.http import logs
@@ -28,8 +28,8 @@ async def _work(settings: Settings, url: str, once: bool) -> None:
     await require_sessions(settings, url)
     follow_supervisor()
     async with opened(settings, url) as database:
-        functions = [*FUNCTIONS, *(cron.function for cron in CRONS)]
-        worker = new_worker(settings, database, [] if once else CRONS, functions, burst=once)
+        functions = [*JOBS.functions, *(cron.function for cron in JOBS.schedules)]
+        worker = new_worker(settings, database, [] if once else JOBS.schedules, functions, burst=once)
         await worker.queue.connect()
         hot = [*LOOPS, relay(worker.queue)]
         try:

@@ -20,7 +20,7 @@ from todo import __version__
 from todo.connection import AWAY
 from todo.database import Database, Query, columns, now
 from todo.errors import Problem
-from todo.jobs import CRONS, is_late
+from todo.jobs import JobCatalog, is_late
 from todo.loops import COUNTS, Loop
 from todo.migrate import head
 from todo.queue import RUN
@@ -128,9 +128,9 @@ class Schedules:
     failed: list[str]
 
 
-def schedules_of(state: State) -> Schedules:
+def schedules_of(state: State, catalog: JobCatalog) -> Schedules:
     late, failed = [], []
-    for cron in CRONS:
+    for cron in catalog.schedules:
         name = cron.function.__qualname__
         success, status = state.runs.get(name, (None, None))
         if is_late(cron, success, state.worker_since, state.at):
@@ -150,7 +150,7 @@ async def live() -> Live:
 
 
 @get("/health/ready", operation_id="health_ready", tags=["Operations"])
-async def ready(database: NamedDependency[Database]) -> Response[Ready]:
+async def ready(database: NamedDependency[Database], jobs: NamedDependency[JobCatalog]) -> Response[Ready]:
     """Whether requests can be served: 503 when the database is away, read-only or not migrated.
 
     A late worker and failing schedules are named, but do not make the API unready.
@@ -164,7 +164,7 @@ async def ready(database: NamedDependency[Database]) -> Response[Ready]:
         return Response(Ready("away", "away"), status_code=503)
     if state.revision != head():
         return Response(Ready("away", "ok", "pending"), status_code=503)
-    schedules = schedules_of(state)
+    schedules = schedules_of(state, jobs)
     worker: Literal["ok", "late"] = "ok" if state.has_worker and not schedules.late else "late"
     found = Ready("ok", "ok", "ok", worker, schedules.late, schedules.failed)
     if state.read_only:

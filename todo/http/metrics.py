@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from todo.access import requires
 from todo.database import Database, Query, columns
 from todo.http.health import Heartbeat, schedules_of, state_of
-from todo.jobs import CRONS, LAST
+from todo.jobs import LAST, JobCatalog
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -46,7 +46,7 @@ class _Collected(Collector):
         return iter(self._metrics)
 
 
-async def collect(database: Database, gauges: Sequence[Gauge]) -> list[Metric]:
+async def collect(database: Database, gauges: Sequence[Gauge], jobs: JobCatalog) -> list[Metric]:
     """The gauges of the rooms, and what every worker of the last day says of itself."""
     found: list[Metric] = []
     for gauge in gauges:
@@ -58,10 +58,10 @@ async def collect(database: Database, gauges: Sequence[Gauge]) -> list[Metric]:
         age.add_metric([name], float(seconds))
         for what, number in msgspec.json.decode(counts).items():
             done.add_metric([name, what], number)
-    return [*found, age, done, *await _schedules(database)]
+    return [*found, age, done, *await _schedules(database, jobs)]
 
 
-async def _schedules(database: Database) -> list[Metric]:
+async def _schedules(database: Database, jobs: JobCatalog) -> list[Metric]:
     """How every function that the worker runs went; alert on the age of what has a schedule, and on what failed."""
     age = GaugeMetricFamily("todo_job_success_age_seconds", "Since a function last succeeded.", labels=["function"])
     failed = GaugeMetricFamily("todo_job_failed", "1 when the last run of a function failed.", labels=["function"])
@@ -75,8 +75,8 @@ async def _schedules(database: Database) -> list[Metric]:
         failed.add_metric([function], float(status == "failed"))
         runs.add_metric([function], count)
         failures.add_metric([function], failure_count)
-    names = schedules_of(state).late
-    for cron in CRONS:
+    names = schedules_of(state, jobs).late
+    for cron in jobs.schedules:
         late.add_metric([cron.function.__qualname__], float(cron.function.__qualname__ in names))
     return [age, failed, runs, failures, late]
 
@@ -88,12 +88,14 @@ async def _schedules(database: Database) -> list[Metric]:
     guards=[requires("metrics.view")],
     media_type=CONTENT_TYPE.removesuffix("; charset=utf-8"),  # Litestar adds it to all text
 )
-async def metrics(database: NamedDependency[Database], gauges: NamedDependency[list[Gauge]]) -> Response[bytes]:
+async def metrics(
+    database: NamedDependency[Database], gauges: NamedDependency[Sequence[Gauge]], jobs: NamedDependency[JobCatalog]
+) -> Response[bytes]:
     """Figures for Prometheus: how late the oldest due series is, how much waits, what the workers have done.
 
     Scrape it with the token of a service account: `todo service-accounts token prometheus --scope metrics.view`.
     Example: `GET /metrics`
     """
     registry = CollectorRegistry()
-    registry.register(_Collected(await collect(database, gauges)))
+    registry.register(_Collected(await collect(database, gauges, jobs)))
     return Response(generate_latest(registry))

@@ -3,15 +3,21 @@
 import re
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request, Response, get
+from litestar import Litestar, Request, Response, Router, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.params import FromPath
 from litestar.response import File
-from litestar.routes import HTTPRoute
+from litestar.routes import BaseRoute, HTTPRoute
+from litestar.types import ControllerRouterHandler
 
+from todo import __doc__ as description
+from todo import __version__
 from todo.access import signed_in_recently
 from todo.errors import NotFound, ProblemDetails
 from todo.http.idempotency import NOT_KEPT
@@ -63,6 +69,25 @@ IDEMPOTENCY_KEY = {
     "description": "Chosen by you: a repeat with the same key and request answers the first answer again, for a day.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }
+
+
+class UnservedRouter(Router):
+    """Takes no routes: Litestar's own pages of the document are not served, `/openapi.json` and `/docs` are."""
+
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
+        return []
+
+
+def configuration() -> OpenAPIConfig:
+    """What Litestar builds the document from, which `complete` then completes."""
+    return OpenAPIConfig(
+        title="todo",
+        version=__version__,
+        description=description,
+        use_handler_docstrings=True,
+        render_plugins=[JsonRenderPlugin()],
+        openapi_router=UnservedRouter("/openapi", route_handlers=[], include_in_schema=False),
+    )
 
 
 def refusals_of(handler: HTTPRouteHandler, path: str) -> list[str]:
@@ -142,19 +167,28 @@ def _structs(kind: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
     return [below for child in kind.__subclasses__() for below in (child, *_structs(child))]
 
 
+_building = Lock()
+
+
+def document(app: Litestar) -> bytes:
+    """The document as JSON, built once: it takes a second, so that servers ask for it at start, in a thread."""
+    with _building:
+        return _document(app)
+
+
 @lru_cache
 def _document(app: Litestar) -> bytes:
-    document = msgspec.json.encode(complete(app.state.describe().openapi_schema.to_schema(), app))
+    document = msgspec.json.encode(complete(app.openapi_schema.to_schema(), app))
     return re.sub(rb"Page_[\w.]*\b(\w+)_(?=\")", rb"\1Page", document)  # Litestar names a generic by its module
 
 
-@get("/openapi.json", operation_id="get_openapi", include_in_schema=False, sync_to_thread=False)
+@get("/openapi.json", operation_id="get_openapi", include_in_schema=False, sync_to_thread=True)
 def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The contract of this API (OpenAPI 3.1).
 
     Example: `GET /openapi.json`
     """
-    return Response(_document(request.app), media_type="application/json")
+    return Response(document(request.app), media_type="application/json")
 
 
 @get("/docs", operation_id="get_docs", include_in_schema=False, sync_to_thread=False)

@@ -1,11 +1,13 @@
 """The API's server process: uvicorn with our protocol."""
 
 import resource
+from threading import Thread
 
 import uvicorn
 from litestar import Litestar
 
 from todo.http.connections import Connections
+from todo.http.openapi import document
 from todo.http.protocol import BoundedProtocol
 from todo.http.proxies import Proxies
 from todo.settings import Settings
@@ -17,6 +19,7 @@ OTHER_FILES = 128  # files that are no connection: the database, libraries, logs
 def serve(app: Litestar, settings: Settings) -> None:
     """Answer requests until a signal comes."""
     limit = min(settings.max_connections, max(1, raise_file_limit() - OTHER_FILES))
+    Thread(target=document, args=(app,), name="openapi", daemon=True).start()
     connections = Connections(limit, settings.max_connections_per_address, Proxies(settings.trusted_proxies).trusts)
 
     Protocol = type("Protocol", (BoundedProtocol,), {"settings": settings, "open_connections": connections})

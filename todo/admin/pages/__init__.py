@@ -1,5 +1,7 @@
 """The pages of the admin: made on the server, at home in a browser, with scripts and without."""
 
+from litestar.types import ControllerRouterHandler
+
 from todo.admin.pages.acts import ActPages
 from todo.admin.pages.assets import admin_file
 from todo.admin.pages.cells import CellPages
@@ -18,4 +20,4 @@ PAGES = (
     SignInPages, DashboardPage, FindingPages, DocsPages, ListPages, RowPages, HistoryPages, ActPages, CellPages,
     FilePages, ViewPages,
 )  # fmt: skip
-routes = [admin_file, pages_router(*PAGES)]
+routes: list[ControllerRouterHandler] = [admin_file, pages_router(*PAGES)]

@@ -16,21 +16,18 @@ from todo.domain.accounts.controllers.second_factor import PasskeyController, Se
 from todo.domain.accounts.controllers.sessions import SessionController
 from todo.domain.accounts.jobs import CRONS
 from todo.domain.accounts.services.figures import CARDS
+from todo.module import Module
 
-routes = [
-    account_page,
-    account_file,
-    AuthController,
-    SessionController,
-    SecondFactorController,
-    PasskeyController,
-    TokenController,
-    jwks,
-]
-routes += [MailedController, InvitationController, leave_for_good]
-routes += [pages_router(AccountPages, SecondFactorPages, ImpersonationPages)]
-crons = CRONS
-cards = CARDS
-TEMPLATES = Path(__file__).parent / "templates"
-admins = ADMINS
-row_links = ROW_LINKS
+MODULE = Module(
+    routes=[
+        account_page, account_file, jwks,
+        AuthController, SessionController, SecondFactorController, PasskeyController, TokenController,
+        MailedController, InvitationController, leave_for_good,
+        pages_router(AccountPages, SecondFactorPages, ImpersonationPages),
+    ],
+    schedules=CRONS,
+    admins=ADMINS,
+    dashboard=CARDS,
+    row_links=ROW_LINKS,
+    templates=[Path(__file__).parent / "templates"],
+)  # fmt: skip

@@ -6,15 +6,14 @@ from todo.domain.notifications.controllers.reminders import ReminderController
 from todo.domain.notifications.controllers.unsubscribe import unsubscribe_by_link, unsubscribe_page
 from todo.domain.notifications.jobs import CRONS, LOOPS
 from todo.domain.notifications.services.operations import GAUGES
+from todo.module import Module
 
-routes = [
-    ReminderController,
-    NotificationController,
-    PreferencesController,
-    unsubscribe_page,
-    unsubscribe_by_link,
-]
-crons = CRONS
-loops = LOOPS
-gauges = GAUGES
-admins = ADMINS
+MODULE = Module(
+    routes=[
+        ReminderController, NotificationController, PreferencesController, unsubscribe_page, unsubscribe_by_link,
+    ],
+    schedules=CRONS,
+    loops=LOOPS,
+    gauges=GAUGES,
+    admins=ADMINS,
+)  # fmt: skip

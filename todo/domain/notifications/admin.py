@@ -5,7 +5,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement
 
 from todo.access import Actor
-from todo.admin.declaration import Doing, Filter, ModelAdmin, action
+from todo.admin.declaration import Doing, Filter, ModelAdmin, Resource, action
 from todo.database import ACTOR, M
 from todo.domain.notifications.models import (
     NOTIFICATION,
@@ -104,4 +104,4 @@ class OutboxAdmin(DeliveryAdmin[Outgoing]):
     heavy = ("payload",)
 
 
-ADMINS = [ReminderAdmin, NotificationAdmin, PreferencesAdmin, OutboxAdmin]
+ADMINS: list[type[Resource]] = [ReminderAdmin, NotificationAdmin, PreferencesAdmin, OutboxAdmin]

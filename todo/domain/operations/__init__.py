@@ -4,15 +4,24 @@ from pathlib import Path
 
 from todo.admin.pages.guards import pages_router
 from todo.admin.pages.pages import Link, RowLink
-from todo.domain.operations.admin import ADMINS
+from todo.domain.operations.admin import admins
 from todo.domain.operations.controllers import HealthPage
-from todo.domain.operations.services import CARDS, VIEW
+from todo.domain.operations.services import VIEW, cards
+from todo.jobs import JobCatalog
+from todo.module import Module
 
-routes = [pages_router(HealthPage)]
-cards = CARDS
-admins = ADMINS
-places = [Link("/admin/health", "Health", "heart", VIEW)]
-row_links = [
-    RowLink("audit", "audit.view", "/admin/{row.subject}/{row.subject_id}", "To the row", "right", "subject_id")
-]
-TEMPLATES = Path(__file__).parent / "templates"
+TO_THE_ROW = RowLink(
+    "audit", "audit.view", "/admin/{row.subject}/{row.subject_id}", "To the row", "right", "subject_id"
+)
+
+
+def module(catalog: JobCatalog) -> Module:
+    """The module that shows and steers these jobs."""
+    return Module(
+        routes=[pages_router(HealthPage)],
+        admins=admins(catalog),
+        dashboard=cards(catalog),
+        navigation=[Link("/admin/health", "Health", "heart", VIEW)],
+        row_links=[TO_THE_ROW],
+        templates=[Path(__file__).parent / "templates"],
+    )

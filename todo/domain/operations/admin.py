@@ -1,8 +1,9 @@
 """What keeps the service going, as operators see it: mail, jobs, schedules, workers, settings, and the trail."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -12,13 +13,13 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from todo.access import Actor
-from todo.admin.declaration import Doing, Filter, ModelAdmin, RowsAdmin, action
+from todo.admin.declaration import Doing, Filter, ModelAdmin, Resource, RowsAdmin, action
 from todo.audit import Event
 from todo.database import Database, Query, columns
 from todo.domain.notifications.admin import DeliveryAdmin
 from todo.errors import Unavailable
 from todo.http.health import Heartbeat
-from todo.jobs import CRONS, FUNCTIONS, Jobs, Schedule
+from todo.jobs import JobCatalog, Jobs, Schedule
 from todo.mail import MAIL, Mail
 from todo.queue import open_queue
 from todo.settings import PREFIX, Settings, masked
@@ -92,8 +93,11 @@ class JobAdmin(RowsAdmin):
     sorts = ("queued_at",)
     verbs = ("view",)
 
+    def __init__(self, catalog: JobCatalog) -> None:
+        self._catalog = catalog
+
     async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
-        async with jobs_of(database) as jobs:
+        async with jobs_of(database, self._catalog) as jobs:
             found = await jobs.find(limit=1000)
         return [
             msgspec.convert({"id": job.key, **msgspec.structs.asdict(job)}, JobRow, from_attributes=True)
@@ -107,13 +111,13 @@ class JobAdmin(RowsAdmin):
     @action("Try again")
     async def retry(self, do: Doing, row: JobRow) -> None:
         """Let a job that is over run once more."""
-        async with jobs_of(do.database) as jobs:
+        async with jobs_of(do.database, self._catalog) as jobs:
             await jobs.retry(do.actor, row.id)
 
     @action("Abort", dangerous=True)
     async def abort(self, do: Doing, row: JobRow) -> None:
         """Stop a job that waits or runs."""
-        async with jobs_of(do.database) as jobs:
+        async with jobs_of(do.database, self._catalog) as jobs:
             await jobs.abort(do.actor, row.id)
 
 
@@ -132,8 +136,11 @@ class ScheduleAdmin(RowsAdmin):
     search = ("id", "does")
     verbs = ("view",)
 
+    def __init__(self, catalog: JobCatalog) -> None:
+        self._catalog = catalog
+
     async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
-        async with jobs_of(database) as jobs:
+        async with jobs_of(database, self._catalog) as jobs:
             found = await jobs.schedules()
         return [ScheduleRow(**msgspec.structs.asdict(one), id=one.function) for one in found]
 
@@ -144,7 +151,7 @@ class ScheduleAdmin(RowsAdmin):
     @action("Run now")
     async def run_now(self, do: Doing, row: ScheduleRow) -> str:
         """Run it once, beside its schedule."""
-        async with jobs_of(do.database) as jobs:
+        async with jobs_of(do.database, self._catalog) as jobs:
             job = await jobs.run(do.actor, row.id)
         return f"Queued as {job.key}."
 
@@ -201,12 +208,12 @@ class SettingAdmin(RowsAdmin):
 
 
 @asynccontextmanager
-async def jobs_of(database: Database) -> AsyncIterator[Jobs]:
+async def jobs_of(database: Database, catalog: JobCatalog) -> AsyncIterator[Jobs]:
     """The queue, connected for as long as somebody looks at it; raises Unavailable while it is away."""
     queue = open_queue(database.settings, database.url)
     try:
         await queue.connect()
-        yield Jobs(queue, database, CRONS, FUNCTIONS)
+        yield Jobs(queue, database, catalog)
     except (RedisError, psycopg.Error) as error:
         raise Unavailable("The queue is away.", retry_after=2) from error
     finally:
@@ -214,4 +221,7 @@ async def jobs_of(database: Database) -> AsyncIterator[Jobs]:
             await queue.disconnect()
 
 
-ADMINS = [JobAdmin, ScheduleAdmin, WorkerAdmin, MailAdmin, AuditAdmin, SettingAdmin]
+def admins(catalog: JobCatalog) -> list[Callable[[], Resource]]:
+    """What operators look at, in the order of the navigation."""
+    steered = [partial(kind, catalog) for kind in (JobAdmin, ScheduleAdmin)]
+    return [*steered, WorkerAdmin, MailAdmin, AuditAdmin, SettingAdmin]

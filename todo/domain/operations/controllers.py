@@ -10,6 +10,7 @@ from todo.admin.pages.guards import may_enter
 from todo.admin.pages.pages import Pages
 from todo.database import Database
 from todo.domain.operations.services import VIEW, health
+from todo.jobs import JobCatalog
 
 
 class HealthPage(Controller):
@@ -19,10 +20,14 @@ class HealthPage(Controller):
 
     @get("/health", operation_id="show_admin_health")
     async def show(
-        self, pages: NamedDependency[Pages], database: NamedDependency[Database], request: Request[Any, Any, Any]
+        self,
+        pages: NamedDependency[Pages],
+        database: NamedDependency[Database],
+        jobs: NamedDependency[JobCatalog],
+        request: Request[Any, Any, Any],
     ) -> Response[str]:
         """The state of database, migrations, worker, jobs and mail, and what `todo check --deploy` finds.
 
         Example: `GET /admin/health`
         """
-        return pages.render(request.scope, "health.html", health=await health(database))
+        return pages.render(request.scope, "health.html", health=await health(database, jobs))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -15,6 +16,7 @@ from todo.database import Database, Query, columns
 from todo.deployment import Finding, unfit_for_production
 from todo.errors import Problem
 from todo.http.health import Schedules, schedules_of, state_of
+from todo.jobs import JobCatalog
 from todo.mail import Mail
 from todo.migrate import head
 
@@ -63,16 +65,17 @@ class Health:
         return all(part.state == "ok" for part in self.parts)
 
 
-async def health(database: Database) -> Health:
+async def health(database: Database, catalog: JobCatalog) -> Health:
     """Look at everything; never raises for what is away, since that is the news."""
-    return Health([*await _database(database), *await _work(database)], unfit_for_production(database.settings))
+    parts = [*await _database(database, catalog), *await _work(database)]
+    return Health(parts, unfit_for_production(database.settings))
 
 
-async def _database(database: Database) -> list[Part]:
+async def _database(database: Database, catalog: JobCatalog) -> list[Part]:
     try:
         version, size, since, connections = await database.primary.one_or_none(SERVER) or ("", "", None, 0)
         state = await state_of(database)
-        schedules = schedules_of(state)
+        schedules = schedules_of(state, catalog)
     except asyncpg.UndefinedTableError:
         return [Part("Migrations", "pending", f"There is no schema yet, {head()} is wanted.")]
     except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
@@ -114,9 +117,9 @@ async def _work(database: Database) -> list[Part]:
     ]
 
 
-async def wellbeing(database: Database, _: Actor) -> Figure:
+async def wellbeing(catalog: JobCatalog, database: Database, _: Actor) -> Figure:
     """Health in a word."""
-    found = await health(database)
+    found = await health(database, catalog)
     bad = [part.label.lower() for part in found.parts if part.state != "ok"]
     word, tone = ("Well", "good") if found.is_well else ("Look", "warn")
     return Figure(word, f"look at: {', '.join(bad)}" if bad else "everything answers", "/admin/health", tone)
@@ -136,6 +139,7 @@ async def mail(database: Database, actor: Actor) -> Figure:
     return Figure(unsent, note, "/admin/mails", "warn" if lost else "", series, "mails sent")
 
 
-CARDS = [
-    Card("Health", "heart", VIEW, wellbeing), Card("Jobs", "queue", VIEW, jobs), Card("Mail", "mail", VIEW, mail),
-]  # fmt: skip
+def cards(catalog: JobCatalog) -> list[Card]:
+    """What the first page of the admin says of operations."""
+    well = partial(wellbeing, catalog)
+    return [Card("Health", "heart", VIEW, well), Card("Jobs", "queue", VIEW, jobs), Card("Mail", "mail", VIEW, mail)]

@@ -1,5 +1,6 @@
 """Recurrence: how often work comes back. Arithmetic and series; no idea what a task is."""
 
 from todo.domain.recurrence.controllers import RecurrenceController
+from todo.module import Module
 
-routes = [RecurrenceController]
+MODULE = Module(routes=[RecurrenceController])

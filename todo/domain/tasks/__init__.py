@@ -6,10 +6,13 @@ from todo.domain.tasks.controllers.tasks import TaskController
 from todo.domain.tasks.controllers.trash import TrashController
 from todo.domain.tasks.jobs import CRONS, GAUGES, LOOPS
 from todo.domain.tasks.services.figures import CARDS
+from todo.module import Module
 
-routes = [TaskController, TrashController, SeriesController]
-loops = LOOPS
-crons = CRONS
-gauges = GAUGES
-admins = ADMINS
-cards = CARDS
+MODULE = Module(
+    routes=[TaskController, TrashController, SeriesController],
+    schedules=CRONS,
+    loops=LOOPS,
+    gauges=GAUGES,
+    admins=ADMINS,
+    dashboard=CARDS,
+)

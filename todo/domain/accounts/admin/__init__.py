@@ -1,10 +1,11 @@
 """People and everything that proves who they are, as operators see them."""
 
+from todo.admin.declaration import Resource
 from todo.domain.accounts.admin.credentials import IdentityAdmin, PasskeyAdmin, PersonalTokenAdmin, SessionAdmin
 from todo.domain.accounts.admin.keys import IssuerAdmin, SigningKeyAdmin
 from todo.domain.accounts.admin.people import InvitationAdmin, RoleAdmin, UserAdmin
 
-ADMINS = [
+ADMINS: list[type[Resource]] = [
     UserAdmin, RoleAdmin, InvitationAdmin, SessionAdmin, PersonalTokenAdmin, PasskeyAdmin, IdentityAdmin,
     SigningKeyAdmin, IssuerAdmin,
 ]  # fmt: skip

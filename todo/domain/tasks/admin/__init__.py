@@ -1,6 +1,7 @@
 """Tasks, series and what became of their turns, as operators see them."""
 
+from todo.admin.declaration import Resource
 from todo.domain.tasks.admin.series import OccurrenceAdmin, SeriesAdmin
 from todo.domain.tasks.admin.tasks import TaskAdmin
 
-ADMINS = [TaskAdmin, SeriesAdmin, OccurrenceAdmin]
+ADMINS: list[type[Resource]] = [TaskAdmin, SeriesAdmin, OccurrenceAdmin]

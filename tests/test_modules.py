@@ -1,0 +1,54 @@
+"""What modules contribute, and that nothing is misspelt."""
+
+import pytest
+from litestar import Litestar, get
+from litestar.routes import HTTPRoute
+
+from todo.access import PERMISSIONS, UnknownPermission, require_known, requires
+from todo.app import APPLICATION, JOBS, REGISTRY
+from todo.http.openapi import permissions_of
+from todo.module import Module
+from todo.queue import Cron
+
+
+async def tidy() -> None:
+    """Tidy up."""
+
+
+@get("/one")
+async def one() -> None:
+    """One."""
+
+
+@get("/two")
+async def two() -> None:
+    """Two."""
+
+
+def test_an_application_is_the_sum_of_its_modules_in_their_order() -> None:
+    schedule = Cron(tidy, "* * * * *")
+
+    whole = Module.union([Module(routes=[one]), Module(routes=[two], schedules=[schedule]), Module()])
+
+    assert whole == Module(
+        routes=[one, two], jobs=[], schedules=[schedule], loops=[], gauges=[], admins=[], dashboard=[], navigation=[],
+        row_links=[], templates=[],
+    )  # fmt: skip
+
+
+def test_operators_see_every_job_and_schedule() -> None:
+    assert (JOBS.schedules, JOBS.functions) == (APPLICATION.schedules, APPLICATION.jobs)
+
+
+def test_every_permission_is_asked_for_by_a_route_or_a_resource(app: Litestar) -> None:
+    routes = [route for route in app.routes if isinstance(route, HTTPRoute)]
+    asked = {name for route in routes for handler in route.route_handlers for name in permissions_of(handler)}
+
+    assert asked | REGISTRY.permissions == PERMISSIONS
+
+
+def test_a_misspelt_permission_does_not_start() -> None:
+    with pytest.raises(UnknownPermission, match=r"tasks\.chagne"):
+        requires("tasks.chagne")
+    with pytest.raises(UnknownPermission, match=r"a\.b, c\.d"):
+        require_known({"c.d", "tasks.view", "a.b"})

@@ -1,0 +1,45 @@
+"""What a domain module contributes to the application."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from litestar.types import ControllerRouterHandler
+
+from todo.admin.cards import Card
+from todo.admin.declaration import Resource
+from todo.admin.pages.pages import Link, RowLink
+from todo.http.metrics import Gauge
+from todo.loops import Loop
+from todo.queue import Cron, JobFunction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """Everything that `todo/app.py` takes from a module.
+
+    `jobs` are queued when needed, `schedules` run by the clock, `loops` all the time. `dashboard` are cards of the
+    admin's first page, `navigation` its further pages, `row_links` what can be gone to from a row, `templates` folders
+    of Jinja templates.
+    """
+
+    routes: Sequence[ControllerRouterHandler] = ()
+    jobs: Sequence[JobFunction] = ()
+    schedules: Sequence[Cron] = ()
+    loops: Sequence[Loop] = ()
+    gauges: Sequence[Gauge] = ()
+    admins: Sequence[Callable[[], Resource]] = ()
+    dashboard: Sequence[Card] = ()
+    navigation: Sequence[Link] = ()
+    row_links: Sequence[RowLink] = ()
+    templates: Sequence[Path] = ()
+
+    @classmethod
+    def union(cls, modules: Iterable["Module"]) -> "Module":
+        """All contributions of these modules, in their order."""
+        found: dict[str, list[Any]] = {field.name: [] for field in fields(cls)}
+        for module in modules:
+            for name, contributions in found.items():
+                contributions += getattr(module, name)
+        return cls(**found)
