@@ -113,6 +113,21 @@ def check(**options: Any) -> None:
 
 
 @main.command()
+@click.option("--repair", is_flag=True, help="Put right what can be put right without asking a person.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+def doctor(**options: Any) -> None:
+    """Look for rows that contradict each other; exit code 1 when there are any.
+
+    Each line says what is wrong, how many rows, some of their ids, and what to do. Repairs are in the audit log.
+
+    Example:
+
+        todo doctor --repair
+    """
+    call("doctor:doctor", **options)
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="For scripts.")
 def settings(**options: Any) -> None:
     """Show every setting, its variable and what it means; secrets are masked.

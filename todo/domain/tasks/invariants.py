@@ -47,6 +47,26 @@ SECOND_OPEN = """
         ) AS place FROM occurrences JOIN tasks ON tasks.id = task_id WHERE occurrences.status = 'open'
     ) AS numbered WHERE place > 1"""
 
+REST = "next_nominal = NULL, next_n = NULL"
+BEYOND_END = "next_n > count"
+AT_REST = "status <> 'active' AND next_run_at IS NOT NULL"
+NO_TITLE = "status <> 'ended' AND coalesce(template->>'title', '') = ''"
+LAST_TASKS = """
+    SELECT DISTINCT ON (occurrences.series_id) occurrences.series_id, title, notes, priority, estimate_minutes
+    FROM occurrences JOIN tasks ON tasks.id = task_id ORDER BY occurrences.series_id, nominal DESC"""
+WRITTEN = """CASE WHEN kind = 'day' THEN to_char(nominal, 'YYYY-MM-DD')
+    ELSE to_char(nominal, 'YYYY-MM-DD"T"HH24:MI') || CASE WHEN nominal = date_trunc('minute', nominal) THEN ''
+        WHEN nominal = date_trunc('second', nominal) THEN to_char(nominal, ':SS') ELSE to_char(nominal, ':SS.US') END
+    END"""
+OLD_ZONE = "series.timezone IS NULL AND owner_timezone <> users.timezone"
+# In the nights when clocks change, the offset of the day before counts.
+OLD_DUE = f"""due->>'kind' <> 'zoned' AND due_at <> {LOCAL} AT TIME ZONE users.timezone
+    AND due_at <> ({LOCAL} - interval '24 hours') AT TIME ZONE users.timezone + interval '24 hours'"""
+FOLLOW = """
+    UPDATE users SET timezone_pending_since = now() WHERE timezone_pending_since IS NULL
+        AND EXISTS (SELECT FROM {table} WHERE owner_id = users.id AND {broken})"""
+WORKER_FOLLOWS = "A running worker puts this right within seconds: start one, and look again."
+
 INVARIANTS = (
     Invariant(
         "occurrence_of_another_series",
@@ -92,6 +112,42 @@ INVARIANTS = (
         "tasks",
         """SELECT tasks.id FROM tasks JOIN occurrences ON task_id = tasks.id
         WHERE occurrence::timestamp IS DISTINCT FROM nominal ORDER BY 1""",
+        (
+            f"""UPDATE tasks SET occurrence = {WRITTEN}, updated_at = now(), version = tasks.version + 1
+            FROM occurrences JOIN series ON series.id = occurrences.series_id
+            WHERE task_id = tasks.id AND occurrence::timestamp IS DISTINCT FROM nominal""",
+        ),
+    ),
+    Invariant(
+        "occurrence_beyond_count",
+        "No occurrence comes after the last one that COUNT allows.",
+        "series",
+        f"SELECT id FROM series WHERE {BEYOND_END} ORDER BY 1",
+        (
+            f"""UPDATE series SET {REST}, updated_at = now(), version = version + 1, status = 'ended',
+            next_run_at = NULL WHERE {BEYOND_END} AND {NOTHING_OPEN}""",
+            f"""UPDATE series SET {REST}, updated_at = now(), version = version + 1,
+            next_run_at = CASE status WHEN 'active' THEN now() END WHERE {BEYOND_END}""",
+        ),
+    ),
+    Invariant(
+        "series_at_rest_goes_on",
+        "A series that is paused or has ended has no time at which it goes on.",
+        "series",
+        f"SELECT id FROM series WHERE {AT_REST} ORDER BY 1",
+        (f"UPDATE series SET next_run_at = NULL, updated_at = now(), version = version + 1 WHERE {AT_REST}",),
+    ),
+    Invariant(
+        "template_without_title",
+        "A series that goes on has a template with a title.",
+        "series",
+        f"SELECT id FROM series WHERE {NO_TITLE} ORDER BY 1",
+        (
+            f"""UPDATE series SET updated_at = now(), version = version + 1, template = jsonb_build_object(
+                'title', title, 'notes', notes, 'priority', priority, 'estimate_minutes', estimate_minutes
+            ) || (template - 'title') FROM ({LAST_TASKS}) AS last WHERE series_id = series.id AND {NO_TITLE}""",
+        ),
+        "No task is left to take it from: give the series a title with PATCH /api/series/{id}, or end it.",
     ),
     Invariant(
         "series_stands_still",
@@ -104,16 +160,16 @@ INVARIANTS = (
         "series_in_old_time_zone",
         "A series without a time zone of its own goes by that of its owner, seconds after the owner has changed it.",
         "series",
-        """SELECT series.id FROM series JOIN users ON users.id = owner_id
-        WHERE series.timezone IS NULL AND owner_timezone <> users.timezone ORDER BY 1""",
+        f"SELECT series.id FROM series JOIN users ON users.id = owner_id WHERE {OLD_ZONE} ORDER BY 1",
+        (FOLLOW.format(table="series", broken=OLD_ZONE),),
+        WORKER_FOLLOWS,
     ),
     Invariant(
         "task_due_in_old_time_zone",
         "A due without a time zone falls where its owner lives now, seconds after the owner has changed the zone.",
         "tasks",
-        # In the nights when clocks change, the offset of the day before counts.
-        f"""SELECT tasks.id FROM tasks JOIN users ON users.id = owner_id WHERE due->>'kind' <> 'zoned'
-        AND due_at <> {LOCAL} AT TIME ZONE users.timezone
-        AND due_at <> ({LOCAL} - interval '24 hours') AT TIME ZONE users.timezone + interval '24 hours' ORDER BY 1""",
+        f"SELECT tasks.id FROM tasks JOIN users ON users.id = owner_id WHERE {OLD_DUE} ORDER BY 1",
+        (FOLLOW.format(table="tasks", broken=OLD_DUE),),
+        WORKER_FOLLOWS,
     ),
 )
