@@ -18,7 +18,7 @@ from todo.admin.fields import Field, write_text
 from todo.admin.pages.forms import text_of
 from todo.admin.runs import carry_out
 from todo.admin.service import AdminService
-from todo.app import FUNCTIONS, REGISTRY
+from todo.app import JOBS, REGISTRY
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
 from todo.queue import new_worker
@@ -110,7 +110,7 @@ async def test_a_worker_sets_a_date_typed_on_the_pages(
     sent = {"action": "change", "confirmed": "1", "matching": "1", "_set": ["due", "priority"]}
 
     answer = await visitor.send("/admin/tasks/act", due="2031-01-31", priority="4", **sent)
-    worker = new_worker(database.settings, database, [], FUNCTIONS, burst=True)
+    worker = new_worker(database.settings, database, [], JOBS.functions, burst=True)
     await worker.queue.connect()
     await worker.start()
     await worker.queue.disconnect()
