@@ -115,16 +115,18 @@ class Subject:
             "search school (common), facets": page(q="school", sort="-created_at"),
             "search zebra (nowhere), facets": page(q="zebra"),
             "search zq (two letters), facets": page(q="zq"),
-            "own tasks only, facets": lambda: self._own.page("tasks", Asked()),
-            "date hierarchy": lambda: self._admin.periods("tasks"),
-            "date hierarchy of a year": lambda: self._admin.periods("tasks", Asked(filters={"created_at": ["2026"]})),
-            "search everywhere": lambda: self._admin.search("plumber"),
-            "one task": lambda: self._admin.get("tasks", task),
-            "its history": lambda: self._admin.history("tasks", task),
+            "own tasks only, facets": lambda: self._own.queries.page("tasks", Asked()),
+            "date hierarchy": lambda: self._admin.queries.periods("tasks"),
+            "date hierarchy of a year": lambda: self._admin.queries.periods(
+                "tasks", Asked(filters={"created_at": ["2026"]})
+            ),
+            "search everywhere": lambda: self._admin.queries.search("plumber"),
+            "one task": lambda: self._admin.queries.get("tasks", task),
+            "its history": lambda: self._admin.history.of_row("tasks", task),
         }
 
     def _page(self, **asked: Any) -> Work:
-        return lambda: self._admin.page("tasks", Asked(**asked))
+        return lambda: self._admin.queries.page("tasks", Asked(**asked))
 
 
 def _sorts() -> list[str]:

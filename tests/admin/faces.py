@@ -81,25 +81,25 @@ async def _serve(admin: AdminService, ask: Ask) -> Any:
     asked = Asked(filters=dict(ask.filters), sort=ask.sort, q=ask.q)
     match ask.verb:
         case "view":
-            return await admin.page(ask.resource, asked)
+            return await admin.queries.page(ask.resource, asked)
         case "get":
-            return await admin.get(ask.resource, ask.row_id)
+            return await admin.queries.get(ask.resource, ask.row_id)
         case "history":
-            return await admin.history(ask.resource, ask.row_id)
+            return await admin.history.of_row(ask.resource, ask.row_id)
         case "export":
-            return json.loads(b"".join([part async for part in await admin.export(ask.resource, asked, "json")]))
+            return json.loads(b"".join([part async for part in await admin.files.export(ask.resource, asked, "json")]))
         case "add":
-            return await admin.add(ask.resource, ask.values)
+            return await admin.editor.add(ask.resource, ask.values)
         case "change":
-            return await admin.change(ask.resource, ask.row_id, ask.values)
+            return await admin.editor.change(ask.resource, ask.row_id, ask.values)
         case "delete":
-            return await admin.delete(ask.resource, ask.row_id)
+            return await admin.editor.delete(ask.resource, ask.row_id)
         case "import":
-            return await admin.import_rows(ask.resource, json.dumps([ask.values]).encode(), "json", apply=True)
+            return await admin.files.import_rows(ask.resource, json.dumps([ask.values]).encode(), "json", apply=True)
         case "act on one":
-            return await admin.act_on_one(ask.resource, ask.action, ask.row_id, ask.values)
+            return await admin.actions.act_on_one(ask.resource, ask.action, ask.row_id, ask.values)
         case _:
-            return await admin.act(ask.resource, ask.action, On(), ask.values)
+            return await admin.actions.act(ask.resource, ask.action, On(), ask.values)
 
 
 async def by_rest(stage: Stage, ask: Ask) -> Answer:

@@ -52,7 +52,7 @@ async def working(database: Database) -> AsyncIterator[None]:
 async def test_an_action_is_the_verb_of_the_room(admin: AdminService, ada: Person, sql: Any) -> None:
     task = await ada.add("Again", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})
 
-    await admin.act_on_one("tasks", "complete", task["id"])
+    await admin.actions.act_on_one("tasks", "complete", task["id"])
 
     rows = await sql.fetch("SELECT status, occurrence FROM tasks ORDER BY id")
     assert [tuple(row) for row in rows] == [("done", "2031-01-31"), ("open", "2031-02-28")]
@@ -62,15 +62,15 @@ async def test_what_does_not_fit_a_row_is_refused(admin: AdminService, ada: Pers
     task = await ada.add()
 
     with pytest.raises(Forbidden):
-        await admin.act_on_one("tasks", "reopen", task["id"])
+        await admin.actions.act_on_one("tasks", "reopen", task["id"])
 
 
 async def test_rows_of_a_selection_that_refuse_are_told_and_the_others_done(admin: AdminService, ada: Person) -> None:
     first, second, third = [await ada.add(name) for name in "ABC"]
-    await admin.act_on_one("tasks", "complete", second["id"])
+    await admin.actions.act_on_one("tasks", "complete", second["id"])
     ids = [first["id"], second["id"], third["id"], str(uuid4())]
 
-    outcome = await admin.act("tasks", "complete", On(ids=ids))
+    outcome = await admin.actions.act("tasks", "complete", On(ids=ids))
 
     assert outcome.done == 2
     assert {failure.id for failure in outcome.failed} == set(ids[1::2])
@@ -79,7 +79,7 @@ async def test_rows_of_a_selection_that_refuse_are_told_and_the_others_done(admi
 async def test_fields_are_set_on_a_selection(admin: AdminService, ada: Person, sql: Any) -> None:
     tasks = [await ada.add(name) for name in "ABC"]
 
-    outcome = await admin.act("tasks", "change", On(ids=[task["id"] for task in tasks[:2]]), {"priority": 3})
+    outcome = await admin.actions.act("tasks", "change", On(ids=[task["id"] for task in tasks[:2]]), {"priority": 3})
 
     assert outcome.done == 2
     assert [row[0] for row in await sql.fetch("SELECT priority FROM tasks ORDER BY id")] == [3, 3, 0]
@@ -89,7 +89,7 @@ async def test_fields_are_set_on_a_selection(admin: AdminService, ada: Person, s
 async def test_an_action_on_all_that_match_leaves_the_others(admin: AdminService, ada: Person, sql: Any) -> None:
     await many(sql, ada, 10)
 
-    outcome = await admin.act("tasks", "delete", On(matching=Asked(filters={"priority": ["3..4"]})))
+    outcome = await admin.actions.act("tasks", "delete", On(matching=Asked(filters={"priority": ["3..4"]})))
 
     assert outcome.done == 4
     assert await sql.fetchval("SELECT count(*) FROM tasks WHERE deleted_at IS NULL") == 6
@@ -100,7 +100,7 @@ async def test_many_rows_go_on_in_the_background(
 ) -> None:
     await many(sql, ada, 250)
 
-    outcome = await admin.act("tasks", "complete", On(matching=Asked(filters={"status": ["open"]})))
+    outcome = await admin.actions.act("tasks", "complete", On(matching=Asked(filters={"status": ["open"]})))
     assert outcome.run is not None
     assert (
         await sql.fetchval("SELECT count(*) FROM saq_jobs WHERE convert_from(job, 'UTF8') LIKE '%run_admin_action%'")
@@ -108,7 +108,7 @@ async def test_many_rows_go_on_in_the_background(
     )
     await carry_out(registry, database, actor_of, outcome.run)
 
-    run = await admin.run(outcome.run)
+    run = await admin.queries.get("runs", outcome.run)
     assert (run.status, run.total, run.done, run.failed) == ("done", 250, 250, 0)
     assert await sql.fetchval("SELECT count(*) FROM tasks WHERE status = 'done'") == 250
     assert await sql.fetchval("SELECT count(DISTINCT actor) FROM audit_events WHERE action = 'tasks.complete'") == 1
@@ -140,17 +140,17 @@ async def test_a_long_run_hands_over_to_another_job(
     admin: AdminService, registry: Registry, database: Database, ada: Person, sql: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await many(sql, ada, 150)
-    outcome = await admin.act("tasks", "complete", On(matching=Asked()))
+    outcome = await admin.actions.act("tasks", "complete", On(matching=Asked()))
     assert outcome.run is not None
     monkeypatch.setattr(runs, "STINT", -1)
 
     await carry_out(registry, database, actor_of, outcome.run)
 
     assert await sql.fetchval("SELECT count(*) FROM saq_jobs") == 2
-    assert (await admin.run(outcome.run)).done == 100
+    assert (await admin.queries.get("runs", outcome.run)).done == 100
     await carry_out(registry, database, actor_of, outcome.run)
     await carry_out(registry, database, actor_of, outcome.run)
-    assert (await admin.run(outcome.run)).status == "done"
+    assert (await admin.queries.get("runs", outcome.run)).status == "done"
 
 
 class SlowTaskAdmin(TaskAdmin):
@@ -168,11 +168,11 @@ async def test_an_action_declared_so_goes_on_in_the_background_even_for_one_row(
     slow = Registry([SlowTaskAdmin if isinstance(one, TaskAdmin) else partial(copy, one) for one in registry])
     task = await ada.add("Water")
 
-    outcome = await AdminService(slow, database, admin.actor).act_on_one("tasks", "count", task["id"])
+    outcome = await AdminService(slow, database, admin.actor).actions.act_on_one("tasks", "count", task["id"])
     assert outcome.run is not None
     await carry_out(slow, database, actor_of, outcome.run)
 
-    run = await admin.run(outcome.run)
+    run = await admin.queries.get("runs", outcome.run)
     assert (run.status, run.done, run.messages) == ("done", 1, ["5 characters"])
 
 
@@ -224,11 +224,11 @@ async def test_a_form_means_the_same_at_once_and_in_the_background(
     service = AdminService(asking, database, admin.actor)
     await many(sql, ada, number)
 
-    outcome = await service.act("tasks", "ask", On(matching=Asked()), form, lax=lax)
+    outcome = await service.actions.act("tasks", "ask", On(matching=Asked()), form, lax=lax)
     messages = outcome.messages
     if outcome.run is not None:
         await carry_out(asking, database, actor_of, outcome.run)
-        messages = (await service.run(outcome.run)).messages
+        messages = (await service.queries.get("runs", outcome.run)).messages
 
     assert (outcome.run is None) == (number == 1)
     assert {message: json.loads(message) for message in messages} == {messages[0]: SENT}
@@ -242,7 +242,9 @@ async def test_every_field_of_a_form_that_is_wrong_is_named(
     wrong = {name: value for name, value in TYPED.items() if name != "word"} | {"number": "99", "what": "?"}
 
     with pytest.raises(Invalid) as refused:
-        await AdminService(asking, database, admin.actor).act_on_one("tasks", "ask", task["id"], wrong, lax=True)
+        await AdminService(asking, database, admin.actor).actions.act_on_one(
+            "tasks", "ask", task["id"], wrong, lax=True
+        )
 
     assert {(error.field, error.message) for error in refused.value.errors} == {
         ("body.word", "This is needed."),
@@ -258,7 +260,7 @@ async def test_a_run_of_somebody_acting_as_another_names_both(
     root = await world.person("root", "superuser")
     acting = replace(admin.actor, by=Actor(root.id, root.email))
 
-    outcome = await AdminService(registry, database, acting).act("tasks", "complete", On(matching=Asked()))
+    outcome = await AdminService(registry, database, acting).actions.act("tasks", "complete", On(matching=Asked()))
     assert outcome.run is not None
     await carry_out(registry, database, actor_of, outcome.run)
 
@@ -270,7 +272,7 @@ async def test_a_run_uses_the_rights_its_actor_has_by_then(
     admin: AdminService, registry: Registry, database: Database, ada: Person, sql: Any
 ) -> None:
     await many(sql, ada, 101)
-    outcome = await admin.act("tasks", "complete", On(matching=Asked()))
+    outcome = await admin.actions.act("tasks", "complete", On(matching=Asked()))
     assert outcome.run is not None
     await sql.execute("DELETE FROM user_roles WHERE user_id = $1", admin.actor.id)
 
@@ -288,7 +290,7 @@ async def test_a_token_in_the_background_does_no_more_than_its_scopes(
     await many(sql, ada, 101)
     scoped = replace(admin.actor, scopes=frozenset({"admin.enter", "tasks.complete", "tasks.view"}))
 
-    outcome = await AdminService(registry, database, scoped).act("tasks", "complete", On(matching=Asked()))
+    outcome = await AdminService(registry, database, scoped).actions.act("tasks", "complete", On(matching=Asked()))
     assert outcome.run is None or await carry_out(registry, database, actor_of, outcome.run) is None
 
     assert await sql.fetchval("SELECT count(*) FROM tasks WHERE status = 'done'") == 0
@@ -299,7 +301,7 @@ async def test_an_action_that_is_not_declared_is_not_found(
     admin: AdminService, name: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        await admin.act("tasks", name, On(ids=[uuid4()]))
+        await admin.actions.act("tasks", name, On(ids=[uuid4()]))
 
 
 async def test_an_action_needs_its_permission(registry: Registry, database: Database, ada: Person) -> None:
@@ -307,20 +309,20 @@ async def test_an_action_needs_its_permission(registry: Registry, database: Data
     admin = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
 
     with pytest.raises(Forbidden):
-        await admin.act("tasks", "complete", On(ids=[(await ada.add())["id"]]))
+        await admin.actions.act("tasks", "complete", On(ids=[(await ada.add())["id"]]))
 
 
 async def test_an_action_without_a_form_takes_none(admin: AdminService, ada: Person) -> None:
     with pytest.raises(Invalid):
-        await admin.act_on_one("tasks", "complete", (await ada.add())["id"], {"note": "x"})
+        await admin.actions.act_on_one("tasks", "complete", (await ada.add())["id"], {"note": "x"})
 
 
 async def test_history_tells_who_changed_what_on_every_face(admin: AdminService, ada: Person) -> None:
     task = await ada.add("Water")
     await ada.http.patch(f"/api/tasks/{task['id']}", json={"title": "Water all"})
-    await admin.change("tasks", task["id"], {"priority": 2})
+    await admin.editor.change("tasks", task["id"], {"priority": 2})
 
-    history = await admin.history("tasks", task["id"])
+    history = await admin.history.of_row("tasks", task["id"])
 
     told = [
         (entry.actor, entry.action, [(one.field, one.before, one.after) for one in entry.changes])
@@ -333,37 +335,37 @@ async def test_history_tells_who_changed_what_on_every_face(admin: AdminService,
 
 async def test_a_change_can_be_undone(admin: AdminService, ada: Person) -> None:
     task = await ada.add("Water", due={"kind": "day", "date": "2031-01-31"})
-    await admin.change("tasks", task["id"], {"title": "Fire", "due": None})
-    entry = (await admin.history("tasks", task["id"])).items[0]
+    await admin.editor.change("tasks", task["id"], {"title": "Fire", "due": None})
+    entry = (await admin.history.of_row("tasks", task["id"])).items[0]
 
-    row = await admin.revert("tasks", task["id"], entry.id)
+    row = await admin.history.revert("tasks", task["id"], entry.id)
 
     assert (row.title, row.due, row.due_at is None) == ("Water", {"kind": "day", "date": "2031-01-31"}, False)
 
 
 async def test_what_changed_again_since_is_not_undone(admin: AdminService, ada: Person) -> None:
     task = await ada.add("Water")
-    await admin.change("tasks", task["id"], {"title": "Fire"})
-    entry = (await admin.history("tasks", task["id"])).items[0]
-    await admin.change("tasks", task["id"], {"title": "Earth"})
+    await admin.editor.change("tasks", task["id"], {"title": "Fire"})
+    entry = (await admin.history.of_row("tasks", task["id"])).items[0]
+    await admin.editor.change("tasks", task["id"], {"title": "Earth"})
 
     with pytest.raises(Conflict, match="Title"):
-        await admin.revert("tasks", task["id"], entry.id)
+        await admin.history.revert("tasks", task["id"], entry.id)
 
 
 async def test_an_event_of_another_row_is_not_found(admin: AdminService, ada: Person) -> None:
     first, second = await ada.add(), await ada.add()
-    await admin.change("tasks", first["id"], {"title": "Fire"})
-    entry = (await admin.history("tasks", first["id"])).items[0]
+    await admin.editor.change("tasks", first["id"], {"title": "Fire"})
+    entry = (await admin.history.of_row("tasks", first["id"])).items[0]
 
     with pytest.raises(NotFound):
-        await admin.revert("tasks", second["id"], entry.id)
+        await admin.history.revert("tasks", second["id"], entry.id)
 
 
 async def test_the_search_finds_rows_of_every_resource(admin: AdminService, ada: Person) -> None:
     await ada.add("Call ada")
 
-    found = await admin.search("ada")
+    found = await admin.queries.search("ada")
 
     assert {(hit.resource, hit.display) for hit in found} >= {("tasks", "Call ada"), ("users", ada.email)}
 
@@ -371,23 +373,23 @@ async def test_the_search_finds_rows_of_every_resource(admin: AdminService, ada:
 async def test_recent_are_the_rows_one_changed_oneself(admin: AdminService, ada: Person) -> None:
     first, second = await ada.add("A"), await ada.add("B")
     for task in (first, second, first):
-        await admin.change("tasks", task["id"], {"notes": str(uuid4())})
+        await admin.editor.change("tasks", task["id"], {"notes": str(uuid4())})
 
-    assert [hit.display for hit in await admin.recent()] == ["A", "B"]
+    assert [hit.display for hit in await admin.history.recent()] == ["A", "B"]
 
 
 async def test_shared_views_are_found_by_others_and_changed_by_their_owner_alone(
     admin: AdminService, registry: Registry, database: Database, ada: Person
 ) -> None:
-    shared = await admin.save_view("tasks", "Late", "due_at=..today", shared=True)
-    await admin.save_view("tasks", "Mine", "status=open")
+    shared = await admin.views.save("tasks", "Late", "due_at=..today", shared=True)
+    await admin.views.save("tasks", "Mine", "status=open")
     rights = frozenset({"admin.enter", "saved_views.view", "saved_views.change", "saved_views.delete"})
     other = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
 
-    assert {view.name for view in await admin.views("tasks")} == {"Late", "Mine"}
-    assert [view.name for view in await other.views("tasks")] == ["Late"]
+    assert {view.name for view in await admin.views.of_list("tasks")} == {"Late", "Mine"}
+    assert [view.name for view in await other.views.of_list("tasks")] == ["Late"]
     with pytest.raises(Forbidden):
-        await other.delete_view(shared.id)
+        await other.views.delete(shared.id)
 
 
 async def test_the_date_hierarchy_goes_from_years_to_days(admin: AdminService, ada: Person, sql: Any) -> None:
@@ -400,9 +402,9 @@ async def test_the_date_hierarchy_goes_from_years_to_days(admin: AdminService, a
     def told(found: Any) -> list[tuple[str, int]]:
         return [(step.value, step.count) for step in found]
 
-    assert told(await admin.periods("tasks")) == [("2024", 3), ("2025", 1)]
-    assert told(await admin.periods("tasks", Asked(filters={"created_at": ["2024"]}))) == [
+    assert told(await admin.queries.periods("tasks")) == [("2024", 3), ("2025", 1)]
+    assert told(await admin.queries.periods("tasks", Asked(filters={"created_at": ["2024"]}))) == [
         ("2024-03", 2),
         ("2024-04", 1),
     ]
-    assert told(await admin.periods("tasks", Asked(filters={"created_at": ["2024-03"]}))) == [("2024-03-01", 2)]
+    assert told(await admin.queries.periods("tasks", Asked(filters={"created_at": ["2024-03"]}))) == [("2024-03-01", 2)]

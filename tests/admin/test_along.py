@@ -27,10 +27,10 @@ async def family(person: Person) -> list[Any]:
 async def test_a_subtask_deleted_with_its_parent_can_be_restored(admin: AdminService, ada: Person, sql: Any) -> None:
     ids = await family(ada)
 
-    preview = await admin.preview("tasks", ids[:1])
-    deleted = await admin.act("tasks", "delete", On(ids=ids))
+    preview = await admin.editor.preview("tasks", ids[:1])
+    deleted = await admin.actions.act("tasks", "delete", On(ids=ids))
     assert await sql.fetchval(LIVE) == 0
-    restored = await admin.act("tasks", "restore", On(ids=ids))
+    restored = await admin.actions.act("tasks", "restore", On(ids=ids))
 
     assert (preview.to_trash, [(one.resource, one.count) for one in preview.taken]) == (True, [("tasks", 1)])
     assert [(one.done, one.failed) for one in (deleted, restored)] == [(2, []), (2, [])]
@@ -39,19 +39,19 @@ async def test_a_subtask_deleted_with_its_parent_can_be_restored(admin: AdminSer
 
 async def test_what_matches_in_the_trash_ends_with_its_parent(admin: AdminService, ada: Person, sql: Any) -> None:
     ids = await family(ada)
-    await admin.act("tasks", "delete", On(ids=ids))
+    await admin.actions.act("tasks", "delete", On(ids=ids))
 
-    ended = await admin.act("tasks", "delete", On(matching=Asked(trash=True)))
+    ended = await admin.actions.act("tasks", "delete", On(matching=Asked(trash=True)))
 
     assert (ended.done, ended.failed, await sql.fetchval("SELECT count(*) FROM tasks")) == (2, [], 0)
 
 
 async def test_trash_and_other_rows_are_not_deleted_together(admin: AdminService, ada: Person, sql: Any) -> None:
     ids = [(await ada.add(title))["id"] for title in "AB"]
-    await admin.delete("tasks", ids[0])
+    await admin.editor.delete("tasks", ids[0])
 
     with pytest.raises(Invalid):
-        await admin.act("tasks", "delete", On(ids=ids))
+        await admin.actions.act("tasks", "delete", On(ids=ids))
 
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 2
 
@@ -64,8 +64,8 @@ async def test_what_is_out_of_sight_tells_nothing_of_itself(
     mine, live, trashed = [(await one.add("A"))["id"] for one in (ada, bob, bob)]
     await bob.http.delete(f"/api/tasks/{trashed}")
 
-    told = [(await own.act("tasks", "delete", On(ids=[one]))).failed[0].message for one in (live, trashed)]
-    beside = await own.act("tasks", "delete", On(ids=[mine, trashed]))
+    told = [(await own.actions.act("tasks", "delete", On(ids=[one]))).failed[0].message for one in (live, trashed)]
+    beside = await own.actions.act("tasks", "delete", On(ids=[mine, trashed]))
 
     assert told[0] == told[1]
     assert (beside.done, [failure.id for failure in beside.failed]) == (1, [trashed])
@@ -79,10 +79,10 @@ async def test_turns_that_come_up_meanwhile_are_left_alone(
     due = {"kind": "day", "date": "2031-01-31"}
     await ada.add("Water", due=due, recurrence={"rrule": "FREQ=DAILY"})
 
-    outcome = await admin.act("tasks", "complete", On(matching=Asked(filters={"status": ["open"]})))
+    outcome = await admin.actions.act("tasks", "complete", On(matching=Asked(filters={"status": ["open"]})))
     if outcome.run is not None:
         await carry_out(registry, database, actor_of, outcome.run)
-        assert (await admin.run(outcome.run)).done == number + 1
+        assert (await admin.queries.get("runs", outcome.run)).done == number + 1
 
     assert await sql.fetch("SELECT title, occurrence FROM tasks WHERE status = 'open'") == [("Water", "2031-02-01")]
 
@@ -91,9 +91,9 @@ async def test_a_task_hangs_below_its_owners_only(admin: AdminService, ada: Pers
     parent = (await ada.add("Ada's"))["id"]
 
     with pytest.raises(Invalid):
-        await admin.add("tasks", {"title": "Bob's", "owner_id": bob.id, "parent_id": parent})
+        await admin.editor.add("tasks", {"title": "Bob's", "owner_id": bob.id, "parent_id": parent})
     rows = f"title,owner_id,parent_id\nBob's,{bob.id},{parent}\n"
-    report = await admin.import_rows("tasks", rows.encode(), apply=True)
+    report = await admin.files.import_rows("tasks", rows.encode(), apply=True)
 
     assert (report.refused, await sql.fetchval("SELECT count(*) FROM tasks")) == (1, 1)
 
@@ -123,15 +123,15 @@ async def test_the_role_that_everybody_gets_stays(admin: AdminService, sql: Any)
     member = await sql.fetchval("SELECT id FROM roles WHERE name = 'member'")
 
     with pytest.raises(Conflict):
-        await admin.delete("roles", member)
+        await admin.editor.delete("roles", member)
 
 
 async def test_only_changes_without_an_action_of_their_own_can_be_undone(admin: AdminService, ada: Person) -> None:
     task = await ada.add("Water")
-    await admin.change("tasks", task["id"], {"priority": 2})
-    await admin.act_on_one("tasks", "complete", task["id"])
+    await admin.editor.change("tasks", task["id"], {"priority": 2})
+    await admin.actions.act_on_one("tasks", "complete", task["id"])
 
-    found = (await admin.history("tasks", task["id"])).items
+    found = (await admin.history.of_row("tasks", task["id"])).items
 
     assert [(entry.action, entry.revertible) for entry in found] == [
         ("tasks.complete", False), ("tasks.change", True), ("tasks.add", False),
@@ -147,7 +147,7 @@ async def test_an_occurrence_deleted_together_with_its_subtasks_leaves_them_to_t
     await ada.http.patch(f"/api/tasks/{tasks['Child']['id']}", json={"parent_id": tasks["Water"]["id"]})
     await ada.http.patch(f"/api/tasks/{tasks['Water']['id']}", json={"recurrence": {"rrule": "FREQ=DAILY"}})
 
-    deleted = await admin.act("tasks", "delete", On(ids=[task["id"] for task in tasks.values()]))
+    deleted = await admin.actions.act("tasks", "delete", On(ids=[task["id"] for task in tasks.values()]))
 
     assert (deleted.done, deleted.failed) == (2, [])
     assert [row["title"] for row in await sql.fetch("SELECT title FROM tasks WHERE deleted_at IS NULL ORDER BY 1")] == [
@@ -164,7 +164,7 @@ async def test_what_the_next_occurrence_copies_is_not_deleted_for_good(admin: Ad
 
     for row_id in (task["id"], child["id"]):
         with pytest.raises(Conflict):
-            await admin.delete("tasks", row_id)
+            await admin.editor.delete("tasks", row_id)
 
     await ada.http.post(f"/api/series/{task['series_id']}/end", json={})
-    await admin.delete("tasks", task["id"])
+    await admin.editor.delete("tasks", task["id"])

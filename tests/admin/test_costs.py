@@ -55,15 +55,15 @@ async def test_a_list_costs_the_same_however_many_rows_there_are(
 ) -> None:
     rows = Rows(REGISTRY, database, root.id)
     await rows.of(resource)
-    few = await trips(wire, lambda: admin.page(resource.name))
+    few = await trips(wire, lambda: admin.queries.page(resource.name))
     for _ in range(MANY):
         await rows.of(resource)
 
-    many = await trips(wire, lambda: admin.page(resource.name))
+    many = await trips(wire, lambda: admin.queries.page(resource.name))
 
-    assert len((await admin.page(resource.name)).items) > MANY
+    assert len((await admin.queries.page(resource.name)).items) > MANY
     assert (few, many) == (2, 2)  # the rows; the total with all facets
-    assert await trips(wire, lambda: admin.page(resource.name, Asked(facets=False))) == 1
+    assert await trips(wire, lambda: admin.queries.page(resource.name, Asked(facets=False))) == 1
 
 
 @pytest.mark.parametrize("resource", TABLES, **IDS)
@@ -72,12 +72,12 @@ async def test_a_row_costs_one_and_its_history_two(
 ) -> None:
     row_id = await Rows(REGISTRY, database, root.id).of(resource)
 
-    assert await trips(wire, lambda: admin.get(resource.name, row_id)) == 1
-    assert await trips(wire, lambda: admin.history(resource.name, row_id)) == 2
-    assert await trips(wire, lambda: admin.inlines(resource.name, row_id)) == len(resource.inlines)
+    assert await trips(wire, lambda: admin.queries.get(resource.name, row_id)) == 1
+    assert await trips(wire, lambda: admin.history.of_row(resource.name, row_id)) == 2
+    assert await trips(wire, lambda: admin.queries.inlines(resource.name, row_id)) == len(resource.inlines)
 
 
 async def test_the_search_asks_once_for_each_resource_that_can_be_searched(wire: Wire, admin: AdminService) -> None:
     searched = [one for one in TABLES if one.search]
 
-    assert await trips(wire, lambda: admin.search("water")) == len(searched)
+    assert await trips(wire, lambda: admin.queries.search("water")) == len(searched)

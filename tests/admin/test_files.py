@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from factories import Person
 
-from todo.admin.exporting import Format
+from todo.admin.file_formats import Format
 from todo.admin.schemas import Asked
 from todo.admin.service import AdminService
 from todo.errors import Forbidden, Invalid
@@ -19,7 +19,7 @@ FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1"]
 
 
 async def exported(admin: AdminService, resource: str, form: Format, asked: Asked | None = None) -> bytes:
-    return b"".join([part async for part in await admin.export(resource, asked, form)])
+    return b"".join([part async for part in await admin.files.export(resource, asked, form)])
 
 
 def lines(data: bytes) -> list[dict[str, str]]:
@@ -94,7 +94,7 @@ async def test_more_than_a_page_is_exported_once_each(admin: AdminService, ada: 
 async def test_an_export_read_back_changes_nothing(admin: AdminService, ada: Person, sql: Any, title: str) -> None:
     await plant(sql, ada, title)
 
-    report = await admin.import_rows("tasks", await exported(admin, "tasks", "csv"))
+    report = await admin.files.import_rows("tasks", await exported(admin, "tasks", "csv"))
 
     assert [(row.action, row.errors) for row in report.rows] == [("nothing", [])]
 
@@ -103,7 +103,7 @@ async def test_an_import_shows_what_it_would_do_and_does_nothing(admin: AdminSer
     task = await ada.add("Water", priority=1)
     file = f"id,title,priority,owner_id\n{task['id']},Fire,1,\n,New,2,{ada.id}\n"
 
-    report = await admin.import_rows("tasks", file.encode())
+    report = await admin.files.import_rows("tasks", file.encode())
 
     assert (report.applied, report.added, report.changed, report.refused) == (False, 1, 1, 0)
     (difference,) = report.rows[0].changes
@@ -116,7 +116,7 @@ async def test_an_import_is_applied_with_its_trail(admin: AdminService, ada: Per
     task = await ada.add("Water")
     file = f"id,title,owner_id\n{task['id']},Fire,\n,New,{ada.id}\n"
 
-    report = await admin.import_rows("tasks", file.encode(), apply=True)
+    report = await admin.files.import_rows("tasks", file.encode(), apply=True)
 
     assert (report.applied, report.added, report.changed) == (True, 1, 1)
     assert set(await sql.fetchval("SELECT array_agg(title) FROM tasks")) == {"Fire", "New"}
@@ -131,7 +131,7 @@ async def test_one_bad_row_keeps_all_from_being_applied(admin: AdminService, ada
         {"title": "Y", "priority": 9, "owner_id": str(ada.id)},
     ]  # fmt: skip
 
-    report = await admin.import_rows("tasks", json.dumps(rows).encode(), "json", apply=True)
+    report = await admin.files.import_rows("tasks", json.dumps(rows).encode(), "json", apply=True)
 
     assert (report.applied, report.refused) == (False, 4)
     assert [row.errors[0].partition(":")[0] for row in report.rows[1:]] == ["title", "id", "owner_id", "priority"]
@@ -145,7 +145,7 @@ async def test_one_bad_row_keeps_all_from_being_applied(admin: AdminService, ada
 )
 async def test_headings_that_cannot_be_meant_are_told(admin: AdminService, file: bytes, words: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        await admin.import_rows("tasks", file)
+        await admin.files.import_rows("tasks", file)
 
     assert words in refusal.value.errors[0].message
 
@@ -154,7 +154,7 @@ async def test_a_row_stands_in_a_file_once(admin: AdminService, ada: Person, sql
     task = await ada.add("Water")
     file = f"id,title\n{task['id']},Fire\n{task['id']},Earth\n"
 
-    report = await admin.import_rows("tasks", file.encode(), apply=True)
+    report = await admin.files.import_rows("tasks", file.encode(), apply=True)
 
     assert (report.applied, report.rows[1].errors) == (False, ["id: A row above has the same."])
     assert await sql.fetchval("SELECT title FROM tasks") == "Water"
@@ -163,7 +163,7 @@ async def test_a_row_stands_in_a_file_once(admin: AdminService, ada: Person, sql
 async def test_a_cell_that_is_wrong_is_told_in_words(admin: AdminService, ada: Person) -> None:
     file = f"title,owner_id,priority,status,deadline\nA,{ada.id},x,open,\nB,nobody,9,lost,soon\n"
 
-    report = await admin.import_rows("tasks", file.encode())
+    report = await admin.files.import_rows("tasks", file.encode())
 
     assert [row.errors for row in report.rows] == [
         ["priority: Give a whole number from 0 to 4."],
@@ -180,15 +180,15 @@ async def test_a_cell_that_is_wrong_is_told_in_words(admin: AdminService, ada: P
 )
 async def test_a_file_that_makes_no_sense_is_refused(admin: AdminService, file: bytes) -> None:
     with pytest.raises(Invalid):
-        await admin.import_rows("tasks", file)
+        await admin.files.import_rows("tasks", file)
 
 
 @pytest.mark.parametrize("file", [b"", b"{}", b"[1]", b"[" * 5000, b'[{"title": "\\ud800"}]'])
 async def test_json_that_makes_no_sense_is_refused(admin: AdminService, file: bytes) -> None:
     with pytest.raises(Invalid):
-        await admin.import_rows("tasks", file, "json")
+        await admin.files.import_rows("tasks", file, "json")
 
 
 async def test_users_cannot_be_imported(admin: AdminService) -> None:
     with pytest.raises(Forbidden):
-        await admin.import_rows("users", b"email\nx@example.com\n")
+        await admin.files.import_rows("users", b"email\nx@example.com\n")

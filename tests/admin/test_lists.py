@@ -22,7 +22,7 @@ def facet(found: Listed, name: str) -> dict[str, int | None]:
 async def test_a_list_shows_rows_with_the_names_of_what_they_lead_to(admin: AdminService, ada: Person) -> None:
     task = await ada.add("Water the plants")
 
-    found = await admin.page("tasks")
+    found = await admin.queries.page("tasks")
 
     assert [str(item.id) for item in found.items] == [task["id"]]
     assert found.items[0].display == "Water the plants"
@@ -35,7 +35,7 @@ async def test_facets_count_the_rest_of_the_view_without_their_own_filter(admin:
     await ada.add("B", priority=1, status="waiting")
     await ada.add("C", priority=2)
 
-    found = await admin.page("tasks", Asked(filters={"status": ["waiting"], "priority": ["1"]}))
+    found = await admin.queries.page("tasks", Asked(filters={"status": ["waiting"], "priority": ["1"]}))
 
     assert titles(found) == ["B"]
     assert facet(found, "status") == {"open": 1, "in_progress": 0, "waiting": 1, "done": 0, "cancelled": 0}
@@ -45,7 +45,7 @@ async def test_several_values_of_a_filter_are_alternatives(admin: AdminService, 
     for status in ("open", "waiting", "in_progress"):
         await ada.add(status, status=status)
 
-    found = await admin.page("tasks", Asked(filters={"status": ["open", "waiting"]}))
+    found = await admin.queries.page("tasks", Asked(filters={"status": ["open", "waiting"]}))
 
     assert sorted(titles(found)) == ["open", "waiting"]
 
@@ -62,7 +62,7 @@ async def test_times_are_filtered_by_periods(admin: AdminService, ada: Person, t
     await ada.add("B", due={"kind": "zoned", "at": "2031-02-01T09:00", "timezone": "UTC"})
     await ada.add("C")
 
-    found = await admin.page("tasks", Asked(filters={"due_at": [text]}))
+    found = await admin.queries.page("tasks", Asked(filters={"due_at": [text]}))
 
     assert sorted(titles(found)) == expected
 
@@ -70,20 +70,20 @@ async def test_times_are_filtered_by_periods(admin: AdminService, ada: Person, t
 @pytest.mark.parametrize("name", ["notes", "password_hash", "owner_id.email", "nonsense"])
 async def test_a_filter_that_is_not_declared_is_refused(admin: AdminService, name: str) -> None:
     with pytest.raises(Invalid):
-        await admin.page("tasks", Asked(filters={name: ["x"]}))
+        await admin.queries.page("tasks", Asked(filters={name: ["x"]}))
 
 
 @pytest.mark.parametrize("sort", ["notes", "password_hash", "-nonsense", "id,id"])
 async def test_a_sort_that_is_not_declared_is_refused(admin: AdminService, sort: str) -> None:
     with pytest.raises(Invalid):
-        await admin.page("tasks", Asked(sort=sort))
+        await admin.queries.page("tasks", Asked(sort=sort))
 
 
 async def test_the_search_looks_for_every_word(admin: AdminService, ada: Person) -> None:
     await ada.add("Water the plants", notes="on the balcony")
     await ada.add("Water the dog")
 
-    found = await admin.page("tasks", Asked(q="WATER balcony"))
+    found = await admin.queries.page("tasks", Asked(q="WATER balcony"))
 
     assert titles(found) == ["Water the plants"]
 
@@ -98,14 +98,14 @@ async def test_one_or_two_letters_are_looked_for_where_words_begin(
     for title in ("Zq asks", "ask zq", "azqa", "Über uns", "Süden", "开会"):
         await ada.add(title)
 
-    assert sorted(titles(await admin.page("tasks", Asked(q=q))), key=str.lower) == expected
+    assert sorted(titles(await admin.queries.page("tasks", Asked(q=q))), key=str.lower) == expected
 
 
 @pytest.mark.parametrize("q", ["%", "_", "\\", "' OR 1=1 --"])
 async def test_a_search_means_its_characters(admin: AdminService, ada: Person, q: str) -> None:
     await ada.add("Plain")
 
-    assert (await admin.page("tasks", Asked(q=q))).items == []
+    assert (await admin.queries.page("tasks", Asked(q=q))).items == []
 
 
 async def test_pages_follow_each_other_in_every_order(admin: AdminService, ada: Person) -> None:
@@ -117,7 +117,7 @@ async def test_pages_follow_each_other_in_every_order(admin: AdminService, ada: 
         seen: list[str] = []
         cursor = None
         while True:
-            page = await admin.page("tasks", Asked(sort=sort, limit=2, cursor=cursor, facets=False))
+            page = await admin.queries.page("tasks", Asked(sort=sort, limit=2, cursor=cursor, facets=False))
             seen += titles(page)
             cursor = page.next_cursor
             if cursor is None:
@@ -132,14 +132,14 @@ async def test_without_the_right_to_every_row_one_sees_ones_own(
     rights = frozenset({"admin.enter", "tasks.view"})
     admin = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
 
-    found = await admin.page("tasks")
+    found = await admin.queries.page("tasks")
 
     assert titles(found) == ["Mine"]
     assert found.items[0].labels == {}
     assert facet(found, "status")["open"] == 1
-    assert (await admin.get("tasks", mine["id"])).title == "Mine"
+    assert (await admin.queries.get("tasks", mine["id"])).title == "Mine"
     with pytest.raises(NotFound):
-        await admin.get("tasks", theirs["id"])
+        await admin.queries.get("tasks", theirs["id"])
 
 
 async def test_nobody_gets_in_without_the_right_to_enter(registry: Registry, database: Database, ada: Person) -> None:
@@ -148,7 +148,7 @@ async def test_nobody_gets_in_without_the_right_to_enter(registry: Registry, dat
 
 
 async def test_a_secret_shows_only_that_it_is_set(admin: AdminService, ada: Person) -> None:
-    person = await admin.get("users", ada.id)
+    person = await admin.queries.get("users", ada.id)
 
     assert person.password_hash == "set"
 
@@ -156,4 +156,4 @@ async def test_a_secret_shows_only_that_it_is_set(admin: AdminService, ada: Pers
 @pytest.mark.parametrize("row_id", ["nonsense", "0190f5f0-7c1d-7000-8000-000000000000"])
 async def test_what_is_not_there_is_not_found(admin: AdminService, row_id: str) -> None:
     with pytest.raises(NotFound):
-        await admin.get("tasks", row_id)
+        await admin.queries.get("tasks", row_id)

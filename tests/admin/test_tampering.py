@@ -119,7 +119,7 @@ async def test_an_event_of_another_row_is_not_undone_here(
 
     assert answer.status_code == 404
     with pytest.raises(NotFound):
-        await admin.revert(resource.name, row_id, event_id)
+        await admin.history.revert(resource.name, row_id, event_id)
 
 
 def secrets_of(resource: ModelAdmin[Any]) -> set[str]:
@@ -162,9 +162,9 @@ async def test_a_field_with_a_permission_of_its_own_is_not_there_for_others(
     rights = REGISTRY.permissions - {*resource.field_permissions.values()} | {ENTER}
     admin = AdminService(REGISTRY, database, Actor(id=None, name="x", permissions=rights))
 
-    row = json.dumps(await admin.get(resource.name, row_id), default=str)
+    row = json.dumps(await admin.queries.get(resource.name, row_id), default=str)
 
     assert [name for name in resource.field_permissions if f'"{name}"' in row] == []
-    assert {field.name for field in admin.writable(resource.name, adding=False)} & {
+    assert {field.name for field in admin.editor.writable(resource.name, adding=False)} & {
         *resource.field_permissions
     } == set()

@@ -11,7 +11,7 @@ from factories import Person
 from pages.browsing import Visitor
 
 from todo.access import Actor
-from todo.admin import acting
+from todo.admin import actions
 from todo.admin.cli.performing import perform
 from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import Field, write_text
@@ -63,7 +63,7 @@ async def test_every_field_is_set_on_many_rows(
     visitor: Visitor, stage: Stage, rows: Rows, resource: ModelAdmin[Any], field: Field, interface: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(acting, "AT_ONCE", 1)
+    monkeypatch.setattr(actions, "AT_ONCE", 1)
     ids = [str(await rows.of(resource)) for _ in range(2)]
     reference = [str(await rows.of(REGISTRY.table(field.reference)))] if field.kind == "reference" else []
 
@@ -87,7 +87,7 @@ async def test_every_field_is_set_on_many_rows(
 
 async def _carried_out(stage: Stage, run: UUID) -> bool:
     await carry_out(REGISTRY, stage.database, actor_of, run)
-    found = plain(await AdminService(REGISTRY, stage.database, await stage.actor()).run(run))
+    found = plain(await AdminService(REGISTRY, stage.database, await stage.actor()).queries.get("runs", run))
     return (found["status"], found["done"]) == ("done", 2)
 
 
@@ -122,13 +122,13 @@ async def test_a_worker_sets_a_date_typed_on_the_pages(
 
 async def _run_of(location: str, database: Database, boss: Person) -> Any:
     actor = await Stage(REGISTRY, database, boss).actor()
-    return await AdminService(REGISTRY, database, actor).run(location.rpartition("/")[2])
+    return await AdminService(REGISTRY, database, actor).queries.get("runs", location.rpartition("/")[2])
 
 
 async def test_the_form_of_an_action_reaches_the_worker_from_the_pages(
     visitor: Visitor, stage: Stage, boss: Person, sql: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acting, "AT_ONCE", 1)
+    monkeypatch.setattr(actions, "AT_ONCE", 1)
     due = {"kind": "day", "date": "2031-01-31"}
     for title in ("A", "B"):
         await boss.add(title, due=due, recurrence={"rrule": "FREQ=MONTHLY"})

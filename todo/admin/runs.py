@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import select
 
 from todo.access import Actor
-from todo.admin.acting import JOB, KEPT, sentence
+from todo.admin.actions import JOB, KEPT, sentence
 from todo.admin.models import RUN, Run
 from todo.admin.registry import Registry
 from todo.admin.schemas import Failure, On, Outcome
@@ -73,13 +73,13 @@ async def _actor_of(session: WriteSession, find_actor: FindActor, run: Run) -> A
 
 
 async def _next(service: AdminService, run: Run) -> bool:
-    admin = service.table(run.resource)
-    service.require_action(admin, run.action)
+    actions, admin = service.actions, service.context.table(run.resource)
+    actions.require_action(admin, run.action)
     on = msgspec.convert(run.target, On)
-    async with service.transaction() as session:
-        ids = await service.next_ids(session, admin, on, run.last_id)
-        given = service.read_form(admin, run.action, run.form)
-        outcome = await service.act_within(session, admin, run.action, on, ids, given)
+    async with service.context.transaction() as session:
+        ids = await actions.next_ids(session, admin, on, run.last_id)
+        given = actions.read_form(admin, run.action, run.form)
+        outcome = await actions.act_in(session, admin, run.action, on, ids, given)
     _note(run, outcome)
     run.status, run.last_id = ("running", ids[-1]) if ids else ("done", run.last_id)
     return bool(ids)

@@ -147,7 +147,7 @@ class Change(Struct):
     revertible: bool
 
 
-class History(Struct):
+class HistoryPage(Struct):
     """A page of a row's history."""
 
     items: list[Change]

@@ -1,7 +1,38 @@
-"""The only way to data for all three faces: who may, what is right, what is written, and its trace."""
+"""The only way to data for pages, REST and the command line: who may, what is right, what is written, and its trace."""
 
-from todo.admin.views import Views
+from todo.access import Actor
+from todo.admin.actions import Actions
+from todo.admin.context import AdminContext
+from todo.admin.editor import Editor
+from todo.admin.files import Files
+from todo.admin.history import History
+from todo.admin.queries import Queries
+from todo.admin.registry import Registry
+from todo.admin.views import SavedViews
+from todo.database import Database, WriteSession
 
 
-class AdminService(Views):
-    """Everything one actor can do in the admin; README.md beside this file tells how a face uses it."""
+class AdminService:
+    """Everything one actor can do in the admin; README.md beside this file shows how an interface uses it.
+
+    Without a `session`, each write is a transaction of its own.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        database: Database,
+        actor: Actor,
+        session: WriteSession | None = None,
+        reason: str | None = None,
+    ):
+        """Raises Forbidden for whoever may not enter the admin."""
+        context = self.context = AdminContext(registry, database, actor, session, reason)
+        self.registry, self.database, self.actor = registry, database, actor
+        self.may, self.resource, self.resources = context.may, context.resource, context.resources
+        self.queries = Queries(context)
+        self.editor = Editor(context)
+        self.actions = Actions(context, self.queries, self.editor)
+        self.history = History(context, self.queries, self.editor)
+        self.files = Files(context, self.queries, self.editor)
+        self.views = SavedViews(context, self.queries, self.editor)

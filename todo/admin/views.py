@@ -6,9 +6,11 @@ from msgspec import Meta
 from sqlalchemy import ColumnElement, or_
 
 from todo.access import Actor
+from todo.admin.context import AdminContext
 from todo.admin.declaration import ModelAdmin, Resource
-from todo.admin.importing import Importing
+from todo.admin.editor import Editor
 from todo.admin.models import RUN, SAVED_VIEW, Run, SavedView
+from todo.admin.queries import Queries
 from todo.admin.schemas import Asked
 from todo.database import ACTOR
 from todo.schema import ONE_LINE, Line
@@ -59,27 +61,27 @@ class RunAdmin(ModelAdmin[Run]):
         return None if actor.may(self.every_row) else OWN_RUNS
 
 
-class Views(Importing):
-    """The part of the service about saved views and what goes on in the background."""
+class SavedViews:
+    """The saved views of a list."""
 
-    async def views(self, resource: str) -> list[Any]:
+    def __init__(self, context: AdminContext, queries: Queries, editor: Editor):
+        self._context, self._queries, self._editor = context, queries, editor
+
+    async def of_list(self, resource: str) -> list[Any]:
         """Their own views of a resource and the shared ones; none without the permission."""
-        if not self.may("saved_views", "view"):
+        if not self._context.may("saved_views", "view"):
             return []
-        return (await self.page("saved_views", Asked(filters={"resource": [resource]}, limit=200, facets=False))).items
+        asked = Asked(filters={"resource": [resource]}, limit=200, facets=False)
+        return (await self._queries.page("saved_views", asked)).items
 
-    async def save_view(self, resource: str, name: str, query: str, *, shared: bool = False) -> Any:
+    async def save(self, resource: str, name: str, query: str, *, shared: bool = False) -> Any:
         """Keep a list under a name; `query` is what its URL says after the `?`. Raises Forbidden, Invalid, Conflict."""
-        values = {"resource": self.resource(resource).name, "name": name, "query": query, "shared": shared}
-        return await self.add("saved_views", values)
+        values = {"resource": self._context.resource(resource).name, "name": name, "query": query, "shared": shared}
+        return await self._editor.add("saved_views", values)
 
-    async def delete_view(self, view_id: Any) -> None:
+    async def delete(self, view_id: Any) -> None:
         """Raises Forbidden, NotFound."""
-        await self.delete("saved_views", view_id)
-
-    async def run(self, run_id: Any) -> Any:
-        """How far an action in the background is. Raises Forbidden, NotFound."""
-        return await self.get("runs", run_id)
+        await self._editor.delete("saved_views", view_id)
 
 
 ADMINS: list[type[Resource]] = [SavedViewAdmin, RunAdmin]

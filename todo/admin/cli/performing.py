@@ -8,10 +8,10 @@ import rich_click as click
 
 from todo.admin.cli import showing
 from todo.admin.cli.showing import harmless
-from todo.admin.core import uuid_of
+from todo.admin.context import uuid_of
 from todo.admin.declaration import RowsAdmin
 from todo.admin.describing import describe
-from todo.admin.exporting import Format
+from todo.admin.file_formats import Format
 from todo.admin.schemas import Asked, On, Outcome
 from todo.admin.service import AdminService
 
@@ -42,13 +42,13 @@ async def _list(
     names = columns.split(",") if columns else list(found.columns)
     if unknown := [name for name in names if name not in found.fields]:
         raise click.UsageError(f"{found.label} have no field {unknown[0]}.")
-    page = await admin.page(resource, asked)
+    page = await admin.queries.page(resource, asked)
     say(page) if as_json else showing.page(found, names, page)
     return 0
 
 
 async def _get(admin: AdminService, resource: str, row_id: str, as_json: bool) -> int:
-    row = await admin.get(resource, row_id)
+    row = await admin.queries.get(resource, row_id)
     say(row) if as_json else showing.row(admin.resource(resource), row)
     return 0
 
@@ -56,13 +56,13 @@ async def _get(admin: AdminService, resource: str, row_id: str, as_json: bool) -
 async def _history(
     admin: AdminService, resource: str, row_id: str, limit: int, cursor: str | None, as_json: bool
 ) -> int:
-    found = await admin.history(resource, row_id, cursor, limit)
+    found = await admin.history.of_row(resource, row_id, cursor, limit)
     say(found) if as_json else showing.history(found)
     return 0
 
 
 async def _add(admin: AdminService, resource: str, values: Sequence[str], as_json: bool) -> int:
-    row = await admin.add(resource, values_of(values), lax=True)
+    row = await admin.editor.add(resource, values_of(values), lax=True)
     say(row) if as_json else click.echo(f"Added {harmless(row.display)} ({row.id}).")
     return 0
 
@@ -72,7 +72,7 @@ async def _set(
 ) -> int:
     if not values:
         raise click.UsageError("Say which fields to change, as name=value.")
-    row = await admin.change(resource, row_id, values_of(values), version=version, lax=True)
+    row = await admin.editor.change(resource, row_id, values_of(values), version=version, lax=True)
     say(row) if as_json else click.echo(
         f"Changed {harmless(row.display)} ({row.id}); it has version {row.version} now."
     )
@@ -80,18 +80,18 @@ async def _set(
 
 
 async def _revert(admin: AdminService, resource: str, row_id: str, event_id: str, as_json: bool) -> int:
-    row = await admin.revert(resource, row_id, uuid_of(event_id))
+    row = await admin.history.revert(resource, row_id, uuid_of(event_id))
     say(row) if as_json else click.echo(f"Undone: {harmless(row.display)} ({row.id}) has version {row.version} now.")
     return 0
 
 
 async def _delete(admin: AdminService, resource: str, ids: Sequence[str], yes: bool, as_json: bool) -> int:
     if not yes:
-        showing.preview(await admin.preview(resource, ids))
+        showing.preview(await admin.editor.preview(resource, ids))
         click.confirm("Go on?", abort=True, err=True)
     if len(ids) > 1:
-        return tell(await admin.act(resource, "delete", On(ids=[uuid_of(one) for one in ids])), as_json)
-    await admin.delete(resource, ids[0])
+        return tell(await admin.actions.act(resource, "delete", On(ids=[uuid_of(one) for one in ids])), as_json)
+    await admin.editor.delete(resource, ids[0])
     return tell(Outcome(1), as_json)
 
 
@@ -110,11 +110,11 @@ async def _act(
         return tell(await _act_on_one(admin, resource, action, ids[0], form), as_json)
     tables = not isinstance(admin.registry[resource], RowsAdmin)
     chosen: Any = [uuid_of(one) for one in ids] if tables else list(ids)
-    return tell(await admin.act(resource, action, On(ids=chosen, matching=asked), form, lax=True), as_json)
+    return tell(await admin.actions.act(resource, action, On(ids=chosen, matching=asked), form, lax=True), as_json)
 
 
 async def _act_on_one(admin: AdminService, resource: str, action: str, row_id: str, form: Mapping[str, Any]) -> Outcome:
-    return await admin.act_on_one(resource, action, row_id, form, lax=True)
+    return await admin.actions.act_on_one(resource, action, row_id, form, lax=True)
 
 
 async def _ask(
@@ -122,13 +122,13 @@ async def _ask(
 ) -> None:
     """Dangerous things, and what is done to all that match, are asked for."""
     found = admin.registry[resource]
-    action = admin.require_action(found, name)
+    action = admin.actions.require_action(found, name)
     dangerous = name == "delete" or (action is not None and action.dangerous)
     if yes or not (dangerous or asked):
         return
     many = f"{len(ids)}"
     if asked:
-        page = await admin.page(resource, asked)
+        page = await admin.queries.page(resource, asked)
         many = f"{page.total or 0:,}" if page.total_is_exact else f"about {page.total:,}"
     what = f"{found.label_one} {ids[0]}" if len(ids) == 1 else f"{many} {found.label}" if ids or asked else found.label
     click.confirm(f"{action.label if action else name.capitalize()}: {what}. Go on?", abort=True, err=True)
@@ -139,13 +139,13 @@ async def _export(
     sort: str,
 ) -> int:  # fmt: skip
     asked = Asked(filters=filters_of(filters), q=q, trash=trash, sort=sort)
-    async for part in await admin.export(resource, asked, form):
+    async for part in await admin.files.export(resource, asked, form):
         output.write(part)
     return 0
 
 
 async def _import(admin: AdminService, resource: str, file: BinaryIO, form: Any, apply: bool, as_json: bool) -> int:
-    report = await admin.import_rows(resource, file.read(), form, apply=apply)
+    report = await admin.files.import_rows(resource, file.read(), form, apply=apply)
     say(report) if as_json else showing.report(report)
     return 1 if report.refused else 0
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from todo.admin.declaration import Resource
 from todo.admin.describing import Description
 from todo.admin.fields import write_text
-from todo.admin.schemas import Difference, History, ImportReport, Listed, Outcome, Preview
+from todo.admin.schemas import Difference, HistoryPage, ImportReport, Listed, Outcome, Preview
 
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -56,7 +56,7 @@ def harmless(value: str) -> str:
     return STEERING.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
-def history(found: History) -> None:
+def history(found: HistoryPage) -> None:
     grid = Table("When", "Who", "What", "Changes", "Reason", "Event")
     for entry in found.items:
         who = f"{entry.actor} ({entry.face})"

@@ -100,7 +100,7 @@ class ActPages(Controller):
             await require_proof(pages, request)
         try:
             form = await _form(admin, task, sent)
-            outcome = await admin.act(resource, task.name, task.on, form, lax=True)
+            outcome = await admin.actions.act(resource, task.name, task.on, form, lax=True)
         except Invalid as problem:
             return await _ask(pages, request, admin, task, sent, problem)
         return _told(pages, request, task, outcome)
@@ -151,20 +151,20 @@ async def _preview(admin: AdminService, task: Task) -> Preview | None:
     """What a delete takes along."""
     if task.name != "delete" or task.action is not None or task.state is not None:
         return None
-    return await admin.preview(task.resource.name, task.ids[:PREVIEWED])
+    return await admin.editor.preview(task.resource.name, task.ids[:PREVIEWED])
 
 
 async def _ends_rows(admin: AdminService, task: Task) -> bool:
     """Whether one of the rows to delete lies in the trash already, so that nothing brings it back."""
     if task.name != "delete" or task.action is not None or not task.ids:
         return False
-    return not (await admin.preview(task.resource.name, task.ids)).to_trash
+    return not (await admin.editor.preview(task.resource.name, task.ids)).to_trash
 
 
 async def _names(admin: AdminService, task: Task) -> list[str]:
     if not task.ids or task.name == "delete":
         return []
-    found = [await admin.get(task.resource.name, row_id) for row_id in task.ids[:10]]
+    found = [await admin.queries.get(task.resource.name, row_id) for row_id in task.ids[:10]]
     return [called(row, task.resource) or str(row.id) for row in found]
 
 
@@ -173,14 +173,14 @@ async def _total(admin: AdminService, task: Task) -> str:
     label = task.resource.label_one if len(task.ids) == 1 else task.resource.label
     if task.state is None:
         return f"{len(task.ids)} {label.lower()}" if task.ids else ""
-    listed = await admin.page(task.resource.name, task.state.asked())
+    listed = await admin.queries.page(task.resource.name, task.state.asked())
     return f"all {listed.total:,}{'' if listed.total_is_exact else '+'} {task.resource.label.lower()} that match"
 
 
 def _fields(admin: AdminService, task: Task) -> list[Field]:
     """What an action asks for."""
     if task.action is None:
-        return admin.writable(task.resource.name, adding=False) if task.name == "change" else []
+        return admin.editor.writable(task.resource.name, adding=False) if task.name == "change" else []
     return fields_of_form(task.action.form) if task.action.form else []
 
 

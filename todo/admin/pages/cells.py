@@ -31,7 +31,7 @@ class CellPages(Controller):
         Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/cell/priority`
         """
         admin = pages.admin(request)
-        row = await admin.get(resource, row_id)
+        row = await admin.queries.get(resource, row_id)
         if request.query_params.get("shown"):
             return _cell(pages, request, admin, resource, row, name)
         return _control(pages, request, admin, resource, row, name)
@@ -46,14 +46,14 @@ class CellPages(Controller):
         Example: `POST /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/cell/priority` with `priority=2`, `_version=3`
         """
         admin, sent = pages.admin(request), await sent_by(request)
-        row, declared = await admin.get(resource, row_id), admin.registry[resource]
-        fields = [field for field in admin.writable(resource, adding=False) if field.name == name]
+        row, declared = await admin.queries.get(resource, row_id), admin.registry[resource]
+        fields = [field for field in admin.editor.writable(resource, adding=False) if field.name == name]
         if "change" in declared.dangerous:
             raise Forbidden("Change it on its own page, which asks for a fresh proof.")
         version = version_of(sent)
         try:
             values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
-            saved = await admin.change(resource, row_id, values, version=version, lax=True)
+            saved = await admin.editor.change(resource, row_id, values, version=version, lax=True)
         except Conflicted:
             changed = Invalid.field(f"body.{name}", "Somebody else has changed this row.")
             return _control(pages, request, admin, resource, row, name, changed, sent, conflict=True)
@@ -70,7 +70,7 @@ class CellPages(Controller):
         Example: `GET /admin/tasks/options/owner_id?owner_id=ada`
         """
         typed = request.query_params.get(name) or request.query_params.get(f"{name}__named", "")
-        found = await pages.admin(request).options(resource, name, str(typed)[:200])
+        found = await pages.admin(request).queries.options(resource, name, str(typed)[:200])
         return pages.render(request.scope, "options.html", options=found)
 
 
@@ -86,7 +86,7 @@ def _control(
     problem: Problem | None = None, sent: Sent | None = None, *, conflict: bool = False,
 ) -> Response[str]:  # fmt: skip
     """The control of a cell; after a `conflict` it leads to the page that shows the three versions."""
-    fields = [field for field in admin.writable(resource, adding=False) if field.name == name]
+    fields = [field for field in admin.editor.writable(resource, adding=False) if field.name == name]
     if not fields or not admin.may(resource, "change", row):
         raise NotFound
     if problem and not problem.errors:

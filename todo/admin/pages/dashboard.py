@@ -38,7 +38,7 @@ class DashboardPage(Controller):
             "figures": [(one.card, one.figure) for one in shown],
             "bars": {one.card.label: bars(one.figure.series) for one in shown if one.figure},
             "told": {one.card.label: told(one.figure) for one in shown if one.figure},
-            "recent": await admin.recent(), "registry": admin.registry,
+            "recent": await admin.history.recent(), "registry": admin.registry,
         }  # fmt: skip
         return pages.render(request.scope, "dashboard.html", **values)
 

@@ -9,7 +9,7 @@ from litestar.datastructures import UploadFile
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from todo.admin.exporting import FORMATS
+from todo.admin.file_formats import FORMATS
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.pages.state import read_state
@@ -36,7 +36,7 @@ class FilePages(Controller):
         if kind not in FORMATS:
             raise NotFound
         state = read_state(f"/admin/{resource}", request.scope["query_string"].decode("latin-1"))
-        chunks = await pages.admin(request).export(resource, state.asked(), kind)  # type: ignore[arg-type]  # looked up
+        chunks = await pages.admin(request).files.export(resource, state.asked(), kind)  # type: ignore[arg-type]  # looked up
         name = f"{resource}-{now():%Y-%m-%d}.{kind}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
         return Stream(chunks, media_type=FORMATS[kind], headers=headers)
@@ -50,7 +50,10 @@ class FilePages(Controller):
         admin = pages.admin(request)
         if not admin.may(resource, "import"):
             raise Forbidden(f"This needs the permission {resource}.import.")
-        values: dict[str, Any] = {"resource": admin.registry[resource], "fields": admin.writable(resource, adding=True)}
+        values: dict[str, Any] = {
+            "resource": admin.registry[resource],
+            "fields": admin.editor.writable(resource, adding=True),
+        }
         return pages.render(request.scope, "import.html", problem=None, largest=LARGEST, **values)
 
     @post("/{resource:str}/import", operation_id="admin_import", status_code=200)
@@ -60,11 +63,14 @@ class FilePages(Controller):
         Example: `POST /admin/tasks/import` with a `file` (CSV or JSON)
         """
         admin = pages.admin(request)
-        values: dict[str, Any] = {"resource": admin.registry[resource], "fields": admin.writable(resource, adding=True)}
+        values: dict[str, Any] = {
+            "resource": admin.registry[resource],
+            "fields": admin.editor.writable(resource, adding=True),
+        }
         try:
             data, kind = await _sent_file(request)
             apply = "apply" in await request.form()
-            report = await admin.import_rows(resource, data, "json" if kind == "json" else "csv", apply=apply)
+            report = await admin.files.import_rows(resource, data, "json" if kind == "json" else "csv", apply=apply)
         except Invalid as problem:
             return pages.render(request.scope, "import.html", 422, problem=problem, largest=LARGEST, **values)
         if report.applied:

@@ -29,7 +29,7 @@ class FindingPages(Controller):
         Example: `GET /admin/search?q=plants`
         """
         admin = pages.admin(request)
-        hits = await admin.search(q, limit=20)
+        hits = await admin.queries.search(q, limit=20)
         return pages.render(request.scope, "search.html", q=q, groups=_grouped(admin, hits))
 
     @get("/palette", operation_id="show_admin_palette")
@@ -39,7 +39,7 @@ class FindingPages(Controller):
         Example: `GET /admin/palette?q=ta`
         """
         admin = pages.admin(request)
-        hits = await admin.search(q, limit=5) if q.strip() else await admin.recent()
+        hits = await admin.queries.search(q, limit=5) if q.strip() else await admin.history.recent()
         values: dict[str, Any] = {
             "places": _places(pages, admin, q.strip().casefold()),
             "groups": _grouped(admin, hits),

@@ -6,7 +6,7 @@ from uuid import UUID
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath, QueryParameter
 
-from todo.admin.acting import sentence
+from todo.admin.actions import sentence
 from todo.admin.pages.forms import sent_by
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.proof import require_proof_for
@@ -33,8 +33,9 @@ class HistoryPages(Controller):
         """
         admin = pages.admin(request)
         values = {
-            "resource": admin.registry[resource], "row": await admin.get(resource, row_id),
-            "history": await admin.history(resource, row_id, cursor), "may_change": admin.may(resource, "change"),
+            "resource": admin.registry[resource], "row": await admin.queries.get(resource, row_id),
+            "history": await admin.history.of_row(resource, row_id, cursor),
+            "may_change": admin.may(resource, "change"),
         }  # fmt: skip
         return pages.render(request.scope, "history.html", **values)
 
@@ -51,7 +52,7 @@ class HistoryPages(Controller):
         admin = pages.admin(request)
         await require_proof_for(pages, request, admin.registry[resource], "change")
         try:
-            await admin.revert(resource, row_id, UUID(event))
+            await admin.history.revert(resource, row_id, UUID(event))
         except ValueError:
             raise NotFound from None
         except (Conflict, Invalid) as problem:

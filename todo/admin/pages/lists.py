@@ -68,7 +68,7 @@ class ListPages(Controller):
         state = read_state(f"/admin/{resource}", request.scope["query_string"].decode("latin-1"))
         if state.named:
             return pages.go(await _with_references(admin, declared, state))
-        found = await admin.page(resource, state.asked())
+        found = await admin.queries.page(resource, state.asked())
         return pages.render(request.scope, "list.html", **await _values(pages, admin, declared, state, found))
 
 
@@ -90,9 +90,9 @@ async def _values(
             one for one in resource.actions.values() if one.on != "row" and admin.may(resource.name, one.name)
         ],
         "hierarchy": await hierarchy(admin, resource, state),
-        "views": await admin.views(resource.name),
+        "views": await admin.views.of_list(resource.name),
         "may_save_views": admin.may("saved_views", "add"),
-        "editable": {field.name for field in admin.writable(resource.name, adding=False)} if in_place else set(),
+        "editable": {field.name for field in admin.editor.writable(resource.name, adding=False)} if in_place else set(),
     }  # fmt: skip
 
 
@@ -148,7 +148,7 @@ async def hierarchy(admin: AdminService, resource: Resource, state: ListState) -
     above = [chosen[:length] for length in (4, 7) if CALENDAR.fullmatch(chosen) and len(chosen) >= length]
     steps = [Step("Any time", state.filtered(name, []), None, not chosen)]
     steps += [Step(_called(one), state.filtered(name, [one]), None, one == chosen) for one in above]
-    for value in await admin.periods(resource.name, state.asked()):
+    for value in await admin.queries.periods(resource.name, state.asked()):
         here = value.value == chosen
         steps.append(Step(_called(value.value), state.filtered(name, [value.value]), value.count, here))
     return steps

@@ -21,7 +21,7 @@ async def resolve(admin: AdminService, resource: str, field: Field, text: str) -
     text = text.strip()
     if not text or is_id(text):
         return text
-    options = await admin.options(resource, field.name, text)
+    options = await admin.queries.options(resource, field.name, text)
     exact = [option for option in options if option.label.casefold() == text.casefold()] or options
     if len(exact) == 1:
         return exact[0].value

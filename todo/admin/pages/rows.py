@@ -50,11 +50,11 @@ class RowPages(Controller):
         """
         admin, sent = pages.admin(request), await sent_by(request)
         declared = admin.registry[resource]
-        fields = admin.writable(resource, adding=True)
+        fields = admin.editor.writable(resource, adding=True)
         await require_proof_for(pages, request, declared, "add")
         try:
             values = await read_values(admin, declared, fields, sent, admin.actor.timezone, whole=True)
-            row = await admin.add(resource, values, lax=True)
+            row = await admin.editor.add(resource, values, lax=True)
         except Invalid as problem:
             return _adding(pages, request, admin, declared, sent, problem)
         done = f"{declared.label_one} {row.display} is added."
@@ -70,7 +70,7 @@ class RowPages(Controller):
         """
         admin = pages.admin(request)
         declared = admin.registry[resource]
-        row = await admin.get(resource, row_id)
+        row = await admin.queries.get(resource, row_id)
         return await _showing(pages, request, admin, declared, row)
 
     @post("/{resource:str}/{row_id:str}", operation_id="admin_change", status_code=303)
@@ -83,13 +83,13 @@ class RowPages(Controller):
         """
         admin, sent = pages.admin(request), await sent_by(request)
         declared = admin.registry[resource]
-        row = await admin.get(resource, row_id)
-        fields = admin.writable(resource, adding=False)
+        row = await admin.queries.get(resource, row_id)
+        fields = admin.editor.writable(resource, adding=False)
         await require_proof_for(pages, request, declared, "change")
         version = version_of(sent)
         try:
             values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
-            saved = await admin.change(resource, row_id, values, version=version, lax=True)
+            saved = await admin.editor.change(resource, row_id, values, version=version, lax=True)
         except Invalid as problem:
             return await _showing(pages, request, admin, declared, row, sent, problem)
         except Conflicted as conflict:
@@ -107,8 +107,8 @@ class RowPages(Controller):
         """
         admin = pages.admin(request)
         declared = admin.registry[resource]
-        row = await admin.get(resource, row_id)
-        found = controls(admin.writable(resource, adding=True), row, admin.actor.timezone)
+        row = await admin.queries.get(resource, row_id)
+        found = controls(admin.editor.writable(resource, adding=True), row, admin.actor.timezone)
         return _adding(pages, request, admin, declared, {one.field.name: [one.text] for one in found})
 
 
@@ -116,7 +116,7 @@ def _adding(
     pages: Pages, request: AnyRequest, admin: AdminService, declared: Resource, sent: Sent,
     problem: Problem | None = None,
 ) -> Response[str]:  # fmt: skip
-    fields = admin.writable(declared.name, adding=True)
+    fields = admin.editor.writable(declared.name, adding=True)
     found = controls(fields, None, admin.actor.timezone, sent=sent, problem=problem)
     given = getattr(declared, "defaults", {})  # filled in by the service where nothing is sent
     found = [replace(one, required=one.required and one.field.name not in given) for one in found]
@@ -131,11 +131,11 @@ async def _showing(
     name, timezone = declared.name, admin.actor.timezone
     trashed = bool(getattr(row, getattr(declared, "trash", "") or "id", None)) and bool(getattr(declared, "trash", ""))
     may_change = admin.may(name, "change", row) and not trashed
-    fields = admin.writable(name, adding=False) if may_change else []
+    fields = admin.editor.writable(name, adding=False) if may_change else []
     found = controls(fields, row, timezone, sent=sent, problem=problem)
     is_table = isinstance(declared, ModelAdmin)
-    below = await admin.inlines(name, row.id) if is_table else {}
-    history = await admin.history(name, row.id) if is_table and hasattr(admin, "history") else None
+    below = await admin.queries.inlines(name, row.id) if is_table else {}
+    history = await admin.history.of_row(name, row.id) if is_table and hasattr(admin, "history") else None
     values = {
         "admin": admin, "resource": declared, "row": row, "problem": problem, "trashed": trashed,
         "version": form_version(sent, row),

@@ -30,7 +30,7 @@ class ViewPages(Controller):
         state = read_state(f"/admin/{resource}", query.removeprefix("?"))
         try:
             kept = state.query("cursor").removeprefix("?")
-            await pages.admin(request).save_view(resource, name.strip(), kept, shared="shared" in sent)
+            await pages.admin(request).views.save(resource, name.strip(), kept, shared="shared" in sent)
         except (Invalid, Conflict) as problem:
             said = " ".join(error.message for error in problem.errors) or "There is a view of yours by that name."
             return pages.go(state.href(), refused=f"The view is not saved. {said}")
@@ -44,5 +44,5 @@ class ViewPages(Controller):
 
         Example: `POST /admin/tasks/views/0190f5f0-7c1d-7000-8000-000000000000/delete`
         """
-        await pages.admin(request).delete_view(view_id)
+        await pages.admin(request).views.delete(view_id)
         return pages.go(f"/admin/{resource}", done="The view is forgotten.")

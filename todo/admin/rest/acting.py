@@ -7,7 +7,7 @@ from litestar import post
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
-from todo.admin.acting import USUAL
+from todo.admin.actions import USUAL
 from todo.admin.declaration import Action, ModelAdmin, Resource, RowsAdmin
 from todo.admin.rest.shaping import (
     Writer,
@@ -39,7 +39,7 @@ def acting_routes(resource: Resource) -> list[HTTPRouteHandler]:
 
 def whole_route(resource: Resource, action: Action) -> HTTPRouteHandler:
     async def act(writer: Writer, **asked: Any) -> Outcome:
-        return await writer.act(resource.name, action.name, On(), _form(asked))
+        return await writer.actions.act(resource.name, action.name, On(), _form(asked))
 
     place = f"/actions/{action.name}"
     fn = shaped(act, _help(action), f"POST /api/admin/{resource.name}{place}", _form_parameter(action))
@@ -49,7 +49,7 @@ def whole_route(resource: Resource, action: Action) -> HTTPRouteHandler:
 def one_route(resource: Resource, action: Action) -> HTTPRouteHandler:
     async def act(writer: Writer, row_id: Any, **asked: Any) -> Outcome:
         versions = versions_of(asked.get("if_match"))
-        return await writer.act_on_one(resource.name, action.name, row_id, _form(asked), version=versions)
+        return await writer.actions.act_on_one(resource.name, action.name, row_id, _form(asked), version=versions)
 
     parameters = _form_parameter(action)
     parameters += [] if isinstance(resource, RowsAdmin) else [parameter("if_match", IfMatch, None)]
@@ -66,7 +66,7 @@ def many_route(resource: ModelAdmin[Any], name: str, form: type[Struct] | None) 
             matching = Asked(filters=matching.filters, q=matching.q, trash=matching.trash)
         given = {} if form is None else sent_of(data.form)
         try:
-            return await writer.act(resource.name, name, On(ids=data.ids, matching=matching), given)
+            return await writer.actions.act(resource.name, name, On(ids=data.ids, matching=matching), given)
         except Invalid as refused:
             raise Invalid(refused.detail, errors=[_in_the_body(error) for error in refused.errors]) from None
 

@@ -12,7 +12,7 @@ from litestar.response import Stream
 
 from todo.admin.declaration import ModelAdmin, Resource
 from todo.admin.describing import Description, describe
-from todo.admin.exporting import FORMATS
+from todo.admin.file_formats import FORMATS
 from todo.admin.rest.shaping import (
     ID,
     Admin,
@@ -30,7 +30,7 @@ from todo.admin.rest.shaping import (
     row_path,
     shaped,
 )
-from todo.admin.schemas import Asked, Facet, FacetValue, History, Option
+from todo.admin.schemas import Asked, Facet, FacetValue, HistoryPage, Option
 from todo.http.versions import IfNoneMatch, versioned
 from todo.schema import Cursor, Limit
 
@@ -50,7 +50,7 @@ def reading_routes(resource: Resource) -> list[HTTPRouteHandler]:
 
 def list_route(resource: Resource) -> HTTPRouteHandler:
     async def list_rows(admin: Admin, **asked: Any) -> Any:
-        found = await admin.page(resource.name, asked_of(resource, asked))
+        found = await admin.queries.page(resource.name, asked_of(resource, asked))
         return page(**{name: getattr(found, name) for name in page.__struct_fields__})
 
     page = page_type(resource)
@@ -84,7 +84,7 @@ def page_type(resource: Resource) -> type[msgspec.Struct]:
 
 def get_route(resource: Resource) -> HTTPRouteHandler:
     async def get_row(admin: Admin, row_id: Any, if_none_match: IfNoneMatch = None) -> Any:
-        row = await admin.get(resource.name, row_id)
+        row = await admin.queries.get(resource.name, row_id)
         return versioned(row, if_none_match=if_none_match) if hasattr(row, "version") else Response(row)
 
     example = f"GET /api/admin/{resource.name}/{example_id(resource)}"
@@ -95,7 +95,7 @@ def get_route(resource: Resource) -> HTTPRouteHandler:
 
 def export_route(resource: Resource) -> HTTPRouteHandler:
     async def export_rows(admin: Admin, form: FileForm = "csv", **asked: Any) -> Stream:
-        parts: AsyncIterator[bytes] = await admin.export(resource.name, asked_of(resource, asked), form)
+        parts: AsyncIterator[bytes] = await admin.files.export(resource.name, asked_of(resource, asked), form)
         attached = {"Content-Disposition": f'attachment; filename="{resource.name}.{form}"'}
         return Stream(parts, media_type=FORMATS[form], headers=attached)
 
@@ -108,7 +108,7 @@ def export_route(resource: Resource) -> HTTPRouteHandler:
 def dates_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
     async def list_dates(admin: Admin, within: Within = "") -> list[FacetValue]:
         filters = {resource.date_hierarchy: [within]} if within else {}
-        return await admin.periods(resource.name, Asked(filters=filters))
+        return await admin.queries.periods(resource.name, Asked(filters=filters))
 
     doc = f"How many there are by `{resource.date_hierarchy}`: of each year, month of a year, or day of a month."
     fn = shaped(list_dates, doc, f"GET /api/admin/{resource.name}/dates?within=2026-11")
@@ -117,7 +117,7 @@ def dates_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
 
 def options_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
     async def list_options(admin: Admin, field: Any, q: Q = "") -> list[Option]:
-        return await admin.options(resource.name, field, q)
+        return await admin.queries.options(resource.name, field, q)
 
     names = [field.name for field in resource.fields.values() if field.reference]
     about = QueryParameter(max_length=100, schema_extra={"enum": names}, description="The reference.")
@@ -129,8 +129,10 @@ def options_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
 
 
 def history_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
-    async def list_history(admin: Admin, row_id: FromPath[UUID], cursor: Cursor = None, limit: Limit = 50) -> History:
-        return await admin.history(resource.name, row_id, cursor, limit)
+    async def list_history(
+        admin: Admin, row_id: FromPath[UUID], cursor: Cursor = None, limit: Limit = 50
+    ) -> HistoryPage:
+        return await admin.history.of_row(resource.name, row_id, cursor, limit)
 
     doc = "What happened to a row, newest first: who, when, by which face, before and after."
     fn = shaped(list_history, doc, f"GET /api/admin/{resource.name}/{ID}/history")

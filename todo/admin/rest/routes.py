@@ -56,7 +56,7 @@ async def search(admin: Admin, q: Q) -> list[Hit]:
 
     Example: `GET /api/admin/search?q=rent`
     """
-    return await admin.search(q)
+    return await admin.queries.search(q)
 
 
 @get("/recent", operation_id="admin_recent", guards=[requires(ENTER)])
@@ -65,4 +65,4 @@ async def recent(admin: Admin) -> list[Hit]:
 
     Example: `GET /api/admin/recent`
     """
-    return await admin.recent()
+    return await admin.history.recent()

@@ -44,7 +44,7 @@ def writing_routes(resource: ModelAdmin[Any]) -> list[HTTPRouteHandler]:
 
 def add_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
     async def add_row(writer: Writer, data: Any) -> Any:
-        return versioned(await writer.add(resource.name, sent_of(data)), status_code=201)
+        return versioned(await writer.editor.add(resource.name, sent_of(data)), status_code=201)
 
     example = f"POST /api/admin/{resource.name}"
     doc = f"Add to the {resource.label.lower()}."
@@ -54,7 +54,9 @@ def add_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
 
 def change_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
     async def change_row(writer: Writer, row_id: FromPath[UUID], data: Any, if_match: IfMatch = None) -> Any:
-        return versioned(await writer.change(resource.name, row_id, sent_of(data), version=versions_of(if_match)))
+        return versioned(
+            await writer.editor.change(resource.name, row_id, sent_of(data), version=versions_of(if_match))
+        )
 
     example = f"PATCH /api/admin/{resource.name}/{ID}"
     doc = "Change the fields you send; `null` clears one."
@@ -64,7 +66,7 @@ def change_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
 
 def revert_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
     async def revert_row(writer: Writer, row_id: FromPath[UUID], event_id: FromPath[UUID]) -> Any:
-        return versioned(await writer.revert(resource.name, row_id, event_id))
+        return versioned(await writer.history.revert(resource.name, row_id, event_id))
 
     path = "/{row_id:uuid}/history/{event_id:uuid}/revert"
     doc = "Undo one change: its fields get the values they had before, unless they changed again."
@@ -79,8 +81,8 @@ def delete_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
         writer: Writer, row_id: FromPath[UUID], preview: Previewing = False, if_match: IfMatch = None
     ) -> Response[Preview]:
         if preview:
-            return Response(await writer.preview(resource.name, [row_id]))
-        await writer.delete(resource.name, row_id, version=versions_of(if_match))
+            return Response(await writer.editor.preview(resource.name, [row_id]))
+        await writer.editor.delete(resource.name, row_id, version=versions_of(if_match))
         nothing: Any = None
         return Response(nothing, status_code=204)
 
@@ -96,7 +98,7 @@ def delete_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
 
 def restore_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
     async def restore_row(writer: Writer, row_id: FromPath[UUID]) -> Any:
-        return versioned(await writer.restore(resource.name, row_id))
+        return versioned(await writer.editor.restore(resource.name, row_id))
 
     example = f"POST /api/admin/{resource.name}/{ID}/restore"
     fn = shaped(restore_row, "Take a row out of the trash.", example, answer=answer_of(resource))
@@ -106,9 +108,9 @@ def restore_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
 def import_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
     async def import_rows(writer: Writer, data: JSONBody[ImportIn]) -> ImportReport:
         if data.csv is not UNSET:
-            return await writer.import_rows(resource.name, data.csv.encode(), "csv", apply=data.apply)
+            return await writer.files.import_rows(resource.name, data.csv.encode(), "csv", apply=data.apply)
         rows = msgspec.json.encode([] if data.rows is UNSET else data.rows)
-        return await writer.import_rows(resource.name, rows, "json", apply=data.apply)
+        return await writer.files.import_rows(resource.name, rows, "json", apply=data.apply)
 
     doc = "Import rows: those with an `id` change that row, the others are added; all of them, or none."
     fn = shaped(import_rows, doc, f"POST /api/admin/{resource.name}/import")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from todo.admin.core import Core, uuid_of
+from todo.admin.context import AdminContext, uuid_of
 from todo.admin.declaration import Filter, Id, ModelAdmin, RowsAdmin
 from todo.admin.fields import label_of
 from todo.admin.filters import EMPTY, SET, period_values, read_filter, steps_of, word_values
@@ -15,63 +15,66 @@ from todo.admin.schemas import Asked, Facet, FacetValue, Hit, Listed, Option
 from todo.errors import Invalid, NotFound
 
 
-class Reading(Core):
-    """The part of the service that changes nothing."""
+class Queries:
+    """Everything that only reads rows."""
+
+    def __init__(self, context: AdminContext):
+        self._context = context
 
     async def page(self, resource: str, asked: Asked | None = None) -> Listed:
         """A page of rows with facets. Raises Forbidden, NotFound, and Invalid for what is not declared."""
-        asked, found = asked or Asked(), self.resource(resource)
+        asked, found = asked or Asked(), self._context.resource(resource)
         if isinstance(found, RowsAdmin):
-            return page_of(found, await found.rows(self.database, self.actor), asked)
-        return await self._table_page(self.table(resource), asked)
+            return page_of(found, await found.rows(self._context.database, self._context.actor), asked)
+        return await self._table_page(self._context.table(resource), asked)
 
     async def _table_page(self, admin: ModelAdmin[Any], asked: Asked) -> Listed:
-        reads = self.registry.reads(admin, self.actor)
-        given = self.read_asked(admin, asked)
-        standing = self.standing
+        reads = self._context.reads(admin)
+        given = self.list_params(admin, asked)
+        common, database = self.common_params, self._context.database
         page = reads.pages[asked.trash].page(
-            self.database.reads, given, sort=asked.sort or None, limit=asked.limit, cursor=asked.cursor, **standing
+            database.reads, given, sort=asked.sort or None, limit=asked.limit, cursor=asked.cursor, **common
         )
         if not asked.facets:
             found = await page
             return Listed(found.items, found.next_cursor)
-        counting = reads.counts(self.database.reads, given, trashed=asked.trash, **standing)
+        counting = reads.counts(database.reads, given, trashed=asked.trash, **common)
         found, counts, names = await asyncio.gather(page, counting, self._selected_names(admin, asked))
         facets = self._facets(admin, asked, counts.facets, names)
         return Listed(found.items, found.next_cursor, counts.total, counts.exact, facets)
 
     async def get(self, resource: str, row_id: Id) -> Any:
         """One row, whole, in the trash or not. Raises Forbidden, NotFound."""
-        found = self.resource(resource)
+        found = self._context.resource(resource)
         if isinstance(found, RowsAdmin):
-            return one_of(await found.rows(self.database, self.actor), str(row_id))
-        admin = self.table(resource)
-        reads = self.registry.reads(admin, self.actor)
-        row = await self.database.reads.one_or_none(reads.one, row=uuid_of(row_id), actor=self.actor.id)
+            return one_of(await found.rows(self._context.database, self._context.actor), str(row_id))
+        admin = self._context.table(resource)
+        values = {"row": uuid_of(row_id), "actor": self._context.actor.id}
+        row = await self._context.database.reads.one_or_none(self._context.reads(admin).one, **values)
         if row is None:
             raise NotFound
         return row
 
     async def options(self, resource: str, name: str, q: str = "", limit: int = 20) -> list[Option]:
         """What a reference may lead to, by what it is called. Raises Forbidden, NotFound, Invalid."""
-        admin = self.table(resource, "view")
+        admin = self._context.table(resource, "view")
         field = admin.fields.get(name)
-        if field is None or not field.reference or name in admin.hidden_from(self.actor):
+        if field is None or not field.reference or name in admin.hidden_from(self._context.actor):
             raise Invalid.field("query.field", f"{admin.label} have no reference {name}.")
         found = await self.page(field.reference, Asked(q=q, limit=limit, facets=False))
         return [Option(str(item.id), item.display) for item in found.items]
 
     async def inlines(self, resource: str, row_id: Id, limit: int = 10) -> dict[str, Listed]:
         """Rows of other resources that belong to this one, by the name of their resource. Raises NotFound."""
-        admin = self.table(resource)
-        shown = [one for one in admin.inlines if self.may(one.resource, "view")]
+        admin = self._context.table(resource)
+        shown = [one for one in admin.inlines if self._context.may(one.resource, "view")]
         asked = [Asked(filters={one.via: [str(uuid_of(row_id))]}, limit=limit, facets=False) for one in shown]
         pages = await asyncio.gather(*(self.page(one.resource, page) for one, page in zip(shown, asked, strict=True)))
         return {one.resource: page for one, page in zip(shown, pages, strict=True)}
 
     async def search(self, q: str, limit: int = 5) -> list[Hit]:
         """Rows of all resources that can be searched, the first few of each."""
-        admins = [one for one in self.resources() if isinstance(one, ModelAdmin) and one.search]
+        admins = [one for one in self._context.resources() if isinstance(one, ModelAdmin) and one.search]
         if not q.strip():
             return []
         asked = Asked(q=q, limit=limit, facets=False)
@@ -87,20 +90,20 @@ class Reading(Core):
 
         Each `value` is what to filter by next. Raises Invalid when the resource has none.
         """
-        asked, admin = asked or Asked(), self.table(resource)
-        if not admin.date_hierarchy or admin.date_hierarchy in admin.hidden_from(self.actor):
+        asked, admin = asked or Asked(), self._context.table(resource)
+        if not admin.date_hierarchy or admin.date_hierarchy in admin.hidden_from(self._context.actor):
             raise Invalid.field("query.resource", f"{admin.label} have no date hierarchy.")
         name = admin.date_hierarchy
         chosen = (asked.filters.get(name) or [""])[0]
         rest = Asked(filters={key: value for key, value in asked.filters.items() if key != name}, q=asked.q)
-        reads, given = self.registry.reads(admin, self.actor), self.read_asked(admin, rest)
-        values = {**given, "actor": self.actor.id}
-        first, last = await reads.span(self.database.reads, given, trashed=asked.trash, **values)
-        steps = steps_of(chosen, first, last, self.zone, admin.fields[name].kind)
+        reads, given, database = self._context.reads(admin), self.list_params(admin, rest), self._context.database
+        values = {**given, "actor": self._context.actor.id}
+        first, last = await reads.span(database.reads, given, trashed=asked.trash, **values)
+        steps = steps_of(chosen, first, last, self._context.zone, admin.fields[name].kind)
         bounds = {"lows": [step.low for step in steps], "highs": [step.high for step in steps]}
-        counted = (
-            await reads.per_step(self.database.reads, given, trashed=asked.trash, **values, **bounds) if steps else []
-        )
+        if not steps:
+            return []
+        counted = await reads.per_step(database.reads, given, trashed=asked.trash, **values, **bounds)
         return [
             FacetValue(step.value, step.value, number, False)
             for step, number in zip(steps, counted, strict=True)
@@ -109,12 +112,12 @@ class Reading(Core):
 
     async def names(self, resource: str, ids: Collection[str]) -> dict[str, str]:
         """What rows are called, those that this actor may see, in one query."""
-        admin = self.registry.table(resource)
-        if not ids or not admin.may(self.actor, "view"):
+        admin = self._context.registry.table(resource)
+        if not ids or not admin.may(self._context.actor, "view"):
             return {}
-        reads = self.registry.reads(admin, self.actor)
+        reads = self._context.reads(admin)
         wanted = [uuid_of(row_id) for row_id in ids]
-        return dict(await self.database.reads.all(reads.named, ids=wanted, actor=self.actor.id))
+        return dict(await self._context.database.reads.all(reads.named, ids=wanted, actor=self._context.actor.id))
 
     async def _selected_names(self, admin: ModelAdmin[Any], asked: Asked) -> dict[str, str]:
         """What the rows are called that references are filtered by."""
@@ -127,14 +130,14 @@ class Reading(Core):
         return found
 
     @property
-    def standing(self) -> dict[str, Any]:
+    def common_params(self) -> dict[str, Any]:
         """The parameters that statements may need whatever is asked: who looks, and when their days begin."""
-        return {"actor": self.actor.id, **period_values(self.zone, self.today)}
+        return {"actor": self._context.actor.id, **period_values(self._context.zone, self._context.today)}
 
-    def read_asked(self, admin: ModelAdmin[Any], asked: Asked) -> dict[str, Any]:
+    def list_params(self, admin: ModelAdmin[Any], asked: Asked) -> dict[str, Any]:
         """The filters and words of a list as parameters; raises Invalid for what is not declared."""
         given: dict[str, Any] = {}
-        hidden = admin.hidden_from(self.actor)
+        hidden = admin.hidden_from(self._context.actor)
         declared = {name: admin.fields.get(name) for name in admin.filter_names if name not in hidden}
         own = {item.name: item for item in admin.filters if isinstance(item, Filter)}
         for name, texts in asked.filters.items():
@@ -143,7 +146,7 @@ class Reading(Core):
                 raise Invalid.field(
                     f"query.{name}", f"{admin.label} can be filtered by {', '.join(declared) or 'nothing'}."
                 )
-            given |= read_filter(target, texts, self.zone, self.today)
+            given |= read_filter(target, texts, self._context.zone, self._context.today)
         if asked.trash and not admin.trash:
             raise Invalid.field("query.trash", f"{admin.label} have no trash.")
         return given | self._words(admin, asked.q)
@@ -172,7 +175,7 @@ class Reading(Core):
         found = []
         for item in admin.filters:
             name = item if isinstance(item, str) else item.name
-            if name in admin.hidden_from(self.actor):
+            if name in admin.hidden_from(self._context.actor):
                 continue
             chosen, counted = asked.filters.get(name, []), counts.get(name, {})
             values = [FacetValue(one, label_value(one), number, one in chosen) for one, number in counted.items()]

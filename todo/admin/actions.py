@@ -7,13 +7,14 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import func, select
 
-from todo.admin.core import uuid_of
+from todo.admin.context import AdminContext, uuid_of
 from todo.admin.declaration import Action, Id, ModelAdmin, Resource, RowsAdmin
+from todo.admin.editor import Editor, Versions
 from todo.admin.models import Run
+from todo.admin.queries import Queries
 from todo.admin.reads import CAP
 from todo.admin.schemas import Asked, Failure, On, Outcome
 from todo.admin.values import read_action_form
-from todo.admin.writing import Versions, Writing
 from todo.contention import is_contention
 from todo.database import WriteSession, columns, now
 from todo.database_errors import refusal_of
@@ -30,8 +31,11 @@ USUAL = {
 JOB = "run_admin_action"
 
 
-class Acting(Writing):
-    """The part of the service that carries out actions."""
+class Actions:
+    """Carries out actions, and the usual verbs on many rows."""
+
+    def __init__(self, context: AdminContext, queries: Queries, editor: Editor):
+        self._context, self._queries, self._editor = context, queries, editor
 
     async def act(
         self, resource: str, name: str, on: On, form: Mapping[str, Any] | None = None, *, lax: bool = False
@@ -41,7 +45,7 @@ class Acting(Writing):
         `change`, `delete` and `restore` work like actions. More than AT_ONCE rows, or an action that is declared so,
         go on in the background: `run` is then the row that tells how far. Raises Forbidden, NotFound, Invalid.
         """
-        found = self.registry[resource]
+        found = self._context.registry[resource]
         action = self.require_action(found, name)
         given = self.read_form(found, name, form or {}, lax=lax)
         if action is not None and action.on == "resource":
@@ -50,46 +54,46 @@ class Acting(Writing):
             raise Invalid.field("body.ids", "Say which rows: by their ids, or all that match.")
         if isinstance(found, RowsAdmin):
             return await self._on_rows(found, name, [str(row_id) for row_id in on.ids], given)
-        admin = self.registry.table(resource)
+        admin = self._context.registry.table(resource)
         on = await self._as_it_is(admin, name, on)
-        if (self.actor.by or self.actor).id is None:
+        if (self._context.actor.by or self._context.actor).id is None:
             return await self._patiently(admin, name, on, given)
         many = len(on.ids) if on.matching is None else await self._how_many(admin, on.matching)
         if many > AT_ONCE or (action is not None and action.background):
             return await self._later(admin, name, on, given, many)
-        async with self.transaction() as session:
+        async with self._context.transaction() as session:
             ids = await self.next_ids(session, admin, on, None)
-            return await self.act_within(session, admin, name, on, ids, given)
+            return await self.act_in(session, admin, name, on, ids, given)
 
     async def act_on_one(
         self, resource: str, name: str, row_id: Id, form: Mapping[str, Any] | None = None, *,
         version: Versions = None, lax: bool = False,
     ) -> Outcome:  # fmt: skip
         """Carry out an action on one row. Raises Forbidden, NotFound, Conflicted, Invalid, and what else refuses it."""
-        found = self.registry[resource]
+        found = self._context.registry[resource]
         action = self.require_action(found, name)
         if action is not None and action.on == "resource":
             raise NotFound
         if action is not None and action.background and isinstance(found, ModelAdmin):
-            await self.get(resource, row_id)
+            await self._queries.get(resource, row_id)
             return await self.act(resource, name, On(ids=[uuid_of(row_id)]), form, lax=lax)
         given = self.read_form(found, name, form or {}, lax=lax)
-        async with self.transaction() as session:
+        async with self._context.transaction() as session:
             if isinstance(found, RowsAdmin):
-                row = await self.get(resource, row_id)
+                row = await self._queries.get(resource, row_id)
             else:
-                admin = self.registry.table(resource)
-                row = await self.locked(session, admin, row_id)
-                await self.check_version(session, admin, row, version, {})
+                admin = self._context.registry.table(resource)
+                row = await self._context.locked(session, admin, row_id)
+                await self._editor.check_version(session, admin, row, version, {})
             message = await self._one(session, found, name, row, given)
         return Outcome(1, messages=[message] if message else [])
 
-    async def act_within(
+    async def act_in(
         self, session: WriteSession, admin: ModelAdmin[Any], name: str, on: On, ids: Sequence[UUID], given: Any
     ) -> Outcome:
         """Carry out an action on these rows of `on`, each in a transaction within the caller's."""
         outcome = Outcome(0)
-        for row_id in await admin.in_order(self.doing(session), ids):
+        for row_id in await admin.in_order(self._context.action_context(session), ids):
             try:
                 async with session.begin_nested():
                     row = await self._still_to_do(session, admin, name, on, row_id)
@@ -108,10 +112,10 @@ class Acting(Writing):
         if on.matching is None:
             ids = sorted({uuid_of(row_id) for row_id in on.ids})
             return [row_id for row_id in ids if after is None or row_id > after][:AT_ONCE]
-        reads = self.registry.reads(admin, self.actor)
-        given = self.read_asked(admin, on.matching)
+        reads = self._context.reads(admin)
+        given = self._queries.list_params(admin, on.matching)
         found = reads.ids(given, trashed=on.matching.trash, after=after is not None).limit(AT_ONCE)
-        rows = await session.scalars(found, {**given, **self.standing, "after": after, "until": on.until})
+        rows = await session.scalars(found, {**given, **self._queries.common_params, "after": after, "until": on.until})
         return list(rows.all())
 
     def read_form(self, resource: Resource, name: str, form: Mapping[str, Any], *, lax: bool = False) -> Any:
@@ -120,7 +124,7 @@ class Acting(Writing):
         if action is None and name == "change":
             if not form:
                 raise Invalid.field("body.form", "Say which fields to change.")
-            return self.accept(self.registry.table(resource.name), form, adding=False, lax=lax)
+            return self._editor.accept(self._context.registry.table(resource.name), form, adding=False, lax=lax)
         if action is None or action.form is None:
             if form:
                 raise Invalid.field(f"body.{sorted(form)[0]}", "This action asks for nothing.")
@@ -134,22 +138,22 @@ class Acting(Writing):
         action = resource.actions.get(name)
         if action is None and (name not in USUAL or isinstance(resource, RowsAdmin)):
             raise NotFound(f"{resource.label} have no action {name}.")
-        self.require(resource, USUAL[name] if action is None else name)
+        self._context.require(resource, USUAL[name] if action is None else name)
         return action
 
     async def _one(self, session: WriteSession, resource: Resource, name: str, row: Any, given: Any) -> str:
         action = resource.actions.get(name)
         if action is None:
-            admin = self.registry.table(resource.name)
+            admin = self._context.registry.table(resource.name)
             await {
-                "change": lambda: self.change_within(session, admin, row, given),
-                "delete": lambda: self.delete_within(session, admin, row),
-                "restore": lambda: self.restore_within(session, admin, row),
+                "change": lambda: self._editor.change_locked(session, admin, row, given),
+                "delete": lambda: self._editor.delete_locked(session, admin, row),
+                "restore": lambda: self._editor.restore_locked(session, admin, row),
             }[name]()
             return ""
-        self.require(resource, name, row)
+        self._context.require(resource, name, row)
         arguments = (row,) if action.form is None else (row, given)
-        return str(await action.run(self.doing(session), *arguments) or "")
+        return str(await action.run(self._context.action_context(session), *arguments) or "")
 
     async def _as_it_is(self, admin: ModelAdmin[Any], name: str, on: On) -> On:
         """What was asked for, held fast: an action may bring up or trash other rows that match. Raises Invalid."""
@@ -157,10 +161,10 @@ class Acting(Writing):
         if name == "delete" and admin.trash and on.ids:
             table, trashed = columns(admin.model), columns(admin.model)[admin.trash].is_not(None)
             found = select(func.bool_or(trashed), func.bool_and(trashed)).where(
-                table["id"].in_(on.ids), *self.scope(admin)
+                table["id"].in_(on.ids), *self._context.scope(admin)
             )
-            async with self.transaction() as session:
-                some, purge = (await session.execute(found.params(actor=self.actor.id))).one()
+            async with self._context.transaction() as session:
+                some, purge = (await session.execute(found.params(actor=self._context.actor.id))).one()
             if some and not purge:
                 raise Invalid.field("body.ids", "Name what lies in the trash, or what does not; not both at once.")
         return msgspec.structs.replace(on, until=now(), purge=bool(purge))
@@ -170,7 +174,7 @@ class Acting(Writing):
     ) -> Any | None:
         """The row, locked; None where it went along with another one, as subtasks do. Raises NotFound."""
         try:
-            row = await self.locked(session, admin, row_id)
+            row = await self._context.locked(session, admin, row_id)
         except NotFound:
             if name == "delete" and on.matching is not None:
                 return None
@@ -182,16 +186,17 @@ class Acting(Writing):
         return None if went_along else row
 
     async def _on_resource(self, action: Action, given: Any) -> Outcome:
-        async with self.transaction() as session:
-            message = await action.run(self.doing(session), *([] if action.form is None else [given]))
+        async with self._context.transaction() as session:
+            message = await action.run(self._context.action_context(session), *([] if action.form is None else [given]))
         return Outcome(1, messages=[str(message)] if message else [])
 
     async def _on_rows(self, resource: RowsAdmin, name: str, ids: Sequence[str], given: Any) -> Outcome:
         outcome = Outcome(0)
         for row_id in ids:
             try:
-                async with self.transaction() as session, session.begin_nested():
-                    message = await self._one(session, resource, name, await self.get(resource.name, row_id), given)
+                async with self._context.transaction() as session, session.begin_nested():
+                    row = await self._queries.get(resource.name, row_id)
+                    message = await self._one(session, resource, name, row, given)
                 outcome.done += 1
                 outcome.messages += [message] if message else []
             except Problem as refusal:
@@ -202,9 +207,9 @@ class Acting(Writing):
         """All rows at once: an operator at the command line waits for them."""
         outcome, last = Outcome(0), None
         while True:
-            async with self.transaction() as session:
+            async with self._context.transaction() as session:
                 ids = await self.next_ids(session, admin, on, last)
-                part = await self.act_within(session, admin, name, on, ids, given)
+                part = await self.act_in(session, admin, name, on, ids, given)
             outcome = Outcome(
                 outcome.done + part.done, outcome.failed + part.failed, (outcome.messages + part.messages)[:KEPT]
             )
@@ -214,20 +219,21 @@ class Acting(Writing):
 
     async def _how_many(self, admin: ModelAdmin[Any], asked: Asked) -> int:
         """How many rows match, counted no further than CAP."""
-        reads = self.registry.reads(admin, self.actor)
-        given = self.read_asked(admin, asked)
-        counts = await reads.counts(self.database.reads, given, trashed=asked.trash, **self.standing)
+        reads, database = self._context.reads(admin), self._context.database
+        given, common = self._queries.list_params(admin, asked), self._queries.common_params
+        counts = await reads.counts(database.reads, given, trashed=asked.trash, **common)
         return min(counts.total, CAP)
 
     async def _later(self, admin: ModelAdmin[Any], name: str, on: On, given: Any, total: int) -> Outcome:
         """Let the worker do it, with the values that were read here: it knows nothing of how they were written."""
-        scopes = None if self.actor.scopes is None else sorted(self.actor.scopes)
-        by_id = None if self.actor.by is None else self.actor.by.user_id
+        scopes = None if self._context.actor.scopes is None else sorted(self._context.actor.scopes)
+        by_id = None if self._context.actor.by is None else self._context.actor.by.user_id
         run = Run(
-            actor_id=self.actor.user_id, by_id=by_id, scopes=scopes, resource=admin.name, action=name,
-            target=msgspec.to_builtins(on), form=msgspec.to_builtins(given or {}), reason=self.reason, total=total,
+            actor_id=self._context.actor.user_id, by_id=by_id, scopes=scopes, resource=admin.name, action=name,
+            target=msgspec.to_builtins(on), form=msgspec.to_builtins(given or {}), total=total,
+            reason=self._context.reason,
         )  # fmt: skip
-        async with self.transaction() as session:
+        async with self._context.transaction() as session:
             session.add(run)
             await session.flush()
             await enqueue(session, JOB, run_id=str(run.id))

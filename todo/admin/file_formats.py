@@ -1,9 +1,9 @@
-"""Rows as files: CSV, JSON and XLSX, a thousand rows at a time, no text of which is ever a formula."""
+"""CSV, JSON and XLSX: a thousand rows at a time going out, no text of which is ever a formula; and read back."""
 
 import asyncio
 import csv
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any, Literal
@@ -12,12 +12,8 @@ import msgspec
 from msgspec import UNSET
 from xlsxwriter import Workbook  # type: ignore[import-untyped]  # it has no annotations
 
-from todo.admin.declaration import ModelAdmin, Resource, RowsAdmin
 from todo.admin.fields import write_text
-from todo.admin.rows import page_of
-from todo.admin.schemas import Asked
-from todo.admin.trail import Trail
-from todo.audit import record
+from todo.errors import Invalid
 
 Pages = AsyncGenerator[list[Any], None]
 Format = Literal["csv", "json", "xlsx"]
@@ -26,53 +22,7 @@ FORMATS: dict[str, str] = {
     "json": "application/json",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-MOST = 100_000  # rows of one export; narrow the filter for the rest
-PAGE = 1_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # what makes a spreadsheet calculate, and our own mark
-
-
-class Exporting(Trail):
-    """The part of the service that writes files."""
-
-    async def export(self, resource: str, asked: Asked | None = None, form: Format = "csv") -> AsyncIterator[bytes]:
-        """The rows that match as a file, up to MOST of them; noted in the trail. Raises Forbidden, NotFound, Invalid.
-
-        Everything wrong is found before the first byte.
-        """
-        asked, found = asked or Asked(), self.resource(resource, "export")
-        self.require(found, "view")
-        pages = self._pages(found, asked)
-        first: list[Any] = await anext(pages, [])
-        fields = [name for name, field in found.fields.items() if name not in found.hidden_from(self.actor)]
-        details = {"format": form, "filters": asked.filters, "q": asked.q, "trash": asked.trash}
-        async with self.transaction() as session:
-            await record(session, self.actor, f"{resource}.export", resource, after=details)
-        write = {"csv": _csv, "json": _json, "xlsx": _xlsx}[form]
-        return write(fields, _chain(first, pages))
-
-    async def _pages(self, resource: Resource, asked: Asked) -> Pages:
-        """Page after page, whole rows."""
-        if isinstance(resource, RowsAdmin):
-            rows = await resource.rows(self.database, self.actor)
-            yield page_of(resource, rows, msgspec.structs.replace(asked, limit=MOST, facets=False, cursor=None)).items
-            return
-        admin: ModelAdmin[Any] = self.registry.table(resource.name)
-        reads, given, cursor = self.registry.reads(admin, self.actor), self.read_asked(admin, asked), None
-        for _ in range(MOST // PAGE):
-            page = await reads.whole(asked.trash).page(
-                self.database.reads, given, sort=asked.sort or None, limit=PAGE, cursor=cursor, **self.standing
-            )
-            yield page.items
-            cursor = page.next_cursor
-            if cursor is None:
-                return
-
-
-async def _chain(first: list[Any], rest: Pages) -> Pages:
-    async with aclosing(rest):  # a client may go away in the middle; each closes what it reads from
-        yield first
-        async for page in rest:
-            yield page
 
 
 def safe(text: str) -> str:
@@ -154,3 +104,29 @@ def _write_cell(sheet: Any, line: int, place: int, value: Any) -> None:
             sheet.write_datetime(line, place, value.replace(tzinfo=None))
         case _:
             sheet.write_string(line, place, write_text(value)[:32_767])
+
+
+WRITERS: dict[str, Callable[[Sequence[str], Pages], AsyncIterator[bytes]]] = {"csv": _csv, "json": _json, "xlsx": _xlsx}
+
+
+def read_csv(data: bytes) -> list[dict[str, Any]]:
+    try:
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+        rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Invalid.field("body.csv", f"This is not a CSV file in UTF-8: {error}.") from None
+    names = reader.fieldnames or []
+    if len(names) == 1 and ";" in names[0]:
+        raise Invalid.field("body.csv", "Set the cells apart by commas, not by semicolons.")
+    if len(set(names)) < len(names):
+        raise Invalid.field("body.csv", "A heading stands there twice.")
+    if any(None in row or None in row.values() for row in rows):
+        raise Invalid.field("body.csv", "Every line of the file must have as many cells as the heading.")
+    return [{name: unsafe(text) for name, text in row.items()} for row in rows]
+
+
+def read_json(data: bytes) -> list[dict[str, Any]]:
+    try:
+        return msgspec.json.decode(data, type=list[dict[str, Any]])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Invalid.field("body.rows", "This is not a JSON array of objects.") from None

@@ -1,4 +1,4 @@
-"""What happened to a row, and undoing one change of it."""
+"""What happened to a row, read from the audit log, and undoing one change of it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,12 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import bindparam, select
 
-from todo.admin.acting import Acting
-from todo.admin.core import uuid_of
+from todo.admin.context import AdminContext, uuid_of
 from todo.admin.declaration import Id, ModelAdmin
+from todo.admin.editor import Editor
 from todo.admin.fields import Field, label_of
-from todo.admin.schemas import Change, Difference, History, Hit
+from todo.admin.queries import Queries
+from todo.admin.schemas import Change, Difference, HistoryPage, Hit
 from todo.audit import Event
 from todo.database import Query, columns
 from todo.errors import Conflict, NotFound
@@ -28,7 +29,7 @@ _of_row = (
 
 
 class Entry(msgspec.Struct):
-    """A trail entry as it is stored."""
+    """An audit event as it is stored."""
 
     id: UUID
     at: Any
@@ -59,49 +60,53 @@ MINE = Query(
 )
 
 
-class Trail(Acting):
-    """The part of the service that reads the trail."""
+class History:
+    """Reads the audit log of rows, and undoes changes."""
 
-    async def history(self, resource: str, row_id: Id, cursor: str | None = None, limit: int = 50) -> History:
+    def __init__(self, context: AdminContext, queries: Queries, editor: Editor):
+        self._context, self._queries, self._editor = context, queries, editor
+
+    async def of_row(self, resource: str, row_id: Id, cursor: str | None = None, limit: int = 50) -> HistoryPage:
         """What happened to a row that this actor may see, newest first. Raises Forbidden, NotFound."""
-        await self.get(resource, row_id)
-        admin = self.table(resource)
-        page = await ENTRIES.page(self.database.reads, {}, limit=limit, cursor=cursor, **_subject(admin, row_id))
-        fields = {field.name: field for field in self.registry.reads(admin, self.actor).fields}
-        return History([_change(admin, fields, entry) for entry in page.items], page.next_cursor)
+        await self._queries.get(resource, row_id)
+        admin = self._context.table(resource)
+        subject, database = _subject(admin, row_id), self._context.database
+        page = await ENTRIES.page(database.reads, {}, limit=limit, cursor=cursor, **subject)
+        fields = {field.name: field for field in self._context.reads(admin).fields}
+        return HistoryPage([_change(admin, fields, entry) for entry in page.items], page.next_cursor)
 
     async def revert(self, resource: str, row_id: Id, event_id: UUID) -> Any:
         """Give the fields of one change the values they had before, and the row back.
 
         Only fields that may be written. Raises Forbidden, NotFound, and Conflict when they have changed since.
         """
-        admin = self.table(resource, "change")
-        entry = await self.database.primary.one_or_none(ONE, event=event_id, **_subject(admin, row_id))
+        admin = self._context.table(resource, "change")
+        entry = await self._context.database.primary.one_or_none(ONE, event=event_id, **_subject(admin, row_id))
         if entry is None:
             raise NotFound
         before, after = _sides(entry)
-        writable = {field.name for field in self.writable(resource, adding=False)}
+        writable = {field.name for field in self._editor.writable(resource, adding=False)}
         names = sorted(before.keys() & after.keys() & writable)
         if not names:
             raise Conflict("Nothing of this change can be undone here.")
-        sent = self.accept(admin, {name: before[name] for name in names}, adding=False)
-        async with self.transaction() as session:
-            row = await self.locked(session, admin, row_id)
+        sent = self._editor.accept(admin, {name: before[name] for name in names}, adding=False)
+        async with self._context.transaction() as session:
+            row = await self._context.locked(session, admin, row_id)
             if moved := [name for name in names if msgspec.to_builtins(getattr(row, name)) != after[name]]:
                 labels = ", ".join(admin.fields[name].label for name in moved)
                 raise Conflict(f"Changed again since, so that undoing this would lose something: {labels}.")
-            await self.change_within(session, admin, row, sent)
-            return await self.read(session, admin, row.id)
+            await self._editor.change_locked(session, admin, row, sent)
+            return await self._context.read(session, admin, row.id)
 
     async def recent(self, limit: int = 10) -> list[Hit]:
         """The rows this actor changed last that are still there and theirs to see."""
-        if self.actor.id is None:
+        if self._context.actor.id is None:
             return []
-        touched = list(dict.fromkeys(await self.database.reads.all(MINE, actor=self.actor.id)))
+        touched = list(dict.fromkeys(await self._context.database.reads.all(MINE, actor=self._context.actor.id)))
         found: dict[tuple[str, str], Hit] = {}
-        for admin in (one for one in self.resources() if isinstance(one, ModelAdmin)):
+        for admin in (one for one in self._context.resources() if isinstance(one, ModelAdmin)):
             ids = [str(row_id) for subject, row_id in touched if subject == admin.model.__tablename__]
-            for row_id, display in (await self.names(admin.name, ids)).items():
+            for row_id, display in (await self._queries.names(admin.name, ids)).items():
                 found[str(admin.model.__tablename__), row_id] = Hit(admin.name, row_id, display)
         return [found[key] for subject, row_id in touched if (key := (subject, str(row_id))) in found][:limit]
 

@@ -1,4 +1,4 @@
-"""What every part of the service begins with: who is acting, on which database, with which rights."""
+"""What every part of the admin works with: who is acting, on which database, with which rights."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,14 +12,15 @@ from sqlalchemy import ColumnElement, Select, select
 
 from todo.access import Actor
 from todo.admin.declaration import ENTER, Doing, Id, ModelAdmin, Resource
+from todo.admin.reads import TableReads
 from todo.admin.registry import Registry
 from todo.audit import ORIGIN
 from todo.database import Database, WriteSession, columns, now
 from todo.errors import Forbidden, NotFound
 
 
-class Core:
-    """Everything one actor can do in the admin. Without a `session`, each write is a transaction of its own."""
+class AdminContext:
+    """One actor in the admin. Without a `session`, each write is a transaction of its own."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Core:
         finally:
             ORIGIN.reset(token)
 
-    def doing(self, session: WriteSession) -> Doing:
+    def action_context(self, session: WriteSession) -> Doing:
         return Doing(session, self.actor, self.database)
 
     def require(self, resource: Resource, verb: str, row: Any = None) -> None:
@@ -82,6 +83,10 @@ class Core:
         self.require(admin, verb)
         return admin
 
+    def reads(self, admin: ModelAdmin[Any]) -> TableReads:
+        """The statements of a table as this actor sees it."""
+        return self.registry.reads(admin, self.actor)
+
     def scope(self, admin: ModelAdmin[Any]) -> list[ColumnElement[bool]]:
         """The condition of the rows this actor may see; the statement needs `.params(actor=...)`."""
         scope = admin.scope(self.actor)
@@ -89,7 +94,7 @@ class Core:
 
     async def locked(self, session: WriteSession, admin: ModelAdmin[Any], row_id: Id) -> Any:
         """The row, loaded and locked; raises NotFound for what is not there or not theirs to see."""
-        await admin.lock(self.doing(session), uuid_of(row_id))
+        await admin.lock(self.action_context(session), uuid_of(row_id))
         found = select(admin.model).where(columns(admin.model)["id"] == uuid_of(row_id), *self.scope(admin))
         found = found.with_for_update(of=admin.model, key_share=True).execution_options(populate_existing=True)
         row = await session.scalar(found.params(actor=self.actor.id))
@@ -99,7 +104,7 @@ class Core:
 
     async def read(self, session: WriteSession, admin: ModelAdmin[Any], row_id: UUID) -> Any:
         """A row as this transaction has it; Forbidden when it would be out of the actor's sight."""
-        reads = self.registry.reads(admin, self.actor)
+        reads = self.reads(admin)
         statement: Select[Any] = reads.row
         row = (await session.execute(statement, {"row": row_id, "actor": self.actor.id})).first()
         if row is None:

@@ -1,24 +1,29 @@
-"""Rows from files: what each would change, or why it is refused; then all of them, or none."""
+"""Rows out as files, and in: what each row of a file would change, or why it is refused; then all of them, or none."""
 
-import csv
-import io
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
-from todo.admin.acting import sentence
-from todo.admin.declaration import ModelAdmin
-from todo.admin.exporting import Exporting, unsafe
-from todo.admin.schemas import Difference, ImportedRow, ImportReport
+from todo.admin.actions import sentence
+from todo.admin.context import AdminContext
+from todo.admin.declaration import ModelAdmin, Resource, RowsAdmin
+from todo.admin.editor import Editor
+from todo.admin.file_formats import WRITERS, Format, Pages, read_csv, read_json
+from todo.admin.queries import Queries
+from todo.admin.rows import page_of
+from todo.admin.schemas import Asked, Difference, ImportedRow, ImportReport
 from todo.audit import record
 from todo.contention import is_contention
 from todo.database import WriteSession
 from todo.database_errors import refusal_of
 from todo.errors import Invalid, NotFound, Problem
 
-MOST = 5_000  # rows of one import
+MOST_OUT = 100_000  # rows of one export; narrow the filter for the rest
+MOST_IN = 5_000  # rows of one import
+PAGE = 1_000
 
 
 @dataclass
@@ -30,8 +35,45 @@ class Applied:
     changes: list[Difference]
 
 
-class Importing(Exporting):
-    """The part of the service that reads files."""
+class Files:
+    """Exports and imports."""
+
+    def __init__(self, context: AdminContext, queries: Queries, editor: Editor):
+        self._context, self._queries, self._editor = context, queries, editor
+
+    async def export(self, resource: str, asked: Asked | None = None, form: Format = "csv") -> AsyncIterator[bytes]:
+        """The rows that match as a file, up to MOST_OUT of them; audited. Raises Forbidden, NotFound, Invalid.
+
+        Everything wrong is found before the first byte.
+        """
+        asked, found = asked or Asked(), self._context.resource(resource, "export")
+        self._context.require(found, "view")
+        pages = self._pages(found, asked)
+        first: list[Any] = await anext(pages, [])
+        fields = [name for name, field in found.fields.items() if name not in found.hidden_from(self._context.actor)]
+        details = {"format": form, "filters": asked.filters, "q": asked.q, "trash": asked.trash}
+        async with self._context.transaction() as session:
+            await record(session, self._context.actor, f"{resource}.export", resource, after=details)
+        return WRITERS[form](fields, _chain(first, pages))
+
+    async def _pages(self, resource: Resource, asked: Asked) -> Pages:
+        """Page after page, whole rows."""
+        if isinstance(resource, RowsAdmin):
+            rows = await resource.rows(self._context.database, self._context.actor)
+            everything = msgspec.structs.replace(asked, limit=MOST_OUT, facets=False, cursor=None)
+            yield page_of(resource, rows, everything).items
+            return
+        admin: ModelAdmin[Any] = self._context.registry.table(resource.name)
+        reads, database, cursor = self._context.reads(admin), self._context.database.reads, None
+        given, common = self._queries.list_params(admin, asked), self._queries.common_params
+        for _ in range(MOST_OUT // PAGE):
+            page = await reads.whole(asked.trash).page(
+                database, given, sort=asked.sort or None, limit=PAGE, cursor=cursor, **common
+            )
+            yield page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     async def import_rows(
         self, resource: str, data: bytes, form: Literal["csv", "json"] = "csv", *, apply: bool = False
@@ -41,11 +83,11 @@ class Importing(Exporting):
         Fields that cannot be written are passed over, so that an export can be read back; unknown ones are refused.
         All or nothing: with one row refused, nothing is applied. Raises Forbidden, NotFound, Invalid for the file.
         """
-        admin = self.table(resource, "import")
-        rows = _read_csv(data) if form == "csv" else _read_json(data)
+        admin = self._context.table(resource, "import")
+        rows = read_csv(data) if form == "csv" else read_json(data)
         self._check_names(admin, rows)
         report = ImportReport(False, 0, 0, 0, 0, [])
-        async with self.transaction() as session, session.begin_nested() as point:
+        async with self._context.transaction() as session, session.begin_nested() as point:
             seen: set[str] = set()
             for number, row in enumerate(rows, 1):
                 report.rows.append(await self._import_row(session, admin, number, row, seen, lax=form == "csv"))
@@ -54,15 +96,15 @@ class Importing(Exporting):
                 await point.rollback()
                 return report
             counts = {"added": report.added, "changed": report.changed}
-            await record(session, self.actor, f"{resource}.import", resource, after=counts)
+            await record(session, self._context.actor, f"{resource}.import", resource, after=counts)
         report.applied = True
         return report
 
     def _check_names(self, admin: ModelAdmin[Any], rows: list[dict[str, Any]]) -> None:
         if not rows:
             raise Invalid.field("body.rows", "There are no rows in this file.")
-        if len(rows) > MOST:
-            raise Invalid.field("body.rows", f"A file holds up to {MOST} rows; split it.")
+        if len(rows) > MOST_IN:
+            raise Invalid.field("body.rows", f"A file holds up to {MOST_IN} rows; split it.")
         seen = {name for row in rows for name in row}
         if unknown := sorted(seen - set(admin.fields) - {"display", "labels"}):
             raise Invalid.field(f"body.rows.{unknown[0]}", f"{admin.label} have no field {unknown[0]}.")
@@ -92,10 +134,10 @@ class Importing(Exporting):
     async def _import_add(
         self, session: WriteSession, admin: ModelAdmin[Any], row: dict[str, Any], *, lax: bool
     ) -> Applied:
-        self.require(admin, "add")
+        self._context.require(admin, "add")
         sent = self._writable_part(admin, row, adding=True)
         sent = {name: value for name, value in sent.items() if not (lax and value == "")}
-        added = await self.add_within(session, admin, sent, lax=lax)
+        added = await self._editor.add_in(session, admin, sent, lax=lax)
         fields = admin.fields
         changes = [
             Difference(name, fields[name].label, None, msgspec.to_builtins(getattr(added, name))) for name in sent
@@ -105,47 +147,31 @@ class Importing(Exporting):
     async def _import_change(
         self, session: WriteSession, admin: ModelAdmin[Any], row_id: str, row: dict[str, Any], *, lax: bool
     ) -> Applied:
-        self.require(admin, "change")
+        self._context.require(admin, "change")
         try:
-            there = await self.locked(session, admin, row_id)
+            there = await self._context.locked(session, admin, row_id)
         except NotFound:
             raise Invalid.field("body.id", "There is no such row.") from None
-        sent = self.accept(admin, self._writable_part(admin, row, adding=False), adding=False, lax=lax)
+        sent = self._editor.accept(admin, self._writable_part(admin, row, adding=False), adding=False, lax=lax)
         before = {name: msgspec.to_builtins(getattr(there, name)) for name in sent}
         new = {name: value for name, value in sent.items() if msgspec.to_builtins(value) != before[name]}
         if not new:
             return Applied("nothing", row_id, [])
-        await self.change_within(session, admin, there, new)
+        await self._editor.change_locked(session, admin, there, new)
         fields = admin.fields
         changes = [Difference(name, fields[name].label, before[name], msgspec.to_builtins(new[name])) for name in new]
         return Applied("change", row_id, changes)
 
     def _writable_part(self, admin: ModelAdmin[Any], row: Mapping[str, Any], *, adding: bool) -> dict[str, Any]:
-        names = {field.name for field in self.writable(admin.name, adding=adding)}
+        names = {field.name for field in self._editor.writable(admin.name, adding=adding)}
         return {name: value for name, value in row.items() if name in names}
 
 
-def _read_csv(data: bytes) -> list[dict[str, Any]]:
-    try:
-        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        rows = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Invalid.field("body.csv", f"This is not a CSV file in UTF-8: {error}.") from None
-    names = reader.fieldnames or []
-    if len(names) == 1 and ";" in names[0]:
-        raise Invalid.field("body.csv", "Set the cells apart by commas, not by semicolons.")
-    if len(set(names)) < len(names):
-        raise Invalid.field("body.csv", "A heading stands there twice.")
-    if any(None in row or None in row.values() for row in rows):
-        raise Invalid.field("body.csv", "Every line of the file must have as many cells as the heading.")
-    return [{name: unsafe(text) for name, text in row.items()} for row in rows]
-
-
-def _read_json(data: bytes) -> list[dict[str, Any]]:
-    try:
-        return msgspec.json.decode(data, type=list[dict[str, Any]])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Invalid.field("body.rows", "This is not a JSON array of objects.") from None
+async def _chain(first: list[Any], rest: Pages) -> Pages:
+    async with aclosing(rest):  # a client may go away in the middle; each closes what it reads from
+        yield first
+        async for page in rest:
+            yield page
 
 
 def _reasons(refusal: Problem) -> list[str]:
