@@ -50,6 +50,17 @@ async def test_a_repeated_completion_gets_the_first_answer(ada: Person) -> None:
     assert second.json() == first.json()
 
 
+async def test_a_repeat_needs_the_permission_too(client: httpx.AsyncClient, ada: Person) -> None:
+    made = await ada.http.post("/api/auth/tokens", json={"name": "Script", "scopes": ["notifications.view"]})
+    client.headers.update({"authorization": f"Bearer {made.json()['token']}", "idempotency-key": "one"})
+    await add(ada)
+
+    answers = [await client.post("/api/tasks", json={"title": title}) for title in ("Pay", "Another")]
+
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert {"idempotency-replayed", "etag"}.isdisjoint(answers[0].headers)
+
+
 async def test_a_key_used_for_another_body_is_refused(ada: Person, sql: Sql) -> None:
     await add(ada, title="Pay")
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from litestar import Response
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy import Column, DateTime, LargeBinary, func, select
@@ -23,6 +24,7 @@ from todo.http.transactions import share
 
 KEPT = timedelta(hours=24)
 # Answers that hold credentials are not kept, and these routes open transactions of their own.
+REPEAT: Any = "repeat"  # in the state of a request
 NOT_KEPT = ("/api/auth/", "/admin")
 
 
@@ -61,6 +63,21 @@ class Answer:
     @property
     def body(self) -> bytes:
         return b"".join(message.get("body", b"") for message in self.messages[1:])
+
+
+class Repeat(NamedTuple):
+    """A request whose key is known: its first answer is given once the guards of the route have let it through."""
+
+    first: IdempotentAnswer
+    fingerprint: bytes
+
+    def answer(self) -> Response[bytes]:
+        """The first answer again; raises Invalid when the key was used for another request."""
+        first = self.first
+        if first.fingerprint != self.fingerprint:
+            raise Invalid("This Idempotency-Key was used for another request.")
+        headers = {"idempotency-replayed": "true"} | ({"etag": first.etag} if first.etag else {})
+        return Response(first.body, status_code=first.status, headers=headers, media_type=first.content_type)
 
 
 class Refused(Exception):
@@ -112,7 +129,8 @@ class Idempotency:
                     raise Conflict("The first request with this Idempotency-Key is still running.")
                 first = await session.get(IdempotentAnswer, (user_id, key.decode()))
                 if first:
-                    answer.messages = _replay(first, fingerprint)
+                    scope["state"][REPEAT] = Repeat(first, fingerprint)
+                    await self._app(scope, _replayed(body, receive), answer.send)
                 else:
                     share(scope, session)
                     await self._app(scope, _replayed(body, receive), answer.send)
@@ -153,16 +171,6 @@ async def _begin(session: WriteSession, user_id: UUID, key: str) -> bool:
     """Whether nobody else is at work on this key; the lock ends with the transaction, however it ends."""
     lock = int.from_bytes(sha256(f"{user_id} {key}".encode()).digest()[:8], signed=True)
     return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(lock))))
-
-
-def _replay(first: IdempotentAnswer, fingerprint: bytes) -> list[Message]:
-    if first.fingerprint != fingerprint:
-        raise Invalid("This Idempotency-Key was used for another request.")
-    headers = [(b"content-type", first.content_type.encode()), (b"idempotency-replayed", b"true")]
-    headers += [(b"etag", first.etag.encode())] if first.etag else []
-    headers.append((b"content-length", str(len(first.body)).encode()))
-    start: Any = {"type": "http.response.start", "status": first.status, "headers": headers}
-    return [start, {"type": "http.response.body", "body": first.body, "more_body": False}]
 
 
 def _store(session: WriteSession, answer: Answer, user_id: UUID, key: str, fingerprint: bytes) -> None:

@@ -15,6 +15,7 @@ from litestar.exceptions import SerializationException, ValidationException
 from litestar.routes import HTTPRoute
 
 from todo.errors import Status
+from todo.http.idempotency import REPEAT, Repeat
 from todo.http.parameters import refuse_unknown
 
 LARGE_BODY = 64 * 1024  # bytes that Python code parses too slowly for the event loop
@@ -86,9 +87,12 @@ def methods_of(app: Litestar) -> dict[str, str]:
     return {route.path_format: ", ".join(sorted(route.methods)) for route in app.routes if isinstance(route, HTTPRoute)}
 
 
-async def begin(request: Request[Any, Any, Any]) -> Response[None] | None:
-    """Refuses unknown query parameters, and answers `OPTIONS`."""
+async def begin(request: Request[Any, Any, Any]) -> Response[Any] | None:
+    """Refuses unknown query parameters, answers `OPTIONS`, and repeats the first answer to an `Idempotency-Key`."""
     await refuse_unknown(request)
+    repeat: Repeat | None = request.scope["state"].get(REPEAT)
+    if repeat is not None:
+        return repeat.answer()
     if request.method != "OPTIONS":
         return None
     return Response(None, status_code=204, headers={"Allow": methods_of(request.app)[request.scope["path_template"]]})
