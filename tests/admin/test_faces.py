@@ -172,5 +172,22 @@ async def test_what_is_out_of_scope_is_not_there_on_any_face(
     assert await sql.fetch(f'SELECT * FROM "{table}"') == before
 
 
+@pytest.mark.parametrize("resource", [one for one in SCOPED if "change" in one.verbs], **RESOURCES)
+async def test_an_event_of_a_row_out_of_scope_is_answered_like_one_that_never_was(
+    somebody: Callable[[str], Any], database: Database, ada: Person, sql: Any, resource: ModelAdmin[Any]
+) -> None:
+    row_id, event_id = await Rows(REGISTRY, database, ada.id).of(resource), uuid7()
+    await sql.execute(
+        "INSERT INTO audit_events (id, at, actor, actor_kind, action, subject, subject_id, before, after, request_id,"
+        " address, face) VALUES ($1, now(), 'x', 'user', 'x', $2, $3, '{}', '{}', '', '', '')",
+        event_id, resource.model.__tablename__, row_id,
+    )  # fmt: skip
+    person = await somebody("owner of what is theirs")
+
+    paths = [f"/api/admin/{resource.name}/{row_id}/history/{event}/revert" for event in (event_id, uuid7())]
+
+    assert [(await person.http.post(path)).status_code for path in paths] == [404, 404]
+
+
 def test_there_are_scopes_to_look_through() -> None:
     assert {one.name for one in SCOPED} >= {"tasks", "occurrences", "saved_views", "runs"}

@@ -81,22 +81,26 @@ class History:
         Only fields that may be written. Raises Forbidden, NotFound, and Conflict when they have changed since.
         """
         admin = self._context.table(resource, "change")
-        entry = await self._context.database.primary.one_or_none(ONE, event=event_id, **_subject(admin, row_id))
-        if entry is None:
-            raise NotFound
-        before, after = _sides(entry)
-        writable = {field.name for field in self._editor.writable(resource, adding=False)}
-        names = sorted(before.keys() & after.keys() & writable)
-        if not names:
-            raise Conflict("Nothing of this change can be undone here.")
-        sent = self._editor.accept(admin, {name: before[name] for name in names}, adding=False)
         async with self._context.transaction() as session:
-            row = await self._context.locked(session, admin, row_id)
-            if moved := [name for name in names if msgspec.to_builtins(getattr(row, name)) != after[name]]:
+            row = await self._context.locked(session, admin, row_id)  # before anything is said of its events
+            entry = await self._context.database.primary.one_or_none(ONE, event=event_id, **_subject(admin, row_id))
+            if entry is None:
+                raise NotFound
+            sent, after = self._undoing(admin, entry)
+            if moved := [name for name in sent if msgspec.to_builtins(getattr(row, name)) != after[name]]:
                 labels = ", ".join(admin.fields[name].label for name in moved)
                 raise Conflict(f"Changed again since, so that undoing this would lose something: {labels}.")
             await self._editor.change_locked(session, admin, row, sent)
             return await self._context.read(session, admin, row.id)
+
+    def _undoing(self, admin: ModelAdmin[Any], entry: Entry) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What undoes a change, and what the change made of it; raises Conflict when nothing of it may be written."""
+        before, after = _sides(entry)
+        writable = {field.name for field in self._editor.writable(admin.name, adding=False)}
+        names = sorted(before.keys() & after.keys() & writable)
+        if not names:
+            raise Conflict("Nothing of this change can be undone here.")
+        return self._editor.accept(admin, {name: before[name] for name in names}, adding=False), after
 
     async def recent(self, limit: int = 10) -> list[Hit]:
         """The rows this actor changed last that are still there and theirs to see."""
