@@ -31,6 +31,14 @@ async def test_who_registers_is_a_member_and_can_sign_in(client: httpx.AsyncClie
     assert me.json()["roles"] == ["member"]
 
 
+@pytest.mark.parametrize(
+    "email", ["o'neil+todo@example.co.uk", "jürgen@müller.example", "用户@例え.jp", "हिन्दी@उदाहरण.भारत", "1@2.example"]
+)
+async def test_an_address_of_any_script_is_taken(client: httpx.AsyncClient, sql: Sql, email: str) -> None:
+    assert (await register(client, email=email)).status_code == 201
+    assert await sql.fetchval("SELECT email FROM users") == unicodedata.normalize("NFC", email)
+
+
 async def test_nothing_tells_that_an_address_has_an_account(client: httpx.AsyncClient, sql: Sql) -> None:
     first = await register(client)
 
@@ -86,6 +94,24 @@ async def test_many_registrations_of_one_address_at_once_make_one_account(client
         "eve\x00@example.com",
         "a" * 65 + "@example.com",
         "e@" + "a" * 251 + ".de",
+        "eve@" + "a" * 64 + ".de",
+        "victim@example.com,a.b",
+        "victim@example.com(a.b)",
+        "<victim@example.com>",
+        '"eve"@example.com',
+        "eve@example.com;b.de",
+        "eve@-example.com",
+        "eve@example-.com",
+        "eve@[127.0.0.1]",
+        "eve@127.0.0.1",
+        "eve..eve@example.com",
+        ".eve@example.com",
+        "eve\u200b@example.com",
+        "eve@exa\u200fmple.com",
+        "eve\u202e@example.com",
+        "\uff45ve@example.com",
+        "eve@\uff45xample.com",
+        "eve@example\u3002com",
     ],
 )
 async def test_what_is_no_address_is_refused(client: httpx.AsyncClient, sql: Sql, email: str) -> None:

@@ -28,6 +28,7 @@ FORESEEN = {
     "query.scope": "what a change may be for is up to its body and task",
     "body.scopes": "only what the one who asks may do",
     "body.roles": "roles are rows",
+    "body.email": "an address is more than a pattern",
     "body.password": "favourite passwords are refused, and how short one may be is a setting",
     "body.new_password": "likewise",
 }
@@ -42,7 +43,6 @@ ADMIN = {
     "body.form.owner_id": "likewise",
     "body.permissions": "only permissions there are",
     "body.name": "of a service account, part of an address",
-    "body.email": "an address is more than a pattern",
     "body.status": "closing and reopening have actions of their own",
 }
 BARE = re.compile(r"parameter `(\w+)` in query - violates")

@@ -1,6 +1,5 @@
 """What holds for accounts, whatever stores them: roles to begin with, e-mail addresses, passwords."""
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
@@ -67,6 +66,7 @@ KEYBOARD = (
     "zxcvbnm",
     "qwertyuiopasdfghjklzxcvbnm",
 )
+LOCAL_SIGNS = "!#$%&'*+/=?^_`{|}~-"  # of an e-mail address before the `@` (RFC 5322 section 3.2.3)
 LONGEST_PASSWORD = 1024  # bytes; longer ones only cost time
 TIMEZONES = frozenset(available_timezones()) - {"Factory", "localtime"}
 
@@ -111,11 +111,34 @@ def normalise_email(email: str) -> str:
 
 
 def is_email(email: str) -> bool:
-    """Whether mail could reach this; only the mail itself can tell more."""
+    """Whether this is one address, spelled in one way; only a mail can tell whether somebody reads it.
+
+    Letters and digits of any script, and `.!#$%&'*+/=?^_`{|}~-` before the `@`: no quotes, comments, address literals,
+    invisible characters, or characters that only look like another one (RFC 5321 and RFC 6531 allow more).
+    """
+    local, _, domain = email.rpartition("@")
+    labels = domain.split(".")
     return (
-        len(email) <= 254
-        and re.fullmatch(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+", email) is not None
+        len(email.encode()) <= 254
+        and len(local.encode()) <= 64
+        and unicodedata.normalize("NFKC", email) == unicodedata.normalize("NFC", email)
+        and all(_is_spelled(part, LOCAL_SIGNS) for part in local.split("."))
+        and len(labels) > 1
+        and all(_is_spelled(label, "-") and _is_host_label(label) for label in labels)
+        and not labels[-1].isdecimal()
     )
+
+
+def _is_spelled(text: str, signs: str) -> bool:
+    """Whether a text is made of letters, marks, digits and these signs, and is not empty."""
+    return bool(text) and all(one in signs or unicodedata.category(one)[0] in "LMN" for one in text)
+
+
+def _is_host_label(label: str) -> bool:
+    try:
+        return len(label.encode("idna")) <= 63 and not label.startswith("-") and not label.endswith("-")
+    except UnicodeError:
+        return False
 
 
 def password_problem(password: str, email: str, shortest: int) -> str | None:
