@@ -13,16 +13,19 @@ from typing import Any, TypeAlias
 import asyncpg
 import pytest
 from conftest import settings_for
+from factories import Person
 from processes import eventually
+from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from todo.access import Actor
+from todo.app import LOOPS
 from todo.database import Database
 from todo.domain.operations.admin import JobAdmin
 from todo.errors import Conflict, NotFound, Unavailable
 from todo.jobs import JobCatalog, Jobs
 from todo.loops import run_once
-from todo.queue import Context, Cron, OnRedis, enqueue, new_worker, open_queue, relay
+from todo.queue import Context, Cron, OnRedis, enqueue, job_of, new_worker, open_queue, relay
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 OPERATOR = Actor(id=None, name="olga", kind="operator")
@@ -49,7 +52,7 @@ async def linger(context: Context) -> None:
 
 
 CRONS = [Cron(tidy, "0 4 * * *", timeout=7)]
-FUNCTIONS = [fail, divide, linger]
+FUNCTIONS = [fail, divide, linger, *(job_of(loop) for loop in LOOPS)]
 
 
 @pytest.fixture(scope="session")
@@ -142,6 +145,45 @@ async def test_a_rolled_back_transaction_queued_nothing(database: Database, jobs
     await handed_over(database)
 
     assert await jobs.find() == []
+
+
+async def test_asking_twice_for_the_same_is_one_job(database: Database, jobs: Jobs, sql: Sql) -> None:
+    async with database.session() as session:
+        await enqueue(session, "tidy")
+        await enqueue(session, "tidy")
+        await enqueue(session, "fail", why="one")
+        await enqueue(session, "fail", why="two")
+    await queued(database, "tidy")
+
+    found = [(job.function, job.arguments.get("why")) for job in await jobs.find()]
+    assert sorted(found) == [("fail", "one"), ("fail", "two"), ("tidy", None)]
+    assert await sql.fetchval("SELECT count(*) FROM waiting_jobs") == 0
+
+
+async def test_what_cannot_be_handed_over_waits(database: Database, sql: Sql) -> None:
+    queue = open_queue(settings_for(database.url, queue_url="redis://127.0.0.1:1"))
+    async with database.session() as session:
+        await enqueue(session, "tidy")
+
+    with pytest.raises(RedisError):
+        await run_once(database, [relay(queue)])
+
+    assert await sql.fetchval("SELECT count(*) FROM waiting_jobs") == 1
+
+
+async def test_saq_alone_materializes_what_is_due(database: Database, ada: Person, sql: Sql) -> None:
+    recurrence = {"rrule": "FREQ=DAILY", "opens": "on_time"}
+    await ada.add(due={"kind": "zoned", "at": "2031-01-31T09:00", "timezone": "UTC"}, recurrence=recurrence)
+    await sql.execute("UPDATE series SET next_run_at = now()")
+    async with working(database):
+        await queued(database, "materialize_due")
+        for _ in range(200):
+            if await sql.fetchval("SELECT count(*) FROM job_runs WHERE function = 'materialize_due'"):
+                break
+            await asyncio.sleep(0.05)
+
+    assert await sql.fetchval("SELECT status FROM job_runs WHERE function = 'materialize_due'") == "complete"
+    assert await sql.fetchval("SELECT count(*) FROM series WHERE next_run_at <= now()") == 0
 
 
 async def test_a_failed_job_tells_why_and_can_be_tried_again(database: Database, jobs: Jobs, sql: Sql) -> None:

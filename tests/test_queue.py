@@ -1,19 +1,20 @@
 """The queue: jobs in the caller's transaction, run by a real worker."""
 
-import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from factories import Person
 
+import todo
+from todo.app import JOBS, LOOPS
 from todo.database import Database
-from todo.queue import SCHEMA_VERSION, enqueue
+from todo.http.health import HEARTBEAT
+from todo.mail import send
+from todo.queue import enqueue
 
 Sql = Any
-
-
-async def test_the_tables_that_enqueue_writes_to_are_as_it_knows_them(sql: Sql) -> None:
-    assert await sql.fetchval("SELECT version FROM saq_versions") == SCHEMA_VERSION
 
 
 async def test_a_job_of_a_transaction_that_fails_never_was(database: Database, sql: Sql) -> None:
@@ -22,17 +23,53 @@ async def test_a_job_of_a_transaction_that_fails_never_was(database: Database, s
             await enqueue(session, "run_admin_action", run_id="x")
             raise RuntimeError
 
-    assert await sql.fetchval("SELECT count(*) FROM saq_jobs") == 0
+    assert await sql.fetchval("SELECT count(*) FROM waiting_jobs") == 0
 
 
-async def test_a_job_is_tried_again_when_its_worker_dies(database: Database, sql: Sql) -> None:
+async def test_asking_for_a_job_writes_into_no_table_of_saqs(database: Database, sql: Sql) -> None:
     async with database.session() as session:
         await enqueue(session, "run_admin_action", run_id="x")
 
-    job = json.loads(await sql.fetchval("SELECT job FROM saq_jobs"))
-    assert job["retries"] == 3
-    assert job["timeout"] > 0
-    assert "group_key" not in job
+    (waiting,) = await sql.fetch("SELECT function, arguments FROM waiting_jobs")
+    assert tuple(waiting) == ("run_admin_action", '{"run_id": "x"}')
+    assert await sql.fetchval("SELECT count(*) FROM saq_jobs") == 0
+
+
+def test_whatever_is_asked_for_is_known_to_the_worker() -> None:
+    known = {function.__qualname__ for function in JOBS.functions} | {
+        cron.function.__qualname__ for cron in JOBS.schedules
+    }
+    source = "".join(path.read_text() for path in Path(todo.__file__).parent.rglob("*.py"))
+
+    asked = set(re.findall(r"enqueue\((?:self\.)?session, \"(\w+)\"", source))
+
+    assert len(asked) >= 5
+    assert asked <= known
+
+
+def test_the_work_of_every_loop_is_a_job_that_runs_every_minute() -> None:
+    schedules = {cron.function.__qualname__: cron.schedule for cron in JOBS.schedules}
+    due = {loop.name for loop in LOOPS} - {HEARTBEAT.name}
+
+    assert due >= {"materialize_due", "send_reminders", "deliver_mail", "deliver_outbox"}
+    assert {schedules[name] for name in due} == {"* * * * *"}
+
+
+async def test_mail_that_is_written_asks_for_its_delivery(database: Database, sql: Sql) -> None:
+    async with database.session() as session:
+        await send(session, "ada@example.com", "Hello", "How are you?")
+
+    assert await sql.fetchval("SELECT array_agg(function) FROM waiting_jobs") == ["deliver_mail"]
+
+
+@pytest.mark.parametrize(("year", "asked"), [(2020, ["materialize_due"]), (2031, None)])
+async def test_a_series_asks_for_what_is_due_now(ada: Person, sql: Sql, year: int, asked: list[str] | None) -> None:
+    due = {"kind": "zoned", "at": f"{year}-01-31T09:00", "timezone": "UTC"}
+    await sql.execute("DELETE FROM waiting_jobs")
+
+    await ada.add(due=due, recurrence={"rrule": "FREQ=YEARLY", "opens": "on_time"})
+
+    assert await sql.fetchval("SELECT array_agg(DISTINCT function) FROM waiting_jobs") == asked
 
 
 async def test_changing_ones_account_needs_its_version_and_a_real_zone(ada: Person) -> None:

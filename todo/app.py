@@ -38,7 +38,7 @@ from todo.jobs import JobCatalog
 from todo.mail import delivery
 from todo.mail.smtp import server_of
 from todo.module import Module
-from todo.queue import Cron
+from todo.queue import Cron, job_of
 from todo.settings import Settings, load_settings, secret_key
 
 
@@ -72,7 +72,9 @@ CORE = Module(
     gauges=[metrics.Gauge("todo_mails_waiting", "Messages that are not sent yet, up to 10,000.", delivery.WAITING)],
 )  # fmt: skip
 MODULES = Module.union([CORE, accounts.MODULE, recurrence.MODULE, tasks.MODULE, notifications.MODULE])
-JOBS = JobCatalog(MODULES.schedules, MODULES.jobs)
+# SAQ runs what the loops do, too; but a heartbeat says that the loops of this worker run.
+DUE = [Cron(job_of(loop), "* * * * *", timeout=300) for loop in MODULES.loops if loop is not health.HEARTBEAT]
+JOBS = JobCatalog([*DUE, *MODULES.schedules], MODULES.jobs)
 APPLICATION = Module.union([MODULES, operations.module(JOBS), Module(admins=views.ADMINS)])
 LOOPS = APPLICATION.loops
 REGISTRY = Registry(APPLICATION.admins)

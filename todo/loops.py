@@ -5,19 +5,20 @@ A NOTIFY wakes a loop when something became due earlier than it would look by it
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import asyncpg
-from sqlalchemy import func, select
 
 from todo.connection import direct_url, find_route
 from todo.contention import again
-from todo.database import Database, WriteSession
+from todo.database import Database
 
 CHANNEL = "todo_due"
 LONGEST_SLEEP = 5.0  # seconds
@@ -30,7 +31,8 @@ log = logging.getLogger(__name__)
 class Loop:
     """`work` does one batch and answers in how many seconds there is more to do: 0 for at once, None for unknown.
 
-    Any number of workers run the same loop at once, and any of them may be killed at any moment.
+    Any number of workers run the same loop at once, and any of them may be killed at any moment. SAQ knows the same
+    work as a job of the same name (`todo.queue.job_of`).
     """
 
     name: str
@@ -38,18 +40,11 @@ class Loop:
     woken: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
 
 
-async def wake(session: WriteSession, loop: str) -> None:
-    """Let the loop of this name look at once, in every worker, when the caller's transaction commits.
-
-    Call it only for what becomes due before the loop would look by itself (5 seconds): a NOTIFY takes a global lock.
-    """
-    await session.execute(select(func.pg_notify(CHANNEL, loop)))
-
-
-async def run_once(database: Database, loops: Sequence[Loop]) -> None:
-    """Do all that is due now; raises what a loop raises."""
+async def run_once(database: Database, loops: Sequence[Loop], seconds: float = math.inf) -> None:
+    """Do all that is due now, beginning no batch after so many seconds; raises what a loop raises."""
+    end = monotonic() + seconds
     for loop in loops:
-        while await again(partial(loop.work, database)) == 0:
+        while await again(partial(loop.work, database)) == 0 and monotonic() < end:
             pass
 
 

@@ -1,8 +1,8 @@
 """The SAQ queue, on PostgreSQL or Redis: carries work, is trusted with none. Every job says "look at the database"."""
 
-import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial, wraps
@@ -16,7 +16,7 @@ from saq import CronJob, Job, Queue, Status, Worker
 from saq.queue.postgres import PostgresQueue
 from saq.queue.redis import RedisQueue
 from saq.utils import now as milliseconds
-from sqlalchemy import Column, DateTime, bindparam, delete, func, insert, select, text
+from sqlalchemy import Column, DateTime, bindparam, delete, exists, func, insert, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Field, SQLModel
@@ -24,18 +24,13 @@ from sqlmodel import Field, SQLModel
 from todo.connection import clean_url, direct_url
 from todo.contention import again
 from todo.database import Database, Query, Row, WriteSession, columns, now
-from todo.loops import Loop, wake
+from todo.loops import CHANNEL, Loop, run_once
 from todo.settings import Settings
 
-NAME = "todo"
-SCHEMA_VERSION = 3  # of SAQ's own tables, which `enqueue` writes to; a test pins it
+NAME, RELAY = "todo", "relay"
 KEPT_SECONDS = 7 * 86_400  # how long a job that was enqueued can be looked at when it is over
 REDIS = ("redis", "rediss", "unix", "valkey", "valkeys")
-INSERT = text(
-    "INSERT INTO saq_jobs (key, job, queue, status, priority, scheduled) "
-    "VALUES (:key, :job, :queue, 'queued', 0, floor(extract(epoch FROM now()))::bigint) ON CONFLICT (key) DO NOTHING"
-)
-
+DUE_SECONDS = 30.0  # how long one job does what is due; the next goes on
 RAISED = re.compile(r"^(?!DETAIL|HINT|CONTEXT|QUERY)[A-Za-z_][\w.]*(?:: .*)?$", re.MULTILINE)
 
 Context = Mapping[str, Any]
@@ -55,7 +50,7 @@ class Cron:
 
 
 class Waiting(Row, table=True):
-    """A job on its way to a queue that is not in this database; written in the transaction that wants it."""
+    """A job on its way to the queue; written in the transaction that wants it."""
 
     __tablename__ = "waiting_jobs"
 
@@ -112,6 +107,16 @@ def open_queue(settings: Settings, url: str | None = None) -> Queue:
     return OnPostgres(pool=pool, name=NAME, min_size=2, max_size=8, saq_lock_keyspace=7031, manage_pool_lifecycle=True)
 
 
+@asynccontextmanager
+async def connected(queue: Queue) -> AsyncIterator[Queue]:
+    """The queue, connected for the time of the block."""
+    await queue.connect()
+    try:
+        yield queue
+    finally:
+        await queue.disconnect()
+
+
 async def _check_writable(connection: psycopg.AsyncConnection[Any]) -> None:
     """Let the pool drop a connection that is lost, or leads to a server that takes no changes any more."""
     cursor = await connection.execute("SHOW transaction_read_only")
@@ -126,33 +131,44 @@ def new_job(function: str, arguments: Mapping[str, Any]) -> Job:
 async def enqueue(session: WriteSession, function: str, **arguments: Any) -> None:
     """Queue a job in the caller's transaction: it runs soon after the commit, or never when there is none.
 
-    The arguments are JSON. It may run twice: a job looks at the database for what is still to do.
+    The arguments are JSON. It may run twice: a job looks at the database for what is still to do. A loop of the same
+    name looks at once, in every worker; call it for its work only when that is due before it looks by itself (5 s).
     """
-    if session.settings.queue_url:
-        await session.execute(insert(Waiting).values(Waiting(function=function, arguments=arguments).model_dump()))
-        await wake(session, "queue")
-        return
-    job = new_job(function, arguments)
-    record = job.to_dict() | {"queue": NAME, "status": "queued", "queued": milliseconds()}
-    await session.execute(INSERT, {"key": job.key, "job": json.dumps(record).encode(), "queue": NAME})
-    await session.execute(select(func.pg_notify(f"saq:{NAME}", "saq:enqueue")))
+    row = Waiting(function=function, arguments=arguments).model_dump()
+    waiting = insert(Waiting).values(row).returning(WAITING.function).cte("waiting")
+    await session.execute(select(func.pg_notify(CHANNEL, RELAY), func.pg_notify(CHANNEL, waiting.c.function)))
+
+
+def job_of(loop: Loop) -> JobFunction:
+    """What a loop does, as a job of its name: SAQ runs it, too, on a schedule and when it is asked for."""
+
+    async def run(context: Context) -> None:
+        await run_once(context["database"], [loop], DUE_SECONDS)
+
+    run.__name__ = run.__qualname__ = loop.name
+    run.__doc__ = loop.work.__doc__
+    return run
+
+
+HAS_WAITING = Query(bool, select(exists().select_from(Waiting)))  # whether any job is still to be handed over
 
 
 def relay(queue: Queue) -> Loop:
-    """The loop that hands over what waits; a kill between hand-over and commit hands it over twice."""
+    """The loop that hands over to SAQ what waits; a kill between hand-over and commit hands it over twice."""
 
     async def hand_over(database: Database) -> float | None:
         async with database.session() as session:
             waiting = select(Waiting).order_by(WAITING.id).limit(100).with_for_update(skip_locked=True)
             rows = (await session.scalars(waiting)).all()
-            for row in rows:
+            # By its key the queue drops a job while the same one is unfinished; without arguments all are the same.
+            for key, row in {str(row.id) if row.arguments else row.function: row for row in rows}.items():
                 job = new_job(row.function, row.arguments)
-                job.key = str(row.id)  # so that the queue drops the second one while the first is unfinished
+                job.key = key
                 await queue.enqueue(job)
             await session.execute(delete(Waiting).where(WAITING.id.in_([row.id for row in rows])))
         return 0 if rows else None
 
-    return Loop("queue", hand_over)
+    return Loop(RELAY, hand_over)
 
 
 def new_worker(

@@ -31,7 +31,8 @@ from todo.domain.tasks.admin import TaskAdmin
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.schemas import Moment
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
-from todo.queue import new_worker
+from todo.loops import run_once
+from todo.queue import new_worker, relay
 from todo.schema import Instant, Line
 
 
@@ -40,6 +41,7 @@ async def working(database: Database) -> AsyncIterator[None]:
     """A real worker for the time of the block."""
     worker = new_worker(database.settings, database, [], JOBS.functions)
     await worker.queue.connect()
+    await run_once(database, [relay(worker.queue)])
     life = asyncio.create_task(worker.start())
     try:
         yield
@@ -102,10 +104,7 @@ async def test_many_rows_go_on_in_the_background(
 
     outcome = await admin.actions.act("tasks", "complete", On(matching=Asked(filters={"status": ["open"]})))
     assert outcome.run is not None
-    assert (
-        await sql.fetchval("SELECT count(*) FROM saq_jobs WHERE convert_from(job, 'UTF8') LIKE '%run_admin_action%'")
-        == 1
-    )
+    assert await sql.fetchval("SELECT count(*) FROM waiting_jobs WHERE function = 'run_admin_action'") == 1
     await carry_out(registry, database, actor_of, outcome.run)
 
     run = await admin.queries.get("runs", outcome.run)
@@ -146,7 +145,7 @@ async def test_a_long_run_hands_over_to_another_job(
 
     await carry_out(registry, database, actor_of, outcome.run)
 
-    assert await sql.fetchval("SELECT count(*) FROM saq_jobs") == 2
+    assert await sql.fetchval("SELECT count(*) FROM waiting_jobs WHERE function = 'run_admin_action'") == 2
     assert (await admin.queries.get("runs", outcome.run)).done == 100
     await carry_out(registry, database, actor_of, outcome.run)
     await carry_out(registry, database, actor_of, outcome.run)

@@ -80,7 +80,7 @@ async def test_a_turn_that_opens_after_its_reminder_is_told_at_the_opening(
     await sql.execute("DELETE FROM reminders WHERE task_id IS NOT NULL")
     await sql.execute("""UPDATE reminders SET timing = '{"kind": "relative", "to": "due", "time": "00:00"}'""")
 
-    await run_once(database, [loop for loop in LOOPS if loop.name == "turns"])
+    await run_once(database, [loop for loop in LOOPS if loop.name == "materialize_due"])
     await work(database)
 
     waiting = await sql.fetchval("SELECT count(*) FROM reminders WHERE task_id IS NOT NULL AND run_at IS NULL")

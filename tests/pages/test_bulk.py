@@ -21,7 +21,8 @@ from todo.admin.service import AdminService
 from todo.app import JOBS, REGISTRY
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
-from todo.queue import new_worker
+from todo.loops import run_once
+from todo.queue import new_worker, relay
 
 CHANGED = [one for one in REGISTRY if isinstance(one, ModelAdmin) and "change" in one.verbs]
 EDITABLE = [(one, field) for one in CHANGED for field in one.fields.values() if field.on_change]
@@ -112,6 +113,7 @@ async def test_a_worker_sets_a_date_typed_on_the_pages(
     answer = await visitor.send("/admin/tasks/act", due="2031-01-31", priority="4", **sent)
     worker = new_worker(database.settings, database, [], JOBS.functions, burst=True)
     await worker.queue.connect()
+    await run_once(database, [relay(worker.queue)])
     await worker.start()
     await worker.queue.disconnect()
 

@@ -14,7 +14,7 @@ from todo.app import JOBS
 from todo.cli.installation import database_url, opened, require_installed
 from todo.domain.accounts.services.people import OPERATOR
 from todo.jobs import JobOut, Jobs
-from todo.queue import cause_of, open_queue
+from todo.queue import cause_of, connected, open_queue
 from todo.settings import load_settings
 
 T = TypeVar("T")
@@ -25,13 +25,8 @@ def with_jobs(work: Callable[[Jobs], Awaitable[T]]) -> T:
 
     async def run(url: str) -> T:
         await require_installed(settings, url)
-        queue = open_queue(settings, url)
-        await queue.connect()
-        try:
-            async with opened(settings, url) as database:
-                return await work(Jobs(queue, database, JOBS))
-        finally:
-            await queue.disconnect()
+        async with connected(open_queue(settings, url)) as queue, opened(settings, url) as database:
+            return await work(Jobs(queue, database, JOBS))
 
     settings = load_settings()
     with database_url(settings) as url:

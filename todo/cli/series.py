@@ -101,7 +101,7 @@ def run(series_id: str) -> None:
         async with opened(settings, url) as database:
             async with database.session() as session:
                 await SeriesVerbs(session, OPERATOR, true()).look(which)
-            await run_once(database, [loop for loop in LOOPS if loop.name == "turns"])
+            await run_once(database, [loop for loop in LOOPS if loop.name == "materialize_due"])
             async with database.session() as session:
                 return series_out(await session.get_one(Series, which))
 

@@ -10,8 +10,9 @@ from todo import loops
 from todo.app import JOBS, LOOPS
 from todo.cli.installation import database_url, opened, require_installed, require_sessions
 from todo.cli.supervision import exit_on_signals, follow_supervisor
+from todo.database import Database
 from todo.http import logs
-from todo.queue import new_worker, relay
+from todo.queue import HAS_WAITING, connected, new_worker, relay
 from todo.settings import Settings, load_settings
 
 
@@ -28,18 +29,25 @@ async def _work(settings: Settings, url: str, once: bool) -> None:
     await require_sessions(settings, url)
     follow_supervisor()
     async with opened(settings, url) as database:
-        functions = [*JOBS.functions, *(cron.function for cron in JOBS.schedules)]
-        worker = new_worker(settings, database, [] if once else JOBS.schedules, functions, burst=once)
-        await worker.queue.connect()
-        hot = [*LOOPS, relay(worker.queue)]
-        try:
-            if once:
-                await loops.run_once(database, hot)
-                await worker.start()
-            else:
-                await _work_on(worker, asyncio.create_task(loops.run(database, hot)))
-        finally:
-            await worker.queue.disconnect()
+        if once:
+            await _work_once(settings, database)
+            return
+        worker = new_worker(settings, database, JOBS.schedules, JOBS.functions)
+        async with connected(worker.queue):
+            hot = loops.run(database, [*LOOPS, relay(worker.queue)])
+            await _work_on(worker, asyncio.create_task(hot))
+
+
+async def _work_once(settings: Settings, database: Database) -> None:
+    """Until nothing is due and no job waits, those that jobs have asked for included."""
+    functions = [*JOBS.functions, *(cron.function for cron in JOBS.schedules)]
+    while True:
+        worker = new_worker(settings, database, [], functions, burst=True)
+        async with connected(worker.queue):
+            await loops.run_once(database, [*LOOPS, relay(worker.queue)])
+            await worker.start()
+        if not await database.primary.one_or_none(HAS_WAITING):
+            return
 
 
 async def _work_on(worker: Worker[Any], hot: "asyncio.Task[None]") -> None:

@@ -14,7 +14,7 @@ from sqlmodel import Field
 
 from todo.database import Row, WriteSession, columns, now
 from todo.errors import Invalid
-from todo.loops import wake
+from todo.queue import enqueue
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 PENDING = sql("sent_at IS NULL AND failed_at IS NULL")
@@ -73,7 +73,7 @@ async def send_all(session: WriteSession, mails: Sequence[Mail]) -> None:
             raise Invalid("The address, the subject and the headers of a mail are one line each.")
     if mails:
         await session.execute(insert(Mail), [mail.model_dump() for mail in mails])
-        await wake(session, "mail")
+        await enqueue(session, "deliver_mail")
 
 
 def letter(*paragraphs: str, link: str = "") -> tuple[str, str]:

@@ -8,6 +8,7 @@ Message-ID, if the server had it already.
 import asyncio
 import logging
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)
 PATIENCE = 30.0  # seconds for one message: well within its lease, so that nobody else takes it up meanwhile
 SIDE_BY_SIDE = 4
+STINT = 20.0  # seconds in which messages are taken up before others have their turn
 ATTEMPTS = 12  # within two days: the second after 10 seconds, then three times later each time, 12 hours at most
 KEPT = timedelta(days=30)
 
@@ -33,12 +35,14 @@ EARLIER = table_of(Mail).alias("earlier").c
 
 
 async def deliver_due(database: Database, settings: Settings) -> int:
-    """Send what is due, some messages side by side; how many. Any number of workers may do this at once."""
+    """Send what is due, some messages side by side, for a while; how many. Any number of workers do this at once."""
     server = server_of(settings)
+
+    end = monotonic() + STINT
 
     async def work() -> int:
         sent = 0
-        while mail := await _claim(database):
+        while monotonic() < end and (mail := await _claim(database)):
             await _deliver(database, server, mail)
             sent += 1
         return sent
@@ -50,12 +54,14 @@ async def deliver_due(database: Database, settings: Settings) -> int:
     return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
 
-async def look(database: Database) -> None:
-    """What the loop does; it is woken by every message that is written."""
-    COUNTS["mails_tried"] += await deliver_due(database, database.settings)
+async def look(database: Database) -> float | None:
+    """Send the mail that is due."""
+    tried = await deliver_due(database, database.settings)
+    COUNTS["mails_tried"] += tried
+    return 0 if tried else None
 
 
-DELIVERY = Loop("mail", look)
+DELIVERY = Loop("deliver_mail", look)
 WAITING = Query(
     float,
     select(func.count()).select_from(

@@ -28,4 +28,4 @@ async def forget_old_notifications(context: Context) -> None:
 
 CRONS = [Cron(forget_old_notifications, "47 * * * *", timeout=600)]
 # Apart, so that a slow receiver keeps no reminder waiting.
-LOOPS = [Loop("reminders", tell_due), Loop("outbox", deliver_due)]
+LOOPS = [Loop("send_reminders", tell_due), Loop("deliver_outbox", deliver_due)]

@@ -74,4 +74,4 @@ GAUGES = [
     Gauge("todo_series_due", "Series whose time has come, up to 10,000.", _count(SERIES.next_run_at <= func.now())),
     Gauge("todo_series_set_aside", "Series that could not be opened, up to 10,000.", _count(SERIES.failures > 0)),
 ]
-LOOPS = [Loop("timezones", follow_pending), Loop("turns", open_due_turns)]
+LOOPS = [Loop("follow_timezones", follow_pending), Loop("materialize_due", open_due_turns)]

@@ -14,7 +14,7 @@ from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserR
 from todo.domain.accounts.schemas.people import MePatch, Registration
 from todo.domain.accounts.services.key_rotation import LOCK, KeyService
 from todo.errors import Invalid, Stale
-from todo.loops import wake
+from todo.queue import enqueue
 
 ANYBODY = Actor(id=None, name="anonymous", kind="anonymous")
 OPERATOR = Actor(id=None, name="todo", kind="operator", permissions=frozenset({"*"}))
@@ -64,7 +64,7 @@ class AccountService(AuditedService[User]):
             # Whoever stores a due with the old zone is waited for, and nobody stores one until this is committed.
             await self.session.execute(select(USER.id).where(USER.id == user.id).with_for_update())
             user.timezone_pending_since = now()
-            await wake(self.session, "timezones")
+            await enqueue(self.session, "follow_timezones")
         await self.change(user, values, "accounts.change")
 
     async def prepare(self, secret: str) -> None:

@@ -14,8 +14,8 @@ from todo.domain.accounts.models import User
 from todo.domain.notifications.models import Notification, Outgoing, Preferences
 from todo.domain.notifications.rules import letters
 from todo.domain.notifications.services.preferences import link_token
-from todo.loops import wake
 from todo.mail import Mail, is_one_address, send_all
+from todo.queue import enqueue
 from todo.settings import Settings, secret_key
 
 
@@ -101,7 +101,7 @@ class External:
         ]  # fmt: skip
         if rows:
             await session.execute(upsert(table_of(Outgoing)).on_conflict_do_nothing(), rows)
-            await wake(session, "outbox")
+            await enqueue(session, "deliver_outbox")
 
     async def deliver(self, item: Outgoing) -> None:
         """Make the call, with `item.id` as its id. Raises what went wrong: it is made again later."""

@@ -24,7 +24,8 @@ from todo.domain.tasks.rules import CLOSED
 from todo.domain.tasks.services.reads import TaskReads
 from todo.errors import Conflict, Invalid, NotFound, Stale
 from todo.listing import Listing, Sort
-from todo.loops import LONGEST_SLEEP, wake
+from todo.loops import LONGEST_SLEEP
+from todo.queue import enqueue
 from todo.schema import Instant, Page
 
 MOST = 20  # reminders of one task
@@ -165,7 +166,7 @@ class ReminderService(AuditedService[Reminder]):
         decision = decide(reminder, there, person, asked_at or moment, moment)
         reminder.remind_at = reminder.run_at = decision.at
         if decision.at is not None and decision.at < moment + timedelta(seconds=LONGEST_SLEEP):
-            await wake(self.session, "reminders")
+            await enqueue(self.session, "send_reminders")
 
     async def _keep(self, reminder: Reminder, task: Task, asked_at: datetime | None = None) -> None:
         """Write where a changed reminder stands. Bookkeeping: no new version, no trail entry."""

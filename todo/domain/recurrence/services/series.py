@@ -1,7 +1,7 @@
 """Beginning series, and keeping their place: what came last, what comes next, and when to look again."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, select, update
@@ -17,6 +17,8 @@ from todo.domain.recurrence.rules.turns import after_completion, first, next_aft
 from todo.domain.recurrence.schemas import RecurrencePatch
 from todo.domain.recurrence.services.planning import merged, plan_of, refusals
 from todo.errors import Invalid
+from todo.loops import LONGEST_SLEEP
+from todo.queue import enqueue
 
 
 def place(
@@ -77,6 +79,7 @@ class SeriesService(AuditedService[Series]):
         for name, value in place(plan, last, following(plan, last), still_open, now()).items():
             setattr(series, name, value)
         await self.insert(series, "series.begin")
+        await self._ask_when_due(series.next_run_at)
 
     async def replan(
         self, series: Series, sent: Mapping[str, Any], last: Turn, still_open: Sequence[datetime], body: str
@@ -146,6 +149,11 @@ class SeriesService(AuditedService[Series]):
         await self.session.execute(update(Series).where(SERIES.id == series.id).values(values))
         for name, value in values.items():
             set_committed_value(series, name, value)
+        await self._ask_when_due(values.get("next_run_at"))
+
+    async def _ask_when_due(self, next_run_at: datetime | None) -> None:
+        if next_run_at is not None and next_run_at < now() + timedelta(seconds=LONGEST_SLEEP):
+            await enqueue(self.session, "materialize_due")
 
     async def _put(self, series: Series, values: dict[str, Any]) -> None:
         """Keep a place; a paused series stays paused."""

@@ -28,7 +28,6 @@ from todo.domain.tasks.services.turns import OccurrenceService
 from todo.domain.tasks.template import AS_THEY_ARE
 from todo.errors import Conflict, Invalid, NotFound, Stale
 from todo.listing import Listing, Sort
-from todo.loops import wake
 from todo.schema import Page
 
 DAY = timedelta(days=1)
@@ -178,7 +177,6 @@ class SeriesVerbs:
             await self.series.resume(series, await self.occurrences.open_nominals(series))
         if windows != series.pauses:
             await self._replan(series, {"pauses": windows})
-        await wake(self.session, "turns")
         return series_out(series)
 
     async def end(self, series_id: UUID, data: EndSeries, if_match: frozenset[int] | None) -> SeriesOut:
@@ -195,7 +193,6 @@ class SeriesVerbs:
         if series.status == "paused":
             raise Conflict("This series is paused: resume it first.")
         await self.series.keep(series, {"next_run_at": now(), "failures": 0, "last_error": None})
-        await wake(self.session, "turns")
         return series_out(series)
 
     async def _replan(self, series: Series, sent: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from todo.domain.tasks import rules
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.services.locks import lock_owner
 from todo.errors import NotFound
-from todo.loops import wake
+from todo.queue import enqueue
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ async def _move_series(database: Database, user_id: UUID) -> bool:
         for series in found:
             await service.move(series, timezone)
         await session.execute(KEEP_UNDO, {"ids": [series.id for series in found]})
-        await wake(session, "turns")
+        await enqueue(session, "materialize_due")
         return bool(found)
 
 
