@@ -1,16 +1,14 @@
 """`/api/series`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, Request, Response, get, patch, post
-from litestar.datastructures import State
+from litestar import Controller, Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from todo.access import Actor, requires
-from todo.database import Database, WriteSession
-from todo.domain.recurrence.guards import visible_to
+from todo.access import requires
+from todo.domain.tasks.controllers.dependencies import SERIES
 from todo.domain.tasks.schemas import (
     EndSeries,
     OccurrenceOut,
@@ -24,15 +22,9 @@ from todo.domain.tasks.services.series import SeriesReads, SeriesVerbs
 from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, Page
 
-ActorRequest = Request[Actor, Any, State]
-Session = NamedDependency[WriteSession]
-Db = NamedDependency[Database]
+Series = NamedDependency[SeriesVerbs]
 
 may_view, may_change = requires("series.view"), requires("series.change")
-
-
-def verbs_of(session: WriteSession, request: ActorRequest) -> SeriesVerbs:
-    return SeriesVerbs(session, request.user, visible_to(request.user.user_id))
 
 
 class SeriesController(Controller):
@@ -40,12 +32,12 @@ class SeriesController(Controller):
 
     path = "/api/series"
     tags = ["Series"]
+    dependencies = SERIES
 
     @get(operation_id="list_series", guards=[may_view])
     async def list_series(
         self,
-        database: Db,
-        request: ActorRequest,
+        series_reads: NamedDependency[SeriesReads],
         status: Annotated[
             list[SeriesStatus] | None, QueryParameter(max_items=3, description="One or more of these.")
         ] = None,
@@ -57,12 +49,11 @@ class SeriesController(Controller):
 
         Example: `GET /api/series?status=active`
         """
-        series = SeriesReads(database.reads, request.user)
-        return await series.page({"status": status}, limit=limit, cursor=cursor, count=count)
+        return await series_reads.page({"status": status}, limit=limit, cursor=cursor, count=count)
 
     @get("/{series_id:uuid}", operation_id="get_series", guards=[may_view])
     async def get_series(
-        self, database: Db, request: ActorRequest, series_id: FromPath[UUID], if_none_match: IfNoneMatch = None
+        self, series_reads: NamedDependency[SeriesReads], series_id: FromPath[UUID], if_none_match: IfNoneMatch = None
     ) -> Response[SeriesOut]:
         """One series, with its rule in words and its place: which turn came last, and which is next.
 
@@ -70,13 +61,12 @@ class SeriesController(Controller):
 
         Example: `GET /api/series/0190f5f0-7c1d-7000-8000-000000000000`
         """
-        return versioned(await SeriesReads(database.reads, request.user).one(series_id), if_none_match=if_none_match)
+        return versioned(await series_reads.one(series_id), if_none_match=if_none_match)
 
     @patch("/{series_id:uuid}", operation_id="change_series", guards=[may_change])
     async def change_series(
         self,
-        session: Session,
-        request: ActorRequest,
+        series: Series,
         series_id: FromPath[UUID],
         data: JSONBody[SeriesPatch],
         if_match: IfMatch = None,
@@ -88,14 +78,12 @@ class SeriesController(Controller):
 
         Example: `{"rrule": "FREQ=WEEKLY;BYDAY=MO,TH", "title": "Water the plants"}`
         """
-        verbs = verbs_of(session, request)
-        return versioned(await verbs.change(series_id, data, versions_of(if_match)))
+        return versioned(await series.change(series_id, data, versions_of(if_match)))
 
     @get("/{series_id:uuid}/occurrences", operation_id="list_occurrences", guards=[may_view])
     async def list_occurrences(
         self,
-        database: Db,
-        request: ActorRequest,
+        series_reads: NamedDependency[SeriesReads],
         series_id: FromPath[UUID],
         status: Annotated[
             list[OccurrenceStatus] | None, QueryParameter(max_items=6, description="One or more of these.")
@@ -119,15 +107,13 @@ class SeriesController(Controller):
 
         Example: `GET /api/series/0190f5f0-7c1d-7000-8000-000000000000/occurrences?status=missed`
         """
-        series = SeriesReads(database.reads, request.user)
         filters = {"status": status}
-        return await series.ledger(series_id, filters, sort=sort, limit=limit, cursor=cursor, count=count)
+        return await series_reads.ledger(series_id, filters, sort=sort, limit=limit, cursor=cursor, count=count)
 
     @post("/{series_id:uuid}/pause", operation_id="pause_series", status_code=200, guards=[may_change])
     async def pause_series(
         self,
-        session: Session,
-        request: ActorRequest,
+        series: Series,
         series_id: FromPath[UUID],
         data: JSONBody[PauseSeries],
         if_match: IfMatch = None,
@@ -138,23 +124,22 @@ class SeriesController(Controller):
 
         Example: `{"from": "2026-12-24", "until": "2027-01-06"}`
         """
-        return versioned(await verbs_of(session, request).pause(series_id, data, versions_of(if_match)))
+        return versioned(await series.pause(series_id, data, versions_of(if_match)))
 
     @post("/{series_id:uuid}/resume", operation_id="resume_series", status_code=200, guards=[may_change])
     async def resume_series(
-        self, session: Session, request: ActorRequest, series_id: FromPath[UUID], if_match: IfMatch = None
+        self, series: Series, series_id: FromPath[UUID], if_match: IfMatch = None
     ) -> Response[SeriesOut]:
         """End a pause now; what came meanwhile is up to `on_missed`.
 
         Example: `POST /api/series/0190f5f0-7c1d-7000-8000-000000000000/resume`
         """
-        return versioned(await verbs_of(session, request).resume(series_id, versions_of(if_match)))
+        return versioned(await series.resume(series_id, versions_of(if_match)))
 
     @post("/{series_id:uuid}/end", operation_id="end_series", status_code=200, guards=[may_change])
     async def end_series(
         self,
-        session: Session,
-        request: ActorRequest,
+        series: Series,
         series_id: FromPath[UUID],
         data: JSONBody[EndSeries],
         if_match: IfMatch = None,
@@ -163,4 +148,4 @@ class SeriesController(Controller):
 
         Example: `{"open": "keep"}`
         """
-        return versioned(await verbs_of(session, request).end(series_id, data, versions_of(if_match)))
+        return versioned(await series.end(series_id, data, versions_of(if_match)))

@@ -1,17 +1,17 @@
 """`/api/tasks`."""
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from litestar import Controller, Request, Response, delete, get, patch, post
-from litestar.datastructures import State
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from todo.access import Actor, requires
+from todo.access import requires
 from todo.contention import again
-from todo.database import Database, WriteSession
+from todo.database import Database
+from todo.domain.tasks.controllers.dependencies import TASKS, ActorRequest
 from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch
 from todo.domain.tasks.services.reads import TaskReads
 from todo.domain.tasks.services.scopes import read_scope
@@ -22,8 +22,7 @@ from todo.http.transactions import is_shared, session_for
 from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, read_instant
 
-ActorRequest = Request[Actor, Any, State]
-Session = NamedDependency[WriteSession]
+Tasks = NamedDependency[TaskService]
 Db = NamedDependency[Database]
 
 SORT = "-?(created_at|updated_at|due_at|priority|id)"
@@ -61,12 +60,14 @@ class TaskController(Controller):
 
     path = "/api/tasks"
     tags = ["Tasks"]
+    dependencies = TASKS
 
     @get(operation_id="list_tasks", guards=[requires("tasks.view")])
     async def list_tasks(
         self,
         database: Db,
         request: ActorRequest,
+        task_reads: NamedDependency[TaskReads],
         status: Annotated[list[Status] | None, QueryParameter(max_items=5, description="One or more of these.")] = None,
         priority: Annotated[int | None, QueryParameter(ge=0, le=4, schema_extra={"minimum": 0})] = None,
         due_before: Annotated[
@@ -116,11 +117,10 @@ class TaskController(Controller):
             "due_before": read_instant("query.due_before", due_before),
             "due_after": read_instant("query.due_after", due_after),
         }
-        tasks = TaskReads(database.reads, request.user)
         ahead = read_instant("query.until", until)
         if (include is None) is not (ahead is None):
             raise Invalid.field("query.until", "`include=upcoming` and `until` go together.")
-        found = await tasks.page(filters, sort=sort, limit=limit, cursor=cursor, count=count)
+        found = await task_reads.page(filters, sort=sort, limit=limit, cursor=cursor, count=count)
         page = TaskPage(found.items, found.next_cursor, found.total)
         if ahead is not None:
             page.upcoming, page.upcoming_cut_off = await upcoming(database.reads, request.user, ahead)
@@ -140,19 +140,18 @@ class TaskController(Controller):
 
     @get("/{task_id:uuid}", operation_id="get_task", guards=[requires("tasks.view")])
     async def get_task(
-        self, database: Db, request: ActorRequest, task_id: FromPath[UUID], if_none_match: IfNoneMatch = None
+        self, task_reads: NamedDependency[TaskReads], task_id: FromPath[UUID], if_none_match: IfNoneMatch = None
     ) -> Response[TaskOut]:
         """One task.
 
         Example: `GET /api/tasks/0190f5f0-7c1d-7000-8000-000000000000`
         """
-        return versioned(await TaskReads(database.reads, request.user).one(task_id), if_none_match=if_none_match)
+        return versioned(await task_reads.one(task_id), if_none_match=if_none_match)
 
     @patch("/{task_id:uuid}", operation_id="change_task", guards=[requires("tasks.change")])
     async def change_task(
         self,
-        session: Session,
-        request: ActorRequest,
+        tasks: Tasks,
         task_id: FromPath[UUID],
         data: JSONBody[TaskPatch],
         if_match: IfMatch = None,
@@ -170,14 +169,12 @@ class TaskController(Controller):
 
         Example: `{"title": "Pay the rent", "recurrence": {"on_missed": "skip_to_next"}}`
         """
-        tasks = TaskService(session, request.user)
         return versioned(await tasks.change_fields(task_id, data, versions_of(if_match), read_scope(reach)))
 
     @delete("/{task_id:uuid}", operation_id="delete_task", guards=[requires("tasks.delete")])
     async def delete_task(
         self,
-        session: Session,
-        request: ActorRequest,
+        tasks: Tasks,
         task_id: FromPath[UUID],
         if_match: IfMatch = None,
         reach: ScopeOfDeletion = "this",
@@ -186,11 +183,11 @@ class TaskController(Controller):
 
         Example: `DELETE /api/tasks/0190f5f0-7c1d-7000-8000-000000000000?scope=following`
         """
-        await TaskService(session, request.user).trash(task_id, versions_of(if_match), read_scope(reach) or "this")
+        await tasks.trash(task_id, versions_of(if_match), read_scope(reach) or "this")
 
     @post("/{task_id:uuid}/complete", operation_id="complete_task", status_code=200, guards=[requires("tasks.change")])
     async def complete_task(
-        self, session: Session, request: ActorRequest, task_id: FromPath[UUID], if_match: IfMatch = None
+        self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None
     ) -> Response[Completed]:
         """Complete a task; one that comes back answers its successor as `next_task`.
 
@@ -200,35 +197,30 @@ class TaskController(Controller):
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/complete`
         """
-        return versioned(await TaskService(session, request.user).complete(task_id, versions_of(if_match)))
+        return versioned(await tasks.complete(task_id, versions_of(if_match)))
 
     @post("/{task_id:uuid}/reopen", operation_id="reopen_task", status_code=200, guards=[requires("tasks.change")])
-    async def reopen_task(
-        self, session: Session, request: ActorRequest, task_id: FromPath[UUID], if_match: IfMatch = None
-    ) -> Response[TaskOut]:
+    async def reopen_task(self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None) -> Response[TaskOut]:
         """Open a completed or skipped task again.
 
         The turn that closing it brought up goes again if nobody has touched it; else both are open.
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/reopen`
         """
-        return versioned(await TaskService(session, request.user).reopen(task_id, versions_of(if_match)))
+        return versioned(await tasks.reopen(task_id, versions_of(if_match)))
 
     @post("/{task_id:uuid}/skip", operation_id="skip_task", status_code=200, guards=[requires("tasks.change")])
-    async def skip_task(
-        self, session: Session, request: ActorRequest, task_id: FromPath[UUID], if_match: IfMatch = None
-    ) -> Response[Completed]:
+    async def skip_task(self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None) -> Response[Completed]:
         """Leave out one turn of a series, and go on with the next; the rule stays as it is.
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/skip`
         """
-        return versioned(await TaskService(session, request.user).skip(task_id, versions_of(if_match)))
+        return versioned(await tasks.skip(task_id, versions_of(if_match)))
 
     @post("/{task_id:uuid}/move", operation_id="move_task", status_code=200, guards=[requires("tasks.change")])
     async def move_task(
         self,
-        session: Session,
-        request: ActorRequest,
+        tasks: Tasks,
         task_id: FromPath[UUID],
         data: JSONBody[Move],
         if_match: IfMatch = None,
@@ -240,4 +232,4 @@ class TaskController(Controller):
 
         Example: `{"due": {"kind": "day", "date": "2027-01-02"}}`
         """
-        return versioned(await TaskService(session, request.user).move(task_id, data.due, versions_of(if_match)))
+        return versioned(await tasks.move(task_id, data.due, versions_of(if_match)))
