@@ -19,7 +19,7 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from benchmarks import SECRET
-from todo.access import Actor
+from todo.access import Actor, worker_origin
 from todo.cli.installation import install, opened
 from todo.database import Database
 from todo.domain.recurrence.rules.plan import Plan
@@ -60,8 +60,8 @@ FLOOR = """
         RETURNING id, to_jsonb(tasks) AS row
     ), told AS (
         INSERT INTO audit_events (id, at, actor, actor_kind, action, subject, subject_id, after, request_id, address,
-            face)
-        SELECT gen_random_uuid(), now(), 'worker', 'worker', 'tasks.open', 'tasks', id, row, '', '', 'system' FROM added
+            source)
+        SELECT gen_random_uuid(), now(), 'worker', 'worker', 'tasks.open', 'tasks', id, row, '', '', 'worker' FROM added
     )
     UPDATE series SET n = due.next_n, last_nominal = due.next_nominal, next_n = due.next_n + 1,
         next_nominal = due.next_nominal + interval '1 day', next_run_at = next_run_at + interval '1 day'
@@ -136,12 +136,12 @@ async def completions(database: Database, connection: Any, owner: UUID) -> dict[
     for year in (1976, 2026):
         await connection.execute("TRUNCATE series, tasks, occurrences CASCADE")
         data = TaskIn(title="Stretch", due=Day(date(year, 1, 1)), recurrence=Recurrence(rrule="FREQ=DAILY"))
-        async with database.session() as session:
+        async with database.session(worker_origin()) as session:
             task_id = (await TaskService(session, actor).add(data)).id
         taken = []
         for _ in range(100):
             begin = time.perf_counter()
-            async with database.session() as session:
+            async with database.session(worker_origin()) as session:
                 done = await TaskService(session, actor).complete(task_id, None)
             taken.append((time.perf_counter() - begin) * 1000)
             task_id = done.next_task.id

@@ -6,11 +6,26 @@ from uuid import UUID
 
 import httpx
 from litestar import Litestar
+from saq import Job
 
+from todo.access import ANYBODY, Actor, Origin, Source
+from todo.database import Database
 from todo.domain.accounts.schemas.people import Registration
 from todo.domain.accounts.services.sign_in import SignIn
+from todo.queue import Context
 
+OPERATOR = Actor(id=None, name="cli:tester", kind="operator", permissions=frozenset({"*"}))
 PASSWORD = "correct horse battery staple"
+
+
+def origin_for(actor: Actor, source: Source = "api") -> Origin:
+    """Where the changes of a test come from."""
+    return Origin(actor, source, "test-request", "")
+
+
+def job_context(database: Database) -> Context:
+    """What a job function is given by the worker."""
+    return {"database": database, "job": Job("test")}
 
 
 @dataclass
@@ -21,6 +36,7 @@ class Person:
     email: str
     token: str
     http: httpx.AsyncClient
+    app: Litestar
 
     async def add(self, title: str = "Water the plants", **fields: Any) -> dict[str, Any]:
         """Add a task over HTTP and give it back."""
@@ -41,7 +57,7 @@ class World:
     async def person(self, name: str, *roles: str, timezone: str = "Europe/Berlin") -> Person:
         email = f"{name}@example.com"
         user = await self.sign_in.register(
-            Registration(email=email, password=PASSWORD, name=name, timezone=timezone), *roles
+            origin_for(ANYBODY), Registration(email=email, password=PASSWORD, name=name, timezone=timezone), *roles
         )
         assert user is not None
         token = await self.sign_in.keys.sign(user.id)
@@ -51,7 +67,7 @@ class World:
             headers={"Authorization": f"Bearer {token}"},
         )
         self._clients.append(http)
-        return Person(user.id, email, token, http)
+        return Person(user.id, email, token, http, self._app)
 
     async def close(self) -> None:
         for client in self._clients:

@@ -13,19 +13,19 @@ from typing import Any, TypeAlias
 import asyncpg
 import pytest
 from conftest import settings_for
-from factories import Person
+from factories import Person, origin_for
 from processes import eventually
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
-from todo.access import Actor
+from todo.access import WORKER, Actor, Origin, worker_origin
 from todo.app import LOOPS
 from todo.database import Database
 from todo.domain.operations.admin import JobAdmin
 from todo.errors import Conflict, NotFound, Unavailable
 from todo.jobs import JobCatalog, Jobs
 from todo.loops import run_once
-from todo.queue import Context, Cron, OnRedis, enqueue, job_of, new_worker, open_queue, relay
+from todo.queue import Context, Cron, OnRedis, enqueue, job_of, job_origin, job_session, new_worker, open_queue, relay
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 OPERATOR = Actor(id=None, name="olga", kind="operator")
@@ -42,7 +42,7 @@ async def fail(context: Context, *, why: str = "no reason") -> None:
 
 async def divide(context: Context) -> None:
     """Fail in the database."""
-    async with context["database"].session() as session:
+    async with job_session(context) as session:
         await session.execute(text("SELECT 1 / 0"))
 
 
@@ -51,8 +51,14 @@ async def linger(context: Context) -> None:
     await asyncio.sleep(60)
 
 
+async def remember(context: Context) -> None:
+    """Keep the origin of what a job would change."""
+    ORIGINS.append(job_origin(context))
+
+
+ORIGINS: list[Origin] = []
 CRONS = [Cron(tidy, "0 4 * * *", timeout=7)]
-FUNCTIONS = [fail, divide, linger, *(job_of(loop) for loop in LOOPS)]
+FUNCTIONS = [fail, divide, linger, remember, *(job_of(loop) for loop in LOOPS)]
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +99,7 @@ async def jobs(database: Database) -> AsyncIterator[Jobs]:
 
 async def queued(database: Database, function: str, **arguments: Any) -> None:
     """Enqueue in a transaction of its own, and hand over what waits."""
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         await enqueue(session, function, **arguments)
     await handed_over(database)
 
@@ -137,9 +143,20 @@ async def test_a_job_waits_with_its_arguments(database: Database, jobs: Jobs) ->
     assert await jobs.one(job.key) == job
 
 
+async def test_a_job_names_the_request_that_asked_for_it(database: Database, jobs: Jobs) -> None:
+    async with database.session(Origin(OPERATOR, "api", "the-request", "192.0.2.7")) as session:
+        await enqueue(session, "remember")
+    await handed_over(database)
+
+    async with working(database):
+        await becomes(jobs, "complete", "remember")
+
+    assert ORIGINS.pop() == Origin(WORKER, "worker", "the-request", "")
+
+
 async def test_a_rolled_back_transaction_queued_nothing(database: Database, jobs: Jobs) -> None:
     with pytest.raises(RuntimeError):
-        async with database.session() as session:
+        async with database.session(worker_origin()) as session:
             await enqueue(session, "fail")
             raise RuntimeError
     await handed_over(database)
@@ -148,7 +165,7 @@ async def test_a_rolled_back_transaction_queued_nothing(database: Database, jobs
 
 
 async def test_asking_twice_for_the_same_is_one_job(database: Database, jobs: Jobs, sql: Sql) -> None:
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         await enqueue(session, "tidy")
         await enqueue(session, "tidy")
         await enqueue(session, "fail", why="one")
@@ -162,7 +179,7 @@ async def test_asking_twice_for_the_same_is_one_job(database: Database, jobs: Jo
 
 async def test_what_cannot_be_handed_over_waits(database: Database, sql: Sql) -> None:
     queue = open_queue(settings_for(database.url, queue_url="redis://127.0.0.1:1"))
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         await enqueue(session, "tidy")
 
     with pytest.raises(RedisError):
@@ -193,7 +210,7 @@ async def test_a_failed_job_tells_why_and_can_be_tried_again(database: Database,
         key = await becomes(jobs, "failed", "fail")
 
     failed = await jobs.one(key)
-    again = await jobs.retry(OPERATOR, key)
+    again = await jobs.retry(origin_for(OPERATOR, "cli"), key)
 
     assert "RuntimeError: the moon" in (failed.error or "")
     assert failed.attempts == 3
@@ -215,11 +232,11 @@ async def test_what_waits_can_be_aborted_once(database: Database, jobs: Jobs) ->
     await queued(database, "linger")
     (job,) = await jobs.find()
 
-    aborted = await jobs.abort(OPERATOR, job.key)
+    aborted = await jobs.abort(origin_for(OPERATOR, "cli"), job.key)
 
     assert aborted.status == "aborted"
     with pytest.raises(Conflict):
-        await jobs.abort(OPERATOR, job.key)
+        await jobs.abort(origin_for(OPERATOR, "cli"), job.key)
 
 
 async def test_what_runs_can_be_aborted(database: Database, jobs: Jobs) -> None:
@@ -228,7 +245,7 @@ async def test_what_runs_can_be_aborted(database: Database, jobs: Jobs) -> None:
         key = await becomes(jobs, "active", "linger")
         await asyncio.sleep(1.1)  # SAQ looks for aborted jobs among those that have run for a second
 
-        await jobs.abort(OPERATOR, key)
+        await jobs.abort(origin_for(OPERATOR, "cli"), key)
 
         assert await becomes(jobs, "aborted", "linger") == key
 
@@ -236,7 +253,7 @@ async def test_what_runs_can_be_aborted(database: Database, jobs: Jobs) -> None:
 async def test_a_schedule_can_be_run_now_and_tells_how_it_went(database: Database, jobs: Jobs) -> None:
     before = {entry.function: entry for entry in await jobs.schedules()}
     async with working(database):
-        key = (await jobs.run(OPERATOR, "tidy")).key
+        key = (await jobs.run(origin_for(OPERATOR, "cli"), "tidy")).key
         for _ in range(200):
             if (await jobs.schedules())[0].runs:
                 break
@@ -255,9 +272,9 @@ async def test_what_is_not_there_is_refused(jobs: Jobs) -> None:
     with pytest.raises(NotFound):
         await jobs.one("nope")
     with pytest.raises(NotFound):
-        await jobs.retry(OPERATOR, "nope")
+        await jobs.retry(origin_for(OPERATOR, "cli"), "nope")
     with pytest.raises(NotFound, match="there are tidy"):
-        await jobs.run(OPERATOR, "fail")
+        await jobs.run(origin_for(OPERATOR, "cli"), "fail")
 
 
 async def test_what_still_waits_cannot_be_tried_again(database: Database, jobs: Jobs) -> None:
@@ -265,7 +282,7 @@ async def test_what_still_waits_cannot_be_tried_again(database: Database, jobs: 
     (job,) = await jobs.find()
 
     with pytest.raises(Conflict, match="queued"):
-        await jobs.retry(OPERATOR, job.key)
+        await jobs.retry(origin_for(OPERATOR, "cli"), job.key)
 
 
 async def test_a_queue_that_is_away_is_told_as_such(database_url: str) -> None:

@@ -21,7 +21,9 @@ from conftest import settings_for
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from factories import job_context
 
+from todo.access import worker_origin
 from todo.app import forget_mail
 from todo.database import Database
 from todo.errors import Invalid
@@ -91,7 +93,7 @@ def mailing(database_url: str, free_port: int) -> Settings:
 
 async def write(database: Database, *subjects: str, to: str = "ada@example.com", text: str = "Hello") -> None:
     for subject in subjects:
-        async with database.session() as session:
+        async with database.session(worker_origin()) as session:
             await send(session, to, subject, *letter(text, link="https://todo.example.org/#x"))
 
 
@@ -112,7 +114,7 @@ async def test_what_is_committed_arrives_once(database: Database, mailing: Setti
 
 async def test_what_is_rolled_back_is_never_sent(database: Database, mailing: Settings, inbox: Inbox, sql: Sql) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with database.session() as session:
+        async with database.session(worker_origin()) as session:
             await send(session, "ada@example.com", "Never", "...")
             raise ZeroDivisionError
 
@@ -300,10 +302,10 @@ async def test_the_text_is_forgotten_when_it_is_sent_and_the_row_a_month_later(
     await deliver_due(database, mailing)
 
     row = await sql.fetchrow("SELECT text, html FROM mails")
-    await forget_mail({"database": database})
+    await forget_mail(job_context(database))
     kept = await sql.fetchval("SELECT count(*) FROM mails")
     await sql.execute("UPDATE mails SET sent_at = now() - interval '31 days'")
-    await forget_mail({"database": database})
+    await forget_mail(job_context(database))
 
     assert tuple(row) == ("", "")
     assert kept == 1

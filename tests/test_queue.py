@@ -8,6 +8,7 @@ import pytest
 from factories import Person
 
 import todo
+from todo.access import worker_origin
 from todo.app import JOBS, LOOPS
 from todo.database import Database
 from todo.http.health import HEARTBEAT
@@ -19,7 +20,7 @@ Sql = Any
 
 async def test_a_job_of_a_transaction_that_fails_never_was(database: Database, sql: Sql) -> None:
     with pytest.raises(RuntimeError):
-        async with database.session() as session:
+        async with database.session(worker_origin()) as session:
             await enqueue(session, "run_admin_action", run_id="x")
             raise RuntimeError
 
@@ -27,7 +28,7 @@ async def test_a_job_of_a_transaction_that_fails_never_was(database: Database, s
 
 
 async def test_asking_for_a_job_writes_into_no_table_of_saqs(database: Database, sql: Sql) -> None:
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         await enqueue(session, "run_admin_action", run_id="x")
 
     (waiting,) = await sql.fetch("SELECT function, arguments FROM waiting_jobs")
@@ -56,7 +57,7 @@ def test_the_work_of_every_loop_is_a_job_that_runs_every_minute() -> None:
 
 
 async def test_mail_that_is_written_asks_for_its_delivery(database: Database, sql: Sql) -> None:
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         await send(session, "ada@example.com", "Hello", "How are you?")
 
     assert await sql.fetchval("SELECT array_agg(function) FROM waiting_jobs") == ["deliver_mail"]

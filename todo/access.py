@@ -1,13 +1,14 @@
-"""Who is asking, with which permissions, and every permission there is. Knows no table."""
+"""Who is asking, with which permissions and through what, and every permission there is. Knows no table."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
+from uuid_utils.compat import uuid7
 
 from todo.errors import Forbidden, InsufficientAuthentication, Problem, Unauthorized
 
@@ -96,6 +97,35 @@ class Actor:
 
 
 WORKER = Actor(id=None, name="worker", kind="worker")
+ANYBODY = Actor(id=None, name="anonymous", kind="anonymous")
+
+Source = Literal["api", "admin", "cli", "worker"]
+SOURCES: tuple[Source, ...] = get_args(Source)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who makes a change, and through what. Every write session is opened with one, and its audit events name it.
+
+    `request_id` is that of the HTTP request; a job keeps the one of the request that asked for it. `address` is the
+    client's, empty where there is no network. `reason` is what an operator gives as the reason.
+    """
+
+    actor: Actor
+    source: Source
+    request_id: str
+    address: str
+    reason: str | None = None
+
+    def by(self, actor: Actor) -> "Origin":
+        """The same request, once it is known that somebody else is behind it."""
+        return replace(self, actor=actor)
+
+
+def worker_origin(request_id: str | None = None) -> Origin:
+    """The origin of what the worker does: for the request with this id, or by itself."""
+    return Origin(WORKER, "worker", request_id or uuid7().hex, "")
+
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
@@ -108,6 +138,11 @@ def requires(permission: str) -> Guard:
     UnknownPermission at once when there is no such permission.
     """
     require_known([permission])
+    return guard_of(permission)
+
+
+def guard_of(permission: str) -> Guard:
+    """The same for a permission that a declaration of the admin makes; `app.py` checks those of its registry."""
 
     async def guard(connection: Connection, _: BaseRouteHandler) -> None:
         actor = connection.scope.get("user")

@@ -33,28 +33,28 @@ from todo.http.proxies import Proxies
 from todo.http.requests import StrictRequest, begin
 from todo.http.restarts import Restarts, ask_restart
 from todo.http.shell import Shell
-from todo.http.transactions import roll_back, session_of
+from todo.http.transactions import origin_of, roll_back, session_of
 from todo.jobs import JobCatalog
 from todo.mail import delivery
 from todo.mail.smtp import server_of
 from todo.module import Module
-from todo.queue import Cron, job_of
+from todo.queue import Context, Cron, job_of, job_origin
 from todo.settings import Settings, load_settings, secret_key
 
 
-async def forget_old_answers(context: Any) -> None:
+async def forget_old_answers(context: Context) -> None:
     """Delete idempotent answers older than a day."""
     await delete_expired(context["database"], idempotency.EXPIRED)
 
 
-async def forget_mail(context: Any) -> None:
+async def forget_mail(context: Context) -> None:
     """Delete mail that went out a month ago."""
     await delete_expired(context["database"], delivery.EXPIRED)
 
 
-async def run_admin_action(context: Any, *, run_id: str) -> None:
+async def run_admin_action(context: Context, *, run_id: str) -> None:
     """Go on with an action on many rows."""
-    await carry_out(REGISTRY, context["database"], actor_of, UUID(run_id))
+    await carry_out(REGISTRY, context["database"], actor_of, UUID(run_id), job_origin(context))
 
 
 CORE = Module(
@@ -124,6 +124,7 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
         "database": Provide(lambda: database, sync_to_thread=False),
         "sign_in": Provide(lambda: sign_in, sync_to_thread=False),
         "pages": Provide(lambda: pages, sync_to_thread=False),
+        "origin": Provide(origin_of, sync_to_thread=False),
         "session": Provide(session_of),
         "gauges": Provide(lambda: APPLICATION.gauges, sync_to_thread=False),
         "jobs": Provide(lambda: JOBS, sync_to_thread=False),

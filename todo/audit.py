@@ -1,37 +1,36 @@
 """Who did what to which row, before and after: written in the same statement as the change itself."""
 
 from collections.abc import Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, Literal
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, Insert, Select, Table, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Insert,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql.selectable import ForUpdateArg
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
-from todo.access import Actor
+from todo.access import SOURCES, Actor, Origin
 from todo.database import Database, M, Query, Row, Service, WriteSession, now, table_of
 from todo.errors import NotFound
 
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a change came from: the request (or job) and the address behind it; why, when an operator says so."""
-
-    request_id: str = ""
-    address: str = ""
-    face: str = "system"
-    reason: str | None = None
-
-
 Verb = Literal["insert", "change", "remove"]
-ORIGIN: ContextVar[Origin] = ContextVar("origin", default=Origin())  # noqa: B039 -- frozen
 
 
 class Event(SQLModel, table=True):
@@ -43,6 +42,7 @@ class Event(SQLModel, table=True):
         Index("ix_audit_events_actor", "actor_id", "id"),
         Index("ix_audit_events_action", "action", "id"),
         Index("ix_audit_events_at", "at"),
+        CheckConstraint(f"source IN ({', '.join(map(repr, SOURCES))})", "source"),
     )
 
     id: UUID = Field(default_factory=uuid7, primary_key=True)
@@ -59,11 +59,11 @@ class Event(SQLModel, table=True):
     reason: str | None = None
     request_id: str
     address: str
-    face: str
+    source: str
 
 
 def event(
-    actor: Actor,
+    origin: Origin,
     action: str,
     subject: str,
     subject_id: UUID | None = None,
@@ -73,7 +73,8 @@ def event(
     reason: str | None = None,
 ) -> dict[str, Any]:
     """The values of one trail entry; `before` and `after` hold only what differs."""
-    origin, who = ORIGIN.get(), actor.by or actor
+    actor = origin.actor
+    who = actor.by or actor
     return {
         "id": uuid7(),
         "at": now(),
@@ -89,17 +90,20 @@ def event(
         "reason": reason or origin.reason,
         "request_id": origin.request_id,
         "address": origin.address,
-        "face": origin.face,
+        "source": origin.source,
     }
 
 
-async def record(session: WriteSession, actor: Actor, action: str, subject: str, **details: Any) -> None:
+async def record(session: WriteSession, action: str, subject: str, **details: Any) -> None:
     """Note something that changed no row of ours (a sign-in, a refusal) in the caller's transaction."""
-    await session.execute(insert(Event).values(event(actor, action, subject, **details)))
+    await session.execute(insert(Event).values(event(session.origin, action, subject, **details)))
 
 
 class AuditedService(Service[M], Generic[M]):
-    """A service whose every change leaves its trace: both are one statement."""
+    """A service whose every change leaves its trace: both are one statement.
+
+    `actor` is whose rows and rights these are. The audit log names whom the session's origin names.
+    """
 
     def __init__(self, session: WriteSession, actor: Actor):
         super().__init__(session=session, auto_refresh=False)
@@ -121,14 +125,14 @@ class AuditedService(Service[M], Generic[M]):
     async def insert(self, row: M, action: str, reason: str | None = None) -> M:
         """Store a new row and its trail entry, in one round trip."""
         values = row.model_dump()
-        given = _given(self.actor, row, action, values, reason, after=values)
+        given = _given(self.session.origin, row, action, values, reason, after=values)
         await self.session.execute(_traced(self.table, tuple(values), "insert"), given)
         return row
 
     async def remove(self, row: M, action: str, reason: str | None = None) -> None:
         """Delete the loaded, locked row and leave it in the trail, in one round trip."""
         before = row.model_dump()
-        given = _given(self.actor, row, action, {}, reason, before=before)
+        given = _given(self.session.origin, row, action, {}, reason, before=before)
         await self.session.execute(_traced(self.table, (), "remove"), given)
         self.session.expunge(row)
 
@@ -139,7 +143,7 @@ class AuditedService(Service[M], Generic[M]):
             return row
         before = {name: getattr(row, name) for name in after}
         values = after | {"updated_at": now(), "version": row.version + 1}
-        given = _given(self.actor, row, action, values, reason, before=before, after=after)
+        given = _given(self.session.origin, row, action, values, reason, before=before, after=after)
         await self.session.execute(_traced(self.table, tuple(values), "change"), given)
         for name, value in values.items():
             set_committed_value(row, name, value)
@@ -147,7 +151,7 @@ class AuditedService(Service[M], Generic[M]):
 
 
 async def insert_alone(
-    database: Database, actor: Actor, row: Row, action: str, provided: Select[Any], **parameters: Any
+    database: Database, origin: Origin, row: Row, action: str, provided: Select[Any], **parameters: Any
 ) -> bool:
     """Store a new row and its trail entry outside any session: one statement, its own transaction, one round trip.
 
@@ -155,7 +159,7 @@ async def insert_alone(
     """
     values = row.model_dump()
     query = _compiled(table_of(row), tuple(values), provided)
-    return await database.primary.write(query, **_given(actor, row, action, values, None, after=values), **parameters)
+    return await database.primary.write(query, **_given(origin, row, action, values, None, after=values), **parameters)
 
 
 @lru_cache(maxsize=500)
@@ -185,10 +189,10 @@ def _compiled(table: Table, columns: tuple[str, ...], provided: Select[Any]) -> 
 
 
 def _given(
-    actor: Actor, row: Row, action: str, values: Mapping[str, Any], reason: str | None, **diff: Mapping[str, Any]
+    origin: Origin, row: Row, action: str, values: Mapping[str, Any], reason: str | None, **diff: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The parameters of `_traced`, secrets masked in the trail."""
     masked = {side: {k: "***" if k in row.SECRET else v for k, v in part.items()} for side, part in diff.items()}
-    entry = event(actor, action, str(row.__tablename__), row.id, reason=reason) | masked
+    entry = event(origin, action, str(row.__tablename__), row.id, reason=reason) | masked
     given = {f"new_{name}": value for name, value in values.items()}
     return given | {f"event_{name}": value for name, value in entry.items()} | {"row_id": row.id}

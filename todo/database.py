@@ -21,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     Select,
     Table,
+    Update,
     bindparam,
     event,
     inspect,
@@ -33,6 +34,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
+from todo.access import Origin
 from todo.connection import AWAY, Gate, Pool, Route, find_route
 from todo.database_errors import READ_ONLY, sqlstate_of
 from todo.settings import Settings
@@ -72,7 +74,7 @@ class Query(Generic[S]):
     by the names of the statement's `bindparam`s.
     """
 
-    def __init__(self, into: Callable[..., S], statement: Select[Any] | CompoundSelect[Any] | Insert):
+    def __init__(self, into: Callable[..., S], statement: Select[Any] | CompoundSelect[Any] | Insert | Update):
         compiled = statement.compile(dialect=DIALECT)
         self.sql = str(compiled)
         self.into = into
@@ -163,10 +165,11 @@ def _raw(text: str) -> msgspec.Raw:
 
 
 class WriteSession(AsyncSession):
-    """A transaction that may change rows, and the settings it runs under."""
+    """A transaction that may change rows: who changes them and through what, and the settings it runs under."""
 
-    def __init__(self, engine: AsyncEngine, settings: Settings):
+    def __init__(self, engine: AsyncEngine, origin: Origin, settings: Settings):
         super().__init__(engine, expire_on_commit=False)
+        self.origin = origin
         self.settings = settings
 
 
@@ -233,11 +236,14 @@ class Database:
         return Direct(pool, self._gate_of(most), self.watch, prepared=route.prepared)
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[WriteSession]:
-        """One transaction: committed at the end of the block, rolled back when the block raises."""
+    async def session(self, origin: Origin) -> AsyncIterator[WriteSession]:
+        """One transaction: committed at the end of the block, rolled back when the block raises.
+
+        `origin` is who makes its changes, for the audit log.
+        """
         async with self._gate:
             self.watch.check()
-            session = WriteSession(self.engine, self.settings)
+            session = WriteSession(self.engine, origin, self.settings)
             try:
                 async with session.begin():
                     yield session
@@ -245,6 +251,16 @@ class Database:
                 if sqlstate_of(error) == READ_ONLY:
                     await self.watch.renew()
                 raise
+            finally:
+                await asyncio.shield(session.close())
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[AsyncSession]:
+        """Statements that are committed one by one; for counters, which nobody audits."""
+        async with self._gate:
+            session = AsyncSession(self.engine.execution_options(isolation_level="AUTOCOMMIT"))
+            try:
+                yield session
             finally:
                 await asyncio.shield(session.close())
 

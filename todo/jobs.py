@@ -10,7 +10,7 @@ from msgspec import Struct
 from saq import Job, Queue, Status
 from sqlalchemy import select
 
-from todo.access import Actor
+from todo.access import Origin
 from todo.audit import record
 from todo.database import Database, Query, now
 from todo.errors import Conflict, NotFound
@@ -87,31 +87,31 @@ class Jobs:
         """Raises NotFound."""
         return _shown(await self._job(key))
 
-    async def retry(self, actor: Actor, key: str) -> JobOut:
+    async def retry(self, origin: Origin, key: str) -> JobOut:
         """Let a job that is over run again; raises NotFound, and Conflict while it is not over."""
         job = await self._job(key)
         if job.status not in OVER:
             raise Conflict(f"This job is {job.status.value}; only one that is over can be tried again.")
-        await self._note(actor, "jobs.retry", job)
+        await self._note(origin, "jobs.retry", job)
         await self._queue.retry(job, "tried again by hand")
         return await self.one(key)
 
-    async def abort(self, actor: Actor, key: str) -> JobOut:
+    async def abort(self, origin: Origin, key: str) -> JobOut:
         """Stop a job that waits or runs; raises NotFound, and Conflict when it is over."""
         job = await self._job(key)
         if job.status in OVER:
             raise Conflict(f"This job is over: it is {job.status.value}.")
-        await self._note(actor, "jobs.abort", job)
+        await self._note(origin, "jobs.abort", job)
         await self._queue.abort(job, "aborted by hand")
         return await self.one(key)
 
-    async def run(self, actor: Actor, function: str) -> JobOut:
+    async def run(self, origin: Origin, function: str) -> JobOut:
         """Run a scheduled function now, beside its schedule; raises NotFound."""
         if function not in self._crons:
             raise NotFound(f"There is no schedule of {function}: there are {', '.join(sorted(self._crons))}.")
-        job = new_job(function, {})
+        job = new_job(function, {}, origin.request_id)
         job.timeout = self._crons[function].timeout
-        await self._note(actor, "jobs.run", job)
+        await self._note(origin, "jobs.run", job)
         await self._queue.enqueue(job)
         return await self.one(job.key)
 
@@ -127,10 +127,10 @@ class Jobs:
             raise NotFound("There is no such job.")
         return job
 
-    async def _note(self, actor: Actor, action: str, job: Job) -> None:
-        async with self._database.session() as session:
+    async def _note(self, origin: Origin, action: str, job: Job) -> None:
+        async with self._database.session(origin) as session:
             told = {"key": job.key, "function": job.function, "status": job.status.value}
-            await record(session, actor, action, "jobs", before=told)
+            await record(session, action, "jobs", before=told)
 
 
 def _shown(job: Job) -> JobOut:

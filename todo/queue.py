@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial, wraps
@@ -20,7 +20,9 @@ from sqlalchemy import Column, DateTime, bindparam, delete, exists, func, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Field, SQLModel
+from structlog.contextvars import bind_contextvars
 
+from todo.access import Origin, worker_origin
 from todo.connection import clean_url, direct_url
 from todo.contention import again
 from todo.database import Database, Query, Row, WriteSession, columns, now
@@ -56,6 +58,7 @@ class Waiting(Row, table=True):
 
     function: str
     arguments: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    request_id: str
 
 
 class Run(SQLModel, table=True):
@@ -92,6 +95,12 @@ class OnRedis(_Swept, RedisQueue):
     """SAQ's queue in Redis or Valkey: fast, and empty after a restart unless it is set up to persist."""
 
 
+def job_session(context: Context) -> AbstractAsyncContextManager[WriteSession]:
+    """A write session for a job."""
+    database: Database = context["database"]
+    return database.session(job_origin(context))
+
+
 def open_queue(settings: Settings, url: str | None = None) -> Queue:
     """The queue, not yet connected. On PostgreSQL it opens its own connections (two to eight)."""
     address = settings.queue_url
@@ -124,8 +133,16 @@ async def _check_writable(connection: psycopg.AsyncConnection[Any]) -> None:
         raise psycopg.OperationalError("the database takes no changes")
 
 
-def new_job(function: str, arguments: Mapping[str, Any]) -> Job:
-    return Job(function=function, kwargs=dict(arguments), retries=3, timeout=300, ttl=KEPT_SECONDS)
+def new_job(function: str, arguments: Mapping[str, Any], request_id: str) -> Job:
+    """A job that names the request that asks for it."""
+    meta = {"request_id": request_id}
+    return Job(function=function, kwargs=dict(arguments), retries=3, timeout=300, ttl=KEPT_SECONDS, meta=meta)
+
+
+def job_origin(context: Context) -> Origin:
+    """The origin of what a job changes: the request that asked for it or, for a schedule, the job itself."""
+    job: Job = context["job"]
+    return worker_origin(job.meta.get("request_id", job.key))
 
 
 async def enqueue(session: WriteSession, function: str, **arguments: Any) -> None:
@@ -134,7 +151,7 @@ async def enqueue(session: WriteSession, function: str, **arguments: Any) -> Non
     The arguments are JSON. It may run twice: a job looks at the database for what is still to do. A loop of the same
     name looks at once, in every worker; call it for its work only when that is due before it looks by itself (5 s).
     """
-    row = Waiting(function=function, arguments=arguments).model_dump()
+    row = Waiting(function=function, arguments=arguments, request_id=session.origin.request_id).model_dump()
     waiting = insert(Waiting).values(row).returning(WAITING.function).cte("waiting")
     await session.execute(select(func.pg_notify(CHANNEL, RELAY), func.pg_notify(CHANNEL, waiting.c.function)))
 
@@ -157,12 +174,12 @@ def relay(queue: Queue) -> Loop:
     """The loop that hands over to SAQ what waits; a kill between hand-over and commit hands it over twice."""
 
     async def hand_over(database: Database) -> float | None:
-        async with database.session() as session:
+        async with database.session(worker_origin()) as session:
             waiting = select(Waiting).order_by(WAITING.id).limit(100).with_for_update(skip_locked=True)
             rows = (await session.scalars(waiting)).all()
             # By its key the queue drops a job while the same one is unfinished; without arguments all are the same.
             for key, row in {str(row.id) if row.arguments else row.function: row for row in rows}.items():
-                job = new_job(row.function, row.arguments)
+                job = new_job(row.function, row.arguments, row.request_id)
                 job.key = key
                 await queue.enqueue(job)
             await session.execute(delete(Waiting).where(WAITING.id.in_([row.id for row in rows])))
@@ -187,6 +204,9 @@ def new_worker(
     async def bring_database(context: Any) -> None:
         context["database"] = database
 
+    async def name_request(context: Any) -> None:
+        bind_contextvars(request_id=job_origin(context).request_id)
+
     async def note(context: Any) -> None:
         await database.primary.write(NOTE, **_outcome(context["job"]))
 
@@ -195,6 +215,7 @@ def new_worker(
         functions=[_again(function) for function in functions],
         cron_jobs=[_cron_job(cron) for cron in crons],
         startup=[bring_database],
+        before_process=[name_request],
         after_process=[note],
         concurrency=4,
         timers={"schedule": 1, "worker_info": 10, "sweep": 10, "abort": 1},

@@ -13,14 +13,13 @@ import pytest
 from accounts.test_flows import App, Instance, enrol, instance
 from accounts.test_mailed import reset_token
 from accounts.test_passkeys import Authenticator
-from factories import PASSWORD, Person, World
+from factories import OPERATOR, PASSWORD, Person, World, origin_for
 from litestar import Litestar
 from pages.browsing import TOKEN
 
-from todo.access import PERMISSIONS
+from todo.access import ANYBODY, PERMISSIONS, worker_origin
 from todo.domain.accounts.rules import NEVER_SCOPES
 from todo.domain.accounts.services import roles
-from todo.domain.accounts.services.people import OPERATOR
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 NEW = "a wholly different phrase"
@@ -127,7 +126,7 @@ async def an_operator_resets_the_second_factor(owner: Owner) -> None:
 
 
 async def an_operator_disables_by_command(owner: Owner) -> None:
-    async with owner.here.database.session() as session:
+    async with owner.here.database.session(worker_origin()) as session:
         await roles.disable(session, OPERATOR, owner.ada.id)
 
 
@@ -413,7 +412,7 @@ async def test_the_pages_change_a_second_factor_with_a_second_factor_alone(
 ) -> None:
     boss = await world.person("boss", "superuser")
     browser = here.client()
-    cookie = await app.state.pages.accounts.enter(boss.email, PASSWORD, "tests")
+    cookie = await app.state.pages.accounts.enter(origin_for(ANYBODY, "admin"), boss.email, PASSWORD, "tests")
     browser.cookies.set(app.state.pages.cookies.session, cookie)
     codes = (await enrol(boss.http, sql)).recovery_codes
     await sql.execute("UPDATE sessions SET revoked_at = NULL, revoked_for = NULL")

@@ -15,14 +15,14 @@ import pyotp
 import pytest
 from accounts.hostile import JWKS, FakeIssuer, http
 from conftest import SECRET, create_database, serving, settings_for
-from factories import PASSWORD, Person, World
+from factories import OPERATOR, PASSWORD, Person, World
 from litestar import Litestar
 
+from todo.access import worker_origin
 from todo.app import create_app
 from todo.database import Database
 from todo.domain.accounts.services import keys, mfa_tokens
 from todo.domain.accounts.services.key_rotation import KeyService
-from todo.domain.accounts.services.people import OPERATOR
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 CACHE_SECONDS = 0.25  # a little more than the tests' actor_cache_seconds
@@ -359,7 +359,7 @@ async def own_url(worker_id_or_main: str) -> str:
 
 
 async def rotate(at: Instance) -> str:
-    async with at.database.session() as session:
+    async with at.database.session(worker_origin()) as session:
         return str((await KeyService(session, OPERATOR, SECRET).rotate()).id)
 
 
@@ -399,7 +399,7 @@ async def test_tokens_of_a_revoked_key_are_refused_within_seconds(
         before = [await one.status(ada.token) for one in (here, there)]
 
         await rotate(here)
-        async with here.database.session() as session:
+        async with here.database.session(worker_origin()) as session:
             await KeyService(session, OPERATOR, SECRET).revoke(UUID(kid))
         await asyncio.sleep(0.2 + CACHE_SECONDS)
         after = [await one.status(ada.token) for one in (here, there)]

@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 import asyncpg
 import httpx
 import pytest
-from factories import PASSWORD, Person, World
+from factories import PASSWORD, Person, World, job_context
 
+from todo.access import worker_origin
 from todo.database import Database
 from todo.domain.accounts.jobs import erase_leaving_accounts
 from todo.domain.accounts.models import User
@@ -72,9 +73,9 @@ async def test_within_the_days_of_grace_one_can_come_back(ada: Person, sql: Sql,
     await leave(ada)
     user = await user_of(sql, ada)
 
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         back = await come_back(session, user)
-    await erase_leaving_accounts({"database": database})
+    await erase_leaving_accounts(job_context(database))
 
     row = await sql.fetchrow("SELECT status, leaves_at FROM users")
     assert back
@@ -88,7 +89,7 @@ async def test_afterwards_one_cannot(ada: Person, sql: Sql, database: Database) 
     await sql.execute(OVER)
     user = await user_of(sql, ada)
 
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         back = await come_back(session, user)
 
     assert not back
@@ -100,7 +101,7 @@ async def test_only_who_is_leaving_comes_back(ada: Person, sql: Sql, database: D
     await sql.execute("UPDATE users SET status = $1", status)
     user = await user_of(sql, ada)
 
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         back = await come_back(session, user)
 
     assert not back
@@ -116,7 +117,7 @@ async def test_in_the_end_nothing_of_theirs_remains(
     await leave(ada)
     await sql.execute(OVER)
 
-    await erase_leaving_accounts({"database": database})
+    await erase_leaving_accounts(job_context(database))
 
     tables = [row[0] for row in await sql.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
     rest = {name: str(await sql.fetch(f'SELECT t::text FROM "{name}" t')) for name in tables}
@@ -131,7 +132,7 @@ async def test_the_trail_stays_without_their_name(ada: Person, sql: Sql, databas
     await leave(ada)
     await sql.execute(OVER)
 
-    await erase_leaving_accounts({"database": database})
+    await erase_leaving_accounts(job_context(database))
 
     rows = await sql.fetch("SELECT actor, action, before, after FROM audit_events")
     assert len(rows) > before
@@ -143,8 +144,8 @@ async def test_the_trail_stays_without_their_name(ada: Person, sql: Sql, databas
 async def test_before_its_time_nothing_is_erased(ada: Person, sql: Sql, database: Database) -> None:
     await leave(ada)
 
-    await erase_leaving_accounts({"database": database})
-    async with database.session() as session:
+    await erase_leaving_accounts(job_context(database))
+    async with database.session(worker_origin()) as session:
         await erase(session, ada.id)
 
     assert await sql.fetchval("SELECT count(*) FROM users") == 1
@@ -158,7 +159,7 @@ async def test_one_that_cannot_be_erased_holds_up_nobody(
         await leave(person)
     await sql.execute(OVER)
 
-    await erase_leaving_accounts({"database": database})
+    await erase_leaving_accounts(job_context(database))
 
     left = [row["email"] for row in await sql.fetch("SELECT email FROM users")]
     await sql.execute("DROP TABLE holds")

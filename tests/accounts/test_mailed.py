@@ -14,8 +14,8 @@ from conftest import serving, settings_for
 from factories import PASSWORD, Person
 from litestar import Litestar
 
+from todo.access import ANYBODY, Origin
 from todo.app import create_app
-from todo.audit import Origin
 from todo.database import Database
 from todo.domain.accounts.models import User
 from todo.domain.accounts.services.mailed import notify_new_sign_in, require_verified
@@ -273,8 +273,8 @@ def test_where_it_is_asked_for_an_unconfirmed_address_is_refused() -> None:
 
 async def test_people_are_told_of_sign_ins(app: Litestar, database: Database, sql: Sql) -> None:
     user = User(email="ada@example.com")
-    async with database.session() as session:
-        await notify_new_sign_in(session, user, Origin("", "203.0.113.7", "rest"))
+    async with database.session(Origin(ANYBODY, "api", "", "203.0.113.7")) as session:
+        await notify_new_sign_in(session, user)
 
     texts = [row["text"] for row in await sql.fetch("SELECT text FROM mails ORDER BY id")]
     assert len(texts) == 1

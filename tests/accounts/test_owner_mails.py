@@ -19,11 +19,11 @@ from accounts.test_credentials import (
     reset_password,
 )
 from accounts.test_flows import Instance, enrol, instance
-from factories import PASSWORD, Person, World
+from factories import OPERATOR, PASSWORD, Person, World
 from litestar import Litestar
 
+from todo.access import worker_origin
 from todo.domain.accounts.schemas.personal_tokens import TokenIn
-from todo.domain.accounts.services.people import OPERATOR
 from todo.domain.accounts.services.service_accounts import add_service_account, add_service_token
 from todo.http import limits
 from todo.http.buckets import Policy
@@ -72,7 +72,7 @@ async def test_the_owner_is_notified_of_every_change_of_how_they_sign_in(
 
 
 async def test_a_service_account_is_sent_no_mail(here: Instance, sql: Sql) -> None:
-    async with here.database.session() as session:
+    async with here.database.session(worker_origin()) as session:
         robot = await add_service_account(session, OPERATOR, "robot", ["member"])
         await add_service_token(session, OPERATOR, robot.id, TokenIn(name="Robot", scopes=["tasks.view"]))
 

@@ -19,6 +19,7 @@ from factories import PASSWORD, Person
 from webauthn.helpers import bytes_to_base64url as b64
 from webauthn.helpers import encode_cbor
 
+from todo.access import worker_origin
 from todo.database import Database, now
 from todo.domain.accounts.services import passkeys as module
 from todo.domain.accounts.services.passkeys import Site, check_passkey, sign_in_options
@@ -103,7 +104,7 @@ async def added(person: Person, phone: Authenticator) -> dict[str, Any]:
 
 
 async def check(database: Database, state: str, credential: Any) -> UUID | None:
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         found = await check_passkey(session, SITE, state, credential)
     return found and found.user_id
 

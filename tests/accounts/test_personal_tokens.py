@@ -9,14 +9,13 @@ import asyncpg
 import httpx
 import pytest
 from conftest import settings_for
-from factories import Person, World
+from factories import OPERATOR, Person, World, origin_for
 from sqlalchemy.exc import IntegrityError
 
-from todo.access import PERMISSIONS, Actor
+from todo.access import ANYBODY, PERMISSIONS, Actor
 from todo.database import Database, Direct
 from todo.domain.accounts.schemas.personal_tokens import TokenIn
 from todo.domain.accounts.services.authentication import Authenticator
-from todo.domain.accounts.services.people import OPERATOR
 from todo.domain.accounts.services.personal_tokens import PersonalTokens, is_token, may_be_scope, new_token
 from todo.domain.accounts.services.service_accounts import add_service_account, add_service_token
 from todo.errors import Forbidden, Invalid, NotFound, Unauthorized
@@ -75,7 +74,7 @@ async def test_the_authenticator_takes_tokens_of_either_kind(
     token = (await made(ada))["token"]
     authenticate = Authenticator(database, world.sign_in.keys, database.settings, tokens, world.sign_in.issuers)
 
-    found = [await authenticate(token), await authenticate(ada.token)]
+    found = [await authenticate(one, origin_for(ANYBODY)) for one in (token, ada.token)]
 
     assert [(actor.id, actor.kind) for actor in found if isinstance(actor, Actor)] == [
         (ada.id, "token"),
@@ -300,7 +299,7 @@ async def test_a_use_that_cannot_be_noted_hinders_nobody(
     ada: Person, tokens: PersonalTokens, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = (await made(ada))["token"]
-    monkeypatch.setattr(Database, "session", lambda _: 1 / 0)
+    monkeypatch.setattr(Direct, "write", lambda *_, **__: 1 / 0)
 
     await actor_of(tokens, token)
     await tokens.close()
@@ -324,7 +323,7 @@ def test_nothing_of_the_account_but_seeing_it_may_be_a_scope() -> None:
 
 
 async def test_a_service_account_acts_by_a_token(database: Database, tokens: PersonalTokens, sql: Sql) -> None:
-    async with database.session() as session:
+    async with database.session(origin_for(OPERATOR)) as session:
         robot = await add_service_account(session, OPERATOR, "backup-robot", ["member"])
         token = await add_service_token(session, OPERATOR, robot.id, TokenIn(name="nightly", scopes=["tasks.view"]))
 
@@ -341,7 +340,7 @@ async def test_nobody_makes_a_service_account_mightier_than_themselves(database:
 
     for roles in (["admin"], ["superuser"]):
         with pytest.raises(Forbidden):
-            async with database.session() as session:
+            async with database.session(origin_for(OPERATOR)) as session:
                 await add_service_account(session, clerk, "robot", roles)
 
     assert await sql.fetchval("SELECT count(*) FROM users") == 0
@@ -349,13 +348,13 @@ async def test_nobody_makes_a_service_account_mightier_than_themselves(database:
 
 async def test_nobody_gives_a_service_account_a_scope_that_either_does_not_have(database: Database, sql: Sql) -> None:
     clerk = Actor(id=None, name="clerk", permissions=frozenset({"tasks.view"}))
-    async with database.session() as session:
+    async with database.session(origin_for(OPERATOR)) as session:
         robot = await add_service_account(session, OPERATOR, "robot", ["member"])
         bare = await add_service_account(session, OPERATOR, "bare", [])
 
     for actor, owner in ((clerk, robot), (OPERATOR, bare)):
         with pytest.raises(Invalid):
-            async with database.session() as session:
+            async with database.session(origin_for(OPERATOR)) as session:
                 await add_service_token(session, actor, owner.id, TokenIn(name="a", scopes=["tasks.add"]))
 
     assert await sql.fetchval("SELECT count(*) FROM personal_tokens") == 0
@@ -363,22 +362,22 @@ async def test_nobody_gives_a_service_account_a_scope_that_either_does_not_have(
 
 async def test_no_operator_makes_tokens_of_people(database: Database, ada: Person) -> None:
     with pytest.raises(NotFound):
-        async with database.session() as session:
+        async with database.session(origin_for(OPERATOR)) as session:
             await add_service_token(session, OPERATOR, ada.id, TokenIn(name="a", scopes=["tasks.view"]))
 
 
 @pytest.mark.parametrize("name", ["", "Robot", "a b", "-a", "a-", "a" * 64, "ä", "a\n", "a@b"])
 async def test_other_names_of_service_accounts_are_refused(database: Database, sql: Sql, name: str) -> None:
     with pytest.raises(Invalid):
-        async with database.session() as session:
+        async with database.session(origin_for(OPERATOR)) as session:
             await add_service_account(session, OPERATOR, name, [])
 
 
 async def test_an_unknown_role_or_a_name_twice_is_refused(database: Database, sql: Sql) -> None:
     with pytest.raises(Invalid):
-        async with database.session() as session:
+        async with database.session(origin_for(OPERATOR)) as session:
             await add_service_account(session, OPERATOR, "robot", ["member", "no such role"])
     with pytest.raises(IntegrityError):
-        async with database.session() as session:
+        async with database.session(origin_for(OPERATOR)) as session:
             await add_service_account(session, OPERATOR, "robot", ["member"])
             await add_service_account(session, OPERATOR, "robot", ["member"])

@@ -11,6 +11,7 @@ import pytest
 from conftest import SECRET
 from factories import PASSWORD, Person
 
+from todo.access import worker_origin
 from todo.database import Database, now
 from todo.domain.accounts.services.codes import check_second_factor, new_recovery_code
 from todo.settings import SettingsError
@@ -49,7 +50,7 @@ async def enrolled(person: Person) -> tuple[pyotp.TOTP, list[str]]:
 
 
 async def check(database: Database, person: Person, code: str, at: datetime) -> str | None:
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         return await check_second_factor(session, person.id, code, at, SECRET)
 
 
@@ -203,7 +204,7 @@ async def test_a_code_given_back_by_a_rollback_was_not_used(ada: Person, databas
     at = later()
 
     with pytest.raises(LookupError):
-        async with database.session() as session:
+        async with database.session(worker_origin()) as session:
             assert await check_second_factor(session, ada.id, app.at(at), at, SECRET) == "otp"
             raise LookupError
 

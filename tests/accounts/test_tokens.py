@@ -12,9 +12,9 @@ import pytest
 from conftest import SECRET, settings_for
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from factories import Person, World
+from factories import Person, World, origin_for
 
-from todo.access import Actor
+from todo.access import ANYBODY, Actor
 from todo.database import Database, Direct
 from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.keys import TokenKeys, Verified, decrypt_key, new_signing_key
@@ -178,8 +178,8 @@ async def test_in_the_steady_state_nobody_asks_the_database_who_it_is(
     monkeypatch.setattr(Direct, "_rows", rows)
     authenticate = authenticator(database, world, settings_for(database_url, actor_cache_seconds=5))
 
-    first = await authenticate(ada.token)
-    again = [await authenticate(ada.token) for _ in range(20)]
+    first = await authenticate(ada.token, origin_for(ANYBODY))
+    again = [await authenticate(ada.token, origin_for(ANYBODY)) for _ in range(20)]
 
     assert isinstance(first, Actor)
     assert again == [first] * 20
@@ -190,11 +190,11 @@ async def test_with_no_memory_rights_are_read_every_time(
     database: Database, world: World, ada: Person, database_url: str, sql: Sql
 ) -> None:
     authenticate = authenticator(database, world, settings_for(database_url, actor_cache_seconds=0))
-    assert isinstance(await authenticate(ada.token), Actor)
+    assert isinstance(await authenticate(ada.token, origin_for(ANYBODY)), Actor)
 
     await sql.execute("UPDATE users SET status = 'disabled'")
 
-    assert not isinstance(await authenticate(ada.token), Actor)
+    assert not isinstance(await authenticate(ada.token, origin_for(ANYBODY)), Actor)
 
 
 async def test_a_process_that_has_just_started_refuses_no_good_token(

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from factories import World
+from factories import World, origin_for
 
 from todo.access import Actor
 from todo.admin.registry import Registry
@@ -18,11 +18,13 @@ Serve = Callable[..., AdminService]
 @pytest.fixture(autouse=True)
 async def nothing_is_left(sql: Any) -> AsyncIterator[None]:
     """Roles and keys outlive other tests; those that are made here do not."""
-    roles, keys = [await sql.fetchval(f"SELECT array_agg(id) FROM {name}") for name in ("roles", "signing_keys")]
+    roles = await sql.fetchval("SELECT array_agg(id) FROM roles")
+    keys = dict(await sql.fetch("SELECT id, status FROM signing_keys"))
     yield
     await sql.execute("DELETE FROM user_roles")
     await sql.execute("DELETE FROM roles WHERE id <> ALL($1)", roles)
-    await sql.execute("DELETE FROM signing_keys WHERE id <> ALL($1)", keys)
+    await sql.execute("DELETE FROM signing_keys WHERE id <> ALL($1)", [*keys])
+    await sql.executemany("UPDATE signing_keys SET status = $2 WHERE id = $1", keys.items())
 
 
 @pytest.fixture
@@ -39,4 +41,4 @@ async def boss(world: World) -> Actor:
 
 @pytest.fixture
 def admin(registry: Registry, database: Database, boss: Actor) -> AdminService:
-    return AdminService(registry, database, boss)
+    return AdminService(registry, database, origin_for(boss))

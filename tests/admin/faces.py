@@ -11,16 +11,15 @@ import click
 import httpx
 import msgspec
 from admin.table import BASE
-from factories import Person
+from factories import OPERATOR, Person, origin_for
 
-from todo.access import Actor
+from todo.access import Actor, worker_origin
 from todo.admin.cli.performing import perform
 from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import write_text
 from todo.admin.registry import Registry
 from todo.admin.schemas import Asked, On
 from todo.admin.service import AdminService
-from todo.audit import ORIGIN, Origin
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
 from todo.errors import Problem
@@ -59,7 +58,7 @@ class Stage:
     person: Person
 
     async def actor(self) -> Actor:
-        async with self.database.session() as session:
+        async with self.database.session(worker_origin()) as session:
             found = await actor_of(session, self.person.id)
         assert found is not None
         return found
@@ -69,9 +68,8 @@ Face = Callable[[Stage, Ask], Awaitable[Answer]]
 
 
 async def by_service(stage: Stage, ask: Ask) -> Answer:
-    ORIGIN.set(Origin(face="service"))
     try:
-        admin = AdminService(stage.registry, stage.database, await stage.actor())
+        admin = AdminService(stage.registry, stage.database, origin_for(await stage.actor(), "admin"))
         return Answer(LET_THROUGH, plain(await _serve(admin, ask)))
     except Problem as refusal:
         return Answer(int(refusal.status))
@@ -116,6 +114,7 @@ async def by_rest(stage: Stage, ask: Ask) -> Answer:
         "import": ("POST", f"{base}/import", {"rows": [ask.values], "apply": True}),
         "act on one": ("POST", f"{base}/{ask.row_id}/actions/{ask.action}", ask.values),
         "act": ("POST", f"{base}/actions/{ask.action}", ask.values),
+        "act on resource": ("POST", f"{base}/actions/{ask.action}", ask.values or None),
     }[ask.verb]
     query |= {"form": "json"} if ask.verb == "export" else {}
     query |= {"unknown": "1"} if ask.verb == "act" and ask.values else {}  # a form that asks for nothing has no body
@@ -129,11 +128,11 @@ def _body(answer: httpx.Response) -> Any:
 
 async def by_cli(stage: Stage, ask: Ask) -> Answer:
     """As `todo admin ... --as PERSON --json --yes`, without opening the database anew."""
-    ORIGIN.set(Origin(face="cli"))
     out = io.StringIO()
-    operator = Actor(id=None, name="cli:tester", kind="operator", permissions=frozenset({"*"}))
     try:
-        admin = AdminService(stage.registry, stage.database, replace(await stage.actor(), by=operator))
+        admin = AdminService(
+            stage.registry, stage.database, origin_for(replace(await stage.actor(), by=OPERATOR), "cli")
+        )
         verb, options = _command(ask)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
             await perform(admin, verb, options)

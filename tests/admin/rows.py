@@ -33,6 +33,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from todo.access import worker_origin
 from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import Field, bare, longest
 from todo.admin.registry import Registry
@@ -45,6 +46,7 @@ SIGNING_KEY = new_signing_key(SECRET, "pending")
 SPECIAL: dict[tuple[str, str], Any] = {
     ("users", "timezone"): "Europe/Berlin",
     ("users", "status"): "active",
+    ("audit_events", "source"): "api",
     ("roles", "permissions"): [],
     ("signing_keys", "status"): "retired",  # so that nobody signs with it
     ("signing_keys", "public_key"): SIGNING_KEY.public_key,
@@ -65,7 +67,7 @@ class Rows:
 
     async def of(self, admin: ModelAdmin[Any], **values: Any) -> UUID:
         """A new row, and what it refers to."""
-        async with self._database.session() as session:
+        async with self._database.session(worker_origin()) as session:
             found: UUID = await self._insert(session, table_of(admin.model), values)
             return found
 
@@ -78,6 +80,8 @@ class Rows:
         return values.get("id")
 
     async def _value(self, session: AsyncSession, table: Table, column: Column[Any]) -> Any:
+        if (table.name, column.name) == ("users", "email"):
+            return f"somebody-{next(NUMBERS)}@example.com"
         if (table.name, column.name) in SPECIAL:
             return SPECIAL[table.name, column.name]
         for key in (one for one in column.foreign_keys if one.column.primary_key):

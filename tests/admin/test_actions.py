@@ -14,10 +14,10 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 from admin.rows import many
-from factories import Person, World
+from factories import Person, World, origin_for
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from todo.access import Actor
+from todo.access import Actor, worker_origin
 from todo.admin import runs
 from todo.admin.declaration import Doing, action
 from todo.admin.registry import Registry
@@ -105,7 +105,7 @@ async def test_many_rows_go_on_in_the_background(
     outcome = await admin.actions.act("tasks", "complete", On(matching=Asked(filters={"status": ["open"]})))
     assert outcome.run is not None
     assert await sql.fetchval("SELECT count(*) FROM waiting_jobs WHERE function = 'run_admin_action'") == 1
-    await carry_out(registry, database, actor_of, outcome.run)
+    await carry_out(registry, database, actor_of, outcome.run, worker_origin())
 
     run = await admin.queries.get("runs", outcome.run)
     assert (run.status, run.total, run.done, run.failed) == ("done", 250, 250, 0)
@@ -131,8 +131,8 @@ async def test_a_worker_carries_it_out_and_the_result_is_told(
 
     assert answer.json()["done"] == 0
     assert (run["status"], run["total"], run["done"], run["failed"]) == ("done", 150, 150, 0)
-    faces = await sql.fetch("SELECT DISTINCT actor, face, reason FROM audit_events WHERE action = 'tasks.change'")
-    assert [tuple(row) for row in faces] == [(boss.email, "worker", "Ticket 17")]
+    found = await sql.fetch("SELECT DISTINCT actor, source, reason FROM audit_events WHERE action = 'tasks.change'")
+    assert [tuple(row) for row in found] == [(boss.email, "worker", "Ticket 17")]
 
 
 async def test_a_long_run_hands_over_to_another_job(
@@ -143,12 +143,12 @@ async def test_a_long_run_hands_over_to_another_job(
     assert outcome.run is not None
     monkeypatch.setattr(runs, "STINT", -1)
 
-    await carry_out(registry, database, actor_of, outcome.run)
+    await carry_out(registry, database, actor_of, outcome.run, worker_origin())
 
     assert await sql.fetchval("SELECT count(*) FROM waiting_jobs WHERE function = 'run_admin_action'") == 2
     assert (await admin.queries.get("runs", outcome.run)).done == 100
-    await carry_out(registry, database, actor_of, outcome.run)
-    await carry_out(registry, database, actor_of, outcome.run)
+    await carry_out(registry, database, actor_of, outcome.run, worker_origin())
+    await carry_out(registry, database, actor_of, outcome.run, worker_origin())
     assert (await admin.queries.get("runs", outcome.run)).status == "done"
 
 
@@ -167,9 +167,11 @@ async def test_an_action_declared_so_goes_on_in_the_background_even_for_one_row(
     slow = Registry([SlowTaskAdmin if isinstance(one, TaskAdmin) else partial(copy, one) for one in registry])
     task = await ada.add("Water")
 
-    outcome = await AdminService(slow, database, admin.actor).actions.act_on_one("tasks", "count", task["id"])
+    outcome = await AdminService(slow, database, origin_for(admin.actor)).actions.act_on_one(
+        "tasks", "count", task["id"]
+    )
     assert outcome.run is not None
-    await carry_out(slow, database, actor_of, outcome.run)
+    await carry_out(slow, database, actor_of, outcome.run, worker_origin())
 
     run = await admin.queries.get("runs", outcome.run)
     assert (run.status, run.done, run.messages) == ("done", 1, ["5 characters"])
@@ -220,13 +222,13 @@ async def test_a_form_means_the_same_at_once_and_in_the_background(
     lax: bool, number: int,
 ) -> None:  # fmt: skip
     asking = Registry([AskingTaskAdmin if isinstance(one, TaskAdmin) else partial(copy, one) for one in registry])
-    service = AdminService(asking, database, admin.actor)
+    service = AdminService(asking, database, origin_for(admin.actor))
     await many(sql, ada, number)
 
     outcome = await service.actions.act("tasks", "ask", On(matching=Asked()), form, lax=lax)
     messages = outcome.messages
     if outcome.run is not None:
-        await carry_out(asking, database, actor_of, outcome.run)
+        await carry_out(asking, database, actor_of, outcome.run, worker_origin())
         messages = (await service.queries.get("runs", outcome.run)).messages
 
     assert (outcome.run is None) == (number == 1)
@@ -241,7 +243,7 @@ async def test_every_field_of_a_form_that_is_wrong_is_named(
     wrong = {name: value for name, value in TYPED.items() if name != "word"} | {"number": "99", "what": "?"}
 
     with pytest.raises(Invalid) as refused:
-        await AdminService(asking, database, admin.actor).actions.act_on_one(
+        await AdminService(asking, database, origin_for(admin.actor)).actions.act_on_one(
             "tasks", "ask", task["id"], wrong, lax=True
         )
 
@@ -259,9 +261,11 @@ async def test_a_run_of_somebody_acting_as_another_names_both(
     root = await world.person("root", "superuser")
     acting = replace(admin.actor, by=Actor(root.id, root.email))
 
-    outcome = await AdminService(registry, database, acting).actions.act("tasks", "complete", On(matching=Asked()))
+    outcome = await AdminService(registry, database, origin_for(acting)).actions.act(
+        "tasks", "complete", On(matching=Asked())
+    )
     assert outcome.run is not None
-    await carry_out(registry, database, actor_of, outcome.run)
+    await carry_out(registry, database, actor_of, outcome.run, worker_origin())
 
     found = await sql.fetch("SELECT DISTINCT actor_id, on_behalf_of FROM audit_events WHERE action = 'tasks.complete'")
     assert [tuple(row) for row in found] == [(root.id, admin.actor.id)]
@@ -275,7 +279,7 @@ async def test_a_run_uses_the_rights_its_actor_has_by_then(
     assert outcome.run is not None
     await sql.execute("DELETE FROM user_roles WHERE user_id = $1", admin.actor.id)
 
-    await carry_out(registry, database, actor_of, outcome.run)
+    await carry_out(registry, database, actor_of, outcome.run, worker_origin())
 
     status, failures = await sql.fetchrow("SELECT status, failures FROM admin_runs")
     assert status == "failed"
@@ -289,8 +293,10 @@ async def test_a_token_in_the_background_does_no_more_than_its_scopes(
     await many(sql, ada, 101)
     scoped = replace(admin.actor, scopes=frozenset({"admin.enter", "tasks.complete", "tasks.view"}))
 
-    outcome = await AdminService(registry, database, scoped).actions.act("tasks", "complete", On(matching=Asked()))
-    assert outcome.run is None or await carry_out(registry, database, actor_of, outcome.run) is None
+    outcome = await AdminService(registry, database, origin_for(scoped)).actions.act(
+        "tasks", "complete", On(matching=Asked())
+    )
+    assert outcome.run is None or await carry_out(registry, database, actor_of, outcome.run, worker_origin()) is None
 
     assert await sql.fetchval("SELECT count(*) FROM tasks WHERE status = 'done'") == 0
 
@@ -305,7 +311,7 @@ async def test_an_action_that_is_not_declared_is_not_found(
 
 async def test_an_action_needs_its_permission(registry: Registry, database: Database, ada: Person) -> None:
     rights = frozenset({"admin.enter", "tasks.view", "tasks.change", "tasks.all"})
-    admin = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
+    admin = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=rights)))
 
     with pytest.raises(Forbidden):
         await admin.actions.act("tasks", "complete", On(ids=[(await ada.add())["id"]]))
@@ -383,7 +389,7 @@ async def test_shared_views_are_found_by_others_and_changed_by_their_owner_alone
     shared = await admin.views.save("tasks", "Late", "due_at=..today", shared=True)
     await admin.views.save("tasks", "Mine", "status=open")
     rights = frozenset({"admin.enter", "saved_views.view", "saved_views.change", "saved_views.delete"})
-    other = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
+    other = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=rights)))
 
     assert {view.name for view in await admin.views.of_list("tasks")} == {"Late", "Mine"}
     assert [view.name for view in await other.views.of_list("tasks")] == ["Late"]

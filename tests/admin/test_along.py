@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from admin.rows import many
-from factories import Person, World
+from factories import Person, World, origin_for
 
-from todo.access import Actor
+from todo.access import Actor, worker_origin
 from todo.admin.registry import Registry
 from todo.admin.runs import carry_out
 from todo.admin.schemas import Asked, On
@@ -60,7 +60,7 @@ async def test_what_is_out_of_sight_tells_nothing_of_itself(
     registry: Registry, database: Database, ada: Person, bob: Person
 ) -> None:
     rights = frozenset({"admin.enter", "tasks.view", "tasks.delete", "tasks.purge"})
-    own = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
+    own = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=rights)))
     mine, live, trashed = [(await one.add("A"))["id"] for one in (ada, bob, bob)]
     await bob.http.delete(f"/api/tasks/{trashed}")
 
@@ -81,7 +81,7 @@ async def test_turns_that_come_up_meanwhile_are_left_alone(
 
     outcome = await admin.actions.act("tasks", "complete", On(matching=Asked(filters={"status": ["open"]})))
     if outcome.run is not None:
-        await carry_out(registry, database, actor_of, outcome.run)
+        await carry_out(registry, database, actor_of, outcome.run, worker_origin())
         assert (await admin.queries.get("runs", outcome.run)).done == number + 1
 
     assert await sql.fetch("SELECT title, occurrence FROM tasks WHERE status = 'open'") == [("Water", "2031-02-01")]

@@ -7,7 +7,7 @@ import pytest
 from admin.rows import Rows
 from conftest import settings_for
 from database.wire import Wire, tapped
-from factories import Person, World
+from factories import Person, World, origin_for
 
 from todo.access import Actor
 from todo.admin.declaration import ModelAdmin
@@ -36,7 +36,7 @@ async def root(world: World) -> Person:
 async def admin(wire: Wire, root: Person) -> AsyncIterator[AdminService]:
     settings = settings_for(wire.url, database_pool=4, database_overflow=0)
     database = await Database(settings).open()
-    yield AdminService(REGISTRY, database, Actor(root.id, root.email, permissions=frozenset({"*"})))
+    yield AdminService(REGISTRY, database, origin_for(Actor(root.id, root.email, permissions=frozenset({"*"}))))
     await database.close()
 
 

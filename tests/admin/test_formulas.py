@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 from admin.rows import Rows
-from factories import World
+from factories import World, origin_for
 
 from todo.access import Actor
 from todo.admin.declaration import ModelAdmin
@@ -28,7 +28,7 @@ async def test_no_text_of_any_field_becomes_a_formula(
 ) -> None:
     root = await world.person("root", "superuser")
     row_id = await Rows(REGISTRY, database, root.id).of(resource)
-    admin = AdminService(REGISTRY, database, Actor(root.id, root.email, permissions=frozenset({"*"})))
+    admin = AdminService(REGISTRY, database, origin_for(Actor(root.id, root.email, permissions=frozenset({"*"}))))
     for field in resource.fields.values():
         if field.kind in {"text", "long_text"} and not field.computed:
             await plant(sql, str(resource.model.__tablename__), field.name, row_id)

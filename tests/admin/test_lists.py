@@ -1,7 +1,7 @@
 """Lists: pages, filters, facets, search, whose rows."""
 
 import pytest
-from factories import Person
+from factories import Person, origin_for
 
 from todo.access import Actor
 from todo.admin.registry import Registry
@@ -130,7 +130,7 @@ async def test_without_the_right_to_every_row_one_sees_ones_own(
 ) -> None:
     mine, theirs = await ada.add("Mine"), await bob.add("Theirs")
     rights = frozenset({"admin.enter", "tasks.view"})
-    admin = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
+    admin = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=rights)))
 
     found = await admin.queries.page("tasks")
 
@@ -144,7 +144,9 @@ async def test_without_the_right_to_every_row_one_sees_ones_own(
 
 async def test_nobody_gets_in_without_the_right_to_enter(registry: Registry, database: Database, ada: Person) -> None:
     with pytest.raises(Forbidden):
-        AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=frozenset({"tasks.view"})))
+        AdminService(
+            registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=frozenset({"tasks.view"})))
+        )
 
 
 async def test_a_secret_shows_only_that_it_is_set(admin: AdminService, ada: Person) -> None:

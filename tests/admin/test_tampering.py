@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from admin.faces import FACES, Ask, Stage
 from admin.rows import Rows
-from factories import World
+from factories import World, origin_for
 from sqlalchemy import ARRAY, Integer, LargeBinary, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from uuid_utils.compat import uuid7
@@ -110,10 +110,10 @@ async def test_an_event_of_another_row_is_not_undone_here(
     event_id = uuid7()
     await sql.execute(
         "INSERT INTO audit_events (id, at, actor, actor_kind, action, subject, subject_id, before, after, request_id,"
-        " address, face) VALUES ($1, now(), 'x', 'user', 'x', $2, $3, '{}', '{}', '', '', '')",
+        " address, source) VALUES ($1, now(), 'x', 'user', 'x', $2, $3, '{}', '{}', '', '', 'api')",
         event_id, resource.model.__tablename__, other_id,
     )  # fmt: skip
-    admin = AdminService(REGISTRY, stage.database, await stage.actor())
+    admin = AdminService(REGISTRY, stage.database, origin_for(await stage.actor()))
 
     answer = await stage.person.http.post(f"/api/admin/{resource.name}/{row_id}/history/{event_id}/revert")
 
@@ -160,7 +160,7 @@ async def test_a_field_with_a_permission_of_its_own_is_not_there_for_others(
         pytest.skip("no field has a permission of its own")
     row_id = await rows.of(resource)
     rights = REGISTRY.permissions - {*resource.field_permissions.values()} | {ENTER}
-    admin = AdminService(REGISTRY, database, Actor(id=None, name="x", permissions=rights))
+    admin = AdminService(REGISTRY, database, origin_for(Actor(id=None, name="x", permissions=rights)))
 
     row = json.dumps(await admin.queries.get(resource.name, row_id), default=str)
 

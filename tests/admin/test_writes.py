@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from factories import Person
+from factories import Person, origin_for
 
 from todo.access import Actor
 from todo.admin.conflicts import Conflicted
@@ -27,7 +27,7 @@ async def trail(sql: Any, action: str) -> list[dict[str, Any]]:
 def as_ada(registry: Registry, database: Database, ada: Person) -> AdminService:
     """Somebody who may do everything to their own tasks."""
     rights = frozenset({"admin.enter", *(f"tasks.{verb}" for verb in ("view", "add", "change", "delete", "purge"))})
-    return AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
+    return AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=rights)))
 
 
 async def test_a_row_is_added_with_its_trail(admin: AdminService, ada: Person, sql: Any) -> None:
@@ -208,7 +208,7 @@ async def test_a_task_cannot_be_given_to_somebody_one_cannot_see(as_ada: AdminSe
 async def test_a_verb_needs_its_permission(registry: Registry, database: Database, ada: Person, verb: str) -> None:
     task = await ada.add("Water")
     rights = frozenset({"admin.enter", "tasks.view"})
-    admin = AdminService(registry, database, Actor(id=ada.id, name=ada.email, permissions=rights))
+    admin = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=rights)))
     act = {
         "add": lambda: admin.editor.add("tasks", {"title": "x"}),
         "change": lambda: admin.editor.change("tasks", task["id"], {"title": "x"}),

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from factories import PASSWORD, Person
+from factories import PASSWORD, Person, origin_for
 from litestar import Litestar
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
+
+from todo.access import ANYBODY
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text()
 RUN_AXE = """async (options) => (await axe.run(document, options)).violations.map(
@@ -71,7 +73,7 @@ class Window:
 
     async def sign_in(self, app: Litestar, person: Person) -> None:
         """By the cookie alone; the page to sign in on has tests of its own."""
-        cookie = await app.state.pages.accounts.enter(person.email, PASSWORD, "a browser")
+        cookie = await app.state.pages.accounts.enter(origin_for(ANYBODY, "admin"), person.email, PASSWORD, "a browser")
         name = app.state.pages.cookies.session
         await self.context.add_cookies([{"name": name, "value": cookie, "url": self.base, "httpOnly": True}])
 

@@ -9,6 +9,7 @@ from admin_pages.conftest import PHONE, Opening
 from factories import Person
 from sqlalchemy import select
 
+from todo.access import worker_origin
 from todo.admin.declaration import ModelAdmin, Resource
 from todo.app import REGISTRY
 from todo.database import Database, columns
@@ -46,7 +47,7 @@ def pages_of(resource: Resource) -> list[str]:
 async def row_of(resource: ModelAdmin[Any], database: Database, boss: Person) -> Any:
     """A new row; of the signing keys the one there is, because a wrong one would let nobody sign in again."""
     if resource.name == "signing_keys":
-        async with database.session() as session:
+        async with database.session(worker_origin()) as session:
             return await session.scalar(select(columns(SigningKey)["id"]))
     return await Rows(REGISTRY, database, boss.id).of(resource)
 

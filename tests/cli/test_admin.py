@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 from factories import PASSWORD
 
-from todo.cli.admin import os_user
+from todo.cli.operator import os_user
 
 Admin = Callable[..., Result]
 ADA = ("createsuperuser", "--email", "ada@example.com", "--password", PASSWORD)
@@ -81,14 +81,14 @@ def test_the_life_of_a_row(admin: Admin, ada_id: str) -> None:
 
 
 def test_the_trail_names_the_account_of_the_operating_system(admin: Admin, ada_id: str, monkeypatch: Any) -> None:
-    monkeypatch.setattr("todo.cli.admin.os_user", lambda: "root")
+    monkeypatch.setattr("todo.cli.operator.os_user", lambda: "root")
     row = add(admin, ada_id, "title=Water")
     admin("set", "tasks", row["id"], "priority=3", "--reason", "Ticket 17")
     admin("set", "tasks", row["id"], "priority=4", "--as", "ada@example.com")
 
     as_ada, changed, added = events(admin, row["id"])
 
-    assert (changed["actor"], changed["actor_kind"], changed["face"], changed["reason"]) == (
+    assert (changed["actor"], changed["actor_kind"], changed["source"], changed["reason"]) == (
         "cli:root", "operator", "cli", "Ticket 17",
     )  # fmt: skip
     assert changed["changes"][0] == {"field": "priority", "label": "Priority", "before": 0, "after": 3}

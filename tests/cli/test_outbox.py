@@ -1,11 +1,10 @@
 """`todo outbox`: what is on its way out, seen and tried again by an operator."""
 
-import asyncio
 import json
 from uuid import uuid4
 
-import asyncpg
 import pytest
+from cli.database import query
 
 INSERT = """
 INSERT INTO mails (id, created_at, updated_at, version, "to", subject, text, html, headers, attachments, send_at,
@@ -14,24 +13,13 @@ VALUES ($1, now(), now(), 1, 'ada@example.com', $2, '', '', '{}', '[]', now(), 1
 """
 
 
-def on(url: str, query: str, *arguments: object) -> list[asyncpg.Record]:
-    async def run() -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(url)
-        try:
-            return await connection.fetch(query, *arguments)
-        finally:
-            await connection.close()
-
-    return asyncio.run(run())
-
-
 @pytest.fixture
 def failed(url: str) -> str:
     """The id of a mail that was given up; another one waits."""
     number = uuid4()
-    (moment,) = on(url, "SELECT now() AS now")
-    on(url, INSERT, number, "Given up", moment["now"])
-    on(url, INSERT, uuid4(), "Waiting", None)
+    (moment,) = query(url, "SELECT now() AS now")
+    query(url, INSERT, number, "Given up", moment["now"])
+    query(url, INSERT, uuid4(), "Waiting", None)
     return str(number)
 
 
@@ -55,7 +43,7 @@ def test_what_has_failed_is_tried_again(todo, url: str, failed: str, by_id: bool
     assert (done.exit_code, done.output) == (0, "1 will be tried again at once.\n")
     assert subjects(todo, url, "--failed") == []
     assert len(subjects(todo, url)) == 2
-    (row,) = on(url, "SELECT actor_kind, after FROM audit_events WHERE action = 'outbox.retry'")
+    (row,) = query(url, "SELECT actor_kind, after FROM audit_events WHERE action = 'outbox.retry'")
     assert tuple(row) == ("operator", '{"count": 1}')
 
 

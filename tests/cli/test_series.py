@@ -5,15 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
-from conftest import SECRET, settings_for
-from factories import PASSWORD
+from cli.database import demonstrate, query
 
 from todo.cli import main
-from todo.cli.demo import fill
-from todo.cli.installation import opened
-from todo.domain.accounts.services.sign_in import SignIn
 
 EXAMPLE = ("FREQ=MONTHLY;BYMONTHDAY=31", "--start", "2026-01-31T09:00", "--timezone", "Europe/Berlin")
 
@@ -25,29 +20,11 @@ def filled(todo, url: str) -> str:
     return url
 
 
-async def demonstrate(url: str) -> None:
-    settings = settings_for(url)
-    async with opened(settings, url) as database:
-        sign_in = SignIn(database, settings, SECRET)
-        await sign_in.start()
-        await fill(database, sign_in, PASSWORD)
-        await sign_in.stop()
-
-
 def listed(todo, url: str, *options: str) -> list[dict[str, Any]]:
     done = todo("series", "list", "--json", *options, TODO_DATABASE_URL=url)
     assert done.exit_code == 0, done.output
     found: list[dict[str, Any]] = json.loads(done.output)
     return found
-
-
-def execute(url: str, statement: str, *values: Any) -> None:
-    async def run() -> None:
-        connection = await asyncpg.connect(url)
-        await connection.execute(statement, *values)
-        await connection.close()
-
-    asyncio.run(run())
 
 
 def test_a_preview_needs_no_database(todo) -> None:
@@ -134,11 +111,11 @@ def test_a_series_is_paused_resumed_and_ended(todo, filled: str) -> None:
 
 def test_a_series_that_was_set_aside_is_looked_at_again(todo, filled: str) -> None:
     series = listed(todo, filled, "--owner", "grace@example.com")[0]
-    execute(filled, "UPDATE series SET failures = 9, last_error = 'RuleError()', rrule = 'x' WHERE id = $1",
+    query(filled, "UPDATE series SET failures = 9, last_error = 'RuleError()', rrule = 'x' WHERE id = $1",
             series["id"])  # fmt: skip
     failing = listed(todo, filled, "--failing")
     broken = todo("series", "run", series["id"], TODO_DATABASE_URL=filled)
-    execute(filled, "UPDATE series SET rrule = $2 WHERE id = $1", series["id"], series["rrule"])
+    query(filled, "UPDATE series SET rrule = $2 WHERE id = $1", series["id"], series["rrule"])
 
     done = todo("series", "run", series["id"], TODO_DATABASE_URL=filled)
 

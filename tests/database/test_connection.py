@@ -11,6 +11,7 @@ from factories import World
 from poolers import pgbouncer
 from sqlalchemy import text
 
+from todo.access import worker_origin
 from todo.app import create_app
 from todo.connection import Gate, clean_url, direct_url, find_route, keeps_sessions
 from todo.database import Database
@@ -66,7 +67,7 @@ def test_a_direct_url_needs_the_url_of_the_pooler() -> None:
 
 
 async def test_a_server_takes_our_timeout_and_name(database: Database) -> None:
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         found = await session.execute(
             text("SELECT current_setting('statement_timeout'), current_setting('application_name')")
         )
@@ -80,7 +81,7 @@ async def test_a_statement_that_takes_too_long_is_cancelled(database_url: str) -
         database: Database = app.dependencies["database"].dependency()
 
         with pytest.raises(Exception, match="statement timeout"):
-            async with database.session() as session:
+            async with database.session(worker_origin()) as session:
                 await session.execute(text("SELECT pg_sleep(5)"))
 
 

@@ -6,6 +6,7 @@ import pytest
 from factories import Person
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from todo.access import worker_origin
 from todo.database import Database, Repository, Service
 from todo.domain.tasks.models import Task
 
@@ -35,7 +36,7 @@ VERBS: dict[str, Any] = {
 
 @pytest.mark.parametrize("verb", VERBS)
 async def test_an_update_keeps_what_was_not_sent(verb: str, database: Database, ada: Person) -> None:
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         before = await stored(session, ada)
 
         await VERBS[verb](Tasks(session), before)

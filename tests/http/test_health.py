@@ -13,6 +13,7 @@ from database.wire import tapped
 from factories import Person, World
 from sqlalchemy import text
 
+from todo.access import worker_origin
 from todo.app import JOBS, create_app
 from todo.database import Database
 from todo.http.health import beat
@@ -35,7 +36,7 @@ def ready(**parts: object) -> dict[str, object]:
 async def begin(database: Database, minutes: int = 0) -> None:
     """A worker that is alive, and began so long ago."""
     await beat(database)
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         await session.execute(
             text("UPDATE heartbeats SET started_at = now() - make_interval(mins => :m)"), {"m": minutes}
         )

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from conftest import SECRET, serving, settings_for
 from database.wire import Wire, tapped
-from factories import Person, World
+from factories import Person, World, job_context
 from processes import started
 from sqlalchemy.exc import OperationalError
 
@@ -331,7 +331,7 @@ async def test_whole_budgets_are_forgotten(database: Database, sql: Sql) -> None
         " VALUES ('old', now() - interval '1 second', 1), ('used', now() + interval '1 minute', 1)"
     )
 
-    await limits.forget_whole({"database": database})
+    await limits.forget_whole(job_context(database))
 
     assert [row["key"] for row in await sql.fetch("SELECT key FROM rate_limits")] == ["used"]
 

@@ -7,8 +7,8 @@ import pytest
 from conftest import serving, settings_for
 
 from todo.app import create_app
-from todo.audit import ORIGIN
 from todo.http.proxies import Proxies, network_of
+from todo.http.transactions import origin_of
 from todo.settings import SettingsError, load_settings
 
 TRUSTED = ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"]
@@ -95,8 +95,8 @@ async def test_the_trail_names_the_real_address(
     async with serving(create_app(settings_for(database_url, trusted_proxies=["10.0.0.0/8"]))) as app:
         seen = []
 
-        async def look(*_: object) -> None:
-            seen.append(ORIGIN.get().address)
+        async def look(scope: Any, *_: object) -> None:
+            seen.append(origin_of(scope).address)
 
         monkeypatch.setattr(app.asgi_handler, "_app", look)
         for peer in ("10.0.0.1", "198.51.100.1"):

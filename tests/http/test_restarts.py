@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 from factories import Person
 
+from todo.access import worker_origin
 from todo.contention import TRIES, again
 from todo.database import Database
 from todo.loops import Loop, run_once
@@ -79,7 +80,7 @@ async def test_a_request_that_never_gets_through_is_told_when_to_try_again(ada: 
 @pytest.mark.usefixtures("contended")
 async def test_a_loop_of_the_worker_goes_on_after_a_deadlock(database: Database, sql: Sql) -> None:
     async def work(database: Database) -> float | None:
-        async with database.session() as session:
+        async with database.session(worker_origin()) as session:
             await (await session.connection()).exec_driver_sql("UPDATE tasks SET title = 'b'")
         return None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from factories import Person, World
+from factories import Person, World, job_context
 from notifications.telling import Sql, due_reminder, work
 from processes import eventually
 
@@ -256,10 +256,10 @@ async def test_calls_that_were_made_are_forgotten_in_a_week(
     (forget,) = [cron.function for cron in JOBS.schedules if cron.function.__name__ == "forget_old_notifications"]
     await send(ada, database, sql)
     await work(database)
-    await forget({"database": database})
+    await forget(job_context(database))
     kept = await sql.fetchval("SELECT count(*) FROM outbox")
     await sql.execute("UPDATE outbox SET done_at = now() - interval '8 days'")
 
-    await forget({"database": database})
+    await forget(job_context(database))
 
     assert (kept, await sql.fetchval("SELECT count(*) FROM outbox")) == (1, 0)

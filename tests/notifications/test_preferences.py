@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from factories import Person
+from factories import Person, job_context
 from notifications.telling import Sql, ago, arrive, confirm, due_reminder, letters, remind, told, work, zoned
 
 from todo.app import JOBS
@@ -162,6 +162,6 @@ async def test_what_is_read_is_forgotten_in_a_month(ada: Person, database: Datab
     await sql.execute("UPDATE notifications SET read_at = now() - interval '31 days' WHERE title = 'Reminder: 0'")
     await sql.execute("UPDATE notifications SET read_at = now() - interval '29 days' WHERE title = 'Reminder: 1'")
 
-    await forget({"database": database})
+    await forget(job_context(database))
 
     assert await told(ada) == ["Reminder: 1", "Reminder: 2"]

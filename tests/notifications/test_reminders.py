@@ -8,7 +8,7 @@ import pytest
 from factories import Person
 from notifications.telling import AT_DUE, Sql, ago, arrive, due_reminder, remind, told, work, zoned
 
-from todo.access import WORKER
+from todo.access import WORKER, worker_origin
 from todo.database import Database
 from todo.domain.tasks.models import TASK
 from todo.domain.tasks.services.turns import TaskWriter
@@ -378,7 +378,7 @@ async def test_who_changes_a_task_keeps_no_worker_waiting(ada: Person, database:
     """They may wait for the reminder that this worker holds; each for the other, both would fail."""
     task = await due_reminder(ada, sql)
 
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         await TaskWriter(session, WORKER).locked(TASK.id == task["id"])
         await work(database)
 

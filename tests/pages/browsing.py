@@ -7,8 +7,10 @@ from html.parser import HTMLParser
 from typing import Any
 
 import httpx
-from factories import PASSWORD, Person
+from factories import PASSWORD, Person, origin_for
 from litestar import Litestar
+
+from todo.access import ANYBODY
 
 TOKEN = re.compile(r'name="form_token" value="(\w+)"')
 HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
@@ -24,7 +26,7 @@ class Visitor:
 
     @classmethod
     async def enter(cls, app: Litestar, http: httpx.AsyncClient, person: Person) -> "Visitor":
-        cookie = await app.state.pages.accounts.enter(person.email, PASSWORD, "a browser")
+        cookie = await app.state.pages.accounts.enter(origin_for(ANYBODY, "admin"), person.email, PASSWORD, "a browser")
         http.cookies.set(app.state.pages.cookies.session, cookie)
         visitor = cls(http, person)
         found = TOKEN.search((await http.get("/admin/account")).text)

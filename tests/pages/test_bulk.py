@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from admin.faces import Ask, Stage, by_service, plain
 from admin.rows import Rows, many, values_for
-from factories import Person
+from factories import Person, origin_for
 from pages.browsing import Visitor
 
-from todo.access import Actor
+from todo.access import Actor, worker_origin
 from todo.admin import actions
 from todo.admin.cli.performing import perform
 from todo.admin.declaration import ModelAdmin
@@ -87,8 +87,10 @@ async def test_every_field_is_set_on_many_rows(
 
 
 async def _carried_out(stage: Stage, run: UUID) -> bool:
-    await carry_out(REGISTRY, stage.database, actor_of, run)
-    found = plain(await AdminService(REGISTRY, stage.database, await stage.actor()).queries.get("runs", run))
+    await carry_out(REGISTRY, stage.database, actor_of, run, worker_origin())
+    found = plain(
+        await AdminService(REGISTRY, stage.database, origin_for(await stage.actor())).queries.get("runs", run)
+    )
     return (found["status"], found["done"]) == ("done", 2)
 
 

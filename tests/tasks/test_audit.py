@@ -1,9 +1,7 @@
 """Every change leaves one entry in the trail, written with the change."""
 
-import asyncio
 import json
 from collections.abc import Callable
-from contextvars import Context
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -38,7 +36,7 @@ async def test_an_addition_is_recorded_with_who_what_and_whence(ada: Person, sql
 
     entry = await last(sql, answer.json(), answer, ["tasks.add"])
     assert (entry["actor_id"], entry["actor"], entry["actor_kind"]) == (ada.id, ada.email, "user")
-    assert (entry["subject"], entry["request_id"], entry["face"]) == ("tasks", "my-request", "rest")
+    assert (entry["subject"], entry["request_id"], entry["source"]) == ("tasks", "my-request", "api")
     assert entry["address"] == "127.0.0.1"
     assert entry["before"] is None
     assert entry["after"].items() >= {"title": "Pay", "owner_id": str(ada.id), "status": "open"}.items()
@@ -123,13 +121,12 @@ async def test_what_the_worker_does_is_recorded_as_the_workers(ada: Person, sql:
     task = await ada.add(due={"kind": "day", "date": "2026-01-01"}, recurrence=recurrence)
     before = await sql.fetchval("SELECT max(id::text) FROM audit_events")
 
-    worker = asyncio.create_task(run_once(database, LOOPS), context=Context())
-    await worker
+    await run_once(database, LOOPS)
 
     found = await sql.fetch("SELECT * FROM audit_events WHERE id::text > $1 ORDER BY action", before)
     assert [row["action"] for row in found] == ["tasks.miss", "tasks.open"]
-    assert {(row["actor"], row["actor_kind"], row["actor_id"], row["face"]) for row in found} == {
-        ("worker", "worker", None, "system")
+    assert {(row["actor"], row["actor_kind"], row["actor_id"], row["source"]) for row in found} == {
+        ("worker", "worker", None, "worker")
     }
     assert found[0]["subject_id"] == UUID(task["id"])
 

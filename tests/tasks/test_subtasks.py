@@ -8,7 +8,7 @@ import pytest
 from factories import Person
 from tasks.series_helpers import Json, Sql, act, begin, changed, day, everything, fields, floating, patch
 
-from todo.access import WORKER
+from todo.access import worker_origin
 from todo.database import Database
 from todo.domain.tasks.services.subtasks import copy_subtasks
 
@@ -222,8 +222,8 @@ async def test_many_turns_are_filled_at_once(ada: Person, sql: Sql, database: Da
         await ada.add(f"Below {number}", parent_id=old["id"])
         pairs.append((old, new))
 
-    async with database.session() as session:
-        await copy_subtasks(session, [(_id(old), _id(new)) for old, new in pairs], WORKER)
+    async with database.session(worker_origin()) as session:
+        await copy_subtasks(session, [(_id(old), _id(new)) for old, new in pairs])
 
     found = [[child["title"] for child in await children(ada, new)] for _, new in pairs]
     assert found == [[f"Below {number}"] for number in range(5)]

@@ -21,6 +21,7 @@ from tasks.series_helpers import (
     work,
 )
 
+from todo.access import worker_origin
 from todo.database import Database, table_of
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.services.purging import purge
@@ -52,7 +53,7 @@ async def delete(person: Person, task: Json) -> None:
 
 
 async def empty_trash(database: Database) -> int:
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         return await purge(session, timedelta(days=30), 1_000)
 
 

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from factories import Person, World
+from factories import Person, World, origin_for
 from invariants import broken
 from tasks.series_helpers import Json, Sql, act, begin, day, floating, open_turns, series_of, work
 from tasks.test_races import waiting
 
-from todo.access import Actor
+from todo.access import Actor, worker_origin
 from todo.database import Database
 from todo.domain.tasks.schemas import TaskIn, TaskPatch
 from todo.domain.tasks.services.locks import lock_owner
@@ -62,9 +62,9 @@ async def test_no_remembered_zone_decides_what_is_stored(ada: Person, database: 
     data = msgspec.convert({"title": "a"} | due | ({"recurrence": recurring} if verb == "begin" else {}), TaskIn)
 
     if verb == "add_alone":
-        added = await add_alone(database, remembered(ada), data)
+        added = await add_alone(database, origin_for(remembered(ada)), data)
     else:
-        async with database.session() as session:
+        async with database.session(worker_origin()) as session:
             tasks = TaskService(session, remembered(ada))
             added = await {
                 "add": lambda: tasks.add(data),
@@ -80,7 +80,7 @@ async def test_no_remembered_zone_decides_what_is_stored(ada: Person, database: 
 async def test_a_change_of_zone_waits_for_who_stores_with_the_old_one(
     ada: Person, database: Database, sql: Sql
 ) -> None:
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         assert await lock_owner(session, ada.id) == "Europe/Berlin"
         moving = asyncio.ensure_future(go(ada))
         await waiting(sql, 1)

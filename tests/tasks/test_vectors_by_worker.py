@@ -11,6 +11,7 @@ import pytest
 from factories import Person
 from sqlalchemy import select
 
+from todo.access import worker_origin
 from todo.database import Database
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.clock import written
@@ -59,7 +60,7 @@ def local(text: str) -> datetime:
 
 
 async def stored(database: Database, series: Series, open_nominals: list[datetime]) -> None:
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         session.add(series)
         await session.flush()
         session.add_all(Occurrence(series_id=series.id, nominal=nominal) for nominal in open_nominals)
@@ -67,11 +68,11 @@ async def stored(database: Database, series: Series, open_nominals: list[datetim
 
 async def opened(database: Database, series: Series, moment: datetime) -> Series:
     """What the worker makes of it at this moment."""
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         locked = await session.scalar(select(Series).where(SERIES.id == series.id).with_for_update())
         assert locked is not None
         await open_series(session, [locked], moment)
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         after = await session.get(Series, series.id)
     assert after is not None
     assert after.last_error is None

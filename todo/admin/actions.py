@@ -231,7 +231,7 @@ class Actions:
         run = Run(
             actor_id=self._context.actor.user_id, by_id=by_id, scopes=scopes, resource=admin.name, action=name,
             target=msgspec.to_builtins(on), form=msgspec.to_builtins(given or {}), total=total,
-            reason=self._context.reason,
+            reason=self._context.origin.reason,
         )  # fmt: skip
         async with self._context.transaction() as session:
             session.add(run)

@@ -10,11 +10,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, select
 
-from todo.access import Actor
+from todo.access import Actor, Origin
 from todo.admin.declaration import ENTER, Doing, Id, ModelAdmin, Resource
 from todo.admin.reads import TableReads
 from todo.admin.registry import Registry
-from todo.audit import ORIGIN
 from todo.database import Database, WriteSession, columns, now
 from todo.errors import Forbidden, NotFound
 
@@ -26,17 +25,17 @@ class AdminContext:
         self,
         registry: Registry,
         database: Database,
-        actor: Actor,
+        origin: Origin,
         session: WriteSession | None = None,
         reason: str | None = None,
     ):
         """Raises Forbidden for whoever may not enter the admin."""
         self.registry = registry
         self.database = database
-        self.actor = actor
-        self.reason = reason
+        self.origin = origin if reason is None else replace(origin, reason=reason)
+        self.actor: Actor = origin.actor
         self._session = session
-        if not actor.may(ENTER):
+        if not self.actor.may(ENTER):
             raise Forbidden(f"This needs the permission {ENTER}.")
 
     def resources(self) -> list[Resource]:
@@ -51,15 +50,12 @@ class AdminContext:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[WriteSession]:
         """The caller's transaction, or one of its own; the trail tells the reason, whichever verb writes it."""
-        token = ORIGIN.set(replace(ORIGIN.get(), reason=self.reason))
-        try:
-            if self._session is not None:
-                yield self._session
-                return
-            async with self.database.session() as session:
-                yield session
-        finally:
-            ORIGIN.reset(token)
+        if self._session is not None:
+            self._session.origin = self.origin
+            yield self._session
+            return
+        async with self.database.session(self.origin) as session:
+            yield session
 
     def action_context(self, session: WriteSession) -> Doing:
         return Doing(session, self.actor, self.database)

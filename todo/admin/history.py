@@ -20,7 +20,7 @@ from todo.listing import Listing, Sort
 
 EVENT = columns(Event)
 SHOWN = (
-    "id", "at", "actor", "actor_kind", "on_behalf_of", "action", "face", "reason", "before", "after",
+    "id", "at", "actor", "actor_kind", "on_behalf_of", "action", "source", "reason", "before", "after",
 )  # fmt: skip
 _of_row = (
     EVENT.subject == bindparam("subject", type_=EVENT.subject.type),
@@ -37,7 +37,7 @@ class Entry(msgspec.Struct):
     actor_kind: str
     on_behalf_of: UUID | None
     action: str
-    face: str
+    source: str
     reason: str | None
     before: Any
     after: Any
@@ -142,6 +142,6 @@ def _change(admin: ModelAdmin[Any], fields: Mapping[str, Field], entry: Entry) -
     by_action = entry.action.rpartition(".")[2] in admin.actions
     undoable = not by_action and any(name in fields and fields[name].on_change for name in before.keys() & after.keys())
     return Change(
-        entry.id, entry.at, entry.actor, entry.actor_kind, entry.on_behalf_of, entry.action, entry.face, entry.reason,
+        entry.id, entry.at, entry.actor, entry.actor_kind, entry.on_behalf_of, entry.action, entry.source, entry.reason,
         differences, undoable,
     )  # fmt: skip

@@ -9,13 +9,12 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import select
 
-from todo.access import Actor
+from todo.access import Actor, Origin
 from todo.admin.actions import JOB, KEPT, sentence
 from todo.admin.models import RUN, Run
 from todo.admin.registry import Registry
 from todo.admin.schemas import Failure, On, Outcome
 from todo.admin.service import AdminService
-from todo.audit import ORIGIN, Origin
 from todo.contention import again
 from todo.database import Database, WriteSession, now
 from todo.errors import Problem
@@ -25,30 +24,31 @@ STINT = 60  # seconds; a job is given five minutes
 FindActor = Callable[[WriteSession, UUID], Awaitable[Actor | None]]
 
 
-async def carry_out(registry: Registry, database: Database, find_actor: FindActor, run_id: UUID) -> None:
+async def carry_out(
+    registry: Registry, database: Database, find_actor: FindActor, run_id: UUID, origin: Origin
+) -> None:
     """Go on with a run until it is through, or for a STINT, after which another job goes on.
 
     Safe to repeat: each step locks the run and begins where it stands.
     """
-    ORIGIN.set(Origin(request_id=run_id.hex, face="worker"))
     until = monotonic() + STINT
     try:
-        while await again(partial(_step, registry, database, find_actor, run_id)):
+        while await again(partial(_step, registry, database, find_actor, run_id, origin)):
             if monotonic() > until:
-                async with database.session() as session:
+                async with database.session(origin) as session:
                     await enqueue(session, JOB, run_id=str(run_id))
                 return
     except Exception:
-        async with database.session() as session:
+        async with database.session(origin) as session:
             run = await _locked(session, run_id)
             if run is not None:
                 _fail(run, "Something went wrong on our side; the log tells what.")
         raise
 
 
-async def _step(registry: Registry, database: Database, find_actor: FindActor, run_id: UUID) -> bool:
+async def _step(registry: Registry, database: Database, find_actor: FindActor, run_id: UUID, origin: Origin) -> bool:
     """Work on the next rows; whether there may be more."""
-    async with database.session() as session:
+    async with database.session(origin) as session:
         run = await _locked(session, run_id)
         if run is None or run.status in {"done", "failed"}:
             return False
@@ -57,7 +57,7 @@ async def _step(registry: Registry, database: Database, find_actor: FindActor, r
             _fail(run, "Whoever asked for it is not here any more.")
             return False
         try:
-            return await _next(AdminService(registry, database, actor, session, run.reason), run)
+            return await _next(AdminService(registry, database, origin.by(actor), session, run.reason), run)
         except Problem as refusal:
             _fail(run, sentence(refusal))
             return False

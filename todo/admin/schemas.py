@@ -141,7 +141,7 @@ class Change(Struct):
     actor_kind: str
     on_behalf_of: UUID | None
     action: str
-    face: str
+    source: str
     reason: str | None
     changes: list[Difference]
     revertible: bool

@@ -1,6 +1,6 @@
 """The only way to data for pages, REST and the command line: who may, what is right, what is written, and its trace."""
 
-from todo.access import Actor
+from todo.access import Origin
 from todo.admin.actions import Actions
 from todo.admin.context import AdminContext
 from todo.admin.editor import Editor
@@ -22,13 +22,13 @@ class AdminService:
         self,
         registry: Registry,
         database: Database,
-        actor: Actor,
+        origin: Origin,
         session: WriteSession | None = None,
         reason: str | None = None,
     ):
         """Raises Forbidden for whoever may not enter the admin."""
-        context = self.context = AdminContext(registry, database, actor, session, reason)
-        self.registry, self.database, self.actor = registry, database, actor
+        context = self.context = AdminContext(registry, database, origin, session, reason)
+        self.registry, self.database, self.actor = registry, database, context.actor
         self.may, self.resource, self.resources = context.may, context.resource, context.resources
         self.queries = Queries(context)
         self.editor = Editor(context)

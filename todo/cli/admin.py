@@ -1,21 +1,19 @@
 """`todo admin`: opens the service for a command of the admin, as the operator or as somebody else."""
 
 import asyncio
-import os
-import pwd
 import sys
 from dataclasses import replace
 from typing import Any
 
 import rich_click as click
 
-from todo.access import Actor
+from todo.access import Actor, Origin
 from todo.admin.cli.performing import perform
 from todo.admin.service import AdminService
 from todo.app import REGISTRY
-from todo.audit import ORIGIN, Origin
 from todo.cli.failures import sentence_of
 from todo.cli.installation import database_url, opened, require_installed
+from todo.cli.operator import cli_origin
 from todo.database import Database, WriteSession
 from todo.domain.accounts.services import roles
 from todo.domain.accounts.services.authentication import actor_of
@@ -32,10 +30,9 @@ def run(verb: str, user: str | None, reason: str | None = None, **options: Any) 
     async def work(url: str) -> int:
         await require_installed(settings, url)
         async with opened(settings, url) as database:
-            actor = await actor_for(database, user)
-            return await perform(AdminService(REGISTRY, database, actor, reason=reason), verb, options)
+            origin = await origin_for(database, user)
+            return await perform(AdminService(REGISTRY, database, origin, reason=reason), verb, options)
 
-    ORIGIN.set(Origin(face="cli"))
     try:
         with database_url(settings) as url:
             code = asyncio.run(work(url))
@@ -46,13 +43,13 @@ def run(verb: str, user: str | None, reason: str | None = None, **options: Any) 
         sys.exit(code)
 
 
-async def actor_for(database: Database, email: str | None) -> Actor:
+async def origin_for(database: Database, email: str | None) -> Origin:
     """The operator of this machine, or somebody by them. Raises NotFound, Forbidden."""
-    operator = Actor(id=None, name=f"cli:{os_user()}", kind="operator", permissions=frozenset({"*"}))
+    origin = cli_origin()
     if email is None:
-        return operator
-    async with database.session() as session:
-        return replace(await _person(session, email), by=operator)
+        return origin
+    async with database.session(origin) as session:
+        return origin.by(replace(await _person(session, email), by=origin.actor))
 
 
 async def _person(session: WriteSession, email: str) -> Actor:
@@ -60,11 +57,3 @@ async def _person(session: WriteSession, email: str) -> Actor:
     if person is None:
         raise Forbidden(f"The account of {email} is not active.")
     return person
-
-
-def os_user() -> str:
-    """The account of the operating system; its number where it has no name."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name  # not getpass: that believes the environment
-    except KeyError:
-        return str(os.getuid())

@@ -6,6 +6,7 @@ import rich_click as click
 
 from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, opened, require_installed
+from todo.cli.operator import cli_origin
 from todo.domain.accounts.services.sign_in import SignIn, add_superuser
 from todo.settings import Settings, load_settings, secret_key
 
@@ -26,4 +27,4 @@ def createsuperuser(email: str | None, password: str | None, noinput: bool) -> N
 
 async def _add(settings: Settings, url: str, email: str, password: str) -> None:
     async with opened(settings, url) as database:
-        await add_superuser(SignIn(database, settings, secret_key(settings)), email, password)
+        await add_superuser(SignIn(database, settings, secret_key(settings)), cli_origin(), email, password)

@@ -5,9 +5,10 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from todo.access import Actor
+from todo.cli.operator import cli_origin
 from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.people import Registration
-from todo.domain.accounts.services.people import OPERATOR, AccountService
+from todo.domain.accounts.services.people import AccountService
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks.schemas import Day, Floating, Moment, TaskIn, Zoned
@@ -104,10 +105,10 @@ PEOPLE = [
 async def fill(database: Database, sign_in: SignIn, password: str) -> dict[str, str]:
     """Add everything in one transaction, and nothing when one of the people is there; what the banner tells."""
     password_hash = await sign_in.passwords.hash(password)
-    async with database.session() as session:
+    async with database.session(cli_origin()) as session:
         for email, name, timezone, entries in PEOPLE:
             data = Registration(email=email, password=password, name=name, timezone=timezone)
-            user = await AccountService(session, OPERATOR).register(data, password_hash)
+            user = await AccountService(session, session.origin.actor).register(data, password_hash)
             if user is None:
                 await session.rollback()
                 return {"Demo": f"nothing added: {email} is there already"}

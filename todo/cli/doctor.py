@@ -8,10 +8,10 @@ from uuid import UUID
 import rich_click as click
 from sqlalchemy import insert
 
+from todo.access import Origin
 from todo.audit import Event, event
 from todo.cli.users import with_session
 from todo.database import WriteSession
-from todo.domain.accounts.services.people import OPERATOR
 from todo.domain.tasks.invariants import INVARIANTS
 from todo.invariants import Invariant
 
@@ -89,16 +89,18 @@ async def put_right(session: WriteSession) -> list[Repaired]:
 async def _carry_out(session: WriteSession, rule: Invariant, statement: str) -> list[Repaired]:
     table = statement.split()[1]
     rows = await _rows(session, CHANGED.format(statement=statement, table=table))
-    events = [_event(rule, table, *row) for row in rows]
+    events = [_event(session.origin, rule, table, *row) for row in rows]
     if events:
         await session.execute(insert(Event), events)
     return [Repaired(rule.name, table, str(row[0])) for row in rows]
 
 
-def _event(rule: Invariant, table: str, row_id: UUID, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+def _event(
+    origin: Origin, rule: Invariant, table: str, row_id: UUID, before: dict[str, Any], after: dict[str, Any]
+) -> dict[str, Any]:
     changed = {name for name in after if before[name] != after[name]} - {"updated_at", "version"}
     sides = {side: {name: row[name] for name in changed} for side, row in (("before", before), ("after", after))}
-    return event(OPERATOR, f"{table}.repair", table, row_id, reason=rule.name, **sides)
+    return event(origin, f"{table}.repair", table, row_id, reason=rule.name, **sides)
 
 
 async def _rows(session: WriteSession, sql: str) -> list[Any]:

@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 
 from todo import migrate
 from todo.cli.calling import CommandError
+from todo.cli.operator import cli_origin
 from todo.connection import clean_url, direct_url, keeps_sessions
 from todo.database import Database
 from todo.domain.accounts.services.keys import TokenKeys
-from todo.domain.accounts.services.people import OPERATOR, AccountService
+from todo.domain.accounts.services.people import AccountService
 from todo.embedded import Server
 from todo.queue import open_queue
 from todo.settings import Settings, secret_key
@@ -71,8 +72,9 @@ async def install(settings: Settings, url: str) -> bool:
     await queue.connect()
     await queue.disconnect()
     async with opened(settings, url) as database:
-        async with database.session() as session:
-            await AccountService(session, OPERATOR).prepare(secret)
+        origin = cli_origin()
+        async with database.session(origin) as session:
+            await AccountService(session, origin.actor).prepare(secret)
         await TokenKeys(database, settings, secret).load()
     return changed
 

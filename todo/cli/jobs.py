@@ -12,7 +12,7 @@ from rich.table import Table
 
 from todo.app import JOBS
 from todo.cli.installation import database_url, opened, require_installed
-from todo.domain.accounts.services.people import OPERATOR
+from todo.cli.operator import cli_origin
 from todo.jobs import JobOut, Jobs
 from todo.queue import cause_of, connected, open_queue
 from todo.settings import load_settings
@@ -68,7 +68,7 @@ def change(verb: str, key: str) -> None:
     """`retry`, `abort` and `run`, as an operator."""
 
     async def work(jobs: Jobs) -> JobOut:
-        job: JobOut = await getattr(jobs, verb)(OPERATOR, key)
+        job: JobOut = await getattr(jobs, verb)(cli_origin(), key)
         return job
 
     job = with_jobs(work)

@@ -12,9 +12,9 @@ from sqlalchemy import func, select
 
 from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, opened, require_installed
+from todo.cli.operator import cli_origin
 from todo.domain.accounts.models import KEY, SigningKey
 from todo.domain.accounts.services.key_rotation import LOCK, KeyService
-from todo.domain.accounts.services.people import OPERATOR
 from todo.settings import load_settings, secret_key
 
 
@@ -64,9 +64,9 @@ def run(verb: Callable[[Keys], Awaitable[list[SigningKey]]]) -> list[SigningKey]
     """One verb in one transaction, alone."""
 
     async def work(url: str) -> list[SigningKey]:
-        async with opened(settings, url) as database, database.session() as session:
+        async with opened(settings, url) as database, database.session(cli_origin()) as session:
             await session.execute(select(func.pg_advisory_xact_lock(LOCK)))
-            return await verb(Keys(session, OPERATOR, secret_key(settings)))
+            return await verb(Keys(session, session.origin.actor, secret_key(settings)))
 
     settings = load_settings()
     with database_url(settings) as url:

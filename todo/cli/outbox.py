@@ -9,7 +9,6 @@ from rich.table import Table
 
 from todo.cli.calling import CommandError
 from todo.cli.users import with_session
-from todo.domain.accounts.services.people import OPERATOR
 from todo.domain.notifications.services import operations
 
 
@@ -29,7 +28,7 @@ def show(failed: bool, limit: int, as_json: bool) -> None:
 def retry(id: str | None, everything: bool, as_json: bool) -> None:
     if (id is None) != everything:
         raise CommandError("Name one by its id, or say --all.")
-    count = with_session(lambda session: operations.retry(session, OPERATOR, _uuid(id) if id else None))
+    count = with_session(lambda session: operations.retry(session, _uuid(id) if id else None))
     if id and not count:
         raise CommandError(f"Nothing with the id {id} was given up: see `todo outbox list --failed`.")
     click.echo(json.dumps({"retried": count}) if as_json else f"{count} will be tried again at once.")

@@ -13,12 +13,13 @@ from rich.table import Table
 from sqlalchemy import select, true
 
 from todo.app import LOOPS
+from todo.audit import record
 from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, opened, require_installed
+from todo.cli.operator import cli_origin
 from todo.cli.users import with_session
 from todo.database import WriteSession
 from todo.domain.accounts.models import USER, User
-from todo.domain.accounts.services.people import OPERATOR
 from todo.domain.accounts.services.roles import find_user
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.tasks.models import OCCURRENCE, Occurrence
@@ -99,10 +100,11 @@ def run(series_id: str) -> None:
     async def work(url: str) -> SeriesOut:
         await require_installed(settings, url)
         async with opened(settings, url) as database:
-            async with database.session() as session:
-                await SeriesVerbs(session, OPERATOR, true()).look(which)
+            async with database.session(cli_origin()) as session:
+                await SeriesVerbs(session, session.origin.actor, true()).look(which)
+                await record(session, "series.run", "series", subject_id=which)
             await run_once(database, [loop for loop in LOOPS if loop.name == "materialize_due"])
-            async with database.session() as session:
+            async with database.session(cli_origin()) as session:
                 return series_out(await session.get_one(Series, which))
 
     settings = load_settings()
@@ -115,7 +117,7 @@ def run(series_id: str) -> None:
 
 def steer(series_id: str, verb: Callable[[SeriesVerbs, UUID], Awaitable[SeriesOut]], done: str) -> None:
     which = id_of(series_id)
-    series = with_session(lambda session: verb(SeriesVerbs(session, OPERATOR, true()), which))
+    series = with_session(lambda session: verb(SeriesVerbs(session, session.origin.actor, true()), which))
     click.echo(f"{series.template.title!r} {done}: {series.status}, next {series.next_occurrence or 'none'}.")
 
 

@@ -15,6 +15,7 @@ from todo import __version__
 from todo.cli.calling import CommandError
 from todo.cli.demo import fill
 from todo.cli.installation import configured_url, install, opened
+from todo.cli.operator import cli_origin
 from todo.cli.server import given, require_free
 from todo.cli.supervision import Child, Stop, running
 from todo.database import Database
@@ -79,13 +80,13 @@ async def invite(settings: Settings, url: str, demo: bool) -> dict[str, str]:
 
 
 async def invite_administrator(settings: Settings, database: Database, sign_in: SignIn) -> dict[str, str]:
-    async with database.session() as session:
+    async with database.session(cli_origin()) as session:
         if await has_superuser(session):
             return {}
     email, password = settings.admin_email or DEFAULT_ADMIN, settings.admin_password.get_secret_value()
     ours = "" if password else new_password(settings)
     try:
-        await add_superuser(sign_in, email, password or ours)
+        await add_superuser(sign_in, cli_origin(), email, password or ours)
     except Problem as problem:
         wrong_password = any(error.field == "body.password" for error in problem.errors)
         variable = "TODO_ADMIN_PASSWORD" if wrong_password else "TODO_ADMIN_EMAIL"

@@ -11,13 +11,13 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from todo.cli.installation import database_url, opened, require_installed
+from todo.cli.operator import cli_origin
 from todo.contention import again
 from todo.database import WriteSession
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, UserRole
 from todo.domain.accounts.schemas.personal_tokens import TokenIn
 from todo.domain.accounts.services import roles
 from todo.domain.accounts.services.credentials import sign_out_everywhere
-from todo.domain.accounts.services.people import OPERATOR
 from todo.domain.accounts.services.service_accounts import add_service_account, add_service_token
 from todo.settings import load_settings
 
@@ -31,7 +31,7 @@ def with_session(work: Callable[[WriteSession], Awaitable[T]]) -> T:
         await require_installed(settings, url)
 
         async def once() -> T:
-            async with database.session() as session:
+            async with database.session(cli_origin()) as session:
                 return await work(session)
 
         async with opened(settings, url) as database:
@@ -68,9 +68,9 @@ def change(verb: str, user: str, role: str | None = None) -> None:
     async def work(session: WriteSession) -> None:
         user_id = (await roles.find_user(session, user)).id
         if role is not None:
-            await {"grant": roles.grant, "revoke": roles.revoke}[verb](session, OPERATOR, user_id, role)
+            await {"grant": roles.grant, "revoke": roles.revoke}[verb](session, session.origin.actor, user_id, role)
         else:
-            await {"disable": roles.disable, "enable": roles.enable}[verb](session, OPERATOR, user_id)
+            await {"disable": roles.disable, "enable": roles.enable}[verb](session, session.origin.actor, user_id)
 
     with_session(work)
     done = {"disable": "is shut out", "enable": "is let in"}.get(
@@ -82,14 +82,14 @@ def change(verb: str, user: str, role: str | None = None) -> None:
 def sign_out(user: str) -> None:
     async def work(session: WriteSession) -> None:
         found = await roles.find_user(session, user)
-        await sign_out_everywhere(session, OPERATOR, found.id, "operator")
+        await sign_out_everywhere(session, session.origin.actor, found.id, "operator")
 
     with_session(work)
     click.echo(f"{user} is signed out everywhere within five seconds.")
 
 
 def add_service(name: str, role: tuple[str, ...]) -> None:
-    user = with_session(lambda session: add_service_account(session, OPERATOR, name, role))
+    user = with_session(lambda session: add_service_account(session, session.origin.actor, name, role))
     click.echo(f"{user.email} is there; give it a token with `todo service-accounts token {name} --scope tasks.view`.")
 
 
@@ -97,6 +97,6 @@ def add_token(name: str, scope: tuple[str, ...], days: int) -> None:
     async def work(session: WriteSession) -> str:
         user = await roles.find_user(session, f"{name}@service.invalid")
         data = TokenIn(name=name, scopes=list(scope), expires_in_days=days)
-        return (await add_service_token(session, OPERATOR, user.id, data)).token
+        return (await add_service_token(session, session.origin.actor, user.id, data)).token
 
     click.echo(f"{with_session(work)}   (shown once: keep it)")

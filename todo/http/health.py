@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlmodel import Field, SQLModel
 
 from todo import __version__
+from todo.access import worker_origin
 from todo.connection import AWAY
 from todo.database import Database, Query, columns, now
 from todo.errors import Problem
@@ -176,7 +177,7 @@ async def beat(database: Database) -> float:
     """Tell that this worker is alive; what was not seen for a day is forgotten."""
     row = {"name": NAME, "started_at": STARTED, "release": __version__, "counts": dict(COUNTS)}
     row |= {"seen_at": func.now()}  # the clock by which `ready` measures
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         await session.execute(insert(Heartbeat).values(row).on_conflict_do_update(index_elements=["name"], set_=row))
         await session.execute(delete(Heartbeat).where(columns(Heartbeat).seen_at < func.now() - timedelta(days=1)))
     return BEAT_SECONDS

@@ -20,7 +20,7 @@ from todo.database import Database, WriteSession, columns, now
 from todo.errors import Conflict, Invalid, Status
 from todo.http.restarts import ask_restart
 from todo.http.shell import Translate, address, refuse, too_large
-from todo.http.transactions import share
+from todo.http.transactions import origin_of, share
 
 KEPT = timedelta(hours=24)
 # Answers that hold credentials are not kept, and these routes open transactions of their own.
@@ -124,7 +124,7 @@ class Idempotency:
         fingerprint = sha256(b"\0".join((scope["path"].encode(), scope["query_string"], body))).digest()
         answer = Answer()
         try:
-            async with self._database.session() as session:
+            async with self._database.session(origin_of(scope)) as session:
                 if not await _begin(session, user_id, key.decode()):
                     raise Conflict("The first request with this Idempotency-Key is still running.")
                 first = await session.get(IdempotentAnswer, (user_id, key.decode()))

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from datetime import datetime
 from hashlib import sha256
 from time import monotonic
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from litestar.types import Scope
@@ -26,6 +25,7 @@ from todo.database_errors import refusal_of
 from todo.errors import TooManyRequests, Unavailable
 from todo.http.buckets import Lease, Policy, policy_of
 from todo.http.proxies import address_of, network_of
+from todo.queue import Context
 
 # Exact and without leases; one budget per key. They refuse (503) while the database is away.
 POLICIES = {
@@ -134,9 +134,9 @@ class Limiter:
 
 async def _debit(database: Database, policy: Policy, key: str, lease: Lease) -> tuple[float, datetime, datetime, int]:
     values = {"key": key, "block": policy.block, "cost": policy.cost, "window": policy.window}
-    async with database.session() as session:
+    async with database.autocommit() as session:
         async with asyncio.timeout(PATIENCE):
-            connection = await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+            connection = await session.connection()
             began = monotonic()
             at, tat, granted = (await connection.execute(DEBIT, values | lease.give_back())).one()
     return began, at, tat, granted
@@ -166,6 +166,6 @@ async def check(database: Database, policy: str, *keys: str) -> None:
 EXPIRED = Expired(RateLimit, columns(RateLimit).tat < func.now())
 
 
-async def forget_whole(context: Any) -> None:
+async def forget_whole(context: Context) -> None:
     """Delete the accounts of keys whose budget is whole again: they say no more than a missing row."""
     await delete_expired(context["database"], EXPIRED, seconds=20)

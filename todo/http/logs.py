@@ -11,7 +11,6 @@ import structlog
 from litestar.types import HTTPScope
 
 from todo.access import Actor
-from todo.audit import ORIGIN
 from todo.settings import Settings
 
 Entry = MutableMapping[str, Any]
@@ -37,7 +36,7 @@ def configure(settings: Settings) -> None:
     meta = structlog.stdlib.ProcessorFormatter
     first: list[Any] = [
         structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True), add_request_id,
+        structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.contextvars.merge_contextvars,
     ]  # fmt: skip
     plain = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
@@ -56,13 +55,6 @@ def configure(settings: Settings) -> None:
     logging.root.setLevel(settings.log_level)
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
-
-
-def add_request_id(_: Any, __: str, entry: Entry) -> Entry:
-    """Every line says which request it belongs to."""
-    if request_id := ORIGIN.get().request_id:
-        entry["request_id"] = request_id
-    return entry
 
 
 def clean(_: Any, __: str, entry: Entry) -> Entry:

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 from uuid_utils.compat import uuid7
 
-from todo.access import Actor
-from todo.audit import ORIGIN, Origin
+from todo.access import ANYBODY, Actor, Origin
 from todo.errors import Problem, Status, Unauthorized
 from todo.http import logs
 from todo.http.cors import Cors, Headers
 from todo.http.proxies import Proxies, address_of
 
 Limit = Callable[[Scope], Awaitable[Mapping[str, str]]]
-Authenticate = Callable[[str], Awaitable[Actor | Problem]]
+Authenticate = Callable[[str, Origin], Awaitable[Actor | Problem]]
 Translate = Callable[[Exception], Problem]
 Identify = Callable[[Scope], Awaitable[Actor | None]]
 Answer = tuple[int, Headers, bytes]
@@ -104,7 +104,8 @@ class Shell:
         request_id, credential = _read(scope["headers"])
         scope["state"]["request_id"] = request_id
         browsers = self._browsers if self._browsers and self._browsers.serve(scope) else None
-        ORIGIN.set(Origin(request_id, address_of(scope), "pages" if browsers else "rest"))
+        scope["state"]["origin"] = Origin(ANYBODY, "admin" if browsers else "api", request_id, address_of(scope))
+        bind_contextvars(request_id=request_id)
         reply = Reply(send, lambda headers: self._complete(headers, scope, request_id))
         try:
             await self._answer(scope, receive, reply, credential, browsers)
@@ -123,7 +124,7 @@ class Shell:
         if browsers:
             scope["user"] = await browsers.identify(scope)
         elif credential is not None:
-            scope["user"] = await self._identify(credential)
+            scope["user"] = await self._identify(credential, scope["state"]["origin"])
         reply.headers += encoded(await self._limit(scope))
         preflight = self._cors.preflight(scope)
         if preflight is not None:
@@ -138,12 +139,12 @@ class Shell:
             receive = bounded(receive, ANONYMOUS_BODY_BYTES)
         await self._app(scope, receive, reply)
 
-    async def _identify(self, credential: bytes) -> Actor | Problem:
+    async def _identify(self, credential: bytes, origin: Origin) -> Actor | Problem:
         scheme, _, token = credential.partition(b" ")
         if scheme.lower() != b"bearer" or not token:
             return Unauthorized("Use `Authorization: Bearer ...`.", error="invalid_request")
         try:
-            return await self._authenticate(token.strip().decode("latin-1"))
+            return await self._authenticate(token.strip().decode("latin-1"), origin)
         except Exception as error:  # a public address answers all the same, e.g. /health/live without a database
             return self._translate(error)
 

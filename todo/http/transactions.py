@@ -7,12 +7,20 @@ from typing import Any
 from litestar.di import NamedDependency
 from litestar.types import Scope
 
+from todo.access import Actor, Origin
 from todo.contention import is_contention
 from todo.database import Database, WriteSession
 from todo.http.restarts import ask_restart
 
 SHARED: Any = "shared_session"
 OPENED: Any = "opened_session"
+
+
+def origin_of(scope: Scope) -> Origin:
+    """Who sends this request, and through what."""
+    origin: Origin = scope["state"]["origin"]
+    actor = scope.get("user")
+    return origin.by(actor) if isinstance(actor, Actor) else origin
 
 
 def share(scope: Scope, session: WriteSession) -> None:
@@ -35,7 +43,7 @@ async def session_for(database: Database, scope: Scope) -> AsyncIterator[WriteSe
         if is_shared(scope):
             yield scope["state"][SHARED]
             return
-        async with database.session() as session:
+        async with database.session(origin_of(scope)) as session:
             yield session
     except Exception as error:
         if is_contention(error):

@@ -15,6 +15,7 @@ from uuid import uuid4
 from aiosmtplib import SMTPDataError, SMTPRecipientsRefused
 from sqlalchemy import and_, exists, func, or_, select, update
 
+from todo.access import worker_origin
 from todo.cleanup import Expired
 from todo.database import Database, Query, table_of
 from todo.loops import COUNTS, Loop
@@ -82,7 +83,7 @@ async def _claim(database: Database) -> Mail | None:
     )  # fmt: skip
     due = due.order_by(MAIL.send_at, MAIL.id).limit(1).with_for_update(skip_locked=True)
     lease = {"attempts": MAIL.attempts + 1, "lease_until": func.now() + LEASE, "lease_token": uuid4()}
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         claim = update(Mail).where(MAIL.id == due.scalar_subquery()).values(lease).returning(Mail)
         mail: Mail | None = (await session.scalars(claim)).one_or_none()
     return mail
@@ -100,7 +101,7 @@ async def _deliver(database: Database, server: Server, mail: Mail) -> None:
         said = {"text": "", "html": "", "headers": {}, "attachments": []}
         outcome = {"sent_at": func.now(), "last_error": None} | said
     mine = (MAIL.id == mail.id, MAIL.lease_token == mail.lease_token, MAIL.sent_at.is_(None))
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         await session.execute(update(Mail).where(*mine).values(outcome | {"lease_until": None, "lease_token": None}))
 
 

@@ -21,6 +21,7 @@ from todo.admin.service import AdminService
 from todo.database import Database
 from todo.errors import Problem, Unauthorized
 from todo.http.shell import Translate, encoded
+from todo.http.transactions import origin_of
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -120,7 +121,7 @@ class Pages:
 
     def admin(self, request: Request[Any, Any, Any], reason: str | None = None) -> AdminService:
         """The way to data for who sits before this browser; `reason` goes into the trail."""
-        return AdminService(self._registry, self._database, request.user, reason=reason)
+        return AdminService(self._registry, self._database, origin_of(request.scope), reason=reason)
 
     def links_of(self, actor: Actor, resource: str, row: Any) -> list[Link]:
         """Where this actor can go from a row."""
@@ -132,7 +133,7 @@ class Pages:
         if visit is None or visit.detour or not visit.actor.may(ENTER):
             return []
         groups: dict[str, list[Link]] = {}
-        for one in AdminService(self._registry, self._database, visit.actor).resources():
+        for one in (one for one in self._registry if one.may(visit.actor, "view")):
             groups.setdefault(one.group or "Other", []).append(Link(f"/admin/{one.name}", one.label, one.icon))
         if places := [place for place in self._rooms_places if place.is_for(visit.actor)]:
             groups.setdefault("Operations", []).extend(places)

@@ -8,6 +8,7 @@ from todo.admin.declaration import Resource
 from todo.admin.pages.guards import visit_here
 from todo.admin.pages.pages import Pages, Unproven
 from todo.errors import Problem
+from todo.http.transactions import origin_of
 
 PASSWORD, CODE = "proof_password", "proof_code"
 
@@ -33,6 +34,6 @@ async def require_proof(pages: Pages, request: Request[Any, Any, Any]) -> None:
     if not given:
         raise Unproven(fields)
     try:
-        await pages.accounts.prove(visit, given.get(PASSWORD, ""), given.get(CODE, ""))
+        await pages.accounts.prove(origin_of(request.scope), visit, given.get(PASSWORD, ""), given.get(CODE, ""))
     except Problem as problem:
         raise Unproven(fields, problem) from problem

@@ -7,6 +7,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 
+from todo.access import Origin
 from todo.admin.pages.cookies import form_token, new_value
 from todo.admin.pages.pages import THEMES, Pages, visit_of
 from todo.admin.pages.visits import Half
@@ -40,7 +41,9 @@ class SignInPages(Controller):
         return self._ask(pages, request, "login.html", next=safe(next), email="")
 
     @post("/login", operation_id="admin_login", status_code=200)
-    async def login(self, pages: PagesDependency, request: AnyRequest, user_agent: UserAgent = "") -> Response[Any]:
+    async def login(
+        self, pages: PagesDependency, origin: NamedDependency[Origin], request: AnyRequest, user_agent: UserAgent = ""
+    ) -> Response[Any]:
         """Sign in by e-mail and password; asks for a code where there is a second factor.
 
         Example: `POST /admin/login` with the fields `email`, `password`, `next`
@@ -48,7 +51,7 @@ class SignInPages(Controller):
         form = await request.form()
         email, following = str(form.get("email", "")), safe(str(form.get("next", "")))
         try:
-            entered = await pages.accounts.enter(email, str(form.get("password", "")), user_agent)
+            entered = await pages.accounts.enter(origin, email, str(form.get("password", "")), user_agent)
         except Problem as problem:
             return self._ask(pages, request, "login.html", problem, next=following, email=email)
         if isinstance(entered, Half):
@@ -56,7 +59,9 @@ class SignInPages(Controller):
         return self._let_in(pages, entered, following)
 
     @post("/login/code", operation_id="admin_login_code", status_code=200)
-    async def code(self, pages: PagesDependency, request: AnyRequest, user_agent: UserAgent = "") -> Response[Any]:
+    async def code(
+        self, pages: PagesDependency, origin: NamedDependency[Origin], request: AnyRequest, user_agent: UserAgent = ""
+    ) -> Response[Any]:
         """Finish signing in by a code of the authenticator app, or a recovery code.
 
         Example: `POST /admin/login/code` with the fields `token`, `code`, `next`
@@ -64,21 +69,23 @@ class SignInPages(Controller):
         form = await request.form()
         token, following = str(form.get("token", "")), safe(str(form.get("next", "")))
         try:
-            cookie = await pages.accounts.second_step(token, str(form.get("code", "")), user_agent)
+            cookie = await pages.accounts.second_step(origin, token, str(form.get("code", "")), user_agent)
         except Problem as problem:
             return self._ask(pages, request, "code.html", problem, next=following, token=token)
         return self._let_in(pages, cookie, following)
 
     @post("/login/passkey/options", operation_id="begin_admin_passkey_login", status_code=200)
-    async def passkey_options(self, pages: PagesDependency) -> dict[str, Any]:
+    async def passkey_options(self, pages: PagesDependency, origin: NamedDependency[Origin]) -> dict[str, Any]:
         """What the browser needs to sign somebody in by a passkey.
 
         Example: `POST /admin/login/passkey/options`
         """
-        return dict(await pages.accounts.passkey_options())
+        return dict(await pages.accounts.passkey_options(origin))
 
     @post("/login/passkey", operation_id="admin_login_passkey", status_code=200)
-    async def passkey(self, pages: PagesDependency, request: AnyRequest, user_agent: UserAgent = "") -> Response[Any]:
+    async def passkey(
+        self, pages: PagesDependency, origin: NamedDependency[Origin], request: AnyRequest, user_agent: UserAgent = ""
+    ) -> Response[Any]:
         """Sign in by the browser's answer.
 
         Example: `POST /admin/login/passkey` with the fields `state`, `credential`, `next`
@@ -86,20 +93,22 @@ class SignInPages(Controller):
         form = await request.form()
         state, credential, following = (str(form.get(name, "")) for name in ("state", "credential", "next"))
         try:
-            cookie = await pages.accounts.enter_by_passkey(state, credential, user_agent)
+            cookie = await pages.accounts.enter_by_passkey(origin, state, credential, user_agent)
         except Problem as problem:
             return self._ask(pages, request, "login.html", problem, next=safe(following), email="")
         return self._let_in(pages, cookie, safe(following))
 
     @post("/logout", operation_id="admin_logout", status_code=303, opt={"changes_nothing": True})
-    async def logout(self, pages: PagesDependency, request: AnyRequest) -> Response[None]:
+    async def logout(
+        self, pages: PagesDependency, origin: NamedDependency[Origin], request: AnyRequest
+    ) -> Response[None]:
         """Sign this browser out.
 
         Example: `POST /admin/logout`
         """
         visit = visit_of(request.scope)
         if visit:
-            await pages.accounts.leave(visit)
+            await pages.accounts.leave(origin, visit)
         answer = pages.go("/admin/login", done="You are signed out.")
         answer.set_cookie(pages.cookies.write(pages.cookies.session, "", 0))
         return answer

@@ -134,6 +134,6 @@ def history_route(resource: ModelAdmin[Any]) -> HTTPRouteHandler:
     ) -> HistoryPage:
         return await admin.history.of_row(resource.name, row_id, cursor, limit)
 
-    doc = "What happened to a row, newest first: who, when, by which face, before and after."
+    doc = "What happened to a row, newest first: who, when, through which interface, before and after."
     fn = shaped(list_history, doc, f"GET /api/admin/{resource.name}/{ID}/history")
     return route(get, resource, "view", "history", fn, "/{row_id:uuid}/history")

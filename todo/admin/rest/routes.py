@@ -5,13 +5,13 @@ from typing import Any
 from litestar import Router, get
 from litestar.di import NamedDependency, Provide
 
-from todo.access import requires
+from todo.access import Origin, requires
 from todo.admin.declaration import ENTER, ModelAdmin, Resource
 from todo.admin.describing import Description, describe
 from todo.admin.registry import Registry
 from todo.admin.rest.acting import acting_routes
 from todo.admin.rest.reading import reading_routes
-from todo.admin.rest.shaping import ActorRequest, Admin, Db, Q, Reason
+from todo.admin.rest.shaping import Admin, Db, Q, Reason
 from todo.admin.rest.writing import writing_routes
 from todo.admin.schemas import Hit
 from todo.admin.service import AdminService
@@ -21,13 +21,11 @@ from todo.database import WriteSession
 def admin_routes(registry: Registry) -> list[Router]:
     """The routers of a registry, under `/api/admin`."""
 
-    async def reading(database: Db, request: ActorRequest) -> AdminService:
-        return AdminService(registry, database, request.user)
+    async def reading(database: Db, origin: NamedDependency[Origin]) -> AdminService:
+        return AdminService(registry, database, origin)
 
-    async def writing(
-        database: Db, request: ActorRequest, session: NamedDependency[WriteSession], reason: Reason = None
-    ) -> AdminService:
-        return AdminService(registry, database, request.user, session, reason)
+    async def writing(database: Db, session: NamedDependency[WriteSession], reason: Reason = None) -> AdminService:
+        return AdminService(registry, database, session.origin, session, reason)
 
     services = {"admin": Provide(reading), "writer": Provide(writing)}
     common = Router("/api/admin", route_handlers=[overview, search, recent], dependencies=services, tags=["Admin"])

@@ -14,7 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET
 
-from todo.access import Actor, requires, signed_in_recently
+from todo.access import Actor, guard_of, requires, signed_in_recently
 from todo.admin.declaration import ENTER, Filter, ModelAdmin, Resource, RowsAdmin
 from todo.admin.fields import Field
 from todo.admin.filters import LONGEST, MOST_VALUES, NUMBERS, TIMES
@@ -63,7 +63,7 @@ def route(
 
     What the declaration calls dangerous asks for a recent sign-in, as the pages do.
     """
-    name, guards = f"admin_{word}_{resource.name}", [requires(f"{resource.name}.{verb}"), requires(ENTER)]
+    name, guards = f"admin_{word}_{resource.name}", [guard_of(f"{resource.name}.{verb}"), requires(ENTER)]
     guards += [signed_in_recently] if resource.is_dangerous(verb) else []
     made: HTTPRouteHandler = method(path, operation_id=name, guards=guards, **options)(fn)
     return made

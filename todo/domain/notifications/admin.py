@@ -36,7 +36,7 @@ class DeliveryAdmin(ModelAdmin[M]):
     @action("Try again")
     async def retry(self, do: Doing, row: M) -> None:
         """Send it again, with all attempts ahead."""
-        if not await retry(do.session, do.actor, row.id):
+        if not await retry(do.session, row.id):
             raise Conflict("It has not failed.")
 
 

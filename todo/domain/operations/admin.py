@@ -56,7 +56,7 @@ class AuditAdmin(ModelAdmin[Event]):
     name, label, label_one = "audit", "Audit trail", "Entry"
     icon, group = "history", "Operations"
     display = "action"
-    columns = ("at", "actor", "action", "subject", "subject_id", "face", "reason")
+    columns = ("at", "actor", "action", "subject", "subject_id", "source", "reason")
     types = {"actor_kind": Literal["user", "service", "worker", "operator", "anonymous"]}
     filters = ("action", "subject", "subject_id", "actor_id", "on_behalf_of", "at")
     search = ("actor", "action", "subject", "reason")
@@ -112,13 +112,13 @@ class JobAdmin(RowsAdmin):
     async def retry(self, do: Doing, row: JobRow) -> None:
         """Let a job that is over run once more."""
         async with jobs_of(do.database, self._catalog) as jobs:
-            await jobs.retry(do.actor, row.id)
+            await jobs.retry(do.session.origin, row.id)
 
     @action("Abort", dangerous=True)
     async def abort(self, do: Doing, row: JobRow) -> None:
         """Stop a job that waits or runs."""
         async with jobs_of(do.database, self._catalog) as jobs:
-            await jobs.abort(do.actor, row.id)
+            await jobs.abort(do.session.origin, row.id)
 
 
 class ScheduleRow(Schedule):
@@ -152,7 +152,7 @@ class ScheduleAdmin(RowsAdmin):
     async def run_now(self, do: Doing, row: ScheduleRow) -> str:
         """Run it once, beside its schedule."""
         async with jobs_of(do.database, self._catalog) as jobs:
-            job = await jobs.run(do.actor, row.id)
+            job = await jobs.run(do.session.origin, row.id)
         return f"Queued as {job.key}."
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Double, cast, func, select
 
+from todo.access import worker_origin
 from todo.cleanup import in_batches
 from todo.database import Database, Query
 from todo.domain.recurrence.models import SERIES
@@ -13,7 +14,7 @@ from todo.domain.tasks.services.purging import purge
 from todo.domain.tasks.services.timezones import follow_pending
 from todo.http.metrics import Gauge
 from todo.loops import COUNTS, Loop
-from todo.queue import Context, Cron
+from todo.queue import Context, Cron, job_session
 
 
 def _count(*where: ColumnElement[bool]) -> Query[float]:
@@ -41,13 +42,13 @@ async def open_due_turns(database: Database) -> float | None:
             batches = [group.create_task(_open_batch(database)) for _ in range(SIDE_BY_SIDE)]
         opened += sum(batch.result() for batch in batches)
     if not opened:
-        async with database.session() as session:
+        async with database.session(worker_origin()) as session:
             await free_held(session)
     return 0 if opened else BUSY
 
 
 async def _open_batch(database: Database) -> int:
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         opened = await open_due(session)
     COUNTS["series_opened"] += opened
     return opened
@@ -58,7 +59,7 @@ async def empty_trash(context: Context) -> None:
     database: Database = context["database"]
 
     async def empty_some(limit: int) -> int:
-        async with database.session() as session:
+        async with job_session(context) as session:
             return await purge(session, timedelta(days=database.settings.trash_days), limit)
 
     await in_batches(empty_some)

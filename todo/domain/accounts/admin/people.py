@@ -127,7 +127,7 @@ class UserAdmin(ModelAdmin[User]):
     async def send_reset(self, do: Doing, row: User) -> None:
         """Send them a link by which they choose a new password."""
         await roles.require_no_more_rights(do.session, do.actor, row.id)
-        await mailed.mail_token(do.session, do.database.settings, row.id, row.email, "reset")
+        await mailed.send_reset(do.session, do.database.settings, row)
 
     @action("Remove the second factor", dangerous=True)
     async def reset_second_factor(self, do: Doing, row: User) -> None:

@@ -27,6 +27,7 @@ from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.second_factor import SecondFactorService
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, Stale
+from todo.http.transactions import origin_of
 from todo.schema import Line, read_form
 from todo.settings import secret_key
 
@@ -80,7 +81,7 @@ class AccountPages(Controller):
         version = version_of(sent)
         values = {field.name: sent[field.name][-1] for field in FIELDS if field.name in sent}
         try:
-            async with database.session() as session:
+            async with database.session(origin_of(request.scope)) as session:
                 change = read_form(values, MePatch)
                 await AccountService(session, request.user).change_own(change, frozenset({version}))
         except Stale as conflict:
@@ -97,7 +98,7 @@ class AccountPages(Controller):
 
         Example: `POST /admin/account/sessions/0190f5f0-7c1d-7000-8000-000000000000/end`
         """
-        await sign_in.end_session(request.user, session_id)
+        await sign_in.end_session(origin_of(request.scope), session_id)
         return pages.go(HOME, done="That device is signed out.")
 
     @post("/passkeys/options", operation_id="begin_admin_passkey", status_code=200, guards=MAY_KEEP_PASSKEYS)
@@ -187,7 +188,9 @@ class SecondFactorPages(Controller):
         accounts = pages.accounts
         assert isinstance(accounts, Browsers)  # noqa: S101 -- the app gives these pages the accounts of this room
         try:
-            codes, cookie = await accounts.confirm_factor(visit_here(request), sent.get("code", ""))
+            codes, cookie = await accounts.confirm_factor(
+                origin_of(request.scope), visit_here(request), sent.get("code", "")
+            )
         except Problem as problem:
             return _enrolment(pages, request, Enrolment(sent.get("secret", ""), sent.get("uri", "")), problem)
         answer = pages.render(request.scope, "recovery_codes.html", codes=codes.recovery_codes)
@@ -274,8 +277,8 @@ def _proof(sent: Sent) -> Proof:
 
 def _factors(database: Database, sign_in: SignIn, request: AnyRequest) -> SecondFactorService:
     reauthentication = _reauthentication(database, sign_in, request)
-    return SecondFactorService(database, secret_key(database.settings), request.user, reauthentication)
+    return SecondFactorService(database, secret_key(database.settings), origin_of(request.scope), reauthentication)
 
 
 def _reauthentication(database: Database, sign_in: SignIn, request: AnyRequest) -> Reauthentication:
-    return Reauthentication(database, sign_in.passwords, secret_key(database.settings), request.user)
+    return Reauthentication(database, sign_in.passwords, secret_key(database.settings), origin_of(request.scope))

@@ -7,7 +7,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody, QueryParameter
 
-from todo.access import Actor, requires
+from todo.access import Actor, Origin, requires
 from todo.database import Database
 from todo.domain.accounts.controllers.second_factor import REAUTHENTICATION
 from todo.domain.accounts.schemas.people import Login, Me, MePatch, Registered, Registration
@@ -21,6 +21,7 @@ from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 
 SignInDependency = NamedDependency[SignIn]
 ActorRequest = Request[Actor, Any, State]
+OriginDependency = NamedDependency[Origin]
 UserAgent = Annotated[str, HeaderParameter(name="User-Agent")]
 
 
@@ -31,81 +32,93 @@ class AuthController(Controller):
     tags = ["Accounts"]
 
     @post("/register", operation_id="register")
-    async def register(self, sign_in: SignInDependency, data: JSONBody[Registration]) -> Registered:
+    async def register(
+        self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[Registration]
+    ) -> Registered:
         """Open an account.
 
         The answer is the same whether or not the address has an account already.
         Example: `{"email": "ada@example.com", "password": "correct horse battery staple", "timezone": "Europe/London"}`
         """
-        await sign_in.register(data)
+        await sign_in.register(origin, data)
         return Registered(data.email, "If this address was free, it now has an account: sign in.")
 
     @post("/login", operation_id="login", status_code=200)
-    async def login(self, sign_in: SignInDependency, data: JSONBody[Login], user_agent: UserAgent = "") -> Tokens:
+    async def login(
+        self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[Login], user_agent: UserAgent = ""
+    ) -> Tokens:
         """Exchange e-mail and password for tokens, or for an `mfa_token` when a second factor is due.
 
         Example: `{"email": "ada@example.com", "password": "correct horse battery staple"}`
         """
-        return await sign_in.login(data, user_agent)
+        return await sign_in.login(origin, data, user_agent)
 
     @post("/login/mfa", operation_id="login_second_factor", status_code=200)
     async def login_second_factor(
-        self, sign_in: SignInDependency, data: JSONBody[SecondFactor], user_agent: UserAgent = ""
+        self,
+        sign_in: SignInDependency,
+        origin: OriginDependency,
+        data: JSONBody[SecondFactor],
+        user_agent: UserAgent = "",
     ) -> Tokens:
         """Finish signing in with a code of the authenticator app, or a recovery code.
 
         Example: `{"mfa_token": "...", "code": "123456"}`
         """
-        return await sign_in.second_step(data, user_agent)
+        return await sign_in.second_step(origin, data, user_agent)
 
     @post("/login/passkey/options", operation_id="begin_passkey_login", status_code=200)
-    async def begin_passkey_login(self, sign_in: SignInDependency) -> PasskeyOptions:
+    async def begin_passkey_login(self, sign_in: SignInDependency, origin: OriginDependency) -> PasskeyOptions:
         """What the browser needs to sign somebody in by a passkey; good for five minutes.
 
         Example: `POST /api/auth/login/passkey/options`
         """
-        return await sign_in.passkey_options()
+        return await sign_in.passkey_options(origin)
 
     @post("/login/passkey", operation_id="login_passkey", status_code=200)
     async def login_passkey(
-        self, sign_in: SignInDependency, data: JSONBody[PasskeyAnswer], user_agent: UserAgent = ""
+        self,
+        sign_in: SignInDependency,
+        origin: OriginDependency,
+        data: JSONBody[PasskeyAnswer],
+        user_agent: UserAgent = "",
     ) -> Tokens:
         """Exchange the browser's answer for tokens; a passkey needs no password and no second step.
 
         Example: `{"state": "...", "credential": {"id": "...", "type": "public-key"}}`
         """
-        return await sign_in.passkey(data, user_agent)
+        return await sign_in.passkey(origin, data, user_agent)
 
     @post("/refresh", operation_id="refresh", status_code=200)
-    async def refresh(self, sign_in: SignInDependency, data: JSONBody[Refresh]) -> Tokens:
+    async def refresh(self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[Refresh]) -> Tokens:
         """Exchange a refresh token for new tokens; it works once, and using it again ends the session.
 
         Example: `{"refresh_token": "todo_rt_..."}`
         """
-        return await sign_in.refresh(data.refresh_token)
+        return await sign_in.refresh(origin, data.refresh_token)
 
     @post("/logout", operation_id="logout", status_code=204, guards=[requires("accounts.sessions")])
     async def logout(
         self,
         sign_in: SignInDependency,
-        request: ActorRequest,
+        origin: OriginDependency,
         everywhere: Annotated[bool, QueryParameter(description="End all your sessions, not just this one.")] = False,
     ) -> None:
         """End this session, or all of them.
 
         Example: `POST /api/auth/logout?everywhere=true`
         """
-        await sign_in.logout(request.user, everywhere=everywhere)
+        await sign_in.logout(origin, everywhere=everywhere)
 
     @post("/password", operation_id="change_password", status_code=204, guards=[requires("accounts.password")])
     async def change_password(
-        self, sign_in: SignInDependency, request: ActorRequest, data: JSONBody[PasswordChange]
+        self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[PasswordChange]
     ) -> None:
         """Set a new password; sign out every other device, and end mailed links and sign-ins that are under way.
 
         Example: `{"current_password": "correct horse battery staple", "new_password": "a newer one, and longer"}`
         """
-        await sign_in.change_password(request.user, data.current_password, data.new_password)
+        await sign_in.change_password(origin, data.current_password, data.new_password)
 
     @post(
         "/reauthenticate",

@@ -1,13 +1,10 @@
 """`DELETE /api/auth/me`: leaving."""
 
-from typing import Any
-
-from litestar import Request, delete
-from litestar.datastructures import State
+from litestar import delete
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from todo.access import Actor, requires
+from todo.access import Origin, requires
 from todo.database import Database
 from todo.domain.accounts.schemas.mailed import Leaving
 from todo.domain.accounts.schemas.second_factor import Proof
@@ -21,7 +18,7 @@ from todo.settings import secret_key
 async def leave_for_good(
     database: NamedDependency[Database],
     sign_in: NamedDependency[SignIn],
-    request: Request[Actor, Any, State],
+    origin: NamedDependency[Origin],
     data: JSONBody[Proof],
 ) -> Leaving:
     """Close your account; it is erased after some days, and signing in before that keeps it.
@@ -31,8 +28,8 @@ async def leave_for_good(
     Example: `{"password": "correct horse battery staple"}`
     """
     settings = database.settings
-    reauthentication = Reauthentication(database, sign_in.passwords, secret_key(settings), request.user)
+    reauthentication = Reauthentication(database, sign_in.passwords, secret_key(settings), origin)
     proven = await reauthentication.prove_factor(data)
-    async with database.session() as session:
+    async with database.session(origin) as session:
         await reauthentication.require_current(session, proven)
-        return Leaving(await leave(session, settings, request.user))
+        return Leaving(await leave(session, settings, origin.actor))

@@ -4,8 +4,8 @@ from litestar import Controller, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
-from todo.audit import ORIGIN
-from todo.database import Database, WriteSession
+from todo.access import Origin
+from todo.database import Database
 from todo.domain.accounts.rules import normalise_email
 from todo.domain.accounts.schemas.mailed import Asked, MailAddress, MailProof, PasswordReset
 from todo.domain.accounts.services import mailed
@@ -14,12 +14,12 @@ from todo.http.limits import check
 
 SENT = Asked("If this address has an account that needs it, a mail is on its way.")
 Databases = NamedDependency[Database]
-Session = NamedDependency[WriteSession]
+Origins = NamedDependency[Origin]
 
 
-def here() -> str:
+def network(origin: Origin) -> str:
     """The network that asks, as the limits count it."""
-    return ORIGIN.get().address or "unknown"
+    return origin.address or "unknown"
 
 
 class MailedController(Controller):
@@ -29,46 +29,50 @@ class MailedController(Controller):
     tags = ["Accounts"]
 
     @post("/password/forgot", operation_id="forget_password", status_code=202)
-    async def forget_password(self, database: Databases, data: JSONBody[MailAddress]) -> Asked:
+    async def forget_password(self, database: Databases, origin: Origins, data: JSONBody[MailAddress]) -> Asked:
         """Ask for a mail that lets you choose a new password within an hour.
 
         The answer is the same whether or not the address has an account.
         Example: `{"email": "ada@example.com"}`
         """
-        await check(database, "mail", here(), f"mail to {normalise_email(data.email)}")
-        async with database.session() as session:
+        await check(database, "mail", network(origin), f"mail to {normalise_email(data.email)}")
+        async with database.session(origin) as session:
             await mailed.ask(session, database.settings, data.email, "reset")
         return SENT
 
     @post("/password/reset", operation_id="reset_password", status_code=204)
     async def reset_password(
-        self, database: Databases, sign_in: NamedDependency[SignIn], data: JSONBody[PasswordReset]
+        self,
+        database: Databases,
+        sign_in: NamedDependency[SignIn],
+        origin: Origins,
+        data: JSONBody[PasswordReset],
     ) -> None:
         """Choose a new password with the token from a mail; signs out every device and signs in none.
 
         Example: `{"token": "2uUqkVhB4pJ9w0mYx7cQ3tZr5sNf8aLd1eGh6iKoPvM", "password": "correct horse battery staple"}`
         """
-        await check(database, "reset", here())
-        await mailed.reset(database, database.settings, sign_in.passwords, data.token, data.password)
+        await check(database, "reset", network(origin))
+        await mailed.reset(database, origin, sign_in.passwords, data.token, data.password)
 
     @post("/email/verify", operation_id="verify_email", status_code=204)
-    async def verify_email(self, database: Databases, data: JSONBody[MailProof]) -> None:
+    async def verify_email(self, database: Databases, origin: Origins, data: JSONBody[MailProof]) -> None:
         """Confirm your e-mail address with the token from a mail.
 
         Example: `{"token": "2uUqkVhB4pJ9w0mYx7cQ3tZr5sNf8aLd1eGh6iKoPvM"}`
         """
-        await check(database, "reset", here())
-        async with database.session() as session:
+        await check(database, "reset", network(origin))
+        async with database.session(origin) as session:
             await mailed.verify(session, data.token)
 
     @post("/email/verify/again", operation_id="ask_to_verify_email", status_code=202)
-    async def ask_to_verify_email(self, database: Databases, data: JSONBody[MailAddress]) -> Asked:
+    async def ask_to_verify_email(self, database: Databases, origin: Origins, data: JSONBody[MailAddress]) -> Asked:
         """Ask for another mail to confirm your address; the one before is worth nothing then.
 
         The answer is the same whether or not the address has an account.
         Example: `{"email": "ada@example.com"}`
         """
-        await check(database, "mail", here(), f"mail to {normalise_email(data.email)}")
-        async with database.session() as session:
+        await check(database, "mail", network(origin), f"mail to {normalise_email(data.email)}")
+        async with database.session(origin) as session:
             await mailed.ask(session, database.settings, data.email, "verify")
         return SENT

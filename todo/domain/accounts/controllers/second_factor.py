@@ -8,7 +8,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
 
-from todo.access import Actor, requires, signed_in_recently
+from todo.access import Actor, Origin, requires, signed_in_recently
 from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.second_factor import (
     Enrolment,
@@ -35,18 +35,18 @@ Session = NamedDependency[WriteSession]
 
 
 def reauthentication_of(
-    database: NamedDependency[Database], sign_in: NamedDependency[SignIn], request: ActorRequest
+    database: NamedDependency[Database], sign_in: NamedDependency[SignIn], origin: NamedDependency[Origin]
 ) -> Reauthentication:
-    return Reauthentication(database, sign_in.passwords, secret_key(database.settings), request.user)
+    return Reauthentication(database, sign_in.passwords, secret_key(database.settings), origin)
 
 
 REAUTHENTICATION = {"reauthentication": Provide(reauthentication_of, sync_to_thread=False)}
 
 
 def factors_of(
-    database: NamedDependency[Database], reauthentication: Proofs, request: ActorRequest
+    database: NamedDependency[Database], reauthentication: Proofs, origin: NamedDependency[Origin]
 ) -> SecondFactorService:
-    return SecondFactorService(database, secret_key(database.settings), request.user, reauthentication)
+    return SecondFactorService(database, secret_key(database.settings), origin, reauthentication)
 
 
 def site_of(database: NamedDependency[Database]) -> Site:
@@ -139,7 +139,7 @@ class PasskeyController(Controller):
         reauthentication: Proofs,
         site: NamedDependency[Site],
         database: NamedDependency[Database],
-        request: ActorRequest,
+        origin: NamedDependency[Origin],
         data: JSONBody[Proof],
     ) -> PasskeyOptions:
         """What the browser needs to make a passkey; good for five minutes.
@@ -149,9 +149,9 @@ class PasskeyController(Controller):
         Example: `{"password": "correct horse battery staple"}`
         """
         proven = await reauthentication.prove_factor(data)
-        async with database.session() as session:
+        async with database.session(origin) as session:
             await reauthentication.require_current(session, proven)
-            return await PasskeyService(session, request.user).options(site)
+            return await PasskeyService(session, origin.actor).options(site)
 
     @post(operation_id="add_passkey")
     async def add_passkey(

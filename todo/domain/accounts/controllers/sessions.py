@@ -8,7 +8,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from todo.access import Actor, requires
+from todo.access import Actor, Origin, requires
 from todo.domain.accounts.schemas.sessions import SessionOut
 from todo.domain.accounts.services.sign_in import SignIn
 
@@ -31,10 +31,10 @@ class SessionController(Controller):
 
     @delete("/{session_id:uuid}", operation_id="end_session", guards=[requires("accounts.sessions")])
     async def end_session(
-        self, sign_in: NamedDependency[SignIn], request: Request[Actor, Any, State], session_id: FromPath[UUID]
+        self, sign_in: NamedDependency[SignIn], origin: NamedDependency[Origin], session_id: FromPath[UUID]
     ) -> None:
         """Sign out one device; its tokens stop working within seconds.
 
         Example: `DELETE /api/auth/sessions/0190f5f0-7c1d-7000-8000-000000000000`
         """
-        await sign_in.end_session(request.user, session_id)
+        await sign_in.end_session(origin, session_id)

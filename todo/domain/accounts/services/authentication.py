@@ -8,11 +8,11 @@ from uuid import UUID
 from async_lru import alru_cache
 from sqlalchemy import and_, bindparam, func, or_, select
 
-from todo.access import Actor
+from todo.access import Actor, Origin
 from todo.database import Database, Query, WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import SESSION, USER, Session, User
-from todo.domain.accounts.services.issuers import Issuers
+from todo.domain.accounts.services.issuers import Issuers, NotSeenYet
 from todo.domain.accounts.services.keys import TokenKeys, Verified
 from todo.domain.accounts.services.personal_tokens import PREFIX, PersonalTokens
 from todo.domain.accounts.services.remembered import remember_in
@@ -60,12 +60,12 @@ class Authenticator:
             self._verify, self._actor = remember(self._verify), remember(self._load)
             remember_in(self._actor)
 
-    async def __call__(self, token: str) -> Actor | Problem:
+    async def __call__(self, token: str, origin: Origin) -> Actor | Problem:
         """Never raises for a bad credential: the refusal is the answer, and a guard decides whether it matters."""
         if token.startswith(PREFIX):
             return await self._tokens.actor_of(token)
         try:
-            found = await self._verify(token)
+            found = await self._verified(token, origin)
             actor = await self._actor(found.user_id, found.session_id)
         except Problem as problem:
             return problem
@@ -74,6 +74,12 @@ class Authenticator:
         if actor is None:
             return Unauthorized("The session or the account behind this token is over.", error="invalid_token")
         return replace(actor, authenticated_at=found.authenticated_at)
+
+    async def _verified(self, token: str, origin: Origin) -> Verified:
+        try:
+            return await self._verify(token)
+        except NotSeenYet:
+            return await self._issuers.admit(token, origin)
 
     async def _check(self, token: str) -> Verified:
         if self._issuers.knows(token):

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import LargeBinary, bindparam, func, select, update
 
-from todo.access import Actor
+from todo.access import Actor, Origin
 from todo.admin.pages.visits import Acting, Half, Visit
 from todo.database import Database, Query, now
 from todo.domain.accounts import rules
@@ -69,6 +69,12 @@ VISIT = Query(
 )  # fmt: skip
 
 
+SEEN = Query(
+    lambda: None,
+    update(Session).where(SESSION.id == bindparam("session", type_=SESSION.id.type)).values(seen_at=func.now()),
+)
+
+
 class Browsers:
     """What the admin pages ask of accounts (todo.admin.pages.visits.Accounts)."""
 
@@ -85,8 +91,7 @@ class Browsers:
             return None
         visit, seen_at = found
         if now() - seen_at > SEEN_EVERY:
-            async with self._database.session() as session:
-                await session.execute(update(Session).where(SESSION.id == visit.session_id).values(seen_at=now()))
+            await self._database.primary.write(SEEN, session=visit.session_id)
         actor = rules.until_proven(visit.actor, self._required)
         if actor is not visit.actor:
             return replace(visit, actor=actor, detour=ENROLMENT, acting=None)
@@ -103,61 +108,65 @@ class Browsers:
         except Forbidden:
             return replace(visit, acting=None)
 
-    async def enter(self, email: str, password: str, user_agent: str) -> str | Half:
+    async def enter(self, origin: Origin, email: str, password: str, user_agent: str) -> str | Half:
         """A new cookie, or the token of the first step; raises Unauthorized, Forbidden, TooManyRequests."""
-        person = await self._sign_in.check_password(_read({"email": email, "password": password}, Login))
+        person = await self._sign_in.check_password(origin, _read({"email": email, "password": password}, Login))
         if person.second_factor:
-            return Half(await self._sign_in.half_signed_in(person))
-        return await self._begin(Authentication(person.id, ("pwd",), person.credential_version), user_agent)
+            return Half(await self._sign_in.half_signed_in(origin, person))
+        return await self._begin(origin, Authentication(person.id, ("pwd",), person.credential_version), user_agent)
 
-    async def second_step(self, token: str, code: str, user_agent: str) -> str:
+    async def second_step(self, origin: Origin, token: str, code: str, user_agent: str) -> str:
         """A new cookie; raises Unauthorized, Forbidden, TooManyRequests."""
         data = _read({"mfa_token": token, "code": code}, SecondFactor)
-        return await self._begin(await self._sign_in.check_code(data), user_agent)
+        return await self._begin(origin, await self._sign_in.check_code(origin, data), user_agent)
 
-    async def passkey_options(self) -> Mapping[str, Any]:
+    async def passkey_options(self, origin: Origin) -> Mapping[str, Any]:
         """`options` for the browser and the `state` it brings back; raises TooManyRequests."""
-        return msgspec.structs.asdict(await self._sign_in.passkey_options())
+        return msgspec.structs.asdict(await self._sign_in.passkey_options(origin))
 
-    async def enter_by_passkey(self, state: str, credential: str, user_agent: str) -> str:
+    async def enter_by_passkey(self, origin: Origin, state: str, credential: str, user_agent: str) -> str:
         """A new cookie for the browser's answer (JSON); raises Unauthorized, Forbidden, TooManyRequests."""
         try:
             answer = {"state": state, "credential": msgspec.json.decode(credential)}
         except msgspec.DecodeError:
             raise Unauthorized("The browser's answer cannot be read.") from None
-        return await self._begin(await self._sign_in.check_passkey(_read(answer, PasskeyAnswer)), user_agent)
+        found = await self._sign_in.check_passkey(origin, _read(answer, PasskeyAnswer))
+        return await self._begin(origin, found, user_agent)
 
-    async def prove(self, visit: Visit, password: str, code: str) -> None:
+    async def prove(self, origin: Origin, visit: Visit, password: str, code: str) -> None:
         """Note that the right person sits there now; raises Forbidden, TooManyRequests."""
-        await self._reauthentication(visit).reauthenticate(Proof(code=code) if code else Proof(password=password))
+        await self._reauthentication(origin, visit).reauthenticate(
+            Proof(code=code) if code else Proof(password=password)
+        )
 
-    async def leave(self, visit: Visit) -> None:
+    async def leave(self, origin: Origin, visit: Visit) -> None:
         """Sign this browser out."""
-        await self._sign_in.logout(visit.operator, everywhere=False)
+        await self._sign_in.logout(origin.by(visit.operator), everywhere=False)
 
-    async def confirm_factor(self, visit: Visit, code: str) -> tuple[RecoveryCodes, str]:
+    async def confirm_factor(self, origin: Origin, visit: Visit, code: str) -> tuple[RecoveryCodes, str]:
         """An authenticator app counts from now on; a new cookie, for who has proven more. Raises Conflict, Invalid."""
-        codes, cookie = await self._factors(visit).confirm(code), new_cookie()
-        async with self._database.session() as session:
+        codes, cookie = await self._factors(origin, visit).confirm(code), new_cookie()
+        async with self._database.session(origin) as session:
             sessions = SessionService(session, visit.actor, self._secret)
             row = await sessions.locked(SESSION.id == visit.session_id)
             values = {"amr": list(dict.fromkeys([*row.amr, "otp"])), "cookie_hash": _hash(cookie), "proven_at": now()}
             await sessions.change(row, values, "sessions.elevate")
         return codes, cookie
 
-    async def _begin(self, found: Authentication, user_agent: str) -> str:
+    async def _begin(self, origin: Origin, found: Authentication, user_agent: str) -> str:
         cookie = new_cookie()
-        async with self._database.session() as session:
+        async with self._database.session(origin) as session:
             person = await self._sign_in.welcome(session, found, user_agent)
             sessions = SessionService(session, person, self._secret)
             await sessions.begin_browser(found.user_id, found.amr, user_agent, _hash(cookie))
         return cookie
 
-    def _factors(self, visit: Visit) -> SecondFactorService:
-        return SecondFactorService(self._database, self._secret, visit.operator, self._reauthentication(visit))
+    def _factors(self, origin: Origin, visit: Visit) -> SecondFactorService:
+        reauthentication = self._reauthentication(origin, visit)
+        return SecondFactorService(self._database, self._secret, origin.by(visit.operator), reauthentication)
 
-    def _reauthentication(self, visit: Visit) -> Reauthentication:
-        return Reauthentication(self._database, self._sign_in.passwords, self._secret, visit.operator)
+    def _reauthentication(self, origin: Origin, visit: Visit) -> Reauthentication:
+        return Reauthentication(self._database, self._sign_in.passwords, self._secret, origin.by(visit.operator))
 
 
 def new_cookie() -> str:

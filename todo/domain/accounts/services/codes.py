@@ -11,7 +11,6 @@ import pyotp
 from pyotp.exceptions import OTPVerificationError
 from sqlalchemy import func, select, update
 
-from todo.access import Actor
 from todo.audit import Event, record
 from todo.database import WriteSession, columns, now, table_of
 from todo.domain.accounts.models import TOTP, USER, RecoveryCode, Totp
@@ -26,11 +25,11 @@ WRONG = ("accounts.code_refused", "accounts.proof_refused")
 EVENT = columns(Event)
 
 
-async def note_wrong(session: WriteSession, actor: Actor, action: str, user_id: UUID) -> None:
+async def note_wrong(session: WriteSession, action: str, user_id: UUID) -> None:
     """Record a wrong code or proof; the tenth within a day is reported to the owner of the account, by mail."""
     account = select(USER.email).where(USER.id == user_id).with_for_update(key_share=True)  # one counts at a time
     email = await session.scalar(account)
-    await record(session, actor, action, "users", subject_id=user_id)
+    await record(session, action, "users", subject_id=user_id)
     of_today = EVENT.subject == "users", EVENT.subject_id == user_id, EVENT.at > now() - timedelta(days=1)
     wrong = select(func.count()).select_from(Event).where(*of_today, EVENT.action.in_(WRONG))
     if email is not None and await session.scalar(wrong) == REPORTED:

@@ -47,7 +47,7 @@ async def end_credentials(
 async def sign_out_everywhere(session: WriteSession, actor: Actor, user_id: UUID, reason: str) -> None:
     """Sign out every device and end what else was given out; the audit log says who did it."""
     await end_credentials(session, actor, user_id, reason)
-    await record(session, actor, "users.sign_out", "users", subject_id=user_id)
+    await record(session, "users.sign_out", "users", subject_id=user_id)
 
 
 async def is_current(session: WriteSession, user_id: UUID, credential_version: int) -> bool:

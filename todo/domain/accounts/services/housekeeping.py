@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import func
 
-from todo.access import WORKER
+from todo.access import Origin
 from todo.cleanup import Expired, delete_expired
 from todo.database import Database
 from todo.domain.accounts.models import (
@@ -36,9 +36,9 @@ EXPIRED = [
 ]
 
 
-async def forget_ended(database: Database) -> None:
+async def forget_ended(database: Database, origin: Origin) -> None:
     """Delete what has ended: sessions after a month, keys once their last token is over, unused tokens at once."""
     lifetime = timedelta(seconds=database.settings.access_token_seconds) + LEEWAY
-    async with database.session() as session:
-        await KeyService(session, WORKER, "").forget_retired(lifetime)  # forgetting needs no secret
+    async with database.session(origin) as session:
+        await KeyService(session, origin.actor, "").forget_retired(lifetime)  # forgetting needs no secret
     await delete_expired(database, *EXPIRED)

@@ -59,7 +59,7 @@ async def begin(session: WriteSession, operator: Actor, user_id: UUID, reason: s
     values = {"acting_as": user_id, "acting_until": now() + LONGEST, "acting_writes": writes}
     await sessions.change(row, values, "sessions.impersonate", reason)
     after = {"until": values["acting_until"], "writes": writes}
-    await record(session, operator, IMPERSONATE, "users", subject_id=user_id, after=after, reason=reason)
+    await record(session, IMPERSONATE, "users", subject_id=user_id, after=after, reason=reason)
     return person
 
 
@@ -69,5 +69,5 @@ async def end(session: WriteSession, operator: Actor) -> None:
     row = await sessions.locked(SESSION.id == operator.session_id)
     if row.acting_as is None:
         raise Conflict("You act as yourself.")
-    await record(session, operator, f"{IMPERSONATE}_end", "users", subject_id=row.acting_as)
+    await record(session, f"{IMPERSONATE}_end", "users", subject_id=row.acting_as)
     await sessions.change(row, OVER, "sessions.impersonate_end")

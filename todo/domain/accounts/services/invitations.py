@@ -14,7 +14,7 @@ from todo.domain.accounts.models import INVITATION, ROLE, USER, USER_ROLE, Invit
 from todo.domain.accounts.schemas.mailed import InvitationOut, Invite
 from todo.domain.accounts.schemas.people import Registration
 from todo.domain.accounts.services.mailed import greet, hashed, link, new_secret
-from todo.domain.accounts.services.people import ANYBODY, AccountService
+from todo.domain.accounts.services.people import AccountService
 from todo.errors import Conflict, Forbidden, Invalid
 from todo.listing import Listing, Sort
 from todo.mail import letter, send
@@ -75,7 +75,6 @@ class InvitationService(AuditedService[Invitation]):
         await self.session.execute(delete(Invitation).where(INVITATION.id == row.id))
         await record(
             self.session,
-            self.actor,
             "invitations.delete",
             "invitations",
             subject_id=row.id,
@@ -98,7 +97,7 @@ async def come_in(session: WriteSession, settings: Settings, data: Registration,
     """
     check_admission(settings, data)
     roles = await _accept(session, data) if data.invitation else ()
-    user = await AccountService(session, ANYBODY).register(data, password_hash, *roles)
+    user = await AccountService(session, session.origin.actor).register(data, password_hash, *roles)
     if user is not None and data.invitation:
         await session.execute(update(User).where(USER.id == user.id).values(email_verified_at=func.now()))
         return user
@@ -114,7 +113,7 @@ async def _accept(session: WriteSession, data: Registration) -> Sequence[str]:
     found = (await session.execute(used.returning(INVITATION.id, INVITATION.roles, INVITATION.invited_by))).first()
     if found is None or not await _may_still_give(session, found.invited_by, found.roles):
         raise Forbidden("This invitation was used already, is too old, or is for another address.")
-    await record(session, ANYBODY, "invitations.accept", "invitations", subject_id=found.id)
+    await record(session, "invitations.accept", "invitations", subject_id=found.id)
     roles: list[str] = found.roles
     return roles
 

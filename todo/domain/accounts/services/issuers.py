@@ -9,6 +9,7 @@ from async_lru import alru_cache
 from jwt.algorithms import OKPAlgorithm
 from sqlalchemy import bindparam, func, select
 
+from todo.access import Origin
 from todo.database import Database, Query
 from todo.domain.accounts.models import IDENTITY
 from todo.domain.accounts.services.jwks import LONGEST_KID, KeySet
@@ -74,19 +75,23 @@ class Issuers:
     async def verify(self, token: str) -> Verified:
         """What the token says, once it is found good.
 
-        Raises Unauthorized (the token is bad), Unavailable (the issuer is away, nobody can tell).
+        Raises Unauthorized (the token is bad), Unavailable (the issuer is away, nobody can tell), NotSeenYet.
         """
+        issuer, claims = await self._good_claims(token)
+        return _verified(await self._account(issuer.issuer, claims["sub"]), claims)
+
+    async def admit(self, token: str, origin: Origin) -> Verified:
+        """As `verify`, for somebody not seen yet: opens or links their account. Raises Unauthorized, Unavailable."""
+        issuer, claims = await self._good_claims(token)
+        return _verified(await self._admit(issuer, claims, origin), claims)
+
+    async def _good_claims(self, token: str) -> tuple[Issuer, dict[str, Any]]:
         try:
-            issuer, claims = await self._claims(token)
+            return await self._claims(token)
         except jwt.ExpiredSignatureError:
             raise Unauthorized("The token has expired; sign in again.", error="invalid_token") from None
         except (jwt.PyJWTError, ValueError):
             raise Unauthorized("The token is not valid.", error="invalid_token") from None
-        try:
-            user_id = await self._account(issuer.issuer, claims["sub"])
-        except NotSeenYet:
-            user_id = await self._admit(issuer, claims)
-        return Verified(user_id, int(claims["exp"]), authenticated_at=authenticated_at(claims))
 
     def _choose(self, token: str) -> tuple[str, dict[str, Any]]:
         """What an unverified token says of its issuer, and its header; raises PyJWTError, ValueError."""
@@ -120,15 +125,19 @@ class Issuers:
             raise NotSeenYet
         return user_id
 
-    async def _admit(self, issuer: Issuer, claims: dict[str, Any]) -> UUID:
+    async def _admit(self, issuer: Issuer, claims: dict[str, Any], origin: Origin) -> UUID:
         """The account of somebody we see for the first time; of many requests at once, one makes it."""
         subject = claims["sub"]
         lock = func.pg_advisory_xact_lock(func.hashtextextended(f"{issuer.issuer} {subject}", 0))
         of_theirs = IDENTITY.issuer == issuer.issuer, IDENTITY.subject == subject
-        async with self._database.session() as session:
+        async with self._database.session(origin) as session:
             await session.execute(select(lock))
             user_id: UUID | None = await session.scalar(select(IDENTITY.user_id).where(*of_theirs))
             return user_id or await admit(session, issuer, claims)
+
+
+def _verified(user_id: UUID, claims: dict[str, Any]) -> Verified:
+    return Verified(user_id, int(claims["exp"]), authenticated_at=authenticated_at(claims))
 
 
 def acceptable(claims: dict[str, Any], issuer: Issuer) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class KeyService(AuditedService[SigningKey]):
         if key.status == "active":
             raise Conflict("This key signs at present: rotate first, then revoke it.")
         await self.session.delete(key)
-        await record(self.session, self.actor, "keys.revoke", "signing_keys", subject_id=kid)
+        await record(self.session, "keys.revoke", "signing_keys", subject_id=kid)
         await self.session.flush()
         await self.prepare()
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT, array
 
-from todo.access import WORKER, Actor
+from todo.access import Actor, Origin
 from todo.audit import Event, record
 from todo.database import Database, Query, WriteSession, columns, now
 from todo.domain.accounts.models import (
@@ -53,7 +53,8 @@ async def leave(session: WriteSession, settings: Settings, actor: Actor) -> date
 
 async def come_back(session: WriteSession, user: User) -> bool:
     """For sign-in, after the right password: whether a leaving account is active again. Not when its time is over."""
-    people = AccountService(session, Actor(id=user.id, name=user.email))
+    session.origin = session.origin.by(Actor(id=user.id, name=user.email))
+    people = AccountService(session, session.origin.actor)
     row = await people.get_one_or_none(USER.id == user.id, USER.status == "leaving", ~OVER, with_for_update=True)
     if row is None:
         return False
@@ -61,11 +62,11 @@ async def come_back(session: WriteSession, user: User) -> bool:
     return True
 
 
-async def erase_due(database: Database) -> None:
+async def erase_due(database: Database, origin: Origin) -> None:
     """Erase everybody whose time is over, each in a transaction of their own."""
     for user_id in await database.reads.all(DUE):
         try:
-            async with database.session() as session:
+            async with database.session(origin) as session:
                 await erase(session, user_id)
         except Exception:
             log.exception("account %s cannot be erased", user_id)
@@ -88,4 +89,4 @@ async def erase(session: WriteSession, user_id: UUID) -> None:
     await session.execute(update(Event).where(about).values(scrubbed))
     await session.execute(delete(Mail).where(MAIL.to == email))
     await session.execute(delete(User).where(USER.id == user_id))
-    await record(session, WORKER, "accounts.erase", "users", subject_id=user_id)
+    await record(session, "accounts.erase", "users", subject_id=user_id)

@@ -12,14 +12,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, LargeBinary, bindparam, delete, func, insert, literal, select
 from uuid_utils.compat import uuid7
 
-from todo.access import Actor
-from todo.audit import ORIGIN, Origin, record
+from todo.access import Actor, Origin
+from todo.audit import record
 from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import MAIL_TOKEN, USER, MailToken, User
 from todo.domain.accounts.services.credentials import end_credentials
 from todo.domain.accounts.services.passwords import Passwords
-from todo.domain.accounts.services.people import ANYBODY, AccountService
+from todo.domain.accounts.services.people import AccountService
 from todo.errors import Forbidden, Invalid
 from todo.mail import letter, send
 from todo.settings import Settings
@@ -98,7 +98,7 @@ async def ask(session: WriteSession, settings: Settings, address: str, purpose: 
         await mail_token(session, settings, user_id or uuid7(), email, purpose)
         if user_id is None:
             await point.rollback()
-    await record(session, ANYBODY, f"accounts.ask_{purpose}", "users", subject_id=user_id)
+    await record(session, f"accounts.ask_{purpose}", "users", subject_id=user_id)
 
 
 async def mail_token(session: WriteSession, settings: Settings, user_id: UUID, email: str, purpose: str) -> None:
@@ -111,15 +111,23 @@ async def mail_token(session: WriteSession, settings: Settings, user_id: UUID, e
     await send(session, email, subject, *letter(*paragraphs, link=link(settings, purpose, token)))
 
 
+async def send_reset(session: WriteSession, settings: Settings, user: User) -> None:
+    """Send somebody a link to choose a new password, as an operator."""
+    await mail_token(session, settings, user.id, user.email, "reset")
+    await record(session, "accounts.send_reset", "users", subject_id=user.id)
+
+
 async def spend(session: WriteSession, token: str, purpose: str) -> Actor:
-    """Use a token up, once; whose it was. Raises Invalid, with one sentence for every reason."""
+    """Use a token up, once; whose it was, who acts from here on. Raises Invalid, with one sentence for every reason."""
     mine = (MAIL_TOKEN.hash == hashed(token), MAIL_TOKEN.purpose == purpose, MAIL_TOKEN.expires_at > func.now())
     holder = select(USER.id, USER.email).join(MailToken, MAIL_TOKEN.user_id == USER.id)
     holder = holder.where(*mine, USER.status != "disabled").with_for_update(of=User, key_share=True)
     found = (await session.execute(holder)).first()  # the account before its tokens, as whatever ends them does
     if found is None or await session.scalar(delete(MailToken).where(*mine).returning(MAIL_TOKEN.id)) is None:
         raise _no_good()
-    return Actor(id=found.id, name=found.email)
+    person = Actor(id=found.id, name=found.email)
+    session.origin = session.origin.by(person)
+    return person
 
 
 def _no_good() -> Invalid:
@@ -134,15 +142,15 @@ async def verify(session: WriteSession, token: str) -> None:
     await people.change(user, {"email_verified_at": now()}, "accounts.verify_email")
 
 
-async def reset(database: Database, settings: Settings, passwords: Passwords, token: str, password: str) -> None:
+async def reset(database: Database, origin: Origin, passwords: Passwords, token: str, password: str) -> None:
     """Set a new password and end every session; signs nobody in. A refused password leaves the token as it is."""
     email = await database.reads.one_or_none(HOLDER, hash=hashed(token))
     if email is None:
         raise _no_good()
-    if problem := rules.password_problem(password, email, settings.password_min_length):
+    if problem := rules.password_problem(password, email, database.settings.password_min_length):
         raise Invalid.field("body.password", problem)
     password_hash = await passwords.hash(password)
-    async with database.session() as session:
+    async with database.session(origin) as session:
         await _set_password(session, await spend(session, token, "reset"), password_hash)
 
 
@@ -162,7 +170,7 @@ async def greet(session: WriteSession, settings: Settings, address: str, user: U
         await mail_token(session, settings, user.id, email, "verify")
         return
     owner = await session.scalar(select(USER.id).where(USER.email == email))
-    await record(session, ANYBODY, "accounts.register_taken", "users", subject_id=owner)
+    await record(session, "accounts.register_taken", "users", subject_id=owner)
     text = "Somebody, perhaps you, wanted to open an account with this e-mail address. You already have an account."
     await send(session, email, "You already have an account", *letter(text, "Sign in, or ask for a new password."))
 
@@ -183,11 +191,11 @@ async def notify(session: WriteSession, email: str, subject: str, *paragraphs: s
 
 async def notify_change(session: WriteSession, email: str, subject: str, text: str) -> None:
     """The same for a change of how they sign in, with when and from where it was made."""
-    await notify(session, email, subject, f"{text} It was done at {_time_and_place(ORIGIN.get())}.")
+    await notify(session, email, subject, f"{text} It was done at {_time_and_place(session.origin)}.")
 
 
-async def notify_new_sign_in(session: WriteSession, user: User, origin: Origin) -> None:
-    text = f"Somebody signed in to your account: {_time_and_place(origin)}."
+async def notify_new_sign_in(session: WriteSession, user: User) -> None:
+    text = f"Somebody signed in to your account: {_time_and_place(session.origin)}."
     await notify(session, user.email, "A new sign-in to your account", text)
 
 

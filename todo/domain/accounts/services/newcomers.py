@@ -44,7 +44,8 @@ async def admit(session: WriteSession, issuer: Issuer, claims: dict[str, Any]) -
     identity = Identity(user_id=user_id, issuer=issuer.issuer, subject=claims["sub"], email=email)
     session.add(identity)
     after = {"issuer": identity.issuer, "subject": identity.subject, "email": email}
-    await record(session, Actor(user_id, email or identity.subject), action, "users", subject_id=user_id, after=after)
+    session.origin = session.origin.by(Actor(user_id, email or identity.subject))
+    await record(session, action, "users", subject_id=user_id, after=after)
     return user_id
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from todo.access import Actor
 from todo.audit import AuditedService, record
 from todo.database import Repository, WriteSession, now
 from todo.domain.accounts import rules
@@ -15,9 +14,6 @@ from todo.domain.accounts.schemas.people import MePatch, Registration
 from todo.domain.accounts.services.key_rotation import LOCK, KeyService
 from todo.errors import Invalid, Stale
 from todo.queue import enqueue
-
-ANYBODY = Actor(id=None, name="anonymous", kind="anonymous")
-OPERATOR = Actor(id=None, name="todo", kind="operator", permissions=frozenset({"*"}))
 
 
 class AccountService(AuditedService[User]):
@@ -37,7 +33,7 @@ class AccountService(AuditedService[User]):
         added = await self.session.execute(upsert(User).values(values).on_conflict_do_nothing().returning(USER.id))
         if added.first() is None:
             # Also so that a known address costs a write, as a free one does.
-            await record(self.session, self.actor, "accounts.register_refused", "users")
+            await record(self.session, "accounts.register_refused", "users")
             return None
         names = roles or (rules.MEMBER,)
         await self.session.execute(
@@ -46,7 +42,7 @@ class AccountService(AuditedService[User]):
             )
         )
         after = values | {"password_hash": "***", "roles": names}
-        await record(self.session, self.actor, "accounts.register", "users", subject_id=user.id, after=after)
+        await record(self.session, "accounts.register", "users", subject_id=user.id, after=after)
         return user
 
     async def change_own(self, data: MePatch, if_match: frozenset[int] | None) -> None:

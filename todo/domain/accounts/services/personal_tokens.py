@@ -72,6 +72,15 @@ HOLDERS = Query(
 )  # fmt: skip
 
 
+_unnoted = or_(PERSONAL_TOKEN.used_at.is_(None), PERSONAL_TOKEN.used_at <= bindparam("before"))
+USED = Query(
+    lambda: None,
+    update(table_of(PersonalToken))
+    .where(PERSONAL_TOKEN.id == bindparam("token"), _unnoted)
+    .values(used_at=bindparam("at")),
+)
+
+
 class PersonalTokens:
     """Turns a token into the one who acts; what is known of it is remembered for `actor_cache_seconds`."""
 
@@ -111,11 +120,8 @@ class PersonalTokens:
         task.add_done_callback(self._noting.discard)
 
     async def _write_use(self, token_id: UUID) -> None:
-        tokens = table_of(PersonalToken)
-        due = or_(tokens.c.used_at.is_(None), tokens.c.used_at <= now() - NOTED_EVERY)
         try:
-            async with self._database.session() as session:
-                await session.execute(update(tokens).where(tokens.c.id == token_id, due).values(used_at=now()))
+            await self._database.primary.write(USED, token=token_id, at=now(), before=now() - NOTED_EVERY)
         except Exception:  # the request has its answer; the next one tries again
             self._noted.pop(token_id, None)
             log.warning("the use of a personal token could not be noted", exc_info=True)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sqlalchemy import bindparam, exists, or_, select
 
-from todo.access import Actor
+from todo.access import Origin
 from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts.models import PASSKEY, SESSION, TOTP, USER
 from todo.domain.accounts.rules import FACTORS
@@ -40,11 +40,11 @@ KNOWN = Query(Known, select(USER.password_hash, USER.credential_version, _factor
 class Reauthentication:
     """What one signed-in person shows again. A password is checked before a transaction begins."""
 
-    def __init__(self, database: Database, passwords: Passwords, secret: str, actor: Actor):
+    def __init__(self, database: Database, passwords: Passwords, secret: str, origin: Origin):
         self._database = database
         self._passwords = passwords
         self._secret = secret
-        self._actor = actor
+        self._origin, self._actor = origin, origin.actor
 
     async def prove(self, proof: Proof) -> Authentication:
         """Show again who is acting: whatever the proof holds must be right, and it must hold something.
@@ -70,7 +70,7 @@ class Reauthentication:
     async def _shown_factors(self, proof: Proof) -> list[str | None]:
         """How code and passkey show who it is; None for what does not."""
         user_id, shown = self._actor.user_id, []
-        async with self._database.session() as session:
+        async with self._database.session(self._origin) as session:
             if proof.code is not None:
                 shown.append(await check_second_factor(session, user_id, proof.code, now(), self._secret))
             if proof.passkey is not None:
@@ -102,7 +102,7 @@ class Reauthentication:
         found = await self.prove(proof)
         if self._actor.session_id is None:
             raise Forbidden("There is no session of ours behind this token: sign in again where it comes from.")
-        async with self._database.session() as session:
+        async with self._database.session(self._origin) as session:
             await self.require_current(session, found)
             sessions = SessionService(session, self._actor, self._secret)
             return await sessions.reauthenticate(self._actor.session_id, found.amr)
@@ -118,6 +118,6 @@ class Reauthentication:
             raise Forbidden("The password or the code is wrong.")
 
     async def _refuse(self, sentence: str) -> None:
-        async with self._database.session() as session:
-            await note_wrong(session, self._actor, "accounts.proof_refused", self._actor.user_id)
+        async with self._database.session(self._origin) as session:
+            await note_wrong(session, "accounts.proof_refused", self._actor.user_id)
         raise Forbidden(sentence)

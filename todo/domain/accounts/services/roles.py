@@ -22,7 +22,7 @@ async def grant(session: WriteSession, actor: Actor, user_id: UUID, name: str) -
     user = await AccountService(session, actor).locked(USER.id == user_id)
     given = upsert(UserRole).values(user_id=user.id, role_id=role.id).on_conflict_do_nothing()
     if (await session.execute(given.returning(USER_ROLE.role_id))).first():
-        await record(session, actor, "accounts.grant", "users", subject_id=user_id, after={"role": name})
+        await record(session, "accounts.grant", "users", subject_id=user_id, after={"role": name})
 
 
 async def revoke(session: WriteSession, actor: Actor, user_id: UUID, name: str) -> None:
@@ -33,7 +33,7 @@ async def revoke(session: WriteSession, actor: Actor, user_id: UUID, name: str) 
     taken = delete(UserRole).where(USER_ROLE.user_id == user_id, USER_ROLE.role_id == role.id)
     if (await session.execute(taken.returning(USER_ROLE.role_id))).first() is None:
         raise NotFound(f"They do not hold the role {name}.")
-    await record(session, actor, "accounts.revoke", "users", subject_id=user_id, before={"role": name})
+    await record(session, "accounts.revoke", "users", subject_id=user_id, before={"role": name})
 
 
 async def disable(session: WriteSession, actor: Actor, user_id: UUID) -> None:

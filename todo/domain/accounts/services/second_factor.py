@@ -6,7 +6,7 @@ import pyotp
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from todo.access import Actor
+from todo.access import Actor, Origin
 from todo.audit import record
 from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts.models import PASSKEY, RECOVERY_CODE, TOTP, USER, Passkey, RecoveryCode, User
@@ -49,7 +49,7 @@ async def forget_second_factor(session: WriteSession, actor: Actor, user: User) 
         await session.execute(delete(table).where(table.c.user_id == user.id))
     keys = update(Passkey).where(PASSKEY.user_id == user.id, PASSKEY.revoked_at.is_(None))
     await session.execute(keys.values(revoked_at=now()))
-    await record(session, actor, "accounts.second_factor_forget", "users", subject_id=user.id)
+    await record(session, "accounts.second_factor_forget", "users", subject_id=user.id)
     await end_credentials(session, actor, user.id, "operator")
     await notify(session, user.email, "Your second factor was removed", "An operator removed it at your request.")
 
@@ -57,10 +57,10 @@ async def forget_second_factor(session: WriteSession, actor: Actor, user: User) 
 class SecondFactorService:
     """Adding and removing second factors, for who has shown again who they are."""
 
-    def __init__(self, database: Database, secret: str, actor: Actor, reauthentication: Reauthentication):
+    def __init__(self, database: Database, secret: str, origin: Origin, reauthentication: Reauthentication):
         self._database = database
         self._secret = secret
-        self._actor = actor
+        self._origin, self._actor = origin, origin.actor
         self._reauthentication = reauthentication
 
     async def state(self) -> SecondFactors:
@@ -76,7 +76,7 @@ class SecondFactorService:
         added = added.on_conflict_do_update(
             index_elements=["user_id"], set_=values, where=TOTPS.c.confirmed_at.is_(None)
         )
-        async with self._database.session() as session:
+        async with self._database.session(self._origin) as session:
             await self._reauthentication.require_current(session, found)
             if (await session.execute(added.returning(TOTPS.c.user_id))).first() is None:
                 raise Conflict("There is an authenticator app already; remove it first.")
@@ -87,7 +87,7 @@ class SecondFactorService:
     async def confirm(self, code: str) -> RecoveryCodes:
         """The app counts from now on, and other credentials end; raises Conflict when none was begun, Invalid."""
         user_id = self._actor.user_id
-        async with self._database.session() as session:
+        async with self._database.session(self._origin) as session:
             await session.execute(select(USER.id).where(USER.id == user_id).with_for_update(key_share=True))
             waiting = TOTPS.c.user_id == user_id, TOTPS.c.confirmed_at.is_(None)
             stored = await session.scalar(select(TOTPS.c.secret).where(*waiting).with_for_update())
@@ -104,7 +104,7 @@ class SecondFactorService:
     async def remove(self, proof: Proof) -> None:
         """Back to the password alone; raises Forbidden, Conflict."""
         found = await self._reauthentication.prove_factor(proof)
-        async with self._database.session() as session:
+        async with self._database.session(self._origin) as session:
             await self._lock(session, found)
             for table in (TOTPS, CODES):
                 await session.execute(delete(table).where(table.c.user_id == self._actor.user_id))
@@ -114,7 +114,7 @@ class SecondFactorService:
     async def renew(self, proof: Proof) -> RecoveryCodes:
         """New recovery codes; the ones before are worth nothing. Raises Forbidden, Conflict."""
         found = await self._reauthentication.prove_factor(proof)
-        async with self._database.session() as session:
+        async with self._database.session(self._origin) as session:
             await self._lock(session, found)
             text = "The ones before are worth nothing any more."
             await self._changed(session, "accounts.recovery_codes", "You have new recovery codes", text)
@@ -141,4 +141,4 @@ class SecondFactorService:
         return RecoveryCodes(codes)
 
     async def _record(self, session: WriteSession, action: str) -> None:
-        await record(session, self._actor, action, "users", subject_id=self._actor.user_id)
+        await record(session, action, "users", subject_id=self._actor.user_id)

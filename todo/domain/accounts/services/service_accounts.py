@@ -32,7 +32,7 @@ async def add_service_account(session: WriteSession, actor: Actor, name: str, ro
     if found:
         await session.execute(insert(UserRole).values([{"user_id": user.id, "role_id": role.id} for role in found]))
     after = {"roles": sorted(role.name for role in found)}
-    await record(session, actor, "accounts.grant", "users", subject_id=user.id, after=after)
+    await record(session, "accounts.grant", "users", subject_id=user.id, after=after)
     return user
 
 

@@ -12,7 +12,7 @@ from zlib import crc32
 from sqlalchemy import func, insert, select, update
 
 from todo.access import Actor
-from todo.audit import ORIGIN, AuditedService, record
+from todo.audit import AuditedService, record
 from todo.database import Repository, WriteSession, now
 from todo.domain.accounts.models import REFRESH, SESSION, USER, RefreshToken, Session
 from todo.domain.accounts.services.remembered import forget
@@ -50,7 +50,7 @@ class SessionService(AuditedService[Session]):
     async def begin(self, user_id: UUID, amr: tuple[str, ...], user_agent: str = "") -> Granted:
         """Sign a person in on this device."""
         begun = Session(
-            user_id=user_id, amr=list(amr), address=ORIGIN.get().address, user_agent=user_agent[:300],
+            user_id=user_id, amr=list(amr), address=self.session.origin.address, user_agent=user_agent[:300],
             expires_at=now() + ABSOLUTE, proven_at=now(),
         )  # fmt: skip
         await self.insert(begun, "sessions.begin")
@@ -59,7 +59,7 @@ class SessionService(AuditedService[Session]):
     async def begin_browser(self, user_id: UUID, amr: tuple[str, ...], user_agent: str, cookie_hash: bytes) -> Session:
         """Sign a person in to the admin pages: a cookie in place of tokens, and no refreshing."""
         begun = Session(
-            user_id=user_id, amr=list(amr), address=ORIGIN.get().address, user_agent=user_agent[:300],
+            user_id=user_id, amr=list(amr), address=self.session.origin.address, user_agent=user_agent[:300],
             expires_at=now() + BROWSER_ABSOLUTE, cookie_hash=cookie_hash, proven_at=now(),
         )  # fmt: skip
         return await self.insert(begun, "sessions.begin")
@@ -134,7 +134,7 @@ class SessionService(AuditedService[Session]):
         newest = await self.session.scalar(last.where(REFRESH.session_id == known.session_id))
         if known.generation == (newest or 0) - 1 and now() - known.used_at <= REPEAT:
             return _granted(live, self._token(live.id, known.generation + 1))
-        await record(self.session, self.actor, "sessions.reuse", "sessions", subject_id=live.id)
+        await record(self.session, "sessions.reuse", "sessions", subject_id=live.id)
         await self._end(live, "reuse")
         email = await self.session.scalar(select(USER.email).where(USER.id == live.user_id))
         text = "A sign-in of yours was used in two places, so it may have been copied. We ended it; sign in again."

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, exists, func, or_, select, update
 
-from todo.access import Actor
-from todo.audit import ORIGIN, record
+from todo.access import Actor, Origin
+from todo.audit import record
 from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, SESSION, TOTP, USER, USER_ROLE, User, UserRole
@@ -30,7 +30,7 @@ from todo.domain.accounts.services.leaving import come_back
 from todo.domain.accounts.services.mailed import notify, notify_new_sign_in, require_verified
 from todo.domain.accounts.services.passkeys import Site, check_passkey, sign_in_options
 from todo.domain.accounts.services.passwords import Passwords
-from todo.domain.accounts.services.people import ANYBODY, OPERATOR, AccountService
+from todo.domain.accounts.services.people import AccountService
 from todo.domain.accounts.services.personal_tokens import PersonalTokens
 from todo.domain.accounts.services.sessions import Granted, SessionService
 from todo.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
@@ -114,111 +114,112 @@ class SignIn:
         await self.issuers.close()
         await self.tokens.close()
 
-    async def register(self, data: Registration, *roles: str, actor: Actor = ANYBODY) -> User | None:
-        """Raises Invalid, Forbidden; None when the address is taken, after the same work."""
+    async def register(self, origin: Origin, data: Registration, *roles: str) -> User | None:
+        """Raises Invalid, Forbidden where no roles are given; None when the address is taken, after the same work."""
         check_registration(data, self._settings)
-        from_outside = actor is ANYBODY and not roles
-        if from_outside:
+        if not roles:
             check_admission(self._settings, data)
             to = f"mail to {rules.normalise_email(data.email)}"  # a taken address is written to as well
-            await check(self._database, "register", ORIGIN.get().address or "unknown", to)
+            await check(self._database, "register", origin.address or "unknown", to)
         password_hash = await self.passwords.hash(data.password)
-        async with self._database.session() as session:
-            if from_outside:
+        async with self._database.session(origin) as session:
+            if not roles:
                 return await come_in(session, self._settings, data, password_hash)
-            return await AccountService(session, actor).register(data, password_hash, *roles)
+            return await AccountService(session, origin.actor).register(data, password_hash, *roles)
 
-    async def login(self, data: Login, user_agent: str = "") -> Tokens:
+    async def login(self, origin: Origin, data: Login, user_agent: str = "") -> Tokens:
         """The first step, and the only one without a second factor.
 
         Raises Unauthorized with one answer for an unknown address, a wrong password and a disabled account; Forbidden
         while the address must be confirmed; TooManyRequests.
         """
-        found = await self.check_password(data)
+        found = await self.check_password(origin, data)
         if found.second_factor:
-            return Tokens(mfa_token=await self.half_signed_in(found))
-        return await self._admit(Authentication(found.id, ("pwd",), found.credential_version), user_agent)
+            return Tokens(mfa_token=await self.half_signed_in(origin, found))
+        return await self._admit(origin, Authentication(found.id, ("pwd",), found.credential_version), user_agent)
 
-    async def second_step(self, data: SecondFactor, user_agent: str = "") -> Tokens:
+    async def second_step(self, origin: Origin, data: SecondFactor, user_agent: str = "") -> Tokens:
         """Finish a sign-in with a code; raises Unauthorized, TooManyRequests."""
-        return await self._admit(await self.check_code(data), user_agent)
+        return await self._admit(origin, await self.check_code(origin, data), user_agent)
 
-    async def passkey_options(self) -> PasskeyOptions:
+    async def passkey_options(self, origin: Origin) -> PasskeyOptions:
         """What a browser needs to sign somebody in by a passkey; good for five minutes. Raises TooManyRequests."""
-        await check(self._database, "login", ORIGIN.get().address or "unknown")
+        await check(self._database, "login", origin.address or "unknown")
         return sign_in_options(self.site)
 
-    async def passkey(self, data: PasskeyAnswer, user_agent: str = "") -> Tokens:
+    async def passkey(self, origin: Origin, data: PasskeyAnswer, user_agent: str = "") -> Tokens:
         """Sign in by a passkey, which is two factors in one; raises Unauthorized, Forbidden, TooManyRequests."""
-        return await self._admit(await self.check_passkey(data), user_agent)
+        return await self._admit(origin, await self.check_passkey(origin, data), user_agent)
 
-    async def check_password(self, data: Login) -> Candidate:
+    async def check_password(self, origin: Origin, data: Login) -> Candidate:
         """Whose password this is; raises as `login` does."""
         email = rules.normalise_email(data.email)
-        found = await self._candidate(email)
+        found = await self._candidate(origin, email)
         right = await self.passwords.verify(found.password_hash if found else None, data.password)
         if found is None or not right or found.status not in {"active", "leaving"}:
-            await self._note(ANYBODY, "accounts.login_refused", found.id if found else None)
+            await self._note(origin, "accounts.login_refused", found.id if found else None)
             raise Unauthorized("The e-mail address or the password is wrong.")
-        await self._upgrade(found.id, found.password_hash or "", data.password)
+        await self._upgrade(origin, found.id, found.password_hash or "", data.password)
         return found
 
-    async def check_code(self, data: SecondFactor) -> Authentication:
+    async def check_code(self, origin: Origin, data: SecondFactor) -> Authentication:
         """Whose second step this is, and how it was proven; raises as `second_step` does."""
         first = await mfa_tokens.first_step(self._database, data.mfa_token)
         await check(self._database, "login", f"second factor of {first.user_id}")
         await check(self._database, "codes", codes_key(first.user_id, first.credential_version))
-        async with self._database.session() as session:
+        async with self._database.session(origin) as session:
             proof = await check_second_factor(session, first.user_id, data.code, now(), self._secret)
         if proof is None:
-            async with self._database.session() as session:
-                await note_wrong(session, ANYBODY, "accounts.code_refused", first.user_id)
+            async with self._database.session(origin) as session:
+                await note_wrong(session, "accounts.code_refused", first.user_id)
             raise Unauthorized("The code is wrong, or was used before.", error="invalid_token")
         return first._replace(amr=(*first.amr, proof))
 
-    async def check_passkey(self, data: PasskeyAnswer) -> Authentication:
+    async def check_passkey(self, origin: Origin, data: PasskeyAnswer) -> Authentication:
         """Whose passkey this is; raises Unauthorized, TooManyRequests."""
-        await check(self._database, "login", ORIGIN.get().address or "unknown")
-        async with self._database.session() as session:
+        await check(self._database, "login", origin.address or "unknown")
+        async with self._database.session(origin) as session:
             found = await check_passkey(session, self.site, data.state, data.credential)
         if found is None:
-            await self._note(ANYBODY, "accounts.passkey_refused", None)
+            await self._note(origin, "accounts.passkey_refused", None)
             raise Unauthorized("This passkey does not sign anybody in here.")
         return found
 
-    async def refresh(self, token: str) -> Tokens:
+    async def refresh(self, origin: Origin, token: str) -> Tokens:
         """Continue a session; raises Unauthorized. A token used twice has ended its session by then, for good."""
         await check(self._database, "refresh", token)
-        async with self._database.session() as session:
-            granted = await SessionService(session, ANYBODY, self._secret).refresh(token)
+        async with self._database.session(origin) as session:
+            granted = await SessionService(session, origin.actor, self._secret).refresh(token)
         if granted is None:
             raise Unauthorized("The refresh token is not valid; sign in again.", error="invalid_token")
         return await self.tokens_of(granted)
 
-    async def logout(self, actor: Actor, *, everywhere: bool) -> None:
-        async with self._database.session() as session:
+    async def logout(self, origin: Origin, *, everywhere: bool) -> None:
+        actor = origin.actor
+        async with self._database.session(origin) as session:
             if everywhere:
                 await sign_out_everywhere(session, actor, actor.user_id, "logout")
             elif actor.session_id is not None:
                 with suppress(NotFound):  # over already, which other processes learn within seconds
                     await SessionService(session, actor, self._secret).end(actor.session_id, actor.user_id)
 
-    async def end_session(self, actor: Actor, session_id: UUID) -> None:
+    async def end_session(self, origin: Origin, session_id: UUID) -> None:
         """Raises NotFound."""
-        async with self._database.session() as session:
-            await SessionService(session, actor, self._secret).end(session_id, actor.user_id)
+        async with self._database.session(origin) as session:
+            await SessionService(session, origin.actor, self._secret).end(session_id, origin.actor.user_id)
 
-    async def change_password(self, actor: Actor, current: str, new: str) -> None:
+    async def change_password(self, origin: Origin, current: str, new: str) -> None:
         """Set a new password and end every other credential; raises Forbidden, Invalid."""
+        actor = origin.actor
         await check(self._database, "login", f"password of {actor.user_id}")
         found = await self._database.reads.one_or_none(CANDIDATE, email=actor.name, address="")
         if found is None or not await self.passwords.verify(found.password_hash, current):
-            await self._refuse_password(actor)
+            await self._refuse_password(origin)
             return
         if problem := rules.password_problem(new, found.email, self._settings.password_min_length):
             raise Invalid.field("body.new_password", problem)
         hashed = await self.passwords.hash(new)
-        async with self._database.session() as session:
+        async with self._database.session(origin) as session:
             unchanged = await is_current(session, found.id, found.credential_version)
             if unchanged:
                 people = AccountService(session, actor)
@@ -228,11 +229,11 @@ class SignIn:
                 text = "If that was not you, set a new one now."
                 await notify(session, found.email, "Your password was changed", text)
         if not unchanged:
-            await self._refuse_password(actor)
+            await self._refuse_password(origin)
 
-    async def _refuse_password(self, actor: Actor) -> None:
+    async def _refuse_password(self, origin: Origin) -> None:
         """Raises Forbidden, which leaves its trace."""
-        await self._note(actor, "accounts.password_refused", actor.id)
+        await self._note(origin, "accounts.password_refused", origin.actor.id)
         raise Forbidden("The current password is wrong.")
 
     async def sessions(self, actor: Actor) -> list[SessionOut]:
@@ -245,26 +246,25 @@ class SignIn:
             raise Unauthorized("The account behind this token is gone.", error="invalid_token")
         return me
 
-    async def _candidate(self, email: str) -> Candidate | None:
+    async def _candidate(self, origin: Origin, email: str) -> Candidate | None:
         """Who has this address, counted against guessing: by network, and by account unless the network is familiar.
 
         So nobody tries many passwords, and nobody keeps a person out of their own account by trying.
         """
-        address = ORIGIN.get().address
-        await check(self._database, "login", address or "unknown")
-        found = await self._database.reads.one_or_none(CANDIDATE, email=email, address=address)
+        await check(self._database, "login", origin.address or "unknown")
+        found = await self._database.reads.one_or_none(CANDIDATE, email=email, address=origin.address)
         if found is None or not found.familiar:
             await check(self._database, "login", f"account {email}")
         return found
 
-    async def half_signed_in(self, found: Candidate) -> str:
+    async def half_signed_in(self, origin: Origin, found: Candidate) -> str:
         """The token that stands between the two steps."""
-        async with self._database.session() as session:
+        async with self._database.session(origin) as session:
             return await mfa_tokens.issue(session, found.id, found.credential_version)
 
-    async def _admit(self, found: Authentication, user_agent: str) -> Tokens:
+    async def _admit(self, origin: Origin, found: Authentication, user_agent: str) -> Tokens:
         """Begin a session; raises Unauthorized for who may no longer sign in that way, Forbidden when not confirmed."""
-        async with self._database.session() as session:
+        async with self._database.session(origin) as session:
             person = await self.welcome(session, found, user_agent)
             granted = await SessionService(session, person, self._secret).begin(found.user_id, found.amr, user_agent)
         return await self.tokens_of(granted)
@@ -281,42 +281,43 @@ class SignIn:
             raise Unauthorized("The e-mail address or the password is wrong.")
         require_verified(self._settings, user)
         person = Actor(id=user.id, name=user.email)
+        session.origin = session.origin.by(person)
         await self._tell_of_new_device(session, user, user_agent)
-        await record(session, person, "accounts.login", "users", subject_id=user.id, after={"amr": found.amr})
+        await record(session, "accounts.login", "users", subject_id=user.id, after={"amr": found.amr})
         return person
 
     async def _tell_of_new_device(self, session: WriteSession, user: User, user_agent: str) -> None:
         """Mail the person when somebody signs in from where they never did; the first time of all is no news."""
-        origin = ORIGIN.get()
+        origin = session.origin
         same = or_(SESSION.address == origin.address, SESSION.user_agent == user_agent[:300])
         known = select(func.count(), func.count().filter(same)).where(SESSION.user_id == user.id)
         sessions, familiar = (await session.execute(known)).one()
         if sessions and not familiar:
-            await notify_new_sign_in(session, user, origin)
+            await notify_new_sign_in(session, user)
 
     async def tokens_of(self, granted: Granted) -> Tokens:
         """A new access token for a session, and the refresh token it was granted with."""
         access = await self.keys.sign(granted.user_id, granted.session_id, granted.amr, granted.authenticated_at)
         return Tokens(access, "Bearer", self._settings.access_token_seconds, granted.refresh_token)
 
-    async def _upgrade(self, user_id: UUID, stored: str, password: str) -> None:
+    async def _upgrade(self, origin: Origin, user_id: UUID, stored: str, password: str) -> None:
         """Hash again when the cost has changed or the hash came from another system; a change meanwhile wins."""
         if not self.passwords.is_outdated(stored):
             return
         hashed = await self.passwords.hash(password)
-        async with self._database.session() as session:
+        async with self._database.session(origin) as session:
             unchanged = update(User).where(USER.id == user_id, USER.password_hash == stored)
             await session.execute(unchanged.values(password_hash=hashed))
 
-    async def _note(self, actor: Actor, action: str, user_id: UUID | None) -> None:
-        async with self._database.session() as session:
-            await record(session, actor, action, "users", subject_id=user_id)
+    async def _note(self, origin: Origin, action: str, user_id: UUID | None) -> None:
+        async with self._database.session(origin) as session:
+            await record(session, action, "users", subject_id=user_id)
 
 
-async def add_superuser(sign_in: SignIn, email: str, password: str) -> User:
+async def add_superuser(sign_in: SignIn, origin: Origin, email: str, password: str) -> User:
     """Create an administrator; raises Conflict when the address is taken, Invalid when something is wrong."""
     data = Registration(email=email, password=password, name="Administrator")
-    user = await sign_in.register(data, rules.SUPERUSER, rules.MEMBER, actor=OPERATOR)
+    user = await sign_in.register(origin, data, rules.SUPERUSER, rules.MEMBER)
     if user is None:
         raise Conflict(f"There is an account for {email} already.")
     return user

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, Uuid, column, func, literal, literal_column, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from todo.access import worker_origin
 from todo.database import Database, WriteSession
 from todo.domain.accounts.models import USER, User
 from todo.domain.notifications.models import PREFERENCES, Notification, Preferences
@@ -37,7 +38,7 @@ class Reader(NamedTuple):
 
 async def tell_due(database: Database) -> int:
     """Tell up to 500 people their day; how many were looked at."""
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         moment: datetime = (await session.execute(select(func.now()))).scalar_one()
         due = select(Preferences).where(PREFERENCES.next_digest_at <= func.now()).order_by(PREFERENCES.next_digest_at)
         claimed = (await session.scalars(due.limit(PEOPLE).with_for_update(skip_locked=True))).all()

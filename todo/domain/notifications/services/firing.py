@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
+from todo.access import worker_origin
 from todo.database import Database, WriteSession
 from todo.domain.accounts.models import USER, User
 from todo.domain.notifications.models import REMINDER, Notification, Preferences, Reminder
@@ -44,7 +45,7 @@ class Told(NamedTuple):
 
 async def fire_due(database: Database) -> int:
     """Tell what is due, of up to 200 people; how many reminders were looked at."""
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         # The clock that says what is due is the database's.
         moment: datetime = (await session.execute(select(func.now()))).scalar_one()
         people = await _claim_people(session)
@@ -61,7 +62,7 @@ async def fire_due(database: Database) -> int:
 
 async def seconds_until_next(database: Database) -> float | None:
     """How long until the next reminder; None when there is none."""
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         wait = select(func.extract("epoch", func.min(REMINDER.run_at) - func.now()))
         found: Any = await session.scalar(wait)
     return None if found is None else max(0.25, float(found))

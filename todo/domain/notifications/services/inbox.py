@@ -66,7 +66,7 @@ class NotificationService(AuditedService[Notification]):
         marked = await self.session.execute(unread.values(values).returning(NOTIFICATION.id))
         count = len(marked.all())
         if count:
-            await record(self.session, self.actor, "notifications.read_all", "notifications", after={"marked": count})
+            await record(self.session, "notifications.read_all", "notifications", after={"marked": count})
         return Marked(count)
 
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import and_, func, literal, select, union_all, update
 
-from todo.access import Actor
 from todo.audit import record
 from todo.database import Query, WriteSession
 from todo.domain.accounts.models import USER, User
@@ -77,7 +76,7 @@ async def pending(session: WriteSession, *, failed: bool, limit: int = 100) -> l
     return [Pending(*row) for row in found]
 
 
-async def retry(session: WriteSession, actor: Actor, some_id: UUID | None = None) -> int:
+async def retry(session: WriteSession, some_id: UUID | None = None) -> int:
     """Try again what has failed for good, one or all, with all attempts ahead; how many that were."""
     count = 0
     for model, columns, due in ((Mail, MAIL, "send_at"), (Outgoing, OUTGOING, "run_at")):
@@ -85,5 +84,5 @@ async def retry(session: WriteSession, actor: Actor, some_id: UUID | None = None
         values = {"failed_at": None, "attempts": 0, due: func.now(), "lease_until": None, "lease_token": None}
         count += len((await session.execute(again.values(values).returning(columns.id))).all())
     if count:
-        await record(session, actor, "outbox.retry", "outbox", subject_id=some_id, after={"count": count})
+        await record(session, "outbox.retry", "outbox", subject_id=some_id, after={"count": count})
     return count

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from sqlalchemy import func, or_, select, update
 
+from todo.access import worker_origin
 from todo.database import Database, WriteSession
 from todo.domain.notifications.models import OUTGOING, Outgoing
 from todo.domain.notifications.services.channels import CHANNELS, External
@@ -27,7 +28,7 @@ ATTEMPTS = 12  # within two days: the second after 10 seconds, then three times 
 
 async def deliver_due(database: Database) -> int:
     """Make the calls that are due, up to a batch; how many that were. Any number of workers may do this at once."""
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         items = await claim(session)
     await asyncio.gather(*(_deliver(database, item) for item in items))
     return len(items)
@@ -57,7 +58,7 @@ async def _deliver(database: Database, item: Outgoing) -> None:
     else:
         outcome = {"done_at": func.now(), "last_error": None}
     mine = (OUTGOING.id == item.id, OUTGOING.lease_token == item.lease_token, OUTGOING.done_at.is_(None))
-    async with database.session() as session:
+    async with database.session(worker_origin()) as session:
         await session.execute(
             update(Outgoing).where(*mine).values(outcome | {"lease_until": None, "lease_token": None})
         )

@@ -141,5 +141,6 @@ async def unsubscribe(session: WriteSession, secret: str, token: str) -> str:
     email = await session.scalar(select(USER.email).where(USER.id == user_id))
     if email is None:
         raise NotFound
-    await PreferencesService(session, Actor(id=user_id, name=email)).leave(kind)
+    session.origin = session.origin.by(Actor(id=user_id, name=email))
+    await PreferencesService(session, session.origin.actor).leave(kind)
     return kind

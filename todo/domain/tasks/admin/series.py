@@ -77,7 +77,7 @@ class SeriesAdmin(ModelAdmin[Series]):
     async def run(self, do: Doing, row: Series) -> str:
         """Have the worker look at it now, also one that was set aside with an error."""
         await _verbs(do).look(row.id)
-        await record(do.session, do.actor, "series.run", "series", subject_id=row.id)
+        await record(do.session, "series.run", "series", subject_id=row.id)
         return "The worker looks at it now."
 
 

@@ -18,7 +18,7 @@ from todo.domain.tasks.services.scopes import read_scope
 from todo.domain.tasks.services.tasks import TaskService, add_alone
 from todo.domain.tasks.services.upcoming import upcoming
 from todo.errors import Invalid
-from todo.http.transactions import is_shared, session_for
+from todo.http.transactions import is_shared, origin_of, session_for
 from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, read_instant
 
@@ -134,7 +134,7 @@ class TaskController(Controller):
         "recurrence": {"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"}}`
         """
         if data.recurrence is None and data.parent_id is None and not is_shared(request.scope):
-            return versioned(await again(partial(add_alone, database, request.user, data)), status_code=201)
+            return versioned(await again(partial(add_alone, database, origin_of(request.scope), data)), status_code=201)
         async with session_for(database, request.scope) as session:
             return versioned(await TaskService(session, request.user).add(data), status_code=201)
 

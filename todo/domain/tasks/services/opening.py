@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
 from uuid_utils.compat import uuid7
 
-from todo.access import WORKER
+from todo.access import Origin
 from todo.audit import Event, event
 from todo.connection import Connection
 from todo.database import DIALECT, WriteSession, table_of, to_json
@@ -155,8 +155,8 @@ async def _open_together(session: WriteSession, claimed: Sequence[Series], momen
     parents = {series_id: task_id for series_id, task_id in await driver.fetch(PARENTS, ids)}
     for series in claimed:
         batch.add(series, open_nominals[series.id])
-    events = await _close(driver, batch) if batch.closes else []
-    opened, opening = await _enter(driver, batch) if batch.entries else ([], [])
+    events = await _close(driver, batch, session.origin) if batch.closes else []
+    opened, opening = await _enter(driver, batch, session.origin) if batch.entries else ([], [])
     await _insert(driver, Event, events + opening)
     pairs = [(parents[task["series_id"]], task["id"]) for task in opened if task["series_id"] in parents]
     if pairs:
@@ -164,17 +164,17 @@ async def _open_together(session: WriteSession, claimed: Sequence[Series], momen
     await driver.execute(PLACE, *zip(*batch.places, strict=True))
 
 
-async def _close(driver: Connection, batch: Batch) -> list[dict[str, Any]]:
+async def _close(driver: Connection, batch: Batch, origin: Origin) -> list[dict[str, Any]]:
     """Close open turns as missed, and their tasks as cancelled; the trail of it."""
     task_ids = [row["task_id"] for row in await driver.fetch(MISS, batch.moment, *zip(*batch.closes, strict=True))]
     after = {"status": "cancelled", "completed_at": batch.moment}
     return [
-        event(WORKER, "tasks.miss", "tasks", task_id, before={"status": status, "completed_at": None}, after=after)
+        event(origin, "tasks.miss", "tasks", task_id, before={"status": status, "completed_at": None}, after=after)
         for task_id, status in await driver.fetch(CANCEL, batch.moment, task_ids, list(rules.CLOSED))
     ]
 
 
-async def _enter(driver: Connection, batch: Batch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+async def _enter(driver: Connection, batch: Batch, origin: Origin) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Claim the turns' places in the ledger and add the tasks of those that were free; these, and the trail of it."""
     ids = [uuid7() for _ in batch.entries]
     entered = {
@@ -182,7 +182,7 @@ async def _enter(driver: Connection, batch: Batch) -> tuple[list[dict[str, Any]]
     }
     tasks = [task for task in batch.tasks if task["id"] in entered]
     await _insert(driver, Task, tasks)
-    return tasks, [event(WORKER, "tasks.open", "tasks", task["id"], after=task) for task in tasks]
+    return tasks, [event(origin, "tasks.open", "tasks", task["id"], after=task) for task in tasks]
 
 
 async def _insert(driver: Connection, model: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:

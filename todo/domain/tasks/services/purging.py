@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import Boolean, delete, func, insert, literal_column, select
 
-from todo.access import WORKER
 from todo.audit import Event, event
 from todo.database import WriteSession
 from todo.domain.tasks.models import TASK, Task
@@ -41,7 +40,7 @@ async def purge(session: WriteSession, kept: timedelta, limit: int) -> int:
     old = old.with_for_update(skip_locked=True)
     gone = delete(Task).where(TASK.id.in_(old)).returning(TASK.id, TASK.title, TASK.deleted_at)
     events: list[dict[str, Any]] = [
-        event(WORKER, "tasks.purge", "tasks", task_id, before={"title": title, "deleted_at": deleted_at})
+        event(session.origin, "tasks.purge", "tasks", task_id, before={"title": title, "deleted_at": deleted_at})
         for task_id, title, deleted_at in (await session.execute(gone)).all()
     ]
     if events:

@@ -110,7 +110,7 @@ class SeriesChanges:
         query = select(Task).where(TASK.id.in_(wanted), TASK.deleted_at.is_(None)).order_by(TASK.id)
         rows = await self.session.scalars(query.with_for_update(key_share=True))
         tasks = [*rows, *await below(self.session, wanted, TASK.deleted_at.is_(None))]
-        await trash_all(self.session, self.actor, tasks, now(), "tasks.delete")
+        await trash_all(self.session, tasks, now(), "tasks.delete")
 
     async def _begin(
         self, task: Task, values: dict[str, Any], recurrence: RecurrencePatch | Any, timezone: str

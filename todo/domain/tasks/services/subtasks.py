@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, insert, select, update
 
-from todo.access import WORKER, Actor
 from todo.audit import Event, event
 from todo.database import WriteSession, now, table_of
 from todo.domain.accounts.models import USER, User
@@ -60,19 +59,17 @@ async def _from_top(session: WriteSession, owner_id: UUID, task_id: UUID) -> Seq
     return (await session.scalars(select(chain_cte.union_all(above).c.id))).all()
 
 
-async def trash_all(
-    session: WriteSession, actor: Actor, tasks: Sequence[Task], deleted_at: datetime | None, action: str
-) -> None:
+async def trash_all(session: WriteSession, tasks: Sequence[Task], deleted_at: datetime | None, action: str) -> None:
     """Move loaded, locked tasks to the trash or, with None, back; two statements whatever their number."""
     if not tasks:
         return
     values = {"deleted_at": deleted_at, "updated_at": now(), "version": TASK.version + 1}
     await session.execute(update(table_of(Task)).where(TASK.id.in_([task.id for task in tasks])).values(values))
     after = {"deleted_at": deleted_at}
-    await _trail(session, actor, action, [(task.id, {"deleted_at": task.deleted_at}, after) for task in tasks])
+    await _trail(session, action, [(task.id, {"deleted_at": task.deleted_at}, after) for task in tasks])
 
 
-async def copy_subtasks(session: WriteSession, pairs: Sequence[tuple[UUID, UUID]], actor: Actor = WORKER) -> None:
+async def copy_subtasks(session: WriteSession, pairs: Sequence[tuple[UUID, UUID]]) -> None:
     """Hang copies of what is below each old task below its new one, all open again.
 
     Of an old task in the trash that is what went there with it: deleting one occurrence takes nothing from the later
@@ -90,7 +87,7 @@ async def copy_subtasks(session: WriteSession, pairs: Sequence[tuple[UUID, UUID]
     if not copies:
         return
     await session.execute(insert(table_of(Task)), [copy.model_dump() for copy in copies])
-    await _trail(session, actor, "tasks.open", [(copy.id, None, copy.model_dump()) for copy in copies])
+    await _trail(session, "tasks.open", [(copy.id, None, copy.model_dump()) for copy in copies])
 
 
 def _copies(tree: Sequence[Task], roots: Mapping[UUID, tuple[Task, Task, str]]) -> Iterable[Task]:
@@ -131,6 +128,9 @@ def _shift(task: Task, distance: timedelta, owner_timezone: str) -> None:
         setattr(task, name, value)
 
 
-async def _trail(session: WriteSession, actor: Actor, action: str, changes: Sequence[tuple[UUID, Any, Any]]) -> None:
-    entries = [event(actor, action, "tasks", task_id, before=before, after=after) for task_id, before, after in changes]
+async def _trail(session: WriteSession, action: str, changes: Sequence[tuple[UUID, Any, Any]]) -> None:
+    entries = [
+        event(session.origin, action, "tasks", task_id, before=before, after=after)
+        for task_id, before, after in changes
+    ]
     await session.execute(insert(table_of(Event)), entries)

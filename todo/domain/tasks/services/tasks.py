@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, structs
 from sqlalchemy import ColumnElement, bindparam, select
 
-from todo.access import Actor
+from todo.access import Actor, Origin
 from todo.audit import insert_alone
 from todo.database import Database, WriteSession, now
 from todo.domain.accounts.models import USER
@@ -112,7 +112,7 @@ class TaskService(TaskWriter):
         if series and scope == "this" and task.status not in rules.CLOSED:
             await self.occurrences.succeed(series, task, "skipped")
         subtasks = await below(self.session, [task.id], TASK.deleted_at.is_(None))
-        await trash_all(self.session, self.actor, subtasks, deleted_at, "tasks.delete")
+        await trash_all(self.session, subtasks, deleted_at, "tasks.delete")
 
     async def restore(self, task_id: UUID) -> TaskOut:
         """Bring back a task and what went to the trash with it; raises NotFound when it is not in their trash."""
@@ -121,7 +121,7 @@ class TaskService(TaskWriter):
         if task.status not in rules.CLOSED:
             await self.occurrences.reopen(series, task)
         subtasks = await below(self.session, [task.id], TASK.deleted_at == task.deleted_at)
-        await trash_all(self.session, self.actor, subtasks, None, "tasks.restore")
+        await trash_all(self.session, subtasks, None, "tasks.restore")
         return task_out(await self.change(task, {"deleted_at": None}, "tasks.restore"))
 
     async def complete(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
@@ -182,15 +182,16 @@ def _current(task: Task, if_match: frozenset[int] | None) -> Task:
     return task
 
 
-async def add_alone(database: Database, actor: Actor, data: TaskIn) -> TaskOut:
+async def add_alone(database: Database, origin: Origin, data: TaskIn) -> TaskOut:
     """Add a task that begins no series, in one round trip; raises Invalid for a due that does not exist.
 
     The actor may be remembered with a time zone that is not theirs any more: then it takes a few more.
     """
+    actor = origin.actor
     task = new_task(data, actor.user_id, actor.timezone)
-    if await insert_alone(database, actor, task, "tasks.add", IN_ZONE, owner=task.owner_id, timezone=actor.timezone):
+    if await insert_alone(database, origin, task, "tasks.add", IN_ZONE, owner=task.owner_id, timezone=actor.timezone):
         return task_out(task)
-    async with database.session() as session:
+    async with database.session(origin) as session:
         return await TaskService(session, actor).add(data)
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, insert, literal_column, select, text, union_all, update
 
-from todo.access import WORKER
+from todo.access import Origin, worker_origin
 from todo.audit import Event, event
 from todo.contention import again
 from todo.database import ACTOR, Database, Query, now, table_of
@@ -68,23 +68,24 @@ async def follow_pending(database: Database) -> None:
 
 
 async def _follow(database: Database, user_id: UUID, since: datetime) -> None:
-    while await again(partial(_move_series, database, user_id)):
+    origin = worker_origin()
+    while await again(partial(_move_series, database, origin, user_id)):
         pass
     # With the old zone nothing comes any more: the change of the zone has waited for those who stored with it.
     ids = await database.primary.all(FLOATING_IDS, actor=user_id)
     for start in range(0, len(ids), TASK_BATCH):
-        await again(partial(_move_tasks, database, user_id, ids[start : start + TASK_BATCH]))
-    await again(partial(_note_followed, database, user_id, since))
+        await again(partial(_move_tasks, database, origin, user_id, ids[start : start + TASK_BATCH]))
+    await again(partial(_note_followed, database, origin, user_id, since))
 
 
-async def _move_series(database: Database, user_id: UUID) -> bool:
+async def _move_series(database: Database, origin: Origin, user_id: UUID) -> bool:
     """Let the next series of a person go on in their zone; whether there may be more."""
-    async with database.session() as session:
+    async with database.session(origin) as session:
         timezone = await lock_owner(session, user_id)
         left = select(Series).where(SERIES.owner_id == user_id, SERIES.timezone.is_(None))
         left = left.where(SERIES.owner_timezone != timezone).order_by(SERIES.id).limit(SERIES_BATCH)
         found = (await session.scalars(left.with_for_update(key_share=True))).all()
-        service = SeriesService(session, WORKER)
+        service = SeriesService(session, session.origin.actor)
         for series in found:
             await service.move(series, timezone)
         await session.execute(KEEP_UNDO, {"ids": [series.id for series in found]})
@@ -92,8 +93,8 @@ async def _move_series(database: Database, user_id: UUID) -> bool:
         return bool(found)
 
 
-async def _move_tasks(database: Database, user_id: UUID, ids: Sequence[UUID]) -> None:
-    async with database.session() as session:
+async def _move_tasks(database: Database, origin: Origin, user_id: UUID, ids: Sequence[UUID]) -> None:
+    async with database.session(origin) as session:
         timezone = await lock_owner(session, user_id)
         found = select(Task).where(TASK.id.in_(ids), FLOATING).order_by(TASK.id).with_for_update(key_share=True)
         moved = [
@@ -107,7 +108,14 @@ async def _move_tasks(database: Database, user_id: UUID, ids: Sequence[UUID]) ->
         change = update(table_of(Task)).where(TASK.id == bindparam("task")).values(values)
         await session.execute(change, [{"task": task.id, "at": due_at} for task, due_at in moved])
         entries = [
-            event(WORKER, "tasks.change", "tasks", task.id, before={"due_at": task.due_at}, after={"due_at": due_at})
+            event(
+                session.origin,
+                "tasks.change",
+                "tasks",
+                task.id,
+                before={"due_at": task.due_at},
+                after={"due_at": due_at},
+            )
             for task, due_at in moved
         ]
         await session.execute(insert(Event), entries)
@@ -121,8 +129,8 @@ def _due_at(task: Task, timezone: str) -> datetime | None:
         return task.due_at
 
 
-async def _note_followed(database: Database, user_id: UUID, since: datetime) -> None:
+async def _note_followed(database: Database, origin: Origin, user_id: UUID, since: datetime) -> None:
     """Unless the zone has changed again meanwhile."""
-    async with database.session() as session:
+    async with database.session(origin) as session:
         same = (USER.id == user_id, USER.timezone_pending_since == since)
         await session.execute(update(User).where(*same).values(timezone_pending_since=None))

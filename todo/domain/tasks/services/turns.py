@@ -180,7 +180,7 @@ class OccurrenceService(AuditedService[Occurrence]):
         """Open the turn that follows a closed one, with copies of what is below that one."""
         opened = await self._open(series, plan, turn, "tasks.open")
         if opened and parent:
-            await copy_subtasks(self.session, [(parent.id, opened.id)], self.actor)
+            await copy_subtasks(self.session, [(parent.id, opened.id)])
         still_open = [turn.nominal] if opened else []
         await self.series.advance(series, plan, turn, following(plan, turn), still_open)
         return opened
@@ -203,7 +203,7 @@ class OccurrenceService(AuditedService[Occurrence]):
         await self.session.execute(delete(Occurrence).where(*is_it))
         await self.session.execute(delete(Task).where(TASK.id == successor.id))
         before = successor.model_dump()
-        await record(self.session, self.actor, "tasks.undo", "tasks", subject_id=successor.id, before=before)
+        await record(self.session, "tasks.undo", "tasks", subject_id=successor.id, before=before)
         return True
 
     async def _is_worked_on(self, task: Task) -> bool:

@@ -1,0 +1,154 @@
+"""Every command that writes is in the audit log, with the account of the operating system."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from cli.database import demonstrate, query
+from factories import PASSWORD
+
+from todo.cli import main
+from todo.cli.operator import os_user
+
+READS = {
+    "access why", "admin describe", "admin export", "admin get", "admin history", "admin list", "check",
+    "hash-benchmark", "jobs list", "jobs schedules", "jobs show", "keys list", "outbox list", "permissions",
+    "recurrence preview", "series list", "series show", "settings", "users list",
+}  # fmt: skip
+LASTING = {"server", "up", "worker"}  # what they change is the worker's, or is for a request
+MAIL = """INSERT INTO mails (id, created_at, updated_at, version, "to", subject, text, html, headers, attachments,
+    send_at, attempts, failed_at) VALUES (gen_random_uuid(), now(), now(), 1, 'ada@example.com', 'Given up', '', '',
+    '{}', '[]', now(), 12, now())"""
+
+Prepare = Callable[[Any, str], list[str]]
+
+
+def paths_of(group: click.Group, prefix: str = "") -> Iterator[str]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        path = f"{prefix}{name}"
+        if isinstance(command, click.Group):
+            yield from paths_of(command, f"{path} ")
+        else:
+            yield path
+
+
+def given(*arguments: str) -> Prepare:
+    """A command whose arguments need nothing first."""
+    return lambda todo, url: list(arguments)
+
+
+def found(sql: str, *arguments: str) -> Prepare:
+    """A command about the row that a query finds: its id stands for `{}`."""
+    return lambda todo, url: [one.replace("{}", str(query(url, sql)[0][0])) for one in arguments]
+
+
+def after(*first: str) -> Callable[[Prepare], Prepare]:
+    """Another command before this one."""
+
+    def both(prepare: Prepare) -> Prepare:
+        def prepared(todo: Any, url: str) -> list[str]:
+            arguments = prepare(todo, url)
+            prior = [one.replace("{}", arguments[0] if arguments else "") for one in first]
+            assert todo(*prior, TODO_DATABASE_URL=url).exit_code == 0
+            return arguments
+
+        return prepared
+
+    return both
+
+
+ADA = "ada@example.com"
+SERIES = "SELECT id FROM series WHERE status = 'active' AND next_run_at IS NOT NULL LIMIT 1"
+TASK = "SELECT id FROM tasks WHERE deleted_at IS NULL AND status = 'open' LIMIT 1"
+NEW_KEY = "SELECT id FROM signing_keys WHERE status = 'pending'"
+
+
+def failed_mail(todo: Any, url: str) -> list[str]:
+    query(url, MAIL)
+    return ["--all"]
+
+
+def queued_job(todo: Any, url: str) -> list[str]:
+    assert todo("jobs", "run", "empty_trash", TODO_DATABASE_URL=url).exit_code == 0
+    return [query(url, "SELECT key FROM saq_jobs")[0]["key"]]
+
+
+def changed_task(todo: Any, url: str) -> list[str]:
+    task_id = str(query(url, TASK)[0]["id"])
+    assert todo("admin", "set", "tasks", task_id, "priority=3", TODO_DATABASE_URL=url).exit_code == 0
+    event = "SELECT id FROM audit_events WHERE action = 'tasks.change' ORDER BY id DESC LIMIT 1"
+    return ["tasks", task_id, str(query(url, event)[0]["id"])]
+
+
+def broken_series(todo: Any, url: str) -> list[str]:
+    query(url, f"UPDATE series SET status = 'ended' WHERE id = ({SERIES})")
+    return ["--repair"]
+
+
+WRITES: dict[str, Prepare] = {
+    "admin act": found(TASK, "tasks", "complete", "{}"),
+    "admin add": found("SELECT id FROM users LIMIT 1", "tasks", "title=Water", "owner_id={}"),
+    "admin delete": found(TASK, "tasks", "{}", "--yes"),
+    "admin revert": changed_task,
+    "admin set": found(TASK, "tasks", "{}", "title=Something else"),
+    "doctor": broken_series,
+    "createsuperuser": given("--email", "root@example.com", "--password", PASSWORD),
+    "jobs abort": queued_job,
+    "jobs retry": after("jobs", "abort", "{}")(queued_job),
+    "jobs run": given("empty_trash"),
+    "keys revoke": found(NEW_KEY, "{}"),
+    "keys rotate": given(),
+    "outbox retry": failed_mail,
+    "series end": found(SERIES, "{}"),
+    "series pause": found(SERIES, "{}"),
+    "series resume": after("series", "pause", "{}")(found(SERIES, "{}")),
+    "series run": found(SERIES, "{}"),
+    "service-accounts add": given("robot"),
+    "service-accounts token": after("service-accounts", "add", "robot")(given("robot", "--scope", "tasks.view")),
+    "users disable": given(ADA),
+    "users enable": after("users", "disable", ADA)(given(ADA)),
+    "users grant": given(ADA, "support"),
+    "users revoke": given(ADA, "member"),
+    "users sign-out": given(ADA),
+}
+
+
+def imported(todo: Any, url: str) -> list[str]:
+    owner = query(url, "SELECT id FROM users LIMIT 1")[0]["id"]
+    Path("tasks.csv").write_text(f"title,owner_id\nWater,{owner}\n")
+    return ["tasks", "tasks.csv", "--apply"]
+
+
+WRITES["admin import"] = imported
+
+
+def test_every_command_is_known_to_read_or_to_write() -> None:
+    assert {*paths_of(main)} == READS | LASTING | {*WRITES} | {"migrate"}
+
+
+@pytest.mark.parametrize("path", WRITES)
+def test_what_a_command_changes_is_the_operators(todo: Any, url: str, path: str) -> None:
+    asyncio.run(demonstrate(url))
+    arguments = WRITES[path](todo, url)
+    before = {row["id"] for row in query(url, "SELECT id FROM audit_events")}
+
+    done = todo(*path.split(), *arguments, TODO_DATABASE_URL=url)
+
+    assert done.exit_code == 0, done.output
+    events = [row for row in query(url, "SELECT * FROM audit_events") if row["id"] not in before]
+    told = {(row["actor"], row["actor_kind"], row["source"]) for row in events if row["source"] != "worker"}
+    assert told == {(f"cli:{os_user()}", "operator", "cli")}
+    assert all(row["request_id"] for row in events)
+
+
+def test_an_installation_is_the_operators(todo: Any, empty_url: str) -> None:
+    done = todo("migrate", TODO_DATABASE_URL=empty_url)
+
+    assert done.exit_code == 0, done.output
+    told = {(row["actor"], row["source"]) for row in query(empty_url, "SELECT * FROM audit_events")}
+    assert told == {(f"cli:{os_user()}", "cli")}
