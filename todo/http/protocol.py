@@ -24,7 +24,8 @@ MAX_FRAMING_BYTES = 64 * 1024  # of chunk sizes, chunk extensions and trailers, 
 SPARE_CONNECTIONS = 10  # beyond a limit they are told so, and only those after them are cut off
 MIN_BODY_RATE = 4096  # bytes a second; a body that is slower than this has only `body_timeout`
 MAX_DROPPED_BYTES = 64 * 1024**2  # read and dropped after an early answer, so that the client gets to see the answer
-DROP_PAUSE = 2.0  # seconds without data after which dropping ends
+MIN_DROP_RATE = 1024**2  # bytes a second; what comes slower than this is dropped for `body_timeout` alone
+DROP_PAUSE = 5.0  # seconds without data after which dropping ends
 INVALID = Status(HTTPStatus.BAD_REQUEST, "This is not a valid HTTP/1.1 request.")
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._body_began = 0.0
         self._stopped = False  # nothing more is parsed
         self._dropping_until = 0.0
+        self._dropped_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
 
@@ -278,7 +280,6 @@ class BoundedProtocol(HttpToolsProtocol):
         elif not self._dropping_until:
             self._stopped = True
             self._dropping_until = self.loop.time() + self.settings.body_timeout
-            self._left = MAX_DROPPED_BYTES
             self.transport.write_eof()
             self.flow.resume_reading()
             self._within(DROP_PAUSE, self._end)
@@ -286,8 +287,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _drop(self, block: bytes) -> None:
         if not self._dropping_until:  # requests before the refused one are still being answered
             return
-        self._left -= len(block)
-        if self._left < 0 or self.loop.time() > self._dropping_until:
+        self._dropped_bytes += len(block)
+        self._dropping_until += len(block) / MIN_DROP_RATE
+        if self._dropped_bytes > MAX_DROPPED_BYTES or self.loop.time() > self._dropping_until:
             self._end()
         else:
             self._within(DROP_PAUSE, self._end)
