@@ -15,6 +15,7 @@ from todo.admin import pages as admin_pages
 from todo.admin import views
 from todo.admin.pages.pages import Pages
 from todo.admin.registry import Registry
+from todo.admin.rest.document import paths_of
 from todo.admin.rest.routes import admin_routes
 from todo.admin.runs import carry_out
 from todo.cleanup import delete_expired
@@ -140,7 +141,7 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
         openapi_config=openapi.configuration(),
         logging_config=None,
         request_max_body_size=settings.max_body_bytes,
-        state=State({"pages": pages}),
+        state=State({"pages": pages, "admin_paths": partial(paths_of, REGISTRY)}),
     )
     enclose(app, database, sign_in, pages, settings)
     return app

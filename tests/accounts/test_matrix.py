@@ -21,10 +21,12 @@ from litestar.routes import HTTPRoute
 
 from todo.access import signed_in_recently
 from todo.admin.declaration import ENTER
+from todo.admin.rest.document import paths_of
+from todo.admin.rest.routes import OF_RESOURCE
 from todo.app import REGISTRY, create_app
 from todo.domain.accounts.rules import ADMIN, AUDITOR, ENROLLING, GRANTS, MEMBER, SUPERUSER, SUPPORT
 from todo.domain.accounts.services.keys import encrypt
-from todo.http.openapi import permission_of
+from todo.http.openapi import NOT_RECENT, permission_of
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 PUBLIC = None
@@ -369,14 +371,21 @@ def is_page(route: HTTPRoute) -> bool:
     return route.path_format.startswith("/admin")
 
 
+def admin_operations() -> dict[str, dict[str, Any]]:
+    """The operations of the admin by route: one handler serves every resource, the document names each."""
+    paths, _ = paths_of(REGISTRY)
+    return {f"{method.upper()} {path}": one for path, item in paths.items() for method, one in item.items()}
+
+
 def test_every_route_has_its_row(running_app: Litestar) -> None:
     found = {
         f"{method} {route.path_format}": permission_of(handler)
         for route in running_app.routes
         if isinstance(route, HTTPRoute)
         for method, (handler, _) in route.route_handler_map.items()
-        if handler.operation_id and not is_page(route)
+        if handler.operation_id and not is_page(route) and not route.path_format.startswith(OF_RESOURCE)
     }
+    found |= {route: operation["x-permission"] for route, operation in admin_operations().items()}
 
     assert found == {route: permission for route, (permission, _) in ROUTES.items()}
 
@@ -388,6 +397,11 @@ def test_what_asks_for_a_recent_sign_in_is_what_the_table_says(running_app: Lite
         if isinstance(route, HTTPRoute)
         for method, (handler, _) in route.route_handler_map.items()
         if signed_in_recently in handler.resolve_guards()
+    }
+    asking |= {
+        route
+        for route, operation in admin_operations().items()
+        if operation["responses"]["401"]["description"] == NOT_RECENT
     }
 
     assert asking == RECENT

@@ -7,6 +7,8 @@ import httpx
 import pytest
 from factories import Person, World
 
+ID = "0190f5f0-7c1d-7000-8000-000000000000"
+
 
 @pytest.fixture
 async def boss_http(world: World) -> httpx.AsyncClient:
@@ -39,6 +41,36 @@ async def test_a_query_that_is_not_declared_is_refused(boss_http: httpx.AsyncCli
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == f"query.{query.partition('?')[2].partition('=')[0]}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "nonsense"), ("POST", "nonsense/import"), ("POST", "tasks/actions/nonsense"), ("GET", "roles/dates"),
+        ("POST", f"tasks/{ID}/actions/add_service_account"), ("POST", f"users/{ID}/restore"),
+        ("GET", "tasks/not-an-id"), ("GET", "settings/nonsense/history"),
+    ],
+)  # fmt: skip
+async def test_what_no_resource_offers_is_not_there(boss_http: httpx.AsyncClient, method: str, path: str) -> None:
+    assert (await boss_http.request(method, f"/api/admin/{path}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("POST", "users", "GET"), ("PATCH", f"sessions/{ID}", "GET"), ("DELETE", f"users/{ID}", "GET, PATCH")],
+)
+async def test_a_verb_that_a_resource_does_not_have_is_no_method_of_its_address(
+    boss_http: httpx.AsyncClient, method: str, path: str, allowed: str
+) -> None:
+    answer = await boss_http.request(method, f"/api/admin/{path}", json={})
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+async def test_a_field_that_is_filtered_by_one_value_takes_one(boss_http: httpx.AsyncClient) -> None:
+    answer = await boss_http.get("/api/admin/tasks?priority=1&priority=2")
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "query.priority")
 
 
 async def test_the_life_of_a_row(boss_http: httpx.AsyncClient, ada: Person) -> None:

@@ -1,6 +1,7 @@
 """`/openapi.json` and `/docs`: the contract, with every status an operation can answer."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -61,6 +62,13 @@ FOUND_OUT = {
     "/api/auth/register": ["403"],
 }
 
+IF_MATCH, IF_NONE_MATCH = (
+    {"name": name, "in": "header", "required": False, "description": about, "schema": {"type": "string"}}
+    for name, about in (
+        ("If-Match", 'Change only this version, e.g. `"3"`; another one answers 412.'),
+        ("If-None-Match", 'Answer 304 when the version is still this, e.g. `"3"`.'),
+    )
+)
 UNCHANGED = {"description": "The version is still the one that `If-None-Match` names; no body."}
 ETAG = {"description": "The version of the row.", "schema": {"type": "string", "examples": ['"3"']}}
 IDEMPOTENCY_KEY = {
@@ -118,8 +126,12 @@ def permissions_of(handler: HTTPRouteHandler) -> list[str]:
 
 
 def complete(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
-    """Add what Litestar cannot know: refusals, permissions, and every limit that msgspec checks."""
+    """Add what Litestar cannot know: the admin's paths, refusals, permissions, and every limit that msgspec checks."""
     schemas = document["components"]["schemas"]
+    paths, components = app.state.admin_paths()
+    document["paths"] |= paths
+    for name, schema in components.items():
+        schemas.setdefault(name, schema)
     bodies = [kind for kind in _structs(msgspec.Struct) if kind.__struct_config__.forbid_unknown_fields]
     kinds = [ProblemDetails, *(kind for kind in bodies if kind.__name__ in schemas)]
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
@@ -144,12 +156,17 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
         operation["responses"]["200"]["content"] = {
             kind: {"schema": {"type": of.get(kind, "string")}} for kind in produces
         }
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-    recent = {"401": NOT_RECENT} if signed_in_recently in handler.resolve_guards() else {}
-    for status in refusals_of(handler, path):
-        answer = {"description": recent.get(status, REFUSALS[status]), "content": content}
+    recent = signed_in_recently in handler.resolve_guards()
+    for status, answer in problems(refusals_of(handler, path), recent=recent).items():
         if not (status == "503" and "503" in operation["responses"]):
             operation["responses"][status] = answer
+
+
+def problems(statuses: Iterable[str], *, recent: bool = False) -> dict[str, Any]:
+    """The answers of an operation that refuse; `recent`: it asks for a recent sign-in."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    said = REFUSALS | ({"401": NOT_RECENT} if recent else {})
+    return {status: {"description": said[status], "content": content} for status in sorted(statuses)}
 
 
 def _describe_headers(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -> None:

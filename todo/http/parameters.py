@@ -23,8 +23,11 @@ def known_to(handler: BaseRouteHandler) -> frozenset[str]:
 
 
 async def refuse_unknown(request: Request[Any, Any, Any]) -> None:
-    """Raises Invalid for a misspelt parameter, so that a filter never silently does nothing."""
-    if not request.scope["query_string"]:
+    """Raises Invalid for a misspelt parameter, so that a filter never silently does nothing.
+
+    A handler with `opt={"any_query": True}` checks its parameters itself.
+    """
+    if not request.scope["query_string"] or request.route_handler.opt.get("any_query"):
         return
     unknown = sorted(set(request.query_params) - known_to(request.route_handler))
     if unknown:

@@ -47,28 +47,34 @@ def read_fields(body: bytes) -> FormMultiDict:
     return FormMultiDict(pairs)
 
 
+def read_json(body: bytes, annotation: Any) -> Any:
+    """A JSON body as a type.
+
+    Raises SerializationException for what is no JSON, ValidationException for what is not as the type says.
+    """
+    try:
+        try:
+            return decoder_of(annotation).decode(body)
+        except msgspec.ValidationError:
+            if len(body) > LARGE_BODY:
+                raise
+            return msgspec.convert(JSON.decode(body), annotation)  # takes 2.0 for 2
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$")
+        raise ValidationException(extra=[{"message": message, "key": place.strip(".`")}]) from None
+    except msgspec.DecodeError as error:
+        raise SerializationException(str(error)) from error
+
+
 class StrictRequest(Request[Any, Any, Any]):
     """Reads a body as the type its handler asks for: `"5"` is no 5, which Litestar would take for one."""
 
     _fields: FormMultiDict | None = None
 
     async def json(self) -> Any:
-        """Raises SerializationException for what is no JSON, ValidationException for what is not as the type says."""
-        body = await self.body()
+        """Raises what `read_json` raises."""
         wanted = self.route_handler.parsed_data_field
-        annotation = wanted.annotation if wanted else Any
-        try:
-            try:
-                return decoder_of(annotation).decode(body)
-            except msgspec.ValidationError:
-                if len(body) > LARGE_BODY:
-                    raise
-                return msgspec.convert(JSON.decode(body), annotation)  # takes 2.0 for 2
-        except msgspec.ValidationError as error:
-            message, _, place = str(error).partition(" - at `$")
-            raise ValidationException(extra=[{"message": message, "key": place.strip(".`")}]) from None
-        except msgspec.DecodeError as error:
-            raise SerializationException(str(error)) from error
+        return read_json(await self.body(), wanted.annotation if wanted else Any)
 
     async def form(self) -> FormMultiDict:
         """As Litestar's, which takes any number of fields and remembers the last 1024 forms, passwords included."""

@@ -1,1 +1,1 @@
-"""`/api/admin/<resource>`: routes generated from the declarations, each with its exact types."""
+"""`/api/admin/<resource>`: handlers written once; the document has exact types for each resource."""

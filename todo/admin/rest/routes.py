@@ -1,25 +1,28 @@
-"""All routes of the admin: what is about every resource, and a router for each."""
+"""The routes of the admin: what is about every resource, and a router for `/api/admin/<resource>`."""
 
-from typing import Any
+from functools import lru_cache
 
-from litestar import Router, get
+from litestar import Router
 from litestar.di import NamedDependency, Provide
+from litestar.handlers import BaseRouteHandler
 
-from todo.access import Origin, requires
-from todo.admin.declaration import ENTER, ModelAdmin, Resource
-from todo.admin.describing import Description, describe
+from todo.access import Actor, Connection, Guard, Origin, requires, signed_in_recently
+from todo.admin.declaration import ENTER
 from todo.admin.registry import Registry
-from todo.admin.rest.acting import acting_routes
-from todo.admin.rest.reading import reading_routes
-from todo.admin.rest.shaping import Admin, Db, Q, Reason
-from todo.admin.rest.writing import writing_routes
-from todo.admin.schemas import Hit
+from todo.admin.rest.operations import Operation, operations_of
+from todo.admin.rest.parameters import Db, Reason
+from todo.admin.rest.reads import READS, overview, recent, search
+from todo.admin.rest.writes import WRITES
 from todo.admin.service import AdminService
 from todo.database import WriteSession
+from todo.errors import Forbidden, NotFound, Status
+
+BASE = "/api/admin"
+OF_RESOURCE = f"{BASE}/{{resource}}"
 
 
 def admin_routes(registry: Registry) -> list[Router]:
-    """The routers of a registry, under `/api/admin`."""
+    """The routers of a registry, under `/api/admin`; `document.py` describes them, a path for each resource."""
 
     async def reading(database: Db, origin: NamedDependency[Origin]) -> AdminService:
         return AdminService(registry, database, origin)
@@ -28,39 +31,42 @@ def admin_routes(registry: Registry) -> list[Router]:
         return AdminService(registry, database, session.origin, session, reason)
 
     services = {"admin": Provide(reading), "writer": Provide(writing)}
-    common = Router("/api/admin", route_handlers=[overview, search, recent], dependencies=services, tags=["Admin"])
-    return [common, *(router_of(resource, services) for resource in registry)]
+    common = Router(BASE, route_handlers=[overview, search, recent], dependencies=services, tags=["Admin"])
+    guards = [requires(ENTER), offered_by(registry)]
+    of_resource = Router(
+        f"{BASE}/{{resource:str}}", route_handlers=[*READS, *WRITES], dependencies=services, guards=guards,
+        include_in_schema=False,
+    )  # fmt: skip
+    return [common, of_resource]
 
 
-def router_of(resource: Resource, services: dict[str, Provide]) -> Router:
-    handlers: list[Any] = [*reading_routes(resource), *acting_routes(resource)]
-    handlers += writing_routes(resource) if isinstance(resource, ModelAdmin) else []
-    path, tag = f"/api/admin/{resource.name}", f"Admin: {resource.label}"
-    return Router(path, route_handlers=handlers, dependencies=services, tags=[tag])
+def offered_by(registry: Registry) -> Guard:
+    """A guard for what a resource offers and its permissions.
 
-
-@get(operation_id="admin_overview", guards=[requires(ENTER)])
-async def overview(admin: Admin) -> list[Description]:
-    """The resources you may see: their fields, filters and actions, and what you may do.
-
-    Example: `GET /api/admin`
+    Raises NotFound, Status 405, Forbidden, and InsufficientAuthentication as `signed_in_recently` does.
     """
-    return [describe(resource, admin.actor) for resource in admin.resources()]
 
+    @lru_cache
+    def offered(name: str) -> dict[str, dict[str, Operation]]:
+        found: dict[str, dict[str, Operation]] = {}
+        for one in operations_of(registry[name]):
+            found.setdefault(one.path, {})[one.method] = one
+        return found
 
-@get("/search", operation_id="admin_search", guards=[requires(ENTER)])
-async def search(admin: Admin, q: Q) -> list[Hit]:
-    """Rows of all resources, the first few of each.
+    async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+        parameters = connection.path_params
+        resource = registry[parameters["resource"]]
+        path = str(connection.scope["path_template"]).removeprefix(OF_RESOURCE)
+        methods = offered(resource.name).get(path.replace("{name}", parameters.get("name", "")))
+        if methods is None:
+            raise NotFound
+        operation = methods.get(str(connection.scope.get("method")))
+        if operation is None:
+            raise Status(405, "This address does not take that method.", {"Allow": ", ".join(sorted(methods))})
+        actor: Actor = connection.user
+        if not resource.may(actor, operation.verb):
+            raise Forbidden(f"This needs the permission {resource.name}.{operation.verb}.")
+        if resource.is_dangerous(operation.verb):
+            await signed_in_recently(connection, handler)
 
-    Example: `GET /api/admin/search?q=rent`
-    """
-    return await admin.queries.search(q)
-
-
-@get("/recent", operation_id="admin_recent", guards=[requires(ENTER)])
-async def recent(admin: Admin) -> list[Hit]:
-    """The rows you changed last.
-
-    Example: `GET /api/admin/recent`
-    """
-    return await admin.history.recent()
+    return guard

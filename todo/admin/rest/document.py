@@ -1,0 +1,239 @@
+"""The OpenAPI description of the admin: a path for each operation of each resource, with exact types."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from todo.admin.declaration import Filter, ModelAdmin, Resource, RowsAdmin
+from todo.admin.describing import Description
+from todo.admin.fields import Field
+from todo.admin.file_formats import FORMATS
+from todo.admin.filters import LONGEST
+from todo.admin.registry import Registry
+from todo.admin.rest.operations import Operation, operations_of
+from todo.admin.rest.parameters import ImportIn, body_for_many, form_of, has_trash, most_values
+from todo.admin.rest.reads import READS
+from todo.admin.rest.writes import WRITES
+from todo.admin.schemas import Facet, FacetValue, HistoryPage, ImportReport, Option, Outcome, Preview
+from todo.http.openapi import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, UNCHANGED, problems
+
+ID = "0190f5f0-7c1d-7000-8000-000000000000"
+LIMIT = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
+TEXT = {"type": "string", "maxLength": 500}
+ANSWERS = {
+    "docs": Description, "history": HistoryPage, "dates": list[FacetValue], "options": list[Option],
+    "import": ImportReport, "delete": Preview, "act": Outcome, "act_on_one": Outcome, "act_on_many": Outcome,
+}  # fmt: skip
+HANDLERS = {handler.opt["kind"]: handler for handler in (*READS, *WRITES)}
+OF_ONE_ROW = {"get", "add", "change", "restore", "revert"}  # their answer is the row
+
+
+def paths_of(registry: Registry) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The paths of an OpenAPI document, and the schemas of its components that they refer to."""
+    offered = [(resource, one) for resource in registry for one in operations_of(resource)]
+    types = {kind: None for resource, one in offered for kind in (_body(resource, one), _answer(resource, one)) if kind}
+    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    shown = dict(zip(types, schemas, strict=True))
+    paths: dict[str, Any] = {}
+    for resource, one in offered:
+        path = paths.setdefault(f"/api/admin/{resource.name}{one.path}", {})
+        path[one.method.lower()] = _operation(resource, one, shown)
+    return paths, components
+
+
+def _operation(resource: Resource, one: Operation, shown: dict[Any, Any]) -> dict[str, Any]:
+    summary, body = _summary(resource, one), _body(resource, one)
+    answers = _responses(resource, one, shown)
+    found: dict[str, Any] = {
+        "tags": [f"Admin: {resource.label}"],
+        "operationId": _operation_id(resource, one),
+        "summary": summary,
+        "description": f"{summary}\n\nExample: `{_example(resource, one)}`",
+        "parameters": list(_parameters(resource, one)),
+        "responses": answers | problems(_refusals(resource, one), recent=resource.is_dangerous(one.verb)),
+        "security": [{"bearer": []}],
+        "x-permission": f"{resource.name}.{one.verb}",
+    }
+    if body is not None:
+        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": shown[body]}}}
+    return found
+
+
+def _operation_id(resource: Resource, one: Operation) -> str:
+    word = f"{one.name}_many" if one.kind == "act_on_many" else one.name or one.kind
+    return f"admin_{word}_{resource.name}"
+
+
+def _body(resource: Resource, one: Operation) -> Any:
+    """The type of a request's body; None when it has none."""
+    if one.kind == "act_on_many" and isinstance(resource, ModelAdmin):
+        return body_for_many(resource, one.name)
+    if isinstance(resource, ModelAdmin) and one.kind in {"add", "change"}:
+        return resource.new if one.kind == "add" else resource.patch
+    return ImportIn if one.kind == "import" else form_of(resource, one.name)
+
+
+def _answer(resource: Resource, one: Operation) -> Any:
+    """The type of the answer; None when it is a file."""
+    if one.kind == "list":
+        return page_type(resource)
+    return resource.out if one.kind in OF_ONE_ROW else ANSWERS.get(one.kind)
+
+
+_pages: dict[type[Struct], type[Struct]] = {}
+
+
+def page_type(resource: Resource) -> type[Struct]:
+    """A page of exactly these rows."""
+    row: Any = resource.out
+    if row not in _pages:
+        fields: list[Any] = [
+            ("items", list[row]), ("next_cursor", str | None), ("total", int | None), ("total_is_exact", bool),
+            ("facets", list[Facet]),
+        ]  # fmt: skip
+        doc = "A page of rows. `total` is exact up to 10,000; beyond, it is an estimate or a lower bound."
+        _pages[row] = msgspec.defstruct(f"{row.__name__}Page", fields, kw_only=True, namespace={"__doc__": doc})
+    return _pages[row]
+
+
+def _responses(resource: Resource, one: Operation, shown: dict[Any, Any]) -> dict[str, Any]:
+    if one.kind == "export":
+        kinds = {kind: {"schema": {"type": "array" if "json" in kind else "string"}} for kind in FORMATS.values()}
+        return {"200": {"description": "The file.", "content": kinds}}
+    answer: dict[str, Any] = {
+        "description": "Done.", "content": {"application/json": {"schema": shown[_answer(resource, one)]}}
+    }  # fmt: skip
+    if one.kind in OF_ONE_ROW and isinstance(resource, ModelAdmin):
+        answer["headers"] = {"ETag": ETAG}
+    found = {"201" if one.kind == "add" else "200": answer}
+    if one.kind == "get":
+        found["304"] = UNCHANGED
+    if one.kind == "delete":
+        answer["description"] = "With `preview`: what it would take along; nothing is deleted."
+        found["204"] = {"description": "It is deleted."}
+    return found
+
+
+def _refusals(resource: Resource, one: Operation) -> Iterable[str]:
+    found = {"400", "401", "403", "422", "429", "503"}
+    found |= {"404"} if "{" in one.path else set()
+    found |= {"409"} if one.method != "GET" else set()
+    found |= {"412"} if _has_version(resource, one) else set()
+    return found | ({"413", "415"} if one.method in {"POST", "PATCH"} else set())
+
+
+def _parameters(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
+    is_table = isinstance(resource, ModelAdmin)
+    uuid = {"type": "string", "format": "uuid"}
+    if "{row_id}" in one.path:
+        yield {"name": "row_id", "in": "path", "required": True, "schema": uuid if is_table else {"type": "string"}}
+    if "{event_id}" in one.path:
+        yield {"name": "event_id", "in": "path", "required": True, "schema": uuid}
+    yield from _queries(resource, one)
+    if one.kind == "get":
+        yield IF_NONE_MATCH
+    if _has_version(resource, one):
+        yield IF_MATCH
+    if one.method == "POST":
+        yield IDEMPOTENCY_KEY
+
+
+def _has_version(resource: Resource, one: Operation) -> bool:
+    """Whether `If-Match` can say which version is to be changed."""
+    return isinstance(resource, ModelAdmin) and one.kind in {"change", "delete", "act_on_one"}
+
+
+def _queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
+    """The parameters in the address."""
+    if one.method != "GET":
+        yield _query("reason", "Why, for the audit log.", TEXT)
+    if one.kind == "delete":
+        yield _query("preview", "Delete nothing: tell what a delete would take along.", {"type": "boolean"})
+    if one.kind in {"list", "export"}:
+        yield from (_filter(resource, item) for item in resource.filters)
+        names = "|".join(("id", *resource.sorts))
+        pattern = f"^(-?({names})(,-?({names})){{0,2}})?$"
+        order = {"type": "string", "maxLength": 200, "pattern": pattern}
+        yield _query("sort", "Up to three fields, each once; `-` reverses one.", order)
+        if has_trash(resource):
+            yield _query("trash", "What lies in the trash instead.", {"type": "boolean", "default": False})
+    if one.kind in {"list", "export", "options"}:
+        yield _query("q", "Words to search for, or an id.", {"type": "string", "maxLength": 200, "default": ""})
+    if one.kind in {"list", "history"}:
+        yield _query("limit", "How many items a page holds.", LIMIT)
+        yield _query("cursor", "`next_cursor` of the page before.", TEXT)
+    yield from _own_queries(resource, one)
+
+
+def _own_queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
+    match one.kind:
+        case "list":
+            about = "Count what each choice of a filter would leave."
+            yield _query("facets", about, {"type": "boolean", "default": True})
+        case "export":
+            yield _query("form", "What kind of file.", {"enum": list(FORMATS), "default": "csv"})
+        case "dates":
+            yield _query("within", "A year or a month.", {"type": "string", "maxLength": 7})
+        case "options":
+            names = [field.name for field in resource.fields.values() if field.reference]
+            yield _query("field", "The reference.", {"type": "string", "enum": names}) | {"required": True}
+
+
+def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+
+
+def _filter(resource: Resource, item: str | Filter) -> dict[str, Any]:
+    """A filter takes texts; the document says which."""
+    most = most_values(resource, item)
+    if isinstance(item, Filter):
+        name, label, extra = item.name, item.label or item.name, {"enum": list(item.choices)}
+    else:
+        field = resource.fields[item]
+        name, label, extra = field.name, field.label, _filter_choices(field)
+    items = {"type": "string", "maxLength": LONGEST, **extra}
+    words = "a value" if most == 1 else "one or more values"
+    return _query(name, f"{label}: {words}.", {"type": "array", "items": items, "maxItems": most})
+
+
+def _filter_choices(field: Field) -> dict[str, Any]:
+    given = ["empty", "set"] if field.nullable else []
+    if field.choices and field.kind != "list":
+        return {"enum": [*field.choices, *given]}
+    return {"enum": ["true", "false", *given]} if field.kind == "boolean" else {}
+
+
+def _summary(resource: Resource, one: Operation) -> str:
+    """A sentence about an operation."""
+    if one.kind in {"act", "act_on_one"}:
+        action = resource.actions[one.name]
+        return action.help or f"{action.label}."
+    if one.kind == "act_on_many":
+        words = one.name.replace("_", " ").capitalize()
+        return f"{words} many rows; those that refuse are told. More than 100 go on in the background."
+    return (HANDLERS[one.kind].fn.__doc__ or "").partition("\n")[0]
+
+
+def _example(resource: Resource, one: Operation) -> str:
+    """An address of the operation, with what it needs."""
+    row = "some-id" if isinstance(resource, RowsAdmin) else ID
+    query = {
+        "list": f"?{_example_filter(resource)}", "export": "?form=csv", "dates": "?within=2026-11",
+        "options": "?field=owner_id&q=ada", "delete": "?preview=true",
+    }.get(one.kind, "")  # fmt: skip
+    path = one.path.replace("{row_id}", row).replace("{event_id}", ID)
+    return f"{one.method} /api/admin/{resource.name}{path}{query}"
+
+
+def _example_filter(resource: Resource) -> str:
+    """A filter with a value, as an address has it."""
+    if not resource.filters:
+        return "limit=20"
+    item = resource.filters[0]
+    if isinstance(item, Filter):
+        return f"{item.name}={next(iter(item.choices))}"
+    field = resource.fields[item]
+    usual = {"boolean": "true", "reference": ID, "text": "rent"}.get(field.kind, "2026")
+    return f"{item}={field.choices[0] if field.choices else usual}"

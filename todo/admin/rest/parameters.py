@@ -1,0 +1,119 @@
+"""What the handlers of every resource take, and the types that only a resource knows."""
+
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.exceptions import SerializationException
+from litestar.params import QueryParameter
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from todo.access import Actor
+from todo.admin.declaration import Filter, ModelAdmin, Resource
+from todo.admin.filters import MOST_VALUES, NUMBERS, TIMES
+from todo.admin.schemas import Ids, Matching
+from todo.admin.service import AdminService
+from todo.database import Database
+from todo.errors import FieldError, Invalid, Status
+from todo.http.parameters import known_to
+from todo.http.requests import read_json
+from todo.schema import Schema
+
+ActorRequest = Request[Actor, Any, State]
+Db = NamedDependency[Database]
+Admin = NamedDependency[AdminService]  # only reads
+Writer = NamedDependency[AdminService]  # writes in the request's transaction
+Q = Annotated[
+    str,
+    QueryParameter(
+        max_length=200, description="Words to search for (of one or two letters: where words begin), or an id."
+    ),
+]
+Order = Annotated[
+    str | None, QueryParameter(max_length=200, description="Up to three fields, each once; `-` reverses one.")
+]
+Trash = Annotated[bool, QueryParameter(description="What lies in the trash instead.")]
+Facets = Annotated[bool, QueryParameter(description="Count what each choice of a filter would leave.")]
+Reason = Annotated[str | None, QueryParameter(max_length=500, description="Why, for the audit log.")]
+FileForm = Annotated[Literal["csv", "json", "xlsx"], QueryParameter(description="What kind of file.")]
+Previewing = Annotated[bool, QueryParameter(description="Delete nothing: tell what a delete would take along.")]
+Within = Annotated[str, QueryParameter(max_length=7, description="A year or a month.")]
+Reference = Annotated[str, QueryParameter(max_length=100, description="The reference.")]
+ONE = {"text"} | TIMES | NUMBERS  # kinds of fields that are filtered by one text or range
+File = Annotated[str, Meta(max_length=5_000_000, examples=["title,priority\nWater the plants,2\n"])]
+
+
+class ImportIn(Schema):
+    """Rows to import: the text of a CSV file, or objects. Nothing is kept unless `apply`."""
+
+    csv: File | UnsetType = UNSET
+    rows: Annotated[list[dict[str, Any]], Meta(max_length=5_000)] | UnsetType = UNSET
+    apply: bool = False
+
+
+def most_values(resource: Resource, item: str | Filter) -> int:
+    """How many values a filter takes."""
+    return 1 if isinstance(item, str) and resource.fields[item].kind in ONE else MOST_VALUES
+
+
+def read_filters(resource: Resource, request: ActorRequest) -> dict[str, list[str]]:
+    """The filters in the address of a list; raises Invalid for a parameter that its resource does not have."""
+    most = {item if isinstance(item, str) else item.name: most_values(resource, item) for item in resource.filters}
+    others = known_to(request.route_handler) - (set() if has_trash(resource) else {"trash"})
+    filters, errors = {}, []
+    for name in sorted(set(request.query_params)):
+        values = request.query_params.getall(name)
+        if name in most and len(values) <= most[name]:
+            filters[name] = values
+        elif name in most:
+            errors.append(FieldError(f"query.{name}", f"Give {most[name]} at most."))
+        elif name not in others:
+            errors.append(FieldError(f"query.{name}", "There is no such parameter."))
+    if errors:
+        raise Invalid("The request holds a parameter that cannot be accepted.", errors=errors)
+    return filters
+
+
+def has_trash(resource: Resource) -> bool:
+    return isinstance(resource, ModelAdmin) and bool(resource.trash)
+
+
+async def read_body(request: ActorRequest, kind: type[Struct]) -> Any:
+    """The body as a type. Raises Status 400 for what is no JSON, ValidationException for what does not fit the type."""
+    body = await request.body()
+    if not body:
+        raise Status(400, "The request cannot be read: a JSON body is needed.")
+    try:
+        return read_json(body, kind)
+    except SerializationException as error:
+        raise Status(400, f"The request cannot be read: {error}") from None
+
+
+def sent_of(data: Struct) -> dict[str, Any]:
+    """The fields that a body holds, as JSON values."""
+    found = {name: getattr(data, name) for name in data.__struct_fields__}
+    return {name: msgspec.to_builtins(value) for name, value in found.items() if value is not UNSET}
+
+
+@lru_cache
+def body_for_many(resource: ModelAdmin[Any], name: str) -> type[Struct]:
+    """The body of an action on many rows."""
+    form = form_of(resource, name)
+    words = "".join(word.capitalize() for word in name.split("_"))
+    fields: list[Any] = [("ids", Ids, msgspec.field(default_factory=list)), ("matching", Matching | None, None)]
+    fields += [] if form is None else [("form", form)]
+    doc = {"__doc__": "Which rows: by their ids, or all that a list would show."}
+    return msgspec.defstruct(
+        f"{resource.out.__name__}{words}Many", fields, bases=(Schema,), kw_only=True, module=__name__, namespace=doc
+    )
+
+
+def form_of(resource: Resource, name: str) -> type[Struct] | None:
+    """What an action asks for; a change of many rows asks for fields."""
+    action = resource.actions.get(name)
+    if action is not None:
+        return action.form
+    return resource.patch if isinstance(resource, ModelAdmin) and name == "change" else None

@@ -1,0 +1,139 @@
+"""The handlers that only read: lists, rows, dates, references, history, files."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from litestar import Response, get
+from litestar.params import FromPath
+from litestar.response import Stream
+
+from todo.access import requires
+from todo.admin.declaration import ENTER
+from todo.admin.describing import Description, describe
+from todo.admin.file_formats import FORMATS
+from todo.admin.rest.parameters import (
+    ActorRequest,
+    Admin,
+    Facets,
+    FileForm,
+    Order,
+    Q,
+    Reference,
+    Trash,
+    Within,
+    read_filters,
+)
+from todo.admin.schemas import Asked, FacetValue, HistoryPage, Hit, Listed, Option
+from todo.http.versions import IfNoneMatch, versioned
+from todo.schema import Cursor, Limit
+
+
+@get(operation_id="admin_overview", guards=[requires(ENTER)])
+async def overview(admin: Admin) -> list[Description]:
+    """The resources you may see: their fields, filters and actions, and what you may do.
+
+    Example: `GET /api/admin`
+    """
+    return [describe(resource, admin.actor) for resource in admin.resources()]
+
+
+@get("/search", operation_id="admin_search", guards=[requires(ENTER)])
+async def search(admin: Admin, q: Q) -> list[Hit]:
+    """Rows of all resources, the first few of each.
+
+    Example: `GET /api/admin/search?q=rent`
+    """
+    return await admin.queries.search(q)
+
+
+@get("/recent", operation_id="admin_recent", guards=[requires(ENTER)])
+async def recent(admin: Admin) -> list[Hit]:
+    """The rows you changed last.
+
+    Example: `GET /api/admin/recent`
+    """
+    return await admin.history.recent()
+
+
+@get(operation_id="admin_rest_list", opt={"kind": "list", "any_query": True})
+async def list_rows(
+    admin: Admin, request: ActorRequest, resource: FromPath[str], q: Q = "", sort: Order = None, trash: Trash = False,
+    limit: Limit = 50, cursor: Cursor = None, facets: Facets = True,
+) -> Listed:  # fmt: skip
+    """Rows of a resource, a page at a time, with counts for each filter.
+
+    Example: `GET /api/admin/tasks?status=open`
+    """
+    filters = read_filters(admin.registry[resource], request)
+    asked = Asked(filters=filters, q=q, sort=sort or "", trash=trash, limit=limit, cursor=cursor, facets=facets)
+    return await admin.queries.page(resource, asked)
+
+
+@get("/docs", operation_id="admin_rest_docs", opt={"kind": "docs"})
+async def get_docs(admin: Admin, resource: FromPath[str]) -> Description:
+    """What there is to know of a resource: fields with their limits, filters, actions; what you may.
+
+    Example: `GET /api/admin/tasks/docs`
+    """
+    return describe(admin.resource(resource), admin.actor)
+
+
+@get("/{row_id:str}", operation_id="admin_rest_get", opt={"kind": "get"})
+async def get_row(
+    admin: Admin, resource: FromPath[str], row_id: FromPath[str], if_none_match: IfNoneMatch = None
+) -> Response[Any]:
+    """One row, whole.
+
+    Example: `GET /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000`
+    """
+    row = await admin.queries.get(resource, row_id)
+    return versioned(row, if_none_match=if_none_match) if hasattr(row, "version") else Response(row)
+
+
+@get("/export", operation_id="admin_rest_export", opt={"kind": "export", "any_query": True})
+async def export_rows(
+    admin: Admin, request: ActorRequest, resource: FromPath[str], form: FileForm = "csv", q: Q = "",
+    sort: Order = None, trash: Trash = False,
+) -> Stream:  # fmt: skip
+    """The rows that match as a file, up to 100,000 of them. Texts never become formulas; secrets are left out.
+
+    Example: `GET /api/admin/tasks/export?form=csv`
+    """
+    filters = read_filters(admin.registry[resource], request)
+    asked = Asked(filters=filters, q=q, sort=sort or "", trash=trash)
+    parts: AsyncIterator[bytes] = await admin.files.export(resource, asked, form)
+    attached = {"Content-Disposition": f'attachment; filename="{resource}.{form}"'}
+    return Stream(parts, media_type=FORMATS[form], headers=attached)
+
+
+@get("/dates", operation_id="admin_rest_dates", opt={"kind": "dates"})
+async def list_dates(admin: Admin, resource: FromPath[str], within: Within = "") -> list[FacetValue]:
+    """How many rows there are of each year, month of a year, or day of a month.
+
+    Example: `GET /api/admin/tasks/dates?within=2026-11`
+    """
+    name = admin.resource(resource).date_hierarchy
+    return await admin.queries.periods(resource, Asked(filters={name: [within]} if within else {}))
+
+
+@get("/options", operation_id="admin_rest_options", opt={"kind": "options"})
+async def list_options(admin: Admin, resource: FromPath[str], field: Reference, q: Q = "") -> list[Option]:
+    """What a reference may lead to, by what it is called.
+
+    Example: `GET /api/admin/tasks/options?field=owner_id&q=ada`
+    """
+    return await admin.queries.options(resource, field, q)
+
+
+@get("/{row_id:str}/history", operation_id="admin_rest_history", opt={"kind": "history"})
+async def list_history(
+    admin: Admin, resource: FromPath[str], row_id: FromPath[str], cursor: Cursor = None, limit: Limit = 50
+) -> HistoryPage:
+    """What happened to a row, newest first: who, when, through which interface, before and after.
+
+    Example: `GET /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/history`
+    """
+    return await admin.history.of_row(resource, row_id, cursor, limit)
+
+
+READS = [list_rows, get_docs, get_row, export_rows, list_dates, list_options, list_history]
