@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from processes import Process, started
+from support.processes import Process, started
 
 from todo.cli import main
 
@@ -19,10 +19,10 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 SNIPPET = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Blocks without a language are shown, not run here: the first line of each, and why.
 SHOWN = {
-    "pip install uv && uv run todo up": "the first start: tests/test_blackbox.py, and .ci/run in a new clone",
+    "pip install uv && uv run todo up": "the first start: tests/processes/test_blackbox.py, and .ci/run in a new clone",
     '{"id"': "an answer",
     "export TODO_SECRET_KEY=": "needs Docker; `docker-compose config` checks the file",
-    "TODO_ISSUERS=": "tests/accounts/test_issuers.py",
+    "TODO_ISSUERS=": "tests/accounts/test_identity_providers.py",
     "pip install uv": "set-up of a checkout",
     "clients ──> server": "a drawing",
     "todo/": "a drawing",
