@@ -163,7 +163,9 @@ async def test_a_successor_inherits_and_its_turns_belong_to_it(ada: Person, sql:
     await remind(ada, task)
 
     series_id = await sql.fetchval(SUCCESSOR)
-    await sql.execute("UPDATE tasks SET series_id = $1", series_id)
+    async with sql.transaction():
+        await sql.execute("UPDATE occurrences SET series_id = $1", series_id)
+        await sql.execute("UPDATE tasks SET series_id = $1", series_id)
 
     rows = await sql.fetch("SELECT id, series_id, task_id, template_id FROM reminders ORDER BY created_at, id")
     inherited = [row["id"] for row in rows if row["series_id"] == series_id]

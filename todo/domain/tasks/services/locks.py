@@ -18,7 +18,7 @@ from sqlalchemy import Select, func, select
 
 from todo.database import WriteSession
 from todo.domain.accounts.models import USER
-from todo.errors import NotFound
+from todo.errors import Conflict, NotFound
 
 
 async def hold_parents(session: WriteSession, owner_id: UUID) -> None:
@@ -30,10 +30,13 @@ async def hold_parents(session: WriteSession, owner_id: UUID) -> None:
 
 
 async def lock_owner(session: WriteSession, owner_id: UUID | Select[tuple[UUID]]) -> str:
-    """The time zone of a person, which stays as it is until the transaction ends. Raises NotFound."""
+    """The time zone of a person, which stays as it is until the transaction ends.
+
+    Raises NotFound when the query finds nobody, Conflict when an account that was named is gone.
+    """
     which = owner_id if isinstance(owner_id, UUID) else owner_id.scalar_subquery()
     found = select(USER.timezone).where(USER.id == which).with_for_update(read=True, key_share=True)
     timezone: str | None = await session.scalar(found)
     if timezone is None:
-        raise NotFound
+        raise Conflict("This account no longer exists.") if isinstance(owner_id, UUID) else NotFound
     return timezone
