@@ -78,7 +78,7 @@ async def close(eve: Person, wire: Wire, verb: str, task: dict[str, Any]) -> tup
 
 
 @pytest.mark.parametrize("verb", ["complete", "skip"])
-async def test_closing_an_occurrence_takes_ten_whatever_the_age_of_its_series(wire: Wire, eve: Person, verb: str) -> None:
+async def test_closing_an_occurrence_takes_ten_whatever_the_age_of_a_series(wire: Wire, eve: Person, verb: str) -> None:
     task = await eve.add(due={"kind": "day", "date": "2031-01-01"}, recurrence={"rrule": "FREQ=DAILY"})
     found = []
     for _ in range(6):
