@@ -15,6 +15,7 @@ from conftest import SECRET, create_database, settings_for
 from processes import Process, eventually, started
 
 from todo.cli.installation import install
+from todo.domain.tasks.services.opening import NAME
 from todo.embedded import Server
 
 START = 180  # seconds: three workers take some on a busy machine
@@ -75,8 +76,9 @@ class Workers:
 
     def open_transactions(self) -> set[asyncpg.Record]:
         """Transactions that hold claimed series and wait for their worker to go on."""
-        held = "datname = current_database() AND state = 'idle in transaction'"
-        return set(self.fetch(f"SELECT pid, xact_start FROM pg_stat_activity WHERE {held}"))
+        # Other loops of the worker have transactions too, which hold no series.
+        held = "datname = current_database() AND state = 'idle in transaction' AND application_name = $1"
+        return set(self.fetch(f"SELECT pid, xact_start FROM pg_stat_activity WHERE {held}", NAME))
 
     def suspend_in_a_transaction(self, process: Process) -> None:
         """Stop it while it holds series: a transaction that stays open while it stands still is its own."""
