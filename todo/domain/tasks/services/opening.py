@@ -6,7 +6,7 @@ same series; the ledger's unique (series, nominal time) makes anything else that
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -22,7 +22,7 @@ from todo.access import Origin
 from todo.audit import Event, event
 from todo.connection import Connection
 from todo.database import DIALECT, WriteSession, table_of, to_json
-from todo.domain.accounts.models import USER, User
+from todo.domain.accounts.models import USER
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.catch_up import catch_up
 from todo.domain.recurrence.rules.plan import Turn
@@ -41,8 +41,6 @@ NAME = "todo turns"
 FROZEN = (
     "SELECT set_config('idle_in_transaction_session_timeout', '30s', true), set_config('application_name', :name, true)"
 )
-# As everybody else who adds tasks locks their owner: see `locks.py`.
-OWNERS = text("FOR KEY SHARE OF users SKIP LOCKED")
 FREE = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user AND application_name = :name
@@ -115,12 +113,24 @@ async def open_due(session: WriteSession, limit: int = BATCH) -> int:
     """Bring up every turn whose time has come, of up to `limit` series that nobody else has; how many series."""
     await session.execute(text(FROZEN), {"name": NAME})
     # The clock that says what is due is the database's.
-    due = select(Series, func.now()).join(User, USER.id == SERIES.owner_id).where(SERIES.next_run_at <= func.now())
-    free = due.order_by(SERIES.next_run_at).limit(limit).with_for_update(of=Series, skip_locked=True)
-    claimed = (await session.execute(free.suffix_with(OWNERS))).all()
-    if claimed:
-        await open_series(session, [series for series, _ in claimed], claimed[0][1])
-    return len(claimed)
+    due = select(Series, func.now()).where(SERIES.next_run_at <= func.now())
+    claimed = (
+        await session.execute(due.order_by(SERIES.next_run_at).limit(limit).with_for_update(skip_locked=True))
+    ).all()
+    owners = await _lock_owners(session, {series.owner_id for series, _ in claimed})
+    free = [series for series, _ in claimed if series.owner_id in owners]
+    if free:
+        await open_series(session, free, claimed[0][1])
+    return len(free)
+
+
+async def _lock_owners(session: WriteSession, ids: Collection[UUID]) -> set[UUID]:
+    """Those whose time zone nobody is changing, locked as by everybody who adds tasks (see `locks.py`).
+
+    Without waiting, and not in one query with the series: that would sort all that are due.
+    """
+    found = select(USER.id).where(USER.id.in_(ids)).with_for_update(read=True, key_share=True, skip_locked=True)
+    return set(await session.scalars(found)) if ids else set()
 
 
 async def free_held(session: WriteSession) -> None:
