@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 
 from benchmarks import SECRET
 from todo.access import Actor
-from todo.admin.schemas import Asked
+from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
 from todo.app import REGISTRY
 from todo.cli.installation import install
@@ -115,10 +115,10 @@ class Subject:
             "search school (common), facets": page(q="school", sort="-created_at"),
             "search zebra (nowhere), facets": page(q="zebra"),
             "search zq (two letters), facets": page(q="zq"),
-            "own tasks only, facets": lambda: self._own.queries.page("tasks", Asked()),
+            "own tasks only, facets": lambda: self._own.queries.page("tasks", ListQuery()),
             "date hierarchy": lambda: self._admin.queries.periods("tasks"),
             "date hierarchy of a year": lambda: self._admin.queries.periods(
-                "tasks", Asked(filters={"created_at": ["2026"]})
+                "tasks", ListQuery(filters={"created_at": ["2026"]})
             ),
             "search everywhere": lambda: self._admin.queries.search("plumber"),
             "one task": lambda: self._admin.queries.get("tasks", task),
@@ -126,7 +126,7 @@ class Subject:
         }
 
     def _page(self, **asked: Any) -> Work:
-        return lambda: self._admin.queries.page("tasks", Asked(**asked))
+        return lambda: self._admin.queries.page("tasks", ListQuery(**asked))
 
 
 def _sorts() -> list[str]:

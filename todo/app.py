@@ -13,7 +13,7 @@ from litestar.di import Provide
 from todo.access import require_known
 from todo.admin import pages as admin_pages
 from todo.admin import views
-from todo.admin.pages.pages import Pages
+from todo.admin.pages.renderer import Pages
 from todo.admin.registry import Registry
 from todo.admin.rest.document import paths_of
 from todo.admin.rest.routes import admin_routes

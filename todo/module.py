@@ -7,9 +7,9 @@ from typing import Any
 
 from litestar.types import ControllerRouterHandler
 
-from todo.admin.cards import Card
+from todo.admin.dashboard import Card
 from todo.admin.declaration import Resource
-from todo.admin.pages.pages import Link, RowLink
+from todo.admin.pages.renderer import Link, RowLink
 from todo.http.metrics import Gauge
 from todo.loops import Loop
 from todo.queue import Cron, JobFunction

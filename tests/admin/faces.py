@@ -18,7 +18,7 @@ from todo.admin.cli.performing import perform
 from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import write_text
 from todo.admin.registry import Registry
-from todo.admin.schemas import Asked, On
+from todo.admin.schemas import ListQuery, Selection
 from todo.admin.service import AdminService
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
@@ -76,7 +76,7 @@ async def by_service(stage: Stage, ask: Ask) -> Answer:
 
 
 async def _serve(admin: AdminService, ask: Ask) -> Any:
-    asked = Asked(filters=dict(ask.filters), sort=ask.sort, q=ask.q)
+    asked = ListQuery(filters=dict(ask.filters), sort=ask.sort, q=ask.q)
     match ask.verb:
         case "view":
             return await admin.queries.page(ask.resource, asked)
@@ -97,7 +97,7 @@ async def _serve(admin: AdminService, ask: Ask) -> Any:
         case "act on one":
             return await admin.actions.act_on_one(ask.resource, ask.action, ask.row_id, ask.values)
         case _:
-            return await admin.actions.act(ask.resource, ask.action, On(), ask.values)
+            return await admin.actions.act(ask.resource, ask.action, Selection(), ask.values)
 
 
 async def by_rest(stage: Stage, ask: Ask) -> Answer:

@@ -19,10 +19,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo.access import Actor, worker_origin
 from todo.admin import runs
-from todo.admin.declaration import Doing, action
+from todo.admin.declaration import ActionContext, action
 from todo.admin.registry import Registry
 from todo.admin.runs import carry_out
-from todo.admin.schemas import Asked, On
+from todo.admin.schemas import ListQuery, Selection
 from todo.admin.service import AdminService
 from todo.app import JOBS
 from todo.database import Database
@@ -72,7 +72,7 @@ async def test_rows_of_a_selection_that_refuse_are_told_and_the_others_done(admi
     await admin.actions.act_on_one("tasks", "complete", second["id"])
     ids = [first["id"], second["id"], third["id"], str(uuid4())]
 
-    outcome = await admin.actions.act("tasks", "complete", On(ids=ids))
+    outcome = await admin.actions.act("tasks", "complete", Selection(ids=ids))
 
     assert outcome.done == 2
     assert {failure.id for failure in outcome.failed} == set(ids[1::2])
@@ -81,7 +81,9 @@ async def test_rows_of_a_selection_that_refuse_are_told_and_the_others_done(admi
 async def test_fields_are_set_on_a_selection(admin: AdminService, ada: Person, sql: Any) -> None:
     tasks = [await ada.add(name) for name in "ABC"]
 
-    outcome = await admin.actions.act("tasks", "change", On(ids=[task["id"] for task in tasks[:2]]), {"priority": 3})
+    outcome = await admin.actions.act(
+        "tasks", "change", Selection(ids=[task["id"] for task in tasks[:2]]), {"priority": 3}
+    )
 
     assert outcome.done == 2
     assert [row[0] for row in await sql.fetch("SELECT priority FROM tasks ORDER BY id")] == [3, 3, 0]
@@ -91,7 +93,7 @@ async def test_fields_are_set_on_a_selection(admin: AdminService, ada: Person, s
 async def test_an_action_on_all_that_match_leaves_the_others(admin: AdminService, ada: Person, sql: Any) -> None:
     await many(sql, ada, 10)
 
-    outcome = await admin.actions.act("tasks", "delete", On(matching=Asked(filters={"priority": ["3..4"]})))
+    outcome = await admin.actions.act("tasks", "delete", Selection(matching=ListQuery(filters={"priority": ["3..4"]})))
 
     assert outcome.done == 4
     assert await sql.fetchval("SELECT count(*) FROM tasks WHERE deleted_at IS NULL") == 6
@@ -102,7 +104,7 @@ async def test_many_rows_go_on_in_the_background(
 ) -> None:
     await many(sql, ada, 250)
 
-    outcome = await admin.actions.act("tasks", "complete", On(matching=Asked(filters={"status": ["open"]})))
+    outcome = await admin.actions.act("tasks", "complete", Selection(matching=ListQuery(filters={"status": ["open"]})))
     assert outcome.run is not None
     assert await sql.fetchval("SELECT count(*) FROM waiting_jobs WHERE function = 'run_admin_action'") == 1
     await carry_out(registry, database, actor_of, outcome.run, worker_origin())
@@ -139,7 +141,7 @@ async def test_a_long_run_hands_over_to_another_job(
     admin: AdminService, registry: Registry, database: Database, ada: Person, sql: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await many(sql, ada, 150)
-    outcome = await admin.actions.act("tasks", "complete", On(matching=Asked()))
+    outcome = await admin.actions.act("tasks", "complete", Selection(matching=ListQuery()))
     assert outcome.run is not None
     monkeypatch.setattr(runs, "STINT", -1)
 
@@ -156,7 +158,7 @@ class SlowTaskAdmin(TaskAdmin):
     """With an action that always goes on in the background."""
 
     @action("Count", background=True)
-    async def count(self, do: Doing, row: Task) -> str:
+    async def count(self, do: ActionContext, row: Task) -> str:
         """Say how long the title is."""
         return f"{len(row.title)} characters"
 
@@ -210,7 +212,7 @@ class AskingTaskAdmin(TaskAdmin):
     """With an action that asks for a value of every kind."""
 
     @action("Ask", form=Everything)
-    async def ask(self, do: Doing, row: Task, form: Everything) -> str:
+    async def ask(self, do: ActionContext, row: Task, form: Everything) -> str:
         """Say what was asked for."""
         return msgspec.json.encode(form).decode()
 
@@ -225,7 +227,7 @@ async def test_a_form_means_the_same_at_once_and_in_the_background(
     service = AdminService(asking, database, origin_for(admin.actor))
     await many(sql, ada, number)
 
-    outcome = await service.actions.act("tasks", "ask", On(matching=Asked()), form, lax=lax)
+    outcome = await service.actions.act("tasks", "ask", Selection(matching=ListQuery()), form, lax=lax)
     messages = outcome.messages
     if outcome.run is not None:
         await carry_out(asking, database, actor_of, outcome.run, worker_origin())
@@ -262,7 +264,7 @@ async def test_a_run_of_somebody_acting_as_another_names_both(
     acting = replace(admin.actor, by=Actor(root.id, root.email))
 
     outcome = await AdminService(registry, database, origin_for(acting)).actions.act(
-        "tasks", "complete", On(matching=Asked())
+        "tasks", "complete", Selection(matching=ListQuery())
     )
     assert outcome.run is not None
     await carry_out(registry, database, actor_of, outcome.run, worker_origin())
@@ -275,7 +277,7 @@ async def test_a_run_uses_the_rights_its_actor_has_by_then(
     admin: AdminService, registry: Registry, database: Database, ada: Person, sql: Any
 ) -> None:
     await many(sql, ada, 101)
-    outcome = await admin.actions.act("tasks", "complete", On(matching=Asked()))
+    outcome = await admin.actions.act("tasks", "complete", Selection(matching=ListQuery()))
     assert outcome.run is not None
     await sql.execute("DELETE FROM user_roles WHERE user_id = $1", admin.actor.id)
 
@@ -294,7 +296,7 @@ async def test_a_token_in_the_background_does_no_more_than_its_scopes(
     scoped = replace(admin.actor, scopes=frozenset({"admin.enter", "tasks.complete", "tasks.view"}))
 
     outcome = await AdminService(registry, database, origin_for(scoped)).actions.act(
-        "tasks", "complete", On(matching=Asked())
+        "tasks", "complete", Selection(matching=ListQuery())
     )
     assert outcome.run is None or await carry_out(registry, database, actor_of, outcome.run, worker_origin()) is None
 
@@ -306,7 +308,7 @@ async def test_an_action_that_is_not_declared_is_not_found(
     admin: AdminService, name: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        await admin.actions.act("tasks", name, On(ids=[uuid4()]))
+        await admin.actions.act("tasks", name, Selection(ids=[uuid4()]))
 
 
 async def test_an_action_needs_its_permission(registry: Registry, database: Database, ada: Person) -> None:
@@ -314,7 +316,7 @@ async def test_an_action_needs_its_permission(registry: Registry, database: Data
     admin = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=rights)))
 
     with pytest.raises(Forbidden):
-        await admin.actions.act("tasks", "complete", On(ids=[(await ada.add())["id"]]))
+        await admin.actions.act("tasks", "complete", Selection(ids=[(await ada.add())["id"]]))
 
 
 async def test_an_action_without_a_form_takes_none(admin: AdminService, ada: Person) -> None:
@@ -408,8 +410,10 @@ async def test_the_date_hierarchy_goes_from_years_to_days(admin: AdminService, a
         return [(step.value, step.count) for step in found]
 
     assert told(await admin.queries.periods("tasks")) == [("2024", 3), ("2025", 1)]
-    assert told(await admin.queries.periods("tasks", Asked(filters={"created_at": ["2024"]}))) == [
+    assert told(await admin.queries.periods("tasks", ListQuery(filters={"created_at": ["2024"]}))) == [
         ("2024-03", 2),
         ("2024-04", 1),
     ]
-    assert told(await admin.queries.periods("tasks", Asked(filters={"created_at": ["2024-03"]}))) == [("2024-03-01", 2)]
+    assert told(await admin.queries.periods("tasks", ListQuery(filters={"created_at": ["2024-03"]}))) == [
+        ("2024-03-01", 2)
+    ]

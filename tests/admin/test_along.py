@@ -9,7 +9,7 @@ from factories import Person, World, origin_for
 from todo.access import Actor, worker_origin
 from todo.admin.registry import Registry
 from todo.admin.runs import carry_out
-from todo.admin.schemas import Asked, On
+from todo.admin.schemas import ListQuery, Selection
 from todo.admin.service import AdminService
 from todo.database import Database
 from todo.domain.accounts.rules import GRANTS, SUPPORT
@@ -28,9 +28,9 @@ async def test_a_subtask_deleted_with_its_parent_can_be_restored(admin: AdminSer
     ids = await family(ada)
 
     preview = await admin.editor.preview("tasks", ids[:1])
-    deleted = await admin.actions.act("tasks", "delete", On(ids=ids))
+    deleted = await admin.actions.act("tasks", "delete", Selection(ids=ids))
     assert await sql.fetchval(LIVE) == 0
-    restored = await admin.actions.act("tasks", "restore", On(ids=ids))
+    restored = await admin.actions.act("tasks", "restore", Selection(ids=ids))
 
     assert (preview.to_trash, [(one.resource, one.count) for one in preview.taken]) == (True, [("tasks", 1)])
     assert [(one.done, one.failed) for one in (deleted, restored)] == [(2, []), (2, [])]
@@ -39,9 +39,9 @@ async def test_a_subtask_deleted_with_its_parent_can_be_restored(admin: AdminSer
 
 async def test_what_matches_in_the_trash_ends_with_its_parent(admin: AdminService, ada: Person, sql: Any) -> None:
     ids = await family(ada)
-    await admin.actions.act("tasks", "delete", On(ids=ids))
+    await admin.actions.act("tasks", "delete", Selection(ids=ids))
 
-    ended = await admin.actions.act("tasks", "delete", On(matching=Asked(trash=True)))
+    ended = await admin.actions.act("tasks", "delete", Selection(matching=ListQuery(trash=True)))
 
     assert (ended.done, ended.failed, await sql.fetchval("SELECT count(*) FROM tasks")) == (2, [], 0)
 
@@ -51,7 +51,7 @@ async def test_trash_and_other_rows_are_not_deleted_together(admin: AdminService
     await admin.editor.delete("tasks", ids[0])
 
     with pytest.raises(Invalid):
-        await admin.actions.act("tasks", "delete", On(ids=ids))
+        await admin.actions.act("tasks", "delete", Selection(ids=ids))
 
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 2
 
@@ -64,8 +64,10 @@ async def test_what_is_out_of_sight_tells_nothing_of_itself(
     mine, live, trashed = [(await one.add("A"))["id"] for one in (ada, bob, bob)]
     await bob.http.delete(f"/api/tasks/{trashed}")
 
-    told = [(await own.actions.act("tasks", "delete", On(ids=[one]))).failed[0].message for one in (live, trashed)]
-    beside = await own.actions.act("tasks", "delete", On(ids=[mine, trashed]))
+    told = [
+        (await own.actions.act("tasks", "delete", Selection(ids=[one]))).failed[0].message for one in (live, trashed)
+    ]
+    beside = await own.actions.act("tasks", "delete", Selection(ids=[mine, trashed]))
 
     assert told[0] == told[1]
     assert (beside.done, [failure.id for failure in beside.failed]) == (1, [trashed])
@@ -79,7 +81,7 @@ async def test_turns_that_come_up_meanwhile_are_left_alone(
     due = {"kind": "day", "date": "2031-01-31"}
     await ada.add("Water", due=due, recurrence={"rrule": "FREQ=DAILY"})
 
-    outcome = await admin.actions.act("tasks", "complete", On(matching=Asked(filters={"status": ["open"]})))
+    outcome = await admin.actions.act("tasks", "complete", Selection(matching=ListQuery(filters={"status": ["open"]})))
     if outcome.run is not None:
         await carry_out(registry, database, actor_of, outcome.run, worker_origin())
         assert (await admin.queries.get("runs", outcome.run)).done == number + 1
@@ -147,7 +149,7 @@ async def test_an_occurrence_deleted_together_with_its_subtasks_leaves_them_to_t
     await ada.http.patch(f"/api/tasks/{tasks['Child']['id']}", json={"parent_id": tasks["Water"]["id"]})
     await ada.http.patch(f"/api/tasks/{tasks['Water']['id']}", json={"recurrence": {"rrule": "FREQ=DAILY"}})
 
-    deleted = await admin.actions.act("tasks", "delete", On(ids=[task["id"] for task in tasks.values()]))
+    deleted = await admin.actions.act("tasks", "delete", Selection(ids=[task["id"] for task in tasks.values()]))
 
     assert (deleted.done, deleted.failed) == (2, [])
     assert [row["title"] for row in await sql.fetch("SELECT title FROM tasks WHERE deleted_at IS NULL ORDER BY 1")] == [

@@ -11,7 +11,7 @@ from factories import Person, World, origin_for
 
 from todo.access import Actor
 from todo.admin.declaration import ModelAdmin
-from todo.admin.schemas import Asked
+from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
 from todo.app import REGISTRY
 from todo.database import Database
@@ -63,7 +63,7 @@ async def test_a_list_costs_the_same_however_many_rows_there_are(
 
     assert len((await admin.queries.page(resource.name)).items) > MANY
     assert (few, many) == (2, 2)  # the rows; the total with all facets
-    assert await trips(wire, lambda: admin.queries.page(resource.name, Asked(facets=False))) == 1
+    assert await trips(wire, lambda: admin.queries.page(resource.name, ListQuery(facets=False))) == 1
 
 
 @pytest.mark.parametrize("resource", TABLES, **IDS)

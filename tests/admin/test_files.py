@@ -11,14 +11,14 @@ import pytest
 from factories import Person
 
 from todo.admin.file_formats import Format
-from todo.admin.schemas import Asked
+from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
 from todo.errors import Forbidden, Invalid
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1"]
 
 
-async def exported(admin: AdminService, resource: str, form: Format, asked: Asked | None = None) -> bytes:
+async def exported(admin: AdminService, resource: str, form: Format, asked: ListQuery | None = None) -> bytes:
     return b"".join([part async for part in await admin.files.export(resource, asked, form)])
 
 
@@ -57,7 +57,7 @@ async def test_an_export_holds_what_matches_and_is_noted(admin: AdminService, ad
     await ada.add("A", priority=1)
     await ada.add("B", priority=2)
 
-    data = await exported(admin, "tasks", "json", Asked(filters={"priority": ["2"]}))
+    data = await exported(admin, "tasks", "json", ListQuery(filters={"priority": ["2"]}))
 
     assert [row["title"] for row in json.loads(data)] == ["B"]
     noted = json.loads(await sql.fetchval("SELECT after FROM audit_events WHERE action = 'tasks.export'"))
@@ -85,7 +85,7 @@ async def test_more_than_a_page_is_exported_once_each(admin: AdminService, ada: 
         ada.id,
     )
 
-    rows = lines(await exported(admin, "tasks", "csv", Asked(sort="-priority")))
+    rows = lines(await exported(admin, "tasks", "csv", ListQuery(sort="-priority")))
 
     assert sorted(int(row["title"]) for row in rows) == list(range(1, 2501))
 

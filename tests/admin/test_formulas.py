@@ -13,7 +13,7 @@ from factories import World, origin_for
 from todo.access import Actor
 from todo.admin.declaration import ModelAdmin
 from todo.admin.file_formats import Format
-from todo.admin.schemas import Asked
+from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
 from todo.app import REGISTRY
 from todo.database import Database
@@ -49,5 +49,5 @@ async def plant(sql: Any, table: str, name: str, row_id: Any) -> None:
 
 
 async def exported(admin: AdminService, resource: ModelAdmin[Any], row_id: Any, form: Format) -> bytes:
-    parts = await admin.files.export(resource.name, Asked(q=str(row_id)), form)
+    parts = await admin.files.export(resource.name, ListQuery(q=str(row_id)), form)
     return b"".join([part async for part in parts])

@@ -5,17 +5,17 @@ from factories import Person, origin_for
 
 from todo.access import Actor
 from todo.admin.registry import Registry
-from todo.admin.schemas import Asked, Listed
+from todo.admin.schemas import ListQuery, ListResult
 from todo.admin.service import AdminService
 from todo.database import Database
 from todo.errors import Forbidden, Invalid, NotFound
 
 
-def titles(found: Listed) -> list[str]:
+def titles(found: ListResult) -> list[str]:
     return [item.title for item in found.items]
 
 
-def facet(found: Listed, name: str) -> dict[str, int | None]:
+def facet(found: ListResult, name: str) -> dict[str, int | None]:
     return {value.value: value.count for one in found.facets if one.name == name for value in one.values}
 
 
@@ -35,7 +35,7 @@ async def test_facets_count_the_rest_of_the_view_without_their_own_filter(admin:
     await ada.add("B", priority=1, status="waiting")
     await ada.add("C", priority=2)
 
-    found = await admin.queries.page("tasks", Asked(filters={"status": ["waiting"], "priority": ["1"]}))
+    found = await admin.queries.page("tasks", ListQuery(filters={"status": ["waiting"], "priority": ["1"]}))
 
     assert titles(found) == ["B"]
     assert facet(found, "status") == {"open": 1, "in_progress": 0, "waiting": 1, "done": 0, "cancelled": 0}
@@ -45,7 +45,7 @@ async def test_several_values_of_a_filter_are_alternatives(admin: AdminService, 
     for status in ("open", "waiting", "in_progress"):
         await ada.add(status, status=status)
 
-    found = await admin.queries.page("tasks", Asked(filters={"status": ["open", "waiting"]}))
+    found = await admin.queries.page("tasks", ListQuery(filters={"status": ["open", "waiting"]}))
 
     assert sorted(titles(found)) == ["open", "waiting"]
 
@@ -62,7 +62,7 @@ async def test_times_are_filtered_by_periods(admin: AdminService, ada: Person, t
     await ada.add("B", due={"kind": "zoned", "at": "2031-02-01T09:00", "timezone": "UTC"})
     await ada.add("C")
 
-    found = await admin.queries.page("tasks", Asked(filters={"due_at": [text]}))
+    found = await admin.queries.page("tasks", ListQuery(filters={"due_at": [text]}))
 
     assert sorted(titles(found)) == expected
 
@@ -70,20 +70,20 @@ async def test_times_are_filtered_by_periods(admin: AdminService, ada: Person, t
 @pytest.mark.parametrize("name", ["notes", "password_hash", "owner_id.email", "nonsense"])
 async def test_a_filter_that_is_not_declared_is_refused(admin: AdminService, name: str) -> None:
     with pytest.raises(Invalid):
-        await admin.queries.page("tasks", Asked(filters={name: ["x"]}))
+        await admin.queries.page("tasks", ListQuery(filters={name: ["x"]}))
 
 
 @pytest.mark.parametrize("sort", ["notes", "password_hash", "-nonsense", "id,id"])
 async def test_a_sort_that_is_not_declared_is_refused(admin: AdminService, sort: str) -> None:
     with pytest.raises(Invalid):
-        await admin.queries.page("tasks", Asked(sort=sort))
+        await admin.queries.page("tasks", ListQuery(sort=sort))
 
 
 async def test_the_search_looks_for_every_word(admin: AdminService, ada: Person) -> None:
     await ada.add("Water the plants", notes="on the balcony")
     await ada.add("Water the dog")
 
-    found = await admin.queries.page("tasks", Asked(q="WATER balcony"))
+    found = await admin.queries.page("tasks", ListQuery(q="WATER balcony"))
 
     assert titles(found) == ["Water the plants"]
 
@@ -98,14 +98,14 @@ async def test_one_or_two_letters_are_looked_for_where_words_begin(
     for title in ("Zq asks", "ask zq", "azqa", "Über uns", "Süden", "开会"):
         await ada.add(title)
 
-    assert sorted(titles(await admin.queries.page("tasks", Asked(q=q))), key=str.lower) == expected
+    assert sorted(titles(await admin.queries.page("tasks", ListQuery(q=q))), key=str.lower) == expected
 
 
 @pytest.mark.parametrize("q", ["%", "_", "\\", "' OR 1=1 --"])
 async def test_a_search_means_its_characters(admin: AdminService, ada: Person, q: str) -> None:
     await ada.add("Plain")
 
-    assert (await admin.queries.page("tasks", Asked(q=q))).items == []
+    assert (await admin.queries.page("tasks", ListQuery(q=q))).items == []
 
 
 async def test_pages_follow_each_other_in_every_order(admin: AdminService, ada: Person) -> None:
@@ -117,7 +117,7 @@ async def test_pages_follow_each_other_in_every_order(admin: AdminService, ada: 
         seen: list[str] = []
         cursor = None
         while True:
-            page = await admin.queries.page("tasks", Asked(sort=sort, limit=2, cursor=cursor, facets=False))
+            page = await admin.queries.page("tasks", ListQuery(sort=sort, limit=2, cursor=cursor, facets=False))
             seen += titles(page)
             cursor = page.next_cursor
             if cursor is None:

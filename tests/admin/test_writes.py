@@ -10,7 +10,7 @@ from factories import Person, origin_for
 from todo.access import Actor
 from todo.admin.conflicts import Conflicted
 from todo.admin.registry import Registry
-from todo.admin.schemas import Asked, On
+from todo.admin.schemas import ListQuery, Selection
 from todo.admin.service import AdminService
 from todo.database import Database
 from todo.errors import Forbidden, Invalid, NotFound
@@ -141,7 +141,7 @@ async def test_deleting_for_good_needs_the_permission_to_purge(
     await admin.editor.delete("tasks", task["id"])
 
     if bulk:
-        outcome = await admin.actions.act("tasks", "delete", On(ids=[UUID(task["id"])]))
+        outcome = await admin.actions.act("tasks", "delete", Selection(ids=[UUID(task["id"])]))
         assert [failure.message for failure in outcome.failed] == ["This needs the permission tasks.purge."]
     else:
         with pytest.raises(Forbidden, match="tasks.purge"):
@@ -156,7 +156,7 @@ async def test_a_task_goes_to_the_trash_and_from_there_for_good(admin: AdminServ
     await admin.editor.delete("tasks", task["id"])
 
     assert (await admin.queries.page("tasks")).items == []
-    assert [row.title for row in (await admin.queries.page("tasks", Asked(trash=True))).items] == ["Water"]
+    assert [row.title for row in (await admin.queries.page("tasks", ListQuery(trash=True))).items] == ["Water"]
     await admin.editor.delete("tasks", task["id"])
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 0
     (entry,) = await trail(sql, "tasks.purge")

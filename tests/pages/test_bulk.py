@@ -42,7 +42,7 @@ def rows(stage: Stage) -> Rows:
 
 def typed(field: Field, value: Any) -> str:
     """A value as people type it."""
-    return text_of(field, value, "UTC") if field.spelling else write_text(value)
+    return text_of(field, value, "UTC") if field.text_format else write_text(value)
 
 
 async def by_pages(visitor: Visitor, resource: str, ids: list[str], field: Field, value: Any) -> UUID | None:

@@ -13,7 +13,7 @@ from todo.admin.editor import Editor, Versions
 from todo.admin.models import Run
 from todo.admin.queries import Queries
 from todo.admin.reads import CAP
-from todo.admin.schemas import Asked, Failure, On, Outcome
+from todo.admin.schemas import Failure, ListQuery, Outcome, Selection
 from todo.admin.values import read_action_form
 from todo.contention import is_contention
 from todo.database import WriteSession, columns, now
@@ -38,7 +38,7 @@ class Actions:
         self._context, self._queries, self._editor = context, queries, editor
 
     async def act(
-        self, resource: str, name: str, on: On, form: Mapping[str, Any] | None = None, *, lax: bool = False
+        self, resource: str, name: str, on: Selection, form: Mapping[str, Any] | None = None, *, lax: bool = False
     ) -> Outcome:
         """Carry out an action; rows that refuse it are told in `failed`, the others are done.
 
@@ -76,7 +76,7 @@ class Actions:
             raise NotFound
         if action is not None and action.background and isinstance(found, ModelAdmin):
             await self._queries.get(resource, row_id)
-            return await self.act(resource, name, On(ids=[uuid_of(row_id)]), form, lax=lax)
+            return await self.act(resource, name, Selection(ids=[uuid_of(row_id)]), form, lax=lax)
         given = self.read_form(found, name, form or {}, lax=lax)
         async with self._context.transaction() as session:
             if isinstance(found, RowsAdmin):
@@ -89,7 +89,7 @@ class Actions:
         return Outcome(1, messages=[message] if message else [])
 
     async def act_in(
-        self, session: WriteSession, admin: ModelAdmin[Any], name: str, on: On, ids: Sequence[UUID], given: Any
+        self, session: WriteSession, admin: ModelAdmin[Any], name: str, on: Selection, ids: Sequence[UUID], given: Any
     ) -> Outcome:
         """Carry out an action on these rows of `on`, each in a transaction within the caller's."""
         outcome = Outcome(0)
@@ -107,7 +107,9 @@ class Actions:
                 outcome.failed.append(Failure(str(row_id), sentence(refusal)))
         return outcome
 
-    async def next_ids(self, session: WriteSession, admin: ModelAdmin[Any], on: On, after: UUID | None) -> list[UUID]:
+    async def next_ids(
+        self, session: WriteSession, admin: ModelAdmin[Any], on: Selection, after: UUID | None
+    ) -> list[UUID]:
         """The next rows to work on, in the order of their ids."""
         if on.matching is None:
             ids = sorted({uuid_of(row_id) for row_id in on.ids})
@@ -155,7 +157,7 @@ class Actions:
         arguments = (row,) if action.form is None else (row, given)
         return str(await action.run(self._context.action_context(session), *arguments) or "")
 
-    async def _as_it_is(self, admin: ModelAdmin[Any], name: str, on: On) -> On:
+    async def _as_it_is(self, admin: ModelAdmin[Any], name: str, on: Selection) -> Selection:
         """What was asked for, held fast: an action may bring up or trash other rows that match. Raises Invalid."""
         purge = on.matching is not None and on.matching.trash
         if name == "delete" and admin.trash and on.ids:
@@ -170,7 +172,7 @@ class Actions:
         return msgspec.structs.replace(on, until=now(), purge=bool(purge))
 
     async def _still_to_do(
-        self, session: WriteSession, admin: ModelAdmin[Any], name: str, on: On, row_id: UUID
+        self, session: WriteSession, admin: ModelAdmin[Any], name: str, on: Selection, row_id: UUID
     ) -> Any | None:
         """The row, locked; None where it went along with another one, as subtasks do. Raises NotFound."""
         try:
@@ -203,7 +205,7 @@ class Actions:
                 outcome.failed.append(Failure(row_id, sentence(refusal)))
         return outcome
 
-    async def _patiently(self, admin: ModelAdmin[Any], name: str, on: On, given: Any) -> Outcome:
+    async def _patiently(self, admin: ModelAdmin[Any], name: str, on: Selection, given: Any) -> Outcome:
         """All rows at once: an operator at the command line waits for them."""
         outcome, last = Outcome(0), None
         while True:
@@ -217,14 +219,14 @@ class Actions:
                 return outcome
             last = ids[-1]
 
-    async def _how_many(self, admin: ModelAdmin[Any], asked: Asked) -> int:
+    async def _how_many(self, admin: ModelAdmin[Any], asked: ListQuery) -> int:
         """How many rows match, counted no further than CAP."""
         reads, database = self._context.reads(admin), self._context.database
         given, common = self._queries.list_params(admin, asked), self._queries.common_params
         counts = await reads.counts(database.reads, given, trashed=asked.trash, **common)
         return min(counts.total, CAP)
 
-    async def _later(self, admin: ModelAdmin[Any], name: str, on: On, given: Any, total: int) -> Outcome:
+    async def _later(self, admin: ModelAdmin[Any], name: str, on: Selection, given: Any, total: int) -> Outcome:
         """Let the worker do it, with the values that were read here: it knows nothing of how they were written."""
         scopes = None if self._context.actor.scopes is None else sorted(self._context.actor.scopes)
         by_id = None if self._context.actor.by is None else self._context.actor.by.user_id

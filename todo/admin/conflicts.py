@@ -15,7 +15,7 @@ from todo.errors import Stale
 EVENT = columns(Event)
 
 
-class Side(msgspec.Struct):
+class FieldConflict(msgspec.Struct):
     """One field in three states: as it was when I read it, as I want it, as it is now."""
 
     field: str
@@ -37,7 +37,7 @@ class Conflicted(Stale):
             was = base.get(field.name, now)
             wanted = msgspec.to_builtins(mine.get(field.name, UNSET)) if field.name in mine else was
             if field.name in mine or (field.on_change and was != now):
-                self.sides.append(Side(field.name, field.label, was, wanted, now))
+                self.sides.append(FieldConflict(field.name, field.label, was, wanted, now))
 
 
 async def base_of(session: WriteSession, row: Any, version: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, select
 
 from todo.access import Actor, Origin
-from todo.admin.declaration import ENTER, Doing, Id, ModelAdmin, Resource
+from todo.admin.declaration import ENTER, ActionContext, Id, ModelAdmin, Resource
 from todo.admin.reads import TableReads
 from todo.admin.registry import Registry
 from todo.database import Database, WriteSession, columns, now
@@ -57,8 +57,8 @@ class AdminContext:
         async with self.database.session(self.origin) as session:
             yield session
 
-    def action_context(self, session: WriteSession) -> Doing:
-        return Doing(session, self.actor, self.database)
+    def action_context(self, session: WriteSession) -> ActionContext:
+        return ActionContext(session, self.actor, self.database)
 
     def require(self, resource: Resource, verb: str, row: Any = None) -> None:
         """Raises Forbidden."""

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import SQLModel
 
 from todo.access import Actor
-from todo.admin.fields import Field, Spelling
+from todo.admin.fields import Field, TextFormat
 from todo.audit import AuditedService
 from todo.database import Database, Repository, WriteSession, now
 
@@ -22,7 +22,7 @@ ENTER = "admin.enter"  # opens the admin, on all three faces
 
 
 @dataclass(frozen=True)
-class Doing:
+class ActionContext:
     """What a verb of a declaration works with: the caller's transaction, and who is acting.
 
     `database.settings` are the settings of the service. The trail tells the reason by itself.
@@ -187,7 +187,7 @@ class ModelAdmin(Resource, Generic[M]):
     heavy: ClassVar[tuple[str, ...]] = ()  # left out of lists
     computed: ClassVar[Mapping[str, Computed]] = {}
     trash: ClassVar[str] = ""  # the column that says when a row was deleted
-    spellings: ClassVar[Mapping[str, Spelling]] = {}  # for JSON that people write in words
+    text_formats: ClassVar[Mapping[str, TextFormat]] = {}  # for JSON that people write in words
     help_texts: ClassVar[Mapping[str, str]] = {}
     defaults: ClassVar[Mapping[str, Callable[[Actor], Any]]] = {}  # of new rows, where nothing is sent
 
@@ -198,38 +198,38 @@ class ModelAdmin(Resource, Generic[M]):
         """
         return None
 
-    async def lock(self, do: Doing, row_id: UUID) -> None:
+    async def lock(self, do: ActionContext, row_id: UUID) -> None:
         """Lock what must be locked before the row; override where another place locks in that order."""
 
-    def writer(self, do: Doing) -> AuditedService[Any]:
+    def writer(self, do: ActionContext) -> AuditedService[Any]:
         """Writes rows of this table together with their trail."""
         return writer_of(self.model)(do.session, do.actor)
 
-    async def add_row(self, do: Doing, values: dict[str, Any]) -> Any:
+    async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Any:
         """Store a new row; override to use a service's verb, or call super() between what comes before and after."""
         return await self.writer(do).insert(self.model(**plain(values)), f"{self.name}.add")
 
-    async def change_row(self, do: Doing, row: Any, values: dict[str, Any]) -> None:
+    async def change_row(self, do: ActionContext, row: Any, values: dict[str, Any]) -> None:
         """Change the loaded, locked row; likewise."""
         await self.writer(do).change(row, plain(values), f"{self.name}.change")
 
-    async def delete_row(self, do: Doing, row: Any) -> None:
+    async def delete_row(self, do: ActionContext, row: Any) -> None:
         """Delete the row for good; likewise."""
         await self.writer(do).remove(row, f"{self.name}.purge" if self.trash else f"{self.name}.delete")
 
-    async def trash_row(self, do: Doing, row: Any) -> None:
+    async def trash_row(self, do: ActionContext, row: Any) -> None:
         """Move the row to the trash; likewise."""
         await self.writer(do).change(row, {self.trash: now()}, f"{self.name}.delete")
 
-    async def goes_along(self, do: Doing, ids: Collection[UUID]) -> int:
+    async def goes_along(self, do: ActionContext, ids: Collection[UUID]) -> int:
         """How many rows beside these `trash_row` moves to the trash, for the preview; override where it moves any."""
         return 0
 
-    async def in_order(self, do: Doing, ids: Sequence[UUID]) -> Sequence[UUID]:
+    async def in_order(self, do: ActionContext, ids: Sequence[UUID]) -> Sequence[UUID]:
         """The rows of a bulk action, in the order in which they are worked on; override where it matters."""
         return ids
 
-    async def restore_row(self, do: Doing, row: Any) -> None:
+    async def restore_row(self, do: ActionContext, row: Any) -> None:
         """Take the row out of the trash; likewise."""
         await self.writer(do).change(row, {self.trash: None}, f"{self.name}.restore")
 

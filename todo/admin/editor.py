@@ -11,7 +11,7 @@ from todo.admin.context import AdminContext
 from todo.admin.declaration import Id, ModelAdmin
 from todo.admin.fields import Field
 from todo.admin.previews import taken_along
-from todo.admin.schemas import Option, Preview, Taken
+from todo.admin.schemas import CascadeItem, Option, Preview
 from todo.admin.values import read_fields
 from todo.database import WriteSession, columns
 from todo.errors import Invalid
@@ -111,7 +111,7 @@ class Editor:
             row_ids = [row.id for row in rows]
             if to_trash:
                 more = await admin.goes_along(self._context.action_context(session), row_ids)
-                taken = [Taken(admin.name, admin.label, "deleted", more)] if more else []
+                taken = [CascadeItem(admin.name, admin.label, "deleted", more)] if more else []
             else:
                 taken = await taken_along(session, self._context.registry, admin, row_ids)
             return Preview([Option(str(row.id), str(getattr(row, admin.display))) for row in rows], to_trash, taken)

@@ -27,7 +27,7 @@ Names = Annotated[list[Line], Meta(max_length=500)]
 
 
 @dataclass(frozen=True)
-class Spelling:
+class TextFormat:
     """How people write a value that is JSON on the wire. `read` raises ValueError; `write` is its inverse."""
 
     read: Callable[[str], Any]
@@ -56,7 +56,7 @@ class Field:
     computed: bool = False
     heavy: bool = False
     help: str = field(default="", compare=False)
-    spelling: Spelling | None = field(default=None, compare=False)
+    text_format: TextFormat | None = field(default=None, compare=False)
 
 
 def label_of(name: str) -> str:
@@ -148,8 +148,8 @@ def field_of(
 
 def holds(field: Field) -> str:
     """What a field takes, in words."""
-    if field.spelling:
-        return field.spelling.hint
+    if field.text_format:
+        return field.text_format.hint
     if field.choices:
         return f"{'some' if field.kind == 'list' else 'one'} of {', '.join(field.choices)}"
     words = {
@@ -172,12 +172,12 @@ def _range(field: Field) -> str:
 def read_text(field: Field, text: str) -> Any:
     """What somebody typed (a form, a CSV cell, a command line) as the JSON value it stands for.
 
-    Empty means null where null is allowed. Raises ValueError for JSON that is none, and what its spelling refuses.
+    Empty means null where null is allowed. Raises ValueError for JSON that is none, and what its text format refuses.
     """
     if text == "" and field.nullable:
         return None
-    if field.spelling is not None and not text.startswith("{"):
-        return field.spelling.read(text)
+    if field.text_format is not None and not text.startswith("{"):
+        return field.text_format.read(text)
     match field.kind:
         case "list":
             return [part.strip() for part in text.replace("\n", ",").split(",") if part.strip()]

@@ -14,7 +14,7 @@ from todo.admin.editor import Editor
 from todo.admin.file_formats import WRITERS, Format, Pages, read_csv, read_json
 from todo.admin.queries import Queries
 from todo.admin.rows import page_of
-from todo.admin.schemas import Asked, Difference, ImportedRow, ImportReport
+from todo.admin.schemas import Difference, ImportedRow, ImportReport, ListQuery
 from todo.audit import record
 from todo.contention import is_contention
 from todo.database import WriteSession
@@ -41,12 +41,12 @@ class Files:
     def __init__(self, context: AdminContext, queries: Queries, editor: Editor):
         self._context, self._queries, self._editor = context, queries, editor
 
-    async def export(self, resource: str, asked: Asked | None = None, form: Format = "csv") -> AsyncIterator[bytes]:
+    async def export(self, resource: str, asked: ListQuery | None = None, form: Format = "csv") -> AsyncIterator[bytes]:
         """The rows that match as a file, up to MOST_OUT of them; audited. Raises Forbidden, NotFound, Invalid.
 
         Everything wrong is found before the first byte.
         """
-        asked, found = asked or Asked(), self._context.resource(resource, "export")
+        asked, found = asked or ListQuery(), self._context.resource(resource, "export")
         self._context.require(found, "view")
         pages = self._pages(found, asked)
         first: list[Any] = await anext(pages, [])
@@ -56,7 +56,7 @@ class Files:
             await record(session, f"{resource}.export", resource, after=details)
         return WRITERS[form](fields, _chain(first, pages))
 
-    async def _pages(self, resource: Resource, asked: Asked) -> Pages:
+    async def _pages(self, resource: Resource, asked: ListQuery) -> Pages:
         """Page after page, whole rows."""
         if isinstance(resource, RowsAdmin):
             rows = await resource.rows(self._context.database, self._context.actor)

@@ -12,7 +12,7 @@ from todo.admin.declaration import Id, ModelAdmin
 from todo.admin.editor import Editor
 from todo.admin.fields import Field, label_of
 from todo.admin.queries import Queries
-from todo.admin.schemas import Change, Difference, HistoryPage, Hit
+from todo.admin.schemas import Change, Difference, HistoryPage, SearchHit
 from todo.audit import Event
 from todo.database import Query, columns
 from todo.errors import Conflict, NotFound
@@ -102,16 +102,16 @@ class History:
             raise Conflict("Nothing of this change can be undone here.")
         return self._editor.accept(admin, {name: before[name] for name in names}, adding=False), after
 
-    async def recent(self, limit: int = 10) -> list[Hit]:
+    async def recent(self, limit: int = 10) -> list[SearchHit]:
         """The rows this actor changed last that are still there and theirs to see."""
         if self._context.actor.id is None:
             return []
         touched = list(dict.fromkeys(await self._context.database.reads.all(MINE, actor=self._context.actor.id)))
-        found: dict[tuple[str, str], Hit] = {}
+        found: dict[tuple[str, str], SearchHit] = {}
         for admin in (one for one in self._context.resources() if isinstance(one, ModelAdmin)):
             ids = [str(row_id) for subject, row_id in touched if subject == admin.model.__tablename__]
             for row_id, display in (await self._queries.names(admin.name, ids)).items():
-                found[str(admin.model.__tablename__), row_id] = Hit(admin.name, row_id, display)
+                found[str(admin.model.__tablename__), row_id] = SearchHit(admin.name, row_id, display)
         return [found[key] for subject, row_id in touched if (key := (subject, str(row_id))) in found][:limit]
 
 

@@ -34,7 +34,7 @@ class Run(Row, table=True):
     scopes: list[str] | None = Field(default=None, sa_column=Column(ARRAY(TEXT)))
     resource: str
     action: str
-    target: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))  # an `On`
+    target: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))  # a `Selection`
     form: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     reason: str | None = None
     status: str = "waiting"  # waiting | running | done | failed

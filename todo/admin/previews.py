@@ -10,7 +10,7 @@ from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import label_of
 from todo.admin.reads import CAP
 from todo.admin.registry import Registry
-from todo.admin.schemas import Taken
+from todo.admin.schemas import CascadeItem
 from todo.database import WriteSession, metadata, table_of
 
 Effect = Literal["deleted", "cleared", "refused"]
@@ -28,7 +28,7 @@ class Reached(NamedTuple):
 
 async def taken_along(
     session: WriteSession, registry: Registry, admin: ModelAdmin[Any], ids: Collection[UUID]
-) -> list[Taken]:
+) -> list[CascadeItem]:
     """What goes with these rows, in one query."""
     table = table_of(admin.model)
     reached = list(_reach(table, select(table.c.id).where(table.c.id.in_(ids)), DEEPEST, frozenset({table.name})))
@@ -44,7 +44,7 @@ async def taken_along(
         key = found.table.name, found.effect
         total[key] = min(CAP, total.get(key, 0) + number)
     return [
-        Taken(
+        CascadeItem(
             names[name].name if name in names else "", names[name].label if name in names else label_of(name), effect, n
         )
         for (name, effect), n in total.items()

@@ -11,7 +11,7 @@ from todo.admin.fields import label_of
 from todo.admin.filters import EMPTY, SET, period_values, read_filter, steps_of, word_values
 from todo.admin.reads import WORDS
 from todo.admin.rows import one_of, page_of
-from todo.admin.schemas import Asked, Facet, FacetValue, Hit, Listed, Option
+from todo.admin.schemas import Facet, FacetValue, ListQuery, ListResult, Option, SearchHit
 from todo.errors import Invalid, NotFound
 
 
@@ -21,14 +21,14 @@ class Queries:
     def __init__(self, context: AdminContext):
         self._context = context
 
-    async def page(self, resource: str, asked: Asked | None = None) -> Listed:
+    async def page(self, resource: str, asked: ListQuery | None = None) -> ListResult:
         """A page of rows with facets. Raises Forbidden, NotFound, and Invalid for what is not declared."""
-        asked, found = asked or Asked(), self._context.resource(resource)
+        asked, found = asked or ListQuery(), self._context.resource(resource)
         if isinstance(found, RowsAdmin):
             return page_of(found, await found.rows(self._context.database, self._context.actor), asked)
         return await self._table_page(self._context.table(resource), asked)
 
-    async def _table_page(self, admin: ModelAdmin[Any], asked: Asked) -> Listed:
+    async def _table_page(self, admin: ModelAdmin[Any], asked: ListQuery) -> ListResult:
         reads = self._context.reads(admin)
         given = self.list_params(admin, asked)
         common, database = self.common_params, self._context.database
@@ -37,11 +37,11 @@ class Queries:
         )
         if not asked.facets:
             found = await page
-            return Listed(found.items, found.next_cursor)
+            return ListResult(found.items, found.next_cursor)
         counting = reads.counts(database.reads, given, trashed=asked.trash, **common)
         found, counts, names = await asyncio.gather(page, counting, self._selected_names(admin, asked))
         facets = self._facets(admin, asked, counts.facets, names)
-        return Listed(found.items, found.next_cursor, counts.total, counts.exact, facets)
+        return ListResult(found.items, found.next_cursor, counts.total, counts.exact, facets)
 
     async def get(self, resource: str, row_id: Id) -> Any:
         """One row, whole, in the trash or not. Raises Forbidden, NotFound."""
@@ -61,41 +61,41 @@ class Queries:
         field = admin.fields.get(name)
         if field is None or not field.reference or name in admin.hidden_from(self._context.actor):
             raise Invalid.field("query.field", f"{admin.label} have no reference {name}.")
-        found = await self.page(field.reference, Asked(q=q, limit=limit, facets=False))
+        found = await self.page(field.reference, ListQuery(q=q, limit=limit, facets=False))
         return [Option(str(item.id), item.display) for item in found.items]
 
-    async def inlines(self, resource: str, row_id: Id, limit: int = 10) -> dict[str, Listed]:
+    async def inlines(self, resource: str, row_id: Id, limit: int = 10) -> dict[str, ListResult]:
         """Rows of other resources that belong to this one, by the name of their resource. Raises NotFound."""
         admin = self._context.table(resource)
         shown = [one for one in admin.inlines if self._context.may(one.resource, "view")]
-        asked = [Asked(filters={one.via: [str(uuid_of(row_id))]}, limit=limit, facets=False) for one in shown]
+        asked = [ListQuery(filters={one.via: [str(uuid_of(row_id))]}, limit=limit, facets=False) for one in shown]
         pages = await asyncio.gather(*(self.page(one.resource, page) for one, page in zip(shown, asked, strict=True)))
         return {one.resource: page for one, page in zip(shown, pages, strict=True)}
 
-    async def search(self, q: str, limit: int = 5) -> list[Hit]:
+    async def search(self, q: str, limit: int = 5) -> list[SearchHit]:
         """Rows of all resources that can be searched, the first few of each."""
         admins = [one for one in self._context.resources() if isinstance(one, ModelAdmin) and one.search]
         if not q.strip():
             return []
-        asked = Asked(q=q, limit=limit, facets=False)
+        asked = ListQuery(q=q, limit=limit, facets=False)
         pages = await asyncio.gather(*(self.page(one.name, asked) for one in admins))
         return [
-            Hit(one.name, str(row.id), row.display)
+            SearchHit(one.name, str(row.id), row.display)
             for one, page in zip(admins, pages, strict=True)
             for row in page.items
         ]
 
-    async def periods(self, resource: str, asked: Asked | None = None) -> list[FacetValue]:
+    async def periods(self, resource: str, asked: ListQuery | None = None) -> list[FacetValue]:
         """The date hierarchy: years, the months of the year that is filtered by, or the days of the month.
 
         Each `value` is what to filter by next. Raises Invalid when the resource has none.
         """
-        asked, admin = asked or Asked(), self._context.table(resource)
+        asked, admin = asked or ListQuery(), self._context.table(resource)
         if not admin.date_hierarchy or admin.date_hierarchy in admin.hidden_from(self._context.actor):
             raise Invalid.field("query.resource", f"{admin.label} have no date hierarchy.")
         name = admin.date_hierarchy
         chosen = (asked.filters.get(name) or [""])[0]
-        rest = Asked(filters={key: value for key, value in asked.filters.items() if key != name}, q=asked.q)
+        rest = ListQuery(filters={key: value for key, value in asked.filters.items() if key != name}, q=asked.q)
         reads, given, database = self._context.reads(admin), self.list_params(admin, rest), self._context.database
         values = {**given, "actor": self._context.actor.id}
         first, last = await reads.span(database.reads, given, trashed=asked.trash, **values)
@@ -119,7 +119,7 @@ class Queries:
         wanted = [uuid_of(row_id) for row_id in ids]
         return dict(await self._context.database.reads.all(reads.named, ids=wanted, actor=self._context.actor.id))
 
-    async def _selected_names(self, admin: ModelAdmin[Any], asked: Asked) -> dict[str, str]:
+    async def _selected_names(self, admin: ModelAdmin[Any], asked: ListQuery) -> dict[str, str]:
         """What the rows are called that references are filtered by."""
         found: dict[str, str] = {}
         for name, texts in asked.filters.items():
@@ -134,7 +134,7 @@ class Queries:
         """The parameters that statements may need whatever is asked: who looks, and when their days begin."""
         return {"actor": self._context.actor.id, **period_values(self._context.zone, self._context.today)}
 
-    def list_params(self, admin: ModelAdmin[Any], asked: Asked) -> dict[str, Any]:
+    def list_params(self, admin: ModelAdmin[Any], asked: ListQuery) -> dict[str, Any]:
         """The filters and words of a list as parameters; raises Invalid for what is not declared."""
         given: dict[str, Any] = {}
         hidden = admin.hidden_from(self._context.actor)
@@ -168,7 +168,7 @@ class Queries:
     def _facets(
         self,
         admin: ModelAdmin[Any],
-        asked: Asked,
+        asked: ListQuery,
         counts: Mapping[str, Mapping[str, int | None]],
         names: Mapping[str, str],
     ) -> list[Facet]:

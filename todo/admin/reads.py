@@ -48,7 +48,7 @@ PG_CLASS = table("pg_class", named("oid"), named("reltuples"))
 
 
 @dataclass(frozen=True)
-class Lens:
+class ReadView:
     """What somebody sees of a table: which rows, which fields, and the names of which rows elsewhere."""
 
     scope: ColumnElement[bool] | None
@@ -67,7 +67,7 @@ class Counts(Struct):
 class TableReads:
     """The statements of one table, through one lens."""
 
-    def __init__(self, admin: ModelAdmin[Any], lens: Lens, related: Mapping[str, ModelAdmin[Any]]):
+    def __init__(self, admin: ModelAdmin[Any], lens: ReadView, related: Mapping[str, ModelAdmin[Any]]):
         self.admin = admin
         self.lens = lens
         self._related = related

@@ -13,7 +13,7 @@ from todo.access import Actor
 from todo.admin.checks import AdminError, mistakes
 from todo.admin.declaration import ENTER, Computed, ModelAdmin, Resource, RowsAdmin
 from todo.admin.fields import Field, SecretState, field_of, kind_of, label_of, without_none
-from todo.admin.reads import Lens, TableReads
+from todo.admin.reads import ReadView, TableReads
 from todo.database import columns
 from todo.errors import NotFound
 from todo.schema import Schema
@@ -71,9 +71,9 @@ class Registry:
                 there = self.table(field.reference)
                 if there.may(actor, "view") and there.display not in there.hidden_from(actor):
                     labels.append((field.name, there.scope(actor)))
-        return self._reads(admin.name, Lens(admin.scope(actor), hidden, tuple(labels)))
+        return self._reads(admin.name, ReadView(admin.scope(actor), hidden, tuple(labels)))
 
-    def _new_reads(self, name: str, lens: Lens) -> TableReads:
+    def _new_reads(self, name: str, lens: ReadView) -> TableReads:
         tables = {one.name: one for one in self if isinstance(one, ModelAdmin)}
         return TableReads(tables[name], lens, tables)
 
@@ -100,7 +100,7 @@ def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, F
         if column.name in admin.hidden or (isinstance(column.type, LargeBinary) and column.name not in secrets):
             continue
         target = next((key.column.table.name for key in column.foreign_keys if key.column.primary_key), "")
-        spelling = admin.spellings.get(column.name)
+        text_format = admin.text_formats.get(column.name)
         field = field_of(
             column,
             admin.types.get(column.name),
@@ -109,8 +109,8 @@ def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, F
             on_change="change" in admin.verbs and column.name in admin.editable,
             on_add="add" in admin.verbs and column.name in (*admin.editable, *admin.only_on_add),
             heavy=column.name in admin.heavy,
-            help=admin.help_texts.get(column.name, spelling.hint if spelling else ""),
-            spelling=spelling,
+            help=admin.help_texts.get(column.name, text_format.hint if text_format else ""),
+            text_format=text_format,
         )
         found[field.name] = _with_default(field, admin)
     for name, computed in admin.computed.items():

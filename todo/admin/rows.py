@@ -10,12 +10,12 @@ from msgspec import Struct
 from todo.admin.declaration import RowsAdmin
 from todo.admin.fields import write_text
 from todo.admin.filters import read_filter
-from todo.admin.schemas import Asked, Facet, FacetValue, Listed
+from todo.admin.schemas import Facet, FacetValue, ListQuery, ListResult
 from todo.errors import Invalid, NotFound
 from todo.schema import decode_cursor, encode_cursor
 
 
-def page_of(resource: RowsAdmin, rows: Sequence[Any], asked: Asked) -> Listed:
+def page_of(resource: RowsAdmin, rows: Sequence[Any], asked: ListQuery) -> ListResult:
     """A page of these rows; raises Invalid for what is not declared."""
     if unknown := asked.filters.keys() - set(resource.filter_names):
         name = sorted(unknown)[0]
@@ -32,7 +32,7 @@ def page_of(resource: RowsAdmin, rows: Sequence[Any], asked: Asked) -> Listed:
     page = items[start : start + asked.limit]
     more = start + asked.limit < len(items)
     cursor = encode_cursor(asked.sort, str(page[-1].id)) if more else None
-    return Listed(page, cursor, len(items), True, facets)
+    return ListResult(page, cursor, len(items), True, facets)
 
 
 def one_of(rows: Sequence[Any], row_id: str) -> Struct:
@@ -52,7 +52,7 @@ def _holds(resource: RowsAdmin, row: Any, word: str) -> bool:
     return any(word in write_text(getattr(row, name)).casefold() for name in resource.search)
 
 
-def _facet(resource: RowsAdmin, rows: Sequence[Any], name: str, asked: Asked) -> Facet:
+def _facet(resource: RowsAdmin, rows: Sequence[Any], name: str, asked: ListQuery) -> Facet:
     """Counted without its own filter."""
     counts: dict[str, int] = dict.fromkeys(resource.fields[name].choices, 0)
     for row in rows:
@@ -80,7 +80,7 @@ def _key(value: Any) -> tuple[bool, Any]:
     return value is None, "" if value is None else value
 
 
-def _start(items: Sequence[Any], asked: Asked) -> int:
+def _start(items: Sequence[Any], asked: ListQuery) -> int:
     """Where the page begins: after the row that the cursor names, or at the end when it has gone."""
     if asked.cursor is None:
         return 0

@@ -13,7 +13,7 @@ from todo.access import Actor, Origin
 from todo.admin.actions import JOB, KEPT, sentence
 from todo.admin.models import RUN, Run
 from todo.admin.registry import Registry
-from todo.admin.schemas import Failure, On, Outcome
+from todo.admin.schemas import Failure, Outcome, Selection
 from todo.admin.service import AdminService
 from todo.contention import again
 from todo.database import Database, WriteSession, now
@@ -75,7 +75,7 @@ async def _actor_of(session: WriteSession, find_actor: FindActor, run: Run) -> A
 async def _next(service: AdminService, run: Run) -> bool:
     actions, admin = service.actions, service.context.table(run.resource)
     actions.require_action(admin, run.action)
-    on = msgspec.convert(run.target, On)
+    on = msgspec.convert(run.target, Selection)
     async with service.context.transaction() as session:
         ids = await actions.next_ids(session, admin, on, run.last_id)
         given = actions.read_form(admin, run.action, run.form)

@@ -14,7 +14,7 @@ Words = Annotated[str, Meta(max_length=200, description="Words to search for.")]
 Ids = Annotated[list[UUID], Meta(max_length=10_000)]
 
 
-class Asked(Struct, kw_only=True):
+class ListQuery(Struct, kw_only=True):
     """Which rows of a list: the whole state of a list page, as its URL says it."""
 
     filters: Filters = field(default_factory=dict)
@@ -26,14 +26,14 @@ class Asked(Struct, kw_only=True):
     facets: bool = True
 
 
-class On(Struct, kw_only=True):
+class Selection(Struct, kw_only=True):
     """What an action is done to: these rows, or all that match, or (neither) the resource as a whole.
 
     Of those that match, the ones made `until` it began. `purge`: they lay in the trash then.
     """
 
     ids: list[UUID] = []
-    matching: Asked | None = None
+    matching: ListQuery | None = None
     until: datetime | None = None
     purge: bool = False
 
@@ -65,7 +65,7 @@ class Facet(Struct):
     reference: str = ""
 
 
-class Listed(Struct):
+class ListResult(Struct):
     """A page of rows. `total` is exact up to 10,000; beyond, `total_is_exact` is false and it is an estimate."""
 
     items: list[Any]
@@ -82,7 +82,7 @@ class Option(Struct):
     label: str
 
 
-class Hit(Struct):
+class SearchHit(Struct):
     """A row found somewhere."""
 
     resource: str
@@ -90,7 +90,7 @@ class Hit(Struct):
     display: str
 
 
-class Taken(Struct):
+class CascadeItem(Struct):
     """Rows of another table that a delete reaches: `deleted` too, their reference `cleared`, or a reason to refuse."""
 
     resource: str
@@ -104,7 +104,7 @@ class Preview(Struct):
 
     rows: list[Option]
     to_trash: bool
-    taken: list[Taken]
+    taken: list[CascadeItem]
 
 
 class Failure(Struct):

@@ -11,7 +11,7 @@ from todo.admin.declaration import ModelAdmin, Resource
 from todo.admin.editor import Editor
 from todo.admin.models import RUN, SAVED_VIEW, Run, SavedView
 from todo.admin.queries import Queries
-from todo.admin.schemas import Asked
+from todo.admin.schemas import ListQuery
 from todo.database import ACTOR
 from todo.schema import ONE_LINE, Line
 
@@ -71,7 +71,7 @@ class SavedViews:
         """Their own views of a resource and the shared ones; none without the permission."""
         if not self._context.may("saved_views", "view"):
             return []
-        asked = Asked(filters={"resource": [resource]}, limit=200, facets=False)
+        asked = ListQuery(filters={"resource": [resource]}, limit=200, facets=False)
         return (await self._queries.page("saved_views", asked)).items
 
     async def save(self, resource: str, name: str, query: str, *, shared: bool = False) -> Any:

@@ -12,7 +12,7 @@ from todo.admin.context import uuid_of
 from todo.admin.declaration import RowsAdmin
 from todo.admin.describing import describe
 from todo.admin.file_formats import Format
-from todo.admin.schemas import Asked, On, Outcome
+from todo.admin.schemas import ListQuery, Outcome, Selection
 from todo.admin.service import AdminService
 
 Verb = Callable[..., Awaitable[int]]
@@ -37,7 +37,7 @@ async def _list(
     admin: AdminService, resource: str, filters: Sequence[str], q: str, trash: bool, sort: str, limit: int,
     cursor: str | None, columns: str | None, as_json: bool,
 ) -> int:  # fmt: skip
-    asked = Asked(filters=filters_of(filters), q=q, trash=trash, sort=sort, limit=limit, cursor=cursor)
+    asked = ListQuery(filters=filters_of(filters), q=q, trash=trash, sort=sort, limit=limit, cursor=cursor)
     found = admin.resource(resource)
     names = columns.split(",") if columns else list(found.columns)
     if unknown := [name for name in names if name not in found.fields]:
@@ -90,7 +90,7 @@ async def _delete(admin: AdminService, resource: str, ids: Sequence[str], yes: b
         showing.preview(await admin.editor.preview(resource, ids))
         click.confirm("Go on?", abort=True, err=True)
     if len(ids) > 1:
-        return tell(await admin.actions.act(resource, "delete", On(ids=[uuid_of(one) for one in ids])), as_json)
+        return tell(await admin.actions.act(resource, "delete", Selection(ids=[uuid_of(one) for one in ids])), as_json)
     await admin.editor.delete(resource, ids[0])
     return tell(Outcome(1), as_json)
 
@@ -103,14 +103,16 @@ async def _act(
         raise click.UsageError("Name rows by their ids, or take --all; not both.")
     if not everything and (filters or q or trash):
         raise click.UsageError("--filter, --search and --trash narrow --all; take that as well.")
-    asked = Asked(filters=filters_of(filters), q=q, trash=trash, limit=1) if everything else None
+    asked = ListQuery(filters=filters_of(filters), q=q, trash=trash, limit=1) if everything else None
     await _ask(admin, resource, action, ids, asked, yes=yes)
     form = values_of(values)
     if len(ids) == 1:
         return tell(await _act_on_one(admin, resource, action, ids[0], form), as_json)
     tables = not isinstance(admin.registry[resource], RowsAdmin)
     chosen: Any = [uuid_of(one) for one in ids] if tables else list(ids)
-    return tell(await admin.actions.act(resource, action, On(ids=chosen, matching=asked), form, lax=True), as_json)
+    return tell(
+        await admin.actions.act(resource, action, Selection(ids=chosen, matching=asked), form, lax=True), as_json
+    )
 
 
 async def _act_on_one(admin: AdminService, resource: str, action: str, row_id: str, form: Mapping[str, Any]) -> Outcome:
@@ -118,7 +120,7 @@ async def _act_on_one(admin: AdminService, resource: str, action: str, row_id: s
 
 
 async def _ask(
-    admin: AdminService, resource: str, name: str, ids: Sequence[str], asked: Asked | None, *, yes: bool
+    admin: AdminService, resource: str, name: str, ids: Sequence[str], asked: ListQuery | None, *, yes: bool
 ) -> None:
     """Dangerous things, and what is done to all that match, are asked for."""
     found = admin.registry[resource]
@@ -138,7 +140,7 @@ async def _export(
     admin: AdminService, resource: str, form: Format, output: BinaryIO, filters: Sequence[str], q: str, trash: bool,
     sort: str,
 ) -> int:  # fmt: skip
-    asked = Asked(filters=filters_of(filters), q=q, trash=trash, sort=sort)
+    asked = ListQuery(filters=filters_of(filters), q=q, trash=trash, sort=sort)
     async for part in await admin.files.export(resource, asked, form):
         output.write(part)
     return 0

@@ -14,12 +14,12 @@ from rich.text import Text
 from todo.admin.declaration import Resource
 from todo.admin.describing import Description
 from todo.admin.fields import write_text
-from todo.admin.schemas import Difference, HistoryPage, ImportReport, Listed, Outcome, Preview
+from todo.admin.schemas import Difference, HistoryPage, ImportReport, ListResult, Outcome, Preview
 
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def page(resource: Resource, names: Sequence[str], found: Listed) -> None:
+def page(resource: Resource, names: Sequence[str], found: ListResult) -> None:
     grid = Table("Id", *(resource.fields[name].label for name in names if name != "id"))
     for item in found.items:
         grid.add_row(str(item.id), *(cell(item, name) for name in names if name != "id"))

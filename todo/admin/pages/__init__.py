@@ -2,22 +2,22 @@
 
 from litestar.types import ControllerRouterHandler
 
-from todo.admin.pages.acts import ActPages
+from todo.admin.pages.actions import ActionPages
 from todo.admin.pages.assets import admin_file
-from todo.admin.pages.cells import CellPages
 from todo.admin.pages.dashboard import DashboardPage
 from todo.admin.pages.docs import DocsPages
 from todo.admin.pages.files import FilePages
-from todo.admin.pages.finding import FindingPages
 from todo.admin.pages.guards import pages_router
-from todo.admin.pages.histories import HistoryPages
+from todo.admin.pages.history import HistoryPages
+from todo.admin.pages.inline_edit import InlineEditPages
 from todo.admin.pages.lists import ListPages
 from todo.admin.pages.rows import RowPages
+from todo.admin.pages.search import SearchPages
 from todo.admin.pages.sign_in import SignInPages
 from todo.admin.pages.views import ViewPages
 
 PAGES = (
-    SignInPages, DashboardPage, FindingPages, DocsPages, ListPages, RowPages, HistoryPages, ActPages, CellPages,
+    SignInPages, DashboardPage, SearchPages, DocsPages, ListPages, RowPages, HistoryPages, ActionPages, InlineEditPages,
     FilePages, ViewPages,
 )  # fmt: skip
 routes: list[ControllerRouterHandler] = [admin_file, pages_router(*PAGES)]

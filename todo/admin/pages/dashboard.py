@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from litestar import Controller, Request, Response, get
 
-from todo.admin.cards import Figure, read_cards
+from todo.admin.dashboard import Figure, read_cards
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.sign_in import PagesDependency
 

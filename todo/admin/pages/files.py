@@ -11,8 +11,8 @@ from litestar.response import Stream
 
 from todo.admin.file_formats import FORMATS
 from todo.admin.pages.guards import may_enter
+from todo.admin.pages.list_state import read_state
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.pages.state import read_state
 from todo.database import now
 from todo.errors import Forbidden, Invalid, NotFound
 
@@ -36,7 +36,7 @@ class FilePages(Controller):
         if kind not in FORMATS:
             raise NotFound
         state = read_state(f"/admin/{resource}", request.scope["query_string"].decode("latin-1"))
-        chunks = await pages.admin(request).files.export(resource, state.asked(), kind)  # type: ignore[arg-type]  # looked up
+        chunks = await pages.admin(request).files.export(resource, state.list_query(), kind)  # type: ignore[arg-type]  # looked up
         name = f"{resource}-{now():%Y-%m-%d}.{kind}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
         return Stream(chunks, media_type=FORMATS[kind], headers=headers)

@@ -31,7 +31,7 @@ class Control:
 
     @property
     def is_long(self) -> bool:
-        return self.field.kind in {"long_text", "json"} and self.field.spelling is None
+        return self.field.kind in {"long_text", "json"} and self.field.text_format is None
 
 
 def text_of(field: Field, value: Any, timezone: str, label: str = "") -> str:
@@ -40,8 +40,8 @@ def text_of(field: Field, value: Any, timezone: str, label: str = "") -> str:
         return ""
     if field.kind == "reference" and label:
         return label
-    if field.spelling is not None:
-        return field.spelling.write(value)
+    if field.text_format is not None:
+        return field.text_format.write(value)
     if field.kind == "instant":
         return str(value.astimezone(zone(timezone)).strftime(MINUTES))
     if field.kind == "local":

@@ -8,8 +8,8 @@ from litestar.handlers.base import BaseRouteHandler
 from todo.access import Connection, requires
 from todo.admin.declaration import ENTER
 from todo.admin.pages.cookies import SAFE, is_form_token, is_same_origin
-from todo.admin.pages.pages import Elsewhere, Pages, visit_of
-from todo.admin.pages.visits import Visit
+from todo.admin.pages.renderer import Elsewhere, Pages, visit_of
+from todo.admin.pages.sessions import Visit
 from todo.errors import Forbidden, Invalid, Unauthorized
 from todo.http.requests import begin
 

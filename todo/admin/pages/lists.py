@@ -12,12 +12,12 @@ from litestar.params import FromPath
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field
 from todo.admin.pages.guards import may_enter
-from todo.admin.pages.pages import Pages
+from todo.admin.pages.list_state import ListState, read_state
 from todo.admin.pages.references import resolve
+from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.pages.state import ListState, read_state
 from todo.admin.pages.templating import words
-from todo.admin.schemas import Facet, Listed
+from todo.admin.schemas import Facet, ListResult
 from todo.admin.service import AdminService
 
 CALENDAR = re.compile(r"\d{4}(-\d{2}){0,2}")
@@ -68,12 +68,12 @@ class ListPages(Controller):
         state = read_state(f"/admin/{resource}", request.scope["query_string"].decode("latin-1"))
         if state.named:
             return pages.go(await _with_references(admin, declared, state))
-        found = await admin.queries.page(resource, state.asked())
+        found = await admin.queries.page(resource, state.list_query())
         return pages.render(request.scope, "list.html", **await _values(pages, admin, declared, state, found))
 
 
 async def _values(
-    pages: Pages, admin: AdminService, resource: Resource, state: ListState, found: Listed
+    pages: Pages, admin: AdminService, resource: Resource, state: ListState, found: ListResult
 ) -> dict[str, Any]:
     shown = shown_columns(admin, resource, state)
     changes = admin.may(resource.name, "change")
@@ -148,7 +148,7 @@ async def hierarchy(admin: AdminService, resource: Resource, state: ListState) -
     above = [chosen[:length] for length in (4, 7) if CALENDAR.fullmatch(chosen) and len(chosen) >= length]
     steps = [Step("Any time", state.filtered(name, []), None, not chosen)]
     steps += [Step(_called(one), state.filtered(name, [one]), None, one == chosen) for one in above]
-    for value in await admin.queries.periods(resource.name, state.asked()):
+    for value in await admin.queries.periods(resource.name, state.list_query()):
         here = value.value == chosen
         steps.append(Step(_called(value.value), state.filtered(name, [value.value]), value.count, here))
     return steps

@@ -6,7 +6,7 @@ from litestar import Request
 
 from todo.admin.declaration import Resource
 from todo.admin.pages.guards import visit_here
-from todo.admin.pages.pages import Pages, Unproven
+from todo.admin.pages.renderer import Pages, Unproven
 from todo.errors import Problem
 from todo.http.transactions import origin_of
 

@@ -12,10 +12,10 @@ from todo.admin.fields import Field, label_of
 from todo.admin.pages.forms import Control, Sent, controls, form_version, read_values, sent_by, version_of
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.lists import visible_fields
-from todo.admin.pages.pages import Pages
 from todo.admin.pages.proof import require_proof_for
+from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.schemas import Difference, Listed
+from todo.admin.schemas import Difference, ListResult
 from todo.admin.service import AdminService
 from todo.errors import Forbidden, Invalid, Problem
 
@@ -191,7 +191,7 @@ def _differences(admin: AdminService, declared: Resource, row: Any) -> list[Diff
     return [Difference(name, label_of(name), before.get(name), after.get(name)) for name in {**before, **after}]
 
 
-def _inline(admin: AdminService, inline: Inline, found: Listed) -> dict[str, Any]:
+def _inline(admin: AdminService, inline: Inline, found: ListResult) -> dict[str, Any]:
     """Rows below this one: the first few, and where the others are."""
     declared = admin.registry[inline.resource]
     hidden = declared.hidden_from(admin.actor)

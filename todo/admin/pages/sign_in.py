@@ -9,8 +9,8 @@ from litestar.params import HeaderParameter, QueryParameter
 
 from todo.access import Origin
 from todo.admin.pages.cookies import form_token, new_value
-from todo.admin.pages.pages import THEMES, Pages, visit_of
-from todo.admin.pages.visits import Half
+from todo.admin.pages.renderer import THEMES, Pages, visit_of
+from todo.admin.pages.sessions import Half
 from todo.errors import Problem
 
 PagesDependency = NamedDependency[Pages]

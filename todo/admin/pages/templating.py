@@ -109,8 +109,8 @@ def as_json(value: Any, indent: bool = False) -> str:
 
 def as_text(value: Any, field: Field | None = None) -> str:
     """A value of the trail in one line of text, in the words of its field where that has some."""
-    if field is not None and field.spelling is not None and value:
-        return field.spelling.write(value)
+    if field is not None and field.text_format is not None and value:
+        return field.text_format.write(value)
     return "nothing" if value in (None, "", []) else write_text(value)
 
 

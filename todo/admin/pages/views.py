@@ -7,8 +7,8 @@ from litestar.params import FromPath
 
 from todo.admin.pages.forms import sent_by
 from todo.admin.pages.guards import may_enter
+from todo.admin.pages.list_state import read_state
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.pages.state import read_state
 from todo.errors import Conflict, Invalid
 
 AnyRequest = Request[Any, Any, Any]

@@ -23,7 +23,7 @@ from todo.admin.rest.parameters import (
     Within,
     read_filters,
 )
-from todo.admin.schemas import Asked, FacetValue, HistoryPage, Hit, Listed, Option
+from todo.admin.schemas import FacetValue, HistoryPage, ListQuery, ListResult, Option, SearchHit
 from todo.http.versions import IfNoneMatch, versioned
 from todo.schema import Cursor, Limit
 
@@ -38,7 +38,7 @@ async def overview(admin: Admin) -> list[Description]:
 
 
 @get("/search", operation_id="admin_search", guards=[requires(ENTER)])
-async def search(admin: Admin, q: Q) -> list[Hit]:
+async def search(admin: Admin, q: Q) -> list[SearchHit]:
     """Rows of all resources, the first few of each.
 
     Example: `GET /api/admin/search?q=rent`
@@ -47,7 +47,7 @@ async def search(admin: Admin, q: Q) -> list[Hit]:
 
 
 @get("/recent", operation_id="admin_recent", guards=[requires(ENTER)])
-async def recent(admin: Admin) -> list[Hit]:
+async def recent(admin: Admin) -> list[SearchHit]:
     """The rows you changed last.
 
     Example: `GET /api/admin/recent`
@@ -59,13 +59,13 @@ async def recent(admin: Admin) -> list[Hit]:
 async def list_rows(
     admin: Admin, request: ActorRequest, resource: FromPath[str], q: Q = "", sort: Order = None, trash: Trash = False,
     limit: Limit = 50, cursor: Cursor = None, facets: Facets = True,
-) -> Listed:  # fmt: skip
+) -> ListResult:  # fmt: skip
     """Rows of a resource, a page at a time, with counts for each filter.
 
     Example: `GET /api/admin/tasks?status=open`
     """
     filters = read_filters(admin.registry[resource], request)
-    asked = Asked(filters=filters, q=q, sort=sort or "", trash=trash, limit=limit, cursor=cursor, facets=facets)
+    asked = ListQuery(filters=filters, q=q, sort=sort or "", trash=trash, limit=limit, cursor=cursor, facets=facets)
     return await admin.queries.page(resource, asked)
 
 
@@ -100,7 +100,7 @@ async def export_rows(
     Example: `GET /api/admin/tasks/export?form=csv`
     """
     filters = read_filters(admin.registry[resource], request)
-    asked = Asked(filters=filters, q=q, sort=sort or "", trash=trash)
+    asked = ListQuery(filters=filters, q=q, sort=sort or "", trash=trash)
     parts: AsyncIterator[bytes] = await admin.files.export(resource, asked, form)
     attached = {"Content-Disposition": f'attachment; filename="{resource}.{form}"'}
     return Stream(parts, media_type=FORMATS[form], headers=attached)
@@ -113,7 +113,7 @@ async def list_dates(admin: Admin, resource: FromPath[str], within: Within = "")
     Example: `GET /api/admin/tasks/dates?within=2026-11`
     """
     name = admin.resource(resource).date_hierarchy
-    return await admin.queries.periods(resource, Asked(filters={name: [within]} if within else {}))
+    return await admin.queries.periods(resource, ListQuery(filters={name: [within]} if within else {}))
 
 
 @get("/options", operation_id="admin_rest_options", opt={"kind": "options"})

@@ -18,7 +18,7 @@ from todo.admin.rest.parameters import (
     read_body,
     sent_of,
 )
-from todo.admin.schemas import Asked, ImportReport, On, Outcome
+from todo.admin.schemas import ImportReport, ListQuery, Outcome, Selection
 from todo.errors import FieldError, Invalid
 from todo.http.versions import IfMatch, versioned, versions_of
 
@@ -124,14 +124,14 @@ async def act_on_many(writer: Writer, request: ActorRequest, resource: FromPath[
     """
     action = writer.registry[resource].actions.get(name)
     if action is not None and action.on == "resource":
-        return await writer.actions.act(resource, name, On(), await _form(writer, request, resource, name))
+        return await writer.actions.act(resource, name, Selection(), await _form(writer, request, resource, name))
     data = await read_body(request, body_for_many(writer.registry.table(resource), name))
     matching = data.matching
     if matching is not None:
-        matching = Asked(filters=matching.filters, q=matching.q, trash=matching.trash)
+        matching = ListQuery(filters=matching.filters, q=matching.q, trash=matching.trash)
     given = sent_of(data.form) if hasattr(data, "form") else {}
     try:
-        return await writer.actions.act(resource, name, On(ids=data.ids, matching=matching), given)
+        return await writer.actions.act(resource, name, Selection(ids=data.ids, matching=matching), given)
     except Invalid as refused:
         raise Invalid(refused.detail, errors=[_in_the_body(error) for error in refused.errors]) from None
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement
 
 from todo.access import Actor
-from todo.admin.declaration import Doing, Filter, ModelAdmin, Resource, action
+from todo.admin.declaration import ActionContext, Filter, ModelAdmin, Resource, action
 from todo.database import ACTOR, M
 from todo.domain.notifications.models import (
     NOTIFICATION,
@@ -34,7 +34,7 @@ class DeliveryAdmin(ModelAdmin[M]):
         return verb != "retry" or row.failed_at is not None
 
     @action("Try again")
-    async def retry(self, do: Doing, row: M) -> None:
+    async def retry(self, do: ActionContext, row: M) -> None:
         """Send it again, with all attempts ahead."""
         if not await retry(do.session, row.id):
             raise Conflict("It has not failed.")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from todo.admin.pages.guards import pages_router
-from todo.admin.pages.pages import Link, RowLink
+from todo.admin.pages.renderer import Link, RowLink
 from todo.domain.operations.admin import admins
 from todo.domain.operations.controllers import HealthPage
 from todo.domain.operations.services import VIEW, cards

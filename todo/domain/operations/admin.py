@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from todo.access import Actor
-from todo.admin.declaration import Doing, Filter, ModelAdmin, Resource, RowsAdmin, action
+from todo.admin.declaration import ActionContext, Filter, ModelAdmin, Resource, RowsAdmin, action
 from todo.audit import Event
 from todo.database import Database, Query, columns
 from todo.domain.notifications.admin import DeliveryAdmin
@@ -109,13 +109,13 @@ class JobAdmin(RowsAdmin):
         return {"retry": over, "abort": not over}.get(verb, True)
 
     @action("Try again")
-    async def retry(self, do: Doing, row: JobRow) -> None:
+    async def retry(self, do: ActionContext, row: JobRow) -> None:
         """Let a job that is over run once more."""
         async with jobs_of(do.database, self._catalog) as jobs:
             await jobs.retry(do.session.origin, row.id)
 
     @action("Abort", dangerous=True)
-    async def abort(self, do: Doing, row: JobRow) -> None:
+    async def abort(self, do: ActionContext, row: JobRow) -> None:
         """Stop a job that waits or runs."""
         async with jobs_of(do.database, self._catalog) as jobs:
             await jobs.abort(do.session.origin, row.id)
@@ -149,7 +149,7 @@ class ScheduleAdmin(RowsAdmin):
         return verb != "run_now" or bool(row.schedule)
 
     @action("Run now")
-    async def run_now(self, do: Doing, row: ScheduleRow) -> str:
+    async def run_now(self, do: ActionContext, row: ScheduleRow) -> str:
         """Run it once, beside its schedule."""
         async with jobs_of(do.database, self._catalog) as jobs:
             job = await jobs.run(do.session.origin, row.id)

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 
 from todo.access import requires
 from todo.admin.pages.guards import may_enter
-from todo.admin.pages.pages import Pages
+from todo.admin.pages.renderer import Pages
 from todo.database import Database
 from todo.domain.operations.services import VIEW, health
 from todo.jobs import JobCatalog

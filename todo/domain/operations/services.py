@@ -10,7 +10,7 @@ from sqlalchemy import column, func, select, table, text
 
 from todo import __version__
 from todo.access import Actor
-from todo.admin.cards import Card, Daily, Figure, one
+from todo.admin.dashboard import Card, Daily, Figure, one
 from todo.connection import AWAY
 from todo.database import Database, Query, columns
 from todo.deployment import Finding, unfit_for_production

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from todo.access import Actor
-from todo.admin.declaration import Doing, Filter, ModelAdmin, action
+from todo.admin.declaration import ActionContext, Filter, ModelAdmin, action
 from todo.database import now
 from todo.domain.accounts.models import (
     PASSKEY,
@@ -48,7 +48,7 @@ class SessionAdmin(ModelAdmin[Session]):
         return verb != "end" or not is_over(row)
 
     @action("Sign out")
-    async def end(self, do: Doing, row: Session) -> None:
+    async def end(self, do: ActionContext, row: Session) -> None:
         """End this sign-in on its device, within seconds."""
         await require_no_more_rights(do.session, do.actor, row.user_id)
         await SessionService(do.session, do.actor, "").end(row.id, row.user_id, "operator")
@@ -67,7 +67,7 @@ class PersonalTokenAdmin(ModelAdmin[PersonalToken]):
         return verb != "revoke" or not is_over(row)
 
     @action("Revoke", dangerous=True)
-    async def revoke(self, do: Doing, row: PersonalToken) -> None:
+    async def revoke(self, do: ActionContext, row: PersonalToken) -> None:
         """The token opens nothing any more, within seconds."""
         await require_no_more_rights(do.session, do.actor, row.user_id)
         await TokenService(do.session, do.actor).revoke(row.id, row.user_id)
@@ -85,13 +85,13 @@ class PasskeyAdmin(ModelAdmin[Passkey]):
     def has(self, actor: Actor, verb: str, row: Any) -> bool:
         return verb != "revoke" or not is_over(row)
 
-    async def lock(self, do: Doing, row_id: UUID) -> None:
+    async def lock(self, do: ActionContext, row_id: UUID) -> None:
         """The account first, as whatever else ends credentials does."""
         owner = select(PASSKEY.user_id).where(PASSKEY.id == row_id).scalar_subquery()
         await do.session.execute(select(USER.id).where(USER.id == owner).with_for_update(key_share=True))
 
     @action("Revoke", dangerous=True)
-    async def revoke(self, do: Doing, row: Passkey) -> None:
+    async def revoke(self, do: ActionContext, row: Passkey) -> None:
         """The passkey signs nobody in any more."""
         await require_no_more_rights(do.session, do.actor, row.user_id)
         await PasskeyService(do.session, do.actor).revoke(row.id, row.user_id)

@@ -8,7 +8,7 @@ from msgspec import Struct
 from sqlalchemy import func, select
 
 from todo.access import Actor
-from todo.admin.declaration import Doing, ModelAdmin, RowsAdmin, action
+from todo.admin.declaration import ActionContext, ModelAdmin, RowsAdmin, action
 from todo.database import Database
 from todo.domain.accounts.models import SigningKey
 from todo.domain.accounts.services.key_rotation import LOCK, KeyService
@@ -27,22 +27,22 @@ class SigningKeyAdmin(ModelAdmin[SigningKey]):
         """The key that signs is rotated first."""
         return verb != "revoke" or row.status != "active"
 
-    async def lock(self, do: Doing, row_id: UUID) -> None:
+    async def lock(self, do: ActionContext, row_id: UUID) -> None:
         await do.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
 
     @action("Rotate", on="resource", dangerous=True)
-    async def rotate(self, do: Doing) -> str:
+    async def rotate(self, do: ActionContext) -> str:
         """The pending key signs from now on; tokens of the one before stay good until they end."""
         await do.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
         active = await self._keys(do).rotate()
         return f"{active.id} signs from now on."
 
     @action("Revoke", dangerous=True)
-    async def revoke(self, do: Doing, row: SigningKey) -> None:
+    async def revoke(self, do: ActionContext, row: SigningKey) -> None:
         """Delete it: its tokens are refused within seconds."""
         await self._keys(do).revoke(row.id)
 
-    def _keys(self, do: Doing) -> KeyService:
+    def _keys(self, do: ActionContext) -> KeyService:
         return KeyService(do.session, do.actor, secret_key(do.database.settings))
 
 

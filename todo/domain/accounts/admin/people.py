@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 from sqlalchemy import exists, func, or_, select
 
-from todo.admin.declaration import Computed, Doing, Filter, Inline, ModelAdmin, action
+from todo.admin.declaration import ActionContext, Computed, Filter, Inline, ModelAdmin, action
 from todo.database import now
 from todo.domain.accounts.models import (
     INVITATION,
@@ -91,52 +91,52 @@ class UserAdmin(ModelAdmin[User]):
         }
         return allowed.get(verb, True)
 
-    async def change_row(self, do: Doing, row: User, values: dict[str, Any]) -> None:
+    async def change_row(self, do: ActionContext, row: User, values: dict[str, Any]) -> None:
         """A new time zone moves what floats with its owner, as if they had changed it themselves."""
         await roles.require_no_more_rights(do.session, do.actor, row.id)
         await AccountService(do.session, do.actor).change_person(row, values)
 
     @action("Give a role", form=RoleChoice, dangerous=True)
-    async def grant_role(self, do: Doing, row: User, form: RoleChoice) -> None:
+    async def grant_role(self, do: ActionContext, row: User, form: RoleChoice) -> None:
         """Let them do what a role may; nobody gives what they do not have."""
         await roles.grant(do.session, do.actor, row.id, form.role)
 
     @action("Take a role", form=RoleChoice, dangerous=True)
-    async def take_role(self, do: Doing, row: User, form: RoleChoice) -> None:
+    async def take_role(self, do: ActionContext, row: User, form: RoleChoice) -> None:
         """What the role let them do ends within seconds."""
         await roles.require_no_more_rights(do.session, do.actor, row.id)
         await roles.revoke(do.session, do.actor, row.id, form.role)
 
     @action("Disable", dangerous=True)
-    async def disable(self, do: Doing, row: User) -> None:
+    async def disable(self, do: ActionContext, row: User) -> None:
         """Shut them out: every session and token stops within seconds."""
         await roles.disable(do.session, do.actor, row.id)
 
     @action("Enable")
-    async def enable(self, do: Doing, row: User) -> None:
+    async def enable(self, do: ActionContext, row: User) -> None:
         """Let them in again."""
         await roles.enable(do.session, do.actor, row.id)
 
     @action("Sign out everywhere")
-    async def sign_out(self, do: Doing, row: User) -> None:
+    async def sign_out(self, do: ActionContext, row: User) -> None:
         """End all their sessions; tokens for scripts stay."""
         await roles.require_no_more_rights(do.session, do.actor, row.id)
         await sign_out_everywhere(do.session, do.actor, row.id, "operator")
 
     @action("Mail a password reset")
-    async def send_reset(self, do: Doing, row: User) -> None:
+    async def send_reset(self, do: ActionContext, row: User) -> None:
         """Send them a link by which they choose a new password."""
         await roles.require_no_more_rights(do.session, do.actor, row.id)
         await mailed.send_reset(do.session, do.database.settings, row)
 
     @action("Remove the second factor", dangerous=True)
-    async def reset_second_factor(self, do: Doing, row: User) -> None:
+    async def reset_second_factor(self, do: ActionContext, row: User) -> None:
         """For who has lost it: authenticator app, recovery codes and passkeys are gone, and their sessions end."""
         await roles.require_no_more_rights(do.session, do.actor, row.id)
         await forget_second_factor(do.session, do.actor, row)
 
     @action("Add a service account", on="resource", form=ServiceAccount, dangerous=True)
-    async def add_service_account(self, do: Doing, form: ServiceAccount) -> str:
+    async def add_service_account(self, do: ActionContext, form: ServiceAccount) -> str:
         """An account for a program; give it a token by `todo service-accounts token`."""
         made = await add_service_account(do.session, do.actor, form.name, form.roles)
         return f"{made.email} is there."
@@ -154,16 +154,16 @@ class RoleAdmin(ModelAdmin[Role]):
     verbs = ("view", "add", "change", "delete", "export")
     dangerous = frozenset({"add", "change", "delete"})
 
-    async def add_row(self, do: Doing, values: dict[str, Any]) -> Role:
+    async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Role:
         roles.require_givable(do.actor, values.get("permissions", []))
         row: Role = await super().add_row(do, values)
         return row
 
-    async def change_row(self, do: Doing, row: Role, values: dict[str, Any]) -> None:
+    async def change_row(self, do: ActionContext, row: Role, values: dict[str, Any]) -> None:
         roles.require_editable(do.actor, row, values.get("permissions", []))
         await super().change_row(do, row, values)
 
-    async def delete_row(self, do: Doing, row: Role) -> None:
+    async def delete_row(self, do: ActionContext, row: Role) -> None:
         """Who held it holds it no more."""
         if row.name == MEMBER:
             raise Conflict("Everybody who registers is a member; take permissions from that role instead.")
@@ -193,12 +193,12 @@ class InvitationAdmin(ModelAdmin[Invitation]):
     only_on_add = ("email", "roles")
     verbs = ("view", "add", "delete", "export")
 
-    async def add_row(self, do: Doing, values: dict[str, Any]) -> Any:
+    async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Any:
         """Write to somebody that they may register; an earlier invitation to them ends."""
         data = Invite(values["email"], values.get("roles", []))
         return await InvitationService(do.session, do.actor).invite(do.database.settings, data)
 
-    async def delete_row(self, do: Doing, row: Invitation) -> None:
+    async def delete_row(self, do: ActionContext, row: Invitation) -> None:
         if row.accepted_at is not None and row.accepted_at <= now():
             raise Conflict("This invitation has been used: it is part of how somebody came in.")
         await InvitationService(do.session, do.actor).withdraw(row.id)

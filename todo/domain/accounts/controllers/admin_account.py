@@ -10,12 +10,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from todo.access import requires
-from todo.admin.conflicts import Side
+from todo.admin.conflicts import FieldConflict
 from todo.admin.fields import Field
 from todo.admin.pages.forms import WAS, Sent, controls, form_version, sent_by, version_of
 from todo.admin.pages.guards import visit_here
-from todo.admin.pages.pages import Link, Pages
 from todo.admin.pages.proof import require_proof
+from todo.admin.pages.renderer import Link, Pages
 from todo.database import Database, WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.schemas.people import MePatch, Timezone
@@ -252,7 +252,7 @@ def _conflict(pages: Pages, request: AnyRequest, sent: Sent, conflict: Stale) ->
         now = getattr(theirs, field.name)
         was, mine = (sent.get(name, [now])[-1] for name in (WAS + field.name, field.name))
         if not was == mine == now:
-            sides[field.name] = Side(field.name, field.label, was, mine, now)
+            sides[field.name] = FieldConflict(field.name, field.label, was, mine, now)
     wanted = {name: [side.mine] for name, side in sides.items() if side.mine != side.base}
     values: dict[str, Any] = {
         "resource": None, "address": HOME, "name": "your account", "version": theirs.version, "sides": sides,

@@ -10,8 +10,8 @@ from litestar.params import FromPath
 from todo.access import requires
 from todo.admin.pages.forms import sent_by
 from todo.admin.pages.guards import may_enter, visit_here
-from todo.admin.pages.pages import Pages, RowLink
 from todo.admin.pages.proof import require_proof
+from todo.admin.pages.renderer import Pages, RowLink
 from todo.database import WriteSession
 from todo.domain.accounts.services import impersonation
 from todo.domain.accounts.services.impersonation import IMPERSONATE

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import LargeBinary, bindparam, func, select, update
 
 from todo.access import Actor, Origin
-from todo.admin.pages.visits import Acting, Half, Visit
+from todo.admin.pages.sessions import Acting, Half, Visit
 from todo.database import Database, Query, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import SESSION, USER, Session, User
@@ -76,7 +76,7 @@ SEEN = Query(
 
 
 class Browsers:
-    """What the admin pages ask of accounts (todo.admin.pages.visits.Accounts)."""
+    """What the admin pages ask of accounts (todo.admin.pages.sessions.Accounts)."""
 
     def __init__(self, database: Database, sign_in: SignIn, settings: Settings, secret: str):
         self._database = database

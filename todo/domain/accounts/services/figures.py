@@ -3,7 +3,7 @@
 from sqlalchemy import func, select
 
 from todo.access import Actor
-from todo.admin.cards import Card, Daily, Figure, one
+from todo.admin.dashboard import Card, Daily, Figure, one
 from todo.database import Database
 from todo.domain.accounts.models import SESSION, USER, Session, User
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from todo.admin.fields import Spelling
+from todo.admin.fields import TextFormat
 
 HINT = "2026-12-31, or 2026-12-31 09:00, or 2026-12-31 09:00 Europe/Berlin for one place."
 
@@ -32,4 +32,4 @@ def write_moment(moment: Any) -> str:
     return f"{moment['at'].replace('T', ' ')[:16]} {moment.get('timezone') or ''}".strip()
 
 
-MOMENT = Spelling(read_moment, write_moment, HINT)
+MOMENT = TextFormat(read_moment, write_moment, HINT)

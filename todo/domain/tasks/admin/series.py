@@ -5,7 +5,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, select, true
 
 from todo.access import Actor
-from todo.admin.declaration import Computed, Doing, Filter, Inline, ModelAdmin, action
+from todo.admin.declaration import ActionContext, Computed, Filter, Inline, ModelAdmin, action
 from todo.audit import record
 from todo.database import ACTOR
 from todo.domain.recurrence.models import SERIES, Series
@@ -59,22 +59,22 @@ class SeriesAdmin(ModelAdmin[Series]):
         return verb not in allowed or row.status in allowed[verb]
 
     @action("Pause")
-    async def pause(self, do: Doing, row: Series) -> None:
+    async def pause(self, do: ActionContext, row: Series) -> None:
         """Let nothing come until it is resumed."""
         await _verbs(do).pause(row.id, PauseSeries(), None)
 
     @action("Resume")
-    async def resume(self, do: Doing, row: Series) -> None:
+    async def resume(self, do: ActionContext, row: Series) -> None:
         """End a pause; what came meanwhile is up to `on_missed`."""
         await _verbs(do).resume(row.id, None)
 
     @action("End", form=EndSeries, dangerous=True)
-    async def end(self, do: Doing, row: Series, form: EndSeries) -> None:
+    async def end(self, do: ActionContext, row: Series, form: EndSeries) -> None:
         """Let nothing more come."""
         await _verbs(do).end(row.id, form, None)
 
     @action("Run now")
-    async def run(self, do: Doing, row: Series) -> str:
+    async def run(self, do: ActionContext, row: Series) -> str:
         """Have the worker look at it now, also one that was set aside with an error."""
         await _verbs(do).look(row.id)
         await record(do.session, "series.run", "series", subject_id=row.id)
@@ -94,6 +94,6 @@ class OccurrenceAdmin(ModelAdmin[Occurrence]):
         return None if actor.may(self.every_row) else OF_OWN_SERIES
 
 
-def _verbs(do: Doing) -> SeriesVerbs:
+def _verbs(do: ActionContext) -> SeriesVerbs:
     """The row itself has been found within the actor's scope already."""
     return SeriesVerbs(do.session, do.actor, true())

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 
 from todo.access import Actor
-from todo.admin.declaration import Doing, Inline, ModelAdmin, action
+from todo.admin.declaration import ActionContext, Inline, ModelAdmin, action
 from todo.database import ACTOR
 from todo.domain.recurrence.services.series import SeriesService
 from todo.domain.tasks import rules
@@ -43,7 +43,7 @@ class TaskAdmin(ModelAdmin[Task]):
         "When": ("due", "due_at", "start", "deadline", "estimate_minutes"),
         "Series": ("series_id", "occurrence"),
     }
-    spellings = {"due": MOMENT, "start": MOMENT}
+    text_formats = {"due": MOMENT, "start": MOMENT}
     inlines = (
         Inline("tasks", via="parent_id"),
         Inline("reminders", via="task_id"),
@@ -68,12 +68,12 @@ class TaskAdmin(ModelAdmin[Task]):
         turn = not closed and row.series_id is not None
         return {"complete": not closed, "skip": turn, "reopen": closed}.get(verb, True)
 
-    async def lock(self, do: Doing, row_id: UUID) -> None:
+    async def lock(self, do: ActionContext, row_id: UUID) -> None:
         """The owner and the series come before the task: see `services/locks.py`."""
         await lock_owner(do.session, select(TASK.owner_id).where(TASK.id == row_id))
         await SeriesService(do.session, do.actor).lock_of(select(TASK.series_id).where(TASK.id == row_id))
 
-    async def add_row(self, do: Doing, values: dict[str, Any]) -> Task:
+    async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Task:
         if values.get("owner_id") is None:
             raise Invalid.field("body.owner_id", "Say whose task it is.")
         _require_open(values)
@@ -85,43 +85,43 @@ class TaskAdmin(ModelAdmin[Task]):
         row: Task = await super().add_row(do, _resolved(values, timezone))
         return row
 
-    async def change_row(self, do: Doing, row: Task, values: dict[str, Any]) -> None:
+    async def change_row(self, do: ActionContext, row: Task, values: dict[str, Any]) -> None:
         _require_open(values, row)
         service = _service(do, row.owner_id)
         await service.change_fields(row.id, TaskPatch(**values), None)
 
-    async def trash_row(self, do: Doing, row: Task) -> None:
+    async def trash_row(self, do: ActionContext, row: Task) -> None:
         await _service(do, row.owner_id).trash(row.id, None)
 
-    async def delete_row(self, do: Doing, row: Task) -> None:
+    async def delete_row(self, do: ActionContext, row: Task) -> None:
         await require_purgeable(do.session, row.id)
         await super().delete_row(do, row)
 
-    async def in_order(self, do: Doing, ids: Sequence[UUID]) -> Sequence[UUID]:
+    async def in_order(self, do: ActionContext, ids: Sequence[UUID]) -> Sequence[UUID]:
         """Those on top first: what is below goes along with them, and comes back with them."""
         below_others = await do.session.scalars(select(TASK.id).where(TASK.id.in_(ids), TASK.parent_id.is_not(None)))
         return sorted(ids, key=set(below_others).__contains__)
 
-    async def goes_along(self, do: Doing, ids: Collection[UUID]) -> int:
+    async def goes_along(self, do: ActionContext, ids: Collection[UUID]) -> int:
         """What is below them."""
         found = await below(do.session, list(ids), TASK.deleted_at.is_(None))
         return len({task.id for task in found} - set(ids))
 
-    async def restore_row(self, do: Doing, row: Task) -> None:
+    async def restore_row(self, do: ActionContext, row: Task) -> None:
         await _service(do, row.owner_id).restore(row.id)
 
     @action("Complete")
-    async def complete(self, do: Doing, row: Task) -> None:
+    async def complete(self, do: ActionContext, row: Task) -> None:
         """Close it as done; the next turn of its series comes up."""
         await _service(do, row.owner_id).complete(row.id, None)
 
     @action("Skip")
-    async def skip(self, do: Doing, row: Task) -> None:
+    async def skip(self, do: ActionContext, row: Task) -> None:
         """Close this turn of a series as skipped; the next one comes up."""
         await _service(do, row.owner_id).skip(row.id, None)
 
     @action("Reopen")
-    async def reopen(self, do: Doing, row: Task) -> None:
+    async def reopen(self, do: ActionContext, row: Task) -> None:
         """Open it again; the turn that its closing brought up goes, if nobody has touched it."""
         await _service(do, row.owner_id).reopen(row.id, None)
 
@@ -133,7 +133,7 @@ def _require_open(values: dict[str, Any], row: Task | None = None) -> None:
         raise Invalid.field("body.status", "Complete or reopen it by its action, so that its series goes on.")
 
 
-def _service(do: Doing, owner_id: UUID) -> TaskService:
+def _service(do: ActionContext, owner_id: UUID) -> TaskService:
     """The verbs of somebody's tasks."""
     return TaskService(do.session, do.actor, owner_id)
 

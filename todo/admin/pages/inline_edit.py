@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from todo.admin.conflicts import Conflicted
 from todo.admin.pages.forms import Sent, controls, form_version, read_values, sent_by, version_of
 from todo.admin.pages.guards import may_enter
-from todo.admin.pages.pages import Pages
+from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.service import AdminService
 from todo.errors import FieldError, Forbidden, Invalid, NotFound, Problem
@@ -16,7 +16,7 @@ from todo.errors import FieldError, Forbidden, Invalid, NotFound, Problem
 AnyRequest = Request[Any, Any, Any]
 
 
-class CellPages(Controller):
+class InlineEditPages(Controller):
     """Parts of a list: a cell, the options of a reference."""
 
     guards = [may_enter]

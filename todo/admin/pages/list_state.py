@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from todo.admin.schemas import Asked
+from todo.admin.schemas import ListQuery
 from todo.errors import Invalid
 
 FROM, TO, NAMED = "__from", "__to", "__named"  # what forms send for ranges, and for references by what they are called
@@ -27,10 +27,10 @@ class ListState:
     limit: int = 50
     named: Mapping[str, str] = field(default_factory=dict)
 
-    def asked(self) -> Asked:
+    def list_query(self) -> ListQuery:
         """The same, for the service."""
         filters = {name: list(values) for name, values in self.filters.items()}
-        return Asked(
+        return ListQuery(
             filters=filters, q=self.q, sort=self.sort, limit=self.limit, cursor=self.cursor or None, trash=self.trash
         )
 

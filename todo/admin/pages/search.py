@@ -7,9 +7,9 @@ from litestar import Controller, Request, Response, get
 from litestar.params import QueryParameter
 
 from todo.admin.pages.guards import may_enter
-from todo.admin.pages.pages import Link, Pages
+from todo.admin.pages.renderer import Link, Pages
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.schemas import Hit
+from todo.admin.schemas import SearchHit
 from todo.admin.service import AdminService
 
 AnyRequest = Request[Any, Any, Any]
@@ -17,7 +17,7 @@ Words = Annotated[str, QueryParameter(max_length=200, description="What to look 
 PLACES = 6
 
 
-class FindingPages(Controller):
+class SearchPages(Controller):
     """The search over everything."""
 
     guards = [may_enter]
@@ -60,6 +60,6 @@ def _places(pages: Pages, admin: AdminService, q: str) -> list[Link]:
     return [link for link in found if q in link.label.casefold()][: PLACES if q else None]
 
 
-def _grouped(admin: AdminService, hits: list[Hit]) -> list[tuple[Any, list[Hit]]]:
+def _grouped(admin: AdminService, hits: list[SearchHit]) -> list[tuple[Any, list[SearchHit]]]:
     by_resource = sorted(hits, key=lambda hit: hit.resource)
     return [(admin.registry[name], list(found)) for name, found in groupby(by_resource, lambda hit: hit.resource)]

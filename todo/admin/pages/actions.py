@@ -11,12 +11,12 @@ from todo.admin.declaration import Action, Resource
 from todo.admin.fields import Field
 from todo.admin.pages.forms import Sent, controls, read_values, sent_by
 from todo.admin.pages.guards import may_enter
-from todo.admin.pages.pages import Pages
+from todo.admin.pages.list_state import ListState, read_state
 from todo.admin.pages.proof import require_proof
+from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency, safe
-from todo.admin.pages.state import ListState, read_state
 from todo.admin.pages.templating import called
-from todo.admin.schemas import On, Outcome, Preview
+from todo.admin.schemas import Outcome, Preview, Selection
 from todo.admin.service import AdminService
 from todo.admin.values import fields_of_form
 from todo.errors import Forbidden, Invalid, NotFound, Problem
@@ -27,7 +27,7 @@ LABELS = {"change": "Edit fields of", "delete": "Delete", "restore": "Restore"}
 
 
 @dataclass(frozen=True)
-class Task:
+class BulkAction:
     """What somebody asked for: the action, and what it is to be done to."""
 
     resource: Resource
@@ -38,10 +38,10 @@ class Task:
     back: str
 
     @property
-    def on(self) -> On:
+    def on(self) -> Selection:
         if self.state is not None:
-            return On(matching=self.state.asked())
-        return On(ids=_uuids(self.ids))
+            return Selection(matching=self.state.list_query())
+        return Selection(ids=_uuids(self.ids))
 
     @property
     def misses_rows(self) -> bool:
@@ -63,7 +63,7 @@ class Task:
         return self.name == "delete" and (from_trash or not getattr(self.resource, "trash", ""))
 
 
-class ActPages(Controller):
+class ActionPages(Controller):
     """Actions."""
 
     guards = [may_enter]
@@ -81,7 +81,7 @@ class ActPages(Controller):
         action = declared.actions.get(name)
         if action is None or action.on == "row" or not admin.may(resource, name):
             raise NotFound
-        return await _ask(pages, request, admin, Task(declared, name, action, [], None, f"/admin/{resource}"))
+        return await _ask(pages, request, admin, BulkAction(declared, name, action, [], None, f"/admin/{resource}"))
 
     @post("/{resource:str}/act", operation_id="admin_act", status_code=303)
     async def act(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
@@ -106,7 +106,7 @@ class ActPages(Controller):
         return _told(pages, request, task, outcome)
 
 
-def _read(admin: AdminService, resource: str, sent: Sent) -> Task:
+def _read(admin: AdminService, resource: str, sent: Sent) -> BulkAction:
     """Raises NotFound, Forbidden, Invalid."""
     declared, name = admin.registry[resource], _last(sent, "action")
     action = declared.actions.get(name)
@@ -120,10 +120,10 @@ def _read(admin: AdminService, resource: str, sent: Sent) -> Task:
     back = safe(_last(sent, "back") or state.href())
     ids = list(dict.fromkeys(sent.get("id", [])))
     matching = "matching" in sent
-    return Task(declared, name, action, [] if matching else ids, state if matching else None, back)
+    return BulkAction(declared, name, action, [] if matching else ids, state if matching else None, back)
 
 
-def _asks(task: Task) -> bool:
+def _asks(task: BulkAction) -> bool:
     """Whether there is something to ask before it is done."""
     form = task.action is not None and task.action.form is not None
     wide = task.state is not None
@@ -131,7 +131,7 @@ def _asks(task: Task) -> bool:
 
 
 async def _ask(
-    pages: Pages, request: AnyRequest, admin: AdminService, task: Task, sent: Sent | None = None,
+    pages: Pages, request: AnyRequest, admin: AdminService, task: BulkAction, sent: Sent | None = None,
     problem: Problem | None = None,
 ) -> Response[str]:  # fmt: skip
     """The page before it is done."""
@@ -147,44 +147,44 @@ async def _ask(
     return pages.render(request.scope, "act.html", int(problem.status) if problem else 200, **values)
 
 
-async def _preview(admin: AdminService, task: Task) -> Preview | None:
+async def _preview(admin: AdminService, task: BulkAction) -> Preview | None:
     """What a delete takes along."""
     if task.name != "delete" or task.action is not None or task.state is not None:
         return None
     return await admin.editor.preview(task.resource.name, task.ids[:PREVIEWED])
 
 
-async def _ends_rows(admin: AdminService, task: Task) -> bool:
+async def _ends_rows(admin: AdminService, task: BulkAction) -> bool:
     """Whether one of the rows to delete lies in the trash already, so that nothing brings it back."""
     if task.name != "delete" or task.action is not None or not task.ids:
         return False
     return not (await admin.editor.preview(task.resource.name, task.ids)).to_trash
 
 
-async def _names(admin: AdminService, task: Task) -> list[str]:
+async def _names(admin: AdminService, task: BulkAction) -> list[str]:
     if not task.ids or task.name == "delete":
         return []
     found = [await admin.queries.get(task.resource.name, row_id) for row_id in task.ids[:10]]
     return [called(row, task.resource) or str(row.id) for row in found]
 
 
-async def _total(admin: AdminService, task: Task) -> str:
+async def _total(admin: AdminService, task: BulkAction) -> str:
     """How many rows it is about, in words."""
     label = task.resource.label_one if len(task.ids) == 1 else task.resource.label
     if task.state is None:
         return f"{len(task.ids)} {label.lower()}" if task.ids else ""
-    listed = await admin.queries.page(task.resource.name, task.state.asked())
+    listed = await admin.queries.page(task.resource.name, task.state.list_query())
     return f"all {listed.total:,}{'' if listed.total_is_exact else '+'} {task.resource.label.lower()} that match"
 
 
-def _fields(admin: AdminService, task: Task) -> list[Field]:
+def _fields(admin: AdminService, task: BulkAction) -> list[Field]:
     """What an action asks for."""
     if task.action is None:
         return admin.editor.writable(task.resource.name, adding=False) if task.name == "change" else []
     return fields_of_form(task.action.form) if task.action.form else []
 
 
-async def _form(admin: AdminService, task: Task, sent: Sent) -> dict[str, Any]:
+async def _form(admin: AdminService, task: BulkAction, sent: Sent) -> dict[str, Any]:
     """What was filled in; for many rows only the fields that were ticked. Raises Invalid."""
     fields, timezone = _fields(admin, task), admin.actor.timezone
     if task.action is None:
@@ -194,7 +194,7 @@ async def _form(admin: AdminService, task: Task, sent: Sent) -> dict[str, Any]:
     return dict(await read_values(admin, task.resource, fields, sent, timezone, whole=True))
 
 
-def _told(pages: Pages, request: AnyRequest, task: Task, outcome: Outcome) -> Response[Any]:
+def _told(pages: Pages, request: AnyRequest, task: BulkAction, outcome: Outcome) -> Response[Any]:
     """What became of it: a line on the page one came from, or a page when there is more to tell."""
     if outcome.run is not None:
         return pages.go(f"/admin/runs/{outcome.run}", done="It goes on in the background; this page tells how far.")

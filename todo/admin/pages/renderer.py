@@ -10,12 +10,12 @@ from litestar import Request, Response
 from litestar.types import Scope
 
 from todo.access import Actor
-from todo.admin.cards import Card
+from todo.admin.dashboard import Card
 from todo.admin.declaration import ENTER
 from todo.admin.pages import cookies
 from todo.admin.pages.cookies import Cookies, Flash
+from todo.admin.pages.sessions import Accounts, Visit
 from todo.admin.pages.templating import environment
-from todo.admin.pages.visits import Accounts, Visit
 from todo.admin.registry import Registry
 from todo.admin.service import AdminService
 from todo.database import Database
