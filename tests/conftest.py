@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import asyncpg
 import httpx
 import pytest
 from factories import Person, World
+from inbox import Inbox
 from litestar import Litestar
 
 from todo.app import create_app
@@ -175,3 +176,12 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def inbox(free_port: int) -> Iterator[Inbox]:
+    """A mail server at `free_port`."""
+    inbox = Inbox(free_port).open()
+    yield inbox
+    inbox.free.set()
+    inbox.close()

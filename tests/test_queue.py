@@ -11,8 +11,8 @@ import todo
 from todo.access import worker_origin
 from todo.app import JOBS, LOOPS
 from todo.database import Database
+from todo.delivery.email import send_email
 from todo.http.health import HEARTBEAT
-from todo.mail import send
 from todo.queue import enqueue
 
 Sql = Any
@@ -44,7 +44,7 @@ def test_whatever_is_asked_for_is_known_to_the_worker() -> None:
 
     asked = set(re.findall(r"enqueue\((?:self\.)?session, \"(\w+)\"", source))
 
-    assert len(asked) >= 5
+    assert len(asked) >= 4
     assert asked <= known
 
 
@@ -52,15 +52,15 @@ def test_the_work_of_every_loop_is_a_job_that_runs_every_minute() -> None:
     schedules = {cron.function.__qualname__: cron.schedule for cron in JOBS.schedules}
     due = {loop.name for loop in LOOPS} - {HEARTBEAT.name}
 
-    assert due >= {"materialize_due", "send_reminders", "deliver_mail", "deliver_outbox"}
+    assert due >= {"materialize_due", "send_reminders", "deliver_due"}
     assert {schedules[name] for name in due} == {"* * * * *"}
 
 
 async def test_mail_that_is_written_asks_for_its_delivery(database: Database, sql: Sql) -> None:
     async with database.session(worker_origin()) as session:
-        await send(session, "ada@example.com", "Hello", "How are you?")
+        await send_email(session, "ada@example.com", "Hello", "How are you?")
 
-    assert await sql.fetchval("SELECT array_agg(function) FROM waiting_jobs") == ["deliver_mail"]
+    assert await sql.fetchval("SELECT array_agg(function) FROM waiting_jobs") == ["deliver_due"]
 
 
 @pytest.mark.parametrize(("year", "asked"), [(2020, ["materialize_due"]), (2031, None)])

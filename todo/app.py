@@ -22,6 +22,8 @@ from todo.cleanup import delete_expired
 from todo.contention import is_contention
 from todo.database import Database
 from todo.database_errors import refusal_of
+from todo.delivery.engine import EXPIRED, delivery_loop
+from todo.delivery.smtp import Smtp
 from todo.domain import accounts, notifications, operations, recurrence, tasks
 from todo.domain.accounts.controllers.admin_account import LINKS
 from todo.domain.accounts.services.authentication import actor_of
@@ -36,11 +38,11 @@ from todo.http.restarts import Restarts, ask_restart
 from todo.http.shell import Shell
 from todo.http.transactions import origin_of, roll_back, session_of
 from todo.jobs import JobCatalog
-from todo.mail import delivery
-from todo.mail.smtp import server_of
 from todo.module import Module
 from todo.queue import Context, Cron, job_of, job_origin
 from todo.settings import Settings, load_settings, secret_key
+
+CHANNELS = [Smtp]
 
 
 async def forget_old_answers(context: Context) -> None:
@@ -48,9 +50,9 @@ async def forget_old_answers(context: Context) -> None:
     await delete_expired(context["database"], idempotency.EXPIRED)
 
 
-async def forget_mail(context: Context) -> None:
-    """Delete mail that went out a month ago."""
-    await delete_expired(context["database"], delivery.EXPIRED)
+async def delete_old_deliveries(context: Context) -> None:
+    """Delete what was delivered, or given up, a month ago."""
+    await delete_expired(context["database"], EXPIRED)
 
 
 async def run_admin_action(context: Context, *, run_id: str) -> None:
@@ -67,10 +69,9 @@ CORE = Module(
     schedules=[
         Cron(forget_old_answers, "17 * * * *", timeout=600),
         Cron(limits.forget_whole, "* * * * *"),
-        Cron(forget_mail, "23 * * * *", timeout=600),
+        Cron(delete_old_deliveries, "23 * * * *", timeout=600),
     ],
-    loops=[health.HEARTBEAT, delivery.DELIVERY],
-    gauges=[metrics.Gauge("todo_mails_waiting", "Messages that are not sent yet, up to 10,000.", delivery.WAITING)],
+    loops=[health.HEARTBEAT, delivery_loop(CHANNELS)],
 )  # fmt: skip
 MODULES = Module.union([CORE, accounts.MODULE, recurrence.MODULE, tasks.MODULE, notifications.MODULE])
 # SAQ runs what the loops do, too; but a heartbeat says that the loops of this worker run.
@@ -106,7 +107,8 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
     Raises SettingsError when there is no usable secret key, or the mail server is not named properly.
     """
     settings = settings or load_settings()
-    server_of(settings)  # a bad mail address is told now, not when the first mail is due
+    for channel in CHANNELS:
+        channel(settings)  # a bad mail address is told now, not when the first message is due
     database = Database(settings, url)
     sign_in = SignIn(database, settings, secret_key(settings))
     pages = pages_of(database, sign_in, settings)

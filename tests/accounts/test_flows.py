@@ -446,7 +446,7 @@ async def test_where_addresses_must_be_confirmed_nobody_signs_in_before(database
     async with instance(database_url, verify_email=True) as here:
         body = {"email": "ada@example.com", "password": PASSWORD}
         await here.client().post("/api/auth/register", json=body)
-        token = re.findall(r"#(\S+)", await sql.fetchval("SELECT text FROM mails"))[0]
+        token = re.findall(r"#(\S+)", await sql.fetchval("SELECT payload->>'text' FROM deliveries"))[0]
 
         wrong, early = await here.login(body["email"], WRONG), await here.login(body["email"])
         sessions = await sql.fetchval("SELECT count(*) FROM sessions")
@@ -459,14 +459,14 @@ async def test_where_addresses_must_be_confirmed_nobody_signs_in_before(database
 
 async def test_a_sign_in_from_a_new_place_is_told(here: Instance, ada: Person, sql: Sql) -> None:
     home, phone, stranger = ("192.0.2.1", "Laptop"), ("192.0.2.9", "Laptop"), ("198.51.100.7", "Something else")
-    mails = []
+    mails, count = [], "SELECT count(*) FROM deliveries WHERE subject = 'A new sign-in to your account'"
     for address, agent in (home, home, (home[0], "Phone"), phone, stranger, stranger):
         await here.login(ada.email, address=address, agent=agent)
-        mails.append(await sql.fetchval("SELECT count(*) FROM mails WHERE subject = 'A new sign-in to your account'"))
+        mails.append(await sql.fetchval(count))
 
-    mail = await sql.fetchrow("SELECT * FROM mails WHERE subject = 'A new sign-in to your account'")
+    mail = await sql.fetchrow("SELECT * FROM deliveries WHERE subject = 'A new sign-in to your account'")
     assert mails == [0, 0, 0, 0, 1, 1]
-    assert (mail["to"], stranger[0] in mail["text"]) == (ada.email, True)
+    assert (mail["recipient"], stranger[0] in mail["payload"]) == (ada.email, True)
 
 
 # Guessing
@@ -561,7 +561,7 @@ async def test_a_stolen_access_token_guesses_no_password(counting: Instance, pat
 async def test_nobody_is_flooded_with_mail(counting: Instance, sql: Sql, path: str, often: int) -> None:
     """From many places, and however the address is spelled."""
     ada = await counting.world.person("ada")
-    await sql.execute("DELETE FROM mails")
+    await sql.execute("DELETE FROM deliveries")
     spellings = (ada.email, ada.email.upper(), f" {ada.email}", f"{ada.email}  ")
     password = {"password": PASSWORD} if path.endswith("register") else {}
 
@@ -572,4 +572,4 @@ async def test_nobody_is_flooded_with_mail(counting: Instance, sql: Sql, path: s
 
     assert statuses[often:] == [429, 429]
     assert set(statuses[:often]) <= {201, 202}
-    assert 1 <= await sql.fetchval("SELECT count(*) FROM mails") <= often
+    assert 1 <= await sql.fetchval("SELECT count(*) FROM deliveries") <= often

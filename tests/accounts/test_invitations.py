@@ -42,7 +42,8 @@ async def invite(person: Person, *roles: str, email: str = "eve@example.com") ->
 
 
 async def token_of(sql: Sql, email: str = "eve@example.com") -> str:
-    query = "SELECT text FROM mails WHERE subject = 'You are invited' AND \"to\" = $1 ORDER BY id DESC LIMIT 1"
+    query = """SELECT payload->>'text' FROM deliveries WHERE subject = 'You are invited' AND recipient = $1
+        ORDER BY id DESC LIMIT 1"""
     return re.findall(r"#(\S+)", await sql.fetchval(query, email))[0]
 
 

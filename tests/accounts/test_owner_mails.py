@@ -29,7 +29,7 @@ from todo.http import limits
 from todo.http.buckets import Policy
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-GUESSING = "SELECT count(*) FROM mails WHERE subject = 'Somebody tries to guess your code' AND \"to\" = $1"
+GUESSING = "SELECT count(*) FROM deliveries WHERE subject = 'Somebody tries to guess your code' AND recipient = $1"
 
 
 @pytest.fixture
@@ -62,13 +62,13 @@ async def test_the_owner_is_notified_of_every_change_of_how_they_sign_in(
 ) -> None:
     owner = Owner(here, sql, ada, await world.person("root", "superuser"), await enrol(ada.http, sql))
     await owner.prepare()
-    await sql.execute("DELETE FROM mails")
+    await sql.execute("DELETE FROM deliveries")
 
     await change(owner)
 
-    mails = await sql.fetch('SELECT "to", subject, text FROM mails')
-    assert [(mail["to"], mail["subject"]) for mail in mails] == [(ada.email, subject)]
-    assert "evil" not in mails[0]["text"]
+    mails = await sql.fetch("SELECT recipient, subject, payload FROM deliveries")
+    assert [(mail["recipient"], mail["subject"]) for mail in mails] == [(ada.email, subject)]
+    assert "evil" not in mails[0]["payload"]
 
 
 async def test_a_service_account_is_sent_no_mail(here: Instance, sql: Sql) -> None:
@@ -76,7 +76,7 @@ async def test_a_service_account_is_sent_no_mail(here: Instance, sql: Sql) -> No
         robot = await add_service_account(session, OPERATOR, "robot", ["member"])
         await add_service_token(session, OPERATOR, robot.id, TokenIn(name="Robot", scopes=["tasks.view"]))
 
-    assert await sql.fetchval("SELECT count(*) FROM mails") == 0
+    assert await sql.fetchval("SELECT count(*) FROM deliveries") == 0
 
 
 async def test_the_owner_is_notified_of_the_tenth_wrong_code(here: Instance, ada: Person, sql: Sql) -> None:

@@ -66,7 +66,7 @@ async def test_a_token_used_again_later_ends_the_session_for_good(
     assert (await refreshed(client, newer["refresh_token"])).status_code == 401
     assert await sql.fetchval("SELECT revoked_for FROM sessions") == "reuse"
     assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE action = 'sessions.reuse'") == 1
-    assert "copied" in await sql.fetchval("SELECT text FROM mails ORDER BY id DESC LIMIT 1")
+    assert "copied" in await sql.fetchval("SELECT payload->>'text' FROM deliveries ORDER BY id DESC LIMIT 1")
     await asyncio.sleep(CACHE_SECONDS)
     assert (await client.get("/api/auth/me", headers=bearer(newer))).status_code == 401
 

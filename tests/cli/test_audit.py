@@ -19,9 +19,9 @@ READS = {
     "recurrence preview", "series list", "series show", "settings", "users list",
 }  # fmt: skip
 LASTING = {"server", "up", "worker"}  # what they change is the worker's, or is for a request
-MAIL = """INSERT INTO mails (id, created_at, updated_at, version, "to", subject, text, html, headers, attachments,
-    send_at, attempts, failed_at) VALUES (gen_random_uuid(), now(), now(), 1, 'ada@example.com', 'Given up', '', '',
-    '{}', '[]', now(), 12, now())"""
+FAILED = """INSERT INTO deliveries (id, created_at, updated_at, version, channel, recipient, subject, payload, run_at,
+    attempts, failed_at) VALUES (gen_random_uuid(), now(), now(), 1, 'email', 'ada@example.com', 'Given up', '{}',
+    now(), 12, now())"""
 
 Prepare = Callable[[Any, str], list[str]]
 
@@ -68,8 +68,8 @@ TASK = "SELECT id FROM tasks WHERE deleted_at IS NULL AND status = 'open' LIMIT 
 NEW_KEY = "SELECT id FROM signing_keys WHERE status = 'pending'"
 
 
-def failed_mail(todo: Any, url: str) -> list[str]:
-    query(url, MAIL)
+def failed_delivery(todo: Any, url: str) -> list[str]:
+    query(url, FAILED)
     return ["--all"]
 
 
@@ -103,7 +103,7 @@ WRITES: dict[str, Prepare] = {
     "jobs run": given("empty_trash"),
     "keys revoke": found(NEW_KEY, "{}"),
     "keys rotate": given(),
-    "outbox retry": failed_mail,
+    "outbox retry": failed_delivery,
     "series end": found(SERIES, "{}"),
     "series pause": found(SERIES, "{}"),
     "series resume": after("series", "pause", "{}")(found(SERIES, "{}")),

@@ -7,15 +7,15 @@ import pytest
 from cli.database import query
 
 INSERT = """
-INSERT INTO mails (id, created_at, updated_at, version, "to", subject, text, html, headers, attachments, send_at,
-                   attempts, failed_at, last_error)
-VALUES ($1, now(), now(), 1, 'ada@example.com', $2, '', '', '{}', '[]', now(), 12, $3::timestamptz, 'OSError: away')
+INSERT INTO deliveries (id, created_at, updated_at, version, channel, recipient, subject, payload, run_at, attempts,
+                        failed_at, last_error)
+VALUES ($1, now(), now(), 1, 'email', 'ada@example.com', $2, '{}', now(), 12, $3::timestamptz, 'OSError: away')
 """
 
 
 @pytest.fixture
 def failed(url: str) -> str:
-    """The id of a mail that was given up; another one waits."""
+    """The id of an e-mail that was given up; another one waits."""
     number = uuid4()
     (moment,) = query(url, "SELECT now() AS now")
     query(url, INSERT, number, "Given up", moment["now"])
@@ -25,7 +25,7 @@ def failed(url: str) -> str:
 
 def subjects(todo, url: str, *options: str) -> list[str]:
     listed = todo("outbox", "list", "--json", *options, TODO_DATABASE_URL=url)
-    return [item["about"] for item in json.loads(listed.output)]
+    return [item["subject"] for item in json.loads(listed.output)]
 
 
 def test_what_waits_and_what_has_failed_are_listed_apart(todo, url: str, failed: str) -> None:
@@ -43,7 +43,7 @@ def test_what_has_failed_is_tried_again(todo, url: str, failed: str, by_id: bool
     assert (done.exit_code, done.output) == (0, "1 will be tried again at once.\n")
     assert subjects(todo, url, "--failed") == []
     assert len(subjects(todo, url)) == 2
-    (row,) = query(url, "SELECT actor_kind, after FROM audit_events WHERE action = 'outbox.retry'")
+    (row,) = query(url, "SELECT actor_kind, after FROM audit_events WHERE action = 'deliveries.retry'")
     assert tuple(row) == ("operator", '{"count": 1}')
 
 

@@ -13,14 +13,14 @@ from sqlalchemy import literal, select
 from todo import cleanup
 from todo.cleanup import Expired
 from todo.database import DIALECT, Database, table_of
+from todo.delivery import engine
 from todo.domain.accounts.jobs import forget_what_has_ended
 from todo.domain.accounts.services import housekeeping
 from todo.domain.notifications.services import inbox
 from todo.http import idempotency, limits
-from todo.mail import delivery
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-EVERYTHING = [idempotency.EXPIRED, limits.EXPIRED, delivery.EXPIRED, *inbox.EXPIRED, *housekeeping.EXPIRED]
+EVERYTHING = [idempotency.EXPIRED, limits.EXPIRED, engine.EXPIRED, *inbox.EXPIRED, *housekeeping.EXPIRED]
 SLOW = """
     CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.002); RETURN old; END';
     CREATE TRIGGER slow BEFORE DELETE ON invitations FOR EACH ROW EXECUTE FUNCTION be_slow();

@@ -43,7 +43,7 @@ async def test_a_late_series_and_one_set_aside_are_told(world: World, sql: Sql) 
 async def test_without_work_nothing_is_late(world: World) -> None:
     found = await figures(world, "operator")
 
-    assert found["todo_series_lag_seconds"] == found["todo_series_due"] == found["todo_mails_waiting"] == 0
+    assert found["todo_series_lag_seconds"] == found["todo_series_due"] == found["todo_outbox_waiting"] == 0
 
 
 async def test_a_worker_tells_what_it_has_done(world: World, database: Database) -> None:

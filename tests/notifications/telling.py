@@ -64,5 +64,8 @@ async def confirm(sql: Sql, *people: Person) -> None:
 
 
 async def letters(sql: Sql) -> list[asyncpg.Record]:
-    """The mails that tell somebody something, in the order they were written; registration writes others."""
-    return await sql.fetch("SELECT mails.* FROM mails JOIN notifications USING (id) ORDER BY id")
+    """The e-mails of notifications in the order they were written; registration writes others."""
+    content = ", ".join(f"payload->'{name}' AS {name}" for name in ("headers", "attachments"))
+    content += ", " + ", ".join(f"payload->>'{name}' AS {name}" for name in ("text", "html"))
+    query = f"SELECT id, recipient, subject, {content} FROM deliveries WHERE dedup_key IS NOT NULL ORDER BY id"
+    return await sql.fetch(query)

@@ -1,43 +1,31 @@
 """Mail: what it looks like when it arrives, the calendar file in it, and the link that ends it."""
 
 import asyncio
-import os
 import re
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from conftest import SECRET, settings_for
+from delivery.test_email import deliver_due, skip_waiting
 from factories import Person, World
 from hypothesis import given
 from hypothesis import strategies as st
+from inbox import Inbox
 from notifications.telling import Sql, ago, arrive, confirm, due_reminder, letters, remind, work
-from test_mail import DELIVER, Inbox, skip_waiting
 
 from todo.database import Database
 from todo.domain.notifications.rules import calendar
 from todo.domain.notifications.rules.letters import one_line, when
 from todo.domain.notifications.services.preferences import KINDS, link_token, read_link_token
 from todo.errors import NotFound
-from todo.mail.delivery import deliver_due
 from todo.settings import Settings
 
 PUBLIC = "https://todo.example.org"
-
-
-@pytest.fixture
-def inbox(free_port: int) -> Iterator[Inbox]:
-    inbox = Inbox(free_port).open()
-    yield inbox
-    inbox.free.set()
-    inbox.close()
 
 
 @pytest.fixture
@@ -52,7 +40,7 @@ async def mailing(database: Database, database_url: str, free_port: int, monkeyp
 
 async def post(database: Database, sql: Sql, settings: Settings) -> None:
     """Tell what is due, and mail nothing else."""
-    await sql.execute("DELETE FROM mails")
+    await sql.execute("DELETE FROM deliveries")
     await work(database)
     await deliver_due(database, settings)
 
@@ -72,7 +60,7 @@ async def test_a_reminder_arrives_as_one_good_letter(
     await post(database, sql, mailing)
 
     ((_, message),) = inbox.taken
-    number = await sql.fetchval("SELECT id FROM notifications")
+    number = await sql.fetchval("SELECT id FROM deliveries")
     html = part(message, "text/html").get_content()
     assert (message["subject"], message["message-id"]) == ("Reminder: Grüße <&> an alle", f"<{number}@example.org>")
     assert message.get_content_type() == "multipart/mixed"
@@ -152,18 +140,6 @@ async def test_no_title_can_smuggle_in_a_header(ada: Person, database: Database,
     assert len(mail["subject"]) == 200
 
 
-async def test_what_is_sent_is_forgotten_with_its_link(
-    ada: Person, database: Database, sql: Sql, mailing: Settings, inbox: Inbox
-) -> None:
-    await confirm(sql, ada)
-    await due_reminder(ada, sql)
-
-    await post(database, sql, mailing)
-
-    row = await sql.fetchrow("SELECT text, html, headers, attachments FROM mails WHERE sent_at IS NOT NULL")
-    assert tuple(row) == ("", "", "{}", "[]")
-
-
 async def test_while_the_server_is_away_nothing_is_lost_or_doubled_and_the_order_stays(
     ada: Person, bob: Person, database: Database, sql: Sql, mailing: Settings, inbox: Inbox
 ) -> None:
@@ -182,35 +158,6 @@ async def test_while_the_server_is_away_nothing_is_lost_or_doubled_and_the_order
 
     expected = [f"Reminder: {number}" for number in range(3)]
     assert (inbox.subjects(ada.email), inbox.subjects(bob.email)) == (expected, expected)
-
-
-async def test_killed_in_mid_delivery_it_arrives_again_with_the_same_id(
-    ada: Person, database: Database, sql: Sql, mailing: Settings, inbox: Inbox, tmp_path: Path
-) -> None:
-    await confirm(sql, ada)
-    await due_reminder(ada, sql)
-    await sql.execute("DELETE FROM mails")
-    await work(database)
-    inbox.free.clear()
-    environment = {"TODO_DATABASE_URL": mailing.database_url, "TODO_MAIL_URL": mailing.mail_url.get_secret_value()}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", DELIVER, cwd=tmp_path, env=os.environ | environment
-    )
-    assert await asyncio.to_thread(inbox.asked.wait, 20)
-    process.kill()
-    await process.wait()
-    inbox.free.set()
-    inbox.close()
-    inbox.taken.clear()  # what it may have made of the broken connection
-    inbox.open()
-    await work(database)
-    await sql.execute("UPDATE mails SET lease_until = now() - interval '1 second'")
-
-    await deliver_due(database, mailing)
-    await deliver_due(database, mailing)
-
-    number = await sql.fetchval("SELECT id FROM notifications")
-    assert [message["message-id"] for _, message in inbox.taken] == [f"<{number}@example.org>"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -104,7 +104,7 @@ async def test_an_address_that_is_none_stops_nobody(ada: Person, bob: Person, da
     await work(database)
 
     assert (len(await told(ada)), len(await told(bob))) == (1, 1)
-    assert [mail["to"] for mail in await letters(sql)] == [bob.email]
+    assert [mail["recipient"] for mail in await letters(sql)] == [bob.email]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from factories import Person
+from factories import Person, World
 from notifications.telling import AT_DUE, Sql, ago, arrive, due_reminder, remind, told, work, zoned
 
 from todo.access import WORKER, worker_origin
@@ -383,3 +383,16 @@ async def test_who_changes_a_task_keeps_no_worker_waiting(ada: Person, database:
         await work(database)
 
     assert await told(ada) == ["Reminder: Water the plants"]
+
+
+async def test_how_late_reminders_are_can_be_watched(world: World, ada: Person, sql: Sql) -> None:
+    operator = await world.person("boss", "admin")
+    await remind(ada, await ada.add(due=zoned(ago(minutes=-5))))
+    lags = []
+    for at in ("'epoch'", "now() + interval '1 hour'", "now() - interval '30 seconds'"):
+        await sql.execute(f"UPDATE reminders SET run_at = {at}")
+        metrics = (await operator.http.get("/metrics")).text
+        (line,) = [line for line in metrics.splitlines() if line.startswith("todo_reminders_lag_seconds")]
+        lags.append(float(line.split()[1]))
+
+    assert lags == [0, 0, pytest.approx(30, abs=10)]

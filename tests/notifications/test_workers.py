@@ -9,19 +9,11 @@ from pathlib import Path
 import pytest
 from conftest import SECRET
 from factories import Person, World
+from inbox import Inbox
 from notifications.telling import Sql, ago, confirm, remind, zoned
 from processes import Process, eventually, started
-from test_mail import Inbox
 
 PEOPLE, EACH = 4, 5
-
-
-@pytest.fixture
-def inbox(free_port: int) -> Iterator[Inbox]:
-    inbox = Inbox(free_port).open()
-    yield inbox
-    inbox.free.set()
-    inbox.close()
 
 
 @pytest.fixture
@@ -55,11 +47,9 @@ async def expect_each_once(sql: Sql, inbox: Inbox, people: list[Person]) -> None
     """One message for every reminder; each mail arrived, and what arrived twice bears the same id."""
     total = PEOPLE * EACH
     assert await until(sql, f"SELECT count(*) = {total} FROM notifications")
-    await sql.execute("UPDATE mails SET lease_until = now(), send_at = now() WHERE sent_at IS NULL")
-    assert await until(
-        sql, f"SELECT count(*) = {total} FROM mails JOIN notifications USING (id) WHERE sent_at IS NOT NULL"
-    )
-    ids = [str(row["id"]) for row in await sql.fetch("SELECT id FROM notifications")]
+    await sql.execute("UPDATE deliveries SET lease_until = now(), run_at = now() WHERE done_at IS NULL")
+    assert await until(sql, f"SELECT count(dedup_key) = {total} FROM deliveries WHERE done_at IS NOT NULL")
+    ids = [str(row["id"]) for row in await sql.fetch("SELECT id FROM deliveries WHERE dedup_key IS NOT NULL")]
     arrived = Counter(message["message-id"].split("@")[0].lstrip("<") for _, message in inbox.taken)
     assert {number for number in arrived if number in ids} == set(ids)
     for person in people:
@@ -71,7 +61,7 @@ async def expect_each_once(sql: Sql, inbox: Inbox, people: list[Person]) -> None
 async def people(world: World, sql: Sql) -> list[Person]:
     people = [await world.person(f"p{number}") for number in range(PEOPLE)]
     await confirm(sql, *people)
-    await sql.execute("DELETE FROM mails")
+    await sql.execute("DELETE FROM deliveries")
     return people
 
 
@@ -98,7 +88,7 @@ async def test_a_worker_suspended_and_woken_later_does_no_harm(
     workers[0].popen.send_signal(signal.SIGSTOP)
     inbox.free.set()
     await until(sql, f"SELECT count(*) = {PEOPLE * EACH} FROM notifications", 10)
-    await sql.execute("UPDATE mails SET lease_until = now(), send_at = now() WHERE sent_at IS NULL")
+    await sql.execute("UPDATE deliveries SET lease_until = now(), run_at = now() WHERE done_at IS NULL")
     await asyncio.sleep(2)
 
     workers[0].popen.send_signal(signal.SIGCONT)

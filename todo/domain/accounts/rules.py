@@ -26,7 +26,7 @@ _ADMIN |= frozenset(f"saved_views.{verb}" for verb in ("view", "add", "change", 
 _SIGN_INS = frozenset(
     f"{name}.view" for name in ("roles", "personal_tokens", "passkeys", "identities", "signing_keys", "issuers")
 )
-_ENGINE = frozenset(f"{name}.view" for name in ("operations", "jobs", "schedules", "workers", "mails", "outbox"))
+_ENGINE = frozenset(f"{name}.view" for name in ("operations", "jobs", "schedules", "workers", "deliveries"))
 _LOOKING = _ADMIN | _SIGN_INS | _ENGINE | {"settings.view", "metrics.view", "users.export", "audit.export"}
 _HELPING = frozenset({"users.sign_out", "users.send_reset", "sessions.end"})
 _STEERING = frozenset(
@@ -36,8 +36,8 @@ _STEERING = frozenset(
         "impersonate",
     )
 ) | {
-    "personal_tokens.revoke", "passkeys.revoke", "jobs.retry", "jobs.abort", "schedules.run_now", "mails.retry",
-    "outbox.retry",
+    "personal_tokens.revoke", "passkeys.revoke", "jobs.retry", "jobs.abort", "schedules.run_now",
+    "deliveries.retry",
 }  # fmt: skip
 
 # The roles a new installation begins with; afterwards they are rows that operators edit.

@@ -4,8 +4,7 @@ from todo.domain.notifications.admin import ADMINS
 from todo.domain.notifications.controllers.notifications import NotificationController, PreferencesController
 from todo.domain.notifications.controllers.reminders import ReminderController
 from todo.domain.notifications.controllers.unsubscribe import unsubscribe_by_link, unsubscribe_page
-from todo.domain.notifications.jobs import CRONS, LOOPS
-from todo.domain.notifications.services.operations import GAUGES
+from todo.domain.notifications.jobs import CRONS, GAUGES, LOOPS
 from todo.module import Module
 
 MODULE = Module(

@@ -1,8 +1,12 @@
 """What the worker does for notifications."""
 
+from sqlalchemy import func, select
+
 from todo.cleanup import delete_expired
-from todo.database import Database
-from todo.domain.notifications.services import digests, firing, inbox, outbox
+from todo.database import Database, Query
+from todo.domain.notifications.models import REMINDER
+from todo.domain.notifications.services import digests, firing, inbox
+from todo.http.metrics import Gauge
 from todo.loops import COUNTS, Loop
 from todo.queue import Context, Cron
 
@@ -14,18 +18,19 @@ async def tell_due(database: Database) -> float | None:
     return 0 if reminders + readers else await firing.seconds_until_next(database)
 
 
-async def deliver_due(database: Database) -> float | None:
-    """Make the calls of the outbox that are due."""
-    calls = await outbox.deliver_due(database)
-    COUNTS["calls_tried"] += calls
-    return 0 if calls else None
-
-
 async def forget_old_notifications(context: Context) -> None:
-    """Delete messages read a month ago, and calls made a week ago."""
+    """Delete messages read a month ago, and unread ones of a year ago."""
     await delete_expired(context["database"], *inbox.EXPIRED)
 
 
 CRONS = [Cron(forget_old_notifications, "47 * * * *", timeout=600)]
-# Apart, so that a slow receiver keeps no reminder waiting.
-LOOPS = [Loop("send_reminders", tell_due), Loop("deliver_outbox", deliver_due)]
+LOOPS = [Loop("send_reminders", tell_due)]
+# Those at the epoch are asked to look at once, and have waited for nothing.
+_oldest = select(func.min(REMINDER.run_at)).where(REMINDER.run_at > func.to_timestamp(0)).scalar_subquery()
+GAUGES = [
+    Gauge(
+        "todo_reminders_lag_seconds",
+        "How late the oldest reminder is that should have been told.",
+        Query(float, select(func.greatest(func.extract("epoch", func.now() - _oldest), 0))),
+    ),
+]

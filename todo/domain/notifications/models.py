@@ -1,4 +1,4 @@
-"""What people asked to be told, what they were told, and what is on its way to the world outside.
+"""What people asked to be told, and what they were told.
 
 How reminders stay true whoever changes a task, also the admin and raw SQL: triggers (in the migration) say only "look
 again", by setting `run_at`; all arithmetic is in `rules`.
@@ -20,20 +20,14 @@ from sqlalchemy import Column, DateTime, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from todo.database import Row, columns, now
+from todo.database import Row, columns
 
 WAITING = text("run_at IS NOT NULL")
 DIGEST_WANTED = text("next_digest_at IS NOT NULL")
-PENDING = text("done_at IS NULL AND failed_at IS NULL")
-ENDED = text("coalesce(done_at, failed_at) IS NOT NULL")
 
 
 def _instant(**options: Any) -> Any:
     return Field(sa_type=DateTime(timezone=True), **options)
-
-
-def _json() -> Any:
-    return Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
 
 
 class Reminder(Row, table=True):
@@ -53,7 +47,7 @@ class Reminder(Row, table=True):
     task_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="CASCADE")
     series_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="CASCADE")
     template_id: UUID | None = Field(default=None, foreign_key="reminders.id", ondelete="SET NULL")
-    timing: dict[str, Any] = _json()  # as the wire has it
+    timing: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))  # as the wire has it
     urgent: bool = False  # also in quiet hours
     snoozed_until: datetime | None = _instant(default=None)
     remind_at: datetime | None = _instant(default=None)  # what it waits for
@@ -64,7 +58,7 @@ class Reminder(Row, table=True):
 
 
 class Notification(Row, table=True):
-    """One message to one person. `dedup` says what about: there is no second one. `id` is its Message-ID in mail."""
+    """One message to one person. `dedup` says what about: there is no second one."""
 
     __tablename__ = "notifications"
     __table_args__ = (
@@ -106,28 +100,5 @@ class Preferences(Row, table=True):
     next_digest_at: datetime | None = _instant(default=None)  # null: no digest
 
 
-class Outgoing(Row, table=True):
-    """One call to the world outside, made at least once. `id` is what its receiver drops doubles by."""
-
-    __tablename__ = "outbox"
-    __table_args__ = (
-        Index("ix_outbox_due", "run_at", postgresql_where=PENDING),
-        Index("ix_outbox_ended", text("coalesce(done_at, failed_at)"), postgresql_where=ENDED),
-        {"postgresql_with": {"fillfactor": 70}},
-    )
-
-    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
-    dedup: str = Field(unique=True)
-    channel: str
-    payload: dict[str, Any] = _json()
-    run_at: datetime = _instant(default_factory=now)
-    attempts: int = 0
-    lease_until: datetime | None = _instant(default=None)
-    lease_token: UUID | None = None
-    done_at: datetime | None = _instant(default=None)
-    failed_at: datetime | None = _instant(default=None)  # given up
-    last_error: str | None = None
-
-
 REMINDER, NOTIFICATION = columns(Reminder), columns(Notification)
-PREFERENCES, OUTGOING = columns(Preferences), columns(Outgoing)
+PREFERENCES = columns(Preferences)

@@ -6,7 +6,7 @@ from todo.admin.pages.guards import pages_router
 from todo.admin.pages.renderer import Link, RowLink
 from todo.domain.operations.admin import admins
 from todo.domain.operations.controllers import HealthPage
-from todo.domain.operations.services import VIEW, cards
+from todo.domain.operations.services import GAUGES, VIEW, cards
 from todo.jobs import JobCatalog
 from todo.module import Module
 
@@ -19,6 +19,7 @@ def module(catalog: JobCatalog) -> Module:
     """The module that shows and steers these jobs."""
     return Module(
         routes=[pages_router(HealthPage)],
+        gauges=GAUGES,
         admins=admins(catalog),
         dashboard=cards(catalog),
         navigation=[Link("/admin/health", "Health", "heart", VIEW)],

@@ -1,4 +1,4 @@
-"""What keeps the service going, as operators see it: mail, jobs, schedules, workers, settings, and the trail."""
+"""What keeps the service going, as operators see it: deliveries, jobs, schedules, workers, settings, and the trail."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -16,11 +16,11 @@ from todo.access import Actor
 from todo.admin.declaration import ActionContext, Filter, ModelAdmin, Resource, RowsAdmin, action
 from todo.audit import Event
 from todo.database import Database, Query, columns
-from todo.domain.notifications.admin import DeliveryAdmin
-from todo.errors import Unavailable
+from todo.delivery import outbox
+from todo.delivery.models import DELIVERY, PENDING, Delivery
+from todo.errors import Conflict, Unavailable
 from todo.http.health import Heartbeat
 from todo.jobs import JobCatalog, Jobs, Schedule
-from todo.mail import MAIL, Mail
 from todo.queue import open_queue
 from todo.settings import PREFIX, Settings, masked
 
@@ -31,24 +31,32 @@ BEATS = Query(
 )
 
 
-class MailAdmin(DeliveryAdmin[Mail]):
-    model = Mail
-    icon, group = "mail", "Operations"
+class DeliveryAdmin(ModelAdmin[Delivery]):
+    model = Delivery
+    label, label_one = "Deliveries", "Delivery"
+    icon, group = "send", "Operations"
+    help = "What is on its way to somebody outside, by e-mail or otherwise."
     display = "subject"
-    columns = ("to", "subject", "attempts", "send_at", "sent_at", "failed_at", "last_error")
+    columns = ("channel", "recipient", "subject", "attempts", "run_at", "done_at", "failed_at", "last_error")
     filters = (
         Filter(
             "state",
-            {
-                "waiting": MAIL.sent_at.is_(None) & MAIL.failed_at.is_(None),
-                "sent": MAIL.sent_at.is_not(None),
-                "failed": MAIL.failed_at.is_not(None),
-            },
+            {"waiting": PENDING, "delivered": DELIVERY.done_at.is_not(None), "failed": DELIVERY.failed_at.is_not(None)},
         ),
-        "send_at",
-    )
-    search = ("to", "subject")
-    hidden = ("text", "html", "headers", "attachments", "lease_token")  # they hold links that open accounts
+        "channel", "user_id", "run_at",
+    )  # fmt: skip
+    search = ("recipient", "subject")
+    hidden = ("payload", "lease_token")  # it holds links that open accounts
+    verbs = ("view", "export")
+
+    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+        return verb != "retry" or row.failed_at is not None
+
+    @action("Try again")
+    async def retry(self, do: ActionContext, row: Delivery) -> None:
+        """Send it again, with all attempts ahead."""
+        if not await outbox.retry(do.session, row.id):
+            raise Conflict("It has not failed.")
 
 
 class AuditAdmin(ModelAdmin[Event]):
@@ -224,4 +232,4 @@ async def jobs_of(database: Database, catalog: JobCatalog) -> AsyncIterator[Jobs
 def admins(catalog: JobCatalog) -> list[Callable[[], Resource]]:
     """What operators look at, in the order of the navigation."""
     steered = [partial(kind, catalog) for kind in (JobAdmin, ScheduleAdmin)]
-    return [*steered, WorkerAdmin, MailAdmin, AuditAdmin, SettingAdmin]
+    return [*steered, WorkerAdmin, DeliveryAdmin, AuditAdmin, SettingAdmin]

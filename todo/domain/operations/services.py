@@ -1,4 +1,4 @@
-"""How an installation is: its database, its migrations, its worker, its jobs and its mail."""
+"""How an installation is: its database, its migrations, its worker, its jobs and its deliveries."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,26 +12,24 @@ from todo import __version__
 from todo.access import Actor
 from todo.admin.dashboard import Card, Daily, Figure, one
 from todo.connection import AWAY
-from todo.database import Database, Query, columns
+from todo.database import Database, Query
+from todo.delivery import outbox
+from todo.delivery.models import DELIVERY, PENDING, Delivery
 from todo.deployment import Finding, unfit_for_production
 from todo.errors import Problem
 from todo.http.health import Schedules, schedules_of, state_of
+from todo.http.metrics import Gauge
 from todo.jobs import JobCatalog
-from todo.mail import Mail
 from todo.migrate import head
 
 VIEW = "operations.view"
-MAIL = columns(Mail)
 JOBS = table("saq_jobs", column("status"))
 WAITING, RUNNING, FAILED = (JOBS.c.status == status for status in ("queued", "active", "failed"))
 JOB_COUNTS = one(select(*(func.count().filter(status) for status in (WAITING, RUNNING, FAILED))).select_from(JOBS))
-MAIL_COUNTS = one(
-    select(
-        func.count().filter(MAIL.sent_at.is_(None), MAIL.failed_at.is_(None)),
-        func.count().filter(MAIL.failed_at.is_not(None)),
-    ).select_from(Mail)
+DELIVERY_COUNTS = one(
+    select(func.count().filter(PENDING), func.count().filter(DELIVERY.failed_at.is_not(None))).select_from(Delivery)
 )
-SENT = Daily(MAIL.sent_at)
+DELIVERED = Daily(DELIVERY.done_at)
 SERVER: Query[tuple[Any, ...]] = one(
     select(
         func.current_setting("server_version"),
@@ -108,12 +106,12 @@ def _schedules(found: Schedules) -> Part:
 async def _work(database: Database) -> list[Part]:
     try:
         waiting, running, failed = await database.primary.one_or_none(JOB_COUNTS) or (0, 0, 0)
-        unsent, lost = await database.primary.one_or_none(MAIL_COUNTS) or (0, 0)
+        pending, given_up = await database.primary.one_or_none(DELIVERY_COUNTS) or (0, 0)
     except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
         return []
     return [
         Part("Jobs", "late" if failed else "ok", f"{waiting:,} wait, {running:,} run, {failed:,} failed."),
-        Part("Mail", "late" if lost else "ok", f"{unsent:,} to be sent, {lost:,} given up."),
+        Part("Deliveries", "late" if given_up else "ok", f"{pending:,} to be sent, {given_up:,} given up."),
     ]
 
 
@@ -131,15 +129,24 @@ async def jobs(database: Database, _: Actor) -> Figure:
     return Figure(waiting + running, f"{failed:,} failed", "/admin/jobs", "warn" if failed else "")
 
 
-async def mail(database: Database, actor: Actor) -> Figure:
-    """Mail that has not gone out yet, and what went out a day."""
-    unsent, lost = await database.reads.one_or_none(MAIL_COUNTS) or (0, 0)
-    note = f"to be sent; {lost:,} given up" if lost else "to be sent"
-    series = await SENT.series(database, actor)
-    return Figure(unsent, note, "/admin/mails", "warn" if lost else "", series, "mails sent")
+async def deliveries(database: Database, actor: Actor) -> Figure:
+    """What has not gone out yet, and what went out a day."""
+    pending, failed = await database.reads.one_or_none(DELIVERY_COUNTS) or (0, 0)
+    note = f"to be sent; {failed:,} given up" if failed else "to be sent"
+    series = await DELIVERED.series(database, actor)
+    return Figure(pending, note, "/admin/deliveries", "warn" if failed else "", series, "sent")
+
+
+GAUGES = [
+    Gauge("todo_outbox_waiting", "Deliveries that are not made yet, up to 10,000.", outbox.COUNT),
+    Gauge("todo_outbox_lag_seconds", "How late the oldest delivery is that should have been made.", outbox.LAG),
+]
 
 
 def cards(catalog: JobCatalog) -> list[Card]:
     """What the first page of the admin says of operations."""
-    well = partial(wellbeing, catalog)
-    return [Card("Health", "heart", VIEW, well), Card("Jobs", "queue", VIEW, jobs), Card("Mail", "mail", VIEW, mail)]
+    return [
+        Card("Health", "heart", VIEW, partial(wellbeing, catalog)),
+        Card("Jobs", "queue", VIEW, jobs),
+        Card("Deliveries", "send", VIEW, deliveries),
+    ]

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select, update
 from todo.access import EVERYTHING
 from todo.audit import AuditedService, record
 from todo.database import Repository, WriteSession, now
+from todo.delivery.email import send_email
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import INVITATION, ROLE, USER, USER_ROLE, Invitation, User, UserRole
 from todo.domain.accounts.schemas.mailed import InvitationOut, Invite
@@ -17,7 +18,6 @@ from todo.domain.accounts.services.mailed import greet, hashed, link, new_secret
 from todo.domain.accounts.services.people import AccountService
 from todo.errors import Conflict, Forbidden, Invalid
 from todo.listing import Listing, Sort
-from todo.mail import letter, send
 from todo.settings import Settings
 
 LASTS = timedelta(days=7)
@@ -66,7 +66,7 @@ class InvitationService(AuditedService[Invitation]):
         )
         await self.insert(invitation, "invitations.add")
         text = "You are invited to open an account here. The invitation is good for seven days and for this address:"
-        await send(self.session, email, "You are invited", *letter(text, link=link(settings, "register", token)))
+        await send_email(self.session, email, "You are invited", text, link=link(settings, "register", token))
         return InvitationOut(*(getattr(invitation, name) for name in _COLUMNS))
 
     async def withdraw(self, invitation_id: UUID) -> None:

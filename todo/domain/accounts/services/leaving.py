@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT, array
 from todo.access import Actor, Origin
 from todo.audit import Event, record
 from todo.database import Database, Query, WriteSession, columns, now
+from todo.delivery.email import send_email
+from todo.delivery.models import DELIVERY, Delivery
 from todo.domain.accounts.models import (
     INVITATION,
     PERSONAL_TOKEN,
@@ -21,13 +23,12 @@ from todo.domain.accounts.models import (
 from todo.domain.accounts.services.credentials import end_credentials
 from todo.domain.accounts.services.people import AccountService
 from todo.domain.accounts.services.roles import require_another_superuser
-from todo.mail import Mail, letter, send
 from todo.settings import Settings
 
 log = logging.getLogger(__name__)
 
 ERASED = "erased person"
-EVENT, MAIL = columns(Event), columns(Mail)
+EVENT = columns(Event)
 OVER: ColumnElement[bool] = and_(USER.status == "leaving", USER.leaves_at <= func.now())
 DUE = Query(lambda user_id: user_id, select(USER.id).where(OVER).order_by(USER.leaves_at).limit(100))
 
@@ -47,7 +48,7 @@ async def leave(session: WriteSession, settings: Settings, actor: Actor) -> date
     live = (PERSONAL_TOKEN.user_id == user.id, PERSONAL_TOKEN.revoked_at.is_(None))
     await session.execute(update(PersonalToken).where(*live).values(revoked_at=func.now()))
     text = f"Your account is closed, and will be erased after {leaves_at:%Y-%m-%d %H:%M} UTC with all that is in it."
-    await send(session, user.email, "Goodbye", *letter(text, "Until then you can have it back: just sign in."))
+    await send_email(session, user.email, "Goodbye", text, "Until then you can have it back: just sign in.")
     return leaves_at
 
 
@@ -87,6 +88,6 @@ async def erase(session: WriteSession, user_id: UUID) -> None:
     scrubbed = {side: EVENT[side].op("-")(personal) for side in ("before", "after")}
     about = and_(EVENT.subject.in_(["users", "invitations"]), EVENT.subject_id.in_(ids))
     await session.execute(update(Event).where(about).values(scrubbed))
-    await session.execute(delete(Mail).where(MAIL.to == email))
+    await session.execute(delete(Delivery).where(DELIVERY.recipient == email))
     await session.execute(delete(User).where(USER.id == user_id))
     await record(session, "accounts.erase", "users", subject_id=user_id)

@@ -15,13 +15,13 @@ from uuid_utils.compat import uuid7
 from todo.access import Actor, Origin
 from todo.audit import record
 from todo.database import Database, Query, WriteSession, now
+from todo.delivery.email import send_email
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import MAIL_TOKEN, USER, MailToken, User
 from todo.domain.accounts.services.credentials import end_credentials
 from todo.domain.accounts.services.passwords import Passwords
 from todo.domain.accounts.services.people import AccountService
 from todo.errors import Forbidden, Invalid
-from todo.mail import letter, send
 from todo.settings import Settings
 
 
@@ -108,7 +108,7 @@ async def mail_token(session: WriteSession, settings: Settings, user_id: UUID, e
     row = MailToken(user_id=user_id, purpose=purpose, hash=hashed(token), expires_at=now() + lasts).model_dump()
     values = [literal(value, MAIL_TOKEN[name].type) for name, value in row.items()]
     await session.execute(insert(MailToken).from_select(list(row), select(*values).where(USER.id == user_id)))
-    await send(session, email, subject, *letter(*paragraphs, link=link(settings, purpose, token)))
+    await send_email(session, email, subject, *paragraphs, link=link(settings, purpose, token))
 
 
 async def send_reset(session: WriteSession, settings: Settings, user: User) -> None:
@@ -172,7 +172,7 @@ async def greet(session: WriteSession, settings: Settings, address: str, user: U
     owner = await session.scalar(select(USER.id).where(USER.email == email))
     await record(session, "accounts.register_taken", "users", subject_id=owner)
     text = "Somebody, perhaps you, wanted to open an account with this e-mail address. You already have an account."
-    await send(session, email, "You already have an account", *letter(text, "Sign in, or ask for a new password."))
+    await send_email(session, email, "You already have an account", text, "Sign in, or ask for a new password.")
 
 
 def require_verified(settings: Settings, user: User) -> None:
@@ -186,7 +186,7 @@ async def notify(session: WriteSession, email: str, subject: str, *paragraphs: s
     if email.endswith(PLACEHOLDER):
         return
     advice = "If this was not you, ask for a new password at once: that ends every session."
-    await send(session, email, subject, *letter(*paragraphs, advice))
+    await send_email(session, email, subject, *paragraphs, advice)
 
 
 async def notify_change(session: WriteSession, email: str, subject: str, text: str) -> None:

@@ -14,9 +14,9 @@ from sqlalchemy import func, insert, select, update
 from todo.access import Actor
 from todo.audit import AuditedService, record
 from todo.database import Repository, WriteSession, now
+from todo.delivery.email import send_email
 from todo.domain.accounts.models import REFRESH, SESSION, USER, RefreshToken, Session
 from todo.domain.accounts.services.remembered import forget
-from todo.mail import letter, send
 
 PREFIX = "todo_rt_"
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=90)
@@ -138,7 +138,7 @@ class SessionService(AuditedService[Session]):
         await self._end(live, "reuse")
         email = await self.session.scalar(select(USER.email).where(USER.id == live.user_id))
         text = "A sign-in of yours was used in two places, so it may have been copied. We ended it; sign in again."
-        await send(self.session, email or "", "We ended one of your sessions", *letter(text))
+        await send_email(self.session, email or "", "We ended one of your sessions", text)
         return None
 
     async def _live(self, session_id: UUID) -> Session | None:

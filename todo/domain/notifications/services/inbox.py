@@ -11,12 +11,12 @@ from todo.audit import AuditedService, record
 from todo.cleanup import Expired
 from todo.database import ACTOR, Direct, Query, Repository, now
 from todo.domain.notifications.guards import listed_for
-from todo.domain.notifications.models import NOTIFICATION, OUTGOING, Notification, Outgoing
+from todo.domain.notifications.models import NOTIFICATION, Notification
 from todo.domain.notifications.schemas import Marked, NotificationOut, Unread
 from todo.listing import Listing, Sort
 from todo.schema import Page
 
-READ_KEPT, KEPT, CALLS_KEPT = timedelta(days=30), timedelta(days=365), timedelta(days=7)
+READ_KEPT, KEPT = timedelta(days=30), timedelta(days=365)
 
 COLUMNS = select(
     NOTIFICATION.id, NOTIFICATION.version, NOTIFICATION.kind, NOTIFICATION.title, NOTIFICATION.text,
@@ -70,7 +70,7 @@ class NotificationService(AuditedService[Notification]):
         return Marked(count)
 
 
-# Messages a month after they were read, or mailed only; unread ones after a year; calls a week after they were made.
+# Messages a month after they were read, or mailed only; unread ones after a year.
 EXPIRED = [
     Expired(Notification, NOTIFICATION.read_at < func.now() - READ_KEPT),
     Expired(
@@ -78,5 +78,4 @@ EXPIRED = [
         and_(~NOTIFICATION.in_app, NOTIFICATION.read_at.is_(None), NOTIFICATION.created_at < func.now() - READ_KEPT),
     ),
     Expired(Notification, NOTIFICATION.created_at < func.now() - KEPT),
-    Expired(Outgoing, func.coalesce(OUTGOING.done_at, OUTGOING.failed_at) < func.now() - CALLS_KEPT),
 ]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from todo.database import WriteSession, table_of
+from todo.delivery.engine import add_deliveries
 from todo.domain.notifications.models import NOTIFICATION, Notification
 from todo.domain.notifications.services.channels import CHANNELS, Message
 from todo.settings import Settings
@@ -21,5 +22,6 @@ async def tell(session: WriteSession, settings: Settings, messages: Sequence[Mes
     rows = [message.row.model_dump() for message in wanted]
     stored = upsert(table_of(Notification)).on_conflict_do_nothing().returning(NOTIFICATION.id)
     new = {number for (number,) in await session.execute(stored, rows)}
-    for name, channel in CHANNELS.items():
-        await channel.put(session, settings, [m for m in wanted if m.row.id in new and name in m.channels])
+    fresh = [message for message in wanted if message.row.id in new]
+    deliveries = [CHANNELS[name](settings, m) for m in fresh for name in sorted(m.channels & CHANNELS.keys())]
+    await add_deliveries(session, deliveries)

@@ -1,89 +1,32 @@
-"""Mail, against a real SMTP server: nothing before the commit, nothing lost, nothing twice."""
+"""E-mail, against a real SMTP server: nothing before the commit, nothing lost, nothing twice."""
 
 import asyncio
 import os
 import ssl
 import sys
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from conftest import settings_for
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from factories import job_context
+from inbox import Inbox
 
 from todo.access import worker_origin
-from todo.app import forget_mail
 from todo.database import Database
+from todo.delivery import engine
+from todo.delivery.email import send_email
+from todo.delivery.smtp import Smtp
 from todo.errors import Invalid
-from todo.mail import letter, send
-from todo.mail.delivery import deliver_due, look
-from todo.mail.smtp import server_of
+from todo.loops import run_once
 from todo.settings import Settings, SettingsError
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-
-
-class Inbox:
-    """An SMTP server that keeps what it takes. `answers` come first; while it is not `free`, it takes its time."""
-
-    def __init__(self, port: int, **options: Any) -> None:
-        self.taken: list[tuple[str, EmailMessage]] = []
-        self.logins: list[tuple[bytes, bytes, bool]] = []
-        self.answers: list[str] = []
-        self.asked = threading.Event()
-        self.free = threading.Event()
-        self.free.set()
-        self.options = {"authenticator": self._log_in, "auth_require_tls": False} | options
-        self.port = port
-        self.controller: Controller | None = None
-
-    def open(self) -> "Inbox":
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port, **self.options)
-        self.controller.start()
-        return self
-
-    def close(self) -> None:
-        if self.controller:
-            self.controller.stop()
-        self.controller = None
-
-    def _log_in(self, server: SMTP, _: Any, __: Any, ___: Any, given: Any) -> AuthResult:
-        assert isinstance(given, LoginPassword)
-        self.logins.append((given.login, given.password, server.session.ssl is not None))
-        return AuthResult(success=True)
-
-    async def handle_DATA(self, _: Any, __: Any, envelope: Any) -> str:
-        self.asked.set()
-        await asyncio.to_thread(self.free.wait, 30)
-        if self.answers:
-            return self.answers.pop(0)
-        message = message_from_bytes(envelope.content, policy=policy.default)
-        assert isinstance(message, EmailMessage)
-        self.taken.append((envelope.rcpt_tos[0], message))
-        return "250 taken"
-
-    def subjects(self, to: str = "ada@example.com") -> list[str]:
-        return [message["subject"] for receiver, message in self.taken if receiver == to]
-
-
-@pytest.fixture
-def inbox(free_port: int) -> Iterator[Inbox]:
-    inbox = Inbox(free_port).open()
-    yield inbox
-    inbox.free.set()
-    inbox.close()
 
 
 @pytest.fixture
@@ -94,13 +37,15 @@ def mailing(database_url: str, free_port: int) -> Settings:
 async def write(database: Database, *subjects: str, to: str = "ada@example.com", text: str = "Hello") -> None:
     for subject in subjects:
         async with database.session(worker_origin()) as session:
-            await send(session, to, subject, *letter(text, link="https://todo.example.org/#x"))
+            await send_email(session, to, subject, text, link="https://todo.example.org/#x")
 
 
 async def skip_waiting(sql: Sql) -> None:
-    await sql.execute(
-        "UPDATE mails SET send_at = now(), lease_until = NULL WHERE sent_at IS NULL AND failed_at IS NULL"
-    )
+    await sql.execute("UPDATE deliveries SET run_at = now(), lease_until = NULL WHERE done_at IS NULL")
+
+
+async def deliver_due(database: Database, settings: Settings) -> int:
+    return await engine.deliver_due(database, [Smtp(settings)])
 
 
 async def test_what_is_committed_arrives_once(database: Database, mailing: Settings, inbox: Inbox) -> None:
@@ -115,20 +60,20 @@ async def test_what_is_committed_arrives_once(database: Database, mailing: Setti
 async def test_what_is_rolled_back_is_never_sent(database: Database, mailing: Settings, inbox: Inbox, sql: Sql) -> None:
     with pytest.raises(ZeroDivisionError):
         async with database.session(worker_origin()) as session:
-            await send(session, "ada@example.com", "Never", "...")
+            await send_email(session, "ada@example.com", "Never", "...")
             raise ZeroDivisionError
 
     await deliver_due(database, mailing)
 
     assert inbox.taken == []
-    assert await sql.fetchval("SELECT count(*) FROM mails") == 0
+    assert await sql.fetchval("SELECT count(*) FROM deliveries") == 0
 
 
 async def test_a_message_has_what_receivers_look_for(
     database: Database, mailing: Settings, inbox: Inbox, sql: Sql
 ) -> None:
     await write(database, "Hello", text="<b>5 & 6</b>")
-    number = await sql.fetchval("SELECT id FROM mails")
+    number = await sql.fetchval("SELECT id FROM deliveries")
 
     await deliver_due(database, mailing)
 
@@ -158,7 +103,7 @@ async def test_no_header_can_be_smuggled_in(database: Database, sql: Sql, to: st
     with pytest.raises(Invalid):
         await write(database, subject, to=to)
 
-    assert await sql.fetchval("SELECT count(*) FROM mails") == 0
+    assert await sql.fetchval("SELECT count(*) FROM deliveries") == 0
 
 
 async def test_a_strange_address_stays_one_receiver(database: Database, mailing: Settings, inbox: Inbox) -> None:
@@ -186,22 +131,6 @@ async def test_while_the_server_is_away_nothing_is_lost(
     assert inbox.subjects() == ["One", "Two", "Three"]
 
 
-async def test_it_waits_longer_after_each_failure_and_gives_up(database: Database, mailing: Settings, sql: Sql) -> None:
-    await write(database, "Hello")
-    waits = []
-    for _ in range(12):
-        await deliver_due(database, mailing)
-        waits.append(await sql.fetchval("SELECT extract(epoch FROM send_at - now())::int FROM mails"))
-        await skip_waiting(sql)
-
-    row = await sql.fetchrow("SELECT attempts, sent_at, failed_at, last_error FROM mails")
-    assert waits[:5] == pytest.approx([10, 30, 90, 270, 810], abs=2)
-    assert max(waits) == pytest.approx(12 * 3600, abs=2)
-    assert (row["attempts"], row["sent_at"]) == (12, None)
-    assert row["failed_at"] is not None
-    assert row["last_error"].startswith("SMTPConnectError")
-
-
 async def test_a_temporary_refusal_is_tried_again(
     database: Database, mailing: Settings, inbox: Inbox, sql: Sql
 ) -> None:
@@ -224,33 +153,20 @@ async def test_a_final_refusal_holds_up_nobody(database: Database, mailing: Sett
     await deliver_due(database, mailing)
 
     assert inbox.subjects() == ["Two"]
-    assert await sql.fetchval("SELECT count(*) FROM mails WHERE failed_at IS NOT NULL") == 1
-
-
-async def test_many_workers_double_nothing_and_keep_the_order(
-    database: Database, mailing: Settings, inbox: Inbox
-) -> None:
-    people = [f"p{number}@example.com" for number in range(5)]
-    for number in range(8):
-        for person in people:
-            await write(database, str(number), to=person)
-
-    await asyncio.gather(*(deliver_due(database, mailing) for _ in range(4)))
-    await deliver_due(database, mailing)
-
-    assert [inbox.subjects(person) for person in people] == [[str(number) for number in range(8)]] * 5
+    assert await sql.fetchval("SELECT count(*) FROM deliveries WHERE failed_at IS NOT NULL") == 1
 
 
 DELIVER = """
 import asyncio, sys
 from todo.database import Database
-from todo.mail.delivery import deliver_due
+from todo.delivery.engine import deliver_due
+from todo.delivery.smtp import Smtp
 from todo.settings import load_settings
 
 async def main():
     settings = load_settings(_env_file=None)
     database = await Database(settings).open()
-    await deliver_due(database, settings)
+    await deliver_due(database, [Smtp(settings)])
 
 asyncio.run(main())
 """
@@ -274,42 +190,13 @@ async def test_killed_in_mid_delivery_it_goes_out_when_the_lease_is_over(
 
     await deliver_due(database, mailing)
     early = inbox.subjects()
-    await sql.execute("UPDATE mails SET lease_until = now() - interval '1 second'")
+    await sql.execute("UPDATE deliveries SET lease_until = now() - interval '1 second'")
     await deliver_due(database, mailing)
 
+    row = await sql.fetchrow("SELECT id, attempts FROM deliveries WHERE done_at IS NOT NULL")
     assert early == []
-    assert inbox.subjects() == ["Hello"]
-    assert await sql.fetchval("SELECT attempts FROM mails WHERE sent_at IS NOT NULL") == 2
-
-
-async def test_who_lost_the_lease_notes_nothing(database: Database, mailing: Settings, inbox: Inbox, sql: Sql) -> None:
-    inbox.free.clear()
-    await write(database, "Hello")
-    slow = asyncio.create_task(deliver_due(database, mailing))
-    await asyncio.to_thread(inbox.asked.wait, 20)
-    await sql.execute("UPDATE mails SET lease_token = gen_random_uuid()")
-    inbox.free.set()
-
-    await slow
-
-    assert await sql.fetchval("SELECT sent_at FROM mails") is None
-
-
-async def test_the_text_is_forgotten_when_it_is_sent_and_the_row_a_month_later(
-    database: Database, mailing: Settings, inbox: Inbox, sql: Sql
-) -> None:
-    await write(database, "Hello")
-    await deliver_due(database, mailing)
-
-    row = await sql.fetchrow("SELECT text, html FROM mails")
-    await forget_mail(job_context(database))
-    kept = await sql.fetchval("SELECT count(*) FROM mails")
-    await sql.execute("UPDATE mails SET sent_at = now() - interval '31 days'")
-    await forget_mail(job_context(database))
-
-    assert tuple(row) == ("", "")
-    assert kept == 1
-    assert await sql.fetchval("SELECT count(*) FROM mails") == 0
+    assert [message["message-id"] for _, message in inbox.taken] == [f"<{row['id']}@example.org>"]
+    assert row["attempts"] == 2
 
 
 async def test_without_a_server_the_worker_logs_the_mail(
@@ -317,10 +204,10 @@ async def test_without_a_server_the_worker_logs_the_mail(
 ) -> None:
     await write(database, "Hello", text="first\nWARNING forged line")
 
-    await look(database)
+    await run_once(database, [engine.delivery_loop([Smtp])])
 
     assert "mail to ada@example.com: Hello\n    first\n    WARNING forged line" in caplog.text
-    assert await sql.fetchval("SELECT sent_at FROM mails") is not None
+    assert await sql.fetchval("SELECT done_at FROM deliveries") is not None
 
 
 @pytest.fixture
@@ -363,13 +250,13 @@ async def test_no_password_goes_to_a_server_without_encryption(
     await deliver_due(database, settings_for(database_url, mail_url=f"smtp://ada:secret@127.0.0.1:{inbox.port}"))
 
     assert (inbox.taken, inbox.logins) == ([], [])
-    assert "secret" not in await sql.fetchval("SELECT last_error FROM mails")
+    assert "secret" not in await sql.fetchval("SELECT last_error FROM deliveries")
 
 
 @pytest.mark.parametrize("url", ["", "mail.example.com", "smtp://", "http://example.com", "smtp://u:geheim@host:port"])
 def test_a_bad_address_of_a_server_is_named_without_its_password(url: str) -> None:
     with pytest.raises(SettingsError, match="TODO_MAIL_URL") as error:
-        server_of(settings_for("postgresql://nowhere/todo", mail_url=url))
+        Smtp(settings_for("postgresql://nowhere/todo", mail_url=url))
 
     assert "geheim" not in str(error.value)
 
@@ -377,4 +264,4 @@ def test_a_bad_address_of_a_server_is_named_without_its_password(url: str) -> No
 @pytest.mark.parametrize("sender", ["", "nobody", "Todo <>"])
 def test_a_bad_sender_is_named(sender: str) -> None:
     with pytest.raises(SettingsError, match="TODO_MAIL_FROM"):
-        server_of(settings_for("postgresql://nowhere/todo", mail_from=sender))
+        Smtp(settings_for("postgresql://nowhere/todo", mail_from=sender))

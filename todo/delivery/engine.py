@@ -1,0 +1,138 @@
+"""Writing deliveries, and making those that are due.
+
+The worker claims a delivery with a lease and a token, makes it outside any transaction, and the holder of the token
+alone notes how it went. A worker that is killed or suspended meanwhile leaves a lease that runs out: another one makes
+the delivery again, with the same id.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from time import monotonic
+from typing import Any, Protocol
+from uuid import uuid4
+
+from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from todo.access import worker_origin
+from todo.cleanup import Expired
+from todo.database import Database, WriteSession, table_of
+from todo.delivery.models import DELIVERY, PENDING, Delivery
+from todo.loops import COUNTS, Loop
+from todo.queue import enqueue
+from todo.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+TIMEOUT = 30.0  # seconds for one attempt: well within its lease, so that nobody else takes it up meanwhile
+CONCURRENCY = 4
+BATCH_SECONDS = 20.0  # in which deliveries are taken up before other jobs have their turn
+MAX_ATTEMPTS = 12  # within two days: the second after 10 seconds, then three times later each time, 12 hours at most
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=12)
+KEPT = timedelta(days=30)
+
+EARLIER = table_of(Delivery).alias("earlier").c
+EXPIRED = Expired(Delivery, func.coalesce(DELIVERY.done_at, DELIVERY.failed_at) < func.now() - KEPT)
+
+
+class Rejected(Exception):
+    """The receiver refused for good: there is no further attempt."""
+
+
+class Channel(Protocol):
+    """One way to reach somebody outside; `name` is the `channel` of its deliveries."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Hand a message over. Raises Rejected for a final refusal; after any other error there is another attempt."""
+
+
+async def add_deliveries(session: WriteSession, deliveries: Sequence[Delivery]) -> None:
+    """Write deliveries in the caller's transaction: they are made after its commit, and never after a rollback.
+
+    One whose `dedup_key` is there already is left out.
+    """
+    if deliveries:
+        rows = [delivery.model_dump() for delivery in deliveries]
+        await session.execute(insert(table_of(Delivery)).on_conflict_do_nothing(index_elements=["dedup_key"]), rows)
+        await enqueue(session, "deliver_due")
+
+
+def delivery_loop(make_channels: Sequence[Callable[[Settings], Channel]]) -> Loop:
+    """The worker's loop over these channels; `add_deliveries` wakes it."""
+
+    async def work(database: Database) -> float | None:
+        """Make the deliveries that are due."""
+        tried = await deliver_due(database, [make(database.settings) for make in make_channels])
+        COUNTS["deliveries_tried"] += tried
+        return 0 if tried else None
+
+    return Loop("deliver_due", work)
+
+
+async def deliver_due(database: Database, channels: Sequence[Channel]) -> int:
+    """Make what is due through these channels, some side by side, for a while; how many attempts that were.
+
+    Any number of workers may do this at once. What is for a channel that is not among them waits.
+    """
+    by_name = {channel.name: channel for channel in channels}
+    end = monotonic() + BATCH_SECONDS
+
+    async def work() -> int:
+        tried = 0
+        while monotonic() < end and (delivery := await _claim(database, by_name)):
+            await _deliver(database, by_name[delivery.channel], delivery)
+            tried += 1
+        return tried
+
+    outcomes = await asyncio.gather(*(work() for _ in range(CONCURRENCY)), return_exceptions=True)
+    for failure in outcomes:
+        if isinstance(failure, BaseException):
+            raise failure
+    return sum(outcome for outcome in outcomes if isinstance(outcome, int))
+
+
+async def _claim(database: Database, channels: Mapping[str, Channel]) -> Delivery | None:
+    """Lease the next one. One to a recipient waits until those before it are delivered or given up."""
+    before = and_(
+        EARLIER.channel == DELIVERY.channel, EARLIER.recipient == DELIVERY.recipient, EARLIER.id < DELIVERY.id,
+        EARLIER.done_at.is_(None), EARLIER.failed_at.is_(None),
+    )  # fmt: skip
+    free = or_(DELIVERY.lease_until.is_(None), DELIVERY.lease_until < func.now())
+    due = select(DELIVERY.id).where(
+        PENDING, DELIVERY.run_at <= func.now(), free, DELIVERY.channel.in_(channels), ~exists().where(before)
+    )
+    due = due.order_by(DELIVERY.run_at, DELIVERY.id).limit(1).with_for_update(skip_locked=True)
+    lease = {"attempts": DELIVERY.attempts + 1, "lease_until": func.now() + LEASE, "lease_token": uuid4()}
+    claim = update(Delivery).where(DELIVERY.id == due.scalar_subquery()).values(lease).returning(Delivery)
+    async with database.session(worker_origin()) as session:
+        delivery: Delivery | None = (await session.scalars(claim)).one_or_none()
+    return delivery
+
+
+async def _deliver(database: Database, channel: Channel, delivery: Delivery) -> None:
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await channel.deliver(delivery)
+    except Exception as error:  # whatever it is, it must neither lose the message nor hold up the others for ever
+        log.warning("delivery %s failed, attempt %d: %s", delivery.id, delivery.attempts, type(error).__name__)
+        outcome = _failure(delivery, error)
+    else:
+        outcome = {"done_at": func.now(), "last_error": None, "payload": {}}
+    held = (DELIVERY.id == delivery.id, DELIVERY.lease_token == delivery.lease_token, DELIVERY.done_at.is_(None))
+    async with database.session(worker_origin()) as session:
+        released = outcome | {"lease_until": None, "lease_token": None}
+        await session.execute(update(Delivery).where(*held).values(released))
+
+
+def _failure(delivery: Delivery, error: Exception) -> dict[str, Any]:
+    """When the next attempt is; none after the last one, and none after a final refusal."""
+    noted = {"last_error": f"{type(error).__name__}: {error}".replace("\x00", "")[:500]}
+    if delivery.attempts >= MAX_ATTEMPTS or isinstance(error, Rejected):
+        return noted | {"failed_at": func.now()}
+    return noted | {"run_at": func.now() + min(FIRST_PAUSE * 3 ** (delivery.attempts - 1), LONGEST_PAUSE)}

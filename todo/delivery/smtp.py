@@ -1,0 +1,130 @@
+"""The channel `email`: messages handed over to an SMTP server."""
+
+import logging
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
+from email.message import EmailMessage
+from email.policy import SMTP, Policy
+from email.utils import parseaddr
+from textwrap import indent
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+import msgspec
+
+from todo.delivery.email import Content
+from todo.delivery.engine import TIMEOUT, Rejected
+from todo.delivery.models import Delivery
+from todo.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+
+
+class Server(NamedTuple):
+    """Where mail goes. The scheme `console` sends nothing: the worker writes the message to its log."""
+
+    scheme: str
+    host: str
+    port: int | None
+    user: str | None
+    password: str | None
+    sender: Address
+
+
+class LinkHeader(UnstructuredHeader):
+    """A header that holds a link. Python encodes a word that is longer than a line, and nobody would read it then."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]  # BaseHeader has a name
+
+
+HEADERS = HeaderRegistry()
+HEADERS.map_to_type("list-unsubscribe", LinkHeader)  # type: ignore[arg-type]  # it is mixed into a BaseHeader there
+POLICY = SMTP.clone(header_factory=HEADERS)
+
+
+def server_of(settings: Settings) -> Server:
+    """Raises SettingsError; its sentence does not repeat the URL, which may hold a password."""
+    name, address = parseaddr(settings.mail_from)
+    if "@" not in address:
+        raise SettingsError("TODO_MAIL_FROM: write an address, such as Todo <todo@example.com>.")
+    try:
+        parts = urlsplit(settings.mail_url.get_secret_value())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    if parts.scheme != "console" and (parts.scheme not in {"smtp", "smtps"} or not host):
+        raise SettingsError("TODO_MAIL_URL: write console://, smtp://user:password@host:port or smtps://... .")
+    user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
+    return Server(parts.scheme, host, port, user, password, Address(name, *address.rsplit("@", 1)))
+
+
+def message_of(delivery: Delivery, sender: Address) -> EmailMessage:
+    """The row as a message, the same each time it is made."""
+    content = msgspec.convert(delivery.payload, Content)
+    message = EmailMessage(policy=POLICY)
+    message["From"] = sender
+    message["To"] = address_of(delivery)
+    message["Subject"] = delivery.subject
+    message["Date"] = delivery.created_at
+    message["Message-ID"] = f"<{delivery.id}@{sender.domain}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes in reply
+    for name, value in content.headers.items():
+        message[name] = value
+    message.set_content(content.text)
+    if content.html:
+        message.add_alternative(content.html, subtype="html")
+    for file in content.attachments:
+        message.add_attachment(file.text, subtype=file.type, filename=file.filename, params=file.parameters)
+    return message
+
+
+def address_of(delivery: Delivery) -> Address:
+    """The recipient; what is special in its local part is quoted, so that it stays one recipient."""
+    return Address("", *delivery.recipient.rsplit("@", 1))
+
+
+class Smtp:
+    """The channel `email`: hands messages to the server that `TODO_MAIL_URL` names.
+
+    Raises SettingsError when that, or `TODO_MAIL_FROM`, is not usable.
+    """
+
+    name = "email"
+
+    def __init__(self, settings: Settings):
+        self._server = server_of(settings)
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Raises Rejected when the server refused for good, SMTPException or OSError for what may pass."""
+        server = self._server
+        if server.scheme == "console":
+            text = indent(delivery.payload["text"], "    ")
+            log.warning("mail to %s: %s\n%s", delivery.recipient, delivery.subject, text)
+            return
+        encrypted = server.scheme == "smtps"
+        try:
+            await aiosmtplib.send(
+                message_of(delivery, server.sender),
+                sender=server.sender.addr_spec,
+                recipients=[address_of(delivery).addr_spec],
+                hostname=server.host,
+                port=server.port,
+                username=server.user,
+                password=server.password,
+                use_tls=encrypted,
+                # A password never travels in the clear; without one, encryption is used where it is offered.
+                start_tls=True if server.password and not encrypted else None,
+                timeout=TIMEOUT,
+            )
+        except (aiosmtplib.SMTPDataError, aiosmtplib.SMTPRecipientsRefused) as error:
+            if is_final(error):
+                raise Rejected(str(error)) from error
+            raise
+
+
+def is_final(error: aiosmtplib.SMTPDataError | aiosmtplib.SMTPRecipientsRefused) -> bool:
+    """Whether the server refused this recipient or this text for good (RFC 5321 section 4.2.1: 5yz)."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return all(refused.code >= 500 for refused in error.recipients)
+    return error.code >= 500
