@@ -4,7 +4,8 @@ import pytest
 from litestar import Litestar, get
 from litestar.routes import HTTPRoute
 
-from todo.access import PERMISSIONS, UnknownPermission, require_known, requires
+from todo.access import UnknownPermission, require_known, requires
+from todo.actions import PERMISSIONS
 from todo.app import APPLICATION, JOBS, REGISTRY
 from todo.http.openapi import permissions_of
 from todo.module import Module

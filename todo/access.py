@@ -1,4 +1,4 @@
-"""Who is asking, with which permissions and through what, and every permission there is. Knows no table."""
+"""Who is asking, with which permissions and through what. Knows no table."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
@@ -10,51 +10,21 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 from uuid_utils.compat import uuid7
 
+from todo.actions import PERMISSIONS, Permission
 from todo.errors import Forbidden, InsufficientAuthentication, Problem, Unauthorized
 
 EVERYTHING = "*"
 RECENT = timedelta(minutes=10)  # how long a sign-in stands for what `signed_in_recently` guards
-VERBS = {
-    "accounts": "change leave me passkeys password second_factor sessions tokens",
-    "admin": "enter",
-    "audit": "export values view",
-    "deliveries": "export retry view",
-    "identities": "delete export view",
-    "invitations": "add delete export view",
-    "issuers": "export view",
-    "jobs": "abort retry view",
-    "metrics": "view",
-    "notification_preferences": "all export view",
-    "notifications": "all change export view",
-    "occurrences": "export view",
-    "operations": "view",
-    "passkeys": "export revoke view",
-    "personal_tokens": "export revoke view",
-    "reminders": "add all change delete export view",
-    "roles": "add change delete export view",
-    "runs": "all export view",
-    "saved_views": "add change delete view",
-    "schedules": "run_now view",
-    "series": "all change end export pause resume run view",
-    "sessions": "end export view",
-    "settings": "export view",
-    "signing_keys": "export revoke rotate view",
-    "tasks": "add all change complete delete export import purge reopen skip view",
-    "users": "add_service_account change disable enable export grant_role impersonate reset_second_factor"
-    " send_reset sign_out take_role view",
-    "workers": "view",
-}
-PERMISSIONS = frozenset(f"{resource}.{verb}" for resource, verbs in VERBS.items() for verb in verbs.split())
 
 
 class UnknownPermission(Exception):
-    """The program asks for a permission that VERBS does not name."""
+    """The program asks for a permission that `todo/actions.py` does not name."""
 
 
 def require_known(permissions: Iterable[str]) -> None:
     """Raises UnknownPermission, so that nothing starts with a misspelt one."""
     if unknown := sorted(set(permissions) - PERMISSIONS):
-        raise UnknownPermission(f"todo/access.py does not name {', '.join(unknown)}.")
+        raise UnknownPermission(f"todo/actions.py does not name {', '.join(unknown)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +100,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
 
-def requires(permission: str) -> Guard:
+def requires(permission: Permission) -> Guard:
     """A guard that lets through only actors with this permission, e.g. `guards=[requires("tasks.add")]`.
 
     Raises Unauthorized (401) when nobody is signed in, Forbidden (403) when the permission is missing;

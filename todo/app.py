@@ -10,7 +10,7 @@ from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from todo.access import require_known
+from todo.access import EVERYTHING, require_known
 from todo.admin import pages as admin_pages
 from todo.admin import views
 from todo.admin.pages.renderer import Pages
@@ -26,6 +26,7 @@ from todo.delivery.engine import EXPIRED, delivery_loop
 from todo.delivery.smtp import Smtp
 from todo.domain import accounts, notifications, operations, recurrence, tasks
 from todo.domain.accounts.controllers.admin_account import LINKS
+from todo.domain.accounts.rules import GRANTS
 from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.browsers import Browsers
 from todo.domain.accounts.services.sign_in import SignIn
@@ -81,6 +82,7 @@ APPLICATION = Module.union([MODULES, operations.module(JOBS), Module(admins=view
 LOOPS = APPLICATION.loops
 REGISTRY = Registry(APPLICATION.admins)
 require_known(REGISTRY.permissions)
+require_known({name for names in GRANTS.values() for name in names} - {EVERYTHING})
 ROUTES = [*APPLICATION.routes, *admin_routes(REGISTRY)]
 
 

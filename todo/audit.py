@@ -27,6 +27,7 @@ from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
 from todo.access import SOURCES, Actor, Origin
+from todo.actions import Action
 from todo.database import Database, M, Query, Row, Service, WriteSession, now, table_of
 from todo.errors import NotFound
 
@@ -64,7 +65,7 @@ class Event(SQLModel, table=True):
 
 def event(
     origin: Origin,
-    action: str,
+    action: Action,
     subject: str,
     subject_id: UUID | None = None,
     *,
@@ -94,7 +95,7 @@ def event(
     }
 
 
-async def record(session: WriteSession, action: str, subject: str, **details: Any) -> None:
+async def record(session: WriteSession, action: Action, subject: str, **details: Any) -> None:
     """Note something that changed no row of ours (a sign-in, a refusal) in the caller's transaction."""
     await session.execute(insert(Event).values(event(session.origin, action, subject, **details)))
 
@@ -122,21 +123,21 @@ class AuditedService(Service[M], Generic[M]):
             raise NotFound
         return row
 
-    async def insert(self, row: M, action: str, reason: str | None = None) -> M:
+    async def insert(self, row: M, action: Action, reason: str | None = None) -> M:
         """Store a new row and its trail entry, in one round trip."""
         values = row.model_dump()
         given = _given(self.session.origin, row, action, values, reason, after=values)
         await self.session.execute(_traced(self.table, tuple(values), "insert"), given)
         return row
 
-    async def remove(self, row: M, action: str, reason: str | None = None) -> None:
+    async def remove(self, row: M, action: Action, reason: str | None = None) -> None:
         """Delete the loaded, locked row and leave it in the trail, in one round trip."""
         before = row.model_dump()
         given = _given(self.session.origin, row, action, {}, reason, before=before)
         await self.session.execute(_traced(self.table, (), "remove"), given)
         self.session.expunge(row)
 
-    async def change(self, row: M, values: Mapping[str, Any], action: str, reason: str | None = None) -> M:
+    async def change(self, row: M, values: Mapping[str, Any], action: Action, reason: str | None = None) -> M:
         """Change the loaded, locked row and leave a trail entry, in one round trip; nothing when nothing differs."""
         after = {name: value for name, value in values.items() if getattr(row, name) != value}
         if not after:
@@ -151,7 +152,7 @@ class AuditedService(Service[M], Generic[M]):
 
 
 async def insert_alone(
-    database: Database, origin: Origin, row: Row, action: str, provided: Select[Any], **parameters: Any
+    database: Database, origin: Origin, row: Row, action: Action, provided: Select[Any], **parameters: Any
 ) -> bool:
     """Store a new row and its trail entry outside any session: one statement, its own transaction, one round trip.
 
@@ -189,7 +190,7 @@ def _compiled(table: Table, columns: tuple[str, ...], provided: Select[Any]) -> 
 
 
 def _given(
-    origin: Origin, row: Row, action: str, values: Mapping[str, Any], reason: str | None, **diff: Mapping[str, Any]
+    origin: Origin, row: Row, action: Action, values: Mapping[str, Any], reason: str | None, **diff: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The parameters of `_traced`, secrets masked in the trail."""
     masked = {side: {k: "***" if k in row.SECRET else v for k, v in part.items()} for side, part in diff.items()}

@@ -11,6 +11,7 @@ from saq import Job, Queue, Status
 from sqlalchemy import select
 
 from todo.access import Origin
+from todo.actions import Action
 from todo.audit import record
 from todo.database import Database, Query, now
 from todo.errors import Conflict, NotFound
@@ -111,7 +112,7 @@ class Jobs:
             raise NotFound(f"There is no schedule of {function}: there are {', '.join(sorted(self._crons))}.")
         job = new_job(function, {}, origin.request_id)
         job.timeout = self._crons[function].timeout
-        await self._note(origin, "jobs.run", job)
+        await self._note(origin, "schedules.run_now", job)
         await self._queue.enqueue(job)
         return await self.one(job.key)
 
@@ -127,7 +128,7 @@ class Jobs:
             raise NotFound("There is no such job.")
         return job
 
-    async def _note(self, origin: Origin, action: str, job: Job) -> None:
+    async def _note(self, origin: Origin, action: Action, job: Job) -> None:
         async with self._database.session(origin) as session:
             told = {"key": job.key, "function": job.function, "status": job.status.value}
             await record(session, action, "jobs", before=told)

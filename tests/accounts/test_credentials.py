@@ -17,7 +17,8 @@ from factories import OPERATOR, PASSWORD, Person, World, origin_for
 from litestar import Litestar
 from pages.browsing import TOKEN
 
-from todo.access import ANYBODY, PERMISSIONS, worker_origin
+from todo.access import ANYBODY, worker_origin
+from todo.actions import PERMISSIONS
 from todo.domain.accounts.rules import NEVER_SCOPES
 from todo.domain.accounts.services import roles
 
@@ -459,7 +460,7 @@ async def test_rights_are_given_over_rest_after_a_recent_sign_in_alone(
     assert shown.json().keys() == {"access_token", "token_type", "expires_in"}
     assert refused.headers["www-authenticate"] == INSUFFICIENT
     events = await sql.fetch("SELECT action FROM audit_events WHERE actor = $1 ORDER BY id", root.email)
-    assert [row[0] for row in events][-3:] == ["accounts.proof_refused", "sessions.reauthenticate", "accounts.grant"]
+    assert [row[0] for row in events][-3:] == ["accounts.proof_refused", "sessions.reauthenticate", "users.grant_role"]
 
 
 async def test_no_personal_token_is_made_long_after_the_sign_in(here: Instance, ada: Person, sql: Sql) -> None:

@@ -131,7 +131,7 @@ async def test_a_passkey_signs_in_the_one_it_belongs_to(
     assert shown == passkey | {"used_at": shown["used_at"]}
     assert shown["used_at"] is not None
     assert (await ada.http.get("/api/auth/mfa")).json()["passkeys"] == 1
-    assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE action = 'accounts.passkey_add'") == 1
+    assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE action = 'passkeys.add'") == 1
 
 
 async def test_the_options_ask_for_what_is_needed(ada: Person, phone: Authenticator) -> None:

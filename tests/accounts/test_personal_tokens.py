@@ -12,7 +12,8 @@ from conftest import settings_for
 from factories import OPERATOR, Person, World, origin_for
 from sqlalchemy.exc import IntegrityError
 
-from todo.access import ANYBODY, PERMISSIONS, Actor
+from todo.access import ANYBODY, Actor
+from todo.actions import PERMISSIONS
 from todo.database import Database, Direct
 from todo.domain.accounts.schemas.personal_tokens import TokenIn
 from todo.domain.accounts.services.authentication import Authenticator
@@ -203,7 +204,7 @@ async def test_a_revoked_token_is_gone_and_its_revocation_in_the_trail(
     assert isinstance(await tokens.actor_of(token["token"]), Unauthorized)
     assert (await ada.http.delete(f"/api/auth/tokens/{token['id']}")).status_code == 404
     rows = await sql.fetch("SELECT action FROM audit_events WHERE subject = 'personal_tokens' ORDER BY id")
-    assert [row["action"] for row in rows] == ["accounts.token_add", "accounts.token_revoke"]
+    assert [row["action"] for row in rows] == ["personal_tokens.add", "personal_tokens.revoke"]
 
 
 async def test_somebody_elses_tokens_do_not_exist(ada: Person, bob: Person, tokens: PersonalTokens) -> None:
@@ -332,7 +333,7 @@ async def test_a_service_account_acts_by_a_token(database: Database, tokens: Per
     assert (actor.id, actor.may("tasks.view"), actor.may("tasks.add")) == (robot.id, True, False)
     assert await sql.fetchval("SELECT password_hash IS NULL AND kind = 'service' FROM users")
     actions = [row["action"] for row in await sql.fetch("SELECT action FROM audit_events ORDER BY id")]
-    assert actions == ["accounts.add_service", "accounts.grant", "accounts.token_add"]
+    assert actions == ["users.add_service_account", "users.grant_role", "personal_tokens.add"]
 
 
 async def test_nobody_makes_a_service_account_mightier_than_themselves(database: Database, sql: Sql) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 from uuid import UUID
 
 from msgspec import Struct, to_builtins
@@ -11,6 +11,8 @@ from sqlalchemy import ColumnElement
 from sqlmodel import SQLModel
 
 from todo.access import Actor
+from todo.actions import Action as ActionName
+from todo.actions import Permission
 from todo.admin.fields import Field, TextFormat
 from todo.audit import AuditedService
 from todo.database import Database, Repository, WriteSession, now
@@ -18,7 +20,7 @@ from todo.database import Database, Repository, WriteSession, now
 M = TypeVar("M", bound=SQLModel)
 
 VERBS = ("view", "add", "change", "delete", "purge", "export", "import")
-ENTER = "admin.enter"  # opens the admin, on all three faces
+ENTER: Permission = "admin.enter"  # opens the admin, on all three faces
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,10 @@ class Resource:
         """Every permission of a verb or an action, e.g. `users.view`."""
         return tuple(f"{self.name}.{verb}" for verb in (*self.verbs, *self.actions))
 
+    def event(self, verb: str) -> ActionName:
+        """What the audit log calls a verb: as the permission for it is called."""
+        return cast(ActionName, f"{self.name}.{verb}")
+
     def may(self, actor: Actor, verb: str) -> bool:
         """Whether somebody may do this at all; which rows is for `scope` and `has`."""
         return f"{self.name}.{verb}" in self.permissions and actor.may(f"{self.name}.{verb}")
@@ -207,19 +213,19 @@ class ModelAdmin(Resource, Generic[M]):
 
     async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Any:
         """Store a new row; override to use a service's verb, or call super() between what comes before and after."""
-        return await self.writer(do).insert(self.model(**plain(values)), f"{self.name}.add")
+        return await self.writer(do).insert(self.model(**plain(values)), self.event("add"))
 
     async def change_row(self, do: ActionContext, row: Any, values: dict[str, Any]) -> None:
         """Change the loaded, locked row; likewise."""
-        await self.writer(do).change(row, plain(values), f"{self.name}.change")
+        await self.writer(do).change(row, plain(values), self.event("change"))
 
     async def delete_row(self, do: ActionContext, row: Any) -> None:
         """Delete the row for good; likewise."""
-        await self.writer(do).remove(row, f"{self.name}.purge" if self.trash else f"{self.name}.delete")
+        await self.writer(do).remove(row, self.event("purge") if self.trash else self.event("delete"))
 
     async def trash_row(self, do: ActionContext, row: Any) -> None:
         """Move the row to the trash; likewise."""
-        await self.writer(do).change(row, {self.trash: now()}, f"{self.name}.delete")
+        await self.writer(do).change(row, {self.trash: now()}, self.event("delete"))
 
     async def goes_along(self, do: ActionContext, ids: Collection[UUID]) -> int:
         """How many rows beside these `trash_row` moves to the trash, for the preview; override where it moves any."""
@@ -231,7 +237,7 @@ class ModelAdmin(Resource, Generic[M]):
 
     async def restore_row(self, do: ActionContext, row: Any) -> None:
         """Take the row out of the trash; likewise."""
-        await self.writer(do).change(row, {self.trash: None}, f"{self.name}.restore")
+        await self.writer(do).change(row, {self.trash: None}, self.event("restore"))
 
 
 Id = UUID | str

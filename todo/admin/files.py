@@ -53,7 +53,7 @@ class Files:
         fields = [name for name, field in found.fields.items() if name not in found.hidden_from(self._context.actor)]
         details = {"format": form, "filters": asked.filters, "q": asked.q, "trash": asked.trash}
         async with self._context.transaction() as session:
-            await record(session, f"{resource}.export", resource, after=details)
+            await record(session, found.event("export"), resource, after=details)
         return WRITERS[form](fields, _chain(first, pages))
 
     async def _pages(self, resource: Resource, asked: ListQuery) -> Pages:
@@ -96,7 +96,7 @@ class Files:
                 await point.rollback()
                 return report
             counts = {"added": report.added, "changed": report.changed}
-            await record(session, f"{resource}.import", resource, after=counts)
+            await record(session, admin.event("import"), resource, after=counts)
         report.applied = True
         return report
 

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
 
-from todo.access import EVERYTHING, PERMISSIONS
+from todo.access import EVERYTHING
+from todo.actions import PERMISSIONS
 from todo.cli.calling import CommandError
 from todo.cli.users import with_session
 from todo.database import WriteSession

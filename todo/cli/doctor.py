@@ -9,6 +9,7 @@ import rich_click as click
 from sqlalchemy import insert
 
 from todo.access import Origin
+from todo.actions import Action
 from todo.audit import Event, event
 from todo.cli.users import with_session
 from todo.database import WriteSession
@@ -16,6 +17,9 @@ from todo.domain.tasks.invariants import INVARIANTS
 from todo.invariants import Invariant
 
 SHOWN = 5  # ids of each kind
+REPAIRED: dict[str, Action] = {
+    "occurrences": "occurrences.repair", "series": "series.repair", "tasks": "tasks.repair", "users": "users.repair",
+}  # fmt: skip
 REPAIR = "Run `todo doctor --repair`."
 PATIENCE = "SET LOCAL statement_timeout = '30min'"  # every row is looked at
 # Nobody writes between what is found and its repair; whoever reads is not held up.
@@ -100,7 +104,7 @@ def _event(
 ) -> dict[str, Any]:
     changed = {name for name in after if before[name] != after[name]} - {"updated_at", "version"}
     sides = {side: {name: row[name] for name in changed} for side, row in (("before", before), ("after", after))}
-    return event(origin, f"{table}.repair", table, row_id, reason=rule.name, **sides)
+    return event(origin, REPAIRED[table], table, row_id, reason=rule.name, **sides)
 
 
 async def _rows(session: WriteSession, sql: str) -> list[Any]:

@@ -10,6 +10,7 @@ from sqlalchemy import column, func, select, table, text
 
 from todo import __version__
 from todo.access import Actor
+from todo.actions import Permission
 from todo.admin.dashboard import Card, Daily, Figure, one
 from todo.connection import AWAY
 from todo.database import Database, Query
@@ -22,7 +23,7 @@ from todo.http.metrics import Gauge
 from todo.jobs import JobCatalog
 from todo.migrate import head
 
-VIEW = "operations.view"
+VIEW: Permission = "operations.view"
 JOBS = table("saq_jobs", column("status"))
 WAITING, RUNNING, FAILED = (JOBS.c.status == status for status in ("queued", "active", "failed"))
 JOB_COUNTS = one(select(*(func.count().filter(status) for status in (WAITING, RUNNING, FAILED))).select_from(JOBS))

@@ -94,7 +94,7 @@ class UserAdmin(ModelAdmin[User]):
     async def change_row(self, do: ActionContext, row: User, values: dict[str, Any]) -> None:
         """A new time zone moves what floats with its owner, as if they had changed it themselves."""
         await roles.require_no_more_rights(do.session, do.actor, row.id)
-        await AccountService(do.session, do.actor).change_person(row, values)
+        await AccountService(do.session, do.actor).change_person(row, values, "users.change")
 
     @action("Give a role", form=RoleChoice, dangerous=True)
     async def grant_role(self, do: ActionContext, row: User, form: RoleChoice) -> None:

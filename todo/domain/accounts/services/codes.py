@@ -11,6 +11,7 @@ import pyotp
 from pyotp.exceptions import OTPVerificationError
 from sqlalchemy import func, select, update
 
+from todo.actions import Action
 from todo.audit import Event, record
 from todo.database import WriteSession, columns, now, table_of
 from todo.domain.accounts.models import TOTP, USER, RecoveryCode, Totp
@@ -25,7 +26,7 @@ WRONG = ("accounts.code_refused", "accounts.proof_refused")
 EVENT = columns(Event)
 
 
-async def note_wrong(session: WriteSession, action: str, user_id: UUID) -> None:
+async def note_wrong(session: WriteSession, action: Action, user_id: UUID) -> None:
     """Record a wrong code or proof; the tenth within a day is reported to the owner of the account, by mail."""
     account = select(USER.email).where(USER.id == user_id).with_for_update(key_share=True)  # one counts at a time
     email = await session.scalar(account)

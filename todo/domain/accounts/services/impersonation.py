@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from todo.access import PERMISSIONS, Actor
+from todo.access import Actor
+from todo.actions import PERMISSIONS, Permission
 from todo.admin.declaration import ENTER
 from todo.audit import record
 from todo.database import WriteSession, now
@@ -16,7 +17,7 @@ from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.sessions import SessionService
 from todo.errors import Conflict, Forbidden, NotFound
 
-IMPERSONATE = "users.impersonate"
+IMPERSONATE: Permission = "users.impersonate"
 LONGEST = timedelta(hours=1)
 LOOKING = frozenset({"view", "export", "all", "enter"})  # verbs that change nothing
 OVER: Mapping[str, Any] = {"acting_as": None, "acting_until": None, "acting_writes": False}
@@ -69,5 +70,5 @@ async def end(session: WriteSession, operator: Actor) -> None:
     row = await sessions.locked(SESSION.id == operator.session_id)
     if row.acting_as is None:
         raise Conflict("You act as yourself.")
-    await record(session, f"{IMPERSONATE}_end", "users", subject_id=row.acting_as)
+    await record(session, "users.impersonate_end", "users", subject_id=row.acting_as)
     await sessions.change(row, OVER, "sessions.impersonate_end")

@@ -31,15 +31,15 @@ class KeyService(AuditedService[SigningKey]):
         """See that there is a key that signs and one that waits; the caller holds a lock."""
         for status in ("active", "pending"):
             if not await self._with(status):
-                await self.insert(new_signing_key(self._secret, status), "keys.add")
+                await self.insert(new_signing_key(self._secret, status), "signing_keys.add")
 
     async def rotate(self) -> SigningKey:
         """The pending key signs from now on, the active one retires, a new one waits; the key that signs."""
         active, pending = await self._with("active"), await self._with("pending")
         for key in active:
-            await self.change(key, {"status": "retired", "retired_at": now()}, "keys.retire")
-        first, *_ = pending or [await self.insert(new_signing_key(self._secret), "keys.add")]
-        await self.change(first, {"status": "active"}, "keys.activate")
+            await self.change(key, {"status": "retired", "retired_at": now()}, "signing_keys.retire")
+        first, *_ = pending or [await self.insert(new_signing_key(self._secret), "signing_keys.add")]
+        await self.change(first, {"status": "active"}, "signing_keys.rotate")
         await self.prepare()
         return first
 
@@ -60,7 +60,7 @@ class KeyService(AuditedService[SigningKey]):
         if key.status == "active":
             raise Conflict("This key signs at present: rotate first, then revoke it.")
         await self.session.delete(key)
-        await record(self.session, "keys.revoke", "signing_keys", subject_id=kid)
+        await record(self.session, "signing_keys.revoke", "signing_keys", subject_id=kid)
         await self.session.flush()
         await self.prepare()
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, LargeBinary, bindparam, delete, func, inse
 from uuid_utils.compat import uuid7
 
 from todo.access import Actor, Origin
+from todo.actions import Action
 from todo.audit import record
 from todo.database import Database, Query, WriteSession, now
 from todo.delivery.email import send_email
@@ -55,6 +56,7 @@ PURPOSES = {
     ),
 }
 PLACEHOLDER = ".invalid"  # the end of addresses of service accounts, and of people whose issuer names none (RFC 2606)
+ASKED: dict[str, Action] = {"verify": "accounts.ask_verify", "reset": "accounts.ask_reset"}
 HOLDER = Query(
     str,
     select(USER.email)
@@ -98,7 +100,7 @@ async def ask(session: WriteSession, settings: Settings, address: str, purpose: 
         await mail_token(session, settings, user_id or uuid7(), email, purpose)
         if user_id is None:
             await point.rollback()
-    await record(session, f"accounts.ask_{purpose}", "users", subject_id=user_id)
+    await record(session, ASKED[purpose], "users", subject_id=user_id)
 
 
 async def mail_token(session: WriteSession, settings: Settings, user_id: UUID, email: str, purpose: str) -> None:
@@ -114,7 +116,7 @@ async def mail_token(session: WriteSession, settings: Settings, user_id: UUID, e
 async def send_reset(session: WriteSession, settings: Settings, user: User) -> None:
     """Send somebody a link to choose a new password, as an operator."""
     await mail_token(session, settings, user.id, user.email, "reset")
-    await record(session, "accounts.send_reset", "users", subject_id=user.id)
+    await record(session, "users.send_reset", "users", subject_id=user.id)
 
 
 async def spend(session: WriteSession, token: str, purpose: str) -> Actor:

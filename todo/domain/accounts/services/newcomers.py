@@ -8,6 +8,7 @@ from sqlalchemy import literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from todo.access import Actor
+from todo.actions import Action
 from todo.audit import record
 from todo.database import WriteSession, now
 from todo.domain.accounts import rules
@@ -33,7 +34,8 @@ def claimed_email(claims: dict[str, Any]) -> tuple[str, bool]:
 async def admit(session: WriteSession, issuer: Issuer, claims: dict[str, Any]) -> UUID:
     """Open an account, or the existing one where the settings link; raises Unauthorized where they admit nobody."""
     email, verified = claimed_email(claims)
-    user_id, action = None, "accounts.link"
+    user_id = None
+    action: Action = "accounts.link"
     if verified and issuer.link_by_verified_email:
         proven = USER.email == email, USER.email_verified_at.is_not(None), USER.kind == "person"
         user_id = await session.scalar(select(USER.id).where(*proven))

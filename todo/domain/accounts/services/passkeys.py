@@ -125,7 +125,7 @@ class PasskeyService(AuditedService[Passkey]):
             user_id=self.actor.user_id, name=data.name, credential_id=made.credential_id,
             public_key=made.credential_public_key, sign_count=made.sign_count,
         )  # fmt: skip
-        await self.insert(row, "accounts.passkey_add")
+        await self.insert(row, "passkeys.add")
         await end_credentials(self.session, self.actor, row.user_id, "second_factor", but=self.actor.session_id)
         text = "From now on it signs you in without a password."
         await notify_change(self.session, self.actor.name, "A passkey was added", text)
@@ -137,7 +137,7 @@ class PasskeyService(AuditedService[Passkey]):
         account = select(USER.email).where(USER.id == user_id).with_for_update(key_share=True)
         email = await self.session.scalar(account)
         row = await self.locked(PASSKEY.id == passkey_id, PASSKEY.user_id == user_id, PASSKEY.revoked_at.is_(None))
-        await self.change(row, {"revoked_at": now()}, "accounts.passkey_revoke")
+        await self.change(row, {"revoked_at": now()}, "passkeys.revoke")
         await end_credentials(self.session, self.actor, user_id, "second_factor", but=self.actor.session_id)
         await notify_change(self.session, email or "", "A passkey was removed", "It signs nobody in any more.")
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from todo.actions import Action
 from todo.audit import AuditedService, record
 from todo.database import Repository, WriteSession, now
 from todo.domain.accounts import rules
@@ -50,9 +51,9 @@ class AccountService(AuditedService[User]):
         user = await self.locked(USER.id == self.actor.user_id)
         if if_match is not None and user.version not in if_match:
             raise Stale({"version": user.version, "name": user.name, "timezone": user.timezone})
-        await self.change_person(user, data.sent())
+        await self.change_person(user, data.sent(), "accounts.change")
 
-    async def change_person(self, user: User, values: Mapping[str, Any]) -> None:
+    async def change_person(self, user: User, values: Mapping[str, Any], action: Action) -> None:
         """Change name or time zone of a locked account; what floats moves along, by the worker. Raises Invalid."""
         if values.get("timezone", user.timezone) not in rules.TIMEZONES:
             raise Invalid.field("body.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
@@ -61,7 +62,7 @@ class AccountService(AuditedService[User]):
             await self.session.execute(select(USER.id).where(USER.id == user.id).with_for_update())
             user.timezone_pending_since = now()
             await enqueue(self.session, "follow_timezones")
-        await self.change(user, values, "accounts.change")
+        await self.change(user, values, action)
 
     async def prepare(self, secret: str) -> None:
         """Bring in what every installation needs: the first roles and a signing key. Safe to repeat."""

@@ -16,7 +16,8 @@ from zlib import crc32
 from async_lru import alru_cache
 from sqlalchemy import bindparam, func, or_, select, update
 
-from todo.access import PERMISSIONS, Actor
+from todo.access import Actor
+from todo.actions import PERMISSIONS
 from todo.audit import AuditedService
 from todo.database import ACTOR, Database, Query, Repository, now, table_of
 from todo.domain.accounts import rules
@@ -146,7 +147,7 @@ class TokenService(AuditedService[PersonalToken]):
             user_id=owner.user_id, name=data.name, hash=sha256(token.encode()).digest(), last_four=token[-4:],
             scopes=sorted(scopes), expires_at=now() + timedelta(days=data.expires_in_days),
         )  # fmt: skip
-        await self.insert(row, "accounts.token_add")
+        await self.insert(row, "personal_tokens.add")
         text = "It acts as you, within its scopes, until it ends or you revoke it."
         await notify_change(self.session, owner.name, "A personal access token was made", text)
         return TokenMade(**{column.name: getattr(row, column.name) for column in COLUMNS.selected_columns}, token=token)
@@ -155,7 +156,7 @@ class TokenService(AuditedService[PersonalToken]):
         """End a token of the actor, or of `owner`; raises NotFound."""
         mine = PERSONAL_TOKEN.id == token_id, PERSONAL_TOKEN.user_id == (owner or self.actor.user_id)
         row = await self.locked(*mine, PERSONAL_TOKEN.revoked_at.is_(None))
-        await self.change(row, {"revoked_at": now()}, "accounts.token_revoke")
+        await self.change(row, {"revoked_at": now()}, "personal_tokens.revoke")
         forget(self.session, row.hash)
 
 

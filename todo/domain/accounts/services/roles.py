@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from todo.access import EVERYTHING, PERMISSIONS, Actor
+from todo.access import EVERYTHING, Actor
+from todo.actions import PERMISSIONS
 from todo.audit import record
 from todo.database import WriteSession
 from todo.domain.accounts import rules
@@ -22,7 +23,7 @@ async def grant(session: WriteSession, actor: Actor, user_id: UUID, name: str) -
     user = await AccountService(session, actor).locked(USER.id == user_id)
     given = upsert(UserRole).values(user_id=user.id, role_id=role.id).on_conflict_do_nothing()
     if (await session.execute(given.returning(USER_ROLE.role_id))).first():
-        await record(session, "accounts.grant", "users", subject_id=user_id, after={"role": name})
+        await record(session, "users.grant_role", "users", subject_id=user_id, after={"role": name})
 
 
 async def revoke(session: WriteSession, actor: Actor, user_id: UUID, name: str) -> None:
@@ -33,7 +34,7 @@ async def revoke(session: WriteSession, actor: Actor, user_id: UUID, name: str) 
     taken = delete(UserRole).where(USER_ROLE.user_id == user_id, USER_ROLE.role_id == role.id)
     if (await session.execute(taken.returning(USER_ROLE.role_id))).first() is None:
         raise NotFound(f"They do not hold the role {name}.")
-    await record(session, "accounts.revoke", "users", subject_id=user_id, before={"role": name})
+    await record(session, "users.take_role", "users", subject_id=user_id, before={"role": name})
 
 
 async def disable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
@@ -41,7 +42,7 @@ async def disable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
     user = await AccountService(session, actor).locked(USER.id == user_id)
     await require_no_more_rights(session, actor, user_id)
     await require_another_superuser(session, user_id)
-    await AccountService(session, actor).change(user, {"status": "disabled"}, "accounts.disable")
+    await AccountService(session, actor).change(user, {"status": "disabled"}, "users.disable")
     await end_credentials(session, actor, user_id, "disabled")
 
 
@@ -50,7 +51,7 @@ async def enable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
     people = AccountService(session, actor)
     user = await people.locked(USER.id == user_id)
     await require_no_more_rights(session, actor, user_id)
-    await people.change(user, {"status": "active", "leaves_at": None}, "accounts.enable")
+    await people.change(user, {"status": "active", "leaves_at": None}, "users.enable")
 
 
 def require_givable(actor: Actor, permissions: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from todo.access import Actor, Origin
+from todo.actions import Action
 from todo.audit import record
 from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts.models import PASSKEY, RECOVERY_CODE, TOTP, USER, Passkey, RecoveryCode, User
@@ -49,7 +50,7 @@ async def forget_second_factor(session: WriteSession, actor: Actor, user: User) 
         await session.execute(delete(table).where(table.c.user_id == user.id))
     keys = update(Passkey).where(PASSKEY.user_id == user.id, PASSKEY.revoked_at.is_(None))
     await session.execute(keys.values(revoked_at=now()))
-    await record(session, "accounts.second_factor_forget", "users", subject_id=user.id)
+    await record(session, "users.reset_second_factor", "users", subject_id=user.id)
     await end_credentials(session, actor, user.id, "operator")
     await notify(session, user.email, "Your second factor was removed", "An operator removed it at your request.")
 
@@ -120,7 +121,7 @@ class SecondFactorService:
             await self._changed(session, "accounts.recovery_codes", "You have new recovery codes", text)
             return await self._new_codes(session)
 
-    async def _changed(self, session: WriteSession, action: str, subject: str, text: str) -> None:
+    async def _changed(self, session: WriteSession, action: Action, subject: str, text: str) -> None:
         """Record it, tell the owner by mail, and end what was given out before, but for this session."""
         await self._record(session, action)
         user_id = self._actor.user_id
@@ -140,5 +141,5 @@ class SecondFactorService:
         await session.execute(insert(CODES), rows)
         return RecoveryCodes(codes)
 
-    async def _record(self, session: WriteSession, action: str) -> None:
+    async def _record(self, session: WriteSession, action: Action) -> None:
         await record(session, action, "users", subject_id=self._actor.user_id)

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, exists, func, or_, select, update
 
 from todo.access import Actor, Origin
+from todo.actions import Action
 from todo.audit import record
 from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts import rules
@@ -309,7 +310,7 @@ class SignIn:
             unchanged = update(User).where(USER.id == user_id, USER.password_hash == stored)
             await session.execute(unchanged.values(password_hash=hashed))
 
-    async def _note(self, origin: Origin, action: str, user_id: UUID | None) -> None:
+    async def _note(self, origin: Origin, action: Action, user_id: UUID | None) -> None:
         async with self._database.session(origin) as session:
             await record(session, action, "users", subject_id=user_id)
 

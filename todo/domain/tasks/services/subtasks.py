@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, insert, select, update
 
+from todo.actions import Action
 from todo.audit import Event, event
 from todo.database import WriteSession, now, table_of
 from todo.domain.accounts.models import USER, User
@@ -59,7 +60,7 @@ async def _from_top(session: WriteSession, owner_id: UUID, task_id: UUID) -> Seq
     return (await session.scalars(select(chain_cte.union_all(above).c.id))).all()
 
 
-async def trash_all(session: WriteSession, tasks: Sequence[Task], deleted_at: datetime | None, action: str) -> None:
+async def trash_all(session: WriteSession, tasks: Sequence[Task], deleted_at: datetime | None, action: Action) -> None:
     """Move loaded, locked tasks to the trash or, with None, back; two statements whatever their number."""
     if not tasks:
         return
@@ -128,7 +129,7 @@ def _shift(task: Task, distance: timedelta, owner_timezone: str) -> None:
         setattr(task, name, value)
 
 
-async def _trail(session: WriteSession, action: str, changes: Sequence[tuple[UUID, Any, Any]]) -> None:
+async def _trail(session: WriteSession, action: Action, changes: Sequence[tuple[UUID, Any, Any]]) -> None:
     entries = [
         event(session.origin, action, "tasks", task_id, before=before, after=after)
         for task_id, before, after in changes

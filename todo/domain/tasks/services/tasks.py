@@ -11,6 +11,7 @@ from msgspec import UNSET, structs
 from sqlalchemy import ColumnElement, bindparam, select
 
 from todo.access import Actor, Origin
+from todo.actions import Action
 from todo.audit import insert_alone
 from todo.database import Database, WriteSession, now
 from todo.domain.accounts.models import USER
@@ -145,7 +146,7 @@ class TaskService(TaskWriter):
         return task_out(await self.change(task, {"status": "open", "completed_at": None}, "tasks.reopen"))
 
     async def _close(
-        self, task_id: UUID, if_match: frozenset[int] | None, values: dict[str, Any], action: str
+        self, task_id: UUID, if_match: frozenset[int] | None, values: dict[str, Any], action: Action
     ) -> Completed:
         await lock_owner(self.session, self.owner_id)
         series, task = await self._locked(task_id, if_match)

@@ -9,6 +9,7 @@ from sqlalchemy import Update, bindparam, case, delete, null, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from todo.access import Actor
+from todo.actions import Action
 from todo.audit import AuditedService, record
 from todo.database import Repository, WriteSession, now, table_of
 from todo.domain.recurrence.models import Series
@@ -211,7 +212,9 @@ class OccurrenceService(AuditedService[Occurrence]):
         children = await below(self.session, [task.id])
         return any(child.version > 1 or child.created_at != task.created_at for child in children)
 
-    async def _open(self, series: Series, plan: Plan, turn: Turn, action: str, task: Task | None = None) -> Task | None:
+    async def _open(
+        self, series: Series, plan: Plan, turn: Turn, action: Action, task: Task | None = None
+    ) -> Task | None:
         """Write a turn's task and its ledger row; None when it has come up before."""
         task = task or Task(owner_id=series.owner_id, title="")
         for name, value in new_task_values(series, plan, turn.nominal).items():
