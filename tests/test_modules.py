@@ -7,6 +7,7 @@ from litestar.routes import HTTPRoute
 from todo.access import UnknownPermission, require_known, requires
 from todo.actions import PERMISSIONS
 from todo.app import APPLICATION, JOBS, REGISTRY
+from todo.http.health import HEARTBEAT
 from todo.http.openapi import permissions_of
 from todo.module import Module
 from todo.queue import Cron
@@ -38,7 +39,11 @@ def test_an_application_is_the_sum_of_its_modules_in_their_order() -> None:
 
 
 def test_operators_see_every_job_and_schedule() -> None:
-    assert (JOBS.schedules, JOBS.functions) == (APPLICATION.schedules, APPLICATION.jobs)
+    of_loops = [schedule.function.__name__ for schedule in JOBS.schedules if schedule not in APPLICATION.schedules]
+
+    assert JOBS.functions == APPLICATION.jobs
+    assert [schedule for schedule in JOBS.schedules if schedule in APPLICATION.schedules] == APPLICATION.schedules
+    assert of_loops == [loop.name for loop in APPLICATION.loops if loop is not HEARTBEAT]
 
 
 def test_every_permission_is_asked_for_by_a_route_or_a_resource(app: Litestar) -> None:
