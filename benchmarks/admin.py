@@ -33,8 +33,8 @@ S = TypeVar("S")
 PEOPLE = 200
 LINE = "{:<36} {:>8} {:>9} {:>9} {:>9} {:>8} {:>8}"
 USERS = """
-    INSERT INTO users (id, created_at, updated_at, version, email, name, timezone, kind, status)
-    SELECT gen_random_uuid(), now(), now(), 1, 'user' || n || '@example.com', '', 'Europe/Berlin', 'person', 'active'
+    INSERT INTO users (id, created_at, updated_at, version, email, name, timezone, kind, status, credential_version)
+    SELECT gen_random_uuid(), now(), now(), 1, 'user' || n || '@example.com', '', 'Europe/Berlin', 'person', 'active', 0
     FROM generate_series(1, $1::int) AS n"""
 # Three years of work, most of it done: 1 in 1,000 waits, 1 in 50 lies in the trash, 1 in 5,000 is about the plumber.
 # Whatever the number of rows, they spread over the same time, and ids follow it as those of the service do.

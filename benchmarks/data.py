@@ -59,8 +59,9 @@ async def _insert(connection: Any) -> dict[UUID, list[UUID]]:
     users = [uuid7() for _ in range(USERS)]
     rows = [_task(n, users[n % USERS]) for n in range(TASKS)]
     await connection.executemany(
-        "INSERT INTO users (id, created_at, updated_at, version, email, name, timezone, kind, status)"
-        " VALUES ($1, now(), now(), 1, $2, '', 'Europe/Berlin', 'person', 'active')",
+        "INSERT INTO users"
+        " (id, created_at, updated_at, version, email, name, timezone, kind, status, credential_version)"
+        " VALUES ($1, now(), now(), 1, $2, '', 'Europe/Berlin', 'person', 'active', 0)",
         [(user, f"user{n}@example.com") for n, user in enumerate(users)],
     )
     await connection.execute("INSERT INTO user_roles SELECT u.id, r.id FROM users u, roles r WHERE r.name = 'member'")

@@ -156,8 +156,9 @@ async def measure(url: str, options: argparse.Namespace) -> dict[str, Any]:
     async with opened(settings, url) as database:
         owner = uuid7()
         await connection.execute(
-            "INSERT INTO users (id, created_at, updated_at, version, email, name, timezone, kind, status)"
-            " VALUES ($1, now(), now(), 1, 'owner@example.com', '', 'Europe/Berlin', 'person', 'active')",
+            "INSERT INTO users"
+            " (id, created_at, updated_at, version, email, name, timezone, kind, status, credential_version)"
+            " VALUES ($1, now(), now(), 1, 'owner@example.com', '', 'Europe/Berlin', 'person', 'active', 0)",
             owner,
         )
         return {
