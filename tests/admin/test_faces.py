@@ -179,7 +179,7 @@ async def test_an_event_of_a_row_out_of_scope_is_answered_like_one_that_never_wa
     row_id, event_id = await Rows(REGISTRY, database, ada.id).of(resource), uuid7()
     await sql.execute(
         "INSERT INTO audit_events (id, at, actor, actor_kind, action, subject, subject_id, before, after, request_id,"
-        " address, face) VALUES ($1, now(), 'x', 'user', 'x', $2, $3, '{}', '{}', '', '', '')",
+        " address, source) VALUES ($1, now(), 'x', 'user', 'x', $2, $3, '{}', '{}', '', '', 'api')",
         event_id, resource.model.__tablename__, row_id,
     )  # fmt: skip
     person = await somebody("owner of what is theirs")
