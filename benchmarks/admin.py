@@ -125,8 +125,8 @@ class Subject:
             "its history": lambda: self._admin.history.of_row("tasks", task),
         }
 
-    def _page(self, **asked: Any) -> Work:
-        return lambda: self._admin.queries.page("tasks", ListQuery(**asked))
+    def _page(self, **list_query: Any) -> Work:
+        return lambda: self._admin.queries.page("tasks", ListQuery(**list_query))
 
 
 def _sorts() -> list[str]:
@@ -201,8 +201,8 @@ def show(results: dict[str, Any], options: argparse.Namespace) -> None:
     print(LINE.format("ms (medians)", *sizes, f"x {sizes[0]}", f"x {sizes[1]}", "queries"))
     for name, found in results.items():
         queries = "/".join(str(number) for number in dict.fromkeys(found["queries"]))
-        figures = [f"{value:.1f}" for value in found["ms"]] + [f"{ratio:.2f}" for ratio in found["ratios"]]
-        print(LINE.format(name, *figures, queries))
+        dashboard = [f"{value:.1f}" for value in found["ms"]] + [f"{ratio:.2f}" for ratio in found["ratios"]]
+        print(LINE.format(name, *dashboard, queries))
 
 
 def main() -> None:

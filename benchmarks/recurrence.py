@@ -1,4 +1,4 @@
-"""How fast due turns are opened, beside PostgreSQL alone writing the same rows; and what age and emptiness cost.
+"""How fast due occurrences are opened, beside PostgreSQL alone writing the same rows; and what age and emptiness cost.
 
 uv run --group benchmarks python -m benchmarks.recurrence
 """
@@ -25,7 +25,7 @@ from todo.database import Database
 from todo.domain.recurrence.rules.plan import Plan
 from todo.domain.recurrence.rules.preview import preview
 from todo.domain.recurrence.schemas import Recurrence
-from todo.domain.tasks.jobs import open_due_turns
+from todo.domain.tasks.jobs import materialize_due
 from todo.domain.tasks.schemas import Day, TaskIn
 from todo.domain.tasks.services.tasks import TaskService
 from todo.embedded import Server
@@ -35,7 +35,7 @@ RULES = ("FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,WE,FR", "FREQ=MONTHLY;BYMONTHDAY=31
 SERIES = """
     INSERT INTO series (id, created_at, updated_at, version, owner_id, owner_timezone, status, rrule, start, kind,
         timezone, anchor, on_invalid_date, on_missed, opens, lead_seconds, max_open, holidays, pauses, exceptions,
-        template, n, last_nominal, next_nominal, next_n, next_run_at, failures)
+        template, n, last_original_start, next_original_start, next_n, next_run_at, failures)
     SELECT gen_random_uuid(), now(), now(), 1, $1, 'Europe/Berlin', 'active', ($2::text[])[1 + n % 4],
         date '2020-01-31' + n % 1000 * interval '1 minute', 'zoned', 'Europe/Berlin', 'schedule', 'backward',
         'skip_to_next', 'on_time', 0, 50, '{}', '[]', '{}',
@@ -45,26 +45,27 @@ SERIES = """
 # The same rows, with interval arithmetic in place of rules: what PostgreSQL alone can do.
 FLOOR = """
     WITH due AS MATERIALIZED (
-        SELECT id, owner_id, next_nominal, next_n, template, gen_random_uuid() AS task_id FROM series
+        SELECT id, owner_id, next_original_start, next_n, template, gen_random_uuid() AS task_id FROM series
         WHERE next_run_at <= now() ORDER BY next_run_at LIMIT 1000 FOR UPDATE SKIP LOCKED
     ), entered AS (
-        INSERT INTO occurrences (id, created_at, updated_at, version, series_id, nominal, task_id, status)
-        SELECT gen_random_uuid(), now(), now(), 1, id, next_nominal, task_id, 'open' FROM due
+        INSERT INTO occurrences (id, created_at, updated_at, version, series_id, original_start, task_id, status)
+        SELECT gen_random_uuid(), now(), now(), 1, id, next_original_start, task_id, 'open' FROM due
         ON CONFLICT DO NOTHING RETURNING task_id
     ), added AS (
         INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority, due, due_at,
             series_id, occurrence)
         SELECT task_id, now(), now(), 1, owner_id, template->>'title', '', 'open', 1,
-            jsonb_build_object('kind', 'zoned', 'at', next_nominal, 'timezone', 'Europe/Berlin'),
-            next_nominal AT TIME ZONE 'Europe/Berlin', id, next_nominal::text FROM due JOIN entered USING (task_id)
+            jsonb_build_object('kind', 'zoned', 'at', next_original_start, 'timezone', 'Europe/Berlin'),
+            next_original_start AT TIME ZONE 'Europe/Berlin', id, next_original_start::text
+        FROM due JOIN entered USING (task_id)
         RETURNING id, to_jsonb(tasks) AS row
     ), told AS (
         INSERT INTO audit_events (id, at, actor, actor_kind, action, subject, subject_id, after, request_id, address,
             source)
         SELECT gen_random_uuid(), now(), 'worker', 'worker', 'tasks.open', 'tasks', id, row, '', '', 'worker' FROM added
     )
-    UPDATE series SET n = due.next_n, last_nominal = due.next_nominal, next_n = due.next_n + 1,
-        next_nominal = due.next_nominal + interval '1 day', next_run_at = next_run_at + interval '1 day'
+    UPDATE series SET n = due.next_n, last_original_start = due.next_original_start, next_n = due.next_n + 1,
+        next_original_start = due.next_original_start + interval '1 day', next_run_at = next_run_at + interval '1 day'
     FROM due WHERE series.id = due.id"""
 
 
@@ -81,7 +82,7 @@ async def timed(work: Callable[[], Awaitable[Any]]) -> float:
 
 
 async def open_all(database: Database) -> None:
-    while await open_due_turns(database) == 0:
+    while await materialize_due(database) == 0:
         pass
 
 
@@ -109,12 +110,12 @@ async def rates(database: Database, connection: Any, owner: UUID, number: int, r
 async def empty_ticks(database: Database, connection: Any, owner: UUID, number: int) -> dict[str, Any]:
     """Milliseconds of a look that finds nothing due among `number` series."""
     await fill(connection, owner, number, datetime.now(UTC) + timedelta(days=1))
-    ticks = sorted([await timed(lambda: open_due_turns(database)) * 1000 for _ in range(1000)])
+    ticks = sorted([await timed(lambda: materialize_due(database)) * 1000 for _ in range(1000)])
     return {"series": number, "median_ms": median(ticks), "p99_ms": ticks[990]}
 
 
 def previews() -> dict[str, float]:
-    """Microseconds to preview 12 turns of a series that began long ago."""
+    """Microseconds to preview 12 occurrences of a series that began long ago."""
     found = {}
     for year in (1976, 2026):
         plan = Plan.of(
@@ -131,7 +132,7 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 
 async def completions(database: Database, connection: Any, owner: UUID) -> dict[str, float]:
-    """Milliseconds (median of 100) to complete the open turn of a daily series that began in that year."""
+    """Milliseconds (median of 100) to complete the open occurrence of a daily series that began in that year."""
     actor, found = Actor(owner, "owner", timezone="Europe/Berlin"), {}
     for year in (1976, 2026):
         await connection.execute("TRUNCATE series, tasks, occurrences CASCADE")

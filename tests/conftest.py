@@ -12,9 +12,9 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
-from factories import Person, World
 from inbox import Inbox
 from litestar import Litestar
+from support.factories import Person, World
 
 from todo.app import create_app
 from todo.cli.installation import install

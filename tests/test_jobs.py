@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 import asyncpg
 import pytest
 from conftest import settings_for
-from factories import Person, origin_for
-from processes import eventually
 from redis.exceptions import RedisError
 from sqlalchemy import text
+from support.factories import Person, origin_for
+from support.processes import eventually
 
 from todo.access import WORKER, Actor, Origin, worker_origin
 from todo.app import LOOPS

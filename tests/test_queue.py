@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import Person
+from support.factories import Person
 
 import todo
 from todo.access import worker_origin
@@ -42,10 +42,10 @@ def test_whatever_is_asked_for_is_known_to_the_worker() -> None:
     }
     source = "".join(path.read_text() for path in Path(todo.__file__).parent.rglob("*.py"))
 
-    asked = set(re.findall(r"enqueue\((?:self\.)?session, \"(\w+)\"", source))
+    list_query = set(re.findall(r"enqueue\((?:self\.)?session, \"(\w+)\"", source))
 
-    assert len(asked) >= 4
-    assert asked <= known
+    assert len(list_query) >= 4
+    assert list_query <= known
 
 
 def test_the_work_of_every_loop_is_a_job_that_runs_every_minute() -> None:
@@ -64,13 +64,15 @@ async def test_mail_that_is_written_asks_for_its_delivery(database: Database, sq
 
 
 @pytest.mark.parametrize(("year", "asked"), [(2020, ["materialize_due"]), (2031, None)])
-async def test_a_series_asks_for_what_is_due_now(ada: Person, sql: Sql, year: int, asked: list[str] | None) -> None:
+async def test_a_series_asks_for_what_is_due_now(
+    ada: Person, sql: Sql, year: int, list_query: list[str] | None
+) -> None:
     due = {"kind": "zoned", "at": f"{year}-01-31T09:00", "timezone": "UTC"}
     await sql.execute("DELETE FROM waiting_jobs")
 
     await ada.add(due=due, recurrence={"rrule": "FREQ=YEARLY", "opens": "on_time"})
 
-    assert await sql.fetchval("SELECT array_agg(DISTINCT function) FROM waiting_jobs") == asked
+    assert await sql.fetchval("SELECT array_agg(DISTINCT function) FROM waiting_jobs") == list_query
 
 
 async def test_changing_ones_account_needs_its_version_and_a_real_zone(ada: Person) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from todo import cleanup
 from todo.domain.accounts.rules import COMMON_PASSWORDS, LONGEST_PASSWORD
 from todo.domain.accounts.services import (
+    email_tokens,
+    identity_providers,
     invitations,
-    issuers,
     jwks,
-    mailed,
     mfa_tokens,
     passkeys,
     second_factor,
@@ -19,9 +19,9 @@ from todo.domain.accounts.services import (
 )
 from todo.http.heads import MAX_ADDRESS_BYTES, MAX_HEADERS
 from todo.http.limits import POLICIES
+from todo.http.middleware import ANONYMOUS_BODY_BYTES
 from todo.http.protocol import MIN_BODY_RATE
 from todo.http.requests import MAX_FORM_FIELDS
-from todo.http.shell import ANONYMOUS_BODY_BYTES
 from todo.settings import Settings
 
 TESTS = Path(__file__).parent
@@ -51,10 +51,10 @@ def default(setting: str) -> Any:
 
 def test_the_limits_are_those_of_the_code() -> None:
     rows = re.findall(r"^\| `(\w+)` \| .+ \| (\d+) in (\d+) s \|$", TEXT, re.MULTILINE)
-    told = {name: (int(limit), int(seconds)) for name, limit, seconds in rows}
+    sent = {name: (int(limit), int(seconds)) for name, limit, seconds in rows}
 
-    assert (told.pop("TODO_RATE_LIMIT"), default("rate_limit")) == ((100, 60), "100/minute")
-    assert told == {
+    assert (sent.pop("TODO_RATE_LIMIT"), default("rate_limit")) == ((100, 60), "100/minute")
+    assert sent == {
         name: (policy.window // policy.cost, policy.window.total_seconds()) for name, policy in POLICIES.items()
     }
     for what, values in {
@@ -66,11 +66,14 @@ def test_the_limits_are_those_of_the_code() -> None:
         "statement": (default("database_statement_timeout"), cleanup.BATCH_SECONDS, default("database_wait")),
         "access token": (default("access_token_seconds") / 60, mfa_tokens.LIFETIME.seconds / 60),
         "refresh token": (sessions.IDLE.days, sessions.ABSOLUTE.days),
-        "mailed link": (*(hours(mailed.PURPOSES[name].lasts) for name in ("reset", "verify")), invitations.LASTS.days),
+        "mailed link": (
+            *(hours(email_tokens.PURPOSES[name].lasts) for name in ("reset", "verify")),
+            invitations.LASTS.days,
+        ),
         "recovery codes": (second_factor.HOW_MANY, 80),
-        "outside token": (issuers.LONGEST_TOKEN / 1024, 24, 30),
+        "outside token": (identity_providers.LONGEST_TOKEN / 1024, 24, 30),
         "outside keys": (jwks.LARGEST_BODY / 1024, jwks.TIMEOUT, jwks.HARD / 3600),
-        "deleted account": (default("leaving_days"),),
+        "deleted account": (default("deletion_days"),),
     }.items():
         row = re.search(rf"^\| .*{what}.* \|$", LIMITS, re.MULTILINE)
         assert row is not None, what

@@ -38,9 +38,9 @@ Permission = Literal[
 ]  # fmt: skip
 # What is recorded and cannot be given or refused.
 Event = Literal[
-    "accounts.ask_reset", "accounts.ask_verify", "accounts.code_refused", "accounts.come_back", "accounts.erase",
+    "accounts.ask_reset", "accounts.ask_verify", "accounts.code_refused", "accounts.cancel_deletion", "accounts.erase",
     "accounts.link", "accounts.login", "accounts.login_refused", "accounts.passkey_refused",
-    "accounts.password_refused", "accounts.proof_refused", "accounts.provision", "accounts.recovery_codes",
+    "accounts.password_refused", "accounts.reauthentication_failed", "accounts.provision", "accounts.recovery_codes",
     "accounts.register", "accounts.register_refused", "accounts.register_taken", "accounts.reset_password",
     "accounts.totp_begin", "accounts.totp_confirm", "accounts.totp_remove", "accounts.verify_email",
     "invitations.accept",

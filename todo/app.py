@@ -21,22 +21,22 @@ from todo.admin.runs import carry_out
 from todo.cleanup import delete_expired
 from todo.contention import is_contention
 from todo.database import Database
-from todo.database_errors import refusal_of
+from todo.database_errors import problem_from
 from todo.delivery.engine import EXPIRED, delivery_loop
 from todo.delivery.smtp import Smtp
 from todo.domain import accounts, notifications, operations, recurrence, tasks
-from todo.domain.accounts.controllers.admin_account import LINKS
+from todo.domain.accounts.controllers.account_pages import LINKS
 from todo.domain.accounts.rules import GRANTS
+from todo.domain.accounts.services.admin_sessions import AdminSessions
 from todo.domain.accounts.services.authentication import actor_of
-from todo.domain.accounts.services.browsers import Browsers
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
-from todo.http import health, idempotency, limits, metrics, openapi, shell
+from todo.http import health, idempotency, limits, metrics, middleware, openapi
 from todo.http.cors import Cors
+from todo.http.middleware import Middleware
 from todo.http.proxies import Proxies
 from todo.http.requests import StrictRequest, begin
 from todo.http.restarts import Restarts, ask_restart
-from todo.http.shell import Shell
 from todo.http.transactions import origin_of, roll_back, session_of
 from todo.jobs import JobCatalog
 from todo.module import Module
@@ -46,7 +46,7 @@ from todo.settings import Settings, load_settings, secret_key
 CHANNELS = [Smtp]
 
 
-async def forget_old_answers(context: Context) -> None:
+async def delete_old_answers(context: Context) -> None:
     """Delete idempotent answers older than a day."""
     await delete_expired(context["database"], idempotency.EXPIRED)
 
@@ -68,8 +68,8 @@ CORE = Module(
     ],
     jobs=[run_admin_action],
     schedules=[
-        Cron(forget_old_answers, "17 * * * *", timeout=600),
-        Cron(limits.forget_whole, "* * * * *"),
+        Cron(delete_old_answers, "17 * * * *", timeout=600),
+        Cron(limits.delete_full, "* * * * *"),
         Cron(delete_old_deliveries, "23 * * * *", timeout=600),
     ],
     loops=[health.HEARTBEAT, delivery_loop(CHANNELS)],
@@ -88,12 +88,12 @@ ROUTES = [*APPLICATION.routes, *admin_routes(REGISTRY)]
 
 def translate(error: Exception) -> Problem:
     """What any failure means to a client."""
-    return refusal_of(error) or problem_of(error)
+    return problem_from(error) or problem_of(error)
 
 
 def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """The one exception handler."""
-    if "visit" in request.scope["state"]:  # set for everything below /admin
+    if "admin_session" in request.scope["state"]:  # set for everything below /admin
         if is_contention(error):  # a page writes in one transaction
             ask_restart(request.scope)
         answer: Response[Any] = request.app.state.pages.respond(request, error)
@@ -153,7 +153,7 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
 
 def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
     """The admin pages; their cookies are for https alone in production, and wherever https is used."""
-    accounts_of_pages = Browsers(database, sign_in, settings, secret_key(settings))
+    accounts_of_pages = AdminSessions(database, sign_in, settings, secret_key(settings))
     secure = settings.env == "production" or settings.public_url.startswith("https")
     return Pages(
         REGISTRY, database, accounts_of_pages, translate,
@@ -166,7 +166,7 @@ def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
 def enclose(app: Litestar, database: Database, sign_in: SignIn, pages: Pages, settings: Settings) -> None:
     """Put what every request passes through around the whole application, routing included."""
     keyed = idempotency.Idempotency(app.asgi_handler, database, settings.max_body_bytes, translate)
-    app.asgi_handler = Shell(
+    app.asgi_handler = Middleware(
         Restarts(keyed),
         sign_in.authenticate,
         translate,
@@ -174,5 +174,5 @@ def enclose(app: Litestar, database: Database, sign_in: SignIn, pages: Pages, se
         proxies=Proxies(settings.trusted_proxies),
         cors=Cors(settings.cors_origins),
         limit=partial(limits.limiter_of(database).count, database),
-        browsers=shell.Browsers("/admin", pages.identify, pages.refusal),
+        admin_sessions=middleware.AdminMount("/admin", pages.identify, pages.answer_problem),
     )

@@ -35,7 +35,7 @@ Verb = Literal["insert", "change", "remove"]
 
 
 class Event(SQLModel, table=True):
-    """One entry of the trail. Only ever inserted."""
+    """One audit event. Only ever inserted."""
 
     __tablename__ = "audit_events"
     __table_args__ = (
@@ -127,14 +127,14 @@ class AuditedService(Service[M], Generic[M]):
         """Store a new row and its trail entry, in one round trip."""
         values = row.model_dump()
         given = _given(self.session.origin, row, action, values, reason, after=values)
-        await self.session.execute(_traced(self.table, tuple(values), "insert"), given)
+        await self.session.execute(_with_event(self.table, tuple(values), "insert"), given)
         return row
 
     async def remove(self, row: M, action: Action, reason: str | None = None) -> None:
         """Delete the loaded, locked row and leave it in the trail, in one round trip."""
         before = row.model_dump()
         given = _given(self.session.origin, row, action, {}, reason, before=before)
-        await self.session.execute(_traced(self.table, (), "remove"), given)
+        await self.session.execute(_with_event(self.table, (), "remove"), given)
         self.session.expunge(row)
 
     async def change(self, row: M, values: Mapping[str, Any], action: Action, reason: str | None = None) -> M:
@@ -145,13 +145,13 @@ class AuditedService(Service[M], Generic[M]):
         before = {name: getattr(row, name) for name in after}
         values = after | {"updated_at": now(), "version": row.version + 1}
         given = _given(self.session.origin, row, action, values, reason, before=before, after=after)
-        await self.session.execute(_traced(self.table, tuple(values), "change"), given)
+        await self.session.execute(_with_event(self.table, tuple(values), "change"), given)
         for name, value in values.items():
             set_committed_value(row, name, value)
         return row
 
 
-async def insert_alone(
+async def insert_in_one_statement(
     database: Database, origin: Origin, row: Row, action: Action, provided: Select[Any], **parameters: Any
 ) -> bool:
     """Store a new row and its trail entry outside any session: one statement, its own transaction, one round trip.
@@ -164,7 +164,7 @@ async def insert_alone(
 
 
 @lru_cache(maxsize=500)
-def _traced(table: Table, columns: tuple[str, ...], verb: Verb) -> Insert:
+def _with_event(table: Table, columns: tuple[str, ...], verb: Verb) -> Insert:
     """The statement that writes a row and its trail entry; built once for each shape of change."""
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
     this = table.c.id == bindparam("row_id", type_=table.c.id.type)
@@ -173,26 +173,26 @@ def _traced(table: Table, columns: tuple[str, ...], verb: Verb) -> Insert:
         "change": update(table).where(this).values(values),
         "remove": delete(table).where(this),
     }[verb].cte("change")
-    trail = table_of(Event)
-    entry = {column.name: bindparam(f"event_{column.name}", type_=column.type) for column in trail.c}
-    return insert(trail).values(entry).add_cte(change)
+    events = table_of(Event)
+    entry = {column.name: bindparam(f"event_{column.name}", type_=column.type) for column in events.c}
+    return insert(events).values(entry).add_cte(change)
 
 
 @lru_cache(maxsize=100)
 def _compiled(table: Table, columns: tuple[str, ...], provided: Select[Any]) -> Query[UUID]:
-    """`_traced` for an insert that depends on a query."""
+    """`_with_event` for an insert that depends on a query."""
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
     entry = {column.name: bindparam(f"event_{column.name}", type_=column.type) for column in table_of(Event).c}
     row = insert(table).from_select(list(values), select(*values.values()).select_from(provided.cte("provided")))
     change = row.returning(table.c.id).cte("change")
-    trail = insert(table_of(Event)).from_select(list(entry), select(*entry.values()).select_from(change))
-    return Query(lambda event_id: event_id, trail.returning(table_of(Event).c.id))
+    events = insert(table_of(Event)).from_select(list(entry), select(*entry.values()).select_from(change))
+    return Query(lambda event_id: event_id, events.returning(table_of(Event).c.id))
 
 
 def _given(
     origin: Origin, row: Row, action: Action, values: Mapping[str, Any], reason: str | None, **diff: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The parameters of `_traced`, secrets masked in the trail."""
+    """The parameters of `_with_event`, secrets masked in the trail."""
     masked = {side: {k: "***" if k in row.SECRET else v for k, v in part.items()} for side, part in diff.items()}
     entry = event(origin, action, str(row.__tablename__), row.id, reason=reason) | masked
     given = {f"new_{name}": value for name, value in values.items()}

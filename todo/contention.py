@@ -26,7 +26,7 @@ async def pause(attempt: int) -> None:
     await asyncio.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.5)))  # noqa: S311 -- only spreads the tries
 
 
-async def again(work: Callable[[], Awaitable[T]]) -> T:
+async def retry(work: Callable[[], Awaitable[T]]) -> T:
     """Run `work`, which is or begins with one transaction, up to TRIES times; raises what the last try raises."""
     for attempt in range(1, TRIES):
         try:

@@ -14,7 +14,7 @@ def sqlstate_of(error: Exception) -> str:
     return str(getattr(cause, "sqlstate", None) or "")
 
 
-def refusal_of(error: Exception) -> Problem | None:
+def problem_from(error: Exception) -> Problem | None:
     """What a database error means to a client, or None when it is our own fault."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     state = sqlstate_of(error)

@@ -400,5 +400,5 @@ def _copy_programs(site: Path, copy: Path) -> None:
 
 def _useful(output: str) -> str:
     lines = output.strip().splitlines()
-    telling = [line for line in lines if re.search(r"FATAL|PANIC|ERROR|HINT|DETAIL|error:", line)]
-    return "\n".join((telling or lines)[-5:])
+    important = [line for line in lines if re.search(r"FATAL|PANIC|ERROR|HINT|DETAIL|error:", line)]
+    return "\n".join((important or lines)[-5:])

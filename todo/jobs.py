@@ -44,7 +44,7 @@ class JobOut(Struct):
 
 
 class Schedule(Struct):
-    """What runs by itself: when, and how it went the last time."""
+    """A scheduled job and its last run."""
 
     function: str
     does: str
@@ -130,8 +130,8 @@ class Jobs:
 
     async def _note(self, origin: Origin, action: Action, job: Job) -> None:
         async with self._database.session(origin) as session:
-            told = {"key": job.key, "function": job.function, "status": job.status.value}
-            await record(session, action, "jobs", before=told)
+            sent = {"key": job.key, "function": job.function, "status": job.status.value}
+            await record(session, action, "jobs", before=sent)
 
 
 def _shown(job: Job) -> JobOut:

@@ -17,7 +17,7 @@ from typing import Any
 import asyncpg
 
 from todo.connection import direct_url, find_route
-from todo.contention import again
+from todo.contention import retry
 from todo.database import Database
 
 CHANNEL = "todo_due"
@@ -44,7 +44,7 @@ async def run_once(database: Database, loops: Sequence[Loop], seconds: float = m
     """Do all that is due now, beginning no batch after so many seconds; raises what a loop raises."""
     end = monotonic() + seconds
     for loop in loops:
-        while await again(partial(loop.work, database)) == 0 and monotonic() < end:
+        while await retry(partial(loop.work, database)) == 0 and monotonic() < end:
             pass
 
 
@@ -58,7 +58,7 @@ async def _keep_going(database: Database, loop: Loop) -> None:
     while True:
         loop.woken.clear()
         try:
-            pause = await again(partial(loop.work, database))
+            pause = await retry(partial(loop.work, database))
             failures = 0
         except Exception:  # a database that is away comes back; whatever else it is must not end the loop
             log.exception("the loop %s failed", loop.name)

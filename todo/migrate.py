@@ -93,11 +93,11 @@ async def run(settings: Settings, work: Callable[[Connection], T], url: str | No
 async def is_current(settings: Settings, url: str | None = None) -> bool:
     """Whether the schema is this version's; raises MigrationError when it is a newer one's."""
 
-    def look(connection: Connection) -> bool:
+    def evaluate(connection: Connection) -> bool:
         refuse_newer(connection)
         return current(connection) == head()
 
-    return await run(settings, look, url)
+    return await run(settings, evaluate, url)
 
 
 def revise(message: str) -> None:

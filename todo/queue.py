@@ -24,7 +24,7 @@ from structlog.contextvars import bind_contextvars
 
 from todo.access import Origin, worker_origin
 from todo.connection import clean_url, direct_url
-from todo.contention import again
+from todo.contention import retry
 from todo.database import Database, Query, Row, WriteSession, columns, now
 from todo.loops import CHANNEL, Loop, run_once
 from todo.settings import Settings
@@ -230,7 +230,7 @@ def _again(function: JobFunction) -> JobFunction:
 
     @wraps(function)
     async def run(context: Context, **arguments: Any) -> Any:
-        return await again(partial(function, context, **arguments))
+        return await retry(partial(function, context, **arguments))
 
     return run
 

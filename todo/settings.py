@@ -136,7 +136,7 @@ class Settings(BaseSettings):
     admin_email: str = Field("", description="The e-mail of the first administrator, for unattended starts.")
     admin_password: SecretStr = Field(SecretStr(""), description="The first administrator's password, likewise.")
     issuers: Annotated[tuple[Issuer, ...], NoDecode] = Field(
-        (), description="Outside issuers whose tokens open: a JSON list of {issuer, jwks_url, audience, profile}."
+        (), description="Identity providers whose tokens open: a JSON list of {issuer, jwks_url, audience, profile}."
     )
     require_mfa: Literal["none", "staff", "all"] | None = Field(
         None, description="Who must use a second factor; staff in production, else none, when not set."
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     signing_key_days: int = Field(
         90, ge=0, le=3650, description="Days after which another key signs access tokens; 0 for never by itself."
     )
-    leaving_days: int = Field(30, ge=0, le=365, description="Days until a deleted account is erased; 0 for at once.")
+    deletion_days: int = Field(30, ge=0, le=365, description="Days until a deleted account is erased; 0 for at once.")
     mail_url: SecretStr = Field(
         SecretStr("console://"),
         description="Who sends mail: smtp://user:password@host:port or smtps://...; console:// only logs it.",

@@ -1,16 +1,16 @@
-"""Outside issuers for the tests of this room."""
+"""Identity providers for the tests of this room."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from accounts.hostile import FakeIssuer, Trust
 from conftest import settings_for
-from factories import origin_for
+from support.factories import origin_for
+from support.issuer import FakeIssuer, Trust
 
 from todo.access import ANYBODY
 from todo.database import Database
-from todo.domain.accounts.services.issuers import Issuers, NotSeenYet
+from todo.domain.accounts.services.identity_providers import IdentityProviders, NotSeenYet
 from todo.domain.accounts.services.keys import Verified
 from todo.settings import Settings
 
@@ -33,7 +33,7 @@ async def other() -> AsyncIterator[FakeIssuer]:
     await server.stop()
 
 
-class Admitting(Issuers):
+class Admitting(IdentityProviders):
     """As for a request: whoever was not seen yet is admitted."""
 
     async def verify(self, token: str) -> Verified:
@@ -45,10 +45,10 @@ class Admitting(Issuers):
 
 @pytest.fixture
 async def trust(database: Database, settings: Settings) -> AsyncIterator[Trust]:
-    """Makes an Issuers that trusts these: `trust(issuer.settings())`."""
-    made: list[Issuers] = []
+    """Makes an IdentityProviders that trusts these: `trust(issuer.settings())`."""
+    made: list[IdentityProviders] = []
 
-    def trusting(*entries: dict[str, Any]) -> Issuers:
+    def trusting(*entries: dict[str, Any]) -> IdentityProviders:
         made.append(Admitting(database, settings_for(settings.database_url, issuers=entries)))
         return made[-1]
 
@@ -58,5 +58,5 @@ async def trust(database: Database, settings: Settings) -> AsyncIterator[Trust]:
 
 
 @pytest.fixture
-def issuers(trust: Trust, issuer: FakeIssuer) -> Issuers:
+def issuers(trust: Trust, issuer: FakeIssuer) -> IdentityProviders:
     return trust(issuer.settings())

@@ -13,9 +13,9 @@ import pytest
 from accounts.test_flows import App, Instance, enrol, instance
 from accounts.test_mailed import reset_token
 from accounts.test_passkeys import Authenticator
-from factories import OPERATOR, PASSWORD, Person, World, origin_for
 from litestar import Litestar
-from pages.browsing import TOKEN
+from support.factories import OPERATOR, PASSWORD, Person, World, origin_for
+from support.pages import TOKEN
 
 from todo.access import ANYBODY, worker_origin
 from todo.actions import PERMISSIONS
@@ -398,9 +398,9 @@ async def test_a_passkey_is_a_second_factor_too(here: Instance, ada: Person, sql
         (await client.post("/api/auth/passkeys/options", json={"password": PASSWORD})).status_code,
         (await client.delete(f"/api/auth/passkeys/{passkey}")).status_code,
     ]
-    asked = (await client.post("/api/auth/login/passkey/options")).json()
-    proof = {"passkey": {"state": asked["state"], "credential": phone.sign(asked["options"])}}
-    shown = await client.post("/api/auth/reauthenticate", json=proof)
+    list_query = (await client.post("/api/auth/login/passkey/options")).json()
+    reauthentication = {"passkey": {"state": list_query["state"], "credential": phone.sign(list_query["options"])}}
+    shown = await client.post("/api/auth/reauthenticate", json=reauthentication)
     forgotten = await client.delete(f"/api/auth/passkeys/{passkey}")
 
     assert statuses == [403] * 3
@@ -436,7 +436,7 @@ async def test_the_pages_change_a_second_factor_with_a_second_factor_alone(
 async def signed_in_long_ago(here: Instance, sql: Sql, person: Person) -> httpx.AsyncClient:
     """With a token that was refreshed just now, which is no sign-in."""
     refresh = (await here.login(person.email)).json()["refresh_token"]
-    await sql.execute("UPDATE sessions SET proven_at = now() - interval '601 seconds'")
+    await sql.execute("UPDATE sessions SET reauthenticated_at = now() - interval '601 seconds'")
     tokens = (await here.client().post("/api/auth/refresh", json={"refresh_token": refresh})).json()
     return here.client(tokens["access_token"])
 
@@ -460,7 +460,11 @@ async def test_rights_are_given_over_rest_after_a_recent_sign_in_alone(
     assert shown.json().keys() == {"access_token", "token_type", "expires_in"}
     assert refused.headers["www-authenticate"] == INSUFFICIENT
     events = await sql.fetch("SELECT action FROM audit_events WHERE actor = $1 ORDER BY id", root.email)
-    assert [row[0] for row in events][-3:] == ["accounts.proof_refused", "sessions.reauthenticate", "users.grant_role"]
+    assert [row[0] for row in events][-3:] == [
+        "accounts.reauthentication_failed",
+        "sessions.reauthenticate",
+        "users.grant_role",
+    ]
 
 
 async def test_no_personal_token_is_made_long_after_the_sign_in(here: Instance, ada: Person, sql: Sql) -> None:
@@ -474,14 +478,14 @@ async def test_no_personal_token_is_made_long_after_the_sign_in(here: Instance, 
 async def test_a_code_renews_the_sign_in_and_counts_as_second_factor(here: Instance, ada: Person, sql: Sql) -> None:
     tokens = (await here.login(ada.email)).json()
     app = await enrol(ada.http, sql)
-    await sql.execute("UPDATE sessions SET revoked_at = NULL, proven_at = now() - interval '601 seconds'")
+    await sql.execute("UPDATE sessions SET revoked_at = NULL, reauthenticated_at = now() - interval '601 seconds'")
     client = here.client(tokens["access_token"])
 
     answer = await client.post("/api/auth/reauthenticate", json={"code": await app.code()})
 
     assert answer.status_code == 200
     assert await sql.fetchval("SELECT amr FROM sessions") == ["pwd", "otp"]
-    assert await sql.fetchval("SELECT now() - proven_at < interval '10 seconds' FROM sessions")
+    assert await sql.fetchval("SELECT now() - reauthenticated_at < interval '10 seconds' FROM sessions")
 
 
 def test_what_no_token_can_carry_are_permissions() -> None:

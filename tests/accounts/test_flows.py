@@ -13,10 +13,10 @@ import httpx
 import jwt
 import pyotp
 import pytest
-from accounts.hostile import JWKS, FakeIssuer, http
 from conftest import SECRET, create_database, serving, settings_for
-from factories import OPERATOR, PASSWORD, Person, World
 from litestar import Litestar
+from support.factories import OPERATOR, PASSWORD, Person, World
+from support.issuer import JWKS, FakeIssuer, http
 
 from todo.access import worker_origin
 from todo.app import create_app
@@ -90,7 +90,7 @@ async def enrol(person: httpx.AsyncClient, sql: Sql) -> App:
     return App(secret, confirmed.json()["recovery_codes"], sql)
 
 
-def told(answer: httpx.Response) -> dict[str, Any]:
+def sent(answer: httpx.Response) -> dict[str, Any]:
     return {name: value for name, value in answer.json().items() if name not in {"request_id", "instance"}}
 
 
@@ -128,7 +128,7 @@ async def test_a_code_that_is_wrong_or_was_used_lets_nobody_in(here: Instance, a
     answers = [await here.second_step(token, code) for token, code in zip(tokens, codes, strict=True)]
 
     assert [answer.status_code for answer in answers] == [401, 200, 401]
-    assert told(answers[0]) == told(answers[2])
+    assert sent(answers[0]) == sent(answers[2])
     refused = "SELECT count(*) FROM audit_events WHERE action = 'accounts.code_refused' AND subject_id = $1"
     assert await sql.fetchval(refused, ada.id) == 2
 
@@ -288,7 +288,7 @@ async def test_the_owner_revokes_a_personal_token(here: Instance, ada: Person) -
     assert (before, await here.status(token, "/api/tasks")) == (200, 401)
 
 
-# Outside issuers
+# Identity providers
 
 
 async def test_a_token_from_outside_opens_an_account_and_then_the_same(
@@ -434,11 +434,11 @@ async def test_who_left_comes_back_by_signing_in(here: Instance, ada: Person, sq
 async def test_a_wrong_password_brings_nobody_back(here: Instance, ada: Person, sql: Sql) -> None:
     await ada.http.request("DELETE", "/api/auth/me", json={"password": PASSWORD})
     wrong = await here.login(ada.email, WRONG)
-    await sql.execute("UPDATE users SET leaves_at = now() - interval '1 second'")
+    await sql.execute("UPDATE users SET deletion_at = now() - interval '1 second'")
     late = await here.login(ada.email)
 
     assert (wrong.status_code, late.status_code) == (401, 401)
-    assert told(wrong) == told(late)
+    assert sent(wrong) == sent(late)
     assert await sql.fetchval("SELECT status FROM users") == "leaving"
 
 
@@ -457,7 +457,7 @@ async def test_where_addresses_must_be_confirmed_nobody_signs_in_before(database
     assert (confirmed.status_code, late.status_code) == (204, 200)
 
 
-async def test_a_sign_in_from_a_new_place_is_told(here: Instance, ada: Person, sql: Sql) -> None:
+async def test_a_sign_in_from_a_new_place_is_message(here: Instance, ada: Person, sql: Sql) -> None:
     home, phone, stranger = ("192.0.2.1", "Laptop"), ("192.0.2.9", "Laptop"), ("198.51.100.7", "Something else")
     mails, count = [], "SELECT count(*) FROM deliveries WHERE subject = 'A new sign-in to your account'"
     for address, agent in (home, home, (home[0], "Phone"), phone, stranger, stranger):
@@ -513,7 +513,7 @@ async def test_limits_tell_nothing_about_who_has_an_account(counting: Instance) 
     ada = await counting.world.person("ada")
 
     def shape(answer: httpx.Response) -> tuple[Any, ...]:
-        return answer.status_code, told(answer), sorted(set(answer.headers) - {"content-length"})
+        return answer.status_code, sent(answer), sorted(set(answer.headers) - {"content-length"})
 
     known, unknown = [
         [shape(await counting.login(email, WRONG, address=f"198.51.{network}.{n}")) for n in range(1, 13)]

@@ -4,10 +4,10 @@ from typing import Any
 
 import asyncpg
 from conftest import SECRET, create_database, settings_for
-from factories import OPERATOR, PASSWORD, Person, World, job_context, origin_for
+from support.factories import OPERATOR, PASSWORD, Person, World, job_context, origin_for
 
 from todo.database import Database
-from todo.domain.accounts.jobs import forget_what_has_ended
+from todo.domain.accounts.jobs import delete_ended_credentials
 from todo.domain.accounts.services.key_rotation import KeyService
 
 Sql = Any
@@ -21,10 +21,10 @@ async def test_a_retired_key_is_kept_until_its_last_token_is_over(worker_id_or_m
     async with database.session(origin_for(OPERATOR)) as session:
         await KeyService(session, OPERATOR, SECRET).rotate()
 
-    await forget_what_has_ended(job_context(database))
+    await delete_ended_credentials(job_context(database))
     kept = await connection.fetchval(retired)
     await connection.execute("UPDATE signing_keys SET retired_at = now() - interval '12 minutes'")
-    await forget_what_has_ended(job_context(database))
+    await delete_ended_credentials(job_context(database))
     left = await connection.fetchval(retired), await connection.fetchval("SELECT count(*) FROM signing_keys")
 
     await connection.close()
@@ -44,7 +44,7 @@ async def test_a_session_is_kept_for_a_month_after_its_end(database: Database, a
             days,
         )
 
-    await forget_what_has_ended(job_context(database))
+    await delete_ended_credentials(job_context(database))
 
     assert await sql.fetchval("SELECT count(*) FROM sessions") == 2
 
@@ -57,7 +57,7 @@ async def test_expired_refresh_tokens_of_a_living_session_are_deleted(
         tokens = (await ada.http.post("/api/auth/refresh", json={"refresh_token": tokens["refresh_token"]})).json()
     await sql.execute("UPDATE refresh_tokens SET expires_at = now() - interval '1 second' WHERE generation < 2")
 
-    await forget_what_has_ended(job_context(database))
+    await delete_ended_credentials(job_context(database))
 
     session = "SELECT session_id FROM refresh_tokens WHERE generation = 3"
     left = f"SELECT array_agg(generation ORDER BY generation) FROM refresh_tokens WHERE session_id = ({session})"

@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 import pytest
 from conftest import serving, settings_for
-from factories import PASSWORD, Person, World
+from support.factories import PASSWORD, Person, World
 
 from todo.app import create_app
 
@@ -219,8 +219,8 @@ async def test_every_step_is_in_the_trail_and_no_secret(client: httpx.AsyncClien
     await root.http.delete(f"/api/auth/invitations/{(await invite(root, email='a@example.com')).json()['id']}")
 
     rows = await sql.fetch("SELECT action FROM audit_events WHERE subject = 'invitations' ORDER BY id")
-    trail = str(await sql.fetch("SELECT e::text FROM audit_events e"))
+    events = str(await sql.fetch("SELECT e::text FROM audit_events e"))
     assert [row["action"] for row in rows] == [
         "invitations.add", "invitations.accept", "invitations.add", "invitations.delete",
     ]  # fmt: skip
-    assert token not in trail
+    assert token not in events

@@ -1,4 +1,4 @@
-"""The cache of an outside issuer's keys, against servers that are slow, down, hostile or in a hurry."""
+"""The cache of an identity provider's keys, against servers that are slow, down, hostile or in a hurry."""
 
 import asyncio
 import gzip
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from accounts.hostile import JWKS, FakeIssuer, Server, http, new_key, public_jwk
+from support.issuer import JWKS, FakeIssuer, Server, http, new_key, public_jwk
 
 from todo.domain.accounts.services import jwks
 from todo.domain.accounts.services.jwks import Key, KeySet, UnknownKey, read_key
@@ -56,7 +56,7 @@ async def test_the_first_hundred_to_ask_share_one_fetch(keys: KeySet, issuer: Fa
     found = await asyncio.gather(*(keys.get("kid-0") for _ in range(100)))
 
     assert len({id(key) for key in found}) == 1
-    assert issuer.asked == [JWKS]
+    assert issuer.list_query == [JWKS]
 
 
 async def test_a_known_key_costs_no_fetch_until_the_soft_limit_and_then_one_in_the_background(
@@ -65,7 +65,7 @@ async def test_a_known_key_costs_no_fetch_until_the_soft_limit_and_then_one_in_t
     await keys.get("kid-0")
     clock.pushed = jwks.SOFT - 1
     await keys.get("kid-0")
-    assert len(issuer.asked) == 1
+    assert len(issuer.list_query) == 1
 
     clock.pushed, issuer.delay = jwks.SOFT + 1, 0.2
     started = time.perf_counter()
@@ -73,7 +73,7 @@ async def test_a_known_key_costs_no_fetch_until_the_soft_limit_and_then_one_in_t
 
     assert time.perf_counter() - started < 0.18
     await asyncio.sleep(0.4)
-    assert len(issuer.asked) == 2
+    assert len(issuer.list_query) == 2
 
 
 async def test_a_flood_of_forged_kids_costs_one_fetch_and_slows_no_good_token(keys: KeySet, issuer: FakeIssuer) -> None:
@@ -89,7 +89,7 @@ async def test_a_flood_of_forged_kids_costs_one_fetch_and_slows_no_good_token(ke
     done = await asyncio.gather(*forged, *(good() for _ in range(200)))
 
     assert set(done[:2000]) == {"UnknownKey"}
-    assert len(issuer.asked) <= 3
+    assert len(issuer.list_query) <= 3
     assert max(waits) < 0.15
 
 
@@ -103,7 +103,7 @@ async def test_a_stream_of_forged_kids_is_held_to_one_fetch_per_cool_down(keys: 
 
     await asyncio.gather(*(forge(number) for number in range(50)))
 
-    assert 2 <= len(issuer.asked) <= 8  # 0.2 s apart
+    assert 2 <= len(issuer.list_query) <= 8  # 0.2 s apart
 
 
 async def test_forged_kids_while_the_issuer_is_down_back_off(keys: KeySet, issuer: FakeIssuer) -> None:
@@ -115,7 +115,7 @@ async def test_forged_kids_while_the_issuer_is_down_back_off(keys: KeySet, issue
         await asyncio.sleep(0.01)
 
     assert seen == {"Unavailable"}
-    assert 2 <= len(issuer.asked) <= 5  # 0.2-0.4, 0.4-0.8, 0.8-1.6 s apart
+    assert 2 <= len(issuer.list_query) <= 5  # 0.2-0.4, 0.4-0.8, 0.8-1.6 s apart
 
 
 async def test_nothing_is_remembered_of_kids_that_do_not_exist(keys: KeySet) -> None:
@@ -147,7 +147,7 @@ async def test_a_key_is_found_in_the_instant_it_is_published_flood_or_not(keys: 
     await asyncio.gather(*running)
 
     assert set(seen) == {"known"}
-    assert len(issuer.asked) <= 14
+    assert len(issuer.list_query) <= 14
 
 
 async def test_a_key_published_while_a_fetch_is_on_its_way_is_found_by_the_next(
@@ -210,7 +210,7 @@ async def test_attempts_are_never_more_than_a_minute_apart(keys: KeySet, issuer:
         await outcome(keys, "kid-0")
         clock.pushed += 61
 
-    assert len(issuer.asked) == 12
+    assert len(issuer.list_query) == 12
 
 
 async def test_who_goes_away_while_waiting_takes_nobody_along(keys: KeySet, issuer: FakeIssuer) -> None:
@@ -221,7 +221,7 @@ async def test_who_goes_away_while_waiting_takes_nobody_along(keys: KeySet, issu
     impatient.cancel()
 
     assert isinstance(await patient, Key)
-    assert len(issuer.asked) == 1
+    assert len(issuer.list_query) == 1
 
 
 async def test_closing_ends_a_fetch_that_hangs(issuer: FakeIssuer) -> None:
@@ -304,7 +304,7 @@ async def test_a_redirect_is_not_followed(keys: KeySet, issuer: FakeIssuer) -> N
     issuer.pages[JWKS] = http("", "302 Found", Location=elsewhere.url + "/")
 
     assert await outcome(keys, "kid-0") == "Unavailable"
-    assert elsewhere.asked == []
+    assert elsewhere.list_query == []
     await elsewhere.stop()
 
 

@@ -10,7 +10,7 @@ import asyncpg
 import httpx
 import pytest
 from conftest import settings_for
-from factories import PASSWORD, Person, World
+from support.factories import PASSWORD, Person, World
 
 from todo.domain.accounts.services.passwords import Passwords
 from todo.errors import Unavailable

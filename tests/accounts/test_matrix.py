@@ -12,12 +12,12 @@ import asyncpg
 import httpx
 import jwt
 import pytest
-from accounts.hostile import FakeIssuer
-from admin.table import BASE, rest_routes
 from conftest import SECRET, serving, settings_for
-from factories import PASSWORD, Person, World
 from litestar import Litestar
 from litestar.routes import HTTPRoute
+from support.admin_table import BASE, rest_routes
+from support.factories import PASSWORD, Person, World
+from support.issuer import FakeIssuer
 
 from todo.access import signed_in_recently
 from todo.admin.declaration import ENTER
@@ -130,7 +130,7 @@ UNKNOWN = None
 
 
 class Stage:
-    """Where somebody comes from: an instance, its people, an outside issuer it trusts."""
+    """Where somebody comes from: an instance, its people, an identity provider it trusts."""
 
     def __init__(self, app: Litestar, sql: Sql, issuer: FakeIssuer):
         self.world, self.sql, self.issuer = World(app), sql, issuer
@@ -257,7 +257,7 @@ async def somebody_from_an_outside_issuer_just_now(stage: Stage) -> Somebody:
 
 async def a_superuser_who_signed_in_long_ago(stage: Stage) -> Somebody:
     first = await stage.signed_in(await stage.world.person("root", SUPERUSER))
-    await stage.sql.execute("UPDATE sessions SET proven_at = now() - interval '601 seconds'")
+    await stage.sql.execute("UPDATE sessions SET reauthenticated_at = now() - interval '601 seconds'")
     body = {"refresh_token": first["refresh_token"]}
     return (await stage.client.post("/api/auth/refresh", json=body)).json()["access_token"], EVERY
 
@@ -367,7 +367,7 @@ def expected(route: str, may: frozenset[str] | None, *, long_ago: bool) -> int:
 
 
 def is_page(route: HTTPRoute) -> bool:
-    """Pages know no bearer token; their own tests are in tests/admin_pages."""
+    """Pages know no bearer token; their own tests are in tests/browser."""
     return route.path_format.startswith("/admin")
 
 

@@ -19,14 +19,14 @@ from accounts.test_credentials import (
     reset_password,
 )
 from accounts.test_flows import Instance, enrol, instance
-from factories import OPERATOR, PASSWORD, Person, World
 from litestar import Litestar
+from support.factories import OPERATOR, PASSWORD, Person, World
 
 from todo.access import worker_origin
 from todo.domain.accounts.schemas.personal_tokens import TokenIn
 from todo.domain.accounts.services.service_accounts import add_service_account, add_service_token
 from todo.http import limits
-from todo.http.buckets import Policy
+from todo.http.token_bucket import Policy
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 GUESSING = "SELECT count(*) FROM deliveries WHERE subject = 'Somebody tries to guess your code' AND recipient = $1"

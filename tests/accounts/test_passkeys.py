@@ -15,7 +15,7 @@ import pytest
 from conftest import SECRET, settings_for
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from factories import PASSWORD, Person
+from support.factories import PASSWORD, Person
 from webauthn.helpers import bytes_to_base64url as b64
 from webauthn.helpers import encode_cbor
 
@@ -72,8 +72,8 @@ def phone() -> Authenticator:
     return Authenticator()
 
 
-async def begin(person: Person, password: str = PASSWORD, **proof: Any) -> httpx.Response:
-    return await person.http.post("/api/auth/passkeys/options", json={"password": password, **proof})
+async def begin(person: Person, password: str = PASSWORD, **reauthentication: Any) -> httpx.Response:
+    return await person.http.post("/api/auth/passkeys/options", json={"password": password, **reauthentication})
 
 
 async def shown(person: Person, phone: Authenticator) -> dict[str, Any]:

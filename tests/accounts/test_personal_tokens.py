@@ -9,8 +9,8 @@ import asyncpg
 import httpx
 import pytest
 from conftest import settings_for
-from factories import OPERATOR, Person, World, origin_for
 from sqlalchemy.exc import IntegrityError
+from support.factories import OPERATOR, Person, World, origin_for
 
 from todo.access import ANYBODY, Actor
 from todo.actions import PERMISSIONS
@@ -226,48 +226,48 @@ async def test_the_list_comes_in_pages(ada: Person) -> None:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def list_query(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every read of the database."""
-    asked: list[Any] = []
+    list_query: list[Any] = []
     really = Direct._rows
 
     async def rows(self: Direct, *arguments: Any) -> Any:
-        asked.append(arguments)
+        list_query.append(arguments)
         return await really(self, *arguments)
 
     monkeypatch.setattr(Direct, "_rows", rows)
-    return asked
+    return list_query
 
 
 @pytest.mark.parametrize(
     "garbage",
     ["", "todo_pat_", "todo_pat_" + "a" * 36, "todo_pat_" + "ü" * 36, "TODO_PAT_", "x" * 9000, "todo_rt_abc", "\x00"],
 )
-async def test_garbage_asks_no_database(tokens: PersonalTokens, sql: Sql, asked: list[Any], garbage: str) -> None:
+async def test_garbage_asks_no_database(tokens: PersonalTokens, sql: Sql, list_query: list[Any], garbage: str) -> None:
     assert isinstance(await tokens.actor_of(garbage), Unauthorized)
-    assert asked == []
+    assert list_query == []
 
 
 async def test_a_token_with_one_letter_changed_asks_no_database(
-    tokens: PersonalTokens, sql: Sql, asked: list[Any]
+    tokens: PersonalTokens, sql: Sql, list_query: list[Any]
 ) -> None:
     token = new_token()
     for at in range(9, len(token)):
         other = token[:at] + ("a" if token[at] != "a" else "b") + token[at + 1 :]
         assert isinstance(await tokens.actor_of(other), Unauthorized)
 
-    assert asked == []
+    assert list_query == []
 
 
-async def test_what_is_known_of_a_token_is_remembered(ada: Person, database: Database, asked: list[Any]) -> None:
+async def test_what_is_known_of_a_token_is_remembered(ada: Person, database: Database, list_query: list[Any]) -> None:
     token = (await made(ada))["token"]
     tokens = PersonalTokens(database)
-    asked.clear()
+    list_query.clear()
 
     found = [await tokens.actor_of(token) for _ in range(20)]
 
     assert found == [found[0]] * 20
-    assert len(asked) == 1
+    assert len(list_query) == 1
     await tokens.close()
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import asyncpg
 import httpx
 import pytest
-from factories import PASSWORD
+from support.factories import PASSWORD
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 EVE = {"email": "eve@example.com", "password": PASSWORD, "name": "Eve", "timezone": "Europe/Berlin"}
@@ -17,7 +17,7 @@ async def register(client: httpx.AsyncClient, **fields: Any) -> httpx.Response:
     return await client.post("/api/auth/register", json=EVE | fields)
 
 
-def told(answer: httpx.Response) -> tuple[int, bytes, set[str]]:
+def sent(answer: httpx.Response) -> tuple[int, bytes, set[str]]:
     return answer.status_code, answer.content, set(answer.headers)
 
 
@@ -44,7 +44,7 @@ async def test_nothing_tells_that_an_address_has_an_account(client: httpx.AsyncC
 
     second = await register(client, password="quite another password", name="Mallory")
 
-    assert told(second) == told(first)
+    assert sent(second) == sent(first)
     assert await sql.fetchval("SELECT count(*) FROM users") == 1
 
 

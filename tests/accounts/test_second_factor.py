@@ -9,7 +9,7 @@ import httpx
 import pyotp
 import pytest
 from conftest import SECRET
-from factories import PASSWORD, Person
+from support.factories import PASSWORD, Person
 
 from todo.access import worker_origin
 from todo.database import Database, now
@@ -20,20 +20,20 @@ Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 NOTHING = {"totp": False, "recovery_codes": 0, "passkeys": 0}
 
 
-async def begin(person: Person, password: str = PASSWORD, **proof: str) -> httpx.Response:
-    return await person.http.post("/api/auth/mfa/totp", json={"password": password, **proof})
+async def begin(person: Person, password: str = PASSWORD, **reauthentication: str) -> httpx.Response:
+    return await person.http.post("/api/auth/mfa/totp", json={"password": password, **reauthentication})
 
 
 async def confirm(person: Person, code: str) -> httpx.Response:
     return await person.http.post("/api/auth/mfa/totp/confirm", json={"code": code})
 
 
-async def remove(person: Person, **proof: Any) -> httpx.Response:
-    return await person.http.request("DELETE", "/api/auth/mfa/totp", json=proof)
+async def remove(person: Person, **reauthentication: Any) -> httpx.Response:
+    return await person.http.request("DELETE", "/api/auth/mfa/totp", json=reauthentication)
 
 
-async def renew(person: Person, **proof: Any) -> httpx.Response:
-    return await person.http.post("/api/auth/mfa/recovery-codes", json=proof)
+async def renew(person: Person, **reauthentication: Any) -> httpx.Response:
+    return await person.http.post("/api/auth/mfa/recovery-codes", json=reauthentication)
 
 
 async def state(person: Person) -> dict[str, Any]:
@@ -100,7 +100,7 @@ async def test_adding_an_app_asks_for_the_password(ada: Person, sql: Sql) -> Non
 
     assert answer.status_code == 403
     assert await count(sql, "totp") == 0
-    assert await actions(sql) == ["accounts.proof_refused"]
+    assert await actions(sql) == ["accounts.reauthentication_failed"]
 
 
 async def test_whoever_has_no_password_adds_no_app(ada: Person, sql: Sql) -> None:
@@ -229,14 +229,16 @@ WRONG = "not the right password"
     "proof",
     [{}, {"password": WRONG}, {"code": "000000"}, {"password": PASSWORD}, {"password": PASSWORD, "code": "000000"}],
 )
-async def test_without_proof_nothing_is_removed_or_renewed(ada: Person, sql: Sql, proof: dict[str, str]) -> None:
+async def test_without_proof_nothing_is_removed_or_renewed(
+    ada: Person, sql: Sql, reauthentication: dict[str, str]
+) -> None:
     await enrolled(ada)
 
-    assert (await remove(ada, **proof)).status_code == 403
-    assert (await renew(ada, **proof)).status_code == 403
+    assert (await remove(ada, **reauthentication)).status_code == 403
+    assert (await renew(ada, **reauthentication)).status_code == 403
 
     assert await state(ada) == {"totp": True, "recovery_codes": 10, "passkeys": 0}
-    assert (await actions(sql))[-2:] == ["accounts.proof_refused"] * 2
+    assert (await actions(sql))[-2:] == ["accounts.reauthentication_failed"] * 2
 
 
 async def test_what_is_not_there_is_not_removed_or_renewed(ada: Person) -> None:
@@ -271,11 +273,11 @@ async def test_no_secret_is_stored_as_it_is(ada: Person, sql: Sql) -> None:
 
     stored = await sql.fetchval("SELECT secret FROM totp")
     texts = str(await sql.fetch("SELECT t::text FROM totp AS t UNION ALL SELECT c::text FROM recovery_codes AS c"))
-    trail = str(await sql.fetch("SELECT e::text FROM audit_events AS e"))
+    events = str(await sql.fetch("SELECT e::text FROM audit_events AS e"))
     assert app.secret.encode() not in stored
     for secret in (app.secret, PASSWORD, *codes):
-        assert secret not in texts + trail
-        assert secret.encode().hex() not in texts + trail
+        assert secret not in texts + events
+        assert secret.encode().hex() not in texts + events
 
 
 async def test_an_encrypted_secret_is_of_no_use_in_another_row(

@@ -10,7 +10,7 @@ import bcrypt
 import httpx
 import pytest
 from conftest import serving, settings_for
-from factories import PASSWORD, Person
+from support.factories import PASSWORD, Person
 
 from todo.app import create_app
 

@@ -12,7 +12,7 @@ import pytest
 from conftest import SECRET, settings_for
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from factories import Person, World, origin_for
+from support.factories import Person, World, origin_for
 
 from todo.access import ANYBODY, Actor
 from todo.database import Database, Direct
@@ -168,11 +168,11 @@ def authenticator(database: Database, world: World, settings: Settings) -> Authe
 async def test_in_the_steady_state_nobody_asks_the_database_who_it_is(
     database: Database, world: World, ada: Person, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    list_query = []
     really = Direct._rows
 
     async def rows(self: Direct, *arguments: Any) -> Any:
-        asked.append(arguments)
+        list_query.append(arguments)
         return await really(self, *arguments)
 
     monkeypatch.setattr(Direct, "_rows", rows)
@@ -183,7 +183,7 @@ async def test_in_the_steady_state_nobody_asks_the_database_who_it_is(
 
     assert isinstance(first, Actor)
     assert again == [first] * 20
-    assert len(asked) == 1
+    assert len(list_query) == 1
 
 
 async def test_with_no_memory_rights_are_read_every_time(

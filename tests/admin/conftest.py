@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from factories import World, origin_for
+from support.factories import World, origin_for
 
 from todo.access import Actor
 from todo.admin.registry import Registry

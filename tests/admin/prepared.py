@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from admin.rows import Rows
-from factories import Person
+from support.admin_rows import Rows
+from support.factories import Person
 
 from todo.admin.declaration import Action, ModelAdmin, Resource
 from todo.admin.registry import Registry

@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from admin.rows import many
-from factories import Person, World, origin_for
 from msgspec import UNSET, Meta, Struct, UnsetType
+from support.admin_rows import many
+from support.factories import Person, World, origin_for
 
 from todo.access import Actor, worker_origin
 from todo.admin import runs
@@ -115,14 +115,14 @@ async def test_many_rows_go_on_in_the_background(
     assert await sql.fetchval("SELECT count(DISTINCT actor) FROM audit_events WHERE action = 'tasks.complete'") == 1
 
 
-async def test_a_worker_carries_it_out_and_the_result_is_told(
+async def test_a_worker_carries_it_out_and_the_result_is_message(
     world: World, database: Database, ada: Person, sql: Any
 ) -> None:
     boss = await world.person("boss", "superuser")
     await many(sql, ada, 250)
-    asked = {"matching": {"filters": {"priority": ["0..2"]}}, "form": {"status": "waiting"}}
+    list_query = {"matching": {"filters": {"priority": ["0..2"]}}, "form": {"status": "waiting"}}
 
-    answer = await boss.http.post("/api/admin/tasks/actions/change?reason=Ticket+17", json=asked)
+    answer = await boss.http.post("/api/admin/tasks/actions/change?reason=Ticket+17", json=list_query)
     run: dict[str, Any] = {"status": "waiting"}
     async with working(database):
         for _ in range(400):
@@ -312,8 +312,8 @@ async def test_an_action_that_is_not_declared_is_not_found(
 
 
 async def test_an_action_needs_its_permission(registry: Registry, database: Database, ada: Person) -> None:
-    rights = frozenset({"admin.enter", "tasks.view", "tasks.change", "tasks.all"})
-    admin = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=rights)))
+    permissions = frozenset({"admin.enter", "tasks.view", "tasks.change", "tasks.all"})
+    admin = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=permissions)))
 
     with pytest.raises(Forbidden):
         await admin.actions.act("tasks", "complete", Selection(ids=[(await ada.add())["id"]]))
@@ -331,13 +331,13 @@ async def test_history_tells_who_changed_what_on_every_face(admin: AdminService,
 
     history = await admin.history.of_row("tasks", task["id"])
 
-    told = [
+    sent = [
         (entry.actor, entry.action, [(one.field, one.before, one.after) for one in entry.changes])
         for entry in history.items
     ]
-    assert told[0] == ("boss@example.com", "tasks.change", [("priority", 0, 2)])
-    assert told[1] == (ada.email, "tasks.change", [("title", "Water", "Water all")])
-    assert told[2][:2] == (ada.email, "tasks.add")
+    assert sent[0] == ("boss@example.com", "tasks.change", [("priority", 0, 2)])
+    assert sent[1] == (ada.email, "tasks.change", [("title", "Water", "Water all")])
+    assert sent[2][:2] == (ada.email, "tasks.add")
 
 
 async def test_a_change_can_be_undone(admin: AdminService, ada: Person) -> None:
@@ -390,8 +390,8 @@ async def test_shared_views_are_found_by_others_and_changed_by_their_owner_alone
 ) -> None:
     shared = await admin.views.save("tasks", "Late", "due_at=..today", shared=True)
     await admin.views.save("tasks", "Mine", "status=open")
-    rights = frozenset({"admin.enter", "saved_views.view", "saved_views.change", "saved_views.delete"})
-    other = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=rights)))
+    permissions = frozenset({"admin.enter", "saved_views.view", "saved_views.change", "saved_views.delete"})
+    other = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=permissions)))
 
     assert {view.name for view in await admin.views.of_list("tasks")} == {"Late", "Mine"}
     assert [view.name for view in await other.views.of_list("tasks")] == ["Late"]
@@ -406,14 +406,14 @@ async def test_the_date_hierarchy_goes_from_years_to_days(admin: AdminService, a
             "UPDATE tasks SET created_at = $1::text::timestamptz WHERE id = $2::text::uuid", moment, task["id"]
         )
 
-    def told(found: Any) -> list[tuple[str, int]]:
+    def sent(found: Any) -> list[tuple[str, int]]:
         return [(step.value, step.count) for step in found]
 
-    assert told(await admin.queries.periods("tasks")) == [("2024", 3), ("2025", 1)]
-    assert told(await admin.queries.periods("tasks", ListQuery(filters={"created_at": ["2024"]}))) == [
+    assert sent(await admin.queries.periods("tasks")) == [("2024", 3), ("2025", 1)]
+    assert sent(await admin.queries.periods("tasks", ListQuery(filters={"created_at": ["2024"]}))) == [
         ("2024-03", 2),
         ("2024-04", 1),
     ]
-    assert told(await admin.queries.periods("tasks", ListQuery(filters={"created_at": ["2024-03"]}))) == [
+    assert sent(await admin.queries.periods("tasks", ListQuery(filters={"created_at": ["2024-03"]}))) == [
         ("2024-03-01", 2)
     ]

@@ -17,11 +17,11 @@ from todo.database import Row
 from todo.schema import Schema
 
 
-class Elsewhere(Row, registry=registry()):
+class Redirect(Row, registry=registry()):
     """Tables that are none of the service's."""
 
 
-class Plant(Elsewhere, table=True):
+class Plant(Redirect, table=True):
     """Something that grows."""
 
     __tablename__ = "plants"

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from admin.rows import Rows
 from conftest import settings_for
-from database.wire import Wire, tapped
-from factories import Person, World, origin_for
+from support.admin_rows import Rows
+from support.factories import Person, World, origin_for
+from support.wire import Wire, tapped
 
 from todo.access import Actor
 from todo.admin.declaration import ModelAdmin

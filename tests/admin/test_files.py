@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from factories import Person
+from support.factories import Person
 
 from todo.admin.file_formats import Format
 from todo.admin.schemas import ListQuery
@@ -18,8 +18,8 @@ from todo.errors import Forbidden, Invalid
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1"]
 
 
-async def exported(admin: AdminService, resource: str, form: Format, asked: ListQuery | None = None) -> bytes:
-    return b"".join([part async for part in await admin.files.export(resource, asked, form)])
+async def exported(admin: AdminService, resource: str, form: Format, list_query: ListQuery | None = None) -> bytes:
+    return b"".join([part async for part in await admin.files.export(resource, list_query, form)])
 
 
 def lines(data: bytes) -> list[dict[str, str]]:
@@ -143,11 +143,11 @@ async def test_one_bad_row_keeps_all_from_being_applied(admin: AdminService, ada
     [(b"title;owner_id\nA;B\n", "commas"), (b"title,title\nA,B\n", "twice")],
     ids=["semicolons", "twice"],
 )
-async def test_headings_that_cannot_be_meant_are_told(admin: AdminService, file: bytes, words: str) -> None:
-    with pytest.raises(Invalid) as refusal:
+async def test_headings_that_cannot_be_meant_are_message(admin: AdminService, file: bytes, words: str) -> None:
+    with pytest.raises(Invalid) as problem:
         await admin.files.import_rows("tasks", file)
 
-    assert words in refusal.value.errors[0].message
+    assert words in problem.value.errors[0].message
 
 
 async def test_a_row_stands_in_a_file_once(admin: AdminService, ada: Person, sql: Any) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import asyncpg
 import pytest
-from admin.rows import Rows
-from factories import World, origin_for
+from support.admin_rows import Rows
+from support.factories import World, origin_for
 
 from todo.access import Actor
 from todo.admin.declaration import ModelAdmin

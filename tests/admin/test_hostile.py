@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from admin.rows import Rows
-from factories import Person, World
+from support.admin_rows import Rows
+from support.factories import Person, World
 
 from todo.admin.declaration import ModelAdmin
 from todo.app import REGISTRY
@@ -36,12 +36,12 @@ async def root(world: World) -> Person:
 @pytest.mark.parametrize("resource", [*REGISTRY], **IDS)
 async def test_no_text_in_an_address_is_a_fault(root: Person, resource: Any) -> None:
     names = [*resource.filter_names, "q", "sort", "cursor", "limit", "trash", "facets"]
-    asked = [(name, text) for name in names for text in TEXTS]
+    list_query = [(name, text) for name in names for text in TEXTS]
 
-    answers = [await root.http.get(f"/api/admin/{resource.name}", params={name: text}) for name, text in asked]
+    answers = [await root.http.get(f"/api/admin/{resource.name}", params={name: text}) for name, text in list_query]
 
-    told = {ask: answer.status_code for ask, answer in zip(asked, answers, strict=True)}
-    assert {ask: status for ask, status in told.items() if status not in {200, 422}} == {}
+    sent = {ask: answer.status_code for ask, answer in zip(list_query, answers, strict=True)}
+    assert {ask: status for ask, status in sent.items() if status not in {200, 422}} == {}
 
 
 @pytest.mark.parametrize("resource", TABLES, **IDS)
@@ -69,10 +69,10 @@ async def test_no_body_is_a_fault(root: Person, database: Database, sql: Any, re
     row_id = await Rows(REGISTRY, database, root.id).of(resource)
     base, kind = f"/api/admin/{resource.name}", {"content-type": "application/json"}
     paths = {"add": ("POST", base), "change": ("PATCH", f"{base}/{row_id}"), "import": ("POST", f"{base}/import")}
-    asked = [paths[verb] for verb in paths if verb in resource.verbs]
-    asked += [("POST", f"{base}/actions/{name}") for name in ("change", "delete") if name in resource.verbs]
+    list_query = [paths[verb] for verb in paths if verb in resource.verbs]
+    list_query += [("POST", f"{base}/actions/{name}") for name in ("change", "delete") if name in resource.verbs]
 
-    for method, path in asked:
+    for method, path in list_query:
         for body in RAW:
             answer = await root.http.request(method, path, content=body, headers=kind)
             assert answer.status_code in {200, 400, 422}, (path, body[:20], answer.text)

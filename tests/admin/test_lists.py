@@ -1,7 +1,7 @@
 """Lists: pages, filters, facets, search, whose rows."""
 
 import pytest
-from factories import Person, origin_for
+from support.factories import Person, origin_for
 
 from todo.access import Actor
 from todo.admin.registry import Registry
@@ -129,8 +129,8 @@ async def test_without_the_right_to_every_row_one_sees_ones_own(
     registry: Registry, database: Database, ada: Person, bob: Person
 ) -> None:
     mine, theirs = await ada.add("Mine"), await bob.add("Theirs")
-    rights = frozenset({"admin.enter", "tasks.view"})
-    admin = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=rights)))
+    permissions = frozenset({"admin.enter", "tasks.view"})
+    admin = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=permissions)))
 
     found = await admin.queries.page("tasks")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from factories import Person, World
+from support.factories import Person, World
 
 ID = "0190f5f0-7c1d-7000-8000-000000000000"
 

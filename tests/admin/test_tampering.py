@@ -1,15 +1,15 @@
-"""What is not declared is refused on every face and changes nothing; what is secret is shown by none."""
+"""What is not declared is refused on every interface and changes nothing; what is secret is shown by none."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from admin.faces import FACES, Ask, Stage
-from admin.rows import Rows
-from factories import World, origin_for
 from sqlalchemy import ARRAY, Integer, LargeBinary, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
+from support.admin_interfaces import FACES, Ask, Stage
+from support.admin_rows import Rows
+from support.factories import World, origin_for
 from uuid_utils.compat import uuid7
 
 from todo.access import Actor
@@ -35,9 +35,9 @@ def rows(stage: Stage) -> Rows:
     return Rows(REGISTRY, stage.database, stage.person.id)
 
 
-async def refused(stage: Stage, *asked: Ask) -> Mapping[str, set[int]]:
+async def refused(stage: Stage, *list_query: Ask) -> Mapping[str, set[int]]:
     """The statuses of each face."""
-    return {name: {(await face(stage, ask)).status for ask in asked} for name, face in FACES.items()}
+    return {name: {(await face(stage, ask)).status for ask in list_query} for name, face in FACES.items()}
 
 
 def everywhere(status: int) -> Mapping[str, set[int]]:
@@ -79,8 +79,8 @@ async def test_no_field_is_written_that_is_not_declared(
 
     for verb, names in closed.items():
         if verb in resource.verbs:
-            asked = [Ask(verb, resource.name, row_id, values={name: "x"}) for name in names]
-            assert await refused(stage, *asked) == everywhere(422)
+            list_query = [Ask(verb, resource.name, row_id, values={name: "x"}) for name in names]
+            assert await refused(stage, *list_query) == everywhere(422)
     assert await sql.fetch(f'SELECT * FROM "{resource.model.__tablename__}"') == before
 
 
@@ -88,9 +88,9 @@ async def test_no_field_is_written_that_is_not_declared(
 async def test_no_action_of_another_resource_is_carried_out(stage: Stage, resource: Any) -> None:
     others = {name for one in REGISTRY for name in one.actions} - {*resource.actions}
 
-    asked = [Ask("act on one", resource.name, action=name) for name in (*others, "nonsense", "view", "__init__")]
+    list_query = [Ask("act on one", resource.name, action=name) for name in (*others, "nonsense", "view", "__init__")]
 
-    assert await refused(stage, *asked) == everywhere(404)
+    assert await refused(stage, *list_query) == everywhere(404)
 
 
 @pytest.mark.parametrize("resource", TABLES, **IDS)
@@ -144,9 +144,9 @@ async def test_no_face_shows_a_secret(stage: Stage, rows: Rows, sql: Any, resour
     verbs = ["view", "get", "history", *({"export"} & {*resource.verbs})]
 
     for face in FACES.values():
-        told = json.dumps([(await face(stage, Ask(verb, resource.name, row_id))).body for verb in verbs])
-        assert MARK not in told
-        assert row_id in told
+        sent = json.dumps([(await face(stage, Ask(verb, resource.name, row_id))).body for verb in verbs])
+        assert MARK not in sent
+        assert row_id in sent
 
 
 GUARDED = [one for one in TABLES if one.field_permissions]
@@ -159,8 +159,8 @@ async def test_a_field_with_a_permission_of_its_own_is_not_there_for_others(
     if resource is None:
         pytest.skip("no field has a permission of its own")
     row_id = await rows.of(resource)
-    rights = REGISTRY.permissions - {*resource.field_permissions.values()} | {ENTER}
-    admin = AdminService(REGISTRY, database, origin_for(Actor(id=None, name="x", permissions=rights)))
+    permissions = REGISTRY.permissions - {*resource.field_permissions.values()} | {ENTER}
+    admin = AdminService(REGISTRY, database, origin_for(Actor(id=None, name="x", permissions=permissions)))
 
     row = json.dumps(await admin.queries.get(resource.name, row_id), default=str)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from todo.admin.service import AdminService
-from todo.domain.tasks.admin.moments import write_moment
+from todo.domain.tasks.admin.due_format import write_moment
 from todo.errors import Invalid
 
 

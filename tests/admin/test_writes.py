@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from factories import Person, origin_for
+from support.factories import Person, origin_for
 
 from todo.access import Actor
 from todo.admin.conflicts import Conflicted
@@ -18,7 +18,7 @@ from todo.errors import Forbidden, Invalid, NotFound
 DAY = {"kind": "day", "date": "2031-01-31"}
 
 
-async def trail(sql: Any, action: str) -> list[dict[str, Any]]:
+async def events(sql: Any, action: str) -> list[dict[str, Any]]:
     rows = await sql.fetch("SELECT * FROM audit_events WHERE action = $1 ORDER BY id", action)
     return [dict(row) | {side: json.loads(row[side] or "null") for side in ("before", "after")} for row in rows]
 
@@ -26,8 +26,10 @@ async def trail(sql: Any, action: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def as_ada(registry: Registry, database: Database, ada: Person) -> AdminService:
     """Somebody who may do everything to their own tasks."""
-    rights = frozenset({"admin.enter", *(f"tasks.{verb}" for verb in ("view", "add", "change", "delete", "purge"))})
-    return AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=rights)))
+    permissions = frozenset(
+        {"admin.enter", *(f"tasks.{verb}" for verb in ("view", "add", "change", "delete", "purge"))}
+    )
+    return AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=permissions)))
 
 
 async def test_a_row_is_added_with_its_trail(admin: AdminService, ada: Person, sql: Any) -> None:
@@ -35,7 +37,7 @@ async def test_a_row_is_added_with_its_trail(admin: AdminService, ada: Person, s
 
     assert (row.title, row.status, row.labels) == ("Water", "open", {"owner_id": ada.email})
     assert row.due_at.isoformat() == "2031-01-30T23:00:00+00:00"
-    (entry,) = await trail(sql, "tasks.add")
+    (entry,) = await events(sql, "tasks.add")
     assert (entry["actor"], entry["before"], entry["after"]["title"]) == ("boss@example.com", None, "Water")
 
 
@@ -45,7 +47,7 @@ async def test_a_change_leaves_before_and_after(admin: AdminService, ada: Person
     row = await admin.editor.change("tasks", task["id"], {"title": "Water", "priority": 3})
 
     assert (row.priority, row.version) == (3, 2)
-    (entry,) = await trail(sql, "tasks.change")
+    (entry,) = await events(sql, "tasks.change")
     assert (entry["before"], entry["after"]) == ({"priority": 1}, {"priority": 3})
 
 
@@ -55,7 +57,7 @@ async def test_a_reason_stands_in_the_trail(admin: AdminService, ada: Person, sq
 
     await admin.editor.change("tasks", task["id"], {"priority": 3})
 
-    assert [entry["reason"] for entry in await trail(sql, "tasks.change")] == ["Ticket 17"]
+    assert [entry["reason"] for entry in await events(sql, "tasks.change")] == ["Ticket 17"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ async def test_what_is_wrong_is_named_and_changes_nothing(
         await admin.editor.change("tasks", task["id"], {"priority": 4} | values)
 
     assert [error.field for error in refused.value.errors] == [field]
-    assert await trail(sql, "tasks.change") == []
+    assert await events(sql, "tasks.change") == []
 
 
 async def test_every_wrong_field_is_named_at_once(admin: AdminService) -> None:
@@ -159,7 +161,7 @@ async def test_a_task_goes_to_the_trash_and_from_there_for_good(admin: AdminServ
     assert [row.title for row in (await admin.queries.page("tasks", ListQuery(trash=True))).items] == ["Water"]
     await admin.editor.delete("tasks", task["id"])
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 0
-    (entry,) = await trail(sql, "tasks.purge")
+    (entry,) = await events(sql, "tasks.purge")
     assert (entry["before"]["title"], entry["after"]) == ("Water", None)
 
 
@@ -194,7 +196,7 @@ async def test_ones_own_rows_are_all_that_can_be_touched(as_ada: AdminService, b
     ):  # fmt: skip
         with pytest.raises(NotFound):
             await act
-    assert await trail(sql, "tasks.change") == []
+    assert await events(sql, "tasks.change") == []
 
 
 async def test_a_task_cannot_be_given_to_somebody_one_cannot_see(as_ada: AdminService, bob: Person) -> None:
@@ -207,8 +209,8 @@ async def test_a_task_cannot_be_given_to_somebody_one_cannot_see(as_ada: AdminSe
 @pytest.mark.parametrize("verb", ["add", "change", "delete"])
 async def test_a_verb_needs_its_permission(registry: Registry, database: Database, ada: Person, verb: str) -> None:
     task = await ada.add("Water")
-    rights = frozenset({"admin.enter", "tasks.view"})
-    admin = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=rights)))
+    permissions = frozenset({"admin.enter", "tasks.view"})
+    admin = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=permissions)))
     act = {
         "add": lambda: admin.editor.add("tasks", {"title": "x"}),
         "change": lambda: admin.editor.change("tasks", task["id"], {"title": "x"}),

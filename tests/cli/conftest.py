@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from click.testing import CliRunner, Result
 from conftest import SECRET, create_database
-from processes import CHEAP
+from support.processes import CHEAP
 
 from todo.cli import main
 from todo.cli.supervision import SIGNALS

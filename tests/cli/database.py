@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 from conftest import SECRET, settings_for
-from factories import PASSWORD
+from support.factories import PASSWORD
 
 from todo.cli.demo import fill
 from todo.cli.installation import opened

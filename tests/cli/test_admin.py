@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from factories import PASSWORD
+from support.factories import PASSWORD
 
 from todo.cli.operator import os_user
 
@@ -26,31 +26,31 @@ def admin(todo, url: str) -> Admin:
 
 @pytest.fixture
 def ada_id(admin: Admin) -> str:
-    return str(told(admin("list", "users", "--json"))["items"][0]["id"])
+    return str(sent(admin("list", "users", "--json"))["items"][0]["id"])
 
 
-def told(result: Result) -> Any:
+def sent(result: Result) -> Any:
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 
 
 def add(admin: Admin, ada_id: str, *values: str) -> dict[str, Any]:
-    row: dict[str, Any] = told(admin("add", "tasks", f"owner_id={ada_id}", *values, "--json"))
+    row: dict[str, Any] = sent(admin("add", "tasks", f"owner_id={ada_id}", *values, "--json"))
     return row
 
 
 def events(admin: Admin, row_id: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = told(admin("history", "tasks", row_id, "--json"))["items"]
+    found: list[dict[str, Any]] = sent(admin("history", "tasks", row_id, "--json"))["items"]
     return found
 
 
 def test_a_change_is_undone_by_its_entry_in_the_history(admin: Admin, ada_id: str) -> None:
     row = add(admin, ada_id, "title=Water", "priority=1")
-    told(admin("set", "tasks", row["id"], "priority=3", "title=Fire", "--json"))
+    sent(admin("set", "tasks", row["id"], "priority=3", "title=Fire", "--json"))
     entry = events(admin, row["id"])[0]
 
     assert entry["id"] in admin("history", "tasks", row["id"], COLUMNS="250").output
-    undone = told(admin("revert", "tasks", row["id"], entry["id"], "--reason", "A slip", "--json"))
+    undone = sent(admin("revert", "tasks", row["id"], entry["id"], "--reason", "A slip", "--json"))
 
     assert (undone["title"], undone["priority"], undone["version"]) == ("Water", 1, 3)
     assert events(admin, row["id"])[0]["reason"] == "A slip"
@@ -69,15 +69,15 @@ def test_nothing_anybody_wrote_steers_the_terminal(admin: Admin, ada_id: str) ->
 def test_the_life_of_a_row(admin: Admin, ada_id: str) -> None:
     row = add(admin, ada_id, "title=Water [b]all[/b]", 'due={"kind": "day", "date": "2031-01-31"}')
 
-    changed = told(admin("set", "tasks", row["id"], "priority=3", "due=", "--reason", "Ticket 17", "--json"))
+    changed = sent(admin("set", "tasks", row["id"], "priority=3", "due=", "--reason", "Ticket 17", "--json"))
     assert (changed["priority"], changed["due"], changed["version"]) == (3, None, 2)
-    assert told(admin("get", "tasks", row["id"], "--json")) == changed
+    assert sent(admin("get", "tasks", row["id"], "--json")) == changed
     assert "Water [b]all[/b]" in admin("list", "tasks").output
     assert admin("delete", "tasks", row["id"], "--yes").exit_code == 0
-    assert told(admin("list", "tasks", "--json"))["items"] == []
+    assert sent(admin("list", "tasks", "--json"))["items"] == []
     assert admin("act", "tasks", "restore", row["id"]).exit_code == 0
     assert admin("act", "tasks", "complete", row["id"]).exit_code == 0
-    assert told(admin("get", "tasks", row["id"], "--json"))["status"] == "done"
+    assert sent(admin("get", "tasks", row["id"], "--json"))["status"] == "done"
 
 
 def test_the_trail_names_the_account_of_the_operating_system(admin: Admin, ada_id: str, monkeypatch: Any) -> None:
@@ -100,8 +100,8 @@ def test_a_list_is_filtered_sorted_and_goes_on(admin: Admin, ada_id: str) -> Non
         add(admin, ada_id, f"title={title}", f"priority={priority}")
 
     chosen = ("--filter", "priority=2..3", "--sort", "-priority,id", "--limit", "2")
-    first = told(admin("list", "tasks", *chosen, "--json"))
-    second = told(admin("list", "tasks", *chosen, "--cursor", first["next_cursor"], "--json"))
+    first = sent(admin("list", "tasks", *chosen, "--json"))
+    second = sent(admin("list", "tasks", *chosen, "--cursor", first["next_cursor"], "--json"))
 
     assert [row["title"] for row in first["items"] + second["items"]] == ["C", "D", "B"]
     assert (first["total"], second["next_cursor"]) == (3, None)
@@ -155,10 +155,10 @@ def test_what_cannot_be_undone_is_asked_for(admin: Admin, ada_id: str) -> None:
 
     refused = admin("delete", "tasks", row["id"], answers="n\n")
     assert (refused.exit_code, "To delete into the trash: Water" in refused.stderr) == (1, True)
-    assert len(told(admin("list", "tasks", "--json"))["items"]) == 1
+    assert len(sent(admin("list", "tasks", "--json"))["items"]) == 1
     done = admin("act", "tasks", "change", "--all", "--set", "priority=2", answers="y\n")
     assert (done.exit_code, "Change: 1 Tasks. Go on?" in done.stderr) == (0, True)
-    assert told(admin("get", "tasks", row["id"], "--json"))["priority"] == 2
+    assert sent(admin("get", "tasks", row["id"], "--json"))["priority"] == 2
 
 
 def test_an_operator_waits_for_all_rows(admin: Admin, ada_id: str, tmp_path: Path) -> None:
@@ -168,8 +168,8 @@ def test_an_operator_waits_for_all_rows(admin: Admin, ada_id: str, tmp_path: Pat
 
     done = admin("act", "tasks", "complete", "--all", "--yes", "--json")
 
-    assert told(done)["done"] == 250
-    assert told(admin("list", "tasks", "--filter", "status=open", "--json"))["total"] == 0
+    assert sent(done)["done"] == 250
+    assert sent(admin("list", "tasks", "--filter", "status=open", "--json"))["total"] == 0
 
 
 def test_rows_that_refuse_are_told_and_fail_the_command(admin: Admin, ada_id: str) -> None:
@@ -198,8 +198,8 @@ def test_a_file_goes_out_and_comes_in_again(admin: Admin, ada_id: str, tmp_path:
 
     tried = admin("import", "tasks", str(file))
     assert (tried.exit_code, "title: Water -> Fire" in tried.stdout) == (0, True)
-    assert told(admin("list", "tasks", "--json"))["items"][0]["title"] == "Water"
-    assert told(admin("import", "tasks", str(file), "--apply", "--json"))["changed"] == 1
+    assert sent(admin("list", "tasks", "--json"))["items"][0]["title"] == "Water"
+    assert sent(admin("import", "tasks", str(file), "--apply", "--json"))["changed"] == 1
     assert json.loads(admin("export", "tasks", "--format", "json").stdout)[0]["title"] == "Fire"
 
 
@@ -210,7 +210,7 @@ def test_an_import_that_is_refused_tells_each_row_and_keeps_nothing(admin: Admin
 
     assert result.exit_code == 1
     assert [line.partition(":")[0] for line in result.stderr.splitlines()] == ["Row 2", "Row 2"]
-    assert told(admin("list", "tasks", "--json"))["items"] == []
+    assert sent(admin("list", "tasks", "--json"))["items"] == []
 
 
 def test_nobody_writes_another_name_into_the_trail(monkeypatch: pytest.MonkeyPatch) -> None:

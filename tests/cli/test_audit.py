@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pytest
 from cli.database import demonstrate, query
-from factories import PASSWORD
+from support.factories import PASSWORD
 
 from todo.cli import main
 from todo.cli.operator import os_user
@@ -141,8 +141,8 @@ def test_what_a_command_changes_is_the_operators(todo: Any, url: str, path: str)
 
     assert done.exit_code == 0, done.output
     events = [row for row in query(url, "SELECT * FROM audit_events") if row["id"] not in before]
-    told = {(row["actor"], row["actor_kind"], row["source"]) for row in events if row["source"] != "worker"}
-    assert told == {(f"cli:{os_user()}", "operator", "cli")}
+    sent = {(row["actor"], row["actor_kind"], row["source"]) for row in events if row["source"] != "worker"}
+    assert sent == {(f"cli:{os_user()}", "operator", "cli")}
     assert all(row["request_id"] for row in events)
 
 
@@ -150,5 +150,5 @@ def test_an_installation_is_the_operators(todo: Any, empty_url: str) -> None:
     done = todo("migrate", TODO_DATABASE_URL=empty_url)
 
     assert done.exit_code == 0, done.output
-    told = {(row["actor"], row["source"]) for row in query(empty_url, "SELECT * FROM audit_events")}
-    assert told == {(f"cli:{os_user()}", "cli")}
+    sent = {(row["actor"], row["source"]) for row in query(empty_url, "SELECT * FROM audit_events")}
+    assert sent == {(f"cli:{os_user()}", "cli")}

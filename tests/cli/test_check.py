@@ -83,7 +83,7 @@ def test_a_route_without_a_guard_is_found(todo, url: str, monkeypatch) -> None:
 
 
 def test_a_fault_of_ours_keeps_its_traceback(todo, url: str, monkeypatch) -> None:
-    monkeypatch.setattr(check, "look_at_database", None)
+    monkeypatch.setattr(check, "check_database", None)
 
     with pytest.raises(TypeError):
         todo("check", TODO_DATABASE_URL=url)

@@ -1,7 +1,7 @@
 """`todo createsuperuser`."""
 
 import pytest
-from factories import PASSWORD
+from support.factories import PASSWORD
 
 ADA = ("--email", "ada@example.com", "--password", PASSWORD)
 

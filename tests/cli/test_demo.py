@@ -3,15 +3,15 @@
 from collections import Counter
 
 import pytest
-from factories import PASSWORD, World
 from httpx import AsyncClient
+from support.factories import PASSWORD, World
 
 from todo.cli.demo import PEOPLE, fill
 from todo.database import Database
 
 
 @pytest.fixture
-async def told(database: Database, world: World) -> dict[str, str]:
+async def sent(database: Database, world: World) -> dict[str, str]:
     return await fill(database, world.sign_in, PASSWORD)
 
 
@@ -22,7 +22,7 @@ async def work_of(client: AsyncClient, email: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("email", [email for email, *_ in PEOPLE])
-async def test_everybody_has_work_of_every_kind(told: dict[str, str], client: AsyncClient, email: str) -> None:
+async def test_everybody_has_work_of_every_kind(sent: dict[str, str], client: AsyncClient, email: str) -> None:
     tasks = await work_of(client, email)
 
     kinds = Counter(task["due"]["kind"] if task["due"] else "none" for task in tasks)
@@ -36,13 +36,13 @@ async def test_everybody_has_work_of_every_kind(told: dict[str, str], client: As
 
 
 async def test_the_second_time_nothing_is_added(
-    told: dict[str, str], client: AsyncClient, database: Database, world: World
+    sent: dict[str, str], client: AsyncClient, database: Database, world: World
 ) -> None:
     before = await work_of(client, "grace@example.com")
 
     again = await fill(database, world.sign_in, "another password for them")
 
-    assert told["Their password"].startswith(PASSWORD)
+    assert sent["Their password"].startswith(PASSWORD)
     assert again == {"Demo": "nothing added: ada@example.com is there already"}
     assert await work_of(client, "grace@example.com") == before
 
@@ -52,8 +52,8 @@ async def test_somebody_who_is_there_already_leaves_everything_as_it_was(
 ) -> None:
     await world.person("linus")
 
-    told = await fill(database, world.sign_in, PASSWORD)
+    sent = await fill(database, world.sign_in, PASSWORD)
     refused = await client.post("/api/auth/login", json={"email": "ada@example.com", "password": PASSWORD})
 
-    assert told == {"Demo": "nothing added: linus@example.com is there already"}
+    assert sent == {"Demo": "nothing added: linus@example.com is there already"}
     assert refused.status_code == 401

@@ -46,5 +46,5 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_the_version_is_told(todo) -> None:
+def test_the_version_is_message(todo) -> None:
     assert todo("--version").output.startswith("todo, version ")

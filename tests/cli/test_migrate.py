@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 from conftest import SECRET
-from processes import started
+from support.processes import started
 
 
 def test_migrating_twice_changes_nothing_the_second_time(todo, empty_url: str) -> None:

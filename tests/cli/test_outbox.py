@@ -47,7 +47,7 @@ def test_what_has_failed_is_tried_again(todo, url: str, failed: str, by_id: bool
     assert tuple(row) == ("operator", '{"count": 1}')
 
 
-def test_what_cannot_be_tried_again_is_told(todo, url: str, failed: str) -> None:
+def test_what_cannot_be_tried_again_is_message(todo, url: str, failed: str) -> None:
     nothing = todo("outbox", "retry", TODO_DATABASE_URL=url)
     unknown = todo("outbox", "retry", str(uuid4()), TODO_DATABASE_URL=url)
     nonsense = todo("outbox", "retry", "nonsense", TODO_DATABASE_URL=url)

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from conftest import SECRET
-from factories import PASSWORD
-from poolers import pgbouncer
-from processes import Process, eventually, started, worker_state
+from support.factories import PASSWORD
+from support.poolers import pgbouncer
+from support.processes import Process, eventually, started, worker_state
 
 PLAIN: dict[str, str] = {}
 RESET = {"server_reset_query": "DEALLOCATE ALL", "server_reset_query_always": "1"}  # the usual advice

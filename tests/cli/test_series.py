@@ -39,7 +39,7 @@ def test_a_preview_for_scripts_is_that_of_the_api(todo) -> None:
     done = todo("recurrence", "preview", *EXAMPLE, "--count", "2", "--on-invalid-date", "omit", "--json")
 
     found = json.loads(done.output)
-    assert found["occurrences"][1] == {"nominal": "2026-03-31T09:00", "at": "2026-03-31T07:00:00Z", "note": None}
+    assert found["occurrences"][1] == {"original_start": "2026-03-31T09:00", "at": "2026-03-31T07:00:00Z", "note": None}
     assert found["rrule"] == "FREQ=MONTHLY;BYMONTHDAY=31"
 
 
@@ -86,10 +86,10 @@ def test_a_series_is_shown_with_its_ledger(todo, filled: str) -> None:
     series = listed(todo, filled)[0]
 
     shown = todo("series", "show", series["id"], TODO_DATABASE_URL=filled)
-    told = json.loads(todo("series", "show", series["id"], "--json", TODO_DATABASE_URL=filled).output)
+    sent = json.loads(todo("series", "show", series["id"], "--json", TODO_DATABASE_URL=filled).output)
 
     assert series["sentence"] in shown.output
-    assert (told["id"], told["ledger"][0]["status"]) == (series["id"], "open")
+    assert (sent["id"], sent["occurrences"][0]["status"]) == (series["id"], "open")
 
 
 def test_a_series_is_paused_resumed_and_ended(todo, filled: str) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import SECRET, settings_for
-from factories import PASSWORD, World
-from processes import Process, eventually, postgres_pids, runs, started, worker_state
+from support.factories import PASSWORD, World
+from support.processes import Process, eventually, postgres_pids, runs, started, worker_state
 
 from todo.cli.calling import CommandError
 from todo.cli.up import banner, invite_administrator, keep_secret

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from conftest import serving, settings_for
-from factories import PASSWORD
+from support.factories import PASSWORD
 
 from todo.app import create_app
 

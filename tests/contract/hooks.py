@@ -18,10 +18,10 @@ FORESEEN = {
     "body.rrule": "likewise",
     "body.ics": "a format of its own, likewise",
     "body.until": "likewise",
-    "body.exceptions": "likewise: days or times as the turns are",
+    "body.exceptions": "likewise: days or times as the occurrences are",
     "body.expire_after_seconds": "goes with on_missed=expire",
     "body.parent_id": "only a task of theirs that this one is not above",
-    "body.every_turn": "a task that does not come back has one turn",
+    "body.every_occurrence": "a task that does not come back has one occurrence",
     "body.minutes": "either these, or until",
     "body.quiet_hours": "they end at another time than they begin",
     "query.until": "goes with include=upcoming",
@@ -29,7 +29,7 @@ FORESEEN = {
     "body.scopes": "only what the one who asks may do",
     "body.roles": "roles are rows",
     "body.email": "an address is more than a pattern",
-    "body.password": "favourite passwords are refused, and how short one may be is a setting",
+    "body.password": "favorite passwords are refused, and how short one may be is a setting",
     "body.new_password": "likewise",
 }
 ADMIN = {
@@ -61,10 +61,10 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
         return True
     problem = response.json()
     fields = [error["field"] for error in problem.get("errors", [])]
-    told = FORESEEN | (ADMIN if problem["instance"].startswith("/api/admin/") else {})
-    return problem["detail"] != KEY_TAKEN and not (fields and all(foreseen(field, told) for field in fields))
+    sent = FORESEEN | (ADMIN if problem["instance"].startswith("/api/admin/") else {})
+    return problem["detail"] != KEY_TAKEN and not (fields and all(foreseen(field, sent) for field in fields))
 
 
-def foreseen(field: str, told: dict[str, str]) -> bool:
+def foreseen(field: str, sent: dict[str, str]) -> bool:
     """Whether the field, or one it is part of, is in the list."""
-    return any(f"{field}.".startswith(f"{name}.") for name in told)
+    return any(f"{field}.".startswith(f"{name}.") for name in sent)

@@ -7,14 +7,14 @@ from typing import Any, TypeAlias
 import asyncpg
 import pytest
 from conftest import create_database, settings_for
-from factories import job_context
 from sqlalchemy import literal, select
+from support.factories import job_context
 
 from todo import cleanup
 from todo.cleanup import Expired
 from todo.database import DIALECT, Database, table_of
 from todo.delivery import engine
-from todo.domain.accounts.jobs import forget_what_has_ended
+from todo.domain.accounts.jobs import delete_ended_credentials
 from todo.domain.accounts.services import housekeeping
 from todo.domain.notifications.services import inbox
 from todo.http import idempotency, limits
@@ -60,7 +60,7 @@ async def test_more_than_one_statement_could_delete_is_deleted_in_batches(impati
     await own_sql.execute(SLOW)
     await own_sql.execute(INVITATIONS, 2_500)
 
-    await forget_what_has_ended(job_context(impatient))
+    await delete_ended_credentials(job_context(impatient))
 
     assert await own_sql.fetchval("SELECT count(*) FROM invitations") == 0
 
@@ -72,7 +72,7 @@ async def test_a_batch_that_takes_too_long_is_tried_again_with_fewer_rows(
     await own_sql.execute(SLOW)
     await own_sql.execute(INVITATIONS, 1_200)
 
-    await forget_what_has_ended(job_context(impatient))
+    await delete_ended_credentials(job_context(impatient))
 
     assert await own_sql.fetchval("SELECT count(*) FROM invitations") == 0
 
@@ -104,7 +104,7 @@ async def test_rows_that_somebody_holds_are_left_for_the_next_run(impatient: Dat
     await own_sql.execute(INVITATIONS, 2)
     async with own_sql.transaction():
         await own_sql.execute("SELECT FROM invitations WHERE email = '1@example.com' FOR UPDATE")
-        await forget_what_has_ended(job_context(impatient))
+        await delete_ended_credentials(job_context(impatient))
 
     assert await own_sql.fetchval("SELECT array_agg(email) FROM invitations") == ["1@example.com"]
 

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from conftest import serving, settings_for
-from factories import World
-from poolers import pgbouncer
 from sqlalchemy import text
+from support.factories import World
+from support.poolers import pgbouncer
 
 from todo.access import worker_origin
 from todo.app import create_app
@@ -116,12 +116,12 @@ async def test_a_process_keeps_to_its_budget_of_connections(
 async def test_who_waits_is_served_in_order_of_arrival() -> None:
     gate, order = Gate(1, wait=5), []
 
-    async def visit(number: int) -> None:
+    async def admin_session(number: int) -> None:
         async with gate:
             order.append(number)
             await asyncio.sleep(0.001)
 
-    await asyncio.gather(*(visit(number) for number in range(20)))
+    await asyncio.gather(*(admin_session(number) for number in range(20)))
 
     assert order == list(range(20))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 from conftest import serving, settings_for
-from factories import World
+from support.factories import World
 
 from todo.app import create_app
 from todo.cli.installation import install

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from factories import Person
 from sqlalchemy.ext.asyncio import AsyncSession
+from support.factories import Person
 
 from todo.access import worker_origin
 from todo.database import Database, Repository, Service

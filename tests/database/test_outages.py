@@ -13,8 +13,8 @@ import httpx
 import psycopg
 import pytest
 from conftest import FAST, create_database, serving, settings_for
-from factories import Person, World
-from processes import postgres_pids
+from support.factories import Person, World
+from support.processes import postgres_pids
 
 from todo.app import create_app
 from todo.cli.installation import install

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from conftest import serving, settings_for
-from database.wire import Wire, tapped
-from factories import Person, World
+from support.factories import Person, World
+from support.wire import Wire, tapped
 
 from todo.app import create_app
 
@@ -70,7 +70,7 @@ async def test_changing_a_task_with_its_trail_takes_four(wire: Wire, eve: Person
 
 
 async def close(eve: Person, wire: Wire, verb: str, task: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    """Round trips of closing a turn, and the turn that follows."""
+    """Round trips of closing an occurrence, and the occurrence that follows."""
     wire.trips = 0
     answer = await eve.http.post(f"/api/tasks/{task['id']}/{verb}")
     assert answer.status_code == 200, answer.text

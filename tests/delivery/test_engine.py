@@ -11,8 +11,8 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from factories import Person, World, job_context
-from processes import eventually
+from support.factories import Person, World, job_context
+from support.processes import eventually
 
 from todo.access import worker_origin
 from todo.app import JOBS
@@ -33,17 +33,17 @@ class Pigeon:
         self.arrived: list[tuple[UUID, str]] = []
         self.free = asyncio.Event()
         self.free.set()
-        self.asked = asyncio.Event()
+        self.list_query = asyncio.Event()
 
     async def deliver(self, delivery: Delivery) -> None:
-        self.asked.set()
+        self.list_query.set()
         await self.free.wait()
         if self.errors:
             raise self.errors.pop(0)
         self.arrived.append((delivery.id, f"{delivery.recipient}: {delivery.payload['text']}"))
 
 
-def letter(text: str = "Hello", to: str = "ada", dedup_key: str | None = None) -> Delivery:
+def email_body(text: str = "Hello", to: str = "ada", dedup_key: str | None = None) -> Delivery:
     return Delivery(channel="pigeon", recipient=to, subject=text, payload={"text": text}, dedup_key=dedup_key)
 
 
@@ -59,7 +59,7 @@ async def hurry(sql: Sql) -> None:
 
 async def test_a_channel_is_one_class(database: Database, sql: Sql) -> None:
     pigeon = Pigeon()
-    await send(database, letter())
+    await send(database, email_body())
 
     tried = [await deliver_due(database, [pigeon]) for _ in range(2)]
 
@@ -71,8 +71,8 @@ async def test_a_channel_is_one_class(database: Database, sql: Sql) -> None:
 
 async def test_there_is_one_delivery_for_a_key(database: Database, sql: Sql) -> None:
     pigeon = Pigeon()
-    await send(database, letter("One", dedup_key="x"), letter("Two"), letter("Three"))
-    await send(database, letter("Again", dedup_key="x"))
+    await send(database, email_body("One", dedup_key="x"), email_body("Two"), email_body("Three"))
+    await send(database, email_body("Again", dedup_key="x"))
 
     await deliver_due(database, [pigeon])
 
@@ -81,7 +81,7 @@ async def test_there_is_one_delivery_for_a_key(database: Database, sql: Sql) -> 
 
 async def test_a_failure_is_tried_again_later_each_time_with_the_same_id(database: Database, sql: Sql) -> None:
     pigeon = Pigeon([OSError("away")] * 10)
-    await send(database, letter())
+    await send(database, email_body())
     pauses = []
     for _ in range(11):
         await deliver_due(database, [pigeon])
@@ -96,7 +96,7 @@ async def test_a_failure_is_tried_again_later_each_time_with_the_same_id(databas
 
 async def test_after_twelve_attempts_it_is_given_up(database: Database, sql: Sql) -> None:
     pigeon = Pigeon([OSError("away")] * 12)
-    await send(database, letter())
+    await send(database, email_body())
     for _ in range(13):
         await deliver_due(database, [pigeon])
         await hurry(sql)
@@ -108,7 +108,7 @@ async def test_after_twelve_attempts_it_is_given_up(database: Database, sql: Sql
 
 async def test_a_rejected_one_is_given_up_at_once_and_holds_up_nobody(database: Database, sql: Sql) -> None:
     pigeon = Pigeon([Rejected("no such street")])
-    await send(database, letter("One"), letter("Two"))
+    await send(database, email_body("One"), email_body("Two"))
 
     await deliver_due(database, [pigeon])
 
@@ -119,7 +119,7 @@ async def test_a_rejected_one_is_given_up_at_once_and_holds_up_nobody(database: 
 
 async def test_a_channel_that_is_gone_loses_nothing_and_uses_no_attempt(database: Database, sql: Sql) -> None:
     pigeon = Pigeon()
-    await send(database, letter())
+    await send(database, email_body())
 
     without = await deliver_due(database, [])
     await deliver_due(database, [pigeon])
@@ -130,7 +130,7 @@ async def test_a_channel_that_is_gone_loses_nothing_and_uses_no_attempt(database
 
 async def test_many_workers_double_nothing_and_keep_the_order_of_a_recipient(database: Database, sql: Sql) -> None:
     pigeon, people = Pigeon(), [f"p{number}" for number in range(5)]
-    await send(database, *(letter(str(number), to=person) for number in range(8) for person in people))
+    await send(database, *(email_body(str(number), to=person) for number in range(8) for person in people))
 
     await asyncio.gather(*(deliver_due(database, [pigeon]) for _ in range(4)))
     await deliver_due(database, [pigeon])
@@ -142,9 +142,9 @@ async def test_many_workers_double_nothing_and_keep_the_order_of_a_recipient(dat
 async def test_the_holder_of_a_lost_lease_notes_nothing(database: Database, sql: Sql) -> None:
     pigeon = Pigeon()
     pigeon.free.clear()
-    await send(database, letter())
+    await send(database, email_body())
     slow = asyncio.create_task(deliver_due(database, [pigeon]))
-    await asyncio.wait_for(pigeon.asked.wait(), 10)
+    await asyncio.wait_for(pigeon.list_query.wait(), 10)
     await sql.execute("UPDATE deliveries SET lease_token = gen_random_uuid(), last_error = 'mine'")
     pigeon.free.set()
 
@@ -181,7 +181,7 @@ async def test_a_stopped_worker_that_wakes_after_its_lease_does_no_harm(
     database: Database, database_url: str, sql: Sql, tmp_path: Path
 ) -> None:
     calls, hold, pigeon = tmp_path / "calls", tmp_path / "calls.hold", Pigeon()
-    await send(database, letter())
+    await send(database, email_body())
     hold.touch()
     command, environment = (sys.executable, "-c", WORKER, str(calls)), os.environ | {"TODO_DATABASE_URL": database_url}
     process = await asyncio.create_subprocess_exec(
@@ -203,7 +203,7 @@ async def test_a_stopped_worker_that_wakes_after_its_lease_does_no_harm(
     assert await sql.fetchrow("SELECT * FROM deliveries") == before
 
 
-async def figures(operator: Person) -> dict[str, float]:
+async def dashboard(operator: Person) -> dict[str, float]:
     lines = [line.split() for line in (await operator.http.get("/metrics")).text.splitlines() if line[0] != "#"]
     return {words[0]: float(words[1]) for words in lines if "outbox" in words[0]}
 
@@ -211,11 +211,11 @@ async def figures(operator: Person) -> dict[str, float]:
 async def test_what_waits_and_how_long_can_be_watched(world: World, database: Database, sql: Sql) -> None:
     operator = await world.person("boss", "admin")
     await sql.execute("DELETE FROM deliveries")  # of the registration
-    empty = await figures(operator)
-    await send(database, letter())
+    empty = await dashboard(operator)
+    await send(database, email_body())
     await sql.execute("UPDATE deliveries SET run_at = now() - interval '90 seconds'")
 
-    waiting = await figures(operator)
+    waiting = await dashboard(operator)
 
     assert empty == {"todo_outbox_waiting": 0, "todo_outbox_lag_seconds": 0}
     assert waiting == {"todo_outbox_waiting": 1, "todo_outbox_lag_seconds": pytest.approx(90, abs=10)}
@@ -224,7 +224,7 @@ async def test_what_waits_and_how_long_can_be_watched(world: World, database: Da
 @pytest.mark.parametrize("ended", ["done_at", "failed_at"])
 async def test_what_has_ended_is_deleted_a_month_later(database: Database, sql: Sql, ended: str) -> None:
     (delete_old,) = [cron.function for cron in JOBS.schedules if cron.function.__name__ == "delete_old_deliveries"]
-    await send(database, letter("pending"), letter("recent"), letter("old"))
+    await send(database, email_body("pending"), email_body("recent"), email_body("old"))
     await sql.execute(f"UPDATE deliveries SET {ended} = now() - interval '29 days' WHERE subject = 'recent'")
     await sql.execute(f"UPDATE deliveries SET {ended} = now() - interval '31 days' WHERE subject = 'old'")
 
@@ -234,7 +234,7 @@ async def test_what_has_ended_is_deleted_a_month_later(database: Database, sql: 
 
 
 async def test_a_delivery_is_deleted_with_its_user(ada: Person, database: Database, sql: Sql) -> None:
-    await send(database, Delivery(channel="pigeon", recipient="x", subject="Hers", user_id=ada.id), letter("Other"))
+    await send(database, Delivery(channel="pigeon", recipient="x", subject="Hers", user_id=ada.id), email_body("Other"))
 
     await sql.execute("DELETE FROM users WHERE id = $1", ada.id)
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import asyncpg
 import pytest
-from factories import Person
+from support.factories import Person
 
 from todo.database import Database
 

@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 import pytest
 from conftest import settings_for
-from factories import Person
+from support.factories import Person
 
 JSON = {"content-type": "application/json"}
 MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}

@@ -5,14 +5,14 @@ from typing import Any
 
 import httpx
 import pytest
-from factories import Person
 from litestar import Litestar
 from litestar.types import Receive, Scope, Send
+from support.factories import Person
 
 from todo.app import translate
-from todo.domain.tasks.services.reads import TaskReads
+from todo.domain.tasks.services.queries import TaskReads
 from todo.errors import Unauthorized
-from todo.http.shell import Shell
+from todo.http.middleware import Middleware
 
 SECURITY = {
     "x-content-type-options": "nosniff",
@@ -88,11 +88,11 @@ async def nobody(token: str) -> Unauthorized:
 
 
 def around(app: Any, *, https: bool) -> httpx.AsyncClient:
-    """A client of the bare Shell around an ASGI function."""
-    shell = Shell(app, nobody, translate, https=https)
+    """A client of the bare Middleware around an ASGI function."""
+    middleware = Middleware(app, nobody, translate, https=https)
 
     async def with_state(scope: Any, receive: Receive, send: Send) -> None:
-        await shell(scope | {"state": {}}, receive, send)
+        await middleware(scope | {"state": {}}, receive, send)
 
     return httpx.AsyncClient(transport=httpx.ASGITransport(with_state), base_url="http://test")
 

@@ -9,9 +9,9 @@ import asyncpg
 import httpx
 import pytest
 from conftest import create_database, serving, settings_for
-from database.wire import tapped
-from factories import Person, World
 from sqlalchemy import text
+from support.factories import Person, World
+from support.wire import tapped
 
 from todo.access import worker_origin
 from todo.app import JOBS, create_app
@@ -121,7 +121,7 @@ async def test_metrics_say_which_schedules_fail_and_when_they_last_succeeded(dat
     assert 1000 <= samples["todo_job_success_age_seconds", "empty_trash"] < 1100
     assert samples["todo_job_failures_total", "empty_trash"] == 1
     assert samples["todo_schedule_late", "empty_trash"] == 0
-    assert samples["todo_schedule_late", "forget_whole"] == 1
+    assert samples["todo_schedule_late", "delete_full"] == 1
 
 
 @pytest.fixture

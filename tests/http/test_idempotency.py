@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import asyncpg
 import httpx
 import pytest
-from factories import PASSWORD, Person, job_context
+from support.factories import PASSWORD, Person, job_context
 
-from todo.app import forget_old_answers
+from todo.app import delete_old_answers
 from todo.database import Database
 from todo.domain.tasks.services.tasks import TaskService
 
@@ -251,6 +251,6 @@ async def test_an_answer_is_kept_for_a_day(ada: Person, sql: Sql, database: Data
             "UPDATE idempotent_answers SET created_at = now() - $1::interval WHERE key = $2", timedelta(hours=age), key
         )
 
-    await forget_old_answers(job_context(database))
+    await delete_old_answers(job_context(database))
 
     assert await sql.fetch("SELECT key FROM idempotent_answers") == [("young",)]

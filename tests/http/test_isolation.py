@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
-from factories import Person, World
 from litestar import Litestar
 from litestar.routes import HTTPRoute
+from support.factories import Person, World
 
 from todo.app import create_app
 from todo.domain.accounts.rules import GRANTS, MEMBER
@@ -60,7 +60,7 @@ def operations_of(app: Litestar) -> Iterator[Operation]:
 
 
 UNOPENED = create_app(load_settings(_env_file=None, database_url="postgresql://nowhere/todo", secret_key="x" * 32))
-# Pages are for browsers and their cookies; their tests are in tests/admin_pages.
+# Pages are for browsers and their cookies; their tests are in tests/browser.
 API = [operation for operation in operations_of(UNOPENED) if not operation.path.startswith("/admin")]
 GUARDED = sorted(operation for operation in API if operation.guarded)
 # What no member may do is refused before anything is looked up; see the tests of those routes.
@@ -118,7 +118,7 @@ async def test_what_is_not_mine_is_answered_like_what_never_was(
 
     answers = [await call(bob.http, operation, some_id) for some_id in belongings]
 
-    def told(answer: httpx.Response) -> dict[str, Any]:
+    def sent(answer: httpx.Response) -> dict[str, Any]:
         return {name: value for name, value in answer.json().items() if name not in {"request_id", "instance"}}
 
     def shown(answer: httpx.Response) -> set[str]:
@@ -126,7 +126,7 @@ async def test_what_is_not_mine_is_answered_like_what_never_was(
 
     assert len(answers) >= 10
     assert {answer.status_code for answer in [never, *answers]} == {404}
-    assert [told(answer) for answer in answers] == [told(never)] * len(answers)
+    assert [sent(answer) for answer in answers] == [sent(never)] * len(answers)
     assert [shown(answer) for answer in answers] == [shown(never)] * len(answers)
     assert await rows(sql) == before
 

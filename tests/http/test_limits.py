@@ -14,17 +14,17 @@ import asyncpg
 import httpx
 import pytest
 from conftest import SECRET, serving, settings_for
-from database.wire import Wire, tapped
-from factories import Person, World, job_context
-from processes import started
 from sqlalchemy.exc import OperationalError
+from support.factories import Person, World, job_context
+from support.processes import started
+from support.wire import Wire, tapped
 
 from todo.app import create_app
 from todo.database import Database
 from todo.errors import TooManyRequests, Unavailable
 from todo.http import limits
-from todo.http.buckets import Lease, policy_of
 from todo.http.limits import POLICIES
+from todo.http.token_bucket import Lease, policy_of
 
 Sql = asyncpg.Connection  # type: ignore[type-arg]  # generic for the type checker only
 PATHS = ("/api/tasks", "/api/auth/me", "/api/trash", "/api/nothing", "/api/tasks?limit=1")
@@ -331,7 +331,7 @@ async def test_whole_budgets_are_forgotten(database: Database, sql: Sql) -> None
         " VALUES ('old', now() - interval '1 second', 1), ('used', now() + interval '1 minute', 1)"
     )
 
-    await limits.forget_whole(job_context(database))
+    await limits.delete_full(job_context(database))
 
     assert [row["key"] for row in await sql.fetch("SELECT key FROM rate_limits")] == ["used"]
 

@@ -10,9 +10,9 @@ import httpx
 import pytest
 import structlog
 from conftest import settings_for
-from factories import PASSWORD, Person
+from support.factories import PASSWORD, Person
 
-from todo.domain.tasks.services.reads import TaskReads
+from todo.domain.tasks.services.queries import TaskReads
 from todo.http import logs
 
 CANARY = "canary-5f1d"
@@ -122,7 +122,7 @@ def test_an_exception_stays_one_entry(output: Output) -> None:
     assert [line for line in rest if line.startswith("2026")] == []
 
 
-async def test_probes_are_not_told(output: Output, client: httpx.AsyncClient) -> None:
+async def test_probes_are_not_message(output: Output, client: httpx.AsyncClient) -> None:
     configure(log_format="json")
 
     await client.get("/health/live")

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from factories import Person
+from support.factories import Person
 
-from todo.http.openapi import FOUND_OUT, NOT_RECENT, REFUSALS
+from todo.http.openapi import FOUND_OUT, NOT_RECENT, PROBLEMS
 
 Document = dict[str, Any]
 SECTIONS = {"schemas", "securitySchemes"}
@@ -102,11 +102,11 @@ async def test_what_needs_a_recent_sign_in_says_so(document: Document) -> None:
 
 async def test_every_operation_tells_its_refusals_as_problems(document: Document) -> None:
     for path, _, operation in operations(document):
-        refusals = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
-        assert refusals.keys() >= {"400", "422", "503"}, path
-        for status, answer in refusals.items():
+        rule_problems = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        assert rule_problems.keys() >= {"400", "422", "503"}, path
+        for status, answer in rule_problems.items():
             if not path.startswith("/health/"):
-                assert answer["description"] in {REFUSALS[status], NOT_RECENT}
+                assert answer["description"] in {PROBLEMS[status], NOT_RECENT}
                 assert set(answer["content"]) == {"application/problem+json"}
 
 
@@ -114,19 +114,19 @@ async def test_what_needs_a_credential_says_so(document: Document) -> None:
     for path, _, operation in operations(document):
         guarded = "x-permission" in operation
         assert (operation.get("security") == [{"bearer": []}]) is guarded, path
-        told = operation["responses"].keys() & {"401", "403"}
-        assert told == ({"401", "403"} if guarded else set(FOUND_OUT.get(path, ()))), path
+        sent = operation["responses"].keys() & {"401", "403"}
+        assert sent == ({"401", "403"} if guarded else set(FOUND_OUT.get(path, ()))), path
 
 
 async def test_what_takes_an_id_or_a_body_or_a_version_tells_how_that_is_refused(document: Document) -> None:
     for path, method, operation in operations(document):
         names = {item["name"] for item in operation.get("parameters", ())}
-        told = operation["responses"].keys()
-        assert ("404" in told) is ("{" in path), path
-        assert ("412" in told) is ("If-Match" in names), path
-        assert ("304" in told) is ("If-None-Match" in names), path
-        assert ({"413", "415"} <= told) is (method in {"post", "patch"} or "requestBody" in operation), path
-        assert ("409" in told) is (method != "get"), path
+        sent = operation["responses"].keys()
+        assert ("404" in sent) is ("{" in path), path
+        assert ("412" in sent) is ("If-Match" in names), path
+        assert ("304" in sent) is ("If-None-Match" in names), path
+        assert ({"413", "415"} <= sent) is (method in {"post", "patch"} or "requestBody" in operation), path
+        assert ("409" in sent) is (method != "get"), path
 
 
 async def test_every_guarded_post_takes_an_idempotency_key_where_answers_are_kept(document: Document) -> None:
@@ -137,13 +137,21 @@ async def test_every_guarded_post_takes_an_idempotency_key_where_answers_are_kep
 
 
 async def test_what_answers_one_row_tells_its_etag(document: Document) -> None:
-    telling = {
+    important = {
         operation["operationId"]
         for _, _, operation in operations(document)
         if any("ETag" in answer.get("headers", ()) for answer in operation["responses"].values())
     }
 
-    assert telling >= {"add_task", "get_task", "change_task", "complete_task", "reopen_task", "restore_task", "get_me"}
+    assert important >= {
+        "add_task",
+        "get_task",
+        "change_task",
+        "complete_task",
+        "reopen_task",
+        "restore_task",
+        "get_me",
+    }
 
 
 async def test_bodies_refuse_unknown_fields(document: Document) -> None:
@@ -178,7 +186,7 @@ async def test_every_field_of_a_body_has_its_limits(document: Document) -> None:
     assert unlimited == []
 
 
-async def test_the_limits_of_query_parameters_are_told(document: Document) -> None:
+async def test_the_limits_of_query_parameters_are_message(document: Document) -> None:
     parameters = {item["name"]: item["schema"] for item in document["paths"]["/api/tasks"]["get"]["parameters"]}
 
     assert (parameters["limit"]["minimum"], parameters["limit"]["maximum"]) == (1, 200)

@@ -15,7 +15,7 @@ REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"a
 
 
 class Protocol(BoundedProtocol):
-    """Notes how much is parsed, and the turns of somebody else in between."""
+    """Notes how much is parsed, and the occurrences of somebody else in between."""
 
     settings = settings_for("")
     open_connections = Connections(10, 10, lambda _: False)

@@ -95,10 +95,10 @@ async def test_the_trail_names_the_real_address(
     async with serving(create_app(settings_for(database_url, trusted_proxies=["10.0.0.0/8"]))) as app:
         seen = []
 
-        async def look(scope: Any, *_: object) -> None:
+        async def evaluate(scope: Any, *_: object) -> None:
             seen.append(origin_of(scope).address)
 
-        monkeypatch.setattr(app.asgi_handler, "_app", look)
+        monkeypatch.setattr(app.asgi_handler, "_app", evaluate)
         for peer in ("10.0.0.1", "198.51.100.1"):
             transport = httpx.ASGITransport(app, client=(peer, 4711), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -4,8 +4,8 @@ from typing import Any
 
 import httpx
 import pytest
-from factories import Person
 from litestar._parsers import parse_url_encoded_form_data
+from support.factories import Person
 
 from todo.admin.pages.cookies import form_token
 from todo.http import requests

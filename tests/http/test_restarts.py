@@ -5,10 +5,10 @@ from typing import TypeAlias
 
 import asyncpg
 import pytest
-from factories import Person
+from support.factories import Person
 
 from todo.access import worker_origin
-from todo.contention import TRIES, again
+from todo.contention import TRIES, retry
 from todo.database import Database
 from todo.loops import Loop, run_once
 
@@ -98,6 +98,6 @@ async def test_only_contention_is_tried_again() -> None:
         raise ValueError
 
     with pytest.raises(ValueError):
-        await again(work)
+        await retry(work)
 
     assert tried == 1

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import pytest
 from conftest import SECRET, create_database
-from processes import eventually, started
+from support.processes import eventually, started
 
 MB = 2**20
 HEAD = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from factories import Person
+from support.factories import Person
 
 ACTIONS = [
     ("PATCH", "", {"json": {"title": "b"}}),

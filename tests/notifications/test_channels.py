@@ -3,8 +3,8 @@
 from uuid import UUID
 
 import pytest
-from factories import Person
-from notifications.telling import Sql, confirm, due_reminder, told, work
+from support.factories import Person
+from support.sending import Sql, confirm, due_reminder, sent, work
 
 from todo.database import Database
 from todo.delivery.engine import deliver_due
@@ -48,5 +48,5 @@ async def test_a_new_channel_is_a_function_and_a_class(
 
     number = await sql.fetchval("SELECT id FROM deliveries WHERE done_at IS NOT NULL")
     assert pigeon.arrived == [(number, "Reminder: Water")]
-    assert await told(ada) == ["Reminder: Water"]
+    assert await sent(ada) == ["Reminder: Water"]
     assert await sql.fetchval("SELECT user_id FROM deliveries WHERE dedup_key LIKE 'email %'") == ada.id

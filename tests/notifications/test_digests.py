@@ -5,9 +5,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from factories import Person, World
-from notifications.telling import Sql, ago, confirm, letters, told, work, zoned
 from sqlalchemy import event
+from support.factories import Person, World
+from support.sending import Sql, ago, confirm, email_templates, sent, work, zoned
 
 from todo.database import Database
 
@@ -47,7 +47,7 @@ async def test_nobody_gets_a_digest_unasked(ada: Person, database: Database, sql
     await prefer(ada, digest_time="08:00")
     await work(database)
 
-    assert (await told(ada), await sql.fetchval("SELECT next_digest_at FROM notification_preferences")) == ([], None)
+    assert (await sent(ada), await sql.fetchval("SELECT next_digest_at FROM notification_preferences")) == ([], None)
 
 
 async def test_a_digest_tells_of_today_and_of_what_is_overdue(ada: Person, database: Database, sql: Sql) -> None:
@@ -75,7 +75,7 @@ async def test_the_summary_of_what_is_overdue_is_a_message_of_its_own(
 
     await work(database)
 
-    assert await told(ada) == ["Overdue: 1 task"]
+    assert await sent(ada) == ["Overdue: 1 task"]
 
 
 @pytest.mark.parametrize("kind", ["digest", "overdue"])
@@ -88,7 +88,7 @@ async def test_when_there_is_nothing_to_say_nothing_is_said(
 
     await work(database)
 
-    assert await told(ada) == []
+    assert await sent(ada) == []
 
 
 async def test_it_comes_once_a_day_whoever_looks_how_often(ada: Person, database: Database, sql: Sql) -> None:
@@ -99,7 +99,7 @@ async def test_it_comes_once_a_day_whoever_looks_how_often(ada: Person, database
     await come(sql)
     await work(database)
 
-    assert len(await told(ada)) == 1
+    assert len(await sent(ada)) == 1
 
 
 async def test_the_next_one_is_tomorrow_at_the_same_hour(ada: Person, database: Database, sql: Sql) -> None:
@@ -119,7 +119,7 @@ async def test_a_digest_asked_for_begins_with_the_next(ada: Person, database: Da
     await prefer(ada, digest=["app"], digest_time=hour_of(ago(minutes=2)))
     await work(database)
 
-    assert await told(ada) == []
+    assert await sent(ada) == []
 
 
 async def test_one_that_comes_hours_too_late_is_left_out(ada: Person, database: Database, sql: Sql) -> None:
@@ -128,7 +128,7 @@ async def test_one_that_comes_hours_too_late_is_left_out(ada: Person, database: 
 
     await work(database)
 
-    assert await told(ada) == []
+    assert await sent(ada) == []
     assert await sql.fetchval("SELECT next_digest_at > now() FROM notification_preferences")
 
 
@@ -146,7 +146,7 @@ async def test_who_moves_on_the_same_day_gets_no_second_one(ada: Person, databas
     await work(database)
 
     same_day = datetime.now(BERLIN).date() == datetime.now(ZoneInfo("Europe/London")).date()
-    assert len(await told(ada)) == (1 if same_day else 2)
+    assert len(await sent(ada)) == (1 if same_day else 2)
 
 
 async def test_who_moves_gets_the_next_one_at_the_new_hour(ada: Person, database: Database, sql: Sql) -> None:
@@ -176,11 +176,11 @@ async def test_by_mail_it_is_a_message_with_its_lists(ada: Person, database: Dat
 
     await work(database)
 
-    (mail,) = await letters(sql)
+    (mail,) = await email_templates(sql)
     assert (mail["subject"], mail["attachments"]) == ("1 task today", "[]")
     assert "- Water <b> (" in mail["text"]
     assert "Water &lt;b&gt;" in mail["html"]
-    assert await told(ada) == []
+    assert await sent(ada) == []
 
 
 async def test_a_long_list_is_cut(ada: Person, database: Database, sql: Sql) -> None:

@@ -42,18 +42,18 @@ def test_quiet_hours_end_at_their_local_end(moment: str, begin: str, end: str, e
 def test_nothing_waits_longer_than_two_days_or_comes_early(
     moment: datetime, begin: str, end: str, timezone: str
 ) -> None:
-    told = after_quiet(moment, begin, end, timezone)
+    sent = after_quiet(moment, begin, end, timezone)
 
-    assert moment <= told <= moment + timedelta(hours=49)
+    assert moment <= sent <= moment + timedelta(hours=49)
 
 
 @given(instants, clocks, clocks, zones)
 def test_what_has_waited_does_not_wait_again(moment: datetime, begin: str, end: str, timezone: str) -> None:
     assume((time.fromisoformat(end).hour - time.fromisoformat(begin).hour) % 24 in range(1, 18))
 
-    told = after_quiet(moment, begin, end, timezone)
+    sent = after_quiet(moment, begin, end, timezone)
 
-    assert after_quiet(told, begin, end, timezone) == told
+    assert after_quiet(sent, begin, end, timezone) == sent
 
 
 @pytest.mark.parametrize(

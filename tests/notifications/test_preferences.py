@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from factories import Person, job_context
-from notifications.telling import Sql, ago, arrive, confirm, due_reminder, letters, remind, told, work, zoned
+from support.factories import Person, job_context
+from support.sending import Sql, ago, arrive, confirm, due_reminder, email_templates, remind, sent, work, zoned
 
 from todo.app import JOBS
 from todo.database import Database
@@ -76,7 +76,7 @@ async def test_quiet_hours_hold_back_what_is_not_urgent(
     await work(database)
 
     waiting = [item["remind_at"][11:16] for item in (await ada.http.get("/api/reminders")).json()["items"]]
-    assert (len(await told(ada)), waiting) == (count, [] if urgent else [quiet["end"]])
+    assert (len(await sent(ada)), waiting) == (count, [] if urgent else [quiet["end"]])
 
 
 async def test_made_urgent_it_does_not_wait_for_the_morning(ada: Person, database: Database, sql: Sql) -> None:
@@ -87,12 +87,12 @@ async def test_made_urgent_it_does_not_wait_for_the_morning(ada: Person, databas
     reminder = await remind(ada, await ada.add(due=zoned(ago(minutes=5))))
     await arrive(sql)
     await work(database)
-    before = await told(ada)
+    before = await sent(ada)
 
     await ada.http.patch(f"/api/reminders/{reminder['id']}", json={"urgent": True})
     await work(database)
 
-    assert (before, len(await told(ada))) == ([], 1)
+    assert (before, len(await sent(ada))) == ([], 1)
 
 
 async def test_an_address_that_is_none_stops_nobody(ada: Person, bob: Person, database: Database, sql: Sql) -> None:
@@ -103,8 +103,8 @@ async def test_an_address_that_is_none_stops_nobody(ada: Person, bob: Person, da
 
     await work(database)
 
-    assert (len(await told(ada)), len(await told(bob))) == (1, 1)
-    assert [mail["recipient"] for mail in await letters(sql)] == [bob.email]
+    assert (len(await sent(ada)), len(await sent(bob))) == (1, 1)
+    assert [mail["recipient"] for mail in await email_templates(sql)] == [bob.email]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ async def test_a_message_takes_the_ways_one_wants(
 
     await work(database)
 
-    assert (len(await told(ada)), len(await letters(sql))) == (in_app, by_mail)
+    assert (len(await sent(ada)), len(await email_templates(sql))) == (in_app, by_mail)
 
 
 async def test_the_list_counts_filters_and_marks(ada: Person, bob: Person, database: Database, sql: Sql) -> None:
@@ -154,7 +154,7 @@ async def test_the_list_counts_filters_and_marks(ada: Person, bob: Person, datab
 
 
 async def test_what_is_read_is_forgotten_in_a_month(ada: Person, database: Database, sql: Sql) -> None:
-    (forget,) = [cron.function for cron in JOBS.schedules if cron.function.__name__ == "forget_old_notifications"]
+    (forget,) = [cron.function for cron in JOBS.schedules if cron.function.__name__ == "delete_old_notifications"]
     for number in range(3):
         await due_reminder(ada, sql, str(number))
     await work(database)
@@ -164,4 +164,4 @@ async def test_what_is_read_is_forgotten_in_a_month(ada: Person, database: Datab
 
     await forget(job_context(database))
 
-    assert await told(ada) == ["Reminder: 1", "Reminder: 2"]
+    assert await sent(ada) == ["Reminder: 1", "Reminder: 2"]

@@ -5,13 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from factories import Person, World
-from notifications.telling import AT_DUE, Sql, ago, arrive, due_reminder, remind, told, work, zoned
+from support.factories import Person, World
+from support.sending import AT_DUE, Sql, ago, arrive, due_reminder, remind, sent, work, zoned
 
 from todo.access import WORKER, worker_origin
 from todo.database import Database
 from todo.domain.tasks.models import TASK
-from todo.domain.tasks.services.turns import TaskWriter
+from todo.domain.tasks.services.occurrences import TaskWriter
 
 TOMORROW = {"kind": "day", "date": "2031-01-31"}
 
@@ -33,7 +33,7 @@ async def test_a_reminder_is_set_and_listed(ada: Person) -> None:
 
     assert reminder["remind_at"] == "2031-01-30T17:00:00Z"
     assert reminder["timing"] == {"kind": "relative", "to": "due", "days": -1, "minutes": 0, "time": "18:00"}
-    assert (reminder["every_turn"], reminder["urgent"], reminder["told_at"]) == (False, False, None)
+    assert (reminder["every_occurrence"], reminder["urgent"], reminder["sent_at"]) == (False, False, None)
     assert await of_task(ada, task) == [reminder]
     assert (await ada.http.get("/api/reminders")).json()["items"] == [reminder]
 
@@ -65,7 +65,7 @@ async def test_an_instant_is_kept_in_utc(ada: Person) -> None:
         ({"timing": {"kind": "relative", "days": 367}}, "body.timing.days"),
         ({"timing": {"kind": "absolute", "at": "2031-01-01T09:00:00"}}, "body.timing.at"),
         ({"timing": {"kind": "absolute", "at": "0001-01-01T00:00:00+14:00"}}, "body.timing.at"),
-        ({"timing": {"kind": "relative"}, "every_turn": True}, "body.every_turn"),
+        ({"timing": {"kind": "relative"}, "every_occurrence": True}, "body.every_occurrence"),
         ({"timing": {"kind": "sometimes"}}, "body.timing.kind"),
     ],
 )
@@ -123,7 +123,7 @@ async def test_its_time_comes_and_it_is_told_once(ada: Person, database: Databas
     assert (notification["kind"], notification["title"]) == ("reminder", "Reminder: Pay the rent")
     assert (notification["task_id"], notification["read_at"]) == (task["id"], None)
     (reminder,) = await of_task(ada, task)
-    assert reminder["told_at"] is not None
+    assert reminder["sent_at"] is not None
     assert await upcoming(ada) == []
 
 
@@ -134,7 +134,7 @@ async def test_two_workers_tell_it_once(ada: Person, bob: Person, database: Data
 
     await work(database, workers=4)
 
-    assert sorted(await told(ada)) == sorted(await told(bob)) == [f"Reminder: {number}" for number in range(10)]
+    assert sorted(await sent(ada)) == sorted(await sent(bob)) == [f"Reminder: {number}" for number in range(10)]
 
 
 async def test_a_worker_that_is_killed_before_the_commit_has_told_nothing(
@@ -145,20 +145,20 @@ async def test_a_worker_that_is_killed_before_the_commit_has_told_nothing(
     with pytest.raises(Exception, match="crash"):
         await work(database)
     await sql.execute("ALTER TABLE notifications DROP CONSTRAINT crash")
-    between = await told(ada)
+    between = await sent(ada)
 
     await work(database)
 
-    assert (between, len(await told(ada))) == ([], 1)
+    assert (between, len(await sent(ada))) == ([], 1)
 
 
-async def test_a_reminder_of_the_past_is_not_told(ada: Person, database: Database) -> None:
+async def test_a_reminder_of_the_past_is_not_message(ada: Person, database: Database) -> None:
     task = await ada.add(due=zoned(ago(hours=1)))
 
     reminder = await remind(ada, task)
     await work(database)
 
-    assert (reminder["remind_at"], await told(ada)) == (None, [])
+    assert (reminder["remind_at"], await sent(ada)) == (None, [])
 
 
 async def test_set_for_this_moment_it_is_told_at_once(ada: Person, database: Database) -> None:
@@ -166,18 +166,18 @@ async def test_set_for_this_moment_it_is_told_at_once(ada: Person, database: Dat
 
     await work(database)
 
-    assert len(await told(ada)) == 1
+    assert len(await sent(ada)) == 1
 
 
 async def test_it_comes_in_time_and_not_early(ada: Person, database: Database) -> None:
     await remind(ada, await ada.add(due=zoned(ago(seconds=-2))))
     await work(database)
-    early = await told(ada)
+    early = await sent(ada)
 
     await asyncio.sleep(2.5)
     await work(database)
 
-    assert (early, len(await told(ada))) == ([], 1)
+    assert (early, len(await sent(ada))) == ([], 1)
 
 
 async def test_a_due_that_moves_takes_its_reminder_along(ada: Person, database: Database, sql: Sql) -> None:
@@ -186,7 +186,7 @@ async def test_a_due_that_moves_takes_its_reminder_along(ada: Person, database: 
     await ada.http.patch(f"/api/tasks/{task['id']}", json={"due": TOMORROW})
     await work(database)
 
-    assert (await told(ada), await upcoming(ada)) == ([], ["2031-01-31T08:00:00Z"])
+    assert (await sent(ada), await upcoming(ada)) == ([], ["2031-01-31T08:00:00Z"])
 
 
 async def test_a_due_that_moves_after_it_was_told_is_told_again(ada: Person, database: Database, sql: Sql) -> None:
@@ -196,7 +196,7 @@ async def test_a_due_that_moves_after_it_was_told_is_told_again(ada: Person, dat
     await ada.http.patch(f"/api/tasks/{task['id']}", json={"due": TOMORROW})
     await work(database)
 
-    assert (len(await told(ada)), await upcoming(ada)) == (1, ["2031-01-31T08:00:00Z"])
+    assert (len(await sent(ada)), await upcoming(ada)) == (1, ["2031-01-31T08:00:00Z"])
 
 
 async def test_raw_sql_moves_it_too(ada: Person, database: Database, sql: Sql) -> None:
@@ -231,14 +231,14 @@ async def test_a_closed_task_is_not_told_and_reopened_it_waits_again(ada: Person
     assert (closed, await upcoming(ada)) == ([], ["2031-01-31T08:00:00Z"])
 
 
-async def test_completed_just_in_time_nothing_is_told(ada: Person, database: Database, sql: Sql) -> None:
+async def test_completed_just_in_time_nothing_is_message(ada: Person, database: Database, sql: Sql) -> None:
     task = await due_reminder(ada, sql)
     await ada.http.post(f"/api/tasks/{task['id']}/complete")
     await arrive(sql)
 
     await work(database)
 
-    assert await told(ada) == []
+    assert await sent(ada) == []
 
 
 async def test_what_was_over_while_the_task_was_closed_stays_untold(ada: Person, database: Database, sql: Sql) -> None:
@@ -249,7 +249,7 @@ async def test_what_was_over_while_the_task_was_closed_stays_untold(ada: Person,
     await ada.http.post(f"/api/tasks/{task['id']}/reopen")
     await work(database)
 
-    assert await told(ada) == []
+    assert await sent(ada) == []
 
 
 async def test_in_the_trash_it_rests_and_restored_it_waits_again(ada: Person, database: Database) -> None:
@@ -308,7 +308,7 @@ async def test_snoozed_it_comes_back_and_not_at_its_own_time(ada: Person, databa
     await work(database)
 
     assert snoozed.json()["remind_at"] == snoozed.json()["snoozed_until"] > reminder["remind_at"]
-    assert (len(await told(ada)), await upcoming(ada)) == (1, [])
+    assert (len(await sent(ada)), await upcoming(ada)) == (1, [])
 
 
 async def test_after_a_snooze_a_due_that_moved_is_told_as_well(ada: Person, database: Database, sql: Sql) -> None:
@@ -321,7 +321,7 @@ async def test_after_a_snooze_a_due_that_moved_is_told_as_well(ada: Person, data
 
     await work(database)
 
-    assert (len(await told(ada)), await upcoming(ada)) == (2, ["2031-01-31T08:00:00Z"])
+    assert (len(await sent(ada)), await upcoming(ada)) == (2, ["2031-01-31T08:00:00Z"])
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ async def test_one_that_cannot_be_read_stops_no_other(ada: Person, database: Dat
     await work(database)
 
     row = await sql.fetchrow("SELECT last_error, run_at - now() AS pause FROM reminders WHERE last_error IS NOT NULL")
-    assert await told(ada) == ["Reminder: Sound"]
+    assert await sent(ada) == ["Reminder: Sound"]
     assert "KeyError" in row["last_error"]
     assert timedelta(minutes=50) < row["pause"] <= timedelta(hours=1)
 
@@ -382,7 +382,7 @@ async def test_who_changes_a_task_keeps_no_worker_waiting(ada: Person, database:
         await TaskWriter(session, WORKER).locked(TASK.id == task["id"])
         await work(database)
 
-    assert await told(ada) == ["Reminder: Water the plants"]
+    assert await sent(ada) == ["Reminder: Water the plants"]
 
 
 async def test_how_late_reminders_are_can_be_watched(world: World, ada: Person, sql: Sql) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from todo.domain.notifications.rules.reminders import Person, State, instant_of, key_of, look
+from todo.domain.notifications.rules.reminders import Person, State, evaluate, instant_of, key_of
 
 BERLIN = Person("Europe/Berlin")
 NOON = {"due": {"kind": "zoned", "at": "2026-06-10T12:00", "timezone": "UTC"}}
@@ -76,28 +76,28 @@ def test_beyond_the_calendar_there_is_no_time(date: str, days: int) -> None:
 EPOCH = utc("1970-01-01 00:00")
 DUE = utc("2026-06-10 12:00")
 NOW = utc("2026-06-10 12:00:05")
-ASKED = State(asked_at=utc("2026-06-01 00:00"))
+ASKED = State(requested_at=utc("2026-06-01 00:00"))
 # What has happened -> what is done.
 CASES = {
-    "its time has come": (ASKED, NOON, NOW, "tell"),
+    "its time has come": (ASKED, NOON, NOW, "send"),
     "not yet": (ASKED, NOON, NOW - timedelta(seconds=6), "wait"),
     "the task is closed, gone or out of sight": (ASKED, None, NOW, "rest"),
     "the task has no such date": (ASKED, {"due": None}, NOW, "rest"),
-    "told already": (replace(ASKED, told=key_of(AT_DUE, NOON)), NOON, NOW, "rest"),
-    "told of another date": (replace(ASKED, told="due 2026-06-09T12:00 UTC 0d 0m "), NOON, NOW, "tell"),
-    "over before anybody asked": (replace(ASKED, asked_at=utc("2026-06-10 12:02")), NOON, NOW, "rest"),
-    "set for just now": (replace(ASKED, asked_at=NOW), NOON, NOW, "tell"),
+    "told already": (replace(ASKED, sent_key=key_of(AT_DUE, NOON)), NOON, NOW, "rest"),
+    "told of another date": (replace(ASKED, sent_key="due 2026-06-09T12:00 UTC 0d 0m "), NOON, NOW, "send"),
+    "over before anybody asked": (replace(ASKED, requested_at=utc("2026-06-10 12:02")), NOON, NOW, "rest"),
+    "set for just now": (replace(ASKED, requested_at=NOW), NOON, NOW, "send"),
     "it waited, and something else of the task changed": (
-        State(asked_at=utc("2026-06-10 13:00"), remind_at=utc("2026-06-10 12:00")), NOON, utc("2026-06-10 13:00"),
-        "tell",
+        State(requested_at=utc("2026-06-10 13:00"), remind_at=utc("2026-06-10 12:00")), NOON, utc("2026-06-10 13:00"),
+        "send",
     ),
-    "a turn that opens after its reminder": (replace(ASKED, asked_at=EPOCH), NOON, NOW, "tell"),
+    "an occurrence that opens after its reminder": (replace(ASKED, requested_at=EPOCH), NOON, NOW, "send"),
     "snoozed, not over": (replace(ASKED, snoozed_until=utc("2026-06-10 12:10")), NOON, NOW, "wait"),
     "snoozed, over": (
-        State(asked_at=NOW, snoozed_until=DUE, remind_at=DUE), NOON, NOW, "tell",
+        State(requested_at=NOW, snoozed_until=DUE, remind_at=DUE), NOON, NOW, "send",
     ),
     "snoozed, over while the task was closed": (
-        replace(ASKED, asked_at=NOW, snoozed_until=utc("2026-06-10 11:00")), NOON, NOW, "rest",
+        replace(ASKED, requested_at=NOW, snoozed_until=utc("2026-06-10 11:00")), NOON, NOW, "rest",
     ),
 }  # fmt: skip
 
@@ -106,45 +106,45 @@ CASES = {
 def test_what_becomes_of_a_reminder(case: str) -> None:
     state, moments, now, expected = CASES[case]
 
-    assert look(AT_DUE, moments, Person("UTC"), state, now).verdict == expected
+    assert evaluate(AT_DUE, moments, Person("UTC"), state, now).action == expected
 
 
 QUIET = Person("Europe/Berlin", quiet_begin="22:00", quiet_end="07:00")
 
 
 def test_in_quiet_hours_it_waits_for_the_morning() -> None:
-    decision = look(AT_DUE, floating("2026-06-10T23:00"), QUIET, ASKED, utc("2026-06-10 21:00"))
+    decision = evaluate(AT_DUE, floating("2026-06-10T23:00"), QUIET, ASKED, utc("2026-06-10 21:00"))
 
-    assert (decision.verdict, decision.at) == ("wait", utc("2026-06-11 05:00"))
+    assert (decision.action, decision.at) == ("wait", utc("2026-06-11 05:00"))
 
 
 def test_what_is_urgent_is_told_in_quiet_hours() -> None:
     state = replace(ASKED, urgent=True)
 
-    decision = look(AT_DUE, floating("2026-06-10T23:00"), QUIET, state, utc("2026-06-10 21:00"))
+    decision = evaluate(AT_DUE, floating("2026-06-10T23:00"), QUIET, state, utc("2026-06-10 21:00"))
 
-    assert decision.verdict == "tell"
+    assert decision.action == "send"
 
 
 def test_who_travels_is_not_told_twice() -> None:
-    told = key_of(AT_DUE, floating("2026-06-10T09:00"))
+    sent = key_of(AT_DUE, floating("2026-06-10T09:00"))
     there = Person("America/New_York")
 
-    assert look(AT_DUE, floating("2026-06-10T09:00"), there, replace(ASKED, told=told), NOW).verdict == "rest"
+    assert evaluate(AT_DUE, floating("2026-06-10T09:00"), there, replace(ASKED, sent_key=sent), NOW).action == "rest"
 
 
 minutes = st.integers(-3000, 3000)
 
 
 @given(minutes, minutes, st.booleans())
-def test_nothing_is_told_before_its_time_or_after_it_was_told(offset: int, waited: int, urgent: bool) -> None:
+def test_nothing_is_told_before_its_time_or_after_it_was_message(offset: int, waited: int, urgent: bool) -> None:
     timing = AT_DUE | {"minutes": offset}
     now = utc("2026-06-10 12:00") + timedelta(minutes=waited)
 
-    decision = look(timing, NOON, QUIET, replace(ASKED, urgent=urgent), now)
-    again = look(timing, NOON, QUIET, State(asked_at=now, told=key_of(timing, NOON)), now)
+    decision = evaluate(timing, NOON, QUIET, replace(ASKED, urgent=urgent), now)
+    again = evaluate(timing, NOON, QUIET, State(requested_at=now, sent_key=key_of(timing, NOON)), now)
 
     assert decision.at is not None
-    assert (decision.verdict == "tell") is (decision.at <= now)
+    assert (decision.action == "send") is (decision.at <= now)
     assert decision.at >= utc("2026-06-10 12:00") + timedelta(minutes=offset)
-    assert again.verdict == "rest"
+    assert again.action == "rest"

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
-from factories import Person, World
 from litestar import Litestar
-from pages.browsing import Visitor
+from support.factories import Person, World
+from support.pages import Visitor
 
 Entering = Callable[[Person], Awaitable[Visitor]]
 

@@ -2,9 +2,9 @@
 
 import httpx
 from conftest import serving, settings_for
-from database.wire import tapped
-from factories import World
-from pages.browsing import Visitor, heading_of
+from support.factories import World
+from support.pages import Visitor, heading_of
+from support.wire import tapped
 
 from todo.app import create_app
 

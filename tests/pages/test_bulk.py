@@ -5,14 +5,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from admin.faces import Ask, Stage, by_service, plain
-from admin.rows import Rows, many, values_for
-from factories import Person, origin_for
-from pages.browsing import Visitor
+from support.admin_interfaces import Ask, Stage, by_service, plain
+from support.admin_rows import Rows, many, values_for
+from support.factories import Person, origin_for
+from support.pages import Visitor
 
 from todo.access import Actor, worker_origin
 from todo.admin import actions
-from todo.admin.cli.performing import perform
+from todo.admin.cli.actions import perform
 from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import Field, write_text
 from todo.admin.pages.forms import text_of

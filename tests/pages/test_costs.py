@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from conftest import serving, settings_for
-from database.wire import Wire, tapped
-from factories import World
-from pages.browsing import Visitor
+from support.factories import World
+from support.pages import Visitor
+from support.wire import Wire, tapped
 
 from todo.app import create_app
 

@@ -5,9 +5,9 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
-from factories import PASSWORD, Person, World
-from pages.browsing import Visitor, heading_of, text_of
 from pages.conftest import Entering
+from support.factories import PASSWORD, Person, World
+from support.pages import Visitor, heading_of, text_of
 
 from todo.app import REGISTRY
 
@@ -94,9 +94,9 @@ async def test_pages_run_nothing_but_their_own_files(visitor: Visitor, page: str
         ("/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000", 404, "Nothing is here"),
         ("/admin/tasks/nonsense", 404, "Nothing is here"),
         ("/admin/a/b/c/d/e", 404, "Nothing is here"),
-        ("/admin/tasks?nonsense=1", 422, "Something in it cannot be accepted"),
-        ("/admin/tasks?sort=nonsense", 422, "Something in it cannot be accepted"),
-        ("/admin/tasks?cursor=nonsense", 422, "Something in it cannot be accepted"),
+        ("/admin/tasks?nonsense=1", 422, "This address has an unknown filter"),
+        ("/admin/tasks?sort=nonsense", 422, "This address has an unknown filter"),
+        ("/admin/tasks?cursor=nonsense", 422, "This address has an unknown filter"),
         ("/admin/logout", 405, "This address does not take that"),
     ],
 )
@@ -126,10 +126,10 @@ DANGEROUS = [(one.name, action.name) for one in REGISTRY for action in one.actio
 
 
 @pytest.mark.parametrize(("resource", "action"), DANGEROUS)
-async def test_what_is_dangerous_asks_for_a_fresh_proof(
+async def test_what_is_dangerous_asks_for_a_fresh_read_reauthentication(
     visitor: Visitor, sql: "asyncpg.Connection[asyncpg.Record]", resource: str, action: str
 ) -> None:
-    await sql.execute("UPDATE sessions SET proven_at = now() - interval '11 minutes'")
+    await sql.execute("UPDATE sessions SET reauthenticated_at = now() - interval '11 minutes'")
     fields: dict[str, Any] = {"action": action, "id": str(visitor.person.id), "confirmed": "1"}
 
     answer = await visitor.send(f"/admin/{resource}/act", **fields)
@@ -148,11 +148,11 @@ async def test_what_is_dangerous_asks_for_a_fresh_proof(
         ("/admin/invitations/add", {"email": "mallory@example.com", "roles": "superuser"}),
     ],
 )
-async def test_giving_rights_asks_for_a_fresh_proof(
+async def test_giving_rights_asks_for_a_fresh_read_reauthentication(
     visitor: Visitor, sql: "asyncpg.Connection[asyncpg.Record]", path: str, fields: dict[str, Any]
 ) -> None:
     role = str(await sql.fetchval("SELECT id FROM roles WHERE name = 'support'"))
-    await sql.execute("UPDATE sessions SET proven_at = now() - interval '11 minutes'")
+    await sql.execute("UPDATE sessions SET reauthenticated_at = now() - interval '11 minutes'")
     before = await sql.fetch("SELECT * FROM roles ORDER BY id")
 
     sent = {name: value.format(role=role) for name, value in fields.items()}
@@ -172,12 +172,12 @@ async def test_rights_are_not_given_in_a_cell(visitor: Visitor, sql: "asyncpg.Co
     assert "*" not in await sql.fetchval("SELECT permissions FROM roles WHERE id = $1", role)
 
 
-async def test_deleting_for_good_asks_for_a_fresh_proof(
+async def test_deleting_for_good_asks_for_a_fresh_read_reauthentication(
     visitor: Visitor, boss: Person, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     task = await boss.add("Gone")
     await boss.http.delete(f"/api/tasks/{task['id']}")
-    await sql.execute("UPDATE sessions SET proven_at = now() - interval '11 minutes'")
+    await sql.execute("UPDATE sessions SET reauthenticated_at = now() - interval '11 minutes'")
 
     answer = await visitor.send("/admin/tasks/act", action="delete", id=task["id"], confirmed="1", state="?trash=1")
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 import asyncpg
 import httpx
 import pytest
-from factories import PASSWORD, Person, World
-from pages.browsing import Visitor, text_of
 from pages.conftest import Entering
+from support.factories import PASSWORD, Person, World
+from support.pages import Visitor, text_of
 
 from todo.database import now
 
@@ -133,25 +133,25 @@ async def test_a_reason_is_needed(visitor: Visitor, ada: Person, reason: str) ->
     assert "You act as" not in text_of(await visitor.get("/admin/users"))
 
 
-async def test_it_asks_for_a_fresh_proof(
+async def test_it_asks_for_a_fresh_read_reauthentication(
     visitor: Visitor, ada: Person, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    await sql.execute("UPDATE sessions SET proven_at = now() - interval '11 minutes'")
+    await sql.execute("UPDATE sessions SET reauthenticated_at = now() - interval '11 minutes'")
 
-    asked = await act_as(visitor, ada)
-    wrong = await act_as(visitor, ada, proof_password="not the one")
-    begun = await act_as(visitor, ada, proof_password=PASSWORD)
+    list_query = await act_as(visitor, ada)
+    wrong = await act_as(visitor, ada, reauthentication_password="not the one")
+    begun = await act_as(visitor, ada, reauthentication_password=PASSWORD)
 
-    assert (asked.status_code, wrong.status_code, begun.status_code) == (403, 403, 303)
-    assert "Is it you?" in text_of(asked)
+    assert (list_query.status_code, wrong.status_code, begun.status_code) == (403, 403, 303)
+    assert "Is it you?" in text_of(list_query)
 
 
 async def test_nobody_acts_as_somebody_who_may_do_more(entering: Entering, support: Person, boss: Person) -> None:
     visitor = await entering(support)
 
-    asked, refused = await visitor.get(f"/admin/impersonation/{boss.id}"), await act_as(visitor, boss)
+    list_query, refused = await visitor.get(f"/admin/impersonation/{boss.id}"), await act_as(visitor, boss)
 
-    assert (asked.status_code, refused.status_code) == (403, 403)
+    assert (list_query.status_code, refused.status_code) == (403, 403)
     assert "They may do more than you may" in text_of(refused)
 
 
@@ -179,7 +179,7 @@ async def test_without_the_permission_there_is_neither_button_nor_way(
 ) -> None:
     visitor = await entering(await world.person("help", "support"))
 
-    assert "Act as them" not in text_of(await visitor.get(f"/admin/users/{ada.id}"))
+    assert "Impersonate" not in text_of(await visitor.get(f"/admin/users/{ada.id}"))
     assert (await act_as(visitor, ada)).status_code == 403
 
 

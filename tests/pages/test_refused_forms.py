@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from factories import Person
-from pages.browsing import Visitor, form_of, heading_of
+from support.factories import Person
+from support.pages import Visitor, form_of, heading_of
 
 
 async def filled(visitor: Visitor, path: str, **fields: str) -> dict[str, list[str]]:
@@ -38,7 +38,7 @@ async def test_the_save_after_a_refused_form_undoes_nobodys_change(visitor: Visi
 
     conflict = await visitor.send(path, **again)
 
-    assert (conflict.status_code, heading_of(conflict)) == (409, "Changed meanwhile")
+    assert (conflict.status_code, heading_of(conflict)) == (409, "Edit conflict")
     offered = form_of(conflict, path)
     assert (offered["title"], offered["due"], offered["notes"]) == (["Water all"], ["2031-01-31"], ["A bucket."])
     assert (await visitor.send(path, **offered)).status_code == 303
@@ -103,7 +103,7 @@ async def test_a_refused_cell_keeps_its_version_and_then_leads_to_the_three_vers
     assert form_of(conflict, row) == begun | {"priority": ["2"]}
     compared = await visitor.send(row, **form_of(conflict, row))
 
-    assert (compared.status_code, heading_of(compared)) == (409, "Changed meanwhile")
+    assert (compared.status_code, heading_of(compared)) == (409, "Edit conflict")
     assert (await stored(boss, task))["priority"] == 3
 
 
@@ -150,7 +150,7 @@ async def test_an_account_changed_meanwhile_shows_three_versions(
 
     conflict = await visitor.send("/admin/account", **own | {"name": ["Mine"]})
 
-    assert (conflict.status_code, heading_of(conflict)) == (409, "Changed meanwhile")
+    assert (conflict.status_code, heading_of(conflict)) == (409, "Edit conflict")
     offered = form_of(conflict, "/admin/account")
     assert (offered["name"], offered["timezone"]) == (["Mine"], ["Asia/Tokyo"])
     assert (await visitor.send("/admin/account", **offered)).status_code == 303

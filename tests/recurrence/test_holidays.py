@@ -4,9 +4,9 @@ from datetime import date
 from typing import Any
 
 import pytest
-from factories import Person
 from hypothesis import given
 from hypothesis import strategies as st
+from support.factories import Person
 
 from todo.domain.recurrence.rules.grammar import RuleError
 from todo.domain.recurrence.rules.holidays import read_holidays

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import asyncpg
 import pytest
 from conftest import settings_for
-from factories import Person
+from support.factories import Person
 
 from todo.database import Database
 
@@ -54,7 +54,7 @@ async def test_the_example_of_the_documentation(ada: Person) -> None:
     assert found["sentence"] == "Every month on the 31st at 09:00 (Europe/Berlin); in shorter months the last day"
     assert (len(found["occurrences"]), found["warnings"]) == (12, [])
     assert found["occurrences"][1] == {
-        "nominal": "2026-02-28T09:00", "at": "2026-02-28T08:00:00Z", "note": "February has no 31st: the 28th",
+        "original_start": "2026-02-28T09:00", "at": "2026-02-28T08:00:00Z", "note": "February has no 31st: the 28th",
     }  # fmt: skip
 
 
@@ -65,12 +65,12 @@ async def test_every_vector_of_occurrences_is_answered_so(ada: Person) -> None:
         body = on_the_wire(case) | {"count": min(100, len(case["occurrences"]) + 1)}
         body.setdefault("timezone", case.get("owner_zone", "UTC"))
         answer = await ask(ada, body)
-        found = [(turn["nominal"], turn["at"]) for turn in answer.json()["occurrences"]]
-        for turn, wanted in zip(found, case["occurrences"], strict=False):
-            text = wanted if isinstance(wanted, str) else wanted["nominal"]
+        found = [(occurrence["original_start"], occurrence["at"]) for occurrence in answer.json()["occurrences"]]
+        for occurrence, wanted in zip(found, case["occurrences"], strict=False):
+            text = wanted if isinstance(wanted, str) else wanted["original_start"]
             instant = None if isinstance(wanted, str) else wanted["at"].replace("Z", ":00Z")
-            if turn[0] != text or instant not in (None, turn[1]):
-                wrong.append((case["name"], turn, wanted))
+            if occurrence[0] != text or instant not in (None, occurrence[1]):
+                wrong.append((case["name"], occurrence, wanted))
         if len(found) < len(case["occurrences"]) or (case.get("ends") and len(found) != len(case["occurrences"])):
             wrong.append((case["name"], found, case["occurrences"]))
 
@@ -124,7 +124,10 @@ async def test_holidays_without_a_shift_are_warned_of(ada: Person) -> None:
 async def test_until_as_a_day_means_to_its_end(ada: Person) -> None:
     answer = await ask(ada, {"rrule": "FREQ=DAILY", "start": "2026-07-01T09:00", "until": "2026-07-02"})
 
-    assert [turn["nominal"] for turn in answer.json()["occurrences"]] == ["2026-07-01T09:00", "2026-07-02T09:00"]
+    assert [occurrence["original_start"] for occurrence in answer.json()["occurrences"]] == [
+        "2026-07-01T09:00",
+        "2026-07-02T09:00",
+    ]
 
 
 async def test_a_rule_that_never_happens_is_told_and_not_refused(ada: Person) -> None:

@@ -1,4 +1,4 @@
-"""A plan and its turns in words."""
+"""A plan and its occurrences in words."""
 
 from datetime import date, datetime
 
@@ -121,18 +121,18 @@ def test_a_free_day_and_a_pause_are_noted() -> None:
 
 
 def test_the_rule_of_a_preview_reads_back() -> None:
-    asked = plan("byday=mo;freq=weekly;until=20261231T120000Z", "2026-01-01T09:00")
+    list_query = plan("byday=mo;freq=weekly;until=20261231T120000Z", "2026-01-01T09:00")
 
-    answer = preview(asked, 3, "UTC")
+    answer = preview(list_query, 3, "UTC")
 
     assert answer.rrule == "FREQ=WEEKLY;BYDAY=MO;UNTIL=20261231T130000"
-    assert plan(answer.rrule, "2026-01-01T09:00") == asked
+    assert plan(answer.rrule, "2026-01-01T09:00") == list_query
 
 
 def test_a_floating_plan_is_previewed_where_its_owner_is() -> None:
-    asked = plan("FREQ=HOURLY", "2026-01-01T09:00", timezone=None)
+    list_query = plan("FREQ=HOURLY", "2026-01-01T09:00", timezone=None)
 
-    answer = preview(asked, 1, "Asia/Tokyo")
+    answer = preview(list_query, 1, "Asia/Tokyo")
 
     assert answer.occurrences[0].at == datetime.fromisoformat("2026-01-01T00:00Z")
     assert answer.sentence == "Every hour at minute 00"

@@ -8,7 +8,7 @@ import pytest
 from dateutil import rrule as dateutil_rrule
 
 from todo.domain.recurrence.rules.days import OnInvalidDate
-from todo.domain.recurrence.rules.generator import explicit, nominals
+from todo.domain.recurrence.rules.generator import explicit, original_starts
 from todo.domain.recurrence.rules.grammar import WEEKDAYS, canonical, parse
 
 RULES = 2_000
@@ -78,7 +78,7 @@ def is_read(text: str) -> bool:
 
 def ours(text: str, start: datetime, after: datetime | None, count: int) -> list[datetime]:
     rule = explicit(parse(text, True).rule, start)
-    return list(islice(nominals(rule, start, after, OnInvalidDate.OMIT, "UTC"), count))
+    return list(islice(original_starts(rule, start, after, OnInvalidDate.OMIT, "UTC"), count))
 
 
 def theirs(text: str, start: datetime) -> list[datetime]:
@@ -97,7 +97,9 @@ def test_random_rules_agree_with_dateutil(random_cases: list[tuple[str, datetime
     for text, start in random_cases:
         expected = theirs(text, start)
 
-        found = [nominal for nominal in ours(text, start, None, OCCURRENCES) if nominal.year < HORIZON]
+        found = [
+            original_start for original_start in ours(text, start, None, OCCURRENCES) if original_start.year < HORIZON
+        ]
 
         assert found == expected, f"{text} from {start}"
 
@@ -128,11 +130,13 @@ def test_the_next_from_any_moment_is_the_one_of_the_full_list(random_cases: list
 def test_moved_dates_do_not_depend_on_where_we_begin(invalid: str, random_cases: list[tuple[str, datetime]]) -> None:
     for text, start in random_cases:
         rule = explicit(parse(text, True).rule, start)
-        listed = list(islice(nominals(rule, start, None, OnInvalidDate(invalid), "UTC"), OCCURRENCES))
+        listed = list(islice(original_starts(rule, start, None, OnInvalidDate(invalid), "UTC"), OCCURRENCES))
 
         assert listed == sorted(set(listed))
         for before, following in zip(listed, listed[1:], strict=False):
-            assert next(nominals(rule, start, before, OnInvalidDate(invalid), "UTC")) == following, f"{text} {before}"
+            assert next(original_starts(rule, start, before, OnInvalidDate(invalid), "UTC")) == following, (
+                f"{text} {before}"
+            )
 
 
 def test_the_canonical_text_reads_back_unchanged(random_cases: list[tuple[str, datetime]]) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from todo.domain.recurrence.rules.catch_up import catch_up
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.grammar import RuleError, canonical
-from todo.domain.recurrence.rules.opening import opens_at
-from todo.domain.recurrence.rules.plan import Plan, Turn
+from todo.domain.recurrence.rules.missed import decide_missed
+from todo.domain.recurrence.rules.occurrences import after_completion, next_after
+from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence
 from todo.domain.recurrence.rules.preview import preview
 from todo.domain.recurrence.rules.shift import due
-from todo.domain.recurrence.rules.turns import after_completion, next_after
+from todo.domain.recurrence.rules.timing import opens_at
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "recurrence"
 Case = dict[str, Any]
@@ -52,12 +52,12 @@ def local(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def told(nominal: datetime | None, like: str) -> str | None:
-    return nominal and written(nominal, all_day="T" not in like)
+def sent(original_start: datetime | None, like: str) -> str | None:
+    return original_start and written(original_start, all_day="T" not in like)
 
 
-def told_turns(turns: tuple[Turn, ...], like: str) -> list[str | None]:
-    return [told(turn.nominal, like) for turn in turns]
+def written_starts(occurrences: tuple[PlannedOccurrence, ...], like: str) -> list[str | None]:
+    return [sent(occurrence.original_start, like) for occurrence in occurrences]
 
 
 @pytest.mark.parametrize("case", cases("occurrences"))
@@ -68,9 +68,9 @@ def test_occurrences(case: Case) -> None:
 
     for occurrence, wanted in zip(islice(found, len(expected)), expected, strict=True):
         if isinstance(wanted, str):
-            assert told(occurrence.nominal, start) == wanted
+            assert sent(occurrence.original_start, start) == wanted
         else:
-            assert told(occurrence.nominal, start) == wanted["nominal"]
+            assert sent(occurrence.original_start, start) == wanted["original_start"]
             assert occurrence.at == local(wanted["at"])
     assert len(found) == len(expected) or not case.get("ends")
 
@@ -79,53 +79,53 @@ def test_occurrences(case: Case) -> None:
 def test_next(case: Case) -> None:
     wanted = case["next"]
 
-    turn = next_after(plan_of(case), local(wanted["after"]), wanted["n"])
+    occurrence = next_after(plan_of(case), local(wanted["after"]), wanted["n"])
 
-    assert told(turn and turn.nominal, case["series"]["start"]) == wanted["nominal"]
-    assert "number" not in wanted or (turn and turn.n) == wanted["number"]
+    assert sent(occurrence and occurrence.original_start, case["series"]["start"]) == wanted["original_start"]
+    assert "number" not in wanted or (occurrence and occurrence.n) == wanted["number"]
 
 
 @pytest.mark.parametrize("case", cases("completed"))
 def test_completed(case: Case) -> None:
     done = case["completed"]
 
-    turn = after_completion(plan_of(case), local(done["nominal"]), local(done["completed"]), done["n"])
+    occurrence = after_completion(plan_of(case), local(done["original_start"]), local(done["completed"]), done["n"])
 
-    assert told(turn and turn.nominal, case["series"]["start"]) == done["next"]
-    assert "number" not in done or (turn and turn.n) == done["number"]
+    assert sent(occurrence and occurrence.original_start, case["series"]["start"]) == done["next"]
+    assert "number" not in done or (occurrence and occurrence.n) == done["number"]
 
 
-@pytest.mark.parametrize("case", cases("catch_up"))
+@pytest.mark.parametrize("case", cases("decide_missed"))
 def test_catch_up(case: Case) -> None:
-    wanted, start = case["catch_up"], case["series"]["start"]
-    waits_for = Turn(local(wanted["waits_for"]), wanted["n"])
+    wanted, start = case["decide_missed"], case["series"]["start"]
+    waits_for = PlannedOccurrence(local(wanted["waits_for"]), wanted["n"])
 
-    decision = catch_up(plan_of(case), waits_for, [local(text) for text in wanted["open"]], local(wanted["now"]))
+    decision = decide_missed(plan_of(case), waits_for, [local(text) for text in wanted["open"]], local(wanted["now"]))
 
-    assert told_turns(decision.opens, start) == wanted["opens"]
-    assert told(decision.next and decision.next.nominal, start) == wanted["next"]
+    assert written_starts(decision.opens, start) == wanted["opens"]
+    assert sent(decision.next and decision.next.original_start, start) == wanted["next"]
     assert decision.all_listed == wanted.get("all_listed", True)
     if decision.all_listed:
-        assert told_turns(decision.missed, start) == wanted["missed"]
-        assert [told(nominal, start) for nominal in decision.closes] == wanted["closes"]
+        assert written_starts(decision.missed, start) == wanted["missed"]
+        assert [sent(original_start, start) for original_start in decision.closes] == wanted["closes"]
 
 
 @pytest.mark.parametrize("case", cases("opens"))
 def test_opens(case: Case) -> None:
-    assert opens_at(plan_of(case), local(case["opens"]["nominal"])) == local(case["opens"]["at"]).astimezone(UTC)
+    assert opens_at(plan_of(case), local(case["opens"]["original_start"])) == local(case["opens"]["at"]).astimezone(UTC)
 
 
 @pytest.mark.parametrize("case", cases("due"))
 def test_due(case: Case) -> None:
-    assert due(plan_of(case), local(case["due"]["nominal"])) == local(case["due"]["due"])
+    assert due(plan_of(case), local(case["due"]["original_start"])) == local(case["due"]["due"])
 
 
 @pytest.mark.parametrize("case", cases("refused"))
 def test_refused(case: Case) -> None:
-    with pytest.raises(RuleError) as refusal:
+    with pytest.raises(RuleError) as problem:
         plan_of(case)
 
-    assert refusal.value.field == case["refused"]
+    assert problem.value.field == case["refused"]
 
 
 @pytest.mark.parametrize("case", cases("canonical"))

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
-from factories import PASSWORD, Person
+from support.factories import PASSWORD, Person
 
 from todo.app import LOOPS
 from todo.database import Database
@@ -18,14 +18,14 @@ Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 DAILY = {"due": {"kind": "day", "date": "2031-01-01"}, "recurrence": {"rrule": "FREQ=DAILY"}}
 
 
-async def trail(sql: Sql, task_id: str) -> list[dict[str, Any]]:
+async def events(sql: Sql, task_id: str) -> list[dict[str, Any]]:
     found = await sql.fetch("SELECT * FROM audit_events WHERE subject_id = $1 ORDER BY id", UUID(task_id))
     return [dict(row) | {side: row[side] and json.loads(row[side]) for side in ("before", "after")} for row in found]
 
 
 async def last(sql: Sql, task: dict[str, Any], answer: httpx.Response, actions: list[str]) -> dict[str, Any]:
     """The newest entry of a task, after checking who, where, and that there is one for every change."""
-    found = await trail(sql, task["id"])
+    found = await events(sql, task["id"])
     assert [entry["action"] for entry in found] == actions
     assert found[-1]["request_id"] == answer.headers["x-request-id"]
     return found[-1]
@@ -68,7 +68,7 @@ async def test_a_change_that_changes_nothing_is_not_recorded(ada: Person, sql: S
 
     await ada.http.patch(f"/api/tasks/{task['id']}", json={"title": task["title"]})
 
-    assert [entry["action"] for entry in await trail(sql, task["id"])] == ["tasks.add"]
+    assert [entry["action"] for entry in await events(sql, task["id"])] == ["tasks.add"]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ async def test_a_completion_records_the_turn_it_brings_up(ada: Person, sql: Sql)
 async def test_a_series_is_recorded(ada: Person, sql: Sql) -> None:
     task = await ada.add(**DAILY)
 
-    assert [entry["action"] for entry in await trail(sql, task["series_id"])] == ["series.begin"]
+    assert [entry["action"] for entry in await events(sql, task["series_id"])] == ["series.begin"]
 
 
 async def test_what_the_worker_does_is_recorded_as_the_workers(ada: Person, sql: Sql, database: Database) -> None:
@@ -148,7 +148,7 @@ async def test_a_refusal_leaves_no_trace_of_a_change(
     answer = await ada.http.request(method, f"/api/tasks/{task['id']}{path}", **options)
 
     assert answer.status_code == status
-    assert [entry["action"] for entry in await trail(sql, task["id"])] == ["tasks.add"]
+    assert [entry["action"] for entry in await events(sql, task["id"])] == ["tasks.add"]
 
 
 async def test_sign_ups_and_sign_ins_are_recorded(client: httpx.AsyncClient, sql: Sql) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from factories import Person
+from support.factories import Person
 
 FULL: dict[str, Any] = {
     "title": "Pay the rent",

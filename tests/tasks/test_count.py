@@ -4,8 +4,8 @@ import random
 from typing import Any
 
 import pytest
-from factories import Person
-from tasks.series_helpers import Json, Sql, act, begin, changed, day, floating, series_of, steer, work
+from support.factories import Person
+from support.series import Json, Sql, act, begin, changed, day, floating, series_of, steer, work
 
 from todo.database import Database
 
@@ -35,7 +35,7 @@ async def test_a_series_split_twice_has_as_many_occurrences_as_its_rule_says(ada
     sixth = await completed(ada, fourth, 2)
     sixth = await changed(ada, sixth, {"due": floating("2031-01-06T10:00")}, "following")
 
-    assert (await series_of(ada, sixth))["turns"] == 6
+    assert (await series_of(ada, sixth))["occurrence_count"] == 6
     assert await complete_to_the_end(ada, sixth) == 5
     assert await sql.fetchval(CAME_UP) == 10
 
@@ -109,7 +109,7 @@ async def test_a_new_count_from_here_on_counts_from_this_occurrence(ada: Person,
 
     handed = await changed(ada, third, {"recurrence": body}, "following")
 
-    assert (await series_of(ada, handed))["turns"] == 1
+    assert (await series_of(ada, handed))["occurrence_count"] == 1
     assert await complete_to_the_end(ada, handed) == 3
 
 

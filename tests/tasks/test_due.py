@@ -1,8 +1,8 @@
 """The three kinds of due, and the instant each means."""
 
 import pytest
-from factories import Person, World
-from tasks.series_helpers import Sql
+from support.factories import Person, World
+from support.series import Sql
 
 from todo.database import Database
 from todo.domain.tasks.services.timezones import follow_pending

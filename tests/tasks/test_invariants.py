@@ -1,9 +1,9 @@
 """The invariants hold after ordinary work, and each finds the row that breaks it."""
 
 import pytest
-from factories import Person
-from invariants import broken
-from tasks.series_helpers import Sql, act, begin, changed, day, floating
+from support.factories import Person
+from support.invariants import broken
+from support.series import Sql, act, begin, changed, day, floating
 
 from todo.domain.tasks.invariants import INVARIANTS, WORKER_FOLLOWS
 
@@ -11,8 +11,8 @@ RULES = {rule.name: rule for rule in INVARIANTS}
 SPOILED = {
     "occurrence_of_another_series": "UPDATE tasks SET series_id = NULL",
     "second_open_occurrence": """DROP INDEX uq_occurrences_open_task;
-        INSERT INTO occurrences (id, created_at, updated_at, version, series_id, nominal, task_id, status)
-        SELECT gen_random_uuid(), now(), now(), 1, series_id, nominal + interval '1 year', task_id, 'open'
+        INSERT INTO occurrences (id, created_at, updated_at, version, series_id, original_start, task_id, status)
+        SELECT gen_random_uuid(), now(), now(), 1, series_id, original_start + interval '1 year', task_id, 'open'
         FROM occurrences""",
     "open_occurrence_without_open_task": "UPDATE tasks SET deleted_at = now()",
     "open_task_without_open_occurrence": "UPDATE occurrences SET status = 'done'",

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from factories import Person
+from support.factories import Person
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Task: TypeAlias = dict[str, Any]

@@ -9,8 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from factories import Person, World
-from tasks.series_helpers import (
+from support.factories import Person, World
+from support.series import (
     Json,
     Sql,
     act,
@@ -18,9 +18,9 @@ from tasks.series_helpers import (
     changed,
     day,
     floating,
-    ledger,
-    open_turns,
+    open_occurrences,
     patch,
+    series_occurrences,
     series_of,
     steer,
     work,
@@ -35,8 +35,8 @@ def zoned(at: str, timezone: str) -> Json:
     return {"kind": "zoned", "at": at, "timezone": timezone}
 
 
-async def turns(person: Person, task: Json, count: int) -> list[str]:
-    """The occurrences of this turn and those after it, each completed in its turn."""
+async def occurrences(person: Person, task: Json, count: int) -> list[str]:
+    """The occurrences of this occurrence and those after it, each completed in its occurrence."""
     found = [task["occurrence"]]
     while len(found) < count and (following := (await act(person, task, "complete"))["next_task"]):
         task = following
@@ -62,38 +62,38 @@ def today_in(timezone: str) -> str:
 async def test_a_the_31st_does_what_its_series_says(ada: Person, policy: str, expected: list[str]) -> None:
     task = await begin(ada, "2031-01-31", "FREQ=MONTHLY", on_invalid_date=policy)
 
-    assert await turns(ada, task, 5) == expected
+    assert await occurrences(ada, task, 5) == expected
 
 
 @pytest.mark.parametrize("date", ["2031-01-29", "2031-01-30", "2031-01-31"])
 async def test_a_no_day_drifts_through_february(ada: Person, date: str) -> None:
     task = await begin(ada, date, "FREQ=MONTHLY")
 
-    assert (await turns(ada, task, 3))[2] == date.replace("-01-", "-03-")
+    assert (await occurrences(ada, task, 3))[2] == date.replace("-01-", "-03-")
 
 
 async def test_a_29_february_comes_back_in_leap_years(ada: Person) -> None:
     task = await begin(ada, "2028-02-29", "FREQ=YEARLY")
 
-    assert await turns(ada, task, 5) == ["2028-02-29", "2029-02-28", "2030-02-28", "2031-02-28", "2032-02-29"]
+    assert await occurrences(ada, task, 5) == ["2028-02-29", "2029-02-28", "2030-02-28", "2031-02-28", "2032-02-29"]
 
 
 async def test_vikunja_3436_31_january_is_not_followed_by_3_march(ada: Person) -> None:
     task = await begin(ada, "2031-01-31", "FREQ=MONTHLY")
 
-    assert (await turns(ada, task, 2))[1] == "2031-02-28"
+    assert (await occurrences(ada, task, 2))[1] == "2031-02-28"
 
 
 async def test_taskwarrior_a_month_that_was_clamped_does_not_drift_for_good(ada: Person) -> None:
     task = await begin(ada, "2031-01-31", "FREQ=MONTHLY")
 
-    assert await turns(ada, task, 3) == ["2031-01-31", "2031-02-28", "2031-03-31"]
+    assert await occurrences(ada, task, 3) == ["2031-01-31", "2031-02-28", "2031-03-31"]
 
 
 async def test_vikunja_271_a_month_is_no_number_of_seconds(ada: Person) -> None:
     task = await ada.add(due=floating("2031-01-15T09:00"), recurrence={"rrule": "FREQ=MONTHLY"})
 
-    assert await turns(ada, task, 3) == ["2031-01-15T09:00", "2031-02-15T09:00", "2031-03-15T09:00"]
+    assert await occurrences(ada, task, 3) == ["2031-01-15T09:00", "2031-02-15T09:00", "2031-03-15T09:00"]
 
 
 # (b) the hours that clocks leave out and repeat
@@ -157,7 +157,7 @@ async def test_tududi_1313_the_day_of_the_month_does_not_slip_where_utc_is_anoth
     eve = await world.person("eve", timezone=timezone)
     task = await begin(eve, "2031-01-15", "FREQ=MONTHLY")
 
-    assert await turns(eve, task, 3) == ["2031-01-15", "2031-02-15", "2031-03-15"]
+    assert await occurrences(eve, task, 3) == ["2031-01-15", "2031-02-15", "2031-03-15"]
 
 
 async def test_tududi_1442_weekdays_are_local_ones(world: World) -> None:
@@ -175,18 +175,18 @@ async def test_tududi_1442_weekdays_are_local_ones(world: World) -> None:
 async def test_d_done_early_it_counts_for_its_own_turn(ada: Person) -> None:
     task = await begin(ada, "2031-01-08", "FREQ=WEEKLY")
 
-    assert await turns(ada, task, 2) == ["2031-01-08", "2031-01-15"]
+    assert await occurrences(ada, task, 2) == ["2031-01-08", "2031-01-15"]
 
 
 async def test_early_completions_do_not_pile_up(ada: Person, sql: Sql) -> None:
     """Donetick #53, Donetick #81."""
     task = await begin(ada, "2031-01-08", "FREQ=WEEKLY")
 
-    assert await turns(ada, task, 4) == ["2031-01-08", "2031-01-15", "2031-01-22", "2031-01-29"]
-    assert await open_turns(ada) == ["2031-01-29"]
+    assert await occurrences(ada, task, 4) == ["2031-01-08", "2031-01-15", "2031-01-22", "2031-01-29"]
+    assert await open_occurrences(ada) == ["2031-01-29"]
 
 
-# (e) late by several turns
+# (e) late by several occurrences
 
 
 async def test_e_done_late_by_several_turns_the_next_is_still_to_come(ada: Person) -> None:
@@ -203,7 +203,7 @@ async def test_e_where_every_turn_counts_none_is_jumped_over(ada: Person, databa
     task = await begin(ada, "2026-01-05", "FREQ=WEEKLY;COUNT=3", on_missed="backfill")
     await work(database)
 
-    assert await open_turns(ada) == ["2026-01-05", "2026-01-12", "2026-01-19"]
+    assert await open_occurrences(ada) == ["2026-01-05", "2026-01-12", "2026-01-19"]
     assert (await act(ada, task, "complete"))["next_task"] is None
 
 
@@ -214,13 +214,13 @@ async def test_ten_years_asleep_are_one_jump_and_no_pile(ada: Person, database: 
     async with asyncio.timeout(5):
         await work(database)
 
-    assert await open_turns(ada) == [today_in(BERLIN)]
+    assert await open_occurrences(ada) == [today_in(BERLIN)]
 
 
 async def test_donetick_704_an_interval_is_not_off_by_a_day(ada: Person) -> None:
     task = await begin(ada, "2031-01-01", "FREQ=DAILY;INTERVAL=3")
 
-    assert await turns(ada, task, 4) == ["2031-01-01", "2031-01-04", "2031-01-07", "2031-01-10"]
+    assert await occurrences(ada, task, 4) == ["2031-01-01", "2031-01-04", "2031-01-07", "2031-01-10"]
 
 
 # (f) twice
@@ -232,7 +232,7 @@ async def test_f_of_twenty_clicks_one_counts(ada: Person, sql: Sql) -> None:
     answers = await asyncio.gather(*(ada.http.post(f"/api/tasks/{task['id']}/complete") for _ in range(20)))
 
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 19
-    assert await ledger(ada, task) == [("2031-01-01", "done"), ("2031-01-02", "open")]
+    assert await series_occurrences(ada, task) == [("2031-01-01", "done"), ("2031-01-02", "open")]
 
 
 async def test_f_skipping_and_completing_at_once_one_wins(ada: Person) -> None:
@@ -243,7 +243,7 @@ async def test_f_skipping_and_completing_at_once_one_wins(ada: Person) -> None:
     )
 
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 9
-    assert len(await ledger(ada, task)) == 2
+    assert len(await series_occurrences(ada, task)) == 2
 
 
 @pytest.mark.parametrize("verb", ["complete", "skip"])
@@ -259,7 +259,7 @@ async def test_f_a_worker_and_a_person_at_the_same_moment_double_nothing(
     assert first.status_code == 200
     doubled = "SELECT count(*) FROM (SELECT 1 FROM tasks GROUP BY series_id, occurrence HAVING count(*) > 1) x"
     assert await sql.fetchval(doubled) == 0
-    assert {len(await ledger(ada, task)) for task in tasks} == {6}
+    assert {len(await series_occurrences(ada, task)) for task in tasks} == {6}
 
 
 async def test_f_a_new_rule_against_a_worker_and_a_completion_leaves_one_truth(
@@ -295,7 +295,7 @@ async def test_a_request_that_is_repeated_makes_no_second_turn(ada: Person) -> N
     again = await act(ada, task, "complete", headers=headers)
 
     assert first == again
-    assert len(await ledger(ada, task)) == 2
+    assert len(await series_occurrences(ada, task)) == 2
 
 
 async def test_donetick_463_completing_is_never_a_500(ada: Person, sql: Sql) -> None:
@@ -305,7 +305,7 @@ async def test_donetick_463_completing_is_never_a_500(ada: Person, sql: Sql) -> 
     assert (await ada.http.post(f"/api/tasks/{task['id']}/complete")).status_code == 200
 
 
-# (g) putting off one turn
+# (g) putting off one occurrence
 
 
 async def test_g_a_new_date_for_one_turn_keeps_the_rule(ada: Person) -> None:
@@ -316,7 +316,7 @@ async def test_g_a_new_date_for_one_turn_keeps_the_rule(ada: Person) -> None:
 
     assert (moved["id"], moved["series_id"], moved["occurrence"]) == (task["id"], task["series_id"], "2031-01-06")
     assert (await series_of(ada, task))["rrule"] == "FREQ=WEEKLY;BYDAY=MO"
-    assert (await turns(ada, task, 2))[1] == "2031-01-13"
+    assert (await occurrences(ada, task, 2))[1] == "2031-01-13"
 
 
 @pytest.mark.parametrize("verb", ["skip", "move"])
@@ -326,7 +326,7 @@ async def test_sachaos_todoist_123_one_turn_can_be_put_off_or_left_out(ada: Pers
     await act(ada, task, verb, {"due": day("2031-01-08")} if verb == "move" else None)
 
     assert (await series_of(ada, task))["status"] == "active"
-    assert (await ledger(ada, task))[0] == ("2031-01-06", {"skip": "skipped", "move": "moved"}[verb])
+    assert (await series_occurrences(ada, task))[0] == ("2031-01-06", {"skip": "skipped", "move": "moved"}[verb])
 
 
 async def test_raycast_17884_what_is_done_does_not_reappear(ada: Person, database: Database) -> None:
@@ -335,7 +335,7 @@ async def test_raycast_17884_what_is_done_does_not_reappear(ada: Person, databas
     await act(ada, task, "complete")
     await work(database)
 
-    assert task["occurrence"] not in await open_turns(ada)
+    assert task["occurrence"] not in await open_occurrences(ada)
 
 
 async def test_vikunja_app_306_completing_changes_no_field_of_the_rule(ada: Person) -> None:
@@ -345,7 +345,7 @@ async def test_vikunja_app_306_completing_changes_no_field_of_the_rule(ada: Pers
     await act(ada, task, "complete")
 
     after = await series_of(ada, task)
-    place = {"turns", "last_occurrence", "next_occurrence", "next_due_at", "updated_at"}
+    place = {"occurrence_count", "last_occurrence", "next_occurrence", "next_due_at", "updated_at"}
     assert {name for name in before if before[name] != after[name]} <= place
 
 
@@ -355,14 +355,14 @@ async def test_vikunja_app_306_completing_changes_no_field_of_the_rule(ada: Pers
 async def test_h_subtasks_come_back_open(ada: Person) -> None:
     """Vikunja #898, Super Productivity #427, tududi #595, Taskwarrior #178."""
     task = await begin(ada, "2031-01-01")
-    below = await ada.add("Below", parent_id=task["id"])
-    await act(ada, below, "complete")
+    descendants = await ada.add("Below", parent_id=task["id"])
+    await act(ada, descendants, "complete")
 
     following = (await act(ada, task, "complete"))["next_task"]
 
     (copy,) = (await ada.http.get(f"/api/tasks?parent_id={following['id']}")).json()["items"]
     assert (copy["title"], copy["status"]) == ("Below", "open")
-    assert (await ada.http.get(f"/api/tasks/{below['id']}")).json()["status"] == "done"
+    assert (await ada.http.get(f"/api/tasks/{descendants['id']}")).json()["status"] == "done"
 
 
 # (i) every second week
@@ -377,7 +377,7 @@ async def test_i_every_second_week_keeps_its_weeks(ada: Person, week_start: str)
         "MO": ["2031-01-05", "2031-01-13", "2031-01-19", "2031-01-27"],
         "SU": ["2031-01-05", "2031-01-06", "2031-01-19", "2031-01-20"],
     }
-    assert await turns(ada, task, 4) == expected[week_start]
+    assert await occurrences(ada, task, 4) == expected[week_start]
 
 
 @pytest.mark.parametrize("how", ["skip", "complete"])
@@ -403,7 +403,7 @@ async def test_i_a_late_completion_does_not_shift_the_weeks(ada: Person) -> None
 async def test_j_every_quarter_from_29_november_does_not_leave_out_february(ada: Person) -> None:
     task = await begin(ada, "2030-11-29", "FREQ=MONTHLY;INTERVAL=3")
 
-    assert await turns(ada, task, 4) == ["2030-11-29", "2031-02-28", "2031-05-29", "2031-08-29"]
+    assert await occurrences(ada, task, 4) == ["2030-11-29", "2031-02-28", "2031-05-29", "2031-08-29"]
 
 
 # (k) an end by number
@@ -414,13 +414,13 @@ async def test_k_a_skipped_turn_counts(ada: Person) -> None:
 
     second = (await act(ada, task, "skip"))["next_task"]
 
-    assert await turns(ada, second, 5) == ["2031-01-02", "2031-01-03"]
+    assert await occurrences(ada, second, 5) == ["2031-01-02", "2031-01-03"]
 
 
 async def test_taskwarrior_1983_a_series_ends_after_its_number(ada: Person) -> None:
     task = await begin(ada, "2031-01-01", "FREQ=DAILY", count=3)
 
-    assert await turns(ada, task, 9) == ["2031-01-01", "2031-01-02", "2031-01-03"]
+    assert await occurrences(ada, task, 9) == ["2031-01-01", "2031-01-02", "2031-01-03"]
     assert (await series_of(ada, task))["count"] == 3
 
 
@@ -459,7 +459,7 @@ async def test_completing_once_does_not_end_the_series(ada: Person) -> None:
     await act(ada, task, "complete")
 
     assert (await series_of(ada, task))["status"] == "active"
-    assert await open_turns(ada) == ["2031-01-02"]
+    assert await open_occurrences(ada) == ["2031-01-02"]
 
 
 async def test_work_can_be_counted_from_when_it_was_done(ada: Person) -> None:
@@ -480,19 +480,19 @@ async def test_a_series_can_rest(ada: Person, database: Database) -> None:
     await steer(ada, task, "pause", {})
     await work(database)
 
-    assert await open_turns(ada) == ["2026-01-01"]
+    assert await open_occurrences(ada) == ["2026-01-01"]
 
 
 async def test_taskwarrior_1829_holidays_can_be_left_out(ada: Person) -> None:
     holidays = ["2031-12-25", "2031-12-26"]
     task = await begin(ada, "2031-12-24", "FREQ=DAILY", shift="skip", holidays=holidays)
 
-    assert await turns(ada, task, 3) == ["2031-12-24", "2031-12-29", "2031-12-30"]
+    assert await occurrences(ada, task, 3) == ["2031-12-24", "2031-12-29", "2031-12-30"]
 
 
 async def test_tasks_org_607_what_was_done_can_be_seen(ada: Person) -> None:
     task = await begin(ada, "2031-01-01")
-    await turns(ada, task, 4)
+    await occurrences(ada, task, 4)
 
     answer = await ada.http.get(f"/api/series/{task['series_id']}/occurrences?status=done")
 
@@ -517,4 +517,4 @@ async def test_planner_moving_or_deleting_one_does_not_move_the_series(ada: Pers
 
     await ada.http.delete(f"/api/tasks/{task['id']}")
 
-    assert await ledger(ada, task) == [("2031-01-01", "skipped"), ("2031-01-08", "open")]
+    assert await series_occurrences(ada, task) == [("2031-01-01", "skipped"), ("2031-01-08", "open")]

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import httpx
 import pytest
-from factories import Person
-from invariants import broken
-from tasks.series_helpers import Json, Sql, act, begin, day, patch, work
+from support.factories import Person
+from support.invariants import broken
+from support.series import Json, Sql, act, begin, day, patch, work
 
 from todo.database import Database
 
@@ -156,8 +156,9 @@ async def test_the_database_refuses_what_would_break_a_series(ada: Person, sql: 
     await begin(ada, TOMORROW)
     another = "(SELECT id FROM series ORDER BY id LIMIT 1)"
     second = (
-        "INSERT INTO occurrences (id, created_at, updated_at, version, series_id, nominal, task_id, status) SELECT"
-        " gen_random_uuid(), now(), now(), 1, series_id, nominal + interval '1 year', task_id, 'open' FROM occurrences"
+        "INSERT INTO occurrences (id, created_at, updated_at, version, series_id, original_start, task_id, status)"
+        " SELECT gen_random_uuid(), now(), now(), 1, series_id, original_start + interval '1 year', task_id, 'open'"
+        " FROM occurrences"
     )
 
     assert await refused(sql, second) == "UniqueViolationError"
@@ -165,7 +166,8 @@ async def test_the_database_refuses_what_would_break_a_series(ada: Person, sql: 
     assert await refused(sql, "UPDATE tasks SET series_id = NULL") == "ForeignKeyViolationError"
     assert (
         await refused(
-            sql, f"UPDATE occurrences SET series_id = {another}, nominal = nominal + random() * interval '1h'"
+            sql,
+            f"UPDATE occurrences SET series_id = {another}, original_start = original_start + random() * interval '1h'",
         )
         == "ForeignKeyViolationError"
     )

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 import httpx
 import pytest
-from factories import Person
-from invariants import broken
-from tasks.series_helpers import Json, Sql, floating, work
+from support.factories import Person
+from support.invariants import broken
+from support.series import Json, Sql, floating, work
 
 from todo.database import Database
 

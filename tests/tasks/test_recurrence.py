@@ -1,4 +1,4 @@
-"""Tasks that come back when they are completed: the right turn, once."""
+"""Tasks that come back when they are completed: the right occurrence, once."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -9,13 +9,13 @@ import asyncpg
 import httpx
 import pytest
 from conftest import settings_for
-from factories import Person
+from support.factories import Person
 
 from todo.database import Database
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 BERLIN = ZoneInfo("Europe/Berlin")
-LEDGER = "SELECT nominal::date::text, status FROM occurrences ORDER BY nominal"
+OCCURRENCES = "SELECT original_start::date::text, status FROM occurrences ORDER BY original_start"
 
 
 def day(date: str) -> dict[str, str]:
@@ -40,7 +40,7 @@ async def test_a_task_that_comes_back_is_the_first_turn_of_its_series(ada: Perso
     assert (task["occurrence"], task["due"]) == ("2031-01-31", day("2031-01-31"))
     assert task["series_id"] == str(series["id"])
     assert (series["rrule"], series["owner_id"]) == ("FREQ=MONTHLY;BYMONTHDAY=31", ada.id)
-    assert [tuple(row) for row in await sql.fetch(LEDGER)] == [("2031-01-31", "open")]
+    assert [tuple(row) for row in await sql.fetch(OCCURRENCES)] == [("2031-01-31", "open")]
 
 
 async def test_the_first_turn_is_the_first_the_rule_gives(ada: Person) -> None:
@@ -105,11 +105,11 @@ async def test_the_next_turn_begins_like_the_first(ada: Person) -> None:
 async def test_the_31st_is_remembered_through_short_months(ada: Person) -> None:
     task = await ada.add(due=day("2031-01-31"), recurrence={"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"})
 
-    turns = [task]
+    occurrences = [task]
     for _ in range(4):
-        turns.append(await successor(ada, turns[-1]))
+        occurrences.append(await successor(ada, occurrences[-1]))
 
-    assert [turn["occurrence"] for turn in turns] == [
+    assert [occurrence["occurrence"] for occurrence in occurrences] == [
         "2031-01-31",
         "2031-02-28",
         "2031-03-31",
@@ -148,7 +148,7 @@ async def test_the_last_turn_ends_the_series(ada: Person, sql: Sql, rrule: str) 
 
     assert answer.json()["next_task"] is None
     assert await sql.fetchval("SELECT status FROM series") == "ended"
-    assert [tuple(row) for row in await sql.fetch(LEDGER)] == [("2031-01-01", "done"), ("2031-01-02", "done")]
+    assert [tuple(row) for row in await sql.fetch(OCCURRENCES)] == [("2031-01-01", "done"), ("2031-01-02", "done")]
 
 
 async def test_from_completion_the_next_is_a_whole_interval_later(ada: Person) -> None:
@@ -187,7 +187,7 @@ async def test_of_twenty_completions_at_once_one_succeeds_and_one_turn_follows(a
 
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 19
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 2
-    assert [tuple(row) for row in await sql.fetch(LEDGER)] == [("2031-01-01", "done"), ("2031-01-02", "open")]
+    assert [tuple(row) for row in await sql.fetch(OCCURRENCES)] == [("2031-01-01", "done"), ("2031-01-02", "open")]
 
 
 async def test_completed_reopened_and_completed_again_one_turn_follows(ada: Person, sql: Sql) -> None:
@@ -210,7 +210,7 @@ async def test_a_completion_that_cannot_be_saved_brings_up_nothing(
 
     assert answer.status_code == 412
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 1
-    assert [tuple(row) for row in await sql.fetch(LEDGER)] == [("2031-01-01", "open")]
+    assert [tuple(row) for row in await sql.fetch(OCCURRENCES)] == [("2031-01-01", "open")]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ async def test_a_deleted_turn_is_skipped_and_the_series_goes_on(ada: Person, sql
 
     await ada.http.delete(f"/api/tasks/{task['id']}")
 
-    assert [tuple(row) for row in await sql.fetch(LEDGER)] == [("2031-01-01", "skipped"), ("2031-01-02", "open")]
+    assert [tuple(row) for row in await sql.fetch(OCCURRENCES)] == [("2031-01-01", "skipped"), ("2031-01-02", "open")]
 
 
 @pytest.mark.parametrize(
@@ -257,12 +257,12 @@ async def test_a_turn_that_is_opened_again_is_open_in_the_ledger(
     task = await ada.add(due=day("2031-01-01"), recurrence={"rrule": "FREQ=DAILY"})
     at = f"/api/tasks/{task['id']}"
     await (complete(ada, task) if close == "complete" else ada.http.delete(at))
-    between = await sql.fetchval("SELECT status FROM occurrences ORDER BY nominal LIMIT 1")
+    between = await sql.fetchval("SELECT status FROM occurrences ORDER BY original_start LIMIT 1")
 
     await ada.http.post("/api/" + open_again.format(task["id"]))
 
     assert between == closed
-    assert [tuple(row) for row in await sql.fetch(LEDGER)] == [("2031-01-01", "open")]
+    assert [tuple(row) for row in await sql.fetch(OCCURRENCES)] == [("2031-01-01", "open")]
 
 
 async def test_deleting_a_finished_turn_skips_nothing(ada: Person, sql: Sql) -> None:
@@ -271,7 +271,7 @@ async def test_deleting_a_finished_turn_skips_nothing(ada: Person, sql: Sql) -> 
 
     await ada.http.delete(f"/api/tasks/{task['id']}")
 
-    assert [tuple(row) for row in await sql.fetch(LEDGER)] == [("2031-01-01", "done"), ("2031-01-02", "open")]
+    assert [tuple(row) for row in await sql.fetch(OCCURRENCES)] == [("2031-01-01", "done"), ("2031-01-02", "open")]
 
 
 async def test_what_comes_back_by_the_hour_goes_on_when_new_ones_may_not(
@@ -290,7 +290,7 @@ async def test_what_comes_back_by_the_hour_goes_on_when_new_ones_may_not(
 
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "body.recurrence.rrule")
     assert answer.status_code == 200
-    assert [turn["due_at"] for turn in (second, third)] == ["2031-10-26T00:30:00Z", "2031-10-26T01:30:00Z"]
+    assert [occurrence["due_at"] for occurrence in (second, third)] == ["2031-10-26T00:30:00Z", "2031-10-26T01:30:00Z"]
     assert (third["title"], third["occurrence"]) == ("Look again", "2031-10-26T02:30:00.000001")
     again = await ada.http.patch(f"/api/tasks/{third['id']}", json={"due": third["due"]})
     assert (again.status_code, again.json()["due_at"]) == (200, third["due_at"])

@@ -1,11 +1,23 @@
-"""`/api/series`: seeing a series and its ledger; changing, pausing, resuming and ending it."""
+"""`/api/series`: seeing a series and its occurrences; changing, pausing, resuming and ending it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from factories import Person
-from tasks.series_helpers import Sql, act, begin, day, everything, fields, ledger, open_turns, series_of, steer, work
+from support.factories import Person
+from support.series import (
+    Sql,
+    act,
+    begin,
+    day,
+    everything,
+    fields,
+    open_occurrences,
+    series_occurrences,
+    series_of,
+    steer,
+    work,
+)
 
 from todo.database import Database
 
@@ -21,13 +33,13 @@ def today() -> str:
     return str(datetime.now(UTC).date())
 
 
-async def test_every_field_of_a_series_is_taken_and_told(ada: Person) -> None:
+async def test_every_field_of_a_series_is_taken_and_message(ada: Person) -> None:
     task = await begin(ada, "2031-01-31", **FULL)
 
     series = await series_of(ada, task)
 
     assert {name: series[name] for name in FULL} == FULL
-    assert (series["start"], series["timezone"], series["turns"]) == ("2031-01-31", None, 1)
+    assert (series["start"], series["timezone"], series["occurrence_count"]) == ("2031-01-31", None, 1)
     assert series["sentence"] == (
         "Every month on the 31st, until 31 December 2032; in shorter months the 1st of the next month;"
         " on a holiday or weekend due the working day after"
@@ -121,8 +133,8 @@ async def test_the_ledger_is_paged_and_filtered(ada: Person, database: Database)
     second = (await ada.http.get(f"{path}?limit=3&cursor={first['next_cursor']}")).json()
     missed = (await ada.http.get(f"{path}?status=missed")).json()
 
-    told = [entry["occurrence"] for page in (first, second) for entry in page["items"]]
-    assert told == [f"2026-01-0{number}" for number in (5, 4, 3, 2, 1)]
+    sent = [entry["occurrence"] for page in (first, second) for entry in page["items"]]
+    assert sent == [f"2026-01-0{number}" for number in (5, 4, 3, 2, 1)]
     assert (first["total"], len(missed["items"])) == (5, 4)
     assert second["items"][-1]["task_id"] == task["id"]
 
@@ -140,13 +152,13 @@ async def test_a_paused_series_opens_nothing_until_it_is_resumed(ada: Person, da
 
     paused = await steer(ada, task, "pause", {})
     await work(database)
-    meanwhile = await open_turns(ada)
+    meanwhile = await open_occurrences(ada)
     resumed = await steer(ada, task, "resume")
     await work(database)
 
     assert (paused.json()["status"], resumed.json()["status"]) == ("paused", "active")
     assert meanwhile == ["2026-01-01"]
-    assert await open_turns(ada) == ["2026-01-01", "2026-01-02", "2026-01-03"]
+    assert await open_occurrences(ada) == ["2026-01-01", "2026-01-02", "2026-01-03"]
 
 
 async def test_what_came_in_a_pause_is_missed_where_one_is_kept(ada: Person, database: Database) -> None:
@@ -156,7 +168,11 @@ async def test_what_came_in_a_pause_is_missed_where_one_is_kept(ada: Person, dat
     await steer(ada, task, "resume")
     await work(database)
 
-    assert await ledger(ada, task) == [("2026-01-01", "open"), ("2026-01-02", "missed"), ("2026-01-03", "missed")]
+    assert await series_occurrences(ada, task) == [
+        ("2026-01-01", "open"),
+        ("2026-01-02", "missed"),
+        ("2026-01-03", "missed"),
+    ]
 
 
 @pytest.mark.parametrize("recurrence", [{}, {"anchor": "completion"}, {"opens": "on_close"}], ids=str)
@@ -168,7 +184,7 @@ async def test_a_turn_done_in_a_pause_brings_up_nothing_before_its_end(
 
     done = await act(ada, task, "complete")
     await work(database)
-    meanwhile = await open_turns(ada)
+    meanwhile = await open_occurrences(ada)
     resumed = (await steer(ada, task, "resume")).json()
 
     assert (done["next_task"], meanwhile, resumed["status"]) == (None, [], "active")
@@ -250,7 +266,7 @@ async def test_an_end_keeps_the_open_turn(ada: Person) -> None:
     ended = await steer(ada, task, "end", {})
 
     assert (ended.json()["status"], ended.json()["next_occurrence"]) == ("ended", None)
-    assert await open_turns(ada) == ["2031-01-01"]
+    assert await open_occurrences(ada) == ["2031-01-01"]
     assert (await act(ada, task, "complete"))["next_task"] is None
 
 
@@ -259,8 +275,8 @@ async def test_an_end_takes_the_open_turn_along_when_asked(ada: Person) -> None:
 
     await steer(ada, task, "end", {"open": "cancel"})
 
-    assert await open_turns(ada) == []
-    assert await ledger(ada, task) == [("2031-01-01", "cancelled")]
+    assert await open_occurrences(ada) == []
+    assert await series_occurrences(ada, task) == [("2031-01-01", "cancelled")]
     assert [one["id"] for one in (await ada.http.get("/api/trash")).json()["items"]] == [task["id"]]
 
 
@@ -289,9 +305,9 @@ async def test_every_change_leaves_its_trace(ada: Person, sql: Sql) -> None:
     for verb in ("pause", "resume", "end"):
         await steer(ada, task, verb, {})
 
-    trail = await sql.fetch("SELECT action, actor_id FROM audit_events WHERE subject = 'series' ORDER BY id")
+    events = await sql.fetch("SELECT action, actor_id FROM audit_events WHERE subject = 'series' ORDER BY id")
 
-    assert [row["action"] for row in trail] == [
+    assert [row["action"] for row in events] == [
         "series.begin", "series.change", "series.pause", "series.resume", "series.end",
     ]  # fmt: skip
-    assert {row["actor_id"] for row in trail} == {ada.id}
+    assert {row["actor_id"] for row in events} == {ada.id}

@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from factories import Person
-from tasks.series_helpers import Json, Sql, act, begin, changed, day, everything, fields, floating, patch
+from support.factories import Person
+from support.series import Json, Sql, act, begin, changed, day, everything, fields, floating, patch
 
 from todo.access import worker_origin
 from todo.database import Database
@@ -37,10 +37,10 @@ async def test_a_task_hangs_below_another_and_is_found_there(ada: Person) -> Non
 async def test_a_task_can_be_hung_elsewhere_and_taken_down(ada: Person) -> None:
     parent, child = await ada.add(), await ada.add()
 
-    below = await changed(ada, child, {"parent_id": parent["id"]})
+    descendants = await changed(ada, child, {"parent_id": parent["id"]})
     alone = await changed(ada, child, {"parent_id": None})
 
-    assert (below["parent_id"], alone["parent_id"]) == (parent["id"], None)
+    assert (descendants["parent_id"], alone["parent_id"]) == (parent["id"], None)
 
 
 async def test_five_levels_are_the_most(ada: Person, sql: Sql) -> None:
@@ -125,8 +125,8 @@ async def test_going_along_leaves_a_trace_of_its_own(ada: Person, sql: Sql) -> N
 
     await ada.http.delete(f"/api/tasks/{tasks[0]['id']}")
 
-    trail = await sql.fetch("SELECT action FROM audit_events WHERE subject_id = $1 ORDER BY id", tasks[1]["id"])
-    assert [row["action"] for row in trail] == ["tasks.add", "tasks.delete"]
+    events = await sql.fetch("SELECT action FROM audit_events WHERE subject_id = $1 ORDER BY id", tasks[1]["id"])
+    assert [row["action"] for row in events] == ["tasks.add", "tasks.delete"]
 
 
 @pytest.mark.parametrize("verb", ["complete", "skip"])

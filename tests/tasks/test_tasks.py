@@ -1,6 +1,6 @@
 """Adding, reading, changing, trashing tasks over HTTP."""
 
-from factories import Person
+from support.factories import Person
 
 
 async def test_a_task_is_read_as_it_was_added(ada: Person) -> None:

@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from factories import Person
-from tasks.series_helpers import (
+from support.factories import Person
+from support.series import (
     Json,
     Sql,
     act,
@@ -14,7 +14,7 @@ from tasks.series_helpers import (
     day,
     fields,
     floating,
-    open_turns,
+    open_occurrences,
     patch,
     series_of,
     steer,
@@ -96,7 +96,7 @@ async def test_deleting_the_last_of_several_open_occurrences_keeps_them_too(
     await changed(ada, first, {"recurrence": {"lead_seconds": 366 * 86_400}})
     await work(database)
 
-    assert await open_turns(ada) == ["2025-01-01", "2027-01-01"]
+    assert await open_occurrences(ada) == ["2025-01-01", "2027-01-01"]
     assert await subtasks(sql) == sorted(WITH_BOTH * 2)
 
 

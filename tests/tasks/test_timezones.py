@@ -8,16 +8,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from factories import Person, World, origin_for
-from invariants import broken
-from tasks.series_helpers import Json, Sql, act, begin, day, floating, open_turns, series_of, work
+from support.factories import Person, World, origin_for
+from support.invariants import broken
+from support.series import Json, Sql, act, begin, day, floating, open_occurrences, series_of, work
 from tasks.test_races import waiting
 
 from todo.access import Actor, worker_origin
 from todo.database import Database
 from todo.domain.tasks.schemas import TaskIn, TaskPatch
 from todo.domain.tasks.services.locks import lock_owner
-from todo.domain.tasks.services.tasks import TaskService, add_alone
+from todo.domain.tasks.services.tasks import TaskService, add_in_one_statement
 from todo.domain.tasks.services.timezones import SERIES_BATCH, TASK_BATCH, follow_pending
 
 NEW_YORK = "America/New_York"
@@ -53,7 +53,7 @@ async def test_work_added_right_after_a_change_of_zone_is_due_in_the_new_one(
     assert await broken(sql) == {}
 
 
-@pytest.mark.parametrize("verb", ["add", "add_alone", "move", "change_fields", "begin"])
+@pytest.mark.parametrize("verb", ["add", "add_in_one_statement", "move", "change_fields", "begin"])
 async def test_no_remembered_zone_decides_what_is_stored(ada: Person, database: Database, sql: Sql, verb: str) -> None:
     task = await ada.add()
     await go(ada)
@@ -61,8 +61,8 @@ async def test_no_remembered_zone_decides_what_is_stored(ada: Person, database: 
     recurring: Any = {"rrule": "FREQ=DAILY"}
     data = msgspec.convert({"title": "a"} | due | ({"recurrence": recurring} if verb == "begin" else {}), TaskIn)
 
-    if verb == "add_alone":
-        added = await add_alone(database, origin_for(remembered(ada)), data)
+    if verb == "add_in_one_statement":
+        added = await add_in_one_statement(database, origin_for(remembered(ada)), data)
     else:
         async with database.session(worker_origin()) as session:
             tasks = TaskService(session, remembered(ada))
@@ -137,9 +137,9 @@ async def test_a_task_whose_due_follows_gets_a_new_version(ada: Person, database
     assert after["version"] == 2
     assert after["updated_at"] > before["updated_at"]
     assert await read(ada, zoned) == zoned
-    told = await sql.fetchrow("SELECT actor, before, after FROM audit_events WHERE actor_kind = 'worker'")
-    assert told is not None
-    assert (told["actor"], msgspec.json.decode(told["before"])) == ("worker", {"due_at": before["due_at"]})
+    sent = await sql.fetchrow("SELECT actor, before, after FROM audit_events WHERE actor_kind = 'worker'")
+    assert sent is not None
+    assert (sent["actor"], msgspec.json.decode(sent["before"])) == ("worker", {"due_at": before["due_at"]})
 
 
 async def test_a_series_that_follows_gets_a_new_version(ada: Person, database: Database) -> None:
@@ -163,7 +163,7 @@ async def test_a_closing_can_be_undone_after_a_change_of_zone(ada: Person, datab
     await act(ada, task, "reopen")
     await work(database)
 
-    assert await open_turns(ada) == [TOMORROW]
+    assert await open_occurrences(ada) == [TOMORROW]
     assert await broken(sql) == {}
 
 

@@ -1,11 +1,11 @@
-"""`GET /api/tasks?include=upcoming`: turns that are not there yet."""
+"""`GET /api/tasks?include=upcoming`: occurrences that are not there yet."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from factories import Person
-from tasks.series_helpers import Sql, act, begin, day, fields, steer
+from support.factories import Person
+from support.series import Sql, act, begin, day, fields, steer
 
 
 def ahead(days: int) -> str:
@@ -19,8 +19,8 @@ def on(days: int) -> str:
 async def upcoming(person: Person, days: int) -> dict[str, Any]:
     answer = await person.http.get(f"/api/tasks?include=upcoming&until={ahead(days)}")
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
+    sent: dict[str, Any] = answer.json()
+    return sent
 
 
 async def test_the_turns_to_come_of_all_series_the_soonest_first(ada: Person, sql: Sql) -> None:
@@ -30,7 +30,7 @@ async def test_the_turns_to_come_of_all_series_the_soonest_first(ada: Person, sq
     found = await upcoming(ada, 20)
 
     expected = [(weekly, 8), (other, 10), (weekly, 15), (other, 17)]
-    assert [(turn["series_id"], turn["occurrence"]) for turn in found["upcoming"]] == [
+    assert [(occurrence["series_id"], occurrence["occurrence"]) for occurrence in found["upcoming"]] == [
         (task["series_id"], on(days)) for task, days in expected
     ]
     assert found["upcoming"][1]["due"] == day(on(10))
@@ -45,12 +45,12 @@ async def test_only_when_asked_for(ada: Person) -> None:
     assert (await ada.http.get("/api/tasks")).json().keys() == {"items", "next_cursor"}
 
 
-async def test_what_moved_a_turn_is_told(ada: Person) -> None:
+async def test_what_moved_a_turn_is_message(ada: Person) -> None:
     await begin(ada, "2026-01-31", "FREQ=MONTHLY;BYMONTHDAY=31")
 
     found = await upcoming(ada, 365)
 
-    assert "February has no 31st: the 28th" in {turn["note"] for turn in found["upcoming"]}
+    assert "February has no 31st: the 28th" in {occurrence["note"] for occurrence in found["upcoming"]}
 
 
 async def test_more_than_five_hundred_are_cut_off_and_it_is_said(ada: Person) -> None:

@@ -8,24 +8,24 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from factories import Person
 from sqlalchemy import select
+from support.factories import Person
 
 from todo.access import worker_origin
 from todo.database import Database
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.clock import written
-from todo.domain.recurrence.rules.opening import opens_at
-from todo.domain.recurrence.rules.turns import first
+from todo.domain.recurrence.rules.occurrences import first
+from todo.domain.recurrence.rules.timing import opens_at
 from todo.domain.recurrence.services.planning import plan_of
 from todo.domain.tasks.models import Occurrence
-from todo.domain.tasks.services.opening import open_series
-from todo.domain.tasks.services.upcoming import turns_to_come
+from todo.domain.tasks.services.scheduler import materialize_series
+from todo.domain.tasks.services.upcoming import upcoming_occurrences
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Case: TypeAlias = dict[str, Any]
 VECTORS = Path(__file__).parents[1] / "vectors" / "recurrence"
-LEDGER = "SELECT nominal, status FROM occurrences ORDER BY nominal"
+OCCURRENCES = "SELECT original_start, status FROM occurrences ORDER BY original_start"
 
 
 def cases(kind: str) -> list[Any]:
@@ -59,11 +59,13 @@ def local(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-async def stored(database: Database, series: Series, open_nominals: list[datetime]) -> None:
+async def stored(database: Database, series: Series, open_starts: list[datetime]) -> None:
     async with database.session(worker_origin()) as session:
         session.add(series)
         await session.flush()
-        session.add_all(Occurrence(series_id=series.id, nominal=nominal) for nominal in open_nominals)
+        session.add_all(
+            Occurrence(series_id=series.id, original_start=original_start) for original_start in open_starts
+        )
 
 
 async def opened(database: Database, series: Series, moment: datetime) -> Series:
@@ -71,7 +73,7 @@ async def opened(database: Database, series: Series, moment: datetime) -> Series
     async with database.session(worker_origin()) as session:
         locked = await session.scalar(select(Series).where(SERIES.id == series.id).with_for_update())
         assert locked is not None
-        await open_series(session, [locked], moment)
+        await materialize_series(session, [locked], moment)
     async with database.session(worker_origin()) as session:
         after = await session.get(Series, series.id)
     assert after is not None
@@ -79,49 +81,51 @@ async def opened(database: Database, series: Series, moment: datetime) -> Series
     return after
 
 
-@pytest.mark.parametrize("case", cases("catch_up"))
+@pytest.mark.parametrize("case", cases("decide_missed"))
 async def test_what_came_while_nobody_looked(ada: Person, database: Database, sql: Sql, case: Case) -> None:
-    wanted, start = case["catch_up"], case["series"]["start"]
+    wanted, start = case["decide_missed"], case["series"]["start"]
     waits_for = local(wanted["waits_for"])
-    series = series_of(ada, case, n=wanted["n"] - 1, next_nominal=waits_for, next_n=wanted["n"])
+    series = series_of(ada, case, n=wanted["n"] - 1, next_original_start=waits_for, next_n=wanted["n"])
     await stored(database, series, [local(text) for text in wanted["open"]])
 
     after = await opened(database, series, local(wanted["now"]).astimezone(UTC))
 
-    def shown(nominal: datetime) -> str:
-        return written(nominal, all_day="T" not in start)
+    def shown(original_start: datetime) -> str:
+        return written(original_start, all_day="T" not in start)
 
-    found = {status: {shown(row["nominal"]) for row in await sql.fetch(LEDGER) if row["status"] == status}
+    found = {status: {shown(row["original_start"]) for row in await sql.fetch(OCCURRENCES) if row["status"] == status}
              for status in ("open", "missed")}  # fmt: skip
     assert found["open"] == {*wanted["open"], *wanted["opens"]} - {*wanted.get("closes", [])}
     if wanted.get("all_listed", True):
         assert found["missed"] == {*wanted["missed"], *wanted.get("closes", [])}
     if wanted["next"] is not None:
-        assert after.next_nominal is not None
-        assert shown(after.next_nominal) == wanted["next"]
+        assert after.next_original_start is not None
+        assert shown(after.next_original_start) == wanted["next"]
 
 
 @pytest.mark.parametrize("case", [case for case in cases("occurrences") if "anchor" not in case.values[0]["series"]])
 async def test_each_turn_at_its_time(ada: Person, database: Database, sql: Sql, case: Case) -> None:
-    """Looked at whenever the series says so, the worker opens just the turns that were foretold, at their instants."""
+    """Looked at whenever the series says so, the worker opens just the occurrences that were foretold, at their
+    instants.
+    """
     series, wanted = series_of(ada, case), case["occurrences"]
     series.on_missed, series.opens, series.max_open = "backfill", "on_time", 100  # none waits for another
     plan = plan_of(series)
-    if turn := first(plan):
-        series.next_nominal, series.next_n = turn.nominal, turn.n
-        series.next_run_at = opens_at(plan, turn.nominal)
+    if occurrence := first(plan):
+        series.next_original_start, series.next_n = occurrence.original_start, occurrence.n
+        series.next_run_at = opens_at(plan, occurrence.original_start)
     await stored(database, series, [])
-    foretold = list(islice(turns_to_come(series, datetime.max.replace(tzinfo=UTC)), len(wanted)))
+    foretold = list(islice(upcoming_occurrences(series, datetime.max.replace(tzinfo=UTC)), len(wanted)))
 
     after = series
     while after.next_run_at is not None and await sql.fetchval("SELECT count(*) FROM tasks") < len(wanted):
         after = await opened(database, series, after.next_run_at)
 
     found = {row["occurrence"]: row["due_at"] for row in await sql.fetch("SELECT occurrence, due_at FROM tasks")}
-    expected = [item if isinstance(item, dict) else {"nominal": item} for item in wanted]
-    assert sorted(found) == sorted(item["nominal"] for item in expected)
-    assert [found[item["nominal"]] for item in expected if "at" in item] == [
+    expected = [item if isinstance(item, dict) else {"original_start": item} for item in wanted]
+    assert sorted(found) == sorted(item["original_start"] for item in expected)
+    assert [found[item["original_start"]] for item in expected if "at" in item] == [
         local(item["at"]) for item in expected if "at" in item
     ]
-    assert {turn.occurrence: turn.due_at for turn in foretold} == found
-    assert not case.get("ends") or after.next_nominal is None
+    assert {occurrence.occurrence: occurrence.due_at for occurrence in foretold} == found
+    assert not case.get("ends") or after.next_original_start is None

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from factories import Person
-from tasks.series_helpers import (
+from support.factories import Person
+from support.series import (
     Json,
     Sql,
     act,
@@ -14,9 +14,9 @@ from tasks.series_helpers import (
     day,
     everything,
     fields,
-    ledger,
-    open_turns,
+    open_occurrences,
     patch,
+    series_occurrences,
     series_of,
     work,
 )  # fmt: skip
@@ -30,7 +30,7 @@ async def test_skipping_closes_the_turn_and_answers_the_next(ada: Person) -> Non
     skipped = await act(ada, task, "skip")
 
     assert (skipped["status"], skipped["next_task"]["occurrence"]) == ("cancelled", "2031-01-02")
-    assert await ledger(ada, task) == [("2031-01-01", "skipped"), ("2031-01-02", "open")]
+    assert await series_occurrences(ada, task) == [("2031-01-01", "skipped"), ("2031-01-02", "open")]
 
 
 async def test_what_comes_once_cannot_be_skipped(ada: Person) -> None:
@@ -61,7 +61,7 @@ async def test_moving_keeps_rule_and_identity_and_is_told_in_the_ledger(ada: Per
     moved = await act(ada, task, "move", {"due": day("2031-01-05")})
 
     assert (moved["due"], moved["occurrence"]) == (day("2031-01-05"), "2031-01-01")
-    assert await ledger(ada, task) == [("2031-01-01", "moved")]
+    assert await series_occurrences(ada, task) == [("2031-01-01", "moved")]
     assert (await series_of(ada, task))["next_occurrence"] == "2031-01-08"
 
 
@@ -72,7 +72,7 @@ async def test_a_moved_turn_counts_as_done_when_it_is_done(ada: Person) -> None:
     done = await act(ada, task, "complete")
 
     assert done["next_task"]["occurrence"] == "2031-01-08"
-    assert await ledger(ada, task) == [("2031-01-01", "done"), ("2031-01-08", "open")]
+    assert await series_occurrences(ada, task) == [("2031-01-01", "done"), ("2031-01-08", "open")]
 
 
 async def test_moved_back_it_is_open_like_any_other(ada: Person) -> None:
@@ -81,7 +81,7 @@ async def test_moved_back_it_is_open_like_any_other(ada: Person) -> None:
 
     await changed(ada, task, {"due": day("2031-01-01")})
 
-    assert await ledger(ada, task) == [("2031-01-01", "open")]
+    assert await series_occurrences(ada, task) == [("2031-01-01", "open")]
 
 
 async def test_a_plain_task_moves_too(ada: Person) -> None:
@@ -136,7 +136,7 @@ async def test_undoing_in_the_middle_of_a_series_takes_back_the_last_step_only(a
 
     await act(ada, second, "reopen")
 
-    assert await ledger(ada, task) == [("2031-01-01", "done"), ("2031-01-02", "open")]
+    assert await series_occurrences(ada, task) == [("2031-01-01", "done"), ("2031-01-02", "open")]
     assert (await act(ada, second, "complete"))["next_task"]["occurrence"] == "2031-01-03"
 
 
@@ -147,8 +147,8 @@ async def test_the_successor_taken_back_leaves_its_trace(ada: Person, sql: Sql) 
     await act(ada, task, "reopen")
 
     assert (await ada.http.get(f"/api/tasks/{following['id']}")).status_code == 404
-    trail = await sql.fetch("SELECT action FROM audit_events WHERE subject_id = $1 ORDER BY id", following["id"])
-    assert [row["action"] for row in trail] == ["tasks.open", "tasks.undo"]
+    events = await sql.fetch("SELECT action FROM audit_events WHERE subject_id = $1 ORDER BY id", following["id"])
+    assert [row["action"] for row in events] == ["tasks.open", "tasks.undo"]
 
 
 @pytest.mark.parametrize("touch", ["rename", "subtask", "move"])
@@ -166,8 +166,8 @@ async def test_a_successor_that_was_touched_stays_and_nothing_is_doubled(ada: Pe
     again = await act(ada, task, "complete")
 
     assert again["next_task"] is None
-    assert [occurrence for occurrence, _ in await ledger(ada, task)] == ["2031-01-01", "2031-01-02"]
-    assert await open_turns(ada) == ["2031-01-02"]
+    assert [occurrence for occurrence, _ in await series_occurrences(ada, task)] == ["2031-01-01", "2031-01-02"]
+    assert await open_occurrences(ada) == ["2031-01-02"]
 
 
 async def test_after_the_rule_was_changed_the_successor_stays(ada: Person) -> None:
@@ -177,7 +177,7 @@ async def test_after_the_rule_was_changed_the_successor_stays(ada: Person) -> No
 
     await act(ada, task, "reopen")
 
-    assert await open_turns(ada) == ["2031-01-01", "2031-01-02"]
+    assert await open_occurrences(ada) == ["2031-01-01", "2031-01-02"]
 
 
 async def test_reopening_the_last_turn_brings_an_ended_series_back(ada: Person) -> None:
@@ -207,7 +207,11 @@ async def test_backfilled_turns_are_closed_one_by_one(ada: Person, sql: Sql, dat
     done = await act(ada, task, "complete")
 
     assert done["next_task"] is None
-    assert await ledger(ada, task) == [("2026-01-01", "done"), ("2026-01-02", "open"), ("2026-01-03", "open")]
+    assert await series_occurrences(ada, task) == [
+        ("2026-01-01", "done"),
+        ("2026-01-02", "open"),
+        ("2026-01-03", "open"),
+    ]
 
 
 async def test_a_turn_expires_when_its_time_is_up(ada: Person, sql: Sql, database: Database) -> None:
@@ -216,7 +220,7 @@ async def test_a_turn_expires_when_its_time_is_up(ada: Person, sql: Sql, databas
 
     await work(database)
 
-    assert await ledger(ada, task) == [(str(yesterday), "missed")]
+    assert await series_occurrences(ada, task) == [(str(yesterday), "missed")]
     assert (await ada.http.get(f"/api/tasks/{task['id']}")).json()["status"] == "cancelled"
 
 
@@ -229,5 +233,5 @@ async def test_an_expired_turn_counted_from_completion_is_followed_by_the_next(
 
     await work(database)
 
-    assert await ledger(ada, task) == [("2026-01-01", "missed")]
+    assert await series_occurrences(ada, task) == [("2026-01-01", "missed")]
     assert (await series_of(ada, task))["next_occurrence"] is not None

@@ -1,18 +1,18 @@
-"""The worker opens the turns whose time has come, by the tables alone, each once."""
+"""The worker opens the occurrences whose time has come, by the tables alone, each once."""
 
 import asyncio
 from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from factories import Person
+from support.factories import Person
 
 from todo.app import LOOPS
 from todo.database import Database
 from todo.loops import run_once
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-LEDGER = "SELECT nominal::date::text, status FROM occurrences ORDER BY nominal"
+OCCURRENCES = "SELECT original_start::date::text, status FROM occurrences ORDER BY original_start"
 FIVE_DAYS = "FREQ=DAILY;UNTIL=20260105"  # all of them have come: the outcome is the same whenever this runs
 
 
@@ -25,8 +25,8 @@ async def open_tasks(person: Person) -> list[str]:
     return [task["occurrence"] for task in found]
 
 
-async def ledger(sql: Sql) -> list[tuple[str, str]]:
-    return [tuple(row) for row in await sql.fetch(LEDGER)]
+async def series_occurrences(sql: Sql) -> list[tuple[str, str]]:
+    return [tuple(row) for row in await sql.fetch(OCCURRENCES)]
 
 
 async def wake(database: Database, workers: int = 1) -> None:
@@ -44,7 +44,7 @@ async def test_keep_one_keeps_the_open_one_and_records_the_missed(ada: Person, s
     await wake(database)
 
     assert await open_tasks(ada) == ["2026-01-01"]
-    assert await ledger(sql) == days(1, 1, "open") + days(2, 5, "missed")
+    assert await series_occurrences(sql) == days(1, 1, "open") + days(2, 5, "missed")
 
 
 async def test_skip_to_next_closes_the_late_one_and_opens_the_latest(ada: Person, sql: Sql, database: Database) -> None:
@@ -53,7 +53,7 @@ async def test_skip_to_next_closes_the_late_one_and_opens_the_latest(ada: Person
     await wake(database)
 
     assert await open_tasks(ada) == ["2026-01-05"]
-    assert await ledger(sql) == days(1, 4, "missed") + days(5, 5, "open")
+    assert await series_occurrences(sql) == days(1, 4, "missed") + days(5, 5, "open")
     assert (await ada.http.get(f"/api/tasks/{late['id']}")).json()["status"] == "cancelled"
 
 
@@ -63,7 +63,7 @@ async def test_backfill_opens_every_one(ada: Person, sql: Sql, database: Databas
     await wake(database)
 
     assert await open_tasks(ada) == [day for day, _ in days(1, 5, "open")]
-    assert await ledger(sql) == days(1, 5, "open")
+    assert await series_occurrences(sql) == days(1, 5, "open")
 
 
 async def test_backfill_opens_no_more_than_the_series_allows(ada: Person, sql: Sql, database: Database) -> None:
@@ -80,18 +80,18 @@ async def test_what_waits_for_a_completion_stays_closed(ada: Person, sql: Sql, d
 
     await wake(database)
 
-    assert await ledger(sql) == days(1, 1, "open")
+    assert await series_occurrences(sql) == days(1, 1, "open")
 
 
 @pytest.mark.parametrize("on_missed", ["keep_one", "skip_to_next", "backfill"])
 async def test_looking_again_changes_nothing(ada: Person, sql: Sql, database: Database, on_missed: str) -> None:
     await past(ada, on_missed=on_missed)
     await wake(database)
-    before = await ledger(sql), await sql.fetch("SELECT * FROM tasks ORDER BY id")
+    before = await series_occurrences(sql), await sql.fetch("SELECT * FROM tasks ORDER BY id")
 
     await wake(database)
 
-    assert (await ledger(sql), await sql.fetch("SELECT * FROM tasks ORDER BY id")) == before
+    assert (await series_occurrences(sql), await sql.fetch("SELECT * FROM tasks ORDER BY id")) == before
 
 
 async def test_what_has_not_come_stays_closed(ada: Person, sql: Sql, database: Database) -> None:
@@ -134,7 +134,9 @@ async def test_workers_at_the_same_moment_double_nothing(
     await wake(database, workers=4)
 
     assert (
-        await sql.fetchval("SELECT max(n) FROM (SELECT count(*) AS n FROM occurrences GROUP BY series_id, nominal) x")
+        await sql.fetchval(
+            "SELECT max(n) FROM (SELECT count(*) AS n FROM occurrences GROUP BY series_id, original_start) x"
+        )
         == 1
     )
     assert await sql.fetchval("SELECT count(*) FROM occurrences") == 8 * 5
@@ -162,14 +164,14 @@ async def test_after_a_crash_in_the_middle_the_next_look_does_the_work(
     await past(ada, on_missed="backfill")
     await sql.execute("ALTER TABLE tasks ADD CONSTRAINT crash CHECK (occurrence <> '2026-01-04')")
     await asyncio.wait([asyncio.ensure_future(wake(database))])
-    between = await ledger(sql)
+    between = await series_occurrences(sql)
     await sql.execute("ALTER TABLE tasks DROP CONSTRAINT crash")
     await sql.execute("UPDATE series SET next_run_at = now() WHERE next_run_at IS NOT NULL")
 
     await wake(database)
 
     assert between == days(1, 1, "open")
-    assert await ledger(sql) == days(1, 5, "open")
+    assert await series_occurrences(sql) == days(1, 5, "open")
 
 
 async def test_one_series_that_cannot_be_read_does_not_stop_the_others(

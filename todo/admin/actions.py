@@ -17,7 +17,7 @@ from todo.admin.schemas import Failure, ListQuery, Outcome, Selection
 from todo.admin.values import read_action_form
 from todo.contention import is_contention
 from todo.database import WriteSession, columns, now
-from todo.database_errors import refusal_of
+from todo.database_errors import problem_from
 from todo.errors import Invalid, NotFound, Problem
 from todo.queue import enqueue
 
@@ -101,10 +101,10 @@ class Actions:
                 outcome.done += 1
                 outcome.messages += [message] if message else []
             except Exception as error:
-                refusal = error if isinstance(error, Problem) else refusal_of(error)
-                if refusal is None or is_contention(error):
+                problem = error if isinstance(error, Problem) else problem_from(error)
+                if problem is None or is_contention(error):
                     raise
-                outcome.failed.append(Failure(str(row_id), sentence(refusal)))
+                outcome.failed.append(Failure(str(row_id), sentence(problem)))
         return outcome
 
     async def next_ids(
@@ -201,8 +201,8 @@ class Actions:
                     message = await self._one(session, resource, name, row, given)
                 outcome.done += 1
                 outcome.messages += [message] if message else []
-            except Problem as refusal:
-                outcome.failed.append(Failure(row_id, sentence(refusal)))
+            except Problem as problem:
+                outcome.failed.append(Failure(row_id, sentence(problem)))
         return outcome
 
     async def _patiently(self, admin: ModelAdmin[Any], name: str, on: Selection, given: Any) -> Outcome:
@@ -219,11 +219,11 @@ class Actions:
                 return outcome
             last = ids[-1]
 
-    async def _how_many(self, admin: ModelAdmin[Any], asked: ListQuery) -> int:
+    async def _how_many(self, admin: ModelAdmin[Any], list_query: ListQuery) -> int:
         """How many rows match, counted no further than CAP."""
         reads, database = self._context.reads(admin), self._context.database
-        given, common = self._queries.list_params(admin, asked), self._queries.common_params
-        counts = await reads.counts(database.reads, given, trashed=asked.trash, **common)
+        given, common = self._queries.list_params(admin, list_query), self._queries.common_params
+        counts = await reads.counts(database.reads, given, trashed=list_query.trash, **common)
         return min(counts.total, CAP)
 
     async def _later(self, admin: ModelAdmin[Any], name: str, on: Selection, given: Any, total: int) -> Outcome:
@@ -242,6 +242,6 @@ class Actions:
         return Outcome(0, run=run.id)
 
 
-def sentence(refusal: Problem) -> str:
+def sentence(problem: Problem) -> str:
     """A refusal in one line."""
-    return " ".join(error.message for error in refusal.errors) or refusal.detail
+    return " ".join(error.message for error in problem.errors) or problem.detail

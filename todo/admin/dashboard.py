@@ -47,16 +47,16 @@ class Shown:
     figure: Figure | None
 
 
-async def read_cards(cards: Iterable[Card], database: Database, actor: Actor) -> list[Shown]:
+async def read_dashboard(cards: Iterable[Card], database: Database, actor: Actor) -> list[Shown]:
     """The figures this actor may see, all at once; one that fails does not spoil the others."""
     allowed = [card for card in cards if actor.may(card.permission)]
-    figures = await asyncio.gather(*(card.read(database, actor) for card in allowed), return_exceptions=True)
-    for card, figure in zip(allowed, figures, strict=True):
+    dashboard = await asyncio.gather(*(card.read(database, actor) for card in allowed), return_exceptions=True)
+    for card, figure in zip(allowed, dashboard, strict=True):
         if isinstance(figure, BaseException):
             log.warning("the card %s cannot be read", card.label, exc_info=figure)
     return [
         Shown(card, figure if isinstance(figure, Figure) else None)
-        for card, figure in zip(allowed, figures, strict=True)
+        for card, figure in zip(allowed, dashboard, strict=True)
     ]
 
 

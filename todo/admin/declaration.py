@@ -88,7 +88,7 @@ def action(label: str, **options: Any) -> Callable[[Callable[..., Awaitable[Any]
     Without `row` when `on="resource"`. What it answers, a sentence or nothing, is shown. Example:
 
         @action("Disable", dangerous=True)
-        async def disable(self, do: Doing, user: User) -> None:
+        async def disable(self, do: ActionContext, user: User) -> None:
             await roles.disable(do.session, do.actor, user.id)
     """
 

@@ -10,7 +10,7 @@ from todo.admin.conflicts import Conflicted, base_of
 from todo.admin.context import AdminContext
 from todo.admin.declaration import Id, ModelAdmin
 from todo.admin.fields import Field
-from todo.admin.previews import taken_along
+from todo.admin.previews import cascade_of
 from todo.admin.schemas import CascadeItem, Option, Preview
 from todo.admin.values import read_fields
 from todo.database import WriteSession, columns
@@ -113,7 +113,7 @@ class Editor:
                 more = await admin.goes_along(self._context.action_context(session), row_ids)
                 taken = [CascadeItem(admin.name, admin.label, "deleted", more)] if more else []
             else:
-                taken = await taken_along(session, self._context.registry, admin, row_ids)
+                taken = await cascade_of(session, self._context.registry, admin, row_ids)
             return Preview([Option(str(row.id), str(getattr(row, admin.display))) for row in rows], to_trash, taken)
 
     # -- what was sent

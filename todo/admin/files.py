@@ -18,7 +18,7 @@ from todo.admin.schemas import Difference, ImportedRow, ImportReport, ListQuery
 from todo.audit import record
 from todo.contention import is_contention
 from todo.database import WriteSession
-from todo.database_errors import refusal_of
+from todo.database_errors import problem_from
 from todo.errors import Invalid, NotFound, Problem
 
 MOST_OUT = 100_000  # rows of one export; narrow the filter for the rest
@@ -41,34 +41,36 @@ class Files:
     def __init__(self, context: AdminContext, queries: Queries, editor: Editor):
         self._context, self._queries, self._editor = context, queries, editor
 
-    async def export(self, resource: str, asked: ListQuery | None = None, form: Format = "csv") -> AsyncIterator[bytes]:
+    async def export(
+        self, resource: str, list_query: ListQuery | None = None, form: Format = "csv"
+    ) -> AsyncIterator[bytes]:
         """The rows that match as a file, up to MOST_OUT of them; audited. Raises Forbidden, NotFound, Invalid.
 
         Everything wrong is found before the first byte.
         """
-        asked, found = asked or ListQuery(), self._context.resource(resource, "export")
+        list_query, found = list_query or ListQuery(), self._context.resource(resource, "export")
         self._context.require(found, "view")
-        pages = self._pages(found, asked)
+        pages = self._pages(found, list_query)
         first: list[Any] = await anext(pages, [])
         fields = [name for name, field in found.fields.items() if name not in found.hidden_from(self._context.actor)]
-        details = {"format": form, "filters": asked.filters, "q": asked.q, "trash": asked.trash}
+        details = {"format": form, "filters": list_query.filters, "q": list_query.q, "trash": list_query.trash}
         async with self._context.transaction() as session:
             await record(session, found.event("export"), resource, after=details)
         return WRITERS[form](fields, _chain(first, pages))
 
-    async def _pages(self, resource: Resource, asked: ListQuery) -> Pages:
+    async def _pages(self, resource: Resource, list_query: ListQuery) -> Pages:
         """Page after page, whole rows."""
         if isinstance(resource, RowsAdmin):
             rows = await resource.rows(self._context.database, self._context.actor)
-            everything = msgspec.structs.replace(asked, limit=MOST_OUT, facets=False, cursor=None)
+            everything = msgspec.structs.replace(list_query, limit=MOST_OUT, facets=False, cursor=None)
             yield page_of(resource, rows, everything).items
             return
         admin: ModelAdmin[Any] = self._context.registry.table(resource.name)
         reads, database, cursor = self._context.reads(admin), self._context.database.reads, None
-        given, common = self._queries.list_params(admin, asked), self._queries.common_params
+        given, common = self._queries.list_params(admin, list_query), self._queries.common_params
         for _ in range(MOST_OUT // PAGE):
-            page = await reads.whole(asked.trash).page(
-                database, given, sort=asked.sort or None, limit=PAGE, cursor=cursor, **common
+            page = await reads.whole(list_query.trash).page(
+                database, given, sort=list_query.sort or None, limit=PAGE, cursor=cursor, **common
             )
             yield page.items
             cursor = page.next_cursor
@@ -126,10 +128,10 @@ class Files:
                 )
             return ImportedRow(number, done.id, done.action, done.changes)
         except Exception as error:
-            refusal = error if isinstance(error, Problem) else refusal_of(error)
-            if refusal is None or is_contention(error):
+            problem = error if isinstance(error, Problem) else problem_from(error)
+            if problem is None or is_contention(error):
                 raise
-            return ImportedRow(number, row_id, "refused", errors=_reasons(refusal))
+            return ImportedRow(number, row_id, "refused", errors=_reasons(problem))
 
     async def _import_add(
         self, session: WriteSession, admin: ModelAdmin[Any], row: dict[str, Any], *, lax: bool
@@ -174,8 +176,8 @@ async def _chain(first: list[Any], rest: Pages) -> Pages:
             yield page
 
 
-def _reasons(refusal: Problem) -> list[str]:
-    return [f"{error.field.removeprefix('body.')}: {error.message}" for error in refusal.errors] or [sentence(refusal)]
+def _reasons(problem: Problem) -> list[str]:
+    return [f"{error.field.removeprefix('body.')}: {error.message}" for error in problem.errors] or [sentence(problem)]
 
 
 def _sum_up(report: ImportReport) -> None:

@@ -26,7 +26,7 @@ class Reached(NamedTuple):
     rows: Select[Any]
 
 
-async def taken_along(
+async def cascade_of(
     session: WriteSession, registry: Registry, admin: ModelAdmin[Any], ids: Collection[UUID]
 ) -> list[CascadeItem]:
     """What goes with these rows, in one query."""

@@ -21,26 +21,31 @@ class Queries:
     def __init__(self, context: AdminContext):
         self._context = context
 
-    async def page(self, resource: str, asked: ListQuery | None = None) -> ListResult:
+    async def page(self, resource: str, list_query: ListQuery | None = None) -> ListResult:
         """A page of rows with facets. Raises Forbidden, NotFound, and Invalid for what is not declared."""
-        asked, found = asked or ListQuery(), self._context.resource(resource)
+        list_query, found = list_query or ListQuery(), self._context.resource(resource)
         if isinstance(found, RowsAdmin):
-            return page_of(found, await found.rows(self._context.database, self._context.actor), asked)
-        return await self._table_page(self._context.table(resource), asked)
+            return page_of(found, await found.rows(self._context.database, self._context.actor), list_query)
+        return await self._table_page(self._context.table(resource), list_query)
 
-    async def _table_page(self, admin: ModelAdmin[Any], asked: ListQuery) -> ListResult:
+    async def _table_page(self, admin: ModelAdmin[Any], list_query: ListQuery) -> ListResult:
         reads = self._context.reads(admin)
-        given = self.list_params(admin, asked)
+        given = self.list_params(admin, list_query)
         common, database = self.common_params, self._context.database
-        page = reads.pages[asked.trash].page(
-            database.reads, given, sort=asked.sort or None, limit=asked.limit, cursor=asked.cursor, **common
+        page = reads.pages[list_query.trash].page(
+            database.reads,
+            given,
+            sort=list_query.sort or None,
+            limit=list_query.limit,
+            cursor=list_query.cursor,
+            **common,
         )
-        if not asked.facets:
+        if not list_query.facets:
             found = await page
             return ListResult(found.items, found.next_cursor)
-        counting = reads.counts(database.reads, given, trashed=asked.trash, **common)
-        found, counts, names = await asyncio.gather(page, counting, self._selected_names(admin, asked))
-        facets = self._facets(admin, asked, counts.facets, names)
+        counting = reads.counts(database.reads, given, trashed=list_query.trash, **common)
+        found, counts, names = await asyncio.gather(page, counting, self._selected_names(admin, list_query))
+        facets = self._facets(admin, list_query, counts.facets, names)
         return ListResult(found.items, found.next_cursor, counts.total, counts.exact, facets)
 
     async def get(self, resource: str, row_id: Id) -> Any:
@@ -68,8 +73,10 @@ class Queries:
         """Rows of other resources that belong to this one, by the name of their resource. Raises NotFound."""
         admin = self._context.table(resource)
         shown = [one for one in admin.inlines if self._context.may(one.resource, "view")]
-        asked = [ListQuery(filters={one.via: [str(uuid_of(row_id))]}, limit=limit, facets=False) for one in shown]
-        pages = await asyncio.gather(*(self.page(one.resource, page) for one, page in zip(shown, asked, strict=True)))
+        list_query = [ListQuery(filters={one.via: [str(uuid_of(row_id))]}, limit=limit, facets=False) for one in shown]
+        pages = await asyncio.gather(
+            *(self.page(one.resource, page) for one, page in zip(shown, list_query, strict=True))
+        )
         return {one.resource: page for one, page in zip(shown, pages, strict=True)}
 
     async def search(self, q: str, limit: int = 5) -> list[SearchHit]:
@@ -77,33 +84,35 @@ class Queries:
         admins = [one for one in self._context.resources() if isinstance(one, ModelAdmin) and one.search]
         if not q.strip():
             return []
-        asked = ListQuery(q=q, limit=limit, facets=False)
-        pages = await asyncio.gather(*(self.page(one.name, asked) for one in admins))
+        list_query = ListQuery(q=q, limit=limit, facets=False)
+        pages = await asyncio.gather(*(self.page(one.name, list_query) for one in admins))
         return [
             SearchHit(one.name, str(row.id), row.display)
             for one, page in zip(admins, pages, strict=True)
             for row in page.items
         ]
 
-    async def periods(self, resource: str, asked: ListQuery | None = None) -> list[FacetValue]:
+    async def periods(self, resource: str, list_query: ListQuery | None = None) -> list[FacetValue]:
         """The date hierarchy: years, the months of the year that is filtered by, or the days of the month.
 
         Each `value` is what to filter by next. Raises Invalid when the resource has none.
         """
-        asked, admin = asked or ListQuery(), self._context.table(resource)
+        list_query, admin = list_query or ListQuery(), self._context.table(resource)
         if not admin.date_hierarchy or admin.date_hierarchy in admin.hidden_from(self._context.actor):
             raise Invalid.field("query.resource", f"{admin.label} have no date hierarchy.")
         name = admin.date_hierarchy
-        chosen = (asked.filters.get(name) or [""])[0]
-        rest = ListQuery(filters={key: value for key, value in asked.filters.items() if key != name}, q=asked.q)
+        chosen = (list_query.filters.get(name) or [""])[0]
+        rest = ListQuery(
+            filters={key: value for key, value in list_query.filters.items() if key != name}, q=list_query.q
+        )
         reads, given, database = self._context.reads(admin), self.list_params(admin, rest), self._context.database
         values = {**given, "actor": self._context.actor.id}
-        first, last = await reads.span(database.reads, given, trashed=asked.trash, **values)
+        first, last = await reads.span(database.reads, given, trashed=list_query.trash, **values)
         steps = steps_of(chosen, first, last, self._context.zone, admin.fields[name].kind)
         bounds = {"lows": [step.low for step in steps], "highs": [step.high for step in steps]}
         if not steps:
             return []
-        counted = await reads.per_step(database.reads, given, trashed=asked.trash, **values, **bounds)
+        counted = await reads.per_step(database.reads, given, trashed=list_query.trash, **values, **bounds)
         return [
             FacetValue(step.value, step.value, number, False)
             for step, number in zip(steps, counted, strict=True)
@@ -119,10 +128,10 @@ class Queries:
         wanted = [uuid_of(row_id) for row_id in ids]
         return dict(await self._context.database.reads.all(reads.named, ids=wanted, actor=self._context.actor.id))
 
-    async def _selected_names(self, admin: ModelAdmin[Any], asked: ListQuery) -> dict[str, str]:
+    async def _selected_names(self, admin: ModelAdmin[Any], list_query: ListQuery) -> dict[str, str]:
         """What the rows are called that references are filtered by."""
         found: dict[str, str] = {}
-        for name, texts in asked.filters.items():
+        for name, texts in list_query.filters.items():
             if name in admin.fields and admin.fields[name].kind == "reference":
                 found |= await self.names(
                     admin.fields[name].reference, [text for text in texts if text not in (EMPTY, SET)]
@@ -134,22 +143,22 @@ class Queries:
         """The parameters that statements may need whatever is asked: who looks, and when their days begin."""
         return {"actor": self._context.actor.id, **period_values(self._context.zone, self._context.today)}
 
-    def list_params(self, admin: ModelAdmin[Any], asked: ListQuery) -> dict[str, Any]:
+    def list_params(self, admin: ModelAdmin[Any], list_query: ListQuery) -> dict[str, Any]:
         """The filters and words of a list as parameters; raises Invalid for what is not declared."""
         given: dict[str, Any] = {}
         hidden = admin.hidden_from(self._context.actor)
         declared = {name: admin.fields.get(name) for name in admin.filter_names if name not in hidden}
         own = {item.name: item for item in admin.filters if isinstance(item, Filter)}
-        for name, texts in asked.filters.items():
+        for name, texts in list_query.filters.items():
             target = own.get(name) or declared.get(name)
             if target is None:
                 raise Invalid.field(
                     f"query.{name}", f"{admin.label} can be filtered by {', '.join(declared) or 'nothing'}."
                 )
             given |= read_filter(target, texts, self._context.zone, self._context.today)
-        if asked.trash and not admin.trash:
+        if list_query.trash and not admin.trash:
             raise Invalid.field("query.trash", f"{admin.label} have no trash.")
-        return given | self._words(admin, asked.q)
+        return given | self._words(admin, list_query.q)
 
     def _words(self, admin: ModelAdmin[Any], q: str) -> dict[str, Any]:
         words = q.split()
@@ -168,7 +177,7 @@ class Queries:
     def _facets(
         self,
         admin: ModelAdmin[Any],
-        asked: ListQuery,
+        list_query: ListQuery,
         counts: Mapping[str, Mapping[str, int | None]],
         names: Mapping[str, str],
     ) -> list[Facet]:
@@ -177,7 +186,7 @@ class Queries:
             name = item if isinstance(item, str) else item.name
             if name in admin.hidden_from(self._context.actor):
                 continue
-            chosen, counted = asked.filters.get(name, []), counts.get(name, {})
+            chosen, counted = list_query.filters.get(name, []), counts.get(name, {})
             values = [FacetValue(one, label_value(one), number, one in chosen) for one, number in counted.items()]
             values += [FacetValue(one, names.get(one, one), None, True) for one in chosen if one not in counted]
             found.append(facet_of(admin, item, values))

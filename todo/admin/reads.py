@@ -67,13 +67,13 @@ class Counts(Struct):
 class TableReads:
     """The statements of one table, through one lens."""
 
-    def __init__(self, admin: ModelAdmin[Any], lens: ReadView, related: Mapping[str, ModelAdmin[Any]]):
+    def __init__(self, admin: ModelAdmin[Any], read_view: ReadView, related: Mapping[str, ModelAdmin[Any]]):
         self.admin = admin
-        self.lens = lens
+        self.read_view = read_view
         self._related = related
         self._table = columns(admin.model)
-        self._scope = [] if lens.scope is None else [lens.scope]
-        self.fields = [field for field in admin.fields.values() if field.name not in lens.hidden]
+        self._scope = [] if read_view.scope is None else [read_view.scope]
+        self.fields = [field for field in admin.fields.values() if field.name not in read_view.hidden]
         self._forms = {condition.key: condition.clause for condition in self._conditions()}
         numbers = range(1, WORDS + 1)
         self._words = {f"q_{number}": self._word(f"q_{number}", "") for number in numbers}
@@ -103,7 +103,7 @@ class TableReads:
     def _select(self, *, heavy: bool) -> Select[Any]:
         shown = [field for field in self.fields if heavy or not field.heavy]
         display = cast(self.expression(self.admin.fields[self.admin.display]), String)
-        labels = [self._label(name, scope) for name, scope in self.lens.labels]
+        labels = [self._label(name, scope) for name, scope in self.read_view.labels]
         return select(display, *(self.expression(field) for field in shown), *labels).where(*self._scope)
 
     def _label(self, name: str, scope: ColumnElement[bool] | None) -> ColumnElement[Any]:
@@ -128,7 +128,9 @@ class TableReads:
         shown = [field for field in self.fields if heavy or not field.heavy]
         values = {field.name: _read(value) for field, value in zip(shown, row[1:], strict=False)}
         named = row[1 + len(shown) :]
-        labels = {name: label for (name, _), label in zip(self.lens.labels, named, strict=True) if label is not None}
+        labels = {
+            name: label for (name, _), label in zip(self.read_view.labels, named, strict=True) if label is not None
+        }
         return self.admin.out(**values, display=row[0] or "", labels=labels)
 
     def _naming(self) -> Query[tuple[str, str]]:
@@ -146,19 +148,19 @@ class TableReads:
         for item in self.admin.filters:
             if isinstance(item, Filter):
                 yield from own_conditions(item)
-            elif item not in self.lens.hidden:
+            elif item not in self.read_view.hidden:
                 field = self.admin.fields[item]
                 yield from conditions(field, self.expression(field))
 
     def _word(self, name: str, *places: str) -> ColumnElement[bool]:
         pattern = bindparam(name, type_=String())
         patterns = [literal(place, String()) + pattern if place else pattern for place in places]
-        looked_in = [self._table[name] for name in self.admin.search if name not in self.lens.hidden]
+        looked_in = [self._table[name] for name in self.admin.search if name not in self.read_view.hidden]
         return or_(false(), *(column.ilike(pattern) for column in looked_in for pattern in patterns))
 
     def _listing(self, trashed: bool, *, heavy: bool = False) -> Listing[Struct]:
         statement = self._select(heavy=heavy).where(*self._standing(trashed))
-        names = [name for name in ("id", *self.admin.sorts) if name not in self.lens.hidden]
+        names = [name for name in ("id", *self.admin.sorts) if name not in self.read_view.hidden]
         return Listing(
             self.into_whole if heavy else self.into_item,
             statement,
@@ -247,7 +249,7 @@ class TableReads:
                 facets.setdefault(name, {})[value] = number if matching <= CAP else None
         if total <= CAP:
             return Counts(total, True, facets)
-        return Counts(max(estimate, CAP) if not names and self.lens.scope is None else CAP, False, facets)
+        return Counts(max(estimate, CAP) if not names and self.read_view.scope is None else CAP, False, facets)
 
     def _count(self, names: frozenset[str], trashed: bool) -> tuple[Query[Any], list[list[tuple[str, str]]]]:
         """The statement, and in the order of its columns what they count; the rows that match come first."""
@@ -275,7 +277,7 @@ class TableReads:
         """What a facet counts. References and free texts are too many to count."""
         if isinstance(item, Filter):
             return list(item.choices.items())
-        if item in self.lens.hidden:
+        if item in self.read_view.hidden:
             return []
         field = self.admin.fields[item]
         column = self.expression(field)

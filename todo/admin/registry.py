@@ -73,9 +73,9 @@ class Registry:
                     labels.append((field.name, there.scope(actor)))
         return self._reads(admin.name, ReadView(admin.scope(actor), hidden, tuple(labels)))
 
-    def _new_reads(self, name: str, lens: ReadView) -> TableReads:
+    def _new_reads(self, name: str, read_view: ReadView) -> TableReads:
         tables = {one.name: one for one in self if isinstance(one, ModelAdmin)}
-        return TableReads(tables[name], lens, tables)
+        return TableReads(tables[name], read_view, tables)
 
 
 def _permissions(resource: Resource) -> set[str]:

@@ -15,23 +15,23 @@ from todo.errors import Invalid, NotFound
 from todo.schema import decode_cursor, encode_cursor
 
 
-def page_of(resource: RowsAdmin, rows: Sequence[Any], asked: ListQuery) -> ListResult:
+def page_of(resource: RowsAdmin, rows: Sequence[Any], list_query: ListQuery) -> ListResult:
     """A page of these rows; raises Invalid for what is not declared."""
-    if unknown := asked.filters.keys() - set(resource.filter_names):
+    if unknown := list_query.filters.keys() - set(resource.filter_names):
         name = sorted(unknown)[0]
         raise Invalid.field(f"query.{name}", f"{resource.label} can be filtered by {_list(resource.filter_names)}.")
-    for name, texts in asked.filters.items():  # only to refuse what is wrong; none of these looks at a time
+    for name, texts in list_query.filters.items():  # only to refuse what is wrong; none of these looks at a time
         for text in texts:
             read_filter(resource.fields[name], [text], ZoneInfo("UTC"), date.min)
-    words = asked.q.casefold().split()
+    words = list_query.q.casefold().split()
     found = [row for row in rows if all(_holds(resource, row, word) for word in words)]
-    matching = [row for row in found if _passes(row, asked.filters)]
-    facets = [_facet(resource, found, name, asked) for name in resource.filter_names] if asked.facets else []
-    items = _sorted(resource, matching, asked.sort)
-    start = _start(items, asked)
-    page = items[start : start + asked.limit]
-    more = start + asked.limit < len(items)
-    cursor = encode_cursor(asked.sort, str(page[-1].id)) if more else None
+    matching = [row for row in found if _passes(row, list_query.filters)]
+    facets = [_facet(resource, found, name, list_query) for name in resource.filter_names] if list_query.facets else []
+    items = _sorted(resource, matching, list_query.sort)
+    start = _start(items, list_query)
+    page = items[start : start + list_query.limit]
+    more = start + list_query.limit < len(items)
+    cursor = encode_cursor(list_query.sort, str(page[-1].id)) if more else None
     return ListResult(page, cursor, len(items), True, facets)
 
 
@@ -52,14 +52,14 @@ def _holds(resource: RowsAdmin, row: Any, word: str) -> bool:
     return any(word in write_text(getattr(row, name)).casefold() for name in resource.search)
 
 
-def _facet(resource: RowsAdmin, rows: Sequence[Any], name: str, asked: ListQuery) -> Facet:
+def _facet(resource: RowsAdmin, rows: Sequence[Any], name: str, list_query: ListQuery) -> Facet:
     """Counted without its own filter."""
     counts: dict[str, int] = dict.fromkeys(resource.fields[name].choices, 0)
     for row in rows:
-        if _passes(row, asked.filters, but=name):
+        if _passes(row, list_query.filters, but=name):
             value = write_text(getattr(row, name))
             counts[value] = counts.get(value, 0) + 1
-    chosen = asked.filters.get(name, [])
+    chosen = list_query.filters.get(name, [])
     values = [
         FacetValue(value, value.replace("_", " ").capitalize(), n, value in chosen) for value, n in counts.items()
     ]
@@ -80,11 +80,11 @@ def _key(value: Any) -> tuple[bool, Any]:
     return value is None, "" if value is None else value
 
 
-def _start(items: Sequence[Any], asked: ListQuery) -> int:
+def _start(items: Sequence[Any], list_query: ListQuery) -> int:
     """Where the page begins: after the row that the cursor names, or at the end when it has gone."""
-    if asked.cursor is None:
+    if list_query.cursor is None:
         return 0
-    (last,) = decode_cursor(asked.cursor, asked.sort, [str])
+    (last,) = decode_cursor(list_query.cursor, list_query.sort, [str])
     return next((place for place, row in enumerate(items, 1) if str(row.id) == last), len(items))
 
 

@@ -15,7 +15,7 @@ from todo.admin.models import RUN, Run
 from todo.admin.registry import Registry
 from todo.admin.schemas import Failure, Outcome, Selection
 from todo.admin.service import AdminService
-from todo.contention import again
+from todo.contention import retry
 from todo.database import Database, WriteSession, now
 from todo.errors import Problem
 from todo.queue import enqueue
@@ -33,7 +33,7 @@ async def carry_out(
     """
     until = monotonic() + STINT
     try:
-        while await again(partial(_step, registry, database, find_actor, run_id, origin)):
+        while await retry(partial(_step, registry, database, find_actor, run_id, origin)):
             if monotonic() > until:
                 async with database.session(origin) as session:
                     await enqueue(session, JOB, run_id=str(run_id))
@@ -58,8 +58,8 @@ async def _step(registry: Registry, database: Database, find_actor: FindActor, r
             return False
         try:
             return await _next(AdminService(registry, database, origin.by(actor), session, run.reason), run)
-        except Problem as refusal:
-            _fail(run, sentence(refusal))
+        except Problem as problem:
+            _fail(run, sentence(problem))
             return False
 
 

@@ -49,7 +49,7 @@ class SavedViewAdmin(ModelAdmin[SavedView]):
 
 class RunAdmin(ModelAdmin[Run]):
     model = Run
-    name, label, label_one = "runs", "Background actions", "Background action"
+    name, label, label_one = "runs", "Background jobs", "Background job"
     icon, group = "progress", "Admin"
     display = "action"
     columns = ("resource", "action", "status", "total", "done", "failed", "actor_id", "created_at")
@@ -71,8 +71,8 @@ class SavedViews:
         """Their own views of a resource and the shared ones; none without the permission."""
         if not self._context.may("saved_views", "view"):
             return []
-        asked = ListQuery(filters={"resource": [resource]}, limit=200, facets=False)
-        return (await self._queries.page("saved_views", asked)).items
+        list_query = ListQuery(filters={"resource": [resource]}, limit=200, facets=False)
+        return (await self._queries.page("saved_views", list_query)).items
 
     async def save(self, resource: str, name: str, query: str, *, shared: bool = False) -> Any:
         """Keep a list under a name; `query` is what its URL says after the `?`. Raises Forbidden, Invalid, Conflict."""

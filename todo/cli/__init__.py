@@ -87,7 +87,7 @@ def migrate(**options: Any) -> None:
 
 @main.command()
 @click.option("--email", help="The administrator's e-mail address [TODO_ADMIN_EMAIL].")
-@click.option("--password", help="Asked for when left out; for scripts use [TODO_ADMIN_PASSWORD].")
+@click.option("--password", help="ListQuery for when left out; for scripts use [TODO_ADMIN_PASSWORD].")
 @click.option("--noinput", is_flag=True, help="Never ask: what is missing is an error.")
 def createsuperuser(**options: Any) -> None:
     """Add an administrator.

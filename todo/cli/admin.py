@@ -8,7 +8,7 @@ from typing import Any
 import rich_click as click
 
 from todo.access import Actor, Origin
-from todo.admin.cli.performing import perform
+from todo.admin.cli.actions import perform
 from todo.admin.service import AdminService
 from todo.app import REGISTRY
 from todo.cli.failures import sentence_of

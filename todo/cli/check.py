@@ -84,7 +84,7 @@ def find(settings: Settings) -> list[Finding]:
             if handler.operation_id and permission_of(handler) is None and handler.operation_id not in PUBLIC
         ]
         with database_url(settings) as url:
-            findings += asyncio.run(look_at_database(settings, url))
+            findings += asyncio.run(check_database(settings, url))
     except Exception as error:
         sentence = sentence_of(error)
         if sentence is None:
@@ -93,7 +93,7 @@ def find(settings: Settings) -> list[Finding]:
     return findings
 
 
-async def look_at_database(settings: Settings, url: str) -> list[Finding]:
+async def check_database(settings: Settings, url: str) -> list[Finding]:
     """Raises SettingsError when the secret key does not fit."""
     if not await is_current(settings, url):
         return [Finding("database.migrations", "error", "The schema is not this version's: run `todo migrate`.")]

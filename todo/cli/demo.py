@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from todo.access import Actor
 from todo.cli.operator import cli_origin
 from todo.database import Database, WriteSession
-from todo.domain.accounts.schemas.people import Registration
-from todo.domain.accounts.services.people import AccountService
+from todo.domain.accounts.schemas.users import Registration
 from todo.domain.accounts.services.sign_in import SignIn
+from todo.domain.accounts.services.users import AccountService
 from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks.schemas import Day, Floating, Moment, TaskIn, Zoned
 from todo.domain.tasks.services.tasks import TaskService

@@ -10,7 +10,7 @@ from todo.cli.operator import cli_origin
 from todo.connection import clean_url, direct_url, keeps_sessions
 from todo.database import Database
 from todo.domain.accounts.services.keys import TokenKeys
-from todo.domain.accounts.services.people import AccountService
+from todo.domain.accounts.services.users import AccountService
 from todo.embedded import Server
 from todo.queue import open_queue
 from todo.settings import Settings, secret_key

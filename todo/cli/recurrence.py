@@ -29,7 +29,9 @@ def show(as_json: bool, calendar: TextIO | None, **options: Any) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
         return
     click.echo(f"{found.sentence}.")
-    for turn in found.occurrences:
-        click.echo(f"  {turn.nominal:<20} {turn.at:%Y-%m-%d %H:%MZ}  {turn.note or ''}".rstrip())
+    for occurrence in found.occurrences:
+        click.echo(
+            f"  {occurrence.original_start:<20} {occurrence.at:%Y-%m-%d %H:%MZ}  {occurrence.note or ''}".rstrip()
+        )
     for warning in [*found.warnings, *notes]:
         click.echo(f"Note: {warning}")

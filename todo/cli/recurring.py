@@ -24,7 +24,9 @@ def recurrence() -> None:
 @click.argument("rrule")
 @click.option("--start", help="First day or time that may count, like 2026-01-31T09:00; today unless said.")
 @click.option("--timezone", help="IANA name; without one the series floats with its owner.")
-@click.option("--count", type=click.IntRange(1, 100), default=12, show_default=True, help="How many turns to show.")
+@click.option(
+    "--count", type=click.IntRange(1, 100), default=12, show_default=True, help="How many occurrences to show."
+)
 @click.option("--anchor", type=click.Choice(["schedule", "completion"]))
 @click.option(
     "--on-invalid-date", type=click.Choice(["backward", "forward", "omit"]), help="What a missing 31st means."
@@ -35,7 +37,7 @@ def recurrence() -> None:
 @click.option(
     "--calendar", type=click.File("r", "utf-8-sig", "replace"), help="An .ics file whose whole days are holidays."
 )
-@click.option("--exception", "exceptions", multiple=True, help="A turn that does not happen; may be repeated.")
+@click.option("--exception", "exceptions", multiple=True, help="An occurrence that does not happen; may be repeated.")
 @JSON
 def preview(**options: Any) -> None:
     """Show when work would come back, before anybody saves it; needs no database.
@@ -77,7 +79,7 @@ def list_series(**options: Any) -> None:
 @SERIES
 @JSON
 def show_series(**options: Any) -> None:
-    """Show one series with its rule in words, its place and the last turns of its ledger.
+    """Show one series with its rule in words, its place and the last occurrences of its occurrences.
 
     Example:
 
@@ -114,7 +116,7 @@ def resume(**options: Any) -> None:
 
 @series.command()
 @SERIES
-@click.option("--cancel-open", is_flag=True, help="Move the open turns to the trash.")
+@click.option("--cancel-open", is_flag=True, help="Move the open occurrences to the trash.")
 def end(**options: Any) -> None:
     """Let nothing more come; what was stays.
 

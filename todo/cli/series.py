@@ -46,7 +46,7 @@ def show(owner: str | None, status: str | None, failing: bool, limit: int, as_js
 
     lines = with_session(read)
     if as_json:
-        tell([{"owner": email} | msgspec.to_builtins(series) for email, series in lines])
+        notify([{"owner": email} | msgspec.to_builtins(series) for email, series in lines])
         return
     table = Table("Series", "Owner", "Title", "Status", "Rule", "Next", "Error")
     for email, series in lines:
@@ -62,21 +62,26 @@ def show_one(series_id: str, as_json: bool) -> None:
         series = await session.get(Series, id_of(series_id))
         if series is None:
             raise NotFound(f"There is no series {series_id}.")
-        last = select(Occurrence).where(OCCURRENCE.series_id == series.id).order_by(OCCURRENCE.nominal.desc()).limit(10)
-        ledger = [{"nominal": f"{turn.nominal:%Y-%m-%d %H:%M}", "status": turn.status}
-                  for turn in await session.scalars(last)]  # fmt: skip
-        return series_out(series), ledger
+        last = (
+            select(Occurrence)
+            .where(OCCURRENCE.series_id == series.id)
+            .order_by(OCCURRENCE.original_start.desc())
+            .limit(10)
+        )
+        occurrences = [{"original_start": f"{occurrence.original_start:%Y-%m-%d %H:%M}", "status": occurrence.status}
+                  for occurrence in await session.scalars(last)]  # fmt: skip
+        return series_out(series), occurrences
 
-    series, ledger = with_session(read)
-    told = msgspec.to_builtins(series)
+    series, occurrences = with_session(read)
+    sent = msgspec.to_builtins(series)
     if as_json:
-        tell(told | {"ledger": ledger})
+        notify(sent | {"occurrences": occurrences})
         return
-    for name, value in told.items():
+    for name, value in sent.items():
         if value not in (None, [], ""):
             click.echo(f"{name:<22} {value}")
-    for turn in ledger:
-        click.echo(f"  {turn['nominal']}  {turn['status']}")
+    for occurrence in occurrences:
+        click.echo(f"  {occurrence['original_start']}  {occurrence['status']}")
 
 
 def pause(series_id: str, begin: str | None, until: str | None) -> None:
@@ -101,7 +106,7 @@ def run(series_id: str) -> None:
         await require_installed(settings, url)
         async with opened(settings, url) as database:
             async with database.session(cli_origin()) as session:
-                await SeriesVerbs(session, session.origin.actor, true()).look(which)
+                await SeriesVerbs(session, session.origin.actor, true()).evaluate(which)
                 await record(session, "series.run", "series", subject_id=which)
             await run_once(database, [loop for loop in LOOPS if loop.name == "materialize_due"])
             async with database.session(cli_origin()) as session:
@@ -112,7 +117,9 @@ def run(series_id: str) -> None:
         series = asyncio.run(work(url))
     if series.last_error:
         raise CommandError(f"The series {series_id} still cannot be opened: {series.last_error}")
-    click.echo(f"Looked at {series_id}: {series.turns} turns so far, next {series.next_occurrence or 'none'}.")
+    click.echo(
+        f"Looked at {series_id}: {series.occurrence_count} occurrences so far, next {series.next_occurrence or 'none'}."
+    )
 
 
 def steer(series_id: str, verb: Callable[[SeriesVerbs, UUID], Awaitable[SeriesOut]], done: str) -> None:
@@ -135,5 +142,5 @@ def day_of(text: str | None) -> date | None:
         raise CommandError(f"{text} is not a day, like 2026-12-24.") from None
 
 
-def tell(value: Any) -> None:
+def notify(value: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2))

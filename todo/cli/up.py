@@ -19,8 +19,8 @@ from todo.cli.operator import cli_origin
 from todo.cli.server import given, require_free
 from todo.cli.supervision import Child, Stop, running
 from todo.database import Database
-from todo.domain.accounts.services.people import has_superuser
 from todo.domain.accounts.services.sign_in import SignIn, add_superuser
+from todo.domain.accounts.services.users import has_superuser
 from todo.embedded import Server, State
 from todo.errors import Problem
 from todo.settings import Settings, load_settings, secret_key

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from todo.cli.installation import database_url, opened, require_installed
 from todo.cli.operator import cli_origin
-from todo.contention import again
+from todo.contention import retry
 from todo.database import WriteSession
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, UserRole
 from todo.domain.accounts.schemas.personal_tokens import TokenIn
@@ -35,7 +35,7 @@ def with_session(work: Callable[[WriteSession], Awaitable[T]]) -> T:
                 return await work(session)
 
         async with opened(settings, url) as database:
-            return await again(once)
+            return await retry(once)
 
     settings = load_settings()
     with database_url(settings) as url:

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)
 TIMEOUT = 30.0  # seconds for one attempt: well within its lease, so that nobody else takes it up meanwhile
 CONCURRENCY = 4
-BATCH_SECONDS = 20.0  # in which deliveries are taken up before other jobs have their turn
+BATCH_SECONDS = 20.0  # in which deliveries are taken up before other jobs have their occurrence
 MAX_ATTEMPTS = 12  # within two days: the second after 10 seconds, then three times later each time, 12 hours at most
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=12)
 KEPT = timedelta(days=30)

@@ -31,7 +31,7 @@ class Connections:
         if not self._is_proxy(address):
             excess = max(excess, self._open[network] - self._limit_per_network)
         if excess > 0:
-            self._log_refusal()
+            self._log_problem()
         return excess
 
     def remove(self, address: str) -> None:
@@ -40,7 +40,7 @@ class Connections:
         if not self._open[network]:
             del self._open[network]
 
-    def _log_refusal(self) -> None:
+    def _log_problem(self) -> None:
         """One line a minute."""
         self._refused += 1
         if time.monotonic() - self._logged_at >= LOG_INTERVAL:

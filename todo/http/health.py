@@ -112,7 +112,7 @@ STATE = Query(
 
 
 async def state_of(database: Database) -> State:
-    """Asked on a connection of its own; raises what asyncpg raises, and TimeoutError after TODO_DATABASE_WAIT."""
+    """ListQuery on a connection of its own; raises what asyncpg raises, and TimeoutError after TODO_DATABASE_WAIT."""
     wait = database.settings.database_wait
     (row,) = await database.monitor.fetch(STATE.sql, *STATE.arguments({}), seconds=wait)
     state = STATE.into(*row)

@@ -18,8 +18,8 @@ from todo.cleanup import Expired
 from todo.contention import is_contention
 from todo.database import Database, WriteSession, columns, now
 from todo.errors import Conflict, Invalid, Status
+from todo.http.middleware import Translate, address, refuse, too_large
 from todo.http.restarts import ask_restart
-from todo.http.shell import Translate, address, refuse, too_large
 from todo.http.transactions import origin_of, share
 
 KEPT = timedelta(hours=24)

@@ -2,9 +2,9 @@
 
 A budget of N per window is a token bucket: N tokens, refilled evenly (GCRA). The database keeps the one account of each
 key. A process debits a few tokens ahead (a tenth of the limit at most, half of what is left) and spends them without
-asking. Tokens held and not used melt as fast as the account refills (see buckets.Lease), so that all processes together
-never let through more than one bucket would. The price: with several processes a request may be refused a little early,
-while another process holds tokens that it will not use. A single process is exact in both directions.
+asking. Tokens held and not used expire as fast as the account refills (see buckets.Lease), so that all processes
+together never let through more than one bucket would. The price: with several processes a request may be refused a
+little early, while another process holds tokens that it will not use. A single process is exact in both directions.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from sqlmodel import Field, SQLModel
 from todo.access import Actor
 from todo.cleanup import Expired, delete_expired
 from todo.database import Database, columns
-from todo.database_errors import refusal_of
+from todo.database_errors import problem_from
 from todo.errors import TooManyRequests, Unavailable
-from todo.http.buckets import Lease, Policy, policy_of
 from todo.http.proxies import address_of, network_of
+from todo.http.token_bucket import Lease, Policy, policy_of
 from todo.queue import Context
 
 # Exact and without leases; one budget per key. They refuse (503) while the database is away.
@@ -124,7 +124,7 @@ class Limiter:
             try:
                 return lease.renew(*await _debit(database, policy, key, lease))
             except Exception as error:
-                if not isinstance(refusal_of(error), Unavailable):
+                if not isinstance(problem_from(error), Unavailable):
                     raise
                 self._away_until = monotonic() + COOL_DOWN
         if policy.strict:
@@ -166,6 +166,6 @@ async def check(database: Database, policy: str, *keys: str) -> None:
 EXPIRED = Expired(RateLimit, columns(RateLimit).tat < func.now())
 
 
-async def forget_whole(context: Context) -> None:
+async def delete_full(context: Context) -> None:
     """Delete the accounts of keys whose budget is whole again: they say no more than a missing row."""
     await delete_expired(context["database"], EXPIRED, seconds=20)

@@ -89,8 +89,8 @@ def request(scope: HTTPScope, status: int, seconds: float) -> None:
         return
     actor = scope.get("user")
     path = scope.get("path_template") or scope.get("raw_path", b"")[:200].partition(b"?")[0].decode("latin-1")
-    told = {
+    sent = {
         "method": scope["method"], "path": path, "status": int(status), "ms": round(seconds * 1000, 1),
         "user_id": str(actor.id) if isinstance(actor, Actor) else None,
     }  # fmt: skip
-    log.log(level, "request", extra=told)
+    log.log(level, "request", extra=sent)

@@ -36,7 +36,7 @@ FILES = {
     "start.js": "text/javascript; charset=utf-8",
     "start.css": "text/css; charset=utf-8",
 }
-REFUSALS = {
+PROBLEMS = {
     "400": "The request cannot be read.",
     "401": "No credential, or one that is not accepted.",
     "403": "Known, but not allowed.",
@@ -98,7 +98,7 @@ def configuration() -> OpenAPIConfig:
     )
 
 
-def refusals_of(handler: HTTPRouteHandler, path: str) -> list[str]:
+def problems_of(handler: HTTPRouteHandler, path: str) -> list[str]:
     """Which refusals an operation can answer, read from its guards and parameters."""
     writes = not handler.http_methods <= {"GET", "HEAD", "OPTIONS"}
     guarded = bool(handler.resolve_guards())
@@ -157,7 +157,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
             kind: {"schema": {"type": of.get(kind, "string")}} for kind in produces
         }
     recent = signed_in_recently in handler.resolve_guards()
-    for status, answer in problems(refusals_of(handler, path), recent=recent).items():
+    for status, answer in problems(problems_of(handler, path), recent=recent).items():
         if not (status == "503" and "503" in operation["responses"]):
             operation["responses"][status] = answer
 
@@ -165,7 +165,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
 def problems(statuses: Iterable[str], *, recent: bool = False) -> dict[str, Any]:
     """The answers of an operation that refuse; `recent`: it asks for a recent sign-in."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
-    said = REFUSALS | ({"401": NOT_RECENT} if recent else {})
+    said = PROBLEMS | ({"401": NOT_RECENT} if recent else {})
     return {status: {"description": said[status], "content": content} for status in sorted(statuses)}
 
 
@@ -181,7 +181,7 @@ def _describe_headers(operation: dict[str, Any], handler: HTTPRouteHandler, path
 
 
 def _structs(kind: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
-    return [below for child in kind.__subclasses__() for below in (child, *_structs(child))]
+    return [descendants for child in kind.__subclasses__() for descendants in (child, *_structs(child))]
 
 
 _building = Lock()

@@ -15,10 +15,10 @@ from uvicorn.server import ServerState
 from todo.errors import Problem, Status, Unavailable
 from todo.http.connections import Connections
 from todo.http.heads import MAX_ADDRESS_BYTES, check_address, check_head, check_header_count, headers_too_large
-from todo.http.shell import API_POLICY, SECURITY_HEADERS, encoded
+from todo.http.middleware import API_POLICY, SECURITY_HEADERS, encoded
 from todo.settings import Settings
 
-BLOCK = 16 * 1024  # bytes parsed before other connections get their turn
+BLOCK = 16 * 1024  # bytes parsed before other connections get their occurrence
 MAX_PIPELINED = 16  # requests on one connection that wait for the one before them
 MAX_FRAMING_BYTES = 64 * 1024  # of chunk sizes, chunk extensions and trailers, beyond eight for each byte of the body
 SPARE_CONNECTIONS = 10  # beyond a limit they are told so, and only those after them are cut off
@@ -154,7 +154,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # Reading
 
     def _parse_block(self) -> None:
-        """Parse BLOCK bytes of what was received; the rest when other connections had their turn."""
+        """Parse BLOCK bytes of what was received; the rest when other connections had their occurrence."""
         if self.transport.is_closing():
             return
         block, self._unparsed = self._unparsed[:BLOCK], self._unparsed[BLOCK:]

@@ -1,4 +1,4 @@
-"""Doing something to rows: to one, to those selected, to all that match, or to the resource as a whole."""
+"""ActionContext something to rows: to one, to those selected, to all that match, or to the resource as a whole."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +12,7 @@ from todo.admin.fields import Field
 from todo.admin.pages.forms import Sent, controls, read_values, sent_by
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.list_state import ListState, read_state
-from todo.admin.pages.proof import require_proof
+from todo.admin.pages.reauthentication import require_reauthentication
 from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency, safe
 from todo.admin.pages.templating import called
@@ -97,13 +97,13 @@ class ActionPages(Controller):
         if "confirmed" not in sent and _asks(task):
             return await _ask(pages, request, admin, task)
         if task.is_dangerous or await _ends_rows(admin, task):
-            await require_proof(pages, request)
+            await require_reauthentication(pages, request)
         try:
             form = await _form(admin, task, sent)
             outcome = await admin.actions.act(resource, task.name, task.on, form, lax=True)
         except Invalid as problem:
             return await _ask(pages, request, admin, task, sent, problem)
-        return _told(pages, request, task, outcome)
+        return _message(pages, request, task, outcome)
 
 
 def _read(admin: AdminService, resource: str, sent: Sent) -> BulkAction:
@@ -144,7 +144,7 @@ async def _ask(
         "preview": await _preview(admin, task), "names": await _names(admin, task),
         "total": await _total(admin, task),
     }  # fmt: skip
-    return pages.render(request.scope, "act.html", int(problem.status) if problem else 200, **values)
+    return pages.render(request.scope, "action.html", int(problem.status) if problem else 200, **values)
 
 
 async def _preview(admin: AdminService, task: BulkAction) -> Preview | None:
@@ -194,13 +194,15 @@ async def _form(admin: AdminService, task: BulkAction, sent: Sent) -> dict[str, 
     return dict(await read_values(admin, task.resource, fields, sent, timezone, whole=True))
 
 
-def _told(pages: Pages, request: AnyRequest, task: BulkAction, outcome: Outcome) -> Response[Any]:
+def _message(pages: Pages, request: AnyRequest, task: BulkAction, outcome: Outcome) -> Response[Any]:
     """What became of it: a line on the page one came from, or a page when there is more to tell."""
     if outcome.run is not None:
-        return pages.go(f"/admin/runs/{outcome.run}", done="It goes on in the background; this page tells how far.")
+        return pages.go(f"/admin/runs/{outcome.run}", done="Running in the background.")
     if outcome.failed or outcome.messages:
         status = 409 if outcome.failed and not outcome.done else 200
-        return pages.render(request.scope, "acted.html", status, task=task, resource=task.resource, outcome=outcome)
+        return pages.render(
+            request.scope, "action_result.html", status, task=task, resource=task.resource, outcome=outcome
+        )
     gone = task.name == "delete" and task.action is None
     what = task.resource.label_one if outcome.done == 1 else task.resource.label
     done = (

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from litestar import Controller, Request, Response, get
 
-from todo.admin.dashboard import Figure, read_cards
+from todo.admin.dashboard import Figure, read_dashboard
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.sign_in import PagesDependency
 
@@ -33,11 +33,11 @@ class DashboardPage(Controller):
         Example: `GET /admin`
         """
         admin = pages.admin(request)
-        shown = await read_cards(pages.cards, admin.database, admin.actor)
+        shown = await read_dashboard(pages.cards, admin.database, admin.actor)
         values: dict[str, Any] = {
             "figures": [(one.card, one.figure) for one in shown],
             "bars": {one.card.label: bars(one.figure.series) for one in shown if one.figure},
-            "told": {one.card.label: told(one.figure) for one in shown if one.figure},
+            "told": {one.card.label: sent(one.figure) for one in shown if one.figure},
             "recent": await admin.history.recent(), "registry": admin.registry,
         }  # fmt: skip
         return pages.render(request.scope, "dashboard.html", **values)
@@ -51,7 +51,7 @@ def bars(series: Sequence[int]) -> list[Bar]:
     return [Bar(at * STEP, HEIGHT - height, height, at == last) for at, height in enumerate(heights)]
 
 
-def told(figure: Figure) -> str:
+def sent(figure: Figure) -> str:
     """A chart in words, for who does not see it."""
     if not figure.series:
         return ""

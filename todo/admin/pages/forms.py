@@ -115,7 +115,7 @@ def _instant(field: Field, text: str, timezone: str) -> str:
 
 
 def _read(field: Field, texts: list[str]) -> str:
-    """Browsers send line ends as CRLF; a list of boxes comes as several values, a flag as its last one."""
+    """AdminSessions send line ends as CRLF; a list of boxes comes as several values, a flag as its last one."""
     if field.kind == "list":
         return ", ".join(line.strip() for text in texts for line in text.splitlines() if line.strip())
     return texts[-1].replace("\r\n", "\n")

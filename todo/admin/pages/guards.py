@@ -8,8 +8,8 @@ from litestar.handlers.base import BaseRouteHandler
 from todo.access import Connection, requires
 from todo.admin.declaration import ENTER
 from todo.admin.pages.cookies import SAFE, is_form_token, is_same_origin
-from todo.admin.pages.renderer import Elsewhere, Pages, visit_of
-from todo.admin.pages.sessions import Visit
+from todo.admin.pages.renderer import Pages, Redirect, admin_session_of
+from todo.admin.pages.sessions import AdminSession
 from todo.errors import Forbidden, Invalid, Unauthorized
 from todo.http.requests import begin
 
@@ -18,12 +18,12 @@ STRANGE = "This form did not come from this page, or is older than your sign-in.
 
 
 async def may_enter(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Signed in, without a duty left, and let into the admin pages; raises Unauthorized, Elsewhere, Forbidden."""
-    visit = visit_of(connection.scope)
-    if visit is None:
+    """Signed in, without a duty left, and let into the admin pages; raises Unauthorized, Redirect, Forbidden."""
+    admin_session = admin_session_of(connection.scope)
+    if admin_session is None:
         raise Unauthorized("Sign in first.")
-    if visit.detour:
-        raise Elsewhere(visit.detour)
+    if admin_session.required_step:
+        raise Redirect(admin_session.required_step)
     await _enters(connection, handler)
 
 
@@ -46,20 +46,22 @@ async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
     form = await request.form()
     if not is_form_token(cookie, request.headers.get("x-form-token") or str(form.get("form_token", ""))):
         raise Forbidden(STRANGE)
-    visit = visit_of(request.scope)
-    if visit and visit.only_looks and not request.route_handler.opt.get("changes_nothing"):
-        raise Forbidden(f"You only look at what {visit.actor.name} sees. Stop acting as them to change something.")
+    admin_session = admin_session_of(request.scope)
+    if admin_session and admin_session.read_only and not request.route_handler.opt.get("changes_nothing"):
+        raise Forbidden(
+            f"You only look at what {admin_session.actor.name} sees. Stop acting as them to change something."
+        )
     if any("\x00" in value for value in form.values() if isinstance(value, str)):
         raise Invalid("Text with a NUL character cannot be stored.")
     return None
 
 
-def visit_here(request: Request[Any, Any, Any]) -> Visit:
+def current_admin_session(request: Request[Any, Any, Any]) -> AdminSession:
     """The visit behind a guarded page."""
-    visit = visit_of(request.scope)
-    if visit is None:
+    admin_session = admin_session_of(request.scope)
+    if admin_session is None:
         raise Unauthorized("Sign in first.")
-    return visit
+    return admin_session
 
 
 def pages_router(*pages: type[Controller]) -> Router:

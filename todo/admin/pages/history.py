@@ -9,7 +9,7 @@ from litestar.params import FromPath, QueryParameter
 from todo.admin.actions import sentence
 from todo.admin.pages.forms import sent_by
 from todo.admin.pages.guards import may_enter
-from todo.admin.pages.proof import require_proof_for
+from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.sign_in import PagesDependency
 from todo.errors import Conflict, Invalid, NotFound
 
@@ -50,7 +50,7 @@ class HistoryPages(Controller):
         event = (await sent_by(request)).get("event", [""])[-1]
         back = f"/admin/{resource}/{row_id}/history"
         admin = pages.admin(request)
-        await require_proof_for(pages, request, admin.registry[resource], "change")
+        await require_reauthentication_for(pages, request, admin.registry[resource], "change")
         try:
             await admin.history.revert(resource, row_id, UUID(event))
         except ValueError:

@@ -25,5 +25,5 @@ async def resolve(admin: AdminService, resource: str, field: Field, text: str) -
     exact = [option for option in options if option.label.casefold() == text.casefold()] or options
     if len(exact) == 1:
         return exact[0].value
-    found = "Nothing is called that." if not exact else f"{len(exact)} are called that; choose one, or write its id."
+    found = "No match." if not exact else f"{len(exact)} are called that; choose one, or write its id."
     raise Invalid.field(f"body.{field.name}", found)

@@ -14,13 +14,13 @@ from todo.admin.dashboard import Card
 from todo.admin.declaration import ENTER
 from todo.admin.pages import cookies
 from todo.admin.pages.cookies import Cookies, Flash
-from todo.admin.pages.sessions import Accounts, Visit
+from todo.admin.pages.sessions import Accounts, AdminSession
 from todo.admin.pages.templating import environment
 from todo.admin.registry import Registry
 from todo.admin.service import AdminService
 from todo.database import Database
 from todo.errors import Problem, Unauthorized
-from todo.http.shell import Translate, encoded
+from todo.http.middleware import Translate, encoded
 from todo.http.transactions import origin_of
 
 POLICY = (
@@ -70,7 +70,7 @@ class NavGroup(NamedTuple):
     entries: list[Link]
 
 
-class Elsewhere(Exception):
+class Redirect(Exception):
     """Not here: the browser is sent to `location`."""
 
     def __init__(self, location: str):
@@ -78,7 +78,7 @@ class Elsewhere(Exception):
         self.location = location
 
 
-class Unproven(Exception):
+class ReauthenticationRequired(Exception):
     """Somebody must show again that it is them; `fields` are what they sent, to be sent again with the proof."""
 
     def __init__(self, fields: list[tuple[str, str]], problem: Problem | None = None):
@@ -109,15 +109,15 @@ class Pages:
         self._registry, self._database = registry, database
         self._label = label
         self._rooms_places = places
-        self.places = [Link("/admin", "Start", "home"), Link("/admin/docs", "What there is", "book"), *places]
+        self.places = [Link("/admin", "Dashboard", "home"), Link("/admin/docs", "Reference", "book"), *places]
         self._environment = environment(templates)
 
     async def identify(self, scope: Scope) -> Actor | None:
         """Who asks, by the cookie alone; remembers the visit for the page."""
         cookie = self.cookies.read(scope, self.cookies.session)
-        visit = await self.accounts.visit(cookie) if cookie else None
-        scope["state"]["visit"] = visit
-        return visit.actor if visit else None
+        admin_session = await self.accounts.admin_session(cookie) if cookie else None
+        scope["state"]["admin_session"] = admin_session
+        return admin_session.actor if admin_session else None
 
     def admin(self, request: Request[Any, Any, Any], reason: str | None = None) -> AdminService:
         """The way to data for who sits before this browser; `reason` goes into the trail."""
@@ -128,14 +128,14 @@ class Pages:
         found = [one for one in self._row_links if one.resource == resource and actor.may(one.permission)]
         return [Link(one.href.format(row=row), one.label, one.icon) for one in found if getattr(row, one.needs)]
 
-    def _nav(self, visit: Visit | None) -> list[NavGroup]:
+    def _nav(self, admin_session: AdminSession | None) -> list[NavGroup]:
         """The resources this visitor may see, in their groups, in the order they were declared."""
-        if visit is None or visit.detour or not visit.actor.may(ENTER):
+        if admin_session is None or admin_session.required_step or not admin_session.actor.may(ENTER):
             return []
         groups: dict[str, list[Link]] = {}
-        for one in (one for one in self._registry if one.may(visit.actor, "view")):
+        for one in (one for one in self._registry if one.may(admin_session.actor, "view")):
             groups.setdefault(one.group or "Other", []).append(Link(f"/admin/{one.name}", one.label, one.icon))
-        if places := [place for place in self._rooms_places if place.is_for(visit.actor)]:
+        if places := [place for place in self._rooms_places if place.is_for(admin_session.actor)]:
             groups.setdefault("Operations", []).extend(places)
         return [NavGroup(label, links) for label, links in groups.items()]
 
@@ -164,7 +164,7 @@ class Pages:
         answer.headers.update({k: v for k, v in problem.headers.items() if k.lower() != "www-authenticate"})
         return answer
 
-    def refusal(self, scope: Scope, problem: Problem) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    def answer_problem(self, scope: Scope, problem: Problem) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         """The same, below Litestar."""
         answer = self.refuse(scope, problem)
         body = (answer.content or "").encode()
@@ -173,22 +173,22 @@ class Pages:
 
     def respond(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         """The exception handler of all pages."""
-        if isinstance(error, Elsewhere):
+        if isinstance(error, Redirect):
             return self.go(error.location)
-        if isinstance(error, Unproven):
+        if isinstance(error, ReauthenticationRequired):
             values = {"fields": error.fields, "problem": error.problem}
-            return self.render(request.scope, "prove.html", HTTPStatus.FORBIDDEN, **values)
+            return self.render(request.scope, "reauthenticate.html", HTTPStatus.FORBIDDEN, **values)
         return self.refuse(request.scope, self._translate(error))
 
     def _text(self, scope: Scope, template: str, values: dict[str, Any]) -> str:
-        visit = visit_of(scope)
+        admin_session = admin_session_of(scope)
         theme = self.cookies.read(scope, self.cookies.theme)
         common: dict[str, Any] = {
-            "visit": visit,
-            "timezone": visit.actor.timezone if visit else "UTC",
+            "admin_session": admin_session,
+            "timezone": admin_session.actor.timezone if admin_session else "UTC",
             "label": self._label,
-            "nav": self._nav(visit),
-            "account_links": [one for one in self._account_links if visit and one.is_for(visit.actor)],
+            "nav": self._nav(admin_session),
+            "account_links": [one for one in self._account_links if admin_session and one.is_for(admin_session.actor)],
             "theme": theme if theme in THEMES else "system",
             "flash": self.cookies.said(scope),
             "path": scope["path"],
@@ -203,10 +203,10 @@ def method_of(scope: Scope) -> str:
     return str(scope.get("method", ""))
 
 
-def visit_of(scope: Scope) -> Visit | None:
+def admin_session_of(scope: Scope) -> AdminSession | None:
     """The signed-in browser behind a request."""
-    visit: Visit | None = scope["state"].get("visit")
-    return visit
+    admin_session: AdminSession | None = scope["state"].get("admin_session")
+    return admin_session
 
 
 def _address(scope: Scope) -> str:

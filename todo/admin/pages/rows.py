@@ -12,7 +12,7 @@ from todo.admin.fields import Field, label_of
 from todo.admin.pages.forms import Control, Sent, controls, form_version, read_values, sent_by, version_of
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.lists import visible_fields
-from todo.admin.pages.proof import require_proof_for
+from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.schemas import Difference, ListResult
@@ -51,7 +51,7 @@ class RowPages(Controller):
         admin, sent = pages.admin(request), await sent_by(request)
         declared = admin.registry[resource]
         fields = admin.editor.writable(resource, adding=True)
-        await require_proof_for(pages, request, declared, "add")
+        await require_reauthentication_for(pages, request, declared, "add")
         try:
             values = await read_values(admin, declared, fields, sent, admin.actor.timezone, whole=True)
             row = await admin.editor.add(resource, values, lax=True)
@@ -85,7 +85,7 @@ class RowPages(Controller):
         declared = admin.registry[resource]
         row = await admin.queries.get(resource, row_id)
         fields = admin.editor.writable(resource, adding=False)
-        await require_proof_for(pages, request, declared, "change")
+        await require_reauthentication_for(pages, request, declared, "change")
         version = version_of(sent)
         try:
             values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
@@ -134,7 +134,7 @@ async def _showing(
     fields = admin.editor.writable(name, adding=False) if may_change else []
     found = controls(fields, row, timezone, sent=sent, problem=problem)
     is_table = isinstance(declared, ModelAdmin)
-    below = await admin.queries.inlines(name, row.id) if is_table else {}
+    descendants = await admin.queries.inlines(name, row.id) if is_table else {}
     history = await admin.history.of_row(name, row.id) if is_table and hasattr(admin, "history") else None
     values = {
         "admin": admin, "resource": declared, "row": row, "problem": problem, "trashed": trashed,
@@ -144,7 +144,9 @@ async def _showing(
         "may": {verb: admin.may(name, verb, row) for verb in declared.verbs},
         "actions": [one for one in declared.actions.values() if one.on == "row" and admin.may(name, one.name, row)],
         "links": [] if trashed else pages.links_of(admin.actor, name, row),
-        "inlines": [_inline(admin, one, below[one.resource]) for one in declared.inlines if one.resource in below],
+        "inlines": [
+            _inline(admin, one, descendants[one.resource]) for one in declared.inlines if one.resource in descendants
+        ],
         "history": history.items[:SHOWN_CHANGES] if history else [],
     }  # fmt: skip
     return pages.render(request.scope, "row.html", int(problem.status) if problem else 200, **values)

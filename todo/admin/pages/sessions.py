@@ -9,7 +9,7 @@ from uuid import UUID
 from todo.access import Actor, Origin
 from todo.database import now
 
-PROVEN_FOR = timedelta(minutes=10)  # how long a password or a code stands for dangerous acts
+REAUTHENTICATED_FOR = timedelta(minutes=10)  # how long a password or a code stands for dangerous acts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,17 @@ class Acting:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class AdminSession:
     """One signed-in browser of somebody called `name`. `actor` is who the pages are for: whom an operator acts as, too.
 
-    `detour`, when not empty, is the only page its owner may see until a duty is done.
+    `required_step`, when not empty, is the only page its owner may see until a duty is done.
     """
 
     actor: Actor
     name: str
     session_id: UUID
-    proven_at: datetime | None
-    detour: str = ""
+    reauthenticated_at: datetime | None
+    required_step: str = ""
     acting: Acting | None = None
 
     @property
@@ -41,18 +41,18 @@ class Visit:
         return self.actor.by or self.actor
 
     @property
-    def only_looks(self) -> bool:
+    def read_only(self) -> bool:
         """Whether nothing may be changed."""
         return self.acting is not None and not self.acting.writes
 
     @property
-    def is_proven(self) -> bool:
+    def is_reauthenticated(self) -> bool:
         """Whether somebody has shown within the last ten minutes that it is them."""
-        return self.proven_at is not None and now() - self.proven_at < PROVEN_FOR
+        return self.reauthenticated_at is not None and now() - self.reauthenticated_at < REAUTHENTICATED_FOR
 
 
 @dataclass(frozen=True, slots=True)
-class Half:
+class MfaPending:
     """The first step of a sign-in is done; `token` and a code make the second one."""
 
     token: str
@@ -61,9 +61,9 @@ class Half:
 class Accounts(Protocol):
     """Given at start. Every method that proves something raises Unauthorized, Forbidden or TooManyRequests."""
 
-    async def visit(self, cookie: str) -> Visit | None: ...
+    async def admin_session(self, cookie: str) -> AdminSession | None: ...
 
-    async def enter(self, origin: Origin, email: str, password: str, user_agent: str) -> str | Half: ...
+    async def enter(self, origin: Origin, email: str, password: str, user_agent: str) -> str | MfaPending: ...
 
     async def second_step(self, origin: Origin, token: str, code: str, user_agent: str) -> str: ...
 
@@ -71,6 +71,6 @@ class Accounts(Protocol):
 
     async def enter_by_passkey(self, origin: Origin, state: str, credential: str, user_agent: str) -> str: ...
 
-    async def prove(self, origin: Origin, visit: Visit, password: str, code: str) -> None: ...
+    async def verify_identity(self, origin: Origin, admin_session: AdminSession, password: str, code: str) -> None: ...
 
-    async def leave(self, origin: Origin, visit: Visit) -> None: ...
+    async def leave(self, origin: Origin, admin_session: AdminSession) -> None: ...

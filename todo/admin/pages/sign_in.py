@@ -9,8 +9,8 @@ from litestar.params import HeaderParameter, QueryParameter
 
 from todo.access import Origin
 from todo.admin.pages.cookies import form_token, new_value
-from todo.admin.pages.renderer import THEMES, Pages, visit_of
-from todo.admin.pages.sessions import Half
+from todo.admin.pages.renderer import THEMES, Pages, admin_session_of
+from todo.admin.pages.sessions import MfaPending
 from todo.errors import Problem
 
 PagesDependency = NamedDependency[Pages]
@@ -36,7 +36,7 @@ class SignInPages(Controller):
 
         Example: `GET /admin/login`
         """
-        if visit_of(request.scope):
+        if admin_session_of(request.scope):
             return pages.go(safe(next))
         return self._ask(pages, request, "login.html", next=safe(next), email="")
 
@@ -54,7 +54,7 @@ class SignInPages(Controller):
             entered = await pages.accounts.enter(origin, email, str(form.get("password", "")), user_agent)
         except Problem as problem:
             return self._ask(pages, request, "login.html", problem, next=following, email=email)
-        if isinstance(entered, Half):
+        if isinstance(entered, MfaPending):
             return self._ask(pages, request, "code.html", next=following, token=entered.token)
         return self._let_in(pages, entered, following)
 
@@ -106,9 +106,9 @@ class SignInPages(Controller):
 
         Example: `POST /admin/logout`
         """
-        visit = visit_of(request.scope)
-        if visit:
-            await pages.accounts.leave(origin, visit)
+        admin_session = admin_session_of(request.scope)
+        if admin_session:
+            await pages.accounts.leave(origin, admin_session)
         answer = pages.go("/admin/login", done="You are signed out.")
         answer.set_cookie(pages.cookies.write(pages.cookies.session, "", 0))
         return answer

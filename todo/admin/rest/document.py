@@ -52,7 +52,7 @@ def _operation(resource: Resource, one: Operation, shown: dict[Any, Any]) -> dic
         "summary": summary,
         "description": f"{summary}\n\nExample: `{_example(resource, one)}`",
         "parameters": list(_parameters(resource, one)),
-        "responses": answers | problems(_refusals(resource, one), recent=resource.is_dangerous(one.verb)),
+        "responses": answers | problems(_problems(resource, one), recent=resource.is_dangerous(one.verb)),
         "security": [{"bearer": []}],
         "x-permission": f"{resource.name}.{one.verb}",
     }
@@ -116,7 +116,7 @@ def _responses(resource: Resource, one: Operation, shown: dict[Any, Any]) -> dic
     return found
 
 
-def _refusals(resource: Resource, one: Operation) -> Iterable[str]:
+def _problems(resource: Resource, one: Operation) -> Iterable[str]:
     found = {"400", "401", "403", "422", "429", "503"}
     found |= {"404"} if "{" in one.path else set()
     found |= {"409"} if one.method != "GET" else set()

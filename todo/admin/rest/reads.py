@@ -65,13 +65,15 @@ async def list_rows(
     Example: `GET /api/admin/tasks?status=open`
     """
     filters = read_filters(admin.registry[resource], request)
-    asked = ListQuery(filters=filters, q=q, sort=sort or "", trash=trash, limit=limit, cursor=cursor, facets=facets)
-    return await admin.queries.page(resource, asked)
+    list_query = ListQuery(
+        filters=filters, q=q, sort=sort or "", trash=trash, limit=limit, cursor=cursor, facets=facets
+    )
+    return await admin.queries.page(resource, list_query)
 
 
 @get("/docs", operation_id="admin_rest_docs", opt={"kind": "docs"})
 async def get_docs(admin: Admin, resource: FromPath[str]) -> Description:
-    """What there is to know of a resource: fields with their limits, filters, actions; what you may.
+    """Reference to know of a resource: fields with their limits, filters, actions; what you may.
 
     Example: `GET /api/admin/tasks/docs`
     """
@@ -100,8 +102,8 @@ async def export_rows(
     Example: `GET /api/admin/tasks/export?form=csv`
     """
     filters = read_filters(admin.registry[resource], request)
-    asked = ListQuery(filters=filters, q=q, sort=sort or "", trash=trash)
-    parts: AsyncIterator[bytes] = await admin.files.export(resource, asked, form)
+    list_query = ListQuery(filters=filters, q=q, sort=sort or "", trash=trash)
+    parts: AsyncIterator[bytes] = await admin.files.export(resource, list_query, form)
     attached = {"Content-Disposition": f'attachment; filename="{resource}.{form}"'}
     return Stream(parts, media_type=FORMATS[form], headers=attached)
 

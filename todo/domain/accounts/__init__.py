@@ -4,25 +4,25 @@ from pathlib import Path
 
 from todo.admin.pages.guards import pages_router
 from todo.domain.accounts.admin import ADMINS
-from todo.domain.accounts.controllers.admin_account import AccountPages, SecondFactorPages
-from todo.domain.accounts.controllers.admin_impersonation import ROW_LINKS, ImpersonationPages
+from todo.domain.accounts.controllers.account_deletion import delete_account
+from todo.domain.accounts.controllers.account_pages import AccountPages, SecondFactorPages
 from todo.domain.accounts.controllers.auth import AuthController, jwks
+from todo.domain.accounts.controllers.email_tokens import EmailTokenController
+from todo.domain.accounts.controllers.impersonation_pages import ROW_LINKS, ImpersonationPages
 from todo.domain.accounts.controllers.invitations import InvitationController
-from todo.domain.accounts.controllers.leaving import leave_for_good
-from todo.domain.accounts.controllers.mailed import MailedController
-from todo.domain.accounts.controllers.pages import account_file, account_page
 from todo.domain.accounts.controllers.personal_tokens import TokenController
+from todo.domain.accounts.controllers.public_pages import account_file, account_page
 from todo.domain.accounts.controllers.second_factor import PasskeyController, SecondFactorController
 from todo.domain.accounts.controllers.sessions import SessionController
 from todo.domain.accounts.jobs import CRONS
-from todo.domain.accounts.services.figures import CARDS
+from todo.domain.accounts.services.dashboard import CARDS
 from todo.module import Module
 
 MODULE = Module(
     routes=[
         account_page, account_file, jwks,
         AuthController, SessionController, SecondFactorController, PasskeyController, TokenController,
-        MailedController, InvitationController, leave_for_good,
+        EmailTokenController, InvitationController, delete_account,
         pages_router(AccountPages, SecondFactorPages, ImpersonationPages),
     ],
     schedules=CRONS,

@@ -3,21 +3,21 @@
 from datetime import timedelta
 
 from todo.access import WORKER
-from todo.domain.accounts.services.housekeeping import forget_ended
+from todo.domain.accounts.services.account_deletion import erase_due
+from todo.domain.accounts.services.housekeeping import delete_ended
 from todo.domain.accounts.services.key_rotation import KeyService
-from todo.domain.accounts.services.leaving import erase_due
 from todo.queue import Context, Cron, job_origin, job_session
 from todo.settings import secret_key
 
 
-async def erase_leaving_accounts(context: Context) -> None:
+async def erase_deleted_accounts(context: Context) -> None:
     """Erase the accounts whose days of grace are over."""
     await erase_due(context["database"], job_origin(context))
 
 
-async def forget_what_has_ended(context: Context) -> None:
+async def delete_ended_credentials(context: Context) -> None:
     """Delete sessions, refresh tokens, retired keys, mailed tokens and invitations that are worth nothing any more."""
-    await forget_ended(context["database"], job_origin(context))
+    await delete_ended(context["database"], job_origin(context))
 
 
 async def rotate_signing_keys(context: Context) -> None:
@@ -31,6 +31,6 @@ async def rotate_signing_keys(context: Context) -> None:
 
 CRONS = [
     Cron(rotate_signing_keys, "11 3 * * *"),
-    Cron(erase_leaving_accounts, "*/10 * * * *"),
-    Cron(forget_what_has_ended, "41 * * * *", timeout=600),
+    Cron(erase_deleted_accounts, "*/10 * * * *"),
+    Cron(delete_ended_credentials, "41 * * * *", timeout=600),
 ]

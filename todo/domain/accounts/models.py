@@ -42,7 +42,7 @@ class User(Row, table=True):
     status: str = "active"  # active | disabled | leaving (deleted by its owner, within the days of grace)
     password_hash: str | None = None
     email_verified_at: datetime | None = _instant(default=None)
-    leaves_at: datetime | None = _instant(default=None)  # when a leaving account is erased
+    deletion_at: datetime | None = _instant(default=None)  # when a leaving account is erased
     credential_version: int = 0  # counts how often what they had to sign in with was ended
     timezone_pending_since: datetime | None = _instant(default=None)  # null: all that is due has followed the time zone
 
@@ -100,7 +100,7 @@ class Session(Row, table=True):
     revoked_at: datetime | None = _instant(default=None)
     revoked_for: str | None = None  # logout | reuse | password | second_factor | disabled | leaving | operator
     cookie_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, unique=True))  # of the admin pages
-    proven_at: datetime | None = _instant(default=None)  # when somebody last showed who they are
+    reauthenticated_at: datetime | None = _instant(default=None)  # when somebody last showed who they are
     acting_as: UUID | None = Field(default=None, foreign_key="users.id", ondelete="SET NULL")  # impersonation
     acting_until: datetime | None = _instant(default=None)
     acting_writes: bool = False  # whether they may change things as that person
@@ -120,7 +120,7 @@ class RefreshToken(SQLModel, table=True):
 
 
 class Identity(Row, table=True):
-    """Who somebody is at an outside issuer. (issuer, subject) is the identity; an e-mail address never is."""
+    """Who somebody is at an identity provider. (issuer, subject) is the identity; an e-mail address never is."""
 
     __tablename__ = "identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)

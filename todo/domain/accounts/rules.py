@@ -50,11 +50,11 @@ GRANTS: dict[str, frozenset[str]] = {
 }
 
 # What people reach for when a password must be long: the best-known short ones, twice or in pairs.
-_FAVOURITES = (Path(__file__).parent / "favourite_passwords.txt").read_text().split()
+_FAVORITES = (Path(__file__).parent / "favourite_passwords.txt").read_text().split()
 _ENDINGS = ("1", "!", "123", "1234", "12345", "2024", "2025", "2026")
 COMMON_PASSWORDS = frozenset(
-    {first + second for first in _FAVOURITES for second in (*_FAVOURITES, *_ENDINGS)}
-    | {word * times for word in _FAVOURITES for times in (3, 4)}
+    {first + second for first in _FAVORITES for second in (*_FAVORITES, *_ENDINGS)}
+    | {word * times for word in _FAVORITES for times in (3, 4)}
     | {"correcthorsebatterystaple", "thisismypassword", "mypasswordismypassword", "iloveyouverymuch"}
 )
 KEYBOARD = (
@@ -92,14 +92,14 @@ NEVER_SCOPES = frozenset(
 ENROLLING = frozenset({"accounts.me", "accounts.second_factor", "accounts.sessions"})
 
 
-def until_proven(actor: Actor, required: str) -> Actor:
+def until_reauthenticated(actor: Actor, required: str) -> Actor:
     """The actor, cut down to enrolling when the policy (`none`, `staff`, `all`) asks for a proof that is missing.
 
     Staff is whoever may do more than a member.
     """
     staff = not actor.permissions <= GRANTS[MEMBER]
-    asked = required == "all" or (required == "staff" and staff)
-    if not asked or actor.amr & FACTORS:
+    list_query = required == "all" or (required == "staff" and staff)
+    if not list_query or actor.amr & FACTORS:
         return actor
     held = ENROLLING if EVERYTHING in actor.permissions else actor.permissions & ENROLLING
     return replace(actor, permissions=held)

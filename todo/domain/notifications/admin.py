@@ -24,9 +24,9 @@ class ReminderAdmin(ModelAdmin[Reminder]):
     model = Reminder
     icon, group = "bell", "Notifications"
     display = "id"
-    columns = ("task_id", "series_id", "user_id", "remind_at", "snoozed_until", "urgent", "told_at")
+    columns = ("task_id", "series_id", "user_id", "remind_at", "snoozed_until", "urgent", "sent_at")
     filters = (
-        Filter("state", {"waiting": REMINDER.remind_at.is_not(None), "told": REMINDER.told_at.is_not(None)}),
+        Filter("state", {"waiting": REMINDER.remind_at.is_not(None), "sent": REMINDER.sent_at.is_not(None)}),
         Filter("trouble", {"set_aside": REMINDER.last_error.is_not(None), "none": REMINDER.last_error.is_(None)}),
         "user_id", "task_id", "series_id", "remind_at",
     )  # fmt: skip

@@ -14,6 +14,6 @@ def visible_to(actor: Any) -> ColumnElement[bool]:
     return and_(REMINDER.user_id == actor, REMINDER.task_id.in_(select(TASK.id).where(tasks.visible_to(actor))))
 
 
-def listed_for(actor: Any) -> ColumnElement[bool]:
+def visible_in_list(actor: Any) -> ColumnElement[bool]:
     """The WHERE clause of the messages in a person's list."""
     return and_(NOTIFICATION.user_id == actor, NOTIFICATION.in_app)

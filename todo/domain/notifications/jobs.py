@@ -5,26 +5,26 @@ from sqlalchemy import func, select
 from todo.cleanup import delete_expired
 from todo.database import Database, Query
 from todo.domain.notifications.models import REMINDER
-from todo.domain.notifications.services import digests, firing, inbox
+from todo.domain.notifications.services import digests, inbox, reminder_sending
 from todo.http.metrics import Gauge
 from todo.loops import COUNTS, Loop
 from todo.queue import Context, Cron
 
 
-async def tell_due(database: Database) -> float | None:
+async def send_due(database: Database) -> float | None:
     """Tell the reminders and digests whose time has come; how long until there is more to tell."""
-    reminders, readers = await firing.fire_due(database), await digests.tell_due(database)
+    reminders, readers = await reminder_sending.send_due_reminders(database), await digests.send_due(database)
     COUNTS["reminders_looked_at"] += reminders
-    return 0 if reminders + readers else await firing.seconds_until_next(database)
+    return 0 if reminders + readers else await reminder_sending.seconds_until_next(database)
 
 
-async def forget_old_notifications(context: Context) -> None:
+async def delete_old_notifications(context: Context) -> None:
     """Delete messages read a month ago, and unread ones of a year ago."""
     await delete_expired(context["database"], *inbox.EXPIRED)
 
 
-CRONS = [Cron(forget_old_notifications, "47 * * * *", timeout=600)]
-LOOPS = [Loop("send_reminders", tell_due)]
+CRONS = [Cron(delete_old_notifications, "47 * * * *", timeout=600)]
+LOOPS = [Loop("send_reminders", send_due)]
 # Those at the epoch are asked to look at once, and have waited for nothing.
 _oldest = select(func.min(REMINDER.run_at)).where(REMINDER.run_at > func.to_timestamp(0)).scalar_subquery()
 GAUGES = [

@@ -4,11 +4,13 @@ How reminders stay true whoever changes a task, also the admin and raw SQL: trig
 again", by setting `run_at`; all arithmetic is in `rules`.
 
 - `tasks_touch_reminders`, after an update of tasks: `run_at = now()` on the reminders of tasks whose moments, status,
-  trash or owner changed; a task that enters a series shares its relative reminders with the turns to come, and one that
-  passes to another series goes on with that one's.
-- `tasks_copy_reminders`, after an insert of tasks: a new turn gets the every-turn reminders of its series, with
+  trash or owner changed; a task that enters a series shares its relative reminders with the occurrences to come, and
+  one that passes to another series goes on with that one's.
+- `tasks_copy_reminders`, after an insert of tasks: a new occurrence gets the every-occurrence reminders of its series,
+  with
   `run_at` at the epoch: they are told at the opening, however late that is.
-- `series_inherit_reminders`, after an insert of series: a successor has the every-turn reminders of its predecessor.
+- `series_inherit_reminders`, after an insert of series: a successor has the every-occurrence reminders of its
+  predecessor.
 - `users_touch_reminders`, after a change of zone or status: waiting reminders and the next digest are looked at again.
 """
 
@@ -31,7 +33,9 @@ def _instant(**options: Any) -> Any:
 
 
 class Reminder(Row, table=True):
-    """One reminder of one task or, with a `series_id` in place of a `task_id`, what every new turn gets a copy of."""
+    """One reminder of one task or, with a `series_id` in place of a `task_id`, what every new occurrence gets a copy
+    of.
+    """
 
     __tablename__ = "reminders"
     __table_args__ = (
@@ -52,8 +56,8 @@ class Reminder(Row, table=True):
     snoozed_until: datetime | None = _instant(default=None)
     remind_at: datetime | None = _instant(default=None)  # what it waits for
     run_at: datetime | None = _instant(default=None)  # when the worker looks; null: when something changes
-    told: str | None = None  # what it told last
-    told_at: datetime | None = _instant(default=None)
+    sent_key: str | None = None  # identifies what was sent last
+    sent_at: datetime | None = _instant(default=None)
     last_error: str | None = None
 
 

@@ -40,22 +40,23 @@ Timing = Relative | Absolute
 
 
 class ReminderIn(Schema):
-    """A new reminder. Of a task in a series, a relative one is for every turn to come as well, unless told otherwise.
+    """A new reminder. Of a task in a series, a relative one is for every occurrence to come as well, unless told
+    otherwise.
 
     `urgent` ones are told also in quiet hours.
     """
 
     timing: Timing
     urgent: bool = False
-    every_turn: bool | None = None
+    every_occurrence: bool | None = None
 
 
 class ReminderPatch(Schema):
-    """Absent fields stay. Of a reminder for every turn, all open turns and those to come follow."""
+    """Absent fields stay. Of a reminder for every occurrence, all open occurrences and those to come follow."""
 
     timing: Timing | UnsetType = UNSET
     urgent: bool | UnsetType = UNSET
-    every_turn: bool | UnsetType = UNSET
+    every_occurrence: bool | UnsetType = UNSET
 
 
 class Snooze(Schema):
@@ -74,10 +75,10 @@ class ReminderOut(Struct):
     task_title: str
     timing: Timing
     urgent: bool
-    every_turn: bool
+    every_occurrence: bool
     remind_at: datetime | None
     snoozed_until: datetime | None
-    told_at: datetime | None
+    sent_at: datetime | None
     created_at: datetime
     updated_at: datetime
 

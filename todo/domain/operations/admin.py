@@ -130,7 +130,7 @@ class JobAdmin(RowsAdmin):
 
 
 class ScheduleRow(Schedule):
-    """What runs by itself: when, and how it went the last time."""
+    """A scheduled job and its last run."""
 
     id: str = ""
 
@@ -138,7 +138,7 @@ class ScheduleRow(Schedule):
 class ScheduleAdmin(RowsAdmin):
     name, label, label_one = "schedules", "Schedules", "Schedule"
     icon, group = "clock", "Operations"
-    help = "What runs by itself, in UTC, and how it went the last time."
+    help = "Scheduled jobs (UTC) and their last run."
     row = ScheduleRow
     columns = ("id", "does", "schedule", "next_at", "last_at", "last_success_at", "last_status", "failures")
     search = ("id", "does")

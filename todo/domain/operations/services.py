@@ -83,9 +83,7 @@ async def _database(database: Database, catalog: JobCatalog) -> list[Part]:
     beat = "It was never seen." if age is None else f"Seen {int(age)} seconds ago."
     up = f"PostgreSQL {version.split(' ')[0]}, {size}, {connections} connections."
     migrated = revision == head()
-    schema = (
-        f"At {revision}, as this version ({__version__}) wants it." if migrated else f"At {revision}, not {head()}."
-    )
+    schema = f"At {revision}, up to date with version {__version__}." if migrated else f"At {revision}, not {head()}."
     late = not state.has_worker
     busy, read_only = "Requests wait for a connection in vain. ", "It takes no changes. "
     problem = read_only if state.read_only else busy if database.is_busy else ""
@@ -120,8 +118,8 @@ async def wellbeing(catalog: JobCatalog, database: Database, _: Actor) -> Figure
     """Health in a word."""
     found = await health(database, catalog)
     bad = [part.label.lower() for part in found.parts if part.state != "ok"]
-    word, tone = ("Well", "good") if found.is_well else ("Look", "warn")
-    return Figure(word, f"look at: {', '.join(bad)}" if bad else "everything answers", "/admin/health", tone)
+    word, tone = ("Healthy", "good") if found.is_well else ("Check", "warn")
+    return Figure(word, f"look at: {', '.join(bad)}" if bad else "all checks pass", "/admin/health", tone)
 
 
 async def jobs(database: Database, _: Actor) -> Figure:

@@ -24,10 +24,10 @@ class RecurrenceController(Controller):
     async def preview_recurrence(
         self, request: Request[Actor, Any, State], database: NamedDependency[Database], data: JSONBody[PreviewIn]
     ) -> PreviewOut:
-        """The first turns of a series nobody has saved, its rule in one sentence, and what to expect of it.
+        """The first occurrences of a series nobody has saved, its rule in one sentence, and what to expect of it.
 
         Takes every field of a series. `start` is the first day or time that may count, in `timezone`, or without one
-        wherever you are; `count` is how many turns to show, 12 unless said, at most 100. Nothing is stored.
+        wherever you are; `count` is how many occurrences to show, 12 unless said, at most 100. Nothing is stored.
 
         Example: `{"rrule": "FREQ=MONTHLY;BYMONTHDAY=31", "start": "2026-01-31T09:00", "timezone": "Europe/Berlin",
         "on_invalid_date": "backward", "count": 12}`

@@ -12,7 +12,9 @@ from todo.database import Row, columns
 
 
 class Series(Row, table=True):
-    """Work that comes back. Times named `nominal` are wall-clock times in `timezone` (null: wherever the owner is)."""
+    """Work that comes back. Times named `original_start` are wall-clock times in `timezone` (null: wherever the owner
+    is).
+    """
 
     __tablename__ = "series"
     __table_args__ = (
@@ -47,8 +49,8 @@ class Series(Row, table=True):
     predecessor_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="SET NULL")
 
     n: int = 0  # number of the last occurrence that has come up
-    last_nominal: datetime | None = Field(default=None, sa_type=DateTime(timezone=False))
-    next_nominal: datetime | None = Field(default=None, sa_type=DateTime(timezone=False))
+    last_original_start: datetime | None = Field(default=None, sa_type=DateTime(timezone=False))
+    next_original_start: datetime | None = Field(default=None, sa_type=DateTime(timezone=False))
     next_n: int | None = None
     next_run_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # null: nothing to wait for
     failures: int = 0

@@ -24,14 +24,16 @@ LocalText = Annotated[
 ]
 Lead = Annotated[
     int,
-    Meta(ge=0, le=31_622_400, description="How many seconds before its due time a turn appears; at most 366 days."),
+    Meta(
+        ge=0, le=31_622_400, description="How many seconds before its due time an occurrence appears; at most 366 days."
+    ),
 ]
 ExpireAfter = Annotated[
     int,
-    Meta(ge=1, le=31_622_400, description="How many seconds after its due time an open turn closes as missed."),
+    Meta(ge=1, le=31_622_400, description="How many seconds after its due time an open occurrence closes as missed."),
 ]
-Count = Annotated[int, Meta(ge=1, le=10_000, description="How many turns there are in all.")]
-MaxOpen = Annotated[int, Meta(ge=1, le=100, description="How many turns may be open at once (backfill).")]
+Count = Annotated[int, Meta(ge=1, le=10_000, description="How many occurrences there are in all.")]
+MaxOpen = Annotated[int, Meta(ge=1, le=100, description="How many occurrences may be open at once (backfill).")]
 Anchor = Annotated[
     Literal["schedule", "completion"],
     Meta(description="Counted from the calendar, or from when the work was done."),
@@ -53,10 +55,10 @@ Opens = Annotated[
 ]
 Shift = Annotated[
     Literal["previous", "next", "nearest", "skip"],
-    Meta(description="Where a due day on a holiday or weekend goes; `skip`: that turn does not happen."),
+    Meta(description="Where a due day on a holiday or weekend goes; `skip`: that occurrence does not happen."),
 ]
 Holidays = Annotated[list[date], Meta(max_length=1_000, description="Days on which nobody works.")]
-Exceptions = Annotated[list[LocalText], Meta(max_length=1_000, description="Nominal times that do not happen.")]
+Exceptions = Annotated[list[LocalText], Meta(max_length=1_000, description="Original starts that do not happen.")]
 TimezoneName = Annotated[str, Meta(min_length=1, max_length=64, pattern=ONE_LINE, examples=["Europe/Berlin"])]
 
 
@@ -103,22 +105,22 @@ class RecurrencePatch(Schema):
 
 
 class Recurrence(RecurrencePatch, kw_only=True):
-    """How work comes back. The first turn is due when the task is; without a due, today.
+    """How work comes back. The first occurrence is due when the task is; without a due, today.
 
     Unless said otherwise: counted from the schedule, a 31st in a short month moves to its last day (`backward`), the
-    open turn stays when the next comes (`keep_one`), turns appear at their time (`on_time`; after completion
-    `on_close`), without end. The end by number or day may stand in `rrule` or in `count` or `until`.
+    open occurrence stays when the next comes (`keep_one`), occurrences appear at their time (`on_time`; after
+    completion `on_close`), without end. The end by number or day may stand in `rrule` or in `count` or `until`.
     """
 
     rrule: Rrule
 
 
 class PreviewIn(Recurrence, kw_only=True):
-    """A series nobody has saved. `count` is how many turns to show; for an end by number say COUNT in `rrule`."""
+    """A series nobody has saved. `count` is how many occurrences to show; for an end by number say COUNT in `rrule`."""
 
     start: LocalText
     timezone: TimezoneName | None = None
-    count: Annotated[int, Meta(ge=1, le=100, description="How many turns to show.")] = 12
+    count: Annotated[int, Meta(ge=1, le=100, description="How many occurrences to show.")] = 12
 
     def columns(self) -> dict[str, Any]:
         return {name: value for name, value in super().columns().items() if name != "count"}
@@ -144,18 +146,18 @@ class HolidaysOut(Struct):
     notes: list[str]
 
 
-class PreviewTurn(Struct):
-    """A turn: its nominal local time, the instant it is due, and what moved it."""
+class PreviewOccurrence(Struct):
+    """An occurrence: its original start, the instant it is due, and what moved it."""
 
-    nominal: str
+    original_start: str
     at: datetime
     note: str | None
 
 
 class PreviewOut(Struct):
-    """What a series would do: its first turns, the rule as it would be stored, in words, and what to expect."""
+    """What a series would do: its first occurrences, the rule as it would be stored, in words, and what to expect."""
 
-    occurrences: list[PreviewTurn]
+    occurrences: list[PreviewOccurrence]
     rrule: str
     sentence: str
     warnings: list[str]

@@ -5,7 +5,7 @@ from todo.domain.tasks.controllers.series import SeriesController
 from todo.domain.tasks.controllers.tasks import TaskController
 from todo.domain.tasks.controllers.trash import TrashController
 from todo.domain.tasks.jobs import CRONS, GAUGES, LOOPS
-from todo.domain.tasks.services.figures import CARDS
+from todo.domain.tasks.services.dashboard import CARDS
 from todo.module import Module
 
 MODULE = Module(

@@ -14,7 +14,7 @@ FOREIGN = (
     "FROM occurrences JOIN tasks ON tasks.id = task_id WHERE tasks.series_id IS DISTINCT FROM occurrences.series_id"
 )
 END_RIVALS = f"""
-    UPDATE series SET status = 'ended', next_nominal = NULL, next_n = NULL, next_run_at = NULL,
+    UPDATE series SET status = 'ended', next_original_start = NULL, next_n = NULL, next_run_at = NULL,
         updated_at = now(), version = series.version + 1
     FROM (SELECT occurrences.series_id AS rival, tasks.series_id AS named {FOREIGN}) AS claim
     JOIN series AS going ON going.id = claim.named AND going.status <> 'ended'
@@ -26,7 +26,8 @@ DETACH = f"""
 
 # The deletion of a series closes what is open: one that lives with its open task in the trash was to end.
 END_DELETED = """
-    UPDATE series SET status = 'ended', next_nominal = NULL, next_n = NULL, next_run_at = NULL, updated_at = now(),
+    UPDATE series SET status = 'ended', next_original_start = NULL, next_n = NULL, next_run_at = NULL,
+        updated_at = now(),
         version = series.version + 1
     FROM occurrences JOIN tasks ON tasks.id = task_id AND tasks.deleted_at IS NOT NULL
     WHERE occurrences.series_id = series.id AND occurrences.status = 'open' AND series.status <> 'ended'"""
@@ -43,20 +44,23 @@ CLOSE_WITHOUT_TASK = """
 SECOND_OPEN = """
     SELECT id FROM (
         SELECT occurrences.id, row_number() OVER (
-            PARTITION BY task_id ORDER BY nominal IS NOT DISTINCT FROM tasks.occurrence::timestamp DESC, nominal
+            PARTITION BY task_id
+            ORDER BY original_start IS NOT DISTINCT FROM tasks.occurrence::timestamp DESC, original_start
         ) AS place FROM occurrences JOIN tasks ON tasks.id = task_id WHERE occurrences.status = 'open'
     ) AS numbered WHERE place > 1"""
 
-REST = "next_nominal = NULL, next_n = NULL"
+REST = "next_original_start = NULL, next_n = NULL"
 BEYOND_END = "next_n > count"
 AT_REST = "status <> 'active' AND next_run_at IS NOT NULL"
 NO_TITLE = "status <> 'ended' AND coalesce(template->>'title', '') = ''"
 LAST_TASKS = """
     SELECT DISTINCT ON (occurrences.series_id) occurrences.series_id, title, notes, priority, estimate_minutes
-    FROM occurrences JOIN tasks ON tasks.id = task_id ORDER BY occurrences.series_id, nominal DESC"""
-WRITTEN = """CASE WHEN kind = 'day' THEN to_char(nominal, 'YYYY-MM-DD')
-    ELSE to_char(nominal, 'YYYY-MM-DD"T"HH24:MI') || CASE WHEN nominal = date_trunc('minute', nominal) THEN ''
-        WHEN nominal = date_trunc('second', nominal) THEN to_char(nominal, ':SS') ELSE to_char(nominal, ':SS.US') END
+    FROM occurrences JOIN tasks ON tasks.id = task_id ORDER BY occurrences.series_id, original_start DESC"""
+WRITTEN = """CASE WHEN kind = 'day' THEN to_char(original_start, 'YYYY-MM-DD')
+    ELSE to_char(original_start, 'YYYY-MM-DD"T"HH24:MI') || CASE
+        WHEN original_start = date_trunc('minute', original_start) THEN ''
+        WHEN original_start = date_trunc('second', original_start) THEN to_char(original_start, ':SS')
+        ELSE to_char(original_start, ':SS.US') END
     END"""
 OLD_ZONE = "series.timezone IS NULL AND owner_timezone <> users.timezone"
 # In the nights when clocks change, the offset of the day before counts.
@@ -103,7 +107,7 @@ INVARIANTS = (
             """UPDATE occurrences SET status = 'open', closed_at = NULL, undo = NULL, updated_at = now(),
             version = occurrences.version + 1 FROM tasks WHERE tasks.id = task_id AND occurrences.status <> 'open'
             AND tasks.status NOT IN ('done', 'cancelled') AND deleted_at IS NULL
-            AND nominal = tasks.occurrence::timestamp""",
+            AND original_start = tasks.occurrence::timestamp""",
         ),
     ),
     Invariant(
@@ -111,11 +115,11 @@ INVARIANTS = (
         "A task and its occurrence name the same original time.",
         "tasks",
         """SELECT tasks.id FROM tasks JOIN occurrences ON task_id = tasks.id
-        WHERE occurrence::timestamp IS DISTINCT FROM nominal ORDER BY 1""",
+        WHERE occurrence::timestamp IS DISTINCT FROM original_start ORDER BY 1""",
         (
             f"""UPDATE tasks SET occurrence = {WRITTEN}, updated_at = now(), version = tasks.version + 1
             FROM occurrences JOIN series ON series.id = occurrences.series_id
-            WHERE task_id = tasks.id AND occurrence::timestamp IS DISTINCT FROM nominal""",
+            WHERE task_id = tasks.id AND occurrence::timestamp IS DISTINCT FROM original_start""",
         ),
     ),
     Invariant(

@@ -9,8 +9,8 @@ from todo.access import worker_origin
 from todo.cleanup import in_batches
 from todo.database import Database, Query
 from todo.domain.recurrence.models import SERIES
-from todo.domain.tasks.services.opening import BATCH, free_held, open_due
 from todo.domain.tasks.services.purging import purge
+from todo.domain.tasks.services.scheduler import BATCH, end_stalled_transactions, materialize_batch
 from todo.domain.tasks.services.timezones import follow_pending
 from todo.http.metrics import Gauge
 from todo.loops import COUNTS, Loop
@@ -31,8 +31,8 @@ SIDE_BY_SIDE = 3  # batches, while there is much to do
 BUSY = 0.2  # seconds to the next look when all that is due is in other workers' hands
 
 
-async def open_due_turns(database: Database) -> float | None:
-    """Bring up the turns whose time has come, a thousand series a transaction."""
+async def materialize_due(database: Database) -> float | None:
+    """Bring up the occurrences whose time has come, a thousand series a transaction."""
     seconds = await database.primary.one_or_none(NEXT)
     if seconds is None or seconds > 0:
         return seconds
@@ -43,13 +43,13 @@ async def open_due_turns(database: Database) -> float | None:
         opened += sum(batch.result() for batch in batches)
     if not opened:
         async with database.session(worker_origin()) as session:
-            await free_held(session)
+            await end_stalled_transactions(session)
     return 0 if opened else BUSY
 
 
 async def _open_batch(database: Database) -> int:
     async with database.session(worker_origin()) as session:
-        opened = await open_due(session)
+        opened = await materialize_batch(session)
     COUNTS["series_opened"] += opened
     return opened
 
@@ -75,4 +75,4 @@ GAUGES = [
     Gauge("todo_series_due", "Series whose time has come, up to 10,000.", _count(SERIES.next_run_at <= func.now())),
     Gauge("todo_series_set_aside", "Series that could not be opened, up to 10,000.", _count(SERIES.failures > 0)),
 ]
-LOOPS = [Loop("follow_timezones", follow_pending), Loop("materialize_due", open_due_turns)]
+LOOPS = [Loop("follow_timezones", follow_pending), Loop("materialize_due", materialize_due)]

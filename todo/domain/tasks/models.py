@@ -1,4 +1,4 @@
-"""The work itself, and the ledger of what each series has brought up."""
+"""The work itself, and the occurrences of what each series has brought up."""
 
 from datetime import date, datetime
 from typing import Any
@@ -61,17 +61,17 @@ class Task(Row, table=True):
     estimate_minutes: int | None = None
     parent_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="CASCADE")
     series_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="SET NULL")
-    occurrence: str | None = None  # the nominal time within the series, as the wire shows it
+    occurrence: str | None = None  # the original start within the series, as the wire shows it
     completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     deleted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 class Occurrence(Row, table=True):
-    """One turn of a series that has come up. Its identity is the nominal local time: no two workers can double one."""
+    """One occurrence of a series. Its identity is the original start: no two workers can double one."""
 
     __tablename__ = "occurrences"
     __table_args__ = (
-        Index("uq_occurrences_series_id_nominal", "series_id", "nominal", unique=True),
+        Index("uq_occurrences_series_id_original_start", "series_id", "original_start", unique=True),
         Index("ix_occurrences_open", "series_id", postgresql_where=text("status = 'open'")),
         Index("uq_occurrences_open_task", "task_id", unique=True, postgresql_where=text("status = 'open'")),
         # The task belongs to the same series, so that a series at most has it. Checked at commit, so that an occurrence
@@ -86,12 +86,12 @@ class Occurrence(Row, table=True):
     )
 
     series_id: UUID = Field(foreign_key="series.id", ondelete="CASCADE")
-    nominal: datetime = Field(sa_type=DateTime(timezone=False))
+    original_start: datetime = Field(sa_type=DateTime(timezone=False))
     task_id: UUID | None = Field(default=None, index=True)
     status: str = "open"  # open | done | skipped | missed | cancelled; on the wire an open one with moved_to is `moved`
     closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     moved_to: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # when it is due instead
-    # The series before this turn was closed and after it, so that reopening it can be exactly nothing.
+    # The series before this occurrence was closed and after it, so that reopening it can be exactly nothing.
     undo: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
 
 

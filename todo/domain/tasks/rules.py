@@ -9,7 +9,7 @@ from todo.domain.recurrence.rules.clock import to_instant, written
 CLOSED = frozenset({"done", "cancelled"})
 
 
-def nominal_of(moment: Mapping[str, Any]) -> datetime:
+def local_time_of(moment: Mapping[str, Any]) -> datetime:
     """The local wall-clock time of a `due` or `start`; a day begins at its midnight. Raises ValueError."""
     if moment["kind"] == "day":
         return datetime.combine(date.fromisoformat(moment["date"]), time.min)
@@ -22,20 +22,20 @@ def instant_of(moment: dict[str, Any], owner_timezone: str) -> datetime:
     A wall-clock time that a clock change leaves out moves forward by the gap; one that comes twice means the first.
     """
     try:
-        return to_instant(nominal_of(moment), moment.get("timezone") or owner_timezone)
+        return to_instant(local_time_of(moment), moment.get("timezone") or owner_timezone)
     except OverflowError as error:
         raise ValueError("out of range") from error
 
 
-def moment_at(nominal: datetime, kind: str, timezone: str | None) -> dict[str, Any]:
+def moment_at(original_start: datetime, kind: str, timezone: str | None) -> dict[str, Any]:
     """The `due` of an occurrence, in the kind its series began with."""
     if kind == "day":
-        return {"kind": "day", "date": written(nominal, all_day=True)}
+        return {"kind": "day", "date": written(original_start, all_day=True)}
     if kind == "zoned":
-        return {"kind": "zoned", "at": written(nominal), "timezone": timezone}
-    return {"kind": "floating", "at": written(nominal)}
+        return {"kind": "zoned", "at": written(original_start), "timezone": timezone}
+    return {"kind": "floating", "at": written(original_start)}
 
 
 def shifted(moment: dict[str, Any], distance: timedelta) -> dict[str, Any]:
     """The same kind of `due` or `start`, this far away on the wall clock; days move by whole days."""
-    return moment_at(nominal_of(moment) + distance, moment["kind"], moment.get("timezone"))
+    return moment_at(local_time_of(moment) + distance, moment["kind"], moment.get("timezone"))

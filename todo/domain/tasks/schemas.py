@@ -81,8 +81,8 @@ class TaskIn(Schema):
 class TaskPatch(Schema):
     """Absent fields stay; `null` clears. Completing has its own route, so that a series goes on.
 
-    `recurrence` makes the task the first turn of a series (then `rrule` is needed), or changes the series it belongs
-    to; `null` ends that series and leaves this turn open.
+    `recurrence` makes the task the first occurrence of a series (then `rrule` is needed), or changes the series it
+    belongs to; `null` ends that series and leaves this occurrence open.
     """
 
     title: Title | UnsetType = UNSET
@@ -98,7 +98,7 @@ class TaskPatch(Schema):
 
 
 class Move(Schema):
-    """Another due for a task; a turn of a series stays the turn it is."""
+    """Another due for a task; an occurrence of a series stays the occurrence it is."""
 
     due: Moment
 
@@ -133,7 +133,7 @@ class Completed(TaskOut):
 
 
 class Upcoming(Struct):
-    """A turn that is not there yet: computed, not stored. `note` tells what moved it."""
+    """An occurrence that is not there yet: computed, not stored. `note` tells what moved it."""
 
     series_id: UUID
     occurrence: str
@@ -146,7 +146,7 @@ class Upcoming(Struct):
 
 
 class TaskPage(Struct, omit_defaults=True):
-    """Some tasks, and where to go on; with `include=upcoming` also turns to come, the soonest first."""
+    """Some tasks, and where to go on; with `include=upcoming` also occurrences to come, the soonest first."""
 
     items: list[TaskOut]
     next_cursor: str | None
@@ -164,7 +164,7 @@ class StartOffset(Struct):
 
 
 class Template(Struct):
-    """What every turn of a series begins with, beside its subtasks and reminders."""
+    """What every occurrence of a series begins with, beside its subtasks and reminders."""
 
     title: str
     notes: str
@@ -179,7 +179,7 @@ OccurrenceStatus = Literal["open", "moved", "done", "skipped", "missed", "cancel
 
 
 class SeriesOut(Struct):
-    """A series: its rule in full and in words, the template of its turns, and its place."""
+    """A series: its rule in full and in words, the template of its occurrences, and its place."""
 
     id: UUID
     version: int
@@ -203,7 +203,7 @@ class SeriesOut(Struct):
     exceptions: list[str]
     max_open: MaxOpen
     predecessor_id: UUID | None
-    turns: int  # the number of the last one that has come up
+    occurrence_count: int  # the number of the last one that has come up
     last_occurrence: str | None
     next_occurrence: str | None
     next_due_at: datetime | None
@@ -229,13 +229,13 @@ class PauseSeries(Schema):
 
 
 class EndSeries(Schema):
-    """What becomes of the turns that are open: they stay, or they go into the trash."""
+    """What becomes of the occurrences that are open: they stay, or they go into the trash."""
 
     open: Literal["keep", "cancel"] = "keep"
 
 
 class OccurrenceOut(Struct):
-    """An entry of the ledger. `moved` is open with another due, at `moved_to`; done, it is `done` like any other."""
+    """What became of an occurrence. `moved` is open with another due, at `moved_to`; done, it is `done`."""
 
     id: UUID
     occurrence: str

@@ -33,7 +33,7 @@ def template_of(columns: Mapping[str, Any], due: Mapping[str, Any]) -> dict[str,
         template["start_offset"] = columns["start"] and _start_offset(columns["start"], due)
     if "deadline" in columns:
         deadline: date | None = columns["deadline"]
-        template["deadline_offset_days"] = (deadline - rules.nominal_of(due).date()).days if deadline else None
+        template["deadline_offset_days"] = (deadline - rules.local_time_of(due).date()).days if deadline else None
     return template
 
 
@@ -43,14 +43,14 @@ def columns_of(template: Mapping[str, Any], due: Mapping[str, Any]) -> dict[str,
     dates: dict[str, Any] = {"start": None, "deadline": None}
     try:
         dates["start"] = start and _start_at(start, due)
-        dates["deadline"] = None if days is None else rules.nominal_of(due).date() + timedelta(days=days)
+        dates["deadline"] = None if days is None else rules.local_time_of(due).date() + timedelta(days=days)
     except OverflowError:
         pass
     return {name: template[name] for name in AS_THEY_ARE if name in template} | dates
 
 
 def _start_offset(start: Mapping[str, Any], due: Mapping[str, Any]) -> dict[str, Any]:
-    distance = rules.nominal_of(start) - _base(start["kind"], due)
+    distance = rules.local_time_of(start) - _base(start["kind"], due)
     return {
         "kind": start["kind"],
         "timezone": start.get("timezone"),
@@ -59,11 +59,11 @@ def _start_offset(start: Mapping[str, Any], due: Mapping[str, Any]) -> dict[str,
 
 
 def _start_at(offset: Mapping[str, Any], due: Mapping[str, Any]) -> dict[str, Any]:
-    nominal = _base(offset["kind"], due) + timedelta(seconds=offset["seconds"])
-    return rules.moment_at(nominal, offset["kind"], offset["timezone"])
+    original_start = _base(offset["kind"], due) + timedelta(seconds=offset["seconds"])
+    return rules.moment_at(original_start, offset["kind"], offset["timezone"])
 
 
 def _base(kind: str, due: Mapping[str, Any]) -> datetime:
     """The wall-clock time of a due, from which a start of this kind is counted: days from the midnight of its day."""
-    nominal = rules.nominal_of(due)
-    return datetime.combine(nominal.date(), time.min) if kind == "day" else nominal.replace(microsecond=0)
+    original_start = rules.local_time_of(due)
+    return datetime.combine(original_start.date(), time.min) if kind == "day" else original_start.replace(microsecond=0)

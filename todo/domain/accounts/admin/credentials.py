@@ -20,7 +20,7 @@ from todo.domain.accounts.models import (
 )
 from todo.domain.accounts.services.passkeys import PasskeyService
 from todo.domain.accounts.services.personal_tokens import TokenService
-from todo.domain.accounts.services.roles import require_no_more_rights
+from todo.domain.accounts.services.roles import require_no_escalation
 from todo.domain.accounts.services.sessions import SessionService
 
 LIVE_SESSION = SESSION.revoked_at.is_(None) & (SESSION.expires_at > func.now())
@@ -50,7 +50,7 @@ class SessionAdmin(ModelAdmin[Session]):
     @action("Sign out")
     async def end(self, do: ActionContext, row: Session) -> None:
         """End this sign-in on its device, within seconds."""
-        await require_no_more_rights(do.session, do.actor, row.user_id)
+        await require_no_escalation(do.session, do.actor, row.user_id)
         await SessionService(do.session, do.actor, "").end(row.id, row.user_id, "operator")
 
 
@@ -69,7 +69,7 @@ class PersonalTokenAdmin(ModelAdmin[PersonalToken]):
     @action("Revoke", dangerous=True)
     async def revoke(self, do: ActionContext, row: PersonalToken) -> None:
         """The token opens nothing any more, within seconds."""
-        await require_no_more_rights(do.session, do.actor, row.user_id)
+        await require_no_escalation(do.session, do.actor, row.user_id)
         await TokenService(do.session, do.actor).revoke(row.id, row.user_id)
 
 
@@ -93,7 +93,7 @@ class PasskeyAdmin(ModelAdmin[Passkey]):
     @action("Revoke", dangerous=True)
     async def revoke(self, do: ActionContext, row: Passkey) -> None:
         """The passkey signs nobody in any more."""
-        await require_no_more_rights(do.session, do.actor, row.user_id)
+        await require_no_escalation(do.session, do.actor, row.user_id)
         await PasskeyService(do.session, do.actor).revoke(row.id, row.user_id)
 
 

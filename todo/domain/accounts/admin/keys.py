@@ -46,8 +46,8 @@ class SigningKeyAdmin(ModelAdmin[SigningKey]):
         return KeyService(do.session, do.actor, secret_key(do.database.settings))
 
 
-class IssuerRow(Struct):
-    """An outside issuer, as `TODO_ISSUERS` names it."""
+class IdentityProviderRow(Struct):
+    """An identity provider, as `TODO_ISSUERS` names it."""
 
     id: str
     issuer: str
@@ -59,19 +59,19 @@ class IssuerRow(Struct):
     link_by_verified_email: bool
 
 
-class IssuerAdmin(RowsAdmin):
-    name, label = "issuers", "Outside issuers"
-    label_one = "Outside issuer"
+class IdentityProviderAdmin(RowsAdmin):
+    name, label = "issuers", "Identity providers"
+    label_one = "Identity provider"
     icon, group = "globe", "Sign-ins"
     help = "Who else's tokens open: the entries of `TODO_ISSUERS`."
-    row = IssuerRow
+    row = IdentityProviderRow
     display = "issuer"
     columns = ("issuer", "profile", "audience", "auto_provision")
     search = ("issuer",)
 
     async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
         return [
-            IssuerRow(
+            IdentityProviderRow(
                 str(place), one.issuer, one.profile, list(one.audience), one.jwks_url or "found by discovery",
                 list(one.algorithms), one.auto_provision, one.link_by_verified_email,
             )

@@ -10,12 +10,12 @@ from litestar.params import HeaderParameter, JSONBody, QueryParameter
 from todo.access import Actor, Origin, requires
 from todo.database import Database
 from todo.domain.accounts.controllers.second_factor import REAUTHENTICATION
-from todo.domain.accounts.schemas.people import Login, Me, MePatch, Registered, Registration
-from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, PasskeyOptions, Proof
+from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, PasskeyOptions, ReauthenticationIn
 from todo.domain.accounts.schemas.sessions import PasswordChange, Refresh, SecondFactor, Tokens
-from todo.domain.accounts.services.people import AccountService
+from todo.domain.accounts.schemas.users import Login, Me, MePatch, Registered, Registration
 from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.sign_in import SignIn
+from todo.domain.accounts.services.users import AccountService
 from todo.http.transactions import session_for
 from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 
@@ -128,7 +128,10 @@ class AuthController(Controller):
         dependencies=REAUTHENTICATION,
     )
     async def reauthenticate(
-        self, sign_in: SignInDependency, reauthentication: NamedDependency[Reauthentication], data: JSONBody[Proof]
+        self,
+        sign_in: SignInDependency,
+        reauthentication: NamedDependency[Reauthentication],
+        data: JSONBody[ReauthenticationIn],
     ) -> Tokens:
         """Show again who you are, by your password, a code or a passkey, for an access token that says so.
 

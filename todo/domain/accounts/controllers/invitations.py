@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 
 from todo.access import Actor, requires, signed_in_recently
 from todo.database import Database, WriteSession
-from todo.domain.accounts.schemas.mailed import InvitationOut, Invite
+from todo.domain.accounts.schemas.email_tokens import InvitationOut, Invite
 from todo.domain.accounts.services.invitations import INVITATIONS, InvitationService
 from todo.schema import Count, Cursor, Limit, Page
 

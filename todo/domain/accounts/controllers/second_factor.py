@@ -16,7 +16,7 @@ from todo.domain.accounts.schemas.second_factor import (
     PasskeyIn,
     PasskeyOptions,
     PasskeyOut,
-    Proof,
+    ReauthenticationIn,
     RecoveryCodes,
     SecondFactors,
 )
@@ -70,7 +70,7 @@ class SecondFactorController(Controller):
         return await factors.state()
 
     @post("/totp", operation_id="begin_totp")
-    async def begin_totp(self, factors: Factors, data: JSONBody[Proof]) -> Enrolment:
+    async def begin_totp(self, factors: Factors, data: JSONBody[ReauthenticationIn]) -> Enrolment:
         """Begin with an authenticator app: show `otpauth_uri` as a QR code, then confirm with a first code.
 
         Needs your password, and your passkey where you have one: here, or at the sign-in of this session.
@@ -90,7 +90,7 @@ class SecondFactorController(Controller):
         return await factors.confirm(data.code)
 
     @delete("/totp", operation_id="remove_totp")
-    async def remove_totp(self, factors: Factors, data: JSONBody[Proof]) -> None:
+    async def remove_totp(self, factors: Factors, data: JSONBody[ReauthenticationIn]) -> None:
         """Remove the authenticator app and its recovery codes, and sign out your other devices.
 
         Needs a code, or your password in a session that began with a second factor.
@@ -100,7 +100,7 @@ class SecondFactorController(Controller):
         await factors.remove(data)
 
     @post("/recovery-codes", operation_id="renew_recovery_codes", status_code=200)
-    async def renew_recovery_codes(self, factors: Factors, data: JSONBody[Proof]) -> RecoveryCodes:
+    async def renew_recovery_codes(self, factors: Factors, data: JSONBody[ReauthenticationIn]) -> RecoveryCodes:
         """New recovery codes in place of the old ones; your other devices are signed out.
 
         Needs a code, or your password in a session that began with a second factor.
@@ -140,7 +140,7 @@ class PasskeyController(Controller):
         site: NamedDependency[Site],
         database: NamedDependency[Database],
         origin: NamedDependency[Origin],
-        data: JSONBody[Proof],
+        data: JSONBody[ReauthenticationIn],
     ) -> PasskeyOptions:
         """What the browser needs to make a passkey; good for five minutes.
 
@@ -148,9 +148,9 @@ class PasskeyController(Controller):
 
         Example: `{"password": "correct horse battery staple"}`
         """
-        proven = await reauthentication.prove_factor(data)
+        reauthenticated = await reauthentication.check_factor(data)
         async with database.session(origin) as session:
-            await reauthentication.require_current(session, proven)
+            await reauthentication.require_current(session, reauthenticated)
             return await PasskeyService(session, origin.actor).options(site)
 
     @post(operation_id="add_passkey")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from todo.domain.accounts.schemas.people import Password
+from todo.domain.accounts.schemas.users import Password
 from todo.schema import ONE_LINE, Schema
 
 Code = Annotated[str, Meta(min_length=6, max_length=64, pattern=r"^[A-Za-z0-9 -]*$", examples=["123456"])]
@@ -66,7 +66,7 @@ class PasskeyAnswer(Schema):
     credential: Credential
 
 
-class Proof(Schema):
+class ReauthenticationIn(Schema):
     """Who you are, once more: your password, a code of the authenticator app or a recovery code, or a passkey.
 
     The answer of a passkey is to the options of `POST /api/auth/login/passkey/options`.

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from todo.domain.accounts.schemas.people import Password
+from todo.domain.accounts.schemas.users import Password
 from todo.schema import Schema
 
 Secret = Annotated[str, Meta(min_length=1, max_length=8192, pattern=r"^[\x21-\x7e]*$")]

@@ -12,22 +12,22 @@ from todo.access import Actor, Origin
 from todo.database import Database, Query, WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import SESSION, USER, Session, User
-from todo.domain.accounts.services.issuers import Issuers, NotSeenYet
+from todo.domain.accounts.services.identity_providers import IdentityProviders, NotSeenYet
 from todo.domain.accounts.services.keys import TokenKeys, Verified
+from todo.domain.accounts.services.permissions import PERMISSIONS_OF
 from todo.domain.accounts.services.personal_tokens import PREFIX, PersonalTokens
 from todo.domain.accounts.services.remembered import remember_in
-from todo.domain.accounts.services.rights import RIGHTS
 from todo.errors import Problem, Unauthorized
 from todo.settings import Settings
 
 _live = and_(SESSION.user_id == USER.id, SESSION.revoked_at.is_(None), SESSION.expires_at > func.now())
 ACTORS = Query(
-    lambda id, email, timezone, rights, session_id, amr: Actor(
-        id=id, name=email, permissions=frozenset(rights), timezone=timezone, session_id=session_id,
+    lambda id, email, timezone, permissions, session_id, amr: Actor(
+        id=id, name=email, permissions=frozenset(permissions), timezone=timezone, session_id=session_id,
         amr=frozenset(amr or ()),
     ),
     select(
-        USER.id, USER.email, USER.timezone, func.array(RIGHTS.scalar_subquery()), SESSION.id, SESSION.amr,
+        USER.id, USER.email, USER.timezone, func.array(PERMISSIONS_OF.scalar_subquery()), SESSION.id, SESSION.amr,
     )
     .select_from(User)
     .outerjoin(Session, and_(SESSION.id == bindparam("session", type_=SESSION.id.type), _live))
@@ -39,14 +39,19 @@ ACTORS = Query(
 
 
 class Authenticator:
-    """Turns `Authorization: Bearer ...` into an Actor, without the database in the steady state.
+    """Occurrences `Authorization: Bearer ...` into an Actor, without the database in the steady state.
 
     What is known of a token, a person and a session is remembered for `actor_cache_seconds` (5 at most): that is how
     long a disabled account, an ended session or a lost role still works, on any process.
     """
 
     def __init__(
-        self, database: Database, keys: TokenKeys, settings: Settings, tokens: PersonalTokens, issuers: Issuers
+        self,
+        database: Database,
+        keys: TokenKeys,
+        settings: Settings,
+        tokens: PersonalTokens,
+        issuers: IdentityProviders,
     ):
         self._database = database
         self._keys = keys
@@ -88,11 +93,11 @@ class Authenticator:
 
     async def _load(self, user_id: UUID, session_id: UUID | None) -> Actor | None:
         actor = await self._database.reads.one_or_none(ACTORS, user=user_id, session=session_id)
-        return actor and rules.until_proven(actor, self._required)
+        return actor and rules.until_reauthenticated(actor, self._required)
 
 
 async def actor_of(session: WriteSession, user_id: UUID) -> Actor | None:
     """An active person with the rights they have now, for what goes on without them."""
-    held = select(USER.id, USER.email, USER.timezone, func.array(RIGHTS.scalar_subquery())).select_from(User)
+    held = select(USER.id, USER.email, USER.timezone, func.array(PERMISSIONS_OF.scalar_subquery())).select_from(User)
     found = (await session.execute(held.where(USER.id == user_id, USER.status == "active"))).first()
     return found and Actor(found[0], found[1], permissions=frozenset(found[3]), timezone=found[2])

@@ -15,14 +15,14 @@ from todo.actions import Action
 from todo.audit import Event, record
 from todo.database import WriteSession, columns, now, table_of
 from todo.domain.accounts.models import TOTP, USER, RecoveryCode, Totp
+from todo.domain.accounts.services.email_tokens import notify
 from todo.domain.accounts.services.keys import decrypt
-from todo.domain.accounts.services.mailed import notify
 
 TOTPS, CODES = table_of(Totp), table_of(RecoveryCode)
 
 
 REPORTED = 10  # wrong ones within a day, of which the owner is told
-WRONG = ("accounts.code_refused", "accounts.proof_refused")
+WRONG = ("accounts.code_refused", "accounts.reauthentication_failed")
 EVENT = columns(Event)
 
 

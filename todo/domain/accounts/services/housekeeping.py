@@ -36,9 +36,9 @@ EXPIRED = [
 ]
 
 
-async def forget_ended(database: Database, origin: Origin) -> None:
+async def delete_ended(database: Database, origin: Origin) -> None:
     """Delete what has ended: sessions after a month, keys once their last token is over, unused tokens at once."""
     lifetime = timedelta(seconds=database.settings.access_token_seconds) + LEEWAY
     async with database.session(origin) as session:
-        await KeyService(session, origin.actor, "").forget_retired(lifetime)  # forgetting needs no secret
+        await KeyService(session, origin.actor, "").delete_retired(lifetime)  # forgetting needs no secret
     await delete_expired(database, *EXPIRED)

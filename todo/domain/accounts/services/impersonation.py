@@ -35,13 +35,13 @@ def acting(operator: Actor, person: Actor, *, writes: bool) -> Actor:
         raise Forbidden("You can act as somebody else, as yourself, and as one at a time.")
     if not rules.covers(operator, person.permissions):
         raise Forbidden("They may do more than you may.")
-    rights = frozenset(name for name in PERMISSIONS if _may_be_used(name, writes))
-    return replace(person, permissions=person.permissions | {ENTER}, scopes=rights, amr=operator.amr, by=operator)
+    permissions = frozenset(name for name in PERMISSIONS if _may_be_used(name, writes))
+    return replace(person, permissions=person.permissions | {ENTER}, scopes=permissions, amr=operator.amr, by=operator)
 
 
 def _may_be_used(permission: str, writes: bool) -> bool:
-    room, _, verb = permission.partition(".")
-    return room != "accounts" and permission != IMPERSONATE and (writes or verb in LOOKING)
+    module, _, verb = permission.partition(".")
+    return module != "accounts" and permission != IMPERSONATE and (writes or verb in LOOKING)
 
 
 async def person_to_act_as(session: WriteSession, operator: Actor, user_id: UUID, *, writes: bool = False) -> Actor:

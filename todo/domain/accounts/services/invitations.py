@@ -12,10 +12,10 @@ from todo.database import Repository, WriteSession, now
 from todo.delivery.email import send_email
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import INVITATION, ROLE, USER, USER_ROLE, Invitation, User, UserRole
-from todo.domain.accounts.schemas.mailed import InvitationOut, Invite
-from todo.domain.accounts.schemas.people import Registration
-from todo.domain.accounts.services.mailed import greet, hashed, link, new_secret
-from todo.domain.accounts.services.people import AccountService
+from todo.domain.accounts.schemas.email_tokens import InvitationOut, Invite
+from todo.domain.accounts.schemas.users import Registration
+from todo.domain.accounts.services.email_tokens import greet, hashed, link, new_secret
+from todo.domain.accounts.services.users import AccountService
 from todo.errors import Conflict, Forbidden, Invalid
 from todo.listing import Listing, Sort
 from todo.settings import Settings

@@ -1,4 +1,4 @@
-"""The public keys of an outside issuer, fetched and remembered (JSON Web Key Set, RFC 7517)."""
+"""The public keys of an identity provider, fetched and remembered (JSON Web Key Set, RFC 7517)."""
 
 import asyncio
 import logging
@@ -79,13 +79,13 @@ class KeySet:
 
     async def get(self, kid: str) -> Key:
         """Raises UnknownKey (the token is bad), Unavailable (the issuer is away, nobody knows)."""
-        asked = self._clock()
+        list_query = self._clock()
         if key := self._known(kid):
-            if asked >= max(self._fetched_at + SOFT, self._next_attempt):
+            if list_query >= max(self._fetched_at + SOFT, self._next_attempt):
                 self._refresh()
             return key
         # Twice at most: the first fetch may have begun before we asked.
-        while key is None and self._began < asked and not (self._failures and self._clock() < self._next_attempt):
+        while key is None and self._began < list_query and not (self._failures and self._clock() < self._next_attempt):
             await asyncio.shield(self._refresh())
             key = self._known(kid)
         if key is None and self._failures:

@@ -64,7 +64,7 @@ class KeyService(AuditedService[SigningKey]):
         await self.session.flush()
         await self.prepare()
 
-    async def forget_retired(self, lifetime: timedelta) -> None:
+    async def delete_retired(self, lifetime: timedelta) -> None:
         """Delete retired keys whose last token has ended."""
         old = select(SigningKey).where(KEY.status == "retired", KEY.retired_at < now() - lifetime)
         for key in (await self.session.scalars(old)).all():

@@ -29,8 +29,8 @@ from todo.database import ACTOR, Repository, WriteSession, now, table_of
 from todo.domain.accounts.models import PASSKEY, USER, Passkey, User
 from todo.domain.accounts.schemas.second_factor import PasskeyIn, PasskeyOptions, PasskeyOut
 from todo.domain.accounts.services.credentials import Authentication, end_credentials
+from todo.domain.accounts.services.email_tokens import notify_change
 from todo.domain.accounts.services.keys import decrypt, encrypt
-from todo.domain.accounts.services.mailed import notify_change
 from todo.errors import Invalid
 from todo.listing import Listing, Sort
 from todo.settings import Settings, SettingsError

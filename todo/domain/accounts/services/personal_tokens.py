@@ -23,9 +23,9 @@ from todo.database import ACTOR, Database, Query, Repository, now, table_of
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import PERSONAL_TOKEN, USER, PersonalToken, User
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
-from todo.domain.accounts.services.mailed import notify_change
+from todo.domain.accounts.services.email_tokens import notify_change
+from todo.domain.accounts.services.permissions import PERMISSIONS_OF
 from todo.domain.accounts.services.remembered import forget, remember_in
-from todo.domain.accounts.services.rights import RIGHTS
 from todo.errors import Invalid, Problem, Unauthorized
 from todo.listing import Listing, Sort
 
@@ -59,13 +59,13 @@ class Holder(NamedTuple):
 
 
 HOLDERS = Query(
-    lambda token_id, expires_at, used_at, scopes, id, email, timezone, rights: Holder(
+    lambda token_id, expires_at, used_at, scopes, id, email, timezone, permissions: Holder(
         token_id, expires_at, used_at,
-        Actor(id, email, "token", frozenset(rights), timezone, scopes=frozenset(scopes) - rules.NEVER_SCOPES),
+        Actor(id, email, "token", frozenset(permissions), timezone, scopes=frozenset(scopes) - rules.NEVER_SCOPES),
     ),
     select(
         PERSONAL_TOKEN.id, PERSONAL_TOKEN.expires_at, PERSONAL_TOKEN.used_at, PERSONAL_TOKEN.scopes,
-        USER.id, USER.email, USER.timezone, func.array(RIGHTS.scalar_subquery()),
+        USER.id, USER.email, USER.timezone, func.array(PERMISSIONS_OF.scalar_subquery()),
     )
     .select_from(User)
     .join(PersonalToken, PERSONAL_TOKEN.user_id == USER.id)
@@ -83,7 +83,7 @@ USED = Query(
 
 
 class PersonalTokens:
-    """Turns a token into the one who acts; what is known of it is remembered for `actor_cache_seconds`."""
+    """Occurrences a token into the one who acts; what is known of it is remembered for `actor_cache_seconds`."""
 
     def __init__(self, database: Database):
         self._database = database

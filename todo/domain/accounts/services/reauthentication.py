@@ -8,7 +8,7 @@ from todo.access import Origin
 from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts.models import PASSKEY, SESSION, TOTP, USER
 from todo.domain.accounts.rules import FACTORS
-from todo.domain.accounts.schemas.second_factor import Proof
+from todo.domain.accounts.schemas.second_factor import ReauthenticationIn
 from todo.domain.accounts.services.codes import check_second_factor, codes_key, note_wrong
 from todo.domain.accounts.services.credentials import Authentication, is_current
 from todo.domain.accounts.services.passkeys import Site, check_passkey
@@ -46,48 +46,52 @@ class Reauthentication:
         self._secret = secret
         self._origin, self._actor = origin, origin.actor
 
-    async def prove(self, proof: Proof) -> Authentication:
+    async def verify_identity(self, reauthentication: ReauthenticationIn) -> Authentication:
         """Show again who is acting: whatever the proof holds must be right, and it must hold something.
 
         Raises Forbidden, which leaves its trace, and TooManyRequests.
         """
-        return await self._prove(proof, await self._known())
+        return await self._verify(reauthentication, await self._known())
 
-    async def _prove(self, proof: Proof, known: Known) -> Authentication:
+    async def _verify(self, reauthentication: ReauthenticationIn, known: Known) -> Authentication:
         await check(self._database, "login", f"proof of {self._actor.user_id}")
         shown: list[str | None] = []
-        if proof.password is not None:
-            shown.append("pwd" if await self._passwords.verify(known.password_hash, proof.password) else None)
-        if proof.code is not None:
+        if reauthentication.password is not None:
+            shown.append(
+                "pwd" if await self._passwords.verify(known.password_hash, reauthentication.password) else None
+            )
+        if reauthentication.code is not None:
             await check(self._database, "codes", codes_key(self._actor.user_id, known.credential_version))
-        if proof.code is not None or proof.passkey is not None:
-            shown += await self._shown_factors(proof)
+        if reauthentication.code is not None or reauthentication.passkey is not None:
+            shown += await self._shown_factors(reauthentication)
         amr = tuple(one for one in shown if one is not None)
         if not amr or None in shown:
             await self._refuse("The password or the code is wrong.")
         return Authentication(self._actor.user_id, amr, known.credential_version)
 
-    async def _shown_factors(self, proof: Proof) -> list[str | None]:
+    async def _shown_factors(self, reauthentication: ReauthenticationIn) -> list[str | None]:
         """How code and passkey show who it is; None for what does not."""
         user_id, shown = self._actor.user_id, []
         async with self._database.session(self._origin) as session:
-            if proof.code is not None:
-                shown.append(await check_second_factor(session, user_id, proof.code, now(), self._secret))
-            if proof.passkey is not None:
+            if reauthentication.code is not None:
+                shown.append(await check_second_factor(session, user_id, reauthentication.code, now(), self._secret))
+            if reauthentication.passkey is not None:
                 site = Site.of(self._database.settings, self._secret)
-                found = await check_passkey(session, site, proof.passkey.state, proof.passkey.credential)
+                found = await check_passkey(
+                    session, site, reauthentication.passkey.state, reauthentication.passkey.credential
+                )
                 shown.append("hwk" if found is not None and found.user_id == user_id else None)
         return shown
 
-    async def prove_factor(self, proof: Proof) -> Authentication:
+    async def check_factor(self, reauthentication: ReauthenticationIn) -> Authentication:
         """The same before a change of how this person signs in: who has a second factor shows it, here or at sign-in.
 
         A password that was stolen is then no way around the second factor.
         """
         known = await self._known()
-        if proof.code is None and proof.passkey is None:
+        if reauthentication.code is None and reauthentication.passkey is None:
             await self._require_factor(known)
-        return await self._prove(proof, known)
+        return await self._verify(reauthentication, known)
 
     async def require_factor(self) -> None:
         """Raises Forbidden, which leaves its trace, for who has a second factor and has signed in without it."""
@@ -97,9 +101,9 @@ class Reauthentication:
         if known.second_factor and FACTORS.isdisjoint(known.amr or ()):
             await self._refuse("This needs your second factor: a code, or a session that began with code or passkey.")
 
-    async def reauthenticate(self, proof: Proof) -> Granted:
+    async def reauthenticate(self, reauthentication: ReauthenticationIn) -> Granted:
         """Note that the right person sits there now, and how they have shown it; raises Forbidden, TooManyRequests."""
-        found = await self.prove(proof)
+        found = await self.verify_identity(reauthentication)
         if self._actor.session_id is None:
             raise Forbidden("There is no session of ours behind this token: sign in again where it comes from.")
         async with self._database.session(self._origin) as session:
@@ -108,8 +112,8 @@ class Reauthentication:
             return await sessions.reauthenticate(self._actor.session_id, found.amr)
 
     async def _known(self) -> Known:
-        asked = {"user": self._actor.user_id, "session": self._actor.session_id}
-        found = await self._database.primary.one_or_none(KNOWN, **asked)
+        list_query = {"user": self._actor.user_id, "session": self._actor.session_id}
+        found = await self._database.primary.one_or_none(KNOWN, **list_query)
         return found or Known(None, 0, second_factor=False, amr=None)
 
     async def require_current(self, session: WriteSession, found: Authentication) -> None:
@@ -119,5 +123,5 @@ class Reauthentication:
 
     async def _refuse(self, sentence: str) -> None:
         async with self._database.session(self._origin) as session:
-            await note_wrong(session, "accounts.proof_refused", self._actor.user_id)
+            await note_wrong(session, "accounts.reauthentication_failed", self._actor.user_id)
         raise Forbidden(sentence)

@@ -13,7 +13,7 @@ from todo.database import WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.services.credentials import end_credentials
-from todo.domain.accounts.services.people import AccountService
+from todo.domain.accounts.services.users import AccountService
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
 
 
@@ -40,7 +40,7 @@ async def revoke(session: WriteSession, actor: Actor, user_id: UUID, name: str) 
 async def disable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
     """Shut somebody out: every credential of theirs stops within seconds. Raises NotFound, Conflict, Forbidden."""
     user = await AccountService(session, actor).locked(USER.id == user_id)
-    await require_no_more_rights(session, actor, user_id)
+    await require_no_escalation(session, actor, user_id)
     await require_another_superuser(session, user_id)
     await AccountService(session, actor).change(user, {"status": "disabled"}, "users.disable")
     await end_credentials(session, actor, user_id, "disabled")
@@ -50,8 +50,8 @@ async def enable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
     """Let somebody in again; raises NotFound, Forbidden."""
     people = AccountService(session, actor)
     user = await people.locked(USER.id == user_id)
-    await require_no_more_rights(session, actor, user_id)
-    await people.change(user, {"status": "active", "leaves_at": None}, "users.enable")
+    await require_no_escalation(session, actor, user_id)
+    await people.change(user, {"status": "active", "deletion_at": None}, "users.enable")
 
 
 def require_givable(actor: Actor, permissions: Iterable[str]) -> None:
@@ -97,7 +97,7 @@ async def _role(session: WriteSession, actor: Actor, name: str) -> Role:
     return role
 
 
-async def require_no_more_rights(session: WriteSession, actor: Actor, user_id: UUID) -> None:
+async def require_no_escalation(session: WriteSession, actor: Actor, user_id: UUID) -> None:
     """Raises Forbidden when somebody may do what the actor may not."""
     held = select(Role).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == user_id)
     for role in (await session.scalars(held)).all():

@@ -11,7 +11,7 @@ from todo.actions import Action
 from todo.audit import record
 from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts.models import PASSKEY, RECOVERY_CODE, TOTP, USER, Passkey, RecoveryCode, User
-from todo.domain.accounts.schemas.second_factor import Enrolment, Proof, RecoveryCodes, SecondFactors
+from todo.domain.accounts.schemas.second_factor import Enrolment, ReauthenticationIn, RecoveryCodes, SecondFactors
 from todo.domain.accounts.services.codes import (
     CODES,
     TOTPS,
@@ -24,8 +24,8 @@ from todo.domain.accounts.services.codes import (
     use_step,
 )
 from todo.domain.accounts.services.credentials import Authentication, end_credentials
+from todo.domain.accounts.services.email_tokens import notify, notify_change
 from todo.domain.accounts.services.keys import decrypt, encrypt
-from todo.domain.accounts.services.mailed import notify, notify_change
 from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.errors import Conflict, Invalid
 
@@ -68,9 +68,9 @@ class SecondFactorService:
         found = await self._database.reads.one_or_none(STATE, user=self._actor.user_id)
         return found or SecondFactors(totp=False, recovery_codes=0, passkeys=0)
 
-    async def begin(self, proof: Proof) -> Enrolment:
+    async def begin(self, reauthentication: ReauthenticationIn) -> Enrolment:
         """A new authenticator app, in place of one that was not confirmed; raises Forbidden, Conflict."""
-        found = await self._reauthentication.prove_factor(proof)
+        found = await self._reauthentication.check_factor(reauthentication)
         user_id, secret = self._actor.user_id, pyotp.random_base32()
         values = {"user_id": user_id, "secret": encrypt(secret.encode(), self._secret, purpose_of(user_id))}
         added = upsert(TOTPS).values(**values, last_step=0)
@@ -102,9 +102,9 @@ class SecondFactorService:
             await self._changed(session, "accounts.totp_confirm", "An authenticator app was added", text)
             return await self._new_codes(session)
 
-    async def remove(self, proof: Proof) -> None:
+    async def remove(self, reauthentication: ReauthenticationIn) -> None:
         """Back to the password alone; raises Forbidden, Conflict."""
-        found = await self._reauthentication.prove_factor(proof)
+        found = await self._reauthentication.check_factor(reauthentication)
         async with self._database.session(self._origin) as session:
             await self._lock(session, found)
             for table in (TOTPS, CODES):
@@ -112,9 +112,9 @@ class SecondFactorService:
             text = "From now on your password alone signs you in."
             await self._changed(session, "accounts.totp_remove", "Your authenticator app was removed", text)
 
-    async def renew(self, proof: Proof) -> RecoveryCodes:
+    async def renew(self, reauthentication: ReauthenticationIn) -> RecoveryCodes:
         """New recovery codes; the ones before are worth nothing. Raises Forbidden, Conflict."""
-        found = await self._reauthentication.prove_factor(proof)
+        found = await self._reauthentication.check_factor(reauthentication)
         async with self._database.session(self._origin) as session:
             await self._lock(session, found)
             text = "The ones before are worth nothing any more."
@@ -128,8 +128,8 @@ class SecondFactorService:
         await end_credentials(session, self._actor, user_id, "second_factor", but=self._actor.session_id)
         await notify_change(session, self._actor.name, subject, text)
 
-    async def _lock(self, session: WriteSession, proven: Authentication) -> None:
-        await self._reauthentication.require_current(session, proven)
+    async def _lock(self, session: WriteSession, reauthenticated: Authentication) -> None:
+        await self._reauthentication.require_current(session, reauthenticated)
         found = select(TOTP.user_id).where(*confirmed(self._actor.user_id)).with_for_update()
         if await session.scalar(found) is None:
             raise Conflict("There is no authenticator app.")

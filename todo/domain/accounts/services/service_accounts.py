@@ -12,9 +12,9 @@ from todo.database import WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, Role, User, UserRole
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade
-from todo.domain.accounts.services.people import AccountService
+from todo.domain.accounts.services.permissions import PERMISSIONS_OF
 from todo.domain.accounts.services.personal_tokens import TokenService
-from todo.domain.accounts.services.rights import RIGHTS
+from todo.domain.accounts.services.users import AccountService
 from todo.errors import Forbidden, Invalid, NotFound
 
 
@@ -40,7 +40,7 @@ async def add_service_token(session: WriteSession, actor: Actor, user_id: UUID, 
     """A token for a service account; raises NotFound when it is none, Invalid for scopes that either does not have."""
     live = USER.id == user_id, USER.kind == "service", USER.status == "active"
     found = await session.execute(
-        select(USER.email, func.array(RIGHTS.scalar_subquery())).select_from(User).where(*live)
+        select(USER.email, func.array(PERMISSIONS_OF.scalar_subquery())).select_from(User).where(*live)
     )
     row = found.first()
     if row is None:

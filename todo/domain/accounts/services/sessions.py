@@ -51,7 +51,7 @@ class SessionService(AuditedService[Session]):
         """Sign a person in on this device."""
         begun = Session(
             user_id=user_id, amr=list(amr), address=self.session.origin.address, user_agent=user_agent[:300],
-            expires_at=now() + ABSOLUTE, proven_at=now(),
+            expires_at=now() + ABSOLUTE, reauthenticated_at=now(),
         )  # fmt: skip
         await self.insert(begun, "sessions.begin")
         return _granted(begun, await self._issue(begun.id, 0))
@@ -60,7 +60,7 @@ class SessionService(AuditedService[Session]):
         """Sign a person in to the admin pages: a cookie in place of tokens, and no refreshing."""
         begun = Session(
             user_id=user_id, amr=list(amr), address=self.session.origin.address, user_agent=user_agent[:300],
-            expires_at=now() + BROWSER_ABSOLUTE, cookie_hash=cookie_hash, proven_at=now(),
+            expires_at=now() + BROWSER_ABSOLUTE, cookie_hash=cookie_hash, reauthenticated_at=now(),
         )  # fmt: skip
         return await self.insert(begun, "sessions.begin")
 
@@ -106,8 +106,8 @@ class SessionService(AuditedService[Session]):
         The refresh token stays as it is, and is not given out again.
         """
         row = await self.locked(SESSION.id == session_id, SESSION.revoked_at.is_(None))
-        proven = {"proven_at": now(), "amr": list(dict.fromkeys([*row.amr, *amr]))}
-        await self.change(row, proven, "sessions.reauthenticate")
+        reauthenticated = {"reauthenticated_at": now(), "amr": list(dict.fromkeys([*row.amr, *amr]))}
+        await self.change(row, reauthenticated, "sessions.reauthenticate")
         forget(self.session, row.user_id, row.id)
         return _granted(row, "")
 
@@ -165,4 +165,4 @@ class SessionService(AuditedService[Session]):
 
 
 def _granted(row: Session, token: str) -> Granted:
-    return Granted(row.id, row.user_id, tuple(row.amr), row.proven_at or row.created_at, token)
+    return Granted(row.id, row.user_id, tuple(row.amr), row.reauthenticated_at or row.created_at, token)

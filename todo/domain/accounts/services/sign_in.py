@@ -12,10 +12,11 @@ from todo.audit import record
 from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, SESSION, TOTP, USER, USER_ROLE, User, UserRole
-from todo.domain.accounts.schemas.people import Login, Me, Registration
 from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, PasskeyOptions
 from todo.domain.accounts.schemas.sessions import SecondFactor, SessionOut, Tokens
+from todo.domain.accounts.schemas.users import Login, Me, Registration
 from todo.domain.accounts.services import mfa_tokens
+from todo.domain.accounts.services.account_deletion import cancel_deletion
 from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.codes import check_second_factor, codes_key, note_wrong
 from todo.domain.accounts.services.credentials import (
@@ -24,16 +25,15 @@ from todo.domain.accounts.services.credentials import (
     is_current,
     sign_out_everywhere,
 )
+from todo.domain.accounts.services.email_tokens import notify, notify_new_sign_in, require_verified
+from todo.domain.accounts.services.identity_providers import IdentityProviders
 from todo.domain.accounts.services.invitations import check_admission, come_in
-from todo.domain.accounts.services.issuers import Issuers
 from todo.domain.accounts.services.keys import TokenKeys
-from todo.domain.accounts.services.leaving import come_back
-from todo.domain.accounts.services.mailed import notify, notify_new_sign_in, require_verified
 from todo.domain.accounts.services.passkeys import Site, check_passkey, sign_in_options
 from todo.domain.accounts.services.passwords import Passwords
-from todo.domain.accounts.services.people import AccountService
 from todo.domain.accounts.services.personal_tokens import PersonalTokens
 from todo.domain.accounts.services.sessions import Granted, SessionService
+from todo.domain.accounts.services.users import AccountService
 from todo.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from todo.http.limits import check
 from todo.settings import Settings
@@ -103,11 +103,11 @@ class SignIn:
         self.passwords = Passwords(settings)
         self.keys = TokenKeys(database, settings, secret)
         self.tokens = PersonalTokens(database)
-        self.issuers = Issuers(database, settings)
+        self.issuers = IdentityProviders(database, settings)
         self.authenticate = Authenticator(database, self.keys, settings, self.tokens, self.issuers)
 
     async def start(self) -> None:
-        """Fetch the keys of outside issuers; one that is away is asked again when it is needed."""
+        """Fetch the keys of identity providers; one that is away is asked again when it is needed."""
         await self.issuers.warm()
 
     async def stop(self) -> None:
@@ -136,7 +136,7 @@ class SignIn:
         """
         found = await self.check_password(origin, data)
         if found.second_factor:
-            return Tokens(mfa_token=await self.half_signed_in(origin, found))
+            return Tokens(mfa_token=await self.mfa_pending(origin, found))
         return await self._admit(origin, Authentication(found.id, ("pwd",), found.credential_version), user_agent)
 
     async def second_step(self, origin: Origin, data: SecondFactor, user_agent: str = "") -> Tokens:
@@ -169,12 +169,12 @@ class SignIn:
         await check(self._database, "login", f"second factor of {first.user_id}")
         await check(self._database, "codes", codes_key(first.user_id, first.credential_version))
         async with self._database.session(origin) as session:
-            proof = await check_second_factor(session, first.user_id, data.code, now(), self._secret)
-        if proof is None:
+            reauthentication = await check_second_factor(session, first.user_id, data.code, now(), self._secret)
+        if reauthentication is None:
             async with self._database.session(origin) as session:
                 await note_wrong(session, "accounts.code_refused", first.user_id)
             raise Unauthorized("The code is wrong, or was used before.", error="invalid_token")
-        return first._replace(amr=(*first.amr, proof))
+        return first._replace(amr=(*first.amr, reauthentication))
 
     async def check_passkey(self, origin: Origin, data: PasskeyAnswer) -> Authentication:
         """Whose passkey this is; raises Unauthorized, TooManyRequests."""
@@ -258,7 +258,7 @@ class SignIn:
             await check(self._database, "login", f"account {email}")
         return found
 
-    async def half_signed_in(self, origin: Origin, found: Candidate) -> str:
+    async def mfa_pending(self, origin: Origin, found: Candidate) -> str:
         """The token that stands between the two steps."""
         async with self._database.session(origin) as session:
             return await mfa_tokens.issue(session, found.id, found.credential_version)
@@ -278,16 +278,16 @@ class SignIn:
             raise Unauthorized("The e-mail address or the password is wrong.")
         if found.mfa_token is not None and not await mfa_tokens.use(session, found.mfa_token):
             raise Unauthorized("Sign in with your password first.", error="invalid_token")
-        if not (user.status == "active" or await come_back(session, user)):
+        if not (user.status == "active" or await cancel_deletion(session, user)):
             raise Unauthorized("The e-mail address or the password is wrong.")
         require_verified(self._settings, user)
         person = Actor(id=user.id, name=user.email)
         session.origin = session.origin.by(person)
-        await self._tell_of_new_device(session, user, user_agent)
+        await self._notify_of_new_device(session, user, user_agent)
         await record(session, "accounts.login", "users", subject_id=user.id, after={"amr": found.amr})
         return person
 
-    async def _tell_of_new_device(self, session: WriteSession, user: User, user_agent: str) -> None:
+    async def _notify_of_new_device(self, session: WriteSession, user: User, user_agent: str) -> None:
         """Mail the person when somebody signs in from where they never did; the first time of all is no news."""
         origin = session.origin
         same = or_(SESSION.address == origin.address, SESSION.user_agent == user_agent[:300])

@@ -68,7 +68,7 @@ class ReminderController(Controller):
         data: JSONBody[ReminderPatch],
         if_match: IfMatch = None,
     ) -> Response[ReminderOut]:
-        """Change the fields you send; of a reminder for every turn, in the open turns and those to come.
+        """Change the fields you send; of a reminder for every occurrence, in the open occurrences and those to come.
 
         Example: `{"timing": {"kind": "relative", "to": "due", "minutes": -30}, "urgent": true}`
         """
@@ -81,17 +81,18 @@ class ReminderController(Controller):
         session: Session,
         request: ActorRequest,
         reminder_id: FromPath[UUID],
-        turns: Annotated[
-            Literal["this", "all"], QueryParameter(description="`this` turn only, or `all` turns it is for.")
+        reach: Annotated[
+            Literal["this", "all"],
+            QueryParameter(name="scope", description="`this` occurrence only, or `all` it is for."),
         ] = "all",
         if_match: IfMatch = None,
     ) -> None:
-        """Delete a reminder; one for every turn goes with those of the turns to come, unless `turns` is `this`.
+        """Delete a reminder; one for every occurrence goes from later ones too, unless `scope` is `this`.
 
-        Example: `DELETE /api/reminders/0190f5f0-7c1d-7000-8000-000000000000?turns=this`
+        Example: `DELETE /api/reminders/0190f5f0-7c1d-7000-8000-000000000000?scope=this`
         """
         reminders = ReminderService(session, request.user)
-        await reminders.discard(reminder_id, versions_of(if_match), every_turn=turns == "all")
+        await reminders.discard(reminder_id, versions_of(if_match), every_occurrence=reach == "all")
 
     @post(
         "/reminders/{reminder_id:uuid}/snooze",

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from todo.domain.notifications.rules.hours import after_quiet
 from todo.domain.recurrence.rules.clock import to_instant
-from todo.domain.tasks.rules import nominal_of
+from todo.domain.tasks.rules import local_time_of
 
 GRACE = timedelta(hours=6)  # later than this, reminders are folded into one message
 TOLERANCE = timedelta(minutes=1)  # "now" is still now when it arrives here
@@ -34,26 +34,26 @@ class Person:
 class State:
     """What a reminder has been through.
 
-    `asked_at` is when it was last asked to look at its task: what was over by then is not told any more, unless it
+    `requested_at` is when it was last asked to look at its task: what was over by then is not told any more, unless it
     was waiting for just that (`remind_at`). `told` names what it has told last, so that nothing is told twice.
     """
 
-    asked_at: datetime
+    requested_at: datetime
     remind_at: datetime | None = None
-    told: str | None = None
+    sent_key: str | None = None
     snoozed_until: datetime | None = None
     urgent: bool = False
 
 
-class Look(NamedTuple):
+class Decision(NamedTuple):
     """What to do: wait until `at`, tell now what was due `at` (and note it as `key`), or rest until asked again."""
 
-    verdict: Literal["wait", "tell", "rest"]
+    action: Literal["wait", "send", "rest"]
     at: datetime | None = None
     key: str = ""
 
 
-REST = Look("rest")
+REST = Decision("rest")
 
 
 def instant_of(timing: Timing, moments: Moments, person: Person) -> datetime | None:
@@ -65,10 +65,10 @@ def instant_of(timing: Timing, moments: Moments, person: Person) -> datetime | N
         return None
     clock = timing.get("time") or (person.day_time if moment["kind"] == "day" else None)
     try:
-        nominal = nominal_of(dict(moment)) + timedelta(days=timing.get("days", 0))
+        original_start = local_time_of(dict(moment)) + timedelta(days=timing.get("days", 0))
         if clock:
-            nominal = datetime.combine(nominal.date(), time.fromisoformat(clock))
-        instant = to_instant(nominal, moment.get("timezone") or person.timezone)
+            original_start = datetime.combine(original_start.date(), time.fromisoformat(clock))
+        instant = to_instant(original_start, moment.get("timezone") or person.timezone)
         return instant + timedelta(minutes=timing.get("minutes", 0))
     except OverflowError:
         return None
@@ -83,7 +83,7 @@ def key_of(timing: Timing, moments: Moments) -> str:
     return " ".join([*words, f"{timing.get('days', 0)}d", f"{timing.get('minutes', 0)}m", timing.get("time") or ""])
 
 
-def look(timing: Timing, moments: Moments | None, person: Person, state: State, now: datetime) -> Look:
+def evaluate(timing: Timing, moments: Moments | None, person: Person, state: State, now: datetime) -> Decision:
     """What a reminder should do now; `moments` is None while its task is closed, deleted or out of sight."""
     if moments is None:
         return REST
@@ -93,10 +93,10 @@ def look(timing: Timing, moments: Moments | None, person: Person, state: State, 
         key = f"snoozed until {meant.isoformat()}"
     else:
         base = instant_of(timing, moments, person)
-        if base is None or key == state.told:
+        if base is None or key == state.sent_key:
             return REST
         meant = base
         when = meant if state.urgent else after_quiet(meant, person.quiet_begin, person.quiet_end, person.timezone)
-    if when != state.remind_at and meant < state.asked_at - TOLERANCE:
+    if when != state.remind_at and meant < state.requested_at - TOLERANCE:
         return REST
-    return Look("wait" if when > now else "tell", when, key)
+    return Decision("wait" if when > now else "send", when, key)

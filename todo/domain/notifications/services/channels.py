@@ -11,7 +11,7 @@ from todo.delivery.email import Attachment, Content, email, is_one_address
 from todo.delivery.models import Delivery
 from todo.domain.accounts.models import User
 from todo.domain.notifications.models import Notification, Preferences
-from todo.domain.notifications.rules import letters
+from todo.domain.notifications.rules import email_templates
 from todo.domain.notifications.services.preferences import link_token
 from todo.settings import Settings, secret_key
 
@@ -24,7 +24,7 @@ class Message:
         row: Notification,
         user: User,
         preferences: Preferences,
-        sections: Sequence[letters.Section],
+        sections: Sequence[email_templates.Section],
         calendar: str | None = None,
     ):
         self.row, self.user, self.sections, self.calendar = row, user, sections, calendar
@@ -45,7 +45,7 @@ def by_email(settings: Settings, message: Message) -> Delivery:
     unsubscribe = {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     content = Content(
         text=f"{row.text or row.title}\n\n-- \n{end}\n",
-        html=letters.html(row.title, message.sections, foot, link),
+        html=email_templates.html(row.title, message.sections, foot, link),
         headers=unsubscribe if link else {},
     )
     if message.calendar:

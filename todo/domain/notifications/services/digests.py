@@ -13,11 +13,11 @@ from todo.access import worker_origin
 from todo.database import Database, WriteSession
 from todo.domain.accounts.models import USER, User
 from todo.domain.notifications.models import PREFERENCES, Notification, Preferences
-from todo.domain.notifications.rules import letters
+from todo.domain.notifications.rules import email_templates
 from todo.domain.notifications.rules.hours import day_of, latest_at, next_at
 from todo.domain.notifications.rules.reminders import GRACE
 from todo.domain.notifications.services.channels import Message
-from todo.domain.notifications.services.messages import tell
+from todo.domain.notifications.services.messages import notify
 from todo.domain.tasks import guards
 from todo.domain.tasks.models import FAR_AWAY, TASK
 from todo.domain.tasks.rules import CLOSED
@@ -36,7 +36,7 @@ class Reader(NamedTuple):
     end: datetime
 
 
-async def tell_due(database: Database) -> int:
+async def send_due(database: Database) -> int:
     """Tell up to 500 people their day; how many were looked at."""
     async with database.session(worker_origin()) as session:
         moment: datetime = (await session.execute(select(func.now()))).scalar_one()
@@ -48,7 +48,7 @@ async def tell_due(database: Database) -> int:
         tasks = await _open_tasks(session, reading)
         messages = [m for reader in reading for m in _messages(reader, tasks.get(reader.user.id, ()))]
         await session.flush()
-        await tell(session, database.settings, messages)
+        await notify(session, database.settings, messages)
     return len(claimed)
 
 
@@ -86,27 +86,27 @@ async def _open_tasks(session: WriteSession, readers: Sequence[Reader]) -> Mappi
 
 
 def _messages(reader: Reader, tasks: Sequence[Mapping[str, Any]]) -> list[Message]:
-    """What there is to say to one person; nothing when there is nothing."""
+    """Reference to say to one person; nothing when there is nothing."""
     zone = reader.user.timezone
-    late = [letters.line_of(task, zone) for task in tasks if task["due_at"] < reader.begin]
-    today = [letters.line_of(task, zone) for task in tasks if task["due_at"] >= reader.begin]
-    sections = [letters.Section("Today", today), letters.Section("Overdue", late)]
-    told = [section for section in sections if section.lines]
+    late = [email_templates.line_of(task, zone) for task in tasks if task["due_at"] < reader.begin]
+    today = [email_templates.line_of(task, zone) for task in tasks if task["due_at"] >= reader.begin]
+    sections = [email_templates.Section("Today", today), email_templates.Section("Overdue", late)]
+    sent = [section for section in sections if section.lines]
     found = []
-    if told and reader.preferences.digest:
-        counts = [f"{letters.tasks(len(today))} today"] * bool(today) + [f"{len(late)} overdue"] * bool(late)
-        found.append(_message(reader, "digest", ", ".join(counts), told))
+    if sent and reader.preferences.digest:
+        counts = [f"{email_templates.tasks(len(today))} today"] * bool(today) + [f"{len(late)} overdue"] * bool(late)
+        found.append(_message(reader, "digest", ", ".join(counts), sent))
     if late and reader.preferences.overdue:
-        found.append(_message(reader, "overdue", f"Overdue: {letters.tasks(len(late))}", sections[1:]))
+        found.append(_message(reader, "overdue", f"Overdue: {email_templates.tasks(len(late))}", sections[1:]))
     return found
 
 
-def _message(reader: Reader, kind: str, title: str, sections: Sequence[letters.Section]) -> Message:
+def _message(reader: Reader, kind: str, title: str, sections: Sequence[email_templates.Section]) -> Message:
     row = Notification(
         user_id=reader.user.id,
         kind=kind,
         dedup=f"{kind} {reader.user.id} {reader.day}",
         title=title,
-        text=letters.plain(sections),
+        text=email_templates.plain(sections),
     )
     return Message(row, reader.user, reader.preferences, sections)

@@ -10,7 +10,7 @@ from todo.access import Actor
 from todo.audit import AuditedService, record
 from todo.cleanup import Expired
 from todo.database import ACTOR, Direct, Query, Repository, now
-from todo.domain.notifications.guards import listed_for
+from todo.domain.notifications.guards import visible_in_list
 from todo.domain.notifications.models import NOTIFICATION, Notification
 from todo.domain.notifications.schemas import Marked, NotificationOut, Unread
 from todo.listing import Listing, Sort
@@ -21,12 +21,12 @@ READ_KEPT, KEPT = timedelta(days=30), timedelta(days=365)
 COLUMNS = select(
     NOTIFICATION.id, NOTIFICATION.version, NOTIFICATION.kind, NOTIFICATION.title, NOTIFICATION.text,
     NOTIFICATION.task_id, NOTIFICATION.created_at, NOTIFICATION.read_at,
-).where(listed_for(ACTOR))  # fmt: skip
+).where(visible_in_list(ACTOR))  # fmt: skip
 SORTS = {"id": Sort(NOTIFICATION.id, UUID, lambda notification: notification.id)}
 FILTERS = {"unread": NOTIFICATION.read_at.is_(None) == bindparam("unread")}
 LIST = Listing(NotificationOut, COLUMNS, filters=FILTERS, sorts=SORTS, default="-id")
 UNREAD = Query(
-    Unread, select(func.count()).select_from(Notification).where(listed_for(ACTOR), NOTIFICATION.read_at.is_(None))
+    Unread, select(func.count()).select_from(Notification).where(visible_in_list(ACTOR), NOTIFICATION.read_at.is_(None))
 )
 
 
@@ -55,13 +55,13 @@ class NotificationService(AuditedService[Notification]):
 
     async def read(self, notification_id: UUID) -> NotificationOut:
         """Raises NotFound; reading again changes nothing."""
-        row = await self.locked(listed_for(self.actor.user_id), NOTIFICATION.id == notification_id)
+        row = await self.locked(visible_in_list(self.actor.user_id), NOTIFICATION.id == notification_id)
         if row.read_at is None:
             await self.change(row, {"read_at": now()}, "notifications.read")
         return NotificationOut(*(getattr(row, column.name) for column in COLUMNS.selected_columns))
 
     async def read_all(self) -> Marked:
-        unread = update(Notification).where(listed_for(self.actor.user_id), NOTIFICATION.read_at.is_(None))
+        unread = update(Notification).where(visible_in_list(self.actor.user_id), NOTIFICATION.read_at.is_(None))
         values = {"read_at": func.now(), "updated_at": func.now(), "version": NOTIFICATION.version + 1}
         marked = await self.session.execute(unread.values(values).returning(NOTIFICATION.id))
         count = len(marked.all())

@@ -11,7 +11,7 @@ from todo.domain.notifications.services.channels import CHANNELS, Message
 from todo.settings import Settings
 
 
-async def tell(session: WriteSession, settings: Settings, messages: Sequence[Message]) -> None:
+async def notify(session: WriteSession, settings: Settings, messages: Sequence[Message]) -> None:
     """Store what is new and hand it to its channels, in the caller's transaction; what was told before is left out.
 
     Committed together or not at all: whoever is killed, nothing is lost and nothing told twice.

@@ -46,7 +46,7 @@ class PreferencesService(AuditedService[Preferences]):
         if if_match is not None and row.version not in if_match:
             raise Stale(shown(row, user))
         await self.change(row, _values(data), "notifications.change")
-        await self._look_again(row, user)
+        await self._reevaluate(row, user)
         return shown(row, user)
 
     async def leave(self, kind: str) -> None:
@@ -55,7 +55,7 @@ class PreferencesService(AuditedService[Preferences]):
         row = await self._own(user.id)
         kept = [channel for channel in getattr(row, kind) if channel != "email"]
         await self.change(row, {kind: kept}, "notifications.unsubscribe")
-        await self._look_again(row, user)
+        await self._reevaluate(row, user)
 
     async def _user(self) -> User:
         found: User | None = await self.session.scalar(select(User).where(USER.id == self.actor.user_id))
@@ -69,7 +69,7 @@ class PreferencesService(AuditedService[Preferences]):
         await self.session.execute(upsert(Preferences).values(fresh).on_conflict_do_nothing())
         return await self.locked(PREFERENCES.user_id == user_id)
 
-    async def _look_again(self, row: Preferences, user: User) -> None:
+    async def _reevaluate(self, row: Preferences, user: User) -> None:
         """The next digest, and the waiting reminders, go by the new hours. Bookkeeping: no new version."""
         daily = row.digest or row.overdue
         following = next_at(row.digest_time, user.timezone, now()) if daily else None
@@ -115,8 +115,8 @@ async def preferences_of(session: WriteSession, user_ids: Sequence[UUID]) -> dic
 
 def link_token(secret: str, user_id: UUID, kind: str) -> str:
     """What a mail's unsubscribe link ends on: whom, what, and a MAC that only we can make. It never expires."""
-    told = user_id.bytes + bytes([KINDS.index(kind)])
-    return base64.urlsafe_b64encode(told + _mac(secret, told)).rstrip(b"=").decode()
+    sent = user_id.bytes + bytes([KINDS.index(kind)])
+    return base64.urlsafe_b64encode(sent + _mac(secret, sent)).rstrip(b"=").decode()
 
 
 def read_link_token(secret: str, token: str) -> tuple[UUID, str]:
@@ -125,14 +125,14 @@ def read_link_token(secret: str, token: str) -> tuple[UUID, str]:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise NotFound from None
-    told, mac = raw[:17], raw[17:]
-    if not hmac.compare_digest(mac, _mac(secret, told)) or told[16] >= len(KINDS):
+    sent, mac = raw[:17], raw[17:]
+    if not hmac.compare_digest(mac, _mac(secret, sent)) or sent[16] >= len(KINDS):
         raise NotFound
-    return UUID(bytes=told[:16]), KINDS[told[16]]
+    return UUID(bytes=sent[:16]), KINDS[sent[16]]
 
 
-def _mac(secret: str, told: bytes) -> bytes:
-    return hmac.digest(secret.encode(), b"unsubscribe:" + told, sha256)[:MAC_BYTES]
+def _mac(secret: str, sent: bytes) -> bytes:
+    return hmac.digest(secret.encode(), b"unsubscribe:" + sent, sha256)[:MAC_BYTES]
 
 
 async def unsubscribe(session: WriteSession, secret: str, token: str) -> str:

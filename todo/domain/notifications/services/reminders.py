@@ -16,12 +16,12 @@ from todo.domain.notifications.guards import visible_to
 from todo.domain.notifications.models import REMINDER, Reminder
 from todo.domain.notifications.rules.reminders import key_of
 from todo.domain.notifications.schemas import Absolute, ReminderIn, ReminderOut, ReminderPatch, Snooze, Timing
-from todo.domain.notifications.services.firing import decide, moments_of
 from todo.domain.notifications.services.preferences import person_of, preferences_of
+from todo.domain.notifications.services.reminder_sending import decide, moments_of
 from todo.domain.tasks import guards
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.rules import CLOSED
-from todo.domain.tasks.services.reads import TaskReads
+from todo.domain.tasks.services.queries import TaskReads
 from todo.errors import Conflict, Invalid, NotFound, Stale
 from todo.listing import Listing, Sort
 from todo.loops import LONGEST_SLEEP
@@ -35,7 +35,7 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 COLUMNS = (
     select(
         REMINDER.id, REMINDER.version, REMINDER.task_id, TASK.title, REMINDER.timing, REMINDER.urgent,
-        REMINDER.template_id.is_not(None), REMINDER.remind_at, REMINDER.snoozed_until, REMINDER.told_at,
+        REMINDER.template_id.is_not(None), REMINDER.remind_at, REMINDER.snoozed_until, REMINDER.sent_at,
         REMINDER.created_at, REMINDER.updated_at,
     )
     .join(Task, TASK.id == REMINDER.task_id)
@@ -90,8 +90,10 @@ class ReminderService(AuditedService[Reminder]):
             user_id=self.actor.user_id, task_id=task_id, timing=stored(data.timing), urgent=data.urgent
         )  # fmt: skip
         relative = not isinstance(data.timing, Absolute)
-        every_turn = relative and task.series_id is not None if data.every_turn is None else data.every_turn
-        if every_turn:
+        every_occurrence = (
+            relative and task.series_id is not None if data.every_occurrence is None else data.every_occurrence
+        )
+        if every_occurrence:
             reminder.template_id = await self._template(reminder, task)
         await self._place(reminder, task)
         return shown(await self.insert(reminder, "reminders.add"), task)
@@ -99,17 +101,17 @@ class ReminderService(AuditedService[Reminder]):
     async def change_fields(
         self, reminder_id: UUID, data: ReminderPatch, if_match: frozenset[int] | None
     ) -> ReminderOut:
-        """Change what was sent, for every turn when it is for every turn; raises NotFound, Stale, Invalid."""
+        """Change a reminder, for every occurrence when it is for all of them; raises NotFound, Stale, Invalid."""
         reminder, task = await self._own(reminder_id, if_match)
         values = data.sent()
-        every_turn = values.pop("every_turn", UNSET)
+        every_occurrence = values.pop("every_occurrence", UNSET)
         if "timing" in values:
             values |= {"timing": stored(values["timing"]), "snoozed_until": None}
-        if every_turn is False:
+        if every_occurrence is False:
             await self._stop_repeating(reminder)
             values["template_id"] = None
         await self.change(reminder, values, "reminders.change")
-        if every_turn is True and reminder.template_id is None:
+        if every_occurrence is True and reminder.template_id is None:
             template_id = await self._template(reminder, task)
             await self.change(reminder, {"template_id": template_id}, "reminders.change")
         elif reminder.template_id is not None:
@@ -125,15 +127,15 @@ class ReminderService(AuditedService[Reminder]):
         reminder, task = await self._own(reminder_id, if_match)
         if task.status in CLOSED:
             raise Conflict("This task is closed; reopen it first.")
-        values = {"snoozed_until": until, "told": key_of(reminder.timing, moments_of(task))}
+        values = {"snoozed_until": until, "sent_key": key_of(reminder.timing, moments_of(task))}
         await self.change(reminder, values, "reminders.snooze")
         await self._keep(reminder, task)
         return shown(reminder, task)
 
-    async def discard(self, reminder_id: UUID, if_match: frozenset[int] | None, *, every_turn: bool) -> None:
-        """Delete a reminder, with `every_turn` that of all turns; raises NotFound, Stale."""
+    async def discard(self, reminder_id: UUID, if_match: frozenset[int] | None, *, every_occurrence: bool) -> None:
+        """Delete a reminder, with `every_occurrence` that of all occurrences; raises NotFound, Stale."""
         reminder, _ = await self._own(reminder_id, if_match)
-        if every_turn:
+        if every_occurrence:
             await self._stop_repeating(reminder)
         await self.remove(reminder, "reminders.delete")
 
@@ -153,32 +155,32 @@ class ReminderService(AuditedService[Reminder]):
             raise Stale(shown(reminder, task))
         return reminder, task
 
-    async def _place(self, reminder: Reminder, task: Task, asked_at: datetime | None = None) -> None:
+    async def _place(self, reminder: Reminder, task: Task, requested_at: datetime | None = None) -> None:
         """Let a reminder wait for its time; one whose time has just come is told by the worker.
 
-        What was over at `asked_at`, now unless it is given, is not told any more.
+        What was over at `requested_at`, now unless it is given, is not told any more.
         """
         user_id, moment = self.actor.user_id, now()
         preferences = (await preferences_of(self.session, [user_id]))[user_id]
         timezone = await self.session.scalar(select(USER.timezone).where(USER.id == user_id))
         person = person_of(preferences, timezone or self.actor.timezone)
         there = None if task.status in CLOSED else task
-        decision = decide(reminder, there, person, asked_at or moment, moment)
+        decision = decide(reminder, there, person, requested_at or moment, moment)
         reminder.remind_at = reminder.run_at = decision.at
         if decision.at is not None and decision.at < moment + timedelta(seconds=LONGEST_SLEEP):
             await enqueue(self.session, "send_reminders")
 
-    async def _keep(self, reminder: Reminder, task: Task, asked_at: datetime | None = None) -> None:
+    async def _keep(self, reminder: Reminder, task: Task, requested_at: datetime | None = None) -> None:
         """Write where a changed reminder stands. Bookkeeping: no new version, no trail entry."""
-        await self._place(reminder, task, asked_at)
+        await self._place(reminder, task, requested_at)
         await self.session.flush()
 
     async def _template(self, reminder: Reminder, task: Task) -> UUID:
-        """Store what the turns to come get a copy of; raises Invalid for what cannot come back."""
+        """Store what the occurrences to come get a copy of; raises Invalid for what cannot come back."""
         if task.series_id is None:
-            raise Invalid.field("body.every_turn", "This task does not come back: it has one turn.")
+            raise Invalid.field("body.every_occurrence", "This task does not come back: it has one occurrence.")
         if reminder.timing["kind"] == "absolute":
-            raise Invalid.field("body.every_turn", "An instant comes once: give a time relative to the task.")
+            raise Invalid.field("body.every_occurrence", "An instant comes once: give a time relative to the task.")
         template = Reminder(
             user_id=reminder.user_id, series_id=task.series_id, timing=reminder.timing, urgent=reminder.urgent
         )
@@ -186,22 +188,24 @@ class ReminderService(AuditedService[Reminder]):
         return template.id
 
     async def _pass_on(self, reminder: Reminder, *, retimed: bool) -> None:
-        """Let the template, and the other turns that have not told theirs, follow a changed reminder."""
+        """Let the template, and the other occurrences that have not told theirs, follow a changed reminder."""
         if reminder.timing["kind"] == "absolute":
-            raise Invalid.field("body.timing", "An instant comes once: first let the reminder be for this turn only.")
+            raise Invalid.field(
+                "body.timing", "An instant comes once: first let the reminder be for this occurrence only."
+            )
         values = {"timing": reminder.timing, "urgent": reminder.urgent, "version": REMINDER.version + 1}
         template = update(Reminder).where(REMINDER.id == reminder.template_id)
         await self.session.execute(template.values(values))
         others = update(Reminder).where(REMINDER.template_id == reminder.template_id, REMINDER.id != reminder.id)
         waiting = case((REMINDER.remind_at.is_not(None), func.to_timestamp(0)), else_=REMINDER.run_at)
         values["run_at"] = func.now() if retimed else waiting
-        await self.session.execute(others.where(REMINDER.told_at.is_(None)).values(values))
+        await self.session.execute(others.where(REMINDER.sent_at.is_(None)).values(values))
 
     async def _stop_repeating(self, reminder: Reminder) -> None:
-        """Delete the template, and what other turns have not told yet."""
+        """Delete the template, and what other occurrences have not told yet."""
         if reminder.template_id is None:
             return
-        others = (REMINDER.template_id == reminder.template_id, REMINDER.id != reminder.id, REMINDER.told_at.is_(None))
+        others = (REMINDER.template_id == reminder.template_id, REMINDER.id != reminder.id, REMINDER.sent_at.is_(None))
         await self.session.execute(delete(Reminder).where(*others))
         await self.session.execute(delete(Reminder).where(REMINDER.id == reminder.template_id))
 
@@ -234,6 +238,6 @@ def shown(reminder: Reminder, task: Task) -> ReminderOut:
     """A loaded row as the wire shows it."""
     return ReminderOut(
         reminder.id, reminder.version, task.id, task.title, msgspec.convert(reminder.timing, Timing), reminder.urgent,
-        reminder.template_id is not None, reminder.remind_at, reminder.snoozed_until, reminder.told_at,
+        reminder.template_id is not None, reminder.remind_at, reminder.snoozed_until, reminder.sent_at,
         reminder.created_at, reminder.updated_at,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from todo.domain.recurrence.rules.grammar import RuleError
 
-# Hourly work happens twice in the hour that the clocks repeat. Its nominal times must still differ, also in a column
+# Hourly work happens twice in the hour that the clocks repeat. Its original starts must still differ, also in a column
 # without zone, so the second one carries this mark.
 SECOND_PASS = 1  # microsecond
 
@@ -21,11 +21,11 @@ def zone(name: str | None) -> ZoneInfo:
         raise RuleError("timezone", f"{str(name)[:60]!r} is not a time zone; use a name like Europe/Berlin.") from None
 
 
-def to_instant(nominal: datetime, timezone: str | None) -> datetime:
+def to_instant(local: datetime, timezone: str | None) -> datetime:
     """The instant (UTC) of a wall-clock time. One that does not exist moves forward by the gap; of two equal ones the
     first is meant (RFC 5545 3.3.5), the second if it carries the mark SECOND_PASS."""
-    fold = nominal.microsecond == SECOND_PASS
-    return nominal.replace(microsecond=0, fold=fold, tzinfo=zone(timezone)).astimezone(UTC)
+    fold = local.microsecond == SECOND_PASS
+    return local.replace(microsecond=0, fold=fold, tzinfo=zone(timezone)).astimezone(UTC)
 
 
 def to_local(instant: datetime, timezone: str | None) -> datetime:
@@ -34,17 +34,18 @@ def to_local(instant: datetime, timezone: str | None) -> datetime:
     return local.replace(microsecond=SECOND_PASS * local.fold, fold=0, tzinfo=None)
 
 
-def is_repeated(nominal: datetime, timezone: str | None) -> bool:
+def is_repeated(local: datetime, timezone: str | None) -> bool:
     """Whether clocks show this time twice."""
-    second = to_instant(nominal.replace(microsecond=SECOND_PASS), timezone)
-    return to_local(second, timezone) == nominal.replace(microsecond=SECOND_PASS)
+    second = to_instant(local.replace(microsecond=SECOND_PASS), timezone)
+    return to_local(second, timezone) == local.replace(microsecond=SECOND_PASS)
 
 
-def written(nominal: datetime, all_day: bool = False) -> str:
-    """A nominal time as text: a day, or a time to the minute, with seconds or the mark SECOND_PASS where it has them.
+def written(local: datetime, all_day: bool = False) -> str:
+    """An original start as text: a day, or a time to the minute, with seconds or the mark SECOND_PASS where it has
+    them.
 
     `datetime.fromisoformat` reads it back.
     """
     if all_day:
-        return nominal.date().isoformat()
-    return nominal.isoformat(timespec="auto" if nominal.second or nominal.microsecond else "minutes")
+        return local.date().isoformat()
+    return local.isoformat(timespec="auto" if local.second or local.microsecond else "minutes")

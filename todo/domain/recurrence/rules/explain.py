@@ -5,9 +5,9 @@ from itertools import islice
 
 from todo.domain.recurrence.rules.days import OnInvalidDate
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, LONGEST_MONTH, Freq, Rule, Weekday
+from todo.domain.recurrence.rules.occurrences import first, occurrences
 from todo.domain.recurrence.rules.plan import Anchor, Plan, Shift
-from todo.domain.recurrence.rules.turns import first, turns
-from todo.domain.recurrence.rules.words import MONTHS, listed, ordinal
+from todo.domain.recurrence.rules.words import MONTHS, joined, ordinal
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 PERIODS = {
@@ -30,9 +30,9 @@ SHIFTS = {
 }
 MANY_A_YEAR = 500
 YEAR = timedelta(days=365)
-IDLE_HOLIDAYS = "Holidays change nothing here: shift must say where a turn goes that falls on one."
+IDLE_HOLIDAYS = "Holidays change nothing here: shift must say where an occurrence goes that falls on one."
 NEVER = "This rule never happens: no date before its end, or in all the years we look at, fits every part of it."
-# How many turns tell whether all of them are leap days.
+# How many occurrences tell whether all of them are leap days.
 SAMPLE = 4
 
 
@@ -62,8 +62,8 @@ def _of_rule(plan: Plan) -> list[str]:
         return []
     if plan.rule.freq is Freq.HOURLY:
         return [f"This rule happens more than {MANY_A_YEAR} times a year."] if _is_often(plan) else []
-    sample = [turn.nominal for turn in islice(turns(plan, None, 0), SAMPLE)]
-    if len(sample) > 1 and all((nominal.month, nominal.day) == (2, 29) for nominal in sample):
+    sample = [occurrence.original_start for occurrence in islice(occurrences(plan, None, 0), SAMPLE)]
+    if len(sample) > 1 and all((original_start.month, original_start.day) == (2, 29) for original_start in sample):
         return ["This rule happens only in leap years."]
     if plan.on_invalid_date is OnInvalidDate.OMIT and reaches_short_months(plan.explicit):
         return ["This rule skips the months that are too short."]
@@ -73,7 +73,7 @@ def _of_rule(plan: Plan) -> list[str]:
 def _is_often(plan: Plan) -> bool:
     if plan.rule.interval * MANY_A_YEAR > YEAR / timedelta(hours=1):
         return False
-    many = [turn.nominal for turn in islice(turns(plan, None, 0), MANY_A_YEAR + 1)]
+    many = [occurrence.original_start for occurrence in islice(occurrences(plan, None, 0), MANY_A_YEAR + 1)]
     return len(many) > MANY_A_YEAR and many[-1] - many[0] < YEAR
 
 
@@ -87,14 +87,14 @@ def reaches_short_months(rule: Rule) -> bool:
 
 def _days(rule: Rule) -> str:
     by_period = rule.freq in (Freq.HOURLY, Freq.DAILY)
-    text = f" in {listed(MONTHS[month - 1] for month in rule.by_month)}" if rule.by_month else ""
+    text = f" in {joined(MONTHS[month - 1] for month in rule.by_month)}" if rule.by_month else ""
     if rule.by_month_day:
         text += f"{', only' if by_period else ''} on {_month_days(rule)}"
         text += f" if it is {_weekdays(rule.by_day, 'or')}" if rule.by_day else ""
     elif rule.by_day:
         text += f"{', only' if by_period else ''} on {_weekdays(rule.by_day, 'and')}"
     if rule.by_set_pos:
-        text += f", only the {listed(map(_place, rule.by_set_pos))} of these"
+        text += f", only the {joined(map(_place, rule.by_set_pos))} of these"
     if rule.week_start and rule.freq is Freq.WEEKLY and rule.interval > 1:
         text += f" (weeks begin on {WEEKDAYS[rule.week_start]})"
     return text
@@ -103,14 +103,14 @@ def _days(rule: Rule) -> str:
 def _month_days(rule: Rule) -> str:
     from_start = [ordinal(day) for day in rule.by_month_day if day > 0]
     from_end = [f"{_place(day)} day" for day in reversed(rule.by_month_day) if day < 0]
-    return "the " + listed(from_start + from_end)
+    return "the " + joined(from_start + from_end)
 
 
 def _weekdays(by_day: tuple[Weekday, ...], joined_by: str) -> str:
     if by_day == tuple(Weekday(0, day) for day in range(5)):
         return "Monday to Friday"
     names = [f"the {_place(nth)} {WEEKDAYS[day]}" if nth else WEEKDAYS[day] for nth, day in by_day]
-    return listed(names, joined_by)
+    return joined(names, joined_by)
 
 
 def _place(number: int) -> str:

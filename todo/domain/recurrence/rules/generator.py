@@ -1,4 +1,4 @@
-"""The nominal times a rule gives, in order, from anywhere in its life at the same cost.
+"""The original starts a rule gives, in order, from anywhere in its life at the same cost.
 
 Every jump is a division from `start`, so neither the age of a series nor a clamped month shifts anything. Nothing loops
 for ever: a search looks at a bounded number of periods, then says that nothing comes.
@@ -35,10 +35,10 @@ def explicit(rule: Rule, start: datetime) -> Rule:
     return replace(rule, by_month=by_month, by_month_day=rule.by_month_day or (start.day,))
 
 
-def nominals(
+def original_starts(
     rule: Rule, start: datetime, after: datetime | None, invalid: OnInvalidDate, timezone: str | None
 ) -> Iterator[datetime]:
-    """Every nominal time later than `after` and not before `start`; the rule must be explicit.
+    """Every original start later than `after` and not before `start`; the rule must be explicit.
 
     `timezone` matters to hourly rules only: they count real hours.
     """
@@ -52,12 +52,12 @@ def _times(rule: Rule, start: datetime, floor: datetime, invalid: OnInvalidDate)
     patience, clock_time = PATIENCE[rule.freq], start.time()
     for days in _periods(rule, start.date(), floor.date(), invalid):
         for day in days:
-            nominal = datetime.combine(date.fromordinal(day), clock_time)
+            local = datetime.combine(date.fromordinal(day), clock_time)
             # also drops the second of two wishes that a short month moved onto one day
-            if nominal > floor:
-                floor = nominal
+            if local > floor:
+                floor = local
                 patience = min(patience + EARNED, PATIENCE[rule.freq])
-                yield nominal
+                yield local
         patience -= 1
         if not patience:
             return
@@ -130,24 +130,24 @@ def _hours(rule: Rule, start: datetime, floor: datetime, timezone: str | None) -
     origin, step = to_instant(start, timezone), timedelta(hours=rule.interval)
     earliest, patience = to_instant(floor, timezone), PATIENCE[rule.freq]
     instant = origin + max(0, (earliest - origin) // step) * step
-    nominal = to_local(instant, timezone)
-    for days in _days(replace(rule, interval=1), nominal.date(), nominal.date()):
+    local = to_local(instant, timezone)
+    for days in _days(replace(rule, interval=1), local.date(), local.date()):
         patience -= 1
         for day in map(date.fromordinal, days):
-            if day < nominal.date():
+            if day < local.date():
                 continue
-            if day > nominal.date():
+            if day > local.date():
                 instant = max(instant, origin - (origin - _midnight(day, timezone)) // step * step)
-                nominal = to_local(instant, timezone)
+                local = to_local(instant, timezone)
             begin = instant
             # in a day without a clock change the wall clock runs with the instants, and adding is four times faster
             regular = step * 4 < DAY and _midnight(day + DAY, timezone) - _midnight(day, timezone) == DAY
-            while nominal.date() == day:
+            while local.date() == day:
                 if instant > earliest:
-                    yield nominal
+                    yield local
                 instant += step
-                nominal = nominal + step if regular else to_local(instant, timezone)
-            nominal = to_local(instant, timezone) if regular else nominal
+                local = local + step if regular else to_local(instant, timezone)
+            local = to_local(instant, timezone) if regular else local
             patience = min(patience + EARNED, PATIENCE[rule.freq]) if instant > begin else patience - 1
         if patience <= 0:
             return

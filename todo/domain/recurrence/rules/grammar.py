@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from todo.domain.recurrence.rules.words import MONTHS, listed, ordinal
+from todo.domain.recurrence.rules.words import MONTHS, joined, ordinal
 
 MAX_TEXT = 300
 MAX_COUNT = 10_000
@@ -139,7 +139,7 @@ def _split(text: str) -> dict[str, str]:
         if not (equals and name and value):
             raise refuse("A rule is a list of NAME=VALUE joined by semicolons, like FREQ=WEEKLY;BYDAY=MO.")
         if name not in PARTS:
-            raise refuse(f"{name[:20]} is not supported: {REMEDIES.get(name, f'a rule may use {listed(PARTS)}')}.")
+            raise refuse(f"{name[:20]} is not supported: {REMEDIES.get(name, f'a rule may use {joined(PARTS)}')}.")
         if name in parts:
             raise refuse(f"{name} is given twice.")
         parts[name] = value
@@ -175,7 +175,7 @@ def _numbers(parts: dict[str, str], name: str, low: int, high: int) -> tuple[int
 
 def _weekday(name: str, text: str) -> int:
     if text not in WEEKDAYS:
-        raise refuse(f"{name} must name days as {listed(WEEKDAYS)}.")
+        raise refuse(f"{name} must name days as {joined(WEEKDAYS)}.")
     return WEEKDAYS.index(text)
 
 
@@ -214,5 +214,5 @@ def _refuse_combinations(rule: Rule) -> None:
         raise refuse("BYSETPOS needs days to choose from: add BYDAY, BYMONTHDAY or BYMONTH.")
     longest = max(LONGEST_MONTH[month - 1] for month in rule.by_month or range(1, 13))
     if rule.by_month_day and min(map(abs, rule.by_month_day)) > longest:
-        months = listed(MONTHS[month - 1] for month in rule.by_month)
+        months = joined(MONTHS[month - 1] for month in rule.by_month)
         raise refuse(f"This rule never happens: {months} has no {ordinal(min(map(abs, rule.by_month_day)))}.")

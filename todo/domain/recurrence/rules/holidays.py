@@ -8,13 +8,13 @@ from itertools import takewhile
 from icalendar import Calendar, Event, vDDDTypes, vRecur
 
 from todo.domain.recurrence.rules.grammar import RuleError
+from todo.domain.recurrence.rules.occurrences import occurrences
 from todo.domain.recurrence.rules.plan import Plan
-from todo.domain.recurrence.rules.turns import turns
 
 YEARS = 10  # how far ahead days are told, beside those of this year
 MOST_DAYS = 1_000  # of a series
 MOST_EVENTS = 3_000
-MOST_RULES = 200  # each may search for its turns in vain for milliseconds
+MOST_RULES = 200  # each may search for its occurrences in vain for milliseconds
 
 
 def read_holidays(text: str, today: date) -> tuple[dict[date, str], list[str]]:
@@ -103,4 +103,8 @@ def _repeated(event: Event, first: date, begin: date, other: set[date]) -> Itera
     text = rule.to_ical().decode()  # type: ignore[no-untyped-call]  # the library has no annotation there
     plan = Plan.of(text, start, all_day=True, on_invalid_date="omit")
     after = start if plan.count else max(start, datetime(max(begin.year - 1, 1), 1, 1))
-    yield from (turn.nominal.date() for turn in turns(plan, after, 1) if turn.nominal.date() not in excepted)
+    yield from (
+        occurrence.original_start.date()
+        for occurrence in occurrences(plan, after, 1)
+        if occurrence.original_start.date() not in excepted
+    )

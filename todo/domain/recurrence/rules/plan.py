@@ -1,4 +1,4 @@
-"""A plan is a series as arithmetic sees it; its turns are the nominal times it gives, counted from 1."""
+"""A plan is a series as arithmetic sees it; its occurrences are the original starts it gives, counted from 1."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -12,7 +12,7 @@ from todo.domain.recurrence.rules.generator import explicit
 from todo.domain.recurrence.rules.grammar import MAX_COUNT, YEARS, Freq, Rule, RuleError, parse
 
 LONGEST = timedelta(days=366)
-# Numbering the turns of a counted hourly rule visits its days: a century of them takes too long.
+# Numbering the occurrences of a counted hourly rule visits its days: a century of them takes too long.
 HOURLY_SINCE = 1970
 MAX_OPEN = 100
 MAX_PAUSES = 100
@@ -21,14 +21,14 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class Anchor(StrEnum):
-    """Whether the next turn is counted from the rule or from when the last one was done."""
+    """Whether the next occurrence is counted from the rule or from when the last one was done."""
 
     SCHEDULE = "schedule"
     COMPLETION = "completion"
 
 
 class OnMissed(StrEnum):
-    """What happens when a turn comes while an earlier one is still open, or came while nobody looked."""
+    """What happens when an occurrence comes while an earlier one is still open, or came while nobody looked."""
 
     KEEP_ONE = "keep_one"
     SKIP_TO_NEXT = "skip_to_next"
@@ -37,14 +37,16 @@ class OnMissed(StrEnum):
 
 
 class Opens(StrEnum):
-    """Whether a turn appears when the one before it closes, or when its own time comes."""
+    """Whether an occurrence appears when the one before it closes, or when its own time comes."""
 
     ON_CLOSE = "on_close"
     ON_TIME = "on_time"
 
 
 class Shift(StrEnum):
-    """Where the due date of a turn goes when its day is a holiday or weekend; `skip`: the turn does not happen."""
+    """Where the due date of an occurrence goes when its day is a holiday or weekend; `skip`: the occurrence does not
+    happen.
+    """
 
     PREVIOUS = "previous"
     NEXT = "next"
@@ -52,11 +54,12 @@ class Shift(StrEnum):
     SKIP = "skip"
 
 
-class Turn(NamedTuple):
-    """One turn: its nominal time and its number. What is excepted or skipped for a holiday has a number too (RFC 5545:
-    COUNT bounds what the rule gives)."""
+class PlannedOccurrence(NamedTuple):
+    """One occurrence: its original start and its number. What is excepted or skipped for a holiday has a number too
+    (RFC 5545: COUNT bounds what the rule gives).
+    """
 
-    nominal: datetime
+    original_start: datetime
     n: int
 
 
@@ -64,8 +67,9 @@ class Turn(NamedTuple):
 class Plan:
     """Every field of a series that matters to arithmetic. All times are local, without zone; build it with `Plan.of`.
 
-    `timezone` None is floating: give it its owner's zone (`in_zone`) before asking for instants or for hourly turns.
-    `until` is the last local moment that counts. `pauses` are first and last day, `weekend` weekdays from Monday = 0.
+    `timezone` None is floating: give it its owner's zone (`in_zone`) before asking for instants or for hourly
+    occurrences. `until` is the last local moment that counts. `pauses` are first and last day, `weekend` weekdays from
+    Monday = 0.
     """
 
     rule: Rule
@@ -118,10 +122,10 @@ class Plan:
         """The rule with the days that `start` implies written out."""
         return explicit(self.rule, self.start)
 
-    def is_beyond_end(self, turn: Turn) -> bool:
-        """Whether a turn comes after the last one that `count` or `until` allows."""
-        too_many = self.count is not None and turn.n > self.count
-        return too_many or (self.until is not None and turn.nominal > self.until)
+    def is_beyond_end(self, occurrence: PlannedOccurrence) -> bool:
+        """Whether an occurrence comes after the last one that `count` or `until` allows."""
+        too_many = self.count is not None and occurrence.n > self.count
+        return too_many or (self.until is not None and occurrence.original_start > self.until)
 
     def in_zone(self, owner_zone: str) -> "Plan":
         """The same plan, no longer floating."""
@@ -180,7 +184,9 @@ def _check_limits(plan: Plan) -> None:
     if not 1 <= plan.max_open <= MAX_OPEN:
         raise RuleError("max_open", f"max_open must be between 1 and {MAX_OPEN}.")
     if plan.on_missed is OnMissed.EXPIRE and plan.expire_after is None:
-        raise RuleError("expire_after", "expire_after must say how long a turn stays open, since on_missed is expire.")
+        raise RuleError(
+            "expire_after", "expire_after must say how long an occurrence stays open, since on_missed is expire."
+        )
     if plan.expire_after is not None and not timedelta() < plan.expire_after <= LONGEST:
         raise RuleError("expire_after", f"expire_after must be longer than 0 and at most {LONGEST.days} days.")
     if plan.rule.freq is Freq.HOURLY and plan.shift not in (None, Shift.SKIP):

@@ -8,25 +8,25 @@ from itertools import islice
 from todo.domain.recurrence.rules.explain import sentence, warnings
 from todo.domain.recurrence.rules.grammar import canonical
 from todo.domain.recurrence.rules.notes import note
-from todo.domain.recurrence.rules.opening import due_at
-from todo.domain.recurrence.rules.plan import Anchor, Plan, Turn
-from todo.domain.recurrence.rules.turns import after_completion, first, turns
+from todo.domain.recurrence.rules.occurrences import after_completion, first, occurrences
+from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.timing import due_at
 
 MAX_OCCURRENCES = 100
 
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A turn: its nominal local time, the instant (UTC) it is due, and what moved it."""
+    """An occurrence: its original start, the instant (UTC) it is due, and what moved it."""
 
-    nominal: datetime
+    original_start: datetime
     at: datetime
     note: str | None
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The rule as stored, with its end; its sentence; what to expect; the first turns."""
+    """The rule as stored, with its end; its sentence; what to expect; the first occurrences."""
 
     rrule: str
     sentence: str
@@ -35,22 +35,25 @@ class Preview:
 
 
 def preview(plan: Plan, count: int, owner_zone: str) -> Preview:
-    """The first `count` turns, at most MAX_OCCURRENCES; counted from completion, as if each were done on its day."""
+    """The first `count` occurrences, at most MAX_OCCURRENCES; after completion, as if each were done on its day."""
     fixed = plan.in_zone(owner_zone)
     coming = islice(_coming(fixed), max(0, min(count, MAX_OCCURRENCES)))
     return Preview(
         rrule=canonical(plan.rule, plan.count, plan.until),
         sentence=sentence(plan),
         warnings=warnings(fixed),
-        occurrences=[Occurrence(nominal, due_at(fixed, nominal), note(fixed, nominal)) for nominal, _ in coming],
+        occurrences=[
+            Occurrence(original_start, due_at(fixed, original_start), note(fixed, original_start))
+            for original_start, _ in coming
+        ],
     )
 
 
-def _coming(plan: Plan) -> Iterator[Turn]:
+def _coming(plan: Plan) -> Iterator[PlannedOccurrence]:
     if plan.anchor is Anchor.SCHEDULE:
-        yield from turns(plan, None, 0)
+        yield from occurrences(plan, None, 0)
         return
-    turn = first(plan)
-    while turn:
-        yield turn
-        turn = after_completion(plan, turn.nominal, turn.nominal, turn.n)
+    occurrence = first(plan)
+    while occurrence:
+        yield occurrence
+        occurrence = after_completion(plan, occurrence.original_start, occurrence.original_start, occurrence.n)

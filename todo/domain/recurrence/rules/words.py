@@ -8,7 +8,7 @@ MONTHS = (
 )
 
 
-def listed(values: Iterable[str], joined_by: str = "and") -> str:
+def joined(values: Iterable[str], joined_by: str = "and") -> str:
     """`a, b and c`."""
     *rest, last = values
     return f"{', '.join(rest)} {joined_by} {last}" if rest else last

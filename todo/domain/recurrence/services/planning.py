@@ -14,7 +14,7 @@ from todo.domain.recurrence.rules.grammar import Freq, RuleError, parse
 from todo.domain.recurrence.rules.holidays import read_holidays
 from todo.domain.recurrence.rules.plan import Plan
 from todo.domain.recurrence.rules.preview import preview
-from todo.domain.recurrence.schemas import DayOff, HolidaysOut, PreviewIn, PreviewOut, PreviewTurn
+from todo.domain.recurrence.schemas import DayOff, HolidaysOut, PreviewIn, PreviewOccurrence, PreviewOut
 from todo.errors import Invalid
 
 NOBODY = UUID(int=0)
@@ -38,14 +38,14 @@ def plan_of(series: Series) -> Plan:
         holidays=[date.fromisoformat(day) for day in series.holidays],
         shift=series.shift,
         pauses=[(date.fromisoformat(begin), date.fromisoformat(end)) for begin, end in series.pauses],
-        exceptions=[datetime.fromisoformat(nominal) for nominal in series.exceptions],
+        exceptions=[datetime.fromisoformat(original_start) for original_start in series.exceptions],
         max_open=series.max_open,
         expire_after=timedelta(seconds=series.expire_after_seconds) if series.expire_after_seconds else None,
     )
 
 
 @contextmanager
-def refusals(body: str, **fields: str) -> Iterator[None]:
+def rule_problems(body: str, **fields: str) -> Iterator[None]:
     """What a plan refuses becomes Invalid, naming the field under `body`, or the one that `fields` gives for it."""
     try:
         yield
@@ -82,7 +82,7 @@ def remembering(rrule: str, before: Plan) -> str:
 
 def preview_of(data: PreviewIn, owner_timezone: str, *, hourly: bool) -> PreviewOut:
     """What a series would do for somebody who lives in this zone; raises Invalid."""
-    with refusals("body"):
+    with rule_problems("body"):
         parse(data.rrule, hourly)
         columns = data.columns()
         try:
@@ -96,13 +96,16 @@ def preview_of(data: PreviewIn, owner_timezone: str, *, hourly: bool) -> Preview
         _check_exceptions(series)
         plan = replace(plan_of(series), timezone=data.timezone)
         found = preview(plan, data.count, owner_timezone)
-    turns = [PreviewTurn(written(turn.nominal, kind == "day"), turn.at, turn.note) for turn in found.occurrences]
-    return PreviewOut(turns, found.rrule, found.sentence, found.warnings)
+    occurrences = [
+        PreviewOccurrence(written(occurrence.original_start, kind == "day"), occurrence.at, occurrence.note)
+        for occurrence in found.occurrences
+    ]
+    return PreviewOut(occurrences, found.rrule, found.sentence, found.warnings)
 
 
 def holidays_of(ics: str) -> HolidaysOut:
     """The days off of a calendar file from this year on; raises Invalid."""
-    with refusals("body"):
+    with rule_problems("body"):
         days, notes = read_holidays(ics, now().date())
     return HolidaysOut([DayOff(day, name) for day, name in days.items()], notes)
 
@@ -113,7 +116,7 @@ def _says_end(sent: Mapping[str, Any]) -> bool:
 
 
 def _check_exceptions(series: Series) -> None:
-    """An exception that no turn could ever be would silently do nothing."""
+    """An exception that no occurrence could ever be would silently do nothing."""
     timed = series.kind != "day"
     for text in series.exceptions:
         try:
@@ -121,4 +124,4 @@ def _check_exceptions(series: Series) -> None:
         except ValueError:
             raise RuleError("exceptions", f"There is no day or time {text}.") from None
         if ("T" in text) is not timed:
-            raise RuleError("exceptions", f"exceptions must be {'times' if timed else 'days'}, as the turns are.")
+            raise RuleError("exceptions", f"exceptions must be {'times' if timed else 'days'}, as the occurrences are.")

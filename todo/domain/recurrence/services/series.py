@@ -11,18 +11,22 @@ from todo.audit import AuditedService
 from todo.database import Repository, now
 from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.clock import to_local
-from todo.domain.recurrence.rules.opening import looks_again_at
-from todo.domain.recurrence.rules.plan import Anchor, Plan, Turn
-from todo.domain.recurrence.rules.turns import after_completion, first, next_after
+from todo.domain.recurrence.rules.occurrences import after_completion, first, next_after
+from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.timing import next_run_at
 from todo.domain.recurrence.schemas import RecurrencePatch
-from todo.domain.recurrence.services.planning import merged, plan_of, refusals
+from todo.domain.recurrence.services.planning import merged, plan_of, rule_problems
 from todo.errors import Invalid
 from todo.loops import LONGEST_SLEEP
 from todo.queue import enqueue
 
 
 def place(
-    plan: Plan, last: Turn, following: Turn | None, still_open: Sequence[datetime], moment: datetime
+    plan: Plan,
+    last: PlannedOccurrence,
+    following: PlannedOccurrence | None,
+    still_open: Sequence[datetime],
+    moment: datetime,
 ) -> dict[str, Any]:
     """The bookkeeping columns of a series: what came last, what comes next, and when to look at it again.
 
@@ -30,22 +34,22 @@ def place(
     follows has ended.
     """
     if plan.anchor is Anchor.COMPLETION and following is None and not still_open:
-        following = after_completion(plan, last.nominal, to_local(moment, plan.timezone), last.n)
+        following = after_completion(plan, last.original_start, to_local(moment, plan.timezone), last.n)
     return {
         "status": "active" if following or still_open else "ended",
-        "last_nominal": last.nominal,
+        "last_original_start": last.original_start,
         "n": last.n,
-        "next_nominal": following.nominal if following else None,
+        "next_original_start": following.original_start if following else None,
         "next_n": following.n if following else None,
-        "next_run_at": looks_again_at(plan, following.nominal if following else None, still_open),
+        "next_run_at": next_run_at(plan, following.original_start if following else None, still_open),
         "failures": 0,
         "last_error": None,
     }
 
 
-def following(plan: Plan, turn: Turn) -> Turn | None:
-    """The turn after this one as far as it is known: counted from completion, it is not."""
-    return None if plan.anchor is Anchor.COMPLETION else next_after(plan, turn.nominal, turn.n)
+def following(plan: Plan, occurrence: PlannedOccurrence) -> PlannedOccurrence | None:
+    """The occurrence after this one as far as it is known: counted from completion, it is not."""
+    return None if plan.anchor is Anchor.COMPLETION else next_after(plan, occurrence.original_start, occurrence.n)
 
 
 class SeriesService(AuditedService[Series]):
@@ -63,18 +67,18 @@ class SeriesService(AuditedService[Series]):
 
     async def begin(
         self, data: RecurrencePatch, like: Series, body: str = "body.recurrence"
-    ) -> tuple[Series, Plan, Turn]:
+    ) -> tuple[Series, Plan, PlannedOccurrence]:
         """Store a series that begins like another, unstored one; raises Invalid for a rule that never happens."""
-        with refusals(body, start="body.due", timezone="body.due.timezone"):
+        with rule_problems(body, start="body.due", timezone="body.due.timezone"):
             series = merged(like, data.columns(), hourly=self.hourly)
             plan = plan_of(series)
-            turn = first(plan)
-        if turn is None:
+            occurrence = first(plan)
+        if occurrence is None:
             raise Invalid.field(f"{body}.rrule", "This rule never happens.")
-        await self.store(series, plan, turn, [turn.nominal])
-        return series, plan, turn
+        await self.store(series, plan, occurrence, [occurrence.original_start])
+        return series, plan, occurrence
 
-    async def store(self, series: Series, plan: Plan, last: Turn, still_open: Sequence[datetime]) -> None:
+    async def store(self, series: Series, plan: Plan, last: PlannedOccurrence, still_open: Sequence[datetime]) -> None:
         """Insert a series that has come as far as `last`."""
         for name, value in place(plan, last, following(plan, last), still_open, now()).items():
             setattr(series, name, value)
@@ -82,17 +86,22 @@ class SeriesService(AuditedService[Series]):
         await self._ask_when_due(series.next_run_at)
 
     async def replan(
-        self, series: Series, sent: Mapping[str, Any], last: Turn, still_open: Sequence[datetime], body: str
+        self,
+        series: Series,
+        sent: Mapping[str, Any],
+        last: PlannedOccurrence,
+        still_open: Sequence[datetime],
+        body: str,
     ) -> None:
         """Change a locked series and compute again what has not come yet; raises Invalid."""
-        with refusals(body, start="body.due", timezone="body.due.timezone"):
+        with rule_problems(body, start="body.due", timezone="body.due.timezone"):
             changed = merged(series, sent, hourly=self.hourly)
             plan = plan_of(changed)
             coming = following(plan, last)
         names = sent.keys() | {"rrule", "count", "until"}
         await self.change(series, {name: getattr(changed, name) for name in names}, "series.change")
-        if plan.anchor is Anchor.COMPLETION and series.next_nominal and not still_open:
-            waiting = Turn(series.next_nominal, series.next_n or 0)
+        if plan.anchor is Anchor.COMPLETION and series.next_original_start and not still_open:
+            waiting = PlannedOccurrence(series.next_original_start, series.next_n or 0)
             coming = None if plan.is_beyond_end(waiting) else waiting
         await self._put(series, place(plan, last, coming, still_open, now()))
 
@@ -102,11 +111,13 @@ class SeriesService(AuditedService[Series]):
         await self.keep(series, {"next_run_at": None})
 
     async def resume(self, series: Series, still_open: Sequence[datetime]) -> None:
-        """Let turns come again; what came meanwhile is up to `on_missed`."""
+        """Let occurrences come again; what came meanwhile is up to `on_missed`."""
         await self.change(series, {"status": "active"}, "series.resume")
         plan = plan_of(series)
-        last = Turn(series.last_nominal or series.start, series.n)
-        coming = Turn(series.next_nominal, series.next_n or 0) if series.next_nominal else None
+        last = PlannedOccurrence(series.last_original_start or series.start, series.n)
+        coming = (
+            PlannedOccurrence(series.next_original_start, series.next_n or 0) if series.next_original_start else None
+        )
         await self.keep(series, place(plan, last, coming, still_open, now()))
 
     async def stop(self, series: Series) -> None:
@@ -124,24 +135,31 @@ class SeriesService(AuditedService[Series]):
         return series
 
     async def advance(
-        self, series: Series, plan: Plan, last: Turn, following: Turn | None, still_open: Sequence[datetime]
+        self,
+        series: Series,
+        plan: Plan,
+        last: PlannedOccurrence,
+        following: PlannedOccurrence | None,
+        still_open: Sequence[datetime],
     ) -> None:
-        """Note which turn came up last, which is next, which are open. Bookkeeping: no new version, no trail entry."""
+        """Note which occurrence came up last, which is next, which are open. Bookkeeping: no new version, no trail
+        entry.
+        """
         await self.keep(series, place(plan, last, following, still_open, now()))
 
-    async def wait(self, series: Series, plan: Plan, turn: Turn) -> None:
-        """Note that a turn follows which cannot appear yet, because the series rests."""
-        last = Turn(series.last_nominal or series.start, series.n)
-        await self._put(series, place(plan, last, turn, (), now()))
+    async def wait(self, series: Series, plan: Plan, occurrence: PlannedOccurrence) -> None:
+        """Note that an occurrence follows which cannot appear yet, because the series rests."""
+        last = PlannedOccurrence(series.last_original_start or series.start, series.n)
+        await self._put(series, place(plan, last, occurrence, (), now()))
 
     async def end(self, series: Series) -> None:
-        """Note that no turn follows."""
-        await self.keep(series, {"status": "ended", "next_nominal": None, "next_n": None, "next_run_at": None})
+        """Note that no occurrence follows."""
+        await self.keep(series, {"status": "ended", "next_original_start": None, "next_n": None, "next_run_at": None})
 
     async def move(self, series: Series, timezone: str) -> None:
         """Let a floating series go on in another zone, where its owner has moved; the worker looks at it anew."""
         await self.change(series, {"owner_timezone": timezone}, "series.change")
-        if series.next_run_at is not None:  # for the next turn, or for the expiry of an open one
+        if series.next_run_at is not None:  # for the next occurrence, or for the expiry of an open one
             await self.keep(series, {"next_run_at": now()})
 
     async def keep(self, series: Series, values: dict[str, Any]) -> None:

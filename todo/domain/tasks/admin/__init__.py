@@ -1,4 +1,4 @@
-"""Tasks, series and what became of their turns, as operators see them."""
+"""Tasks, series and what became of their occurrences, as operators see them."""
 
 from todo.admin.declaration import Resource
 from todo.domain.tasks.admin.series import OccurrenceAdmin, SeriesAdmin

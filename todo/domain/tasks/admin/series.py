@@ -1,4 +1,4 @@
-"""Series and what became of their turns, as operators see them."""
+"""Series and what became of their occurrences, as operators see them."""
 
 from typing import Any, Literal
 
@@ -39,7 +39,7 @@ class SeriesAdmin(ModelAdmin[Series]):
         "Series": ("title", "status", "owner_id", "rrule", "start", "kind", "timezone"),
         "What it does": ("anchor", "on_invalid_date", "on_missed", "opens", "lead_seconds", "shift", "holidays",
                          "pauses", "exceptions", "until", "count", "max_open", "expire_after_seconds"),
-        "Where it is": ("n", "last_nominal", "next_nominal", "next_run_at", "failures", "last_error"),
+        "Where it is": ("n", "last_original_start", "next_original_start", "next_run_at", "failures", "last_error"),
     }  # fmt: skip
     inlines = (Inline("occurrences", via="series_id"), Inline("tasks", via="series_id"))
     heavy = ("template", "holidays", "pauses", "exceptions")
@@ -76,16 +76,16 @@ class SeriesAdmin(ModelAdmin[Series]):
     @action("Run now")
     async def run(self, do: ActionContext, row: Series) -> str:
         """Have the worker look at it now, also one that was set aside with an error."""
-        await _verbs(do).look(row.id)
+        await _verbs(do).evaluate(row.id)
         await record(do.session, "series.run", "series", subject_id=row.id)
         return "The worker looks at it now."
 
 
 class OccurrenceAdmin(ModelAdmin[Occurrence]):
     model = Occurrence
-    icon, group, label_one = "ledger", "Work", "Occurrence"
-    display = "nominal"
-    columns = ("nominal", "status", "series_id", "task_id", "moved_to", "closed_at")
+    icon, group, label_one = "occurrences", "Work", "Occurrence"
+    display = "original_start"
+    columns = ("original_start", "status", "series_id", "task_id", "moved_to", "closed_at")
     types = {"status": Literal["open", "done", "skipped", "missed", "cancelled"]}
     filters = ("status", "series_id", "task_id")
     every_row = "series.all"

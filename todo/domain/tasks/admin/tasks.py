@@ -11,12 +11,12 @@ from todo.admin.declaration import ActionContext, Inline, ModelAdmin, action
 from todo.database import ACTOR
 from todo.domain.recurrence.services.series import SeriesService
 from todo.domain.tasks import rules
-from todo.domain.tasks.admin.moments import MOMENT
+from todo.domain.tasks.admin.due_format import MOMENT
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskPatch, Title
-from todo.domain.tasks.services.locks import hold_parents, lock_owner
+from todo.domain.tasks.services.locks import lock_owner, lock_tree
 from todo.domain.tasks.services.purging import require_purgeable
-from todo.domain.tasks.services.subtasks import below, require_place
+from todo.domain.tasks.services.subtasks import check_parent, descendants
 from todo.domain.tasks.services.tasks import TaskService, values_of
 from todo.errors import Invalid
 from todo.schema import Text
@@ -65,8 +65,8 @@ class TaskAdmin(ModelAdmin[Task]):
         if row.deleted_at is not None:
             return verb in {"view", "delete", "purge", "export"}
         closed = row.status in rules.CLOSED
-        turn = not closed and row.series_id is not None
-        return {"complete": not closed, "skip": turn, "reopen": closed}.get(verb, True)
+        occurrence = not closed and row.series_id is not None
+        return {"complete": not closed, "skip": occurrence, "reopen": closed}.get(verb, True)
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
         """The owner and the series come before the task: see `services/locks.py`."""
@@ -78,10 +78,10 @@ class TaskAdmin(ModelAdmin[Task]):
             raise Invalid.field("body.owner_id", "Say whose task it is.")
         _require_open(values)
         if values.get("parent_id") is not None:
-            await hold_parents(do.session, values["owner_id"])
+            await lock_tree(do.session, values["owner_id"])
         timezone = await lock_owner(do.session, values["owner_id"])
         if values.get("parent_id") is not None:
-            await require_place(do.session, values["owner_id"], values["parent_id"])
+            await check_parent(do.session, values["owner_id"], values["parent_id"])
         row: Task = await super().add_row(do, _resolved(values, timezone))
         return row
 
@@ -104,7 +104,7 @@ class TaskAdmin(ModelAdmin[Task]):
 
     async def goes_along(self, do: ActionContext, ids: Collection[UUID]) -> int:
         """What is below them."""
-        found = await below(do.session, list(ids), TASK.deleted_at.is_(None))
+        found = await descendants(do.session, list(ids), TASK.deleted_at.is_(None))
         return len({task.id for task in found} - set(ids))
 
     async def restore_row(self, do: ActionContext, row: Task) -> None:
@@ -112,17 +112,17 @@ class TaskAdmin(ModelAdmin[Task]):
 
     @action("Complete")
     async def complete(self, do: ActionContext, row: Task) -> None:
-        """Close it as done; the next turn of its series comes up."""
+        """Close it as done; the next occurrence of its series comes up."""
         await _service(do, row.owner_id).complete(row.id, None)
 
     @action("Skip")
     async def skip(self, do: ActionContext, row: Task) -> None:
-        """Close this turn of a series as skipped; the next one comes up."""
+        """Close this occurrence of a series as skipped; the next one comes up."""
         await _service(do, row.owner_id).skip(row.id, None)
 
     @action("Reopen")
     async def reopen(self, do: ActionContext, row: Task) -> None:
-        """Open it again; the turn that its closing brought up goes, if nobody has touched it."""
+        """Open it again; the occurrence that its closing brought up goes, if nobody has touched it."""
         await _service(do, row.owner_id).reopen(row.id, None)
 
 

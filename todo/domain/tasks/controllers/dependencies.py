@@ -9,7 +9,7 @@ from litestar.di import NamedDependency, Provide
 from todo.access import Actor
 from todo.database import Database, WriteSession
 from todo.domain.recurrence.guards import visible_to
-from todo.domain.tasks.services.reads import TaskReads
+from todo.domain.tasks.services.queries import TaskReads
 from todo.domain.tasks.services.series import SeriesReads, SeriesVerbs
 from todo.domain.tasks.services.tasks import TaskService
 

@@ -55,9 +55,9 @@ class SeriesController(Controller):
     async def get_series(
         self, series_reads: NamedDependency[SeriesReads], series_id: FromPath[UUID], if_none_match: IfNoneMatch = None
     ) -> Response[SeriesOut]:
-        """One series, with its rule in words and its place: which turn came last, and which is next.
+        """One series, with its rule in words and its place: which occurrence came last, and which is next.
 
-        Turns that come up change no `version`: it counts what people change.
+        Occurrences that come up change no `version`: it counts what people change.
 
         Example: `GET /api/series/0190f5f0-7c1d-7000-8000-000000000000`
         """
@@ -71,10 +71,11 @@ class SeriesController(Controller):
         data: JSONBody[SeriesPatch],
         if_match: IfMatch = None,
     ) -> Response[SeriesOut]:
-        """Change the rule, or what every turn begins with, for all that is not open yet.
+        """Change the rule, or what every occurrence begins with, for all that is not open yet.
 
         An end that you send, in `rrule` or as `count` or `until`, replaces the old one; `count` counts from the first
-        turn of the series. Start and time of day are changed by the due of a turn: `PATCH /api/tasks/{id}?scope=all`.
+        occurrence of the series. Start and time of day are changed by the due of an occurrence: `PATCH
+        /api/tasks/{id}?scope=all`.
 
         Example: `{"rrule": "FREQ=WEEKLY;BYDAY=MO,TH", "title": "Water the plants"}`
         """
@@ -100,7 +101,7 @@ class SeriesController(Controller):
         cursor: Cursor = None,
         count: Count = False,
     ) -> Page[OccurrenceOut]:
-        """The ledger: every turn that has come up, and what became of it.
+        """The occurrences: every occurrence that has come up, and what became of it.
 
         `open`; `moved`: open, with another due than its rule says; `done`; `skipped` by somebody; `missed`: its time
         went by; `cancelled` with its series.
@@ -108,7 +109,7 @@ class SeriesController(Controller):
         Example: `GET /api/series/0190f5f0-7c1d-7000-8000-000000000000/occurrences?status=missed`
         """
         filters = {"status": status}
-        return await series_reads.ledger(series_id, filters, sort=sort, limit=limit, cursor=cursor, count=count)
+        return await series_reads.occurrences(series_id, filters, sort=sort, limit=limit, cursor=cursor, count=count)
 
     @post("/{series_id:uuid}/pause", operation_id="pause_series", status_code=200, guards=[may_change])
     async def pause_series(
@@ -118,9 +119,9 @@ class SeriesController(Controller):
         data: JSONBody[PauseSeries],
         if_match: IfMatch = None,
     ) -> Response[SeriesOut]:
-        """Let nothing come from a day to another, or from now until it is resumed (`{}`); open turns stay.
+        """Let nothing come from a day to another, or from now until it is resumed (`{}`); open occurrences stay.
 
-        Turns whose time comes meanwhile are treated on return as `on_missed` says, as after any absence.
+        Occurrences whose time comes meanwhile are treated on return as `on_missed` says, as after any absence.
 
         Example: `{"from": "2026-12-24", "until": "2027-01-06"}`
         """
@@ -144,7 +145,7 @@ class SeriesController(Controller):
         data: JSONBody[EndSeries],
         if_match: IfMatch = None,
     ) -> Response[SeriesOut]:
-        """Let nothing more come; open turns stay, or go to the trash (`{"open": "cancel"}`). The past stays.
+        """Let nothing more come; open occurrences stay, or go to the trash (`{"open": "cancel"}`). The past stays.
 
         Example: `{"open": "keep"}`
         """

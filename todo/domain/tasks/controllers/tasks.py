@@ -9,13 +9,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from todo.access import requires
-from todo.contention import again
+from todo.contention import retry
 from todo.database import Database
 from todo.domain.tasks.controllers.dependencies import TASKS, ActorRequest
 from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch
-from todo.domain.tasks.services.reads import TaskReads
-from todo.domain.tasks.services.scopes import read_scope
-from todo.domain.tasks.services.tasks import TaskService, add_alone
+from todo.domain.tasks.services.queries import TaskReads
+from todo.domain.tasks.services.series_edit import read_scope
+from todo.domain.tasks.services.tasks import TaskService, add_in_one_statement
 from todo.domain.tasks.services.upcoming import upcoming
 from todo.errors import Invalid
 from todo.http.transactions import is_shared, origin_of, session_for
@@ -41,7 +41,7 @@ ScopeOfChange = Annotated[
     QueryParameter(
         name="scope",
         schema_extra=SCOPES,
-        description="For a turn of a series: what the change is for; `this`, or `all` for a rule.",
+        description="For an occurrence of a series: what the change is for; `this`, or `all` for a rule.",
     ),
 ]
 ScopeOfDeletion = Annotated[
@@ -49,7 +49,8 @@ ScopeOfDeletion = Annotated[
     QueryParameter(
         name="scope",
         schema_extra=SCOPES,
-        description="For a turn of a series: `this` skips it; `following` and `all` end the series, with the open turns"
+        description="For an occurrence of a series: `this` skips it; `following` and `all` end the series, with the"
+        " open occurrences"
         " from this one on, or all.",
     ),
 ]
@@ -88,14 +89,16 @@ class TaskController(Controller):
         parent_id: Annotated[UUID | None, QueryParameter(description="Directly below this task.")] = None,
         include: Annotated[
             Literal["upcoming"] | None,
-            QueryParameter(description="Add the turns of your series to come, until `until`: computed, not stored."),
+            QueryParameter(
+                description="Add the occurrences of your series to come, until `until`: computed, not stored."
+            ),
         ] = None,
         until: Annotated[
             str | None,
             QueryParameter(
                 max_length=40,
                 schema_extra={"format": "date-time"},
-                description="With `include=upcoming`: how far ahead, at most 366 days. At most 500 turns are told.",
+                description="With `include=upcoming`: how far ahead, at most 366 days. Shows at most 500.",
             ),
         ] = None,
         sort: SortBy = None,
@@ -134,7 +137,9 @@ class TaskController(Controller):
         "recurrence": {"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"}}`
         """
         if data.recurrence is None and data.parent_id is None and not is_shared(request.scope):
-            return versioned(await again(partial(add_alone, database, origin_of(request.scope), data)), status_code=201)
+            return versioned(
+                await retry(partial(add_in_one_statement, database, origin_of(request.scope), data)), status_code=201
+            )
         async with session_for(database, request.scope) as session:
             return versioned(await TaskService(session, request.user).add(data), status_code=201)
 
@@ -159,13 +164,13 @@ class TaskController(Controller):
     ) -> Response[TaskOut]:
         """Change the fields you send; `null` clears one.
 
-        A turn of a series: `scope=this` changes this one only, its place in the series stays. `all` also changes title,
-        notes, priority, estimate, start, deadline, due or rule of every turn that is not open yet. `following` ends the
-        series before this turn and begins one with it that knows its predecessor. `start` and `deadline` of later turns
-        are as far from their due as you set them here. With these two scopes a new due moves the time of day; a
-        new day moves the start as well where the rule takes its days from it, and is refused where the rule names them.
-        `recurrence` makes a task the first turn of a series or changes its series (`all`, or `following`); `null` ends
-        the series and leaves this turn open.
+        An occurrence of a series: `scope=this` changes this one only, its place in the series stays. `all` also changes
+        title, notes, priority, estimate, start, deadline, due or rule of every occurrence that is not open yet.
+        `following` ends the series before this occurrence and begins one with it that knows its predecessor. `start`
+        and `deadline` of later occurrences are as far from their due as you set them here. With these two scopes a new
+        due moves the time of day; a new day moves the start as well where the rule takes its days from it, and is
+        refused where the rule names them. `recurrence` makes a task the first occurrence of a series or changes its
+        series (`all`, or `following`); `null` ends the series and leaves this occurrence open.
 
         Example: `{"title": "Pay the rent", "recurrence": {"on_missed": "skip_to_next"}}`
         """
@@ -191,8 +196,8 @@ class TaskController(Controller):
     ) -> Response[Completed]:
         """Complete a task; one that comes back answers its successor as `next_task`.
 
-        Done early it counts for its own turn; done late, the next one is the first still to come, or with
-        `on_missed: backfill` simply the next. `next_task` is null when another turn is open already, the next one
+        Done early it counts for its own occurrence; done late, the next one is the first still to come, or with
+        `on_missed: backfill` simply the next. `next_task` is null when another occurrence is open already, the next one
         falls into a pause, or this was the last.
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/complete`
@@ -203,7 +208,7 @@ class TaskController(Controller):
     async def reopen_task(self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None) -> Response[TaskOut]:
         """Open a completed or skipped task again.
 
-        The turn that closing it brought up goes again if nobody has touched it; else both are open.
+        The occurrence that closing it brought up goes again if nobody has touched it; else both are open.
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/reopen`
         """
@@ -211,7 +216,7 @@ class TaskController(Controller):
 
     @post("/{task_id:uuid}/skip", operation_id="skip_task", status_code=200, guards=[requires("tasks.change")])
     async def skip_task(self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None) -> Response[Completed]:
-        """Leave out one turn of a series, and go on with the next; the rule stays as it is.
+        """Leave out one occurrence of a series, and go on with the next; the rule stays as it is.
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/skip`
         """
@@ -227,8 +232,8 @@ class TaskController(Controller):
     ) -> Response[TaskOut]:
         """Put a task off, or bring it forward.
 
-        A turn of a series stays the turn it is: neither rule nor `occurrence` change, the ledger tells it as `moved`
-        until it closes, and done it counts as done.
+        An occurrence of a series stays the occurrence it is: neither rule nor `occurrence` change, the occurrences
+        tells it as `moved` until it closes, and done it counts as done.
 
         Example: `{"due": {"kind": "day", "date": "2027-01-02"}}`
         """

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from todo.access import requires
 from todo.domain.tasks.controllers.dependencies import TASKS
 from todo.domain.tasks.schemas import TaskOut
-from todo.domain.tasks.services.reads import TaskReads
+from todo.domain.tasks.services.queries import TaskReads
 from todo.domain.tasks.services.tasks import TaskService
 from todo.http.versions import versioned
 from todo.schema import Count, Cursor, Limit, Page
@@ -36,7 +36,7 @@ class TrashController(Controller):
     async def restore_task(self, tasks: NamedDependency[TaskService], task_id: FromPath[UUID]) -> Response[TaskOut]:
         """Take a task out of the trash, with the subtasks that went there with it.
 
-        A turn of a series is open again; what its deletion brought up goes, if nobody has touched it.
+        An occurrence of a series is open again; what its deletion brought up goes, if nobody has touched it.
 
         Example: `POST /api/trash/0190f5f0-7c1d-7000-8000-000000000000/restore`
         """

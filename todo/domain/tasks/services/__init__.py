@@ -1,1 +1,1 @@
-"""Finding tasks, changing them, and bringing up the turns of series."""
+"""Finding tasks, changing them, and bringing up the occurrences of series."""

@@ -1,6 +1,6 @@
 """What is locked before what, in requests, jobs and the worker, so that none of them waits for another in a circle.
 
-1. The tree of a person's tasks (`hold_parents`), by who moves a task below another one.
+1. The tree of a person's tasks (`lock_tree`), by who moves a task below another one.
 2. The owner, FOR KEY SHARE (`lock_owner`), by who stores a due or adds tasks. A change of the time zone and the
    deletion of the account take FOR UPDATE: what was stored with the old zone is committed before the zone changes.
 3. Series, in the order of their ids. The worker skips what others have locked, and so waits for nobody.
@@ -21,7 +21,7 @@ from todo.domain.accounts.models import USER
 from todo.errors import Conflict, NotFound
 
 
-async def hold_parents(session: WriteSession, owner_id: UUID) -> None:
+async def lock_tree(session: WriteSession, owner_id: UUID) -> None:
     """Let nobody else move this person's tasks below others until the transaction ends.
 
     Two moves at once could make a circle that neither of them sees.

@@ -25,7 +25,7 @@ STILL_COPIED = literal_column(
     SELECT FROM above JOIN series ON series.id = above.series_id AND series.status <> 'ended'
     WHERE above.id = (
         SELECT task_id FROM occurrences WHERE series_id = series.id AND task_id IS NOT NULL
-        ORDER BY nominal DESC LIMIT 1
+        ORDER BY original_start DESC LIMIT 1
     ))""",
     Boolean(),
 )

@@ -17,14 +17,14 @@ from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.clock import to_local, written
 from todo.domain.recurrence.rules.explain import sentence
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, RuleError
-from todo.domain.recurrence.rules.opening import due_at
-from todo.domain.recurrence.rules.plan import Turn
+from todo.domain.recurrence.rules.plan import PlannedOccurrence
+from todo.domain.recurrence.rules.timing import due_at
 from todo.domain.recurrence.schemas import Pause
-from todo.domain.recurrence.services.planning import plan_of, refusals
+from todo.domain.recurrence.services.planning import plan_of, rule_problems
 from todo.domain.tasks.models import OCCURRENCE, Occurrence
 from todo.domain.tasks.schemas import EndSeries, OccurrenceOut, PauseSeries, SeriesOut, SeriesPatch, Template
-from todo.domain.tasks.services.scopes import SeriesChanges
-from todo.domain.tasks.services.turns import OccurrenceService
+from todo.domain.tasks.services.occurrences import OccurrenceService
+from todo.domain.tasks.services.series_edit import SeriesChanges
 from todo.domain.tasks.template import AS_THEY_ARE
 from todo.errors import Conflict, Invalid, NotFound, Stale
 from todo.listing import Listing, Sort
@@ -37,24 +37,24 @@ NAMES = tuple(column.name for column in table_of(Series).c)
 def series_out(series: Series) -> SeriesOut:
     """A row as the wire shows it; also one whose rule cannot be read any more."""
     all_day = series.kind == "day"
-    told, next_due_at = "", None
+    sent, next_due_at = "", None
     try:
         plan = plan_of(series)
-        told = sentence(replace(plan, timezone=series.timezone))
-        next_due_at = due_at(plan, series.next_nominal) if series.next_nominal else None
+        sent = sentence(replace(plan, timezone=series.timezone))
+        next_due_at = due_at(plan, series.next_original_start) if series.next_original_start else None
     except RuleError as error:
-        told = error.message
+        sent = error.message
     same = {name: getattr(series, name) for name in SeriesOut.__struct_fields__ if name in NAMES}
     computed = {
-        "sentence": told,
+        "sentence": sent,
         "template": Template(**{name: series.template.get(name) for name in Template.__struct_fields__}),  # type: ignore[arg-type]  # from JSON of ours
         "start": written(series.start, all_day),
         "until": written(series.until, all_day or series.until.time() == END_OF_DAY) if series.until else None,
         "holidays": [date.fromisoformat(day) for day in series.holidays],
         "pauses": [Pause(date.fromisoformat(begin), date.fromisoformat(end)) for begin, end in series.pauses],
-        "turns": series.n,
-        "last_occurrence": written(series.last_nominal, all_day) if series.last_nominal else None,
-        "next_occurrence": written(series.next_nominal, all_day) if series.next_nominal else None,
+        "occurrence_count": series.n,
+        "last_occurrence": written(series.last_original_start, all_day) if series.last_original_start else None,
+        "next_occurrence": written(series.next_original_start, all_day) if series.next_original_start else None,
         "next_due_at": next_due_at,
     }
     return SeriesOut(**(same | computed))
@@ -70,12 +70,12 @@ def _listed(*values: Any) -> SeriesOut:
     return series_out(row_of(*values))
 
 
-def _entry(id: UUID, nominal: datetime, kind: str, *values: Any) -> OccurrenceOut:
-    return OccurrenceOut(id, written(nominal, kind == "day"), *values)
+def _entry(id: UUID, original_start: datetime, kind: str, *values: Any) -> OccurrenceOut:
+    return OccurrenceOut(id, written(original_start, kind == "day"), *values)
 
 
 COLUMNS = select(*table_of(Series).c)
-# A turn with another due is open, whatever it is called.
+# An occurrence with another due is open, whatever it is called.
 STATUS = case(((OCCURRENCE.status == "open") & OCCURRENCE.moved_to.is_not(None), "moved"), else_=OCCURRENCE.status)
 READ = Query(_listed, COLUMNS.where(visible_to(ACTOR), SERIES.id == bindparam("series")))
 SERIES_LIST = Listing(
@@ -85,10 +85,10 @@ SERIES_LIST = Listing(
     sorts={"id": Sort(SERIES.id, UUID, lambda series: series.id)},
     default="-id",
 )
-LEDGER = Listing(
+OCCURRENCES = Listing(
     _entry,
     select(
-        OCCURRENCE.id, OCCURRENCE.nominal, SERIES.kind, STATUS, OCCURRENCE.task_id, OCCURRENCE.moved_to,
+        OCCURRENCE.id, OCCURRENCE.original_start, SERIES.kind, STATUS, OCCURRENCE.task_id, OCCURRENCE.moved_to,
         OCCURRENCE.closed_at, OCCURRENCE.created_at,
     )
     .join_from(Occurrence, Series, SERIES.id == OCCURRENCE.series_id)
@@ -96,7 +96,7 @@ LEDGER = Listing(
     filters={"status": any_(bindparam("status", type_=ARRAY(String))) == STATUS},
     sorts={
         "id": Sort(OCCURRENCE.id, UUID, lambda entry: entry.id),
-        "occurrence": Sort(OCCURRENCE.nominal, datetime, lambda entry: datetime.fromisoformat(entry.occurrence)),
+        "occurrence": Sort(OCCURRENCE.original_start, datetime, lambda entry: datetime.fromisoformat(entry.occurrence)),
     },
     default="-occurrence",
 )  # fmt: skip
@@ -120,9 +120,9 @@ class SeriesReads:
         """Raises Invalid for a cursor that is none of ours."""
         return await SERIES_LIST.page(self._reads, filters, actor=self._actor, **options)
 
-    async def ledger(self, series_id: UUID, filters: Mapping[str, Any], **options: Any) -> Page[OccurrenceOut]:
+    async def occurrences(self, series_id: UUID, filters: Mapping[str, Any], **options: Any) -> Page[OccurrenceOut]:
         """Raises NotFound, and Invalid for a cursor that is none of ours. Only an empty page asks twice."""
-        page = await LEDGER.page(self._reads, filters, actor=self._actor, series=series_id, **options)
+        page = await OCCURRENCES.page(self._reads, filters, actor=self._actor, series=series_id, **options)
         if not page.items:
             await self.one(series_id)
         return page
@@ -140,7 +140,7 @@ class SeriesVerbs:
     async def change(self, series_id: UUID, data: SeriesPatch, if_match: frozenset[int] | None) -> SeriesOut:
         """Change rule and template; what is open stays as it is. Raises NotFound, Stale, Invalid, Conflict."""
         series = await self._going(series_id, if_match)
-        with refusals("body"):
+        with rule_problems("body"):
             sent = data.columns()
         template = {name: value for name, value in data.sent().items() if name in AS_THEY_ARE}
         await self._replan(series, sent | {"template": series.template | template})
@@ -159,7 +159,9 @@ class SeriesVerbs:
             window = [str(data.begin or today_of(series)), str(data.until)]
             if data.until < today_of(series):
                 raise Invalid.field("body.until", "This day is over.")
-            since = str((series.last_nominal or series.start).date())  # no turn to come asks for older ones
+            since = str(
+                (series.last_original_start or series.start).date()
+            )  # no occurrence to come asks for older ones
             kept = [pause for pause in series.pauses if pause[1] >= since]
             await self._replan(series, {"pauses": [*kept, window]})
         return series_out(series)
@@ -174,20 +176,20 @@ class SeriesVerbs:
         if series.status != "paused" and windows == series.pauses:
             raise Conflict("This series is not paused.")
         if series.status == "paused":
-            await self.series.resume(series, await self.occurrences.open_nominals(series))
+            await self.series.resume(series, await self.occurrences.open_starts(series))
         if windows != series.pauses:
             await self._replan(series, {"pauses": windows})
         return series_out(series)
 
     async def end(self, series_id: UUID, data: EndSeries, if_match: frozenset[int] | None) -> SeriesOut:
-        """Let nothing more come; open turns stay or go to the trash. Raises NotFound, Stale, Conflict."""
+        """Let nothing more come; open occurrences stay or go to the trash. Raises NotFound, Stale, Conflict."""
         series = await self._going(series_id, if_match)
         await self.series.stop(series)
         if data.open == "cancel":
             await SeriesChanges(self.occurrences).cancel_open(series)
         return series_out(series)
 
-    async def look(self, series_id: UUID) -> SeriesOut:
+    async def evaluate(self, series_id: UUID) -> SeriesOut:
         """Have the worker look at a series now, also one that was set aside; raises NotFound, Conflict."""
         series = await self._going(series_id, None)
         if series.status == "paused":
@@ -196,8 +198,8 @@ class SeriesVerbs:
         return series_out(series)
 
     async def _replan(self, series: Series, sent: dict[str, Any]) -> None:
-        last = Turn(series.last_nominal or series.start, series.n)
-        await self.series.replan(series, sent, last, await self.occurrences.open_nominals(series), "body")
+        last = PlannedOccurrence(series.last_original_start or series.start, series.n)
+        await self.series.replan(series, sent, last, await self.occurrences.open_starts(series), "body")
 
     async def _going(self, series_id: UUID, if_match: frozenset[int] | None) -> Series:
         series = await self.series.locked(self.within, SERIES.id == series_id)

@@ -1,4 +1,4 @@
-"""Tasks below tasks: where one may hang, and what follows its parent to the trash, back, and into the next turn."""
+"""Subtasks: which parent is allowed, and what follows a parent to the trash, back, and into the next occurrence."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,10 +19,10 @@ from todo.errors import Invalid
 MAX_LEVELS = 5
 CHILD = table_of(Task).alias("child")
 # What a copy does not take from its model.
-ANEW = {"id", "created_at", "updated_at", "version", "status", "completed_at", "deleted_at"}
+NOT_COPIED = {"id", "created_at", "updated_at", "version", "status", "completed_at", "deleted_at"}
 
 
-async def below(session: WriteSession, roots: Sequence[UUID], *where: ColumnElement[bool]) -> Sequence[Task]:
+async def descendants(session: WriteSession, roots: Sequence[UUID], *where: ColumnElement[bool]) -> Sequence[Task]:
     """Everything below these tasks, each after its parent, locked."""
     tree = select(TASK.id, TASK.parent_id).where(TASK.parent_id.in_(roots)).cte("tree", recursive=True)
     tree = tree.union_all(select(CHILD.c.id, CHILD.c.parent_id).join(tree, CHILD.c.parent_id == tree.c.id))
@@ -39,12 +39,12 @@ def level(task: Task, tasks: Mapping[UUID, Task]) -> int:
     return 1 + level(parent, tasks) if parent else 0
 
 
-async def require_place(session: WriteSession, owner_id: UUID, parent_id: UUID, task: Task | None = None) -> None:
+async def check_parent(session: WriteSession, owner_id: UUID, parent_id: UUID, task: Task | None = None) -> None:
     """Raises Invalid unless a new task, or this one with all below it, may hang below that parent."""
     above = await _from_top(session, owner_id, parent_id)
     if not above:
         raise Invalid.field("body.parent_id", "There is no such task.")
-    children = {child.id: child for child in await below(session, [task.id])} if task else {}
+    children = {child.id: child for child in await descendants(session, [task.id])} if task else {}
     if task and task.id in above:
         raise Invalid.field("body.parent_id", "A task cannot be below itself.")
     height = 1 + max((1 + level(child, children) for child in children.values()), default=0)
@@ -67,17 +67,17 @@ async def trash_all(session: WriteSession, tasks: Sequence[Task], deleted_at: da
     values = {"deleted_at": deleted_at, "updated_at": now(), "version": TASK.version + 1}
     await session.execute(update(table_of(Task)).where(TASK.id.in_([task.id for task in tasks])).values(values))
     after = {"deleted_at": deleted_at}
-    await _trail(session, action, [(task.id, {"deleted_at": task.deleted_at}, after) for task in tasks])
+    await _record_events(session, action, [(task.id, {"deleted_at": task.deleted_at}, after) for task in tasks])
 
 
 async def copy_subtasks(session: WriteSession, pairs: Sequence[tuple[UUID, UUID]]) -> None:
     """Hang copies of what is below each old task below its new one, all open again.
 
     Of an old task in the trash that is what went there with it: deleting one occurrence takes nothing from the later
-    ones. Dues, starts and deadlines move as far as one turn is from the other. Both tasks of a pair must be
+    ones. Dues, starts and deadlines move as far as one occurrence is from the other. Both tasks of a pair must be
     stored. Four statements whatever the number of pairs; one when there is nothing to copy.
     """
-    tree = await below(session, [old for old, _ in pairs])
+    tree = await descendants(session, [old for old, _ in pairs])
     if not tree:
         return
     ends = {one for pair in pairs for one in pair}
@@ -88,7 +88,7 @@ async def copy_subtasks(session: WriteSession, pairs: Sequence[tuple[UUID, UUID]
     if not copies:
         return
     await session.execute(insert(table_of(Task)), [copy.model_dump() for copy in copies])
-    await _trail(session, "tasks.open", [(copy.id, None, copy.model_dump()) for copy in copies])
+    await _record_events(session, "tasks.open", [(copy.id, None, copy.model_dump()) for copy in copies])
 
 
 def _copies(tree: Sequence[Task], roots: Mapping[UUID, tuple[Task, Task, str]]) -> Iterable[Task]:
@@ -101,7 +101,7 @@ def _copies(tree: Sequence[Task], roots: Mapping[UUID, tuple[Task, Task, str]]) 
         old, new, timezone = homes[task.id] = homes[task.parent_id]
         if task.deleted_at not in (None, old.deleted_at):
             continue
-        copy = Task(**task.model_dump(exclude=ANEW), created_at=new.created_at, updated_at=new.created_at)
+        copy = Task(**task.model_dump(exclude=NOT_COPIED), created_at=new.created_at, updated_at=new.created_at)
         copy.parent_id = parents[task.parent_id]
         _shift(copy, _distance(old, new), timezone)
         parents[task.id] = copy.id
@@ -109,12 +109,14 @@ def _copies(tree: Sequence[Task], roots: Mapping[UUID, tuple[Task, Task, str]]) 
 
 
 def _distance(old: Task, new: Task) -> timedelta:
-    """From one turn to the next as the rule counts them, so that a turn that was moved does not move those after it."""
+    """From one occurrence to the next as the rule counts them, so that an occurrence that was moved does not move those
+    after it.
+    """
     if old.occurrence and new.occurrence:
         return datetime.fromisoformat(new.occurrence) - datetime.fromisoformat(old.occurrence)
     if old.due is None or new.due is None:
         return timedelta()
-    return rules.nominal_of(new.due) - rules.nominal_of(old.due)
+    return rules.local_time_of(new.due) - rules.local_time_of(old.due)
 
 
 def _shift(task: Task, distance: timedelta, owner_timezone: str) -> None:
@@ -129,7 +131,7 @@ def _shift(task: Task, distance: timedelta, owner_timezone: str) -> None:
         setattr(task, name, value)
 
 
-async def _trail(session: WriteSession, action: Action, changes: Sequence[tuple[UUID, Any, Any]]) -> None:
+async def _record_events(session: WriteSession, action: Action, changes: Sequence[tuple[UUID, Any, Any]]) -> None:
     entries = [
         event(session.origin, action, "tasks", task_id, before=before, after=after)
         for task_id, before, after in changes

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, bindparam, select
 
 from todo.access import Actor, Origin
 from todo.actions import Action
-from todo.audit import insert_alone
+from todo.audit import insert_in_one_statement
 from todo.database import Database, WriteSession, now
 from todo.domain.accounts.models import USER
 from todo.domain.accounts.rules import TIMEZONES
@@ -21,11 +21,11 @@ from todo.domain.tasks import rules
 from todo.domain.tasks.guards import trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Completed, Moment, Scope, TaskIn, TaskOut, TaskPatch, Zoned
-from todo.domain.tasks.services.locks import hold_parents, lock_owner
-from todo.domain.tasks.services.reads import task_out
-from todo.domain.tasks.services.scopes import SeriesChanges, scope_of
-from todo.domain.tasks.services.subtasks import below, require_place, trash_all
-from todo.domain.tasks.services.turns import OccurrenceService, TaskWriter
+from todo.domain.tasks.services.locks import lock_owner, lock_tree
+from todo.domain.tasks.services.occurrences import OccurrenceService, TaskWriter
+from todo.domain.tasks.services.queries import task_out
+from todo.domain.tasks.services.series_edit import SeriesChanges, scope_of
+from todo.domain.tasks.services.subtasks import check_parent, descendants, trash_all
 from todo.errors import Conflict, Contention, Invalid, Stale
 
 IN_ZONE = (
@@ -53,11 +53,11 @@ class TaskService(TaskWriter):
     async def add(self, data: TaskIn) -> TaskOut:
         """Raises Invalid for a due that does not exist, a parent that cannot be, and a rule that cannot be."""
         if data.parent_id is not None:
-            await hold_parents(self.session, self.owner_id)
+            await lock_tree(self.session, self.owner_id)
         timezone = await lock_owner(self.session, self.owner_id)
         task = new_task(data, self.owner_id, timezone)
         if data.parent_id is not None:
-            await require_place(self.session, self.owner_id, data.parent_id)
+            await check_parent(self.session, self.owner_id, data.parent_id)
         if data.recurrence is None:
             return task_out(await self.insert(task, "tasks.add"))
         _refuse_subtask(task.parent_id)
@@ -66,11 +66,11 @@ class TaskService(TaskWriter):
     async def change_fields(
         self, task_id: UUID, data: TaskPatch, if_match: frozenset[int] | None, scope: Scope | None = None
     ) -> TaskOut:
-        """Change what was sent, in this turn or in its series; raises NotFound, Stale, Invalid, Conflict."""
+        """Change what was sent, in this occurrence or in its series; raises NotFound, Stale, Invalid, Conflict."""
         sent = data.sent()
         scope = scope_of(sent, scope)
         if sent.get("parent_id"):
-            await hold_parents(self.session, self.owner_id)
+            await lock_tree(self.session, self.owner_id)
         if {"due", "start", "recurrence"} & sent.keys() or scope != "this":
             timezone = await lock_owner(self.session, self.owner_id)
             series, task = await self._locked(task_id, if_match)
@@ -81,7 +81,7 @@ class TaskService(TaskWriter):
         values = values_of(data, timezone)
         if (parent_id := values.get("parent_id")) is not None:
             _refuse_subtask(task.series_id)
-            await require_place(self.session, self.owner_id, parent_id, task)
+            await check_parent(self.session, self.owner_id, parent_id, task)
         if scope != "this" or "recurrence" in sent:
             values |= await SeriesChanges(self.occurrences).apply(series, task, values, data, scope, timezone)
         elif series and "due" in values:
@@ -102,7 +102,8 @@ class TaskService(TaskWriter):
     async def trash(self, task_id: UUID, if_match: frozenset[int] | None, scope: Scope = "this") -> None:
         """Move to the trash with all below it, from where it can be restored; raises NotFound, Stale, Invalid.
 
-        `this` skips a turn, `following` ends its series with this turn and those after it, `all` with every open one.
+        `this` skips an occurrence, `following` ends its series with this occurrence and those after it, `all` with
+        every open one.
         """
         await lock_owner(self.session, self.owner_id)
         series, task = await self._locked(task_id, if_match)
@@ -112,7 +113,7 @@ class TaskService(TaskWriter):
         await self.change(task, {"deleted_at": deleted_at}, "tasks.delete")
         if series and scope == "this" and task.status not in rules.CLOSED:
             await self.occurrences.succeed(series, task, "skipped")
-        subtasks = await below(self.session, [task.id], TASK.deleted_at.is_(None))
+        subtasks = await descendants(self.session, [task.id], TASK.deleted_at.is_(None))
         await trash_all(self.session, subtasks, deleted_at, "tasks.delete")
 
     async def restore(self, task_id: UUID) -> TaskOut:
@@ -121,16 +122,16 @@ class TaskService(TaskWriter):
         series, task = await self._locked(task_id, within=trashed_by)
         if task.status not in rules.CLOSED:
             await self.occurrences.reopen(series, task)
-        subtasks = await below(self.session, [task.id], TASK.deleted_at == task.deleted_at)
+        subtasks = await descendants(self.session, [task.id], TASK.deleted_at == task.deleted_at)
         await trash_all(self.session, subtasks, None, "tasks.restore")
         return task_out(await self.change(task, {"deleted_at": None}, "tasks.restore"))
 
     async def complete(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
-        """Close a task, and bring up the next turn of its series with it; raises NotFound, Stale, Conflict."""
+        """Close a task, and bring up the next occurrence of its series with it; raises NotFound, Stale, Conflict."""
         return await self._close(task_id, if_match, {"status": "done"}, "tasks.complete")
 
     async def skip(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
-        """Close a turn undone, and bring up the next with it; raises NotFound, Stale, Conflict."""
+        """Close an occurrence undone, and bring up the next with it; raises NotFound, Stale, Conflict."""
         return await self._close(task_id, if_match, {"status": "cancelled"}, "tasks.skip")
 
     async def reopen(self, task_id: UUID, if_match: frozenset[int] | None) -> TaskOut:
@@ -183,21 +184,23 @@ def _current(task: Task, if_match: frozenset[int] | None) -> Task:
     return task
 
 
-async def add_alone(database: Database, origin: Origin, data: TaskIn) -> TaskOut:
+async def add_in_one_statement(database: Database, origin: Origin, data: TaskIn) -> TaskOut:
     """Add a task that begins no series, in one round trip; raises Invalid for a due that does not exist.
 
     The actor may be remembered with a time zone that is not theirs any more: then it takes a few more.
     """
     actor = origin.actor
     task = new_task(data, actor.user_id, actor.timezone)
-    if await insert_alone(database, origin, task, "tasks.add", IN_ZONE, owner=task.owner_id, timezone=actor.timezone):
+    if await insert_in_one_statement(
+        database, origin, task, "tasks.add", IN_ZONE, owner=task.owner_id, timezone=actor.timezone
+    ):
         return task_out(task)
     async with database.session(origin) as session:
         return await TaskService(session, actor).add(data)
 
 
 def _refuse_subtask(other: UUID | None) -> None:
-    """A task either is below another one or comes back by itself; what is below a turn comes back with it."""
+    """A task either is below another one or comes back by itself; what is below an occurrence comes back with it."""
     if other is not None:
         raise Invalid.field("body.parent_id", "A subtask cannot come back by itself; it comes back with its parent.")
 

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, insert, literal_column, select, text, union_al
 
 from todo.access import Origin, worker_origin
 from todo.audit import Event, event
-from todo.contention import again
+from todo.contention import retry
 from todo.database import ACTOR, Database, Query, now, table_of
 from todo.domain.accounts.models import USER, User
 from todo.domain.recurrence.models import SERIES, Series
@@ -69,13 +69,13 @@ async def follow_pending(database: Database) -> None:
 
 async def _follow(database: Database, user_id: UUID, since: datetime) -> None:
     origin = worker_origin()
-    while await again(partial(_move_series, database, origin, user_id)):
+    while await retry(partial(_move_series, database, origin, user_id)):
         pass
     # With the old zone nothing comes any more: the change of the zone has waited for those who stored with it.
     ids = await database.primary.all(FLOATING_IDS, actor=user_id)
     for start in range(0, len(ids), TASK_BATCH):
-        await again(partial(_move_tasks, database, origin, user_id, ids[start : start + TASK_BATCH]))
-    await again(partial(_note_followed, database, origin, user_id, since))
+        await retry(partial(_move_tasks, database, origin, user_id, ids[start : start + TASK_BATCH]))
+    await retry(partial(_note_followed, database, origin, user_id, since))
 
 
 async def _move_series(database: Database, origin: Origin, user_id: UUID) -> bool:

@@ -1,0 +1,60 @@
+"""Acting as somebody else, a job that failed, and how the installation is. With scripts and without."""
+
+from playwright.async_api import Page, expect
+from saq import Status
+from support.browser import Window
+from support.factories import Person, World
+
+from todo.database import Database
+from todo.queue import new_job, open_queue
+
+
+async def failed_job(database: Database) -> str:
+    """The key of a job that has gone wrong."""
+    queue = open_queue(database.settings, database.url)
+    await queue.connect()
+    try:
+        job = await queue.enqueue(new_job("delete_full", {}))
+        assert job is not None
+        await queue.finish(job, Status.FAILED, error="RuntimeError: no reason")
+        return str(job.key)
+    finally:
+        await queue.disconnect()
+
+
+async def test_an_operator_acts_as_somebody_and_stops(page: Page, boss: Person, world: World) -> None:
+    ada = await world.person("ada", "member")
+    await ada.add("Hers")
+    await boss.add("Mine")
+    await page.goto(f"/admin/users/{ada.id}")
+    await page.get_by_role("link", name="Impersonate").click()
+    await page.get_by_label("Reason").fill("Ticket 42")
+    await page.get_by_role("button", name="Impersonate").click()
+
+    await expect(page.get_by_text("You act as")).to_be_visible()
+    await page.goto("/admin/tasks")
+    await expect(page.get_by_role("link", name="Hers", exact=True)).to_be_visible()
+    await expect(page.get_by_role("link", name="Mine", exact=True)).to_have_count(0)
+
+    await page.get_by_role("button", name="Stop").click()
+    await page.goto("/admin/tasks")
+
+    await expect(page.get_by_text("You act as")).to_have_count(0)
+    await expect(page.get_by_role("link", name="Mine", exact=True)).to_be_visible()
+
+
+async def test_a_job_that_failed_is_tried_again(window: Window, database: Database) -> None:
+    key = await failed_job(database)
+    page = await window.go(f"/admin/jobs/{key}")
+    await expect(page.get_by_text("RuntimeError: no reason")).to_be_visible()
+    await page.get_by_role("button", name="Try again").click()
+
+    await page.goto(f"/admin/jobs/{key}")
+    await expect(page.get_by_text("Queued", exact=True).first).to_be_visible()
+
+
+async def test_health_says_how_everything_is(lively: Window) -> None:
+    page = await lively.go("/admin/health")
+
+    await expect(page.get_by_text("PostgreSQL").first).to_be_visible()
+    assert await lively.violations_in_both_themes() == []

@@ -1,0 +1,85 @@
+"""Leases of several processes, however they spend, never let through more than one token bucket."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from todo.http import token_bucket
+from todo.http.token_bucket import Lease, policy_of
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class World:
+    """One clock, one account, and the bucket that all of it must obey."""
+
+    def __init__(self, limit: str) -> None:
+        policy = policy_of("user", limit)
+        assert policy
+        self.policy = policy
+        self.now = 0.0
+        self.tat = 0.0
+        self.whole_at = 0.0  # of the bucket that counts what was really let through, when it was
+
+    @property
+    def cost(self) -> float:
+        return self.policy.cost.total_seconds()
+
+    @property
+    def window(self) -> float:
+        return self.policy.window.total_seconds()
+
+    def debit(self, lease: Lease, delay: float) -> bool:
+        """What the statement in limits.py does; the answer is under way for a while."""
+        began, back = self.now, lease.give_back()
+        self.now += delay
+        held, melted = back["held"], back["melted"]
+        assert isinstance(held, timedelta)
+        kept = held if melted is None else min(held, max(timedelta(), melted - self.at))  # type: ignore[operator]  # a moment
+        base = max(self.now, self.tat - kept.total_seconds())
+        module = int((self.window - (base - self.now)) / self.cost + 1e-9)
+        granted = min(self.policy.block, -(-module // 2))
+        self.tat = base + granted * self.cost
+        self.let_through(granted > 0)
+        at, tat = self.at, BEGIN + timedelta(seconds=self.tat)
+        self.now += delay
+        return lease.renew(began, at, tat, granted)
+
+    @property
+    def at(self) -> datetime:
+        return BEGIN + timedelta(seconds=self.now)
+
+    def let_through(self, passed: bool) -> bool:
+        if passed:
+            self.whole_at = max(self.whole_at, self.now) + self.cost
+        return passed
+
+    def request(self, lease: Lease, delay: float) -> bool:
+        return self.let_through(lease.spend()) or (lease.wait() <= 0 and self.debit(lease, delay))
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 8])
+@pytest.mark.parametrize("seed", range(25))
+def test_together_they_obey_one_bucket(monkeypatch: pytest.MonkeyPatch, processes: int, seed: int) -> None:
+    chance = random.Random(seed)
+    world = World(chance.choice(["100/minute", "10/second", "7/minute", "1000/hour"]))
+    monkeypatch.setattr(token_bucket, "monotonic", lambda: world.now)
+    leases = [Lease(world.policy) for _ in range(processes)]
+
+    for _ in range(3000):
+        world.now += chance.choice([0, 0, 0.0001, 0.1, 1, 10]) * chance.random() * world.cost * 3
+        world.request(chance.choice(leases), chance.choice([0, 0.001, 0.2]) * chance.random())
+        assert world.whole_at - world.now <= world.window + 1e-3
+
+
+@pytest.mark.parametrize("every", [0.3, 0.6, 0.61, 1.0, 5.0, 20.0])
+def test_a_single_process_refuses_nothing_that_the_bucket_holds(monkeypatch: pytest.MonkeyPatch, every: float) -> None:
+    world = World("100/minute")
+    monkeypatch.setattr(token_bucket, "monotonic", lambda: world.now)
+    lease = Lease(world.policy)
+
+    for _ in range(1000):
+        world.now += every
+        holds = max(world.whole_at, world.now) + world.cost - world.now <= world.window - 1e-3
+        assert world.request(lease, 0) or not holds

@@ -1,0 +1,136 @@
+"""Answers as people read them in a terminal."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import rich_click as click
+from msgspec import UNSET
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from todo.admin.declaration import Resource
+from todo.admin.describing import Description
+from todo.admin.fields import write_text
+from todo.admin.schemas import Difference, HistoryPage, ImportReport, ListResult, Outcome, Preview
+
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def page(resource: Resource, names: Sequence[str], found: ListResult) -> None:
+    grid = Table("Id", *(resource.fields[name].label for name in names if name != "id"))
+    for item in found.items:
+        grid.add_row(str(item.id), *(cell(item, name) for name in names if name != "id"))
+    show(grid)
+    total = f"{found.total:,}" if found.total_is_exact and found.total is not None else f"about {found.total:,}"
+    click.echo(f"{len(found.items)} of {total} {resource.label.lower()}.")
+    if found.next_cursor:
+        click.echo(f"The next ones: --cursor {found.next_cursor}")
+
+
+def row(resource: Resource, item: Any) -> None:
+    grid = Table("Field", "Value", show_header=False)
+    for field in resource.fields.values():
+        if getattr(item, field.name) is not UNSET:
+            grid.add_row(field.name, cell(item, field.name))
+    show(grid)
+
+
+def cell(item: Any, name: str) -> Text:
+    """A field; a reference also as what it leads to is called. Nothing in it is markup."""
+    value = getattr(item, name)
+    named = getattr(item, "labels", {}).get(name)
+    return Text(harmless(f"{named} ({value})") if named else text(value))
+
+
+def text(value: Any) -> str:
+    if value is UNSET:
+        return ""
+    return f"{value:%Y-%m-%d %H:%M:%S %Z}".strip() if isinstance(value, datetime) else harmless(write_text(value))
+
+
+def harmless(value: str) -> str:
+    """A text without the characters that steer a terminal; anybody may have written it."""
+    return STEERING.sub("\N{REPLACEMENT CHARACTER}", value)
+
+
+def history(found: HistoryPage) -> None:
+    grid = Table("When", "Who", "What", "Changes", "Reason", "Event")
+    for entry in found.items:
+        who = f"{entry.actor} ({entry.source})"
+        grid.add_row(
+            text(entry.at),
+            Text(harmless(who)),
+            entry.action,
+            Text(differences(entry.changes)),
+            Text(harmless(entry.reason or "")),
+            str(entry.id),
+        )
+    show(grid)
+    if found.next_cursor:
+        click.echo(f"Earlier ones: --cursor {found.next_cursor}")
+
+
+def differences(changes: Sequence[Difference]) -> str:
+    return "\n".join(f"{one.field}: {text(one.before)} -> {text(one.after)}" for one in changes)
+
+
+def preview(found: Preview) -> None:
+    """To the other stream, so that what is asked does not mix with what is answered."""
+    place = "into the trash" if found.to_trash else "for good"
+    click.echo(f"To delete {place}: {harmless(', '.join(one.label or one.value for one in found.rows))}", err=True)
+    for taken in found.taken:
+        click.echo(f"  {taken.count:,} {taken.label.lower()}: {taken.effect}", err=True)
+
+
+def outcome(found: Outcome) -> None:
+    if found.run is not None:
+        click.echo(f"Running in the background: todo admin get runs {found.run}")
+        return
+    click.echo(f"{found.done:,} done.")
+    for message in found.messages:
+        click.echo(harmless(message))
+    for failure in found.failed:
+        click.echo(f"Refused: {failure.id}: {failure.message}", err=True)
+
+
+def report(found: ImportReport) -> None:
+    for line in found.rows:
+        for reason in line.errors:
+            click.echo(f"Row {line.number}: {reason}", err=True)
+    grid = Table("Row", "Does", "Changes")
+    for line in found.rows:
+        grid.add_row(str(line.number), line.action, Text(differences(line.changes)))
+    show(grid)
+    counts = f"{found.added} to add, {found.changed} to change, {found.unchanged} as they are, {found.refused} refused"
+    click.echo(f"Applied: {counts}." if found.applied else f"Nothing is kept: {counts}.")
+
+
+def resources(found: Sequence[Description]) -> None:
+    grid = Table("Resource", "What it is", "You may")
+    for one in found:
+        grid.add_row(one.name, one.help, ", ".join(one.may))
+    show(grid)
+
+
+def resource(one: Description) -> None:
+    click.echo(f"{one.label}: {one.help}")
+    grid = Table("Field", "Kind", "Written", "Choices", "Filter", "Sort")
+    for field in one.fields:
+        written = ", ".join(word for word, may in (("add", field.on_add), ("set", field.on_change)) if may)
+        marks = ("yes" if field.name in names else "" for names in (one.filters, one.sorts))
+        grid.add_row(field.name, field.kind, written, ", ".join(field.choices), *marks)
+    show(grid)
+    for action in one.actions:
+        click.echo(f"Action {action.name}: {action.help or action.label}")
+
+
+def show(grid: Table) -> None:
+    """As wide as the terminal; whole when nobody looks."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=10_000)
+        grid.expand = False
+    console.print(grid)

@@ -1,0 +1,204 @@
+"""People, roles and invitations, as operators see them."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+from sqlalchemy import exists, func, or_, select
+
+from todo.admin.declaration import ActionContext, Computed, Filter, Inline, ModelAdmin, action
+from todo.database import now
+from todo.domain.accounts.models import (
+    INVITATION,
+    PASSKEY,
+    ROLE,
+    TOTP,
+    USER,
+    USER_ROLE,
+    Invitation,
+    Role,
+    User,
+    UserRole,
+)
+from todo.domain.accounts.rules import MEMBER
+from todo.domain.accounts.schemas.email_tokens import Invite, RoleName
+from todo.domain.accounts.schemas.users import Email, Timezone
+from todo.domain.accounts.services import email_tokens, roles
+from todo.domain.accounts.services.credentials import sign_out_everywhere
+from todo.domain.accounts.services.invitations import InvitationService
+from todo.domain.accounts.services.second_factor import forget_second_factor
+from todo.domain.accounts.services.service_accounts import add_service_account
+from todo.domain.accounts.services.users import AccountService
+from todo.errors import Conflict
+from todo.schema import Line
+
+Address = Annotated[str, Meta(min_length=5, max_length=254, pattern=r"^[^\x00-\x1f]*$")]
+Permissions = Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=500)]
+_roles = select(ROLE.name).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == USER.id)
+HELD = func.array(_roles.order_by(ROLE.name).correlate(User).scalar_subquery())
+HAS_SECOND_FACTOR = or_(
+    exists().where(TOTP.user_id == USER.id, TOTP.confirmed_at.is_not(None)),
+    exists().where(PASSKEY.user_id == USER.id, PASSKEY.revoked_at.is_(None)),
+)
+
+
+class RoleChoice(Struct, forbid_unknown_fields=True):
+    """Which role."""
+
+    role: RoleName
+
+
+class ServiceAccount(Struct, forbid_unknown_fields=True):
+    """A program that signs in by tokens alone: `backup-robot`, with the roles it needs."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=63)]
+    roles: Annotated[list[RoleName], Meta(max_length=20)] = []
+
+
+class UserAdmin(ModelAdmin[User]):
+    model = User
+    icon, group, label_one = "person", "People", "User"
+    display = "email"
+    columns = ("email", "name", "kind", "status", "roles", "created_at")
+    types = {
+        "email": Address, "name": Line, "timezone": Timezone,
+        "kind": Literal["person", "service"], "status": Literal["active", "disabled", "leaving"],
+    }  # fmt: skip
+    computed = {
+        "roles": Computed(HELD, list[str]),
+        "second_factor": Computed(HAS_SECOND_FACTOR, bool, "Second factor"),
+    }
+    filters = ("status", "kind", "created_at", "email_verified_at")
+    search = ("email", "name")
+    sorts = ("email", "created_at")
+    date_hierarchy = "created_at"
+    fieldsets = {
+        "Person": ("email", "name", "timezone", "kind", "status"),
+        "Access": ("roles", "second_factor", "password_hash", "email_verified_at", "deletion_at"),
+    }
+    inlines = (Inline("sessions", via="user_id"), Inline("personal_tokens", via="user_id"))
+    editable = ("name", "timezone")
+    hidden = ("credential_version",)
+    verbs = ("view", "change", "export")
+
+    def has(self, actor: Any, verb: str, row: Any) -> bool:
+        """Who is out is let in, and the other way round; programs have neither mail nor a second factor."""
+        person, out = row.kind == "person", row.status == "disabled"
+        allowed: dict[str, bool] = {
+            "disable": not out,
+            "enable": out,
+            "send_reset": person and not out,
+            "reset_second_factor": person,
+        }
+        return allowed.get(verb, True)
+
+    async def change_row(self, do: ActionContext, row: User, values: dict[str, Any]) -> None:
+        """A new time zone moves what floats with its owner, as if they had changed it themselves."""
+        await roles.require_no_escalation(do.session, do.actor, row.id)
+        await AccountService(do.session, do.actor).change_person(row, values, "users.change")
+
+    @action("Add role", form=RoleChoice, dangerous=True)
+    async def grant_role(self, do: ActionContext, row: User, form: RoleChoice) -> None:
+        """Let them do what a role may; nobody gives what they do not have."""
+        await roles.grant(do.session, do.actor, row.id, form.role)
+
+    @action("Remove role", form=RoleChoice, dangerous=True)
+    async def take_role(self, do: ActionContext, row: User, form: RoleChoice) -> None:
+        """What the role let them do ends within seconds."""
+        await roles.require_no_escalation(do.session, do.actor, row.id)
+        await roles.revoke(do.session, do.actor, row.id, form.role)
+
+    @action("Disable", dangerous=True)
+    async def disable(self, do: ActionContext, row: User) -> None:
+        """Block sign-in and end all sessions: every session and token stops within seconds."""
+        await roles.disable(do.session, do.actor, row.id)
+
+    @action("Enable")
+    async def enable(self, do: ActionContext, row: User) -> None:
+        """Let them in again."""
+        await roles.enable(do.session, do.actor, row.id)
+
+    @action("Sign out everywhere")
+    async def sign_out(self, do: ActionContext, row: User) -> None:
+        """End all their sessions; tokens for scripts stay."""
+        await roles.require_no_escalation(do.session, do.actor, row.id)
+        await sign_out_everywhere(do.session, do.actor, row.id, "operator")
+
+    @action("Mail a password reset")
+    async def send_reset(self, do: ActionContext, row: User) -> None:
+        """Send them a link by which they choose a new password."""
+        await roles.require_no_escalation(do.session, do.actor, row.id)
+        await email_tokens.send_reset(do.session, do.database.settings, row)
+
+    @action("Remove the second factor", dangerous=True)
+    async def reset_second_factor(self, do: ActionContext, row: User) -> None:
+        """For who has lost it: authenticator app, recovery codes and passkeys are gone, and their sessions end."""
+        await roles.require_no_escalation(do.session, do.actor, row.id)
+        await forget_second_factor(do.session, do.actor, row)
+
+    @action("Add a service account", on="resource", form=ServiceAccount, dangerous=True)
+    async def add_service_account(self, do: ActionContext, form: ServiceAccount) -> str:
+        """An account for a program; give it a token by `todo service-accounts token`."""
+        made = await add_service_account(do.session, do.actor, form.name, form.roles)
+        return f"{made.email} is there."
+
+
+class RoleAdmin(ModelAdmin[Role]):
+    model = Role
+    icon, group = "shield", "People"
+    display = "name"
+    columns = ("name", "permissions", "updated_at")
+    types = {"name": RoleName, "permissions": Permissions}
+    search = ("name",)
+    editable = ("permissions",)
+    only_on_add = ("name",)
+    verbs = ("view", "add", "change", "delete", "export")
+    dangerous = frozenset({"add", "change", "delete"})
+
+    async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Role:
+        roles.require_givable(do.actor, values.get("permissions", []))
+        row: Role = await super().add_row(do, values)
+        return row
+
+    async def change_row(self, do: ActionContext, row: Role, values: dict[str, Any]) -> None:
+        roles.require_editable(do.actor, row, values.get("permissions", []))
+        await super().change_row(do, row, values)
+
+    async def delete_row(self, do: ActionContext, row: Role) -> None:
+        """Who held it holds it no more."""
+        if row.name == MEMBER:
+            raise Conflict("Everybody who registers is a member; take permissions from that role instead.")
+        roles.require_editable(do.actor, row)
+        await super().delete_row(do, row)
+
+
+class InvitationAdmin(ModelAdmin[Invitation]):
+    model = Invitation
+    dangerous = frozenset({"add"})
+    icon, group = "mail", "People"
+    display = "email"
+    columns = ("email", "roles", "invited_by", "expires_at", "accepted_at")
+    types = {"email": Email, "roles": Annotated[list[RoleName], Meta(max_length=20)]}
+    filters = (
+        Filter(
+            "state",
+            {
+                "open": INVITATION.accepted_at.is_(None) & (INVITATION.expires_at > func.now()),
+                "accepted": INVITATION.accepted_at.is_not(None),
+                "expired": INVITATION.accepted_at.is_(None) & (INVITATION.expires_at <= func.now()),
+            },
+        ),
+        "invited_by",
+    )
+    search = ("email",)
+    only_on_add = ("email", "roles")
+    verbs = ("view", "add", "delete", "export")
+
+    async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Any:
+        """Write to somebody that they may register; an earlier invitation to them ends."""
+        data = Invite(values["email"], values.get("roles", []))
+        return await InvitationService(do.session, do.actor).invite(do.database.settings, data)
+
+    async def delete_row(self, do: ActionContext, row: Invitation) -> None:
+        if row.accepted_at is not None and row.accepted_at <= now():
+            raise Conflict("This invitation has been used: it is part of how somebody came in.")
+        await InvitationService(do.session, do.actor).withdraw(row.id)

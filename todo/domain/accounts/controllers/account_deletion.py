@@ -1,0 +1,35 @@
+"""`DELETE /api/auth/me`: leaving."""
+
+from litestar import delete
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
+
+from todo.access import Origin, requires
+from todo.database import Database
+from todo.domain.accounts.schemas.email_tokens import DeletionScheduled
+from todo.domain.accounts.schemas.second_factor import ReauthenticationIn
+from todo.domain.accounts.services.account_deletion import leave
+from todo.domain.accounts.services.reauthentication import Reauthentication
+from todo.domain.accounts.services.sign_in import SignIn
+from todo.settings import secret_key
+
+
+@delete("/api/auth/me", operation_id="leave", status_code=200, tags=["Accounts"], guards=[requires("accounts.leave")])
+async def delete_account(
+    database: NamedDependency[Database],
+    sign_in: NamedDependency[SignIn],
+    origin: NamedDependency[Origin],
+    data: JSONBody[ReauthenticationIn],
+) -> DeletionScheduled:
+    """Close your account; it is erased after some days, and signing in before that keeps it.
+
+    Needs your password, and your second factor where you have one: here, or at the sign-in of this session.
+
+    Example: `{"password": "correct horse battery staple"}`
+    """
+    settings = database.settings
+    reauthentication = Reauthentication(database, sign_in.passwords, secret_key(settings), origin)
+    reauthenticated = await reauthentication.check_factor(data)
+    async with database.session(origin) as session:
+        await reauthentication.require_current(session, reauthenticated)
+        return DeletionScheduled(await leave(session, settings, origin.actor))

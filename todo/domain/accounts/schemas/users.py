@@ -1,0 +1,68 @@
+"""What accounts look like on the wire."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from todo.schema import Line, Schema
+
+# Refused in words of our own; in the document for clients that check before they send.
+ADDRESS = r"^\s*[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+\s*$"
+Email = Annotated[
+    str,
+    Meta(
+        min_length=5,
+        max_length=254,
+        pattern=r"^[^\x00-\x1f]*$",
+        examples=["ada@example.com"],
+        extra_json_schema={"allOf": [{"pattern": ADDRESS}]},
+    ),
+]
+Password = Annotated[str, Meta(min_length=1, max_length=1024, examples=["correct horse battery staple"])]
+Timezone = Annotated[str, Meta(min_length=1, max_length=64, description="An IANA name.", examples=["Europe/Berlin"])]
+
+
+class Registration(Schema):
+    """A new account."""
+
+    email: Email
+    password: Password
+    name: Line = ""
+    timezone: Timezone = "UTC"
+    invitation: Annotated[str, Meta(max_length=64, description="The token of an invitation mail.")] = ""
+
+
+class Registered(Struct):
+    """The same answer whether or not the address was known, so that nobody can find out who has an account."""
+
+    email: str
+    message: str
+
+
+class Login(Schema):
+    """ReauthenticationIn of who you are."""
+
+    email: Email
+    password: Password
+
+
+class Me(Struct):
+    """The account that is signed in."""
+
+    id: UUID
+    email: str
+    name: str
+    timezone: str
+    roles: list[str]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class MePatch(Schema):
+    """Absent fields stay as they are. A new time zone moves everything that is due "wherever the owner is"."""
+
+    name: Line | UnsetType = UNSET
+    timezone: Timezone | UnsetType = UNSET

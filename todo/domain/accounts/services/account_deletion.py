@@ -1,0 +1,93 @@
+"""DeletionScheduled: an account is closed at once, can be had back for some days, and is then erased."""
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT, array
+
+from todo.access import Actor, Origin
+from todo.audit import Event, record
+from todo.database import Database, Query, WriteSession, columns, now
+from todo.delivery.email import send_email
+from todo.delivery.models import DELIVERY, Delivery
+from todo.domain.accounts.models import (
+    INVITATION,
+    PERSONAL_TOKEN,
+    USER,
+    Invitation,
+    PersonalToken,
+    User,
+)
+from todo.domain.accounts.services.credentials import end_credentials
+from todo.domain.accounts.services.roles import require_another_superuser
+from todo.domain.accounts.services.users import AccountService
+from todo.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ERASED = "erased person"
+EVENT = columns(Event)
+OVER: ColumnElement[bool] = and_(USER.status == "leaving", USER.deletion_at <= func.now())
+DUE = Query(lambda user_id: user_id, select(USER.id).where(OVER).order_by(USER.deletion_at).limit(100))
+
+
+async def leave(session: WriteSession, settings: Settings, actor: Actor) -> datetime:
+    """Close the account of somebody who has proven who they are, and say until when they can come back.
+
+    Raises Conflict for the last superuser.
+    What they signed in with is worth nothing from now on, but their password: it brings them back.
+    """
+    people = AccountService(session, actor)
+    user = await people.locked(USER.id == actor.user_id)
+    await require_another_superuser(session, actor.user_id)
+    deletion_at = now() + timedelta(days=settings.deletion_days)
+    await people.change(user, {"status": "leaving", "deletion_at": deletion_at}, "accounts.leave")
+    await end_credentials(session, actor, user.id, "leaving")
+    live = (PERSONAL_TOKEN.user_id == user.id, PERSONAL_TOKEN.revoked_at.is_(None))
+    await session.execute(update(PersonalToken).where(*live).values(revoked_at=func.now()))
+    text = f"Your account is closed, and will be erased after {deletion_at:%Y-%m-%d %H:%M} UTC with all that is in it."
+    await send_email(session, user.email, "Goodbye", text, "Until then you can have it back: just sign in.")
+    return deletion_at
+
+
+async def cancel_deletion(session: WriteSession, user: User) -> bool:
+    """For sign-in, after the right password: whether a leaving account is active again. Not when its time is over."""
+    session.origin = session.origin.by(Actor(id=user.id, name=user.email))
+    people = AccountService(session, session.origin.actor)
+    row = await people.get_one_or_none(USER.id == user.id, USER.status == "leaving", ~OVER, with_for_update=True)
+    if row is None:
+        return False
+    await people.change(row, {"status": "active", "deletion_at": None}, "accounts.cancel_deletion")
+    return True
+
+
+async def erase_due(database: Database, origin: Origin) -> None:
+    """Erase everybody whose time is over, each in a transaction of their own."""
+    for user_id in await database.reads.all(DUE):
+        try:
+            async with database.session(origin) as session:
+                await erase(session, user_id)
+        except Exception:
+            log.exception("account %s cannot be erased", user_id)
+
+
+async def erase(session: WriteSession, user_id: UUID) -> None:
+    """Delete a person whose time is over, with all that is theirs; who has come back meanwhile stays.
+
+    The trail stays, without their name.
+    """
+    email = await session.scalar(select(USER.email).where(USER.id == user_id, OVER).with_for_update())
+    if email is None:
+        return
+    invitations = delete(Invitation).where(INVITATION.email == email).returning(INVITATION.id)
+    ids = [user_id, *await session.scalars(invitations)]
+    await session.execute(update(Event).where(EVENT.actor_id == user_id).values(actor=ERASED))
+    personal = array(["email", "name"], type_=ARRAY(TEXT))
+    scrubbed = {side: EVENT[side].op("-")(personal) for side in ("before", "after")}
+    about = and_(EVENT.subject.in_(["users", "invitations"]), EVENT.subject_id.in_(ids))
+    await session.execute(update(Event).where(about).values(scrubbed))
+    await session.execute(delete(Delivery).where(DELIVERY.recipient == email))
+    await session.execute(delete(User).where(USER.id == user_id))
+    await record(session, "accounts.erase", "users", subject_id=user_id)

@@ -1,0 +1,207 @@
+"""What a mail proves: that somebody reads this address.
+
+Tokens have 256 bits, are kept as SHA-256, serve one purpose once, and are deleted together with what they change.
+"""
+
+import secrets
+from datetime import timedelta
+from hashlib import sha256
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, LargeBinary, bindparam, delete, func, insert, literal, select
+from uuid_utils.compat import uuid7
+
+from todo.access import Actor, Origin
+from todo.actions import Action
+from todo.audit import record
+from todo.database import Database, Query, WriteSession, now
+from todo.delivery.email import send_email
+from todo.domain.accounts import rules
+from todo.domain.accounts.models import MAIL_TOKEN, USER, MailToken, User
+from todo.domain.accounts.services.credentials import end_credentials
+from todo.domain.accounts.services.passwords import Passwords
+from todo.domain.accounts.services.users import AccountService
+from todo.errors import Forbidden, Invalid
+from todo.settings import Settings
+
+
+class Purpose(NamedTuple):
+    """What a token is for: how long it is good, whom it is sent to, and the mail around it."""
+
+    lasts: timedelta
+    to: ColumnElement[bool]
+    subject: str
+    paragraphs: tuple[str, ...]
+
+
+PURPOSES = {
+    "verify": Purpose(
+        timedelta(hours=24),
+        USER.email_verified_at.is_(None),
+        "Please confirm your e-mail address",
+        (
+            "Somebody, hopefully you, opened an account with this e-mail address.",
+            "If it was not you, ignore this mail. If it was, confirm the address within 24 hours:",
+        ),
+    ),
+    "reset": Purpose(
+        timedelta(hours=1),
+        USER.password_hash.is_not(None),  # who signs in elsewhere gets no second way in by mail
+        "Choose a new password",
+        (
+            "Somebody, hopefully you, asked for a new password for your account.",
+            "If it was not you, ignore this mail: nothing has changed. If it was, choose one within an hour:",
+        ),
+    ),
+}
+PLACEHOLDER = ".invalid"  # the end of addresses of service accounts, and of people whose issuer names none (RFC 2606)
+ASKED: dict[str, Action] = {"verify": "accounts.ask_verify", "reset": "accounts.ask_reset"}
+HOLDER = Query(
+    str,
+    select(USER.email)
+    .join(MailToken, MAIL_TOKEN.user_id == USER.id)
+    .where(
+        MAIL_TOKEN.hash == bindparam("hash", type_=LargeBinary()),
+        MAIL_TOKEN.purpose == "reset",
+        MAIL_TOKEN.expires_at > func.now(),
+    ),
+)
+
+
+def new_secret() -> str:
+    """256 random bits as text."""
+    return secrets.token_urlsafe(32)
+
+
+def hashed(token: str) -> bytes:
+    """The form in which a token is kept and looked up."""
+    return sha256(token.encode()).digest()
+
+
+def link(settings: Settings, page: str, token: str) -> str:
+    """A link into this service, from the settings alone. What follows `#` never reaches a server or its logs."""
+    base = settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
+    return f"{base}/account/{page}#{token}"
+
+
+async def ask(session: WriteSession, settings: Settings, address: str, purpose: str) -> None:
+    """Mail a token to whoever has this address, so that the caller cannot tell whether anybody has.
+
+    Known or not, the same statements run and one audit entry is committed: without an account the token finds no
+    person to belong to, and the mail is rolled back.
+    """
+    email = rules.normalise_email(address)
+    if not rules.is_email(email):
+        raise Invalid.field("body.email", "This is not an e-mail address.")
+    there = (USER.email == email, USER.kind == "person", USER.status != "disabled", PURPOSES[purpose].to)
+    user_id = await session.scalar(select(USER.id).where(*there).with_for_update())
+    async with session.begin_nested() as point:
+        await mail_token(session, settings, user_id or uuid7(), email, purpose)
+        if user_id is None:
+            await point.rollback()
+    await record(session, ASKED[purpose], "users", subject_id=user_id)
+
+
+async def mail_token(session: WriteSession, settings: Settings, user_id: UUID, email: str, purpose: str) -> None:
+    """Send a new token; older ones for the same purpose end. Stores no token when there is no such person."""
+    token, (lasts, _, subject, paragraphs) = new_secret(), PURPOSES[purpose]
+    await session.execute(delete(MailToken).where(MAIL_TOKEN.user_id == user_id, MAIL_TOKEN.purpose == purpose))
+    row = MailToken(user_id=user_id, purpose=purpose, hash=hashed(token), expires_at=now() + lasts).model_dump()
+    values = [literal(value, MAIL_TOKEN[name].type) for name, value in row.items()]
+    await session.execute(insert(MailToken).from_select(list(row), select(*values).where(USER.id == user_id)))
+    await send_email(session, email, subject, *paragraphs, link=link(settings, purpose, token))
+
+
+async def send_reset(session: WriteSession, settings: Settings, user: User) -> None:
+    """Send somebody a link to choose a new password, as an operator."""
+    await mail_token(session, settings, user.id, user.email, "reset")
+    await record(session, "users.send_reset", "users", subject_id=user.id)
+
+
+async def spend(session: WriteSession, token: str, purpose: str) -> Actor:
+    """Use a token up, once; whose it was, who acts from here on. Raises Invalid, with one sentence for every reason."""
+    mine = (MAIL_TOKEN.hash == hashed(token), MAIL_TOKEN.purpose == purpose, MAIL_TOKEN.expires_at > func.now())
+    holder = select(USER.id, USER.email).join(MailToken, MAIL_TOKEN.user_id == USER.id)
+    holder = holder.where(*mine, USER.status != "disabled").with_for_update(of=User, key_share=True)
+    found = (await session.execute(holder)).first()  # the account before its tokens, as whatever ends them does
+    if found is None or await session.scalar(delete(MailToken).where(*mine).returning(MAIL_TOKEN.id)) is None:
+        raise _no_good()
+    person = Actor(id=found.id, name=found.email)
+    session.origin = session.origin.by(person)
+    return person
+
+
+def _no_good() -> Invalid:
+    return Invalid.field("body.token", "This link was used already or is too old; ask for a new one.")
+
+
+async def verify(session: WriteSession, token: str) -> None:
+    """Note that the address is its holder's; raises Invalid."""
+    person = await spend(session, token, "verify")
+    people = AccountService(session, person)
+    user = await people.locked(USER.id == person.id)
+    await people.change(user, {"email_verified_at": now()}, "accounts.verify_email")
+
+
+async def reset(database: Database, origin: Origin, passwords: Passwords, token: str, password: str) -> None:
+    """Set a new password and end every session; signs nobody in. A refused password leaves the token as it is."""
+    email = await database.reads.one_or_none(HOLDER, hash=hashed(token))
+    if email is None:
+        raise _no_good()
+    if problem := rules.password_problem(password, email, database.settings.password_min_length):
+        raise Invalid.field("body.password", problem)
+    password_hash = await passwords.hash(password)
+    async with database.session(origin) as session:
+        await _set_password(session, await spend(session, token, "reset"), password_hash)
+
+
+async def _set_password(session: WriteSession, person: Actor, password_hash: str) -> None:
+    people = AccountService(session, person)
+    user = await people.locked(USER.id == person.id)
+    reauthenticated = user.email_verified_at or now()
+    await people.change(
+        user, {"password_hash": password_hash, "email_verified_at": reauthenticated}, "accounts.reset_password"
+    )
+    await end_credentials(session, person, user.id, "password")
+    await notify(session, user.email, "Your password was changed", "Your password was changed by a link in a mail.")
+
+
+async def greet(session: WriteSession, settings: Settings, address: str, user: User | None) -> None:
+    """Write to an address somebody registered with: to confirm it or, when it was taken, that somebody tried."""
+    email = rules.normalise_email(address)
+    if user is not None:
+        await mail_token(session, settings, user.id, email, "verify")
+        return
+    owner = await session.scalar(select(USER.id).where(USER.email == email))
+    await record(session, "accounts.register_taken", "users", subject_id=owner)
+    text = "Somebody, perhaps you, wanted to open an account with this e-mail address. You already have an account."
+    await send_email(session, email, "You already have an account", text, "Sign in, or ask for a new password.")
+
+
+def require_verified(settings: Settings, user: User) -> None:
+    """For sign-in, after the right password: raises Forbidden while the address is unconfirmed."""
+    if settings.verify_email and user.email_verified_at is None:
+        raise Forbidden("Confirm your e-mail address first: follow the link in the mail we sent you.")
+
+
+async def notify(session: WriteSession, email: str, subject: str, *paragraphs: str) -> None:
+    """Tell somebody about something that only they should have done, unless their address is a placeholder."""
+    if email.endswith(PLACEHOLDER):
+        return
+    advice = "If this was not you, ask for a new password at once: that ends every session."
+    await send_email(session, email, subject, *paragraphs, advice)
+
+
+async def notify_change(session: WriteSession, email: str, subject: str, text: str) -> None:
+    """The same for a change of how they sign in, with when and from where it was made."""
+    await notify(session, email, subject, f"{text} It was done at {_time_and_place(session.origin)}.")
+
+
+async def notify_new_sign_in(session: WriteSession, user: User) -> None:
+    text = f"Somebody signed in to your account: {_time_and_place(session.origin)}."
+    await notify(session, user.email, "A new sign-in to your account", text)
+
+
+def _time_and_place(origin: Origin) -> str:
+    return f"{now():%Y-%m-%d %H:%M} UTC, from {origin.address or 'an unknown address'}"

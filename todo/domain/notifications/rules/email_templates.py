@@ -1,0 +1,78 @@
+"""What a message says: its title, its lines in the list, and the same as plain text and HTML for mail."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+LONGEST_TITLE = 200
+MOST_LINES = 50
+BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+TEMPLATES = Path(__file__).parents[1] / "templates"
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """Some tasks under a heading, each a title and when it is due."""
+
+    heading: str
+    lines: Sequence[tuple[str, str]]
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks of any kind, and not too long for a subject."""
+    text = BREAKS.sub(" ", text).strip()
+    return text if len(text) <= LONGEST_TITLE else text[: LONGEST_TITLE - 1] + "…"
+
+
+def when(moment: Mapping[str, Any] | None, timezone: str) -> str:
+    """A `due` in words; without place unless it names one that is not the reader's."""
+    if moment is None:
+        return ""
+    if moment["kind"] == "day":
+        return in_words(date.fromisoformat(moment["date"]))
+    local = datetime.fromisoformat(moment["at"])
+    place = moment.get("timezone") or timezone
+    return f"{in_words(local.date())}, {local:%H:%M}" + (f" ({place})" if place != timezone else "")
+
+
+def in_words(day: date) -> str:
+    return f"{day:%A}, {day.day} {day:%B} {day.year}"
+
+
+def line_of(task: Mapping[str, Any], timezone: str) -> tuple[str, str]:
+    """A task as a line of a message."""
+    return one_line(task["title"]), when(task["due"], timezone)
+
+
+def tasks(count: int) -> str:
+    return "1 task" if count == 1 else f"{count} tasks"
+
+
+def shown(lines: Sequence[tuple[str, str]]) -> tuple[Sequence[tuple[str, str]], str]:
+    """The lines that fit, and how many there are besides."""
+    rest = len(lines) - MOST_LINES
+    return lines[:MOST_LINES], f"and {rest} more" if rest > 0 else ""
+
+
+def plain(sections: Sequence[Section]) -> str:
+    """The sections as text."""
+    parts = []
+    for section in sections:
+        lines, rest = shown(section.lines)
+        sent = [f"- {title}" + (f" ({due})" if due else "") for title, due in lines]
+        parts.append("\n".join([*([section.heading] if section.heading else []), *sent, *([rest] if rest else [])]))
+    return "\n\n".join(parts)
+
+
+def html(title: str, sections: Sequence[Section], foot: str, link: str) -> str:
+    """The sections as a small page that loads nothing; `link` is where to unsubscribe, or empty."""
+    page = ENVIRONMENT.get_template("message.html")
+    return page.render(title=title, sections=sections, shown=shown, foot=foot, link=link)

@@ -1,0 +1,241 @@
+"""Opening what is due: the occurrences of many series, their tasks and their trail, in one transaction of few
+statements.
+
+Whoever is killed in it leaves nothing behind: the rows are free at once, and due as before. Two workers never hold the
+same series; the occurrences' unique (series, original start) makes anything else that could double an occurrence
+harmless.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import String, func, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import SQLModel
+from uuid_utils.compat import uuid7
+
+from todo.access import Origin
+from todo.audit import Event, event
+from todo.connection import Connection
+from todo.database import DIALECT, WriteSession, table_of, to_json
+from todo.domain.accounts.models import USER
+from todo.domain.recurrence.models import SERIES, Series
+from todo.domain.recurrence.rules.missed import decide_missed
+from todo.domain.recurrence.rules.plan import PlannedOccurrence
+from todo.domain.recurrence.services.planning import plan_of
+from todo.domain.recurrence.services.series import place
+from todo.domain.tasks import rules
+from todo.domain.tasks.models import Task
+from todo.domain.tasks.services.occurrences import new_task_values
+from todo.domain.tasks.services.subtasks import copy_subtasks
+
+log = logging.getLogger(__name__)
+
+BATCH = 1_000  # series: their locks are held for about a tenth of a second
+# A suspended worker gives its series back: the server ends what is idle, other workers what waits for its client.
+NAME = "todo occurrences"
+FROZEN = (
+    "SELECT set_config('idle_in_transaction_session_timeout', '30s', true), set_config('application_name', :name, true)"
+)
+FREE = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user AND application_name = :name
+        AND wait_event_type = 'Client' AND xact_start < now() - interval '30 seconds'"""
+
+OPEN = """
+    SELECT series_id, original_start FROM occurrences
+    WHERE series_id = ANY($1) AND status = 'open' ORDER BY original_start"""
+# Of each series the last occurrence's task, where something is below it that the next occurrence comes with.
+PARENTS = """
+    SELECT series.id, last.task_id FROM unnest($1::uuid[]) AS series (id) CROSS JOIN LATERAL (
+        SELECT task_id FROM occurrences WHERE series_id = series.id AND task_id IS NOT NULL
+        ORDER BY original_start DESC LIMIT 1
+    ) AS last WHERE EXISTS (SELECT FROM tasks WHERE parent_id = last.task_id)"""
+ENTER = """
+    INSERT INTO occurrences (id, created_at, updated_at, version, series_id, original_start, task_id, status, closed_at)
+    SELECT id, $1::timestamptz, $1, 1, series_id, original_start, task_id, status,
+        CASE WHEN status <> 'open' THEN $1 END
+    FROM unnest($2::uuid[], $3::uuid[], $4::timestamp[], $5::uuid[], $6::text[])
+        AS entry (id, series_id, original_start, task_id, status)
+    ON CONFLICT (series_id, original_start) DO NOTHING RETURNING task_id"""
+MISS = """
+    UPDATE occurrences AS occurrence
+    SET status = 'missed', closed_at = $1::timestamptz, updated_at = $1, version = version + 1
+    FROM unnest($2::uuid[], $3::timestamp[]) AS late (series_id, original_start)
+    WHERE occurrence.series_id = late.series_id AND occurrence.original_start = late.original_start
+        AND occurrence.status = 'open'
+    RETURNING occurrence.task_id"""
+CANCEL = """
+    WITH late AS (SELECT id, status FROM tasks WHERE id = ANY($2) AND status <> ALL($3) FOR UPDATE)
+    UPDATE tasks SET status = 'cancelled', completed_at = $1::timestamptz, updated_at = $1, version = version + 1
+    FROM late WHERE tasks.id = late.id RETURNING tasks.id, late.status"""
+PLACE = """
+    UPDATE series SET status = place.status, last_original_start = place.last_original_start, n = place.n, failures = 0,
+        next_original_start = place.next_original_start, next_n = place.next_n,
+        next_run_at = place.next_run_at, last_error = NULL
+    FROM unnest($1::uuid[], $2::text[], $3::timestamp[], $4::int[], $5::timestamp[], $6::int[], $7::timestamptz[])
+        AS place (id, status, last_original_start, n, next_original_start, next_n, next_run_at)
+    WHERE series.id = place.id"""
+BLANK = Task(owner_id=UUID(int=0), title="").model_dump()  # building a model for every row would double the time
+PLACED = ("status", "last_original_start", "n", "next_original_start", "next_n", "next_run_at")
+
+
+@dataclass
+class Batch:
+    """What a number of series need written: tasks to add, occurrences to record or close, and new schedule states."""
+
+    moment: datetime
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    entries: list[tuple[UUID, datetime, UUID | None, str]] = field(default_factory=list)
+    closes: list[tuple[UUID, datetime]] = field(default_factory=list)
+    places: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def add(self, series: Series, open_starts: Sequence[datetime]) -> None:
+        """Decide what becomes of one series; raises what its rule raises."""
+        plan = plan_of(series)
+        waiting = (
+            PlannedOccurrence(series.next_original_start, series.next_n or 0) if series.next_original_start else None
+        )
+        decision = decide_missed(plan, waiting, open_starts, self.moment)
+        for occurrence in decision.opens:
+            task: dict[str, Any] = {"id": uuid7(), "created_at": self.moment, "updated_at": self.moment}
+            task |= {"owner_id": series.owner_id} | new_task_values(series, plan, occurrence.original_start)
+            self.tasks.append(BLANK | task)
+            self.entries.append((series.id, occurrence.original_start, task["id"], "open"))
+        self.entries += [(series.id, occurrence.original_start, None, "missed") for occurrence in decision.missed]
+        self.closes += [(series.id, original_start) for original_start in decision.closes]
+        last = max(
+            (*decision.opens, *decision.missed),
+            default=PlannedOccurrence(series.last_original_start or series.start, series.n),
+        )
+        staying = sorted(
+            {*open_starts, *(occurrence.original_start for occurrence in decision.opens)} - set(decision.closes)
+        )
+        placed = place(plan, last, decision.next, staying, self.moment)
+        if placed["next_run_at"] and placed["next_run_at"] <= self.moment:  # it would be looked at for ever
+            raise ValueError(f"the series stands still at {last.original_start}")
+        self.places.append((series.id, *(placed[name] for name in PLACED)))
+
+
+async def materialize_batch(session: WriteSession, limit: int = BATCH) -> int:
+    """Bring up every occurrence whose time has come, of up to `limit` series that nobody else has; how many series."""
+    await session.execute(text(FROZEN), {"name": NAME})
+    # The clock that says what is due is the database's.
+    due = select(Series, func.now()).where(SERIES.next_run_at <= func.now())
+    claimed = (
+        await session.execute(due.order_by(SERIES.next_run_at).limit(limit).with_for_update(skip_locked=True))
+    ).all()
+    owners = await _lock_owners(session, {series.owner_id for series, _ in claimed})
+    free = [series for series, _ in claimed if series.owner_id in owners]
+    if free:
+        await materialize_series(session, free, claimed[0][1])
+    return len(free)
+
+
+async def _lock_owners(session: WriteSession, ids: Collection[UUID]) -> set[UUID]:
+    """Those whose time zone nobody is changing, locked as by everybody who adds tasks (see `locks.py`).
+
+    Without waiting, and not in one query with the series: that would sort all that are due.
+    """
+    found = select(USER.id).where(USER.id.in_(ids)).with_for_update(read=True, key_share=True, skip_locked=True)
+    return set(await session.scalars(found)) if ids else set()
+
+
+async def end_stalled_transactions(session: WriteSession) -> None:
+    """End transactions of workers that have stood still for half a minute, so that others can open what they hold."""
+    await session.execute(text(FREE), {"name": NAME})
+
+
+async def materialize_series(session: WriteSession, claimed: Sequence[Series], moment: datetime) -> None:
+    """Bring up what is due at `moment` of these locked series; what makes trouble is set aside.
+
+    All of them together or, when one makes trouble, each half by itself: one series must not stop the others.
+    """
+    first, failures = claimed[0].id, claimed[0].failures
+    try:
+        async with session.begin_nested():
+            await _open_together(session, claimed, moment)
+    except Exception as error:
+        if len(claimed) == 1:
+            log.exception("series %s is set aside", first)
+            await _set_aside(session, first, failures + 1, error)
+            return
+        half = len(claimed) // 2
+        await materialize_series(session, claimed[:half], moment)
+        await materialize_series(session, claimed[half:], moment)
+
+
+async def _open_together(session: WriteSession, claimed: Sequence[Series], moment: datetime) -> None:
+    driver, ids = await _driver(session), [series.id for series in claimed]
+    batch, open_starts = Batch(moment), defaultdict(list)
+    for series_id, original_start in await driver.fetch(OPEN, ids):
+        open_starts[series_id].append(original_start)
+    parents = {series_id: task_id for series_id, task_id in await driver.fetch(PARENTS, ids)}
+    for series in claimed:
+        batch.add(series, open_starts[series.id])
+    events = await _close(driver, batch, session.origin) if batch.closes else []
+    opened, opening = await _enter(driver, batch, session.origin) if batch.entries else ([], [])
+    await _insert(driver, Event, events + opening)
+    pairs = [(parents[task["series_id"]], task["id"]) for task in opened if task["series_id"] in parents]
+    if pairs:
+        await copy_subtasks(session, pairs)
+    await driver.execute(PLACE, *zip(*batch.places, strict=True))
+
+
+async def _close(driver: Connection, batch: Batch, origin: Origin) -> list[dict[str, Any]]:
+    """Close open occurrences as missed, and their tasks as cancelled; the trail of it."""
+    task_ids = [row["task_id"] for row in await driver.fetch(MISS, batch.moment, *zip(*batch.closes, strict=True))]
+    after = {"status": "cancelled", "completed_at": batch.moment}
+    return [
+        event(origin, "tasks.miss", "tasks", task_id, before={"status": status, "completed_at": None}, after=after)
+        for task_id, status in await driver.fetch(CANCEL, batch.moment, task_ids, list(rules.CLOSED))
+    ]
+
+
+async def _enter(driver: Connection, batch: Batch, origin: Origin) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Claim the occurrences' places in the occurrences and add the tasks of those that were free; these, and the trail
+    of it.
+    """
+    ids = [uuid7() for _ in batch.entries]
+    entered = {
+        row["task_id"] for row in await driver.fetch(ENTER, batch.moment, ids, *zip(*batch.entries, strict=True))
+    }
+    tasks = [task for task in batch.tasks if task["id"] in entered]
+    await _insert(driver, Task, tasks)
+    return tasks, [event(origin, "tasks.open", "tasks", task["id"], after=task) for task in tasks]
+
+
+async def _insert(driver: Connection, model: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+    """All rows in one statement; in the midst of a COPY no timeout would free what a suspended worker holds."""
+    columns = [
+        [to_json(row[name]) if is_json and row[name] is not None else row[name] for row in rows]
+        for name, is_json in ((column.name, isinstance(column.type, JSONB)) for column in table_of(model).columns)
+    ]
+    await driver.execute(_insertion(model), *columns)
+
+
+@lru_cache
+def _insertion(model: type[SQLModel]) -> str:
+    table = table_of(model)
+    types = ["text" if isinstance(column.type, String) else column.type.compile(DIALECT) for column in table.columns]
+    arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(types, 1))
+    return f"INSERT INTO {table.name} ({', '.join(table.columns.keys())}) SELECT * FROM unnest({arrays})"  # noqa: S608 -- names of ours
+
+
+async def _set_aside(session: WriteSession, series_id: UUID, failures: int, error: Exception) -> None:
+    """Note why a series could not be opened, and look at it again later: in 2, 4, 8 ... minutes, at most a day."""
+    pause = timedelta(minutes=min(2**failures, 1440))
+    values = {"failures": failures, "last_error": repr(error)[:500], "next_run_at": func.now() + pause}
+    await session.execute(update(Series).where(SERIES.id == series_id).values(values))
+
+
+async def _driver(session: WriteSession) -> Connection:
+    """asyncpg's own connection, inside the session's transaction: SQLAlchemy speaks no COPY."""
+    raw = await (await session.connection()).get_raw_connection()
+    return cast(Connection, raw.driver_connection)

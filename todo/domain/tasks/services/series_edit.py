@@ -1,0 +1,267 @@
+"""Changing more of a series than one occurrence: this one and those after it, or all that is not open yet."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from sqlalchemy import select, update
+
+from todo.database import now
+from todo.domain.recurrence.models import Series
+from todo.domain.recurrence.rules.clock import written
+from todo.domain.recurrence.rules.occurrences import first
+from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence
+from todo.domain.recurrence.schemas import RecurrencePatch
+from todo.domain.recurrence.services.planning import merged, plan_of, remembering, rule_problems
+from todo.domain.tasks import rules
+from todo.domain.tasks.models import OCCURRENCE, TASK, Occurrence, Task
+from todo.domain.tasks.schemas import Scope, TaskPatch
+from todo.domain.tasks.services.occurrences import OccurrenceService, TaskWriter, occurrence_values
+from todo.domain.tasks.services.subtasks import descendants, trash_all
+from todo.domain.tasks.template import TEMPLATE, columns_of, template_of
+from todo.errors import Conflict, Invalid
+
+WHOLE = {*TEMPLATE, "due"}  # what a series has of a task
+FIELDS = {"start": "body.due", "timezone": "body.due.timezone"}
+
+
+def read_scope(text: str | None) -> Scope | None:
+    """Raises Invalid for any other word."""
+    try:
+        scope: Scope | None = msgspec.convert(text, Scope | None)
+    except msgspec.ValidationError:
+        raise Invalid.field("query.scope", "This is none of this, following, all.") from None
+    return scope
+
+
+def scope_of(sent: Mapping[str, Any], scope: Scope | None) -> Scope:
+    """What a change is for; a rule is for all unless said otherwise. Raises Invalid for what cannot be."""
+    if "recurrence" in sent:
+        if scope == "this":
+            raise Invalid.field("query.scope", "A rule belongs to the whole series: say following or all.")
+        return scope or "all"
+    if scope in ("following", "all") and (strange := sent.keys() - WHOLE):
+        raise Invalid.field("query.scope", f"{', '.join(sorted(strange))} can be changed in this occurrence only.")
+    return scope or "this"
+
+
+class SeriesChanges:
+    """Changes of locked series, inside the caller's transaction."""
+
+    def __init__(self, occurrences: OccurrenceService):
+        self.occurrences = occurrences
+        self.series = occurrences.series
+        self.session = occurrences.session
+        self.actor = occurrences.actor
+
+    async def apply(
+        self, series: Series | None, task: Task, values: dict[str, Any], data: TaskPatch, scope: Scope,
+        timezone: str,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Change the series of a task, or make it one; the columns that the task itself must change besides.
+
+        Only a rule that is sent begins a series: in one that has ended, other changes are the task's alone.
+        """
+        recurrence = data.recurrence
+        if recurrence is None:
+            if series and series.status != "ended":
+                await self.series.stop(series)
+            return {}
+        if series is None:
+            return await self._begin(task, values, recurrence, timezone)
+        if recurrence is UNSET and series.status == "ended":
+            if "due" in values:
+                await self.occurrences.note_due(series, task, values)
+            return {}
+        if "due" in values and values["due"] is None:
+            raise Invalid.field("body.due", "An occurrence of a series has a due: end the series first.")
+        with rule_problems("body.recurrence"):
+            sent = {} if recurrence is UNSET else recurrence.columns()
+        due = values.get("due") or task.due or rules.moment_at(original_start_of(task), series.kind, series.timezone)
+        sent |= {"template": series.template | template_of(values, due)}
+        if task.status in rules.CLOSED and (scope == "following" or "due" in values or series.status == "ended"):
+            raise Conflict("This occurrence is closed: change the series by an occurrence that is open.")
+        if scope == "following" or series.status == "ended":
+            changes = await self._split(series, task, values.get("due"), sent)
+        else:
+            changes = await self._change_all(series, task, values, sent)
+        return changes | dates_along(task, values, due, changes.get("due", due))
+
+    async def end_from(self, series: Series | None, task: Task, scope: Scope) -> None:
+        """End the series of a task, its open occurrences (from this one on, or all) cancelled and in the trash."""
+        if series is None:
+            raise Invalid.field("query.scope", "This task belongs to no series.")
+        if series.status != "ended":
+            await self.series.stop(series)
+        original_start = original_start_of(task) if scope == "following" else None
+        await self.cancel_open(series, original_start, but=task)
+
+    async def cancel_open(self, series: Series, since: datetime | None = None, but: Task | None = None) -> None:
+        """Close open occurrences (from an original start on) as cancelled, and move their tasks to the trash, except
+        one.
+        """
+        which = [OCCURRENCE.series_id == series.id, OCCURRENCE.status == "open"]
+        which += [OCCURRENCE.original_start >= since] if since else []
+        closed = update(Occurrence).where(*which).values(status="cancelled", closed_at=now())
+        ids = [task_id for task_id in await self.session.scalars(closed.returning(OCCURRENCE.task_id)) if task_id]
+        wanted = [task_id for task_id in ids if but is None or task_id != but.id]
+        if not wanted:
+            return
+        query = select(Task).where(TASK.id.in_(wanted), TASK.deleted_at.is_(None)).order_by(TASK.id)
+        rows = await self.session.scalars(query.with_for_update(key_share=True))
+        tasks = [*rows, *await descendants(self.session, wanted, TASK.deleted_at.is_(None))]
+        await trash_all(self.session, tasks, now(), "tasks.delete")
+
+    async def _begin(
+        self, task: Task, values: dict[str, Any], recurrence: RecurrencePatch | Any, timezone: str
+    ) -> dict[str, Any]:
+        if recurrence is UNSET:
+            raise Invalid.field("query.scope", "This task belongs to no series.")
+        if recurrence.rrule is UNSET:
+            raise Invalid.field("body.recurrence.rrule", "A task becomes a series by a rule.")
+        if task.parent_id is not None or values.get("parent_id") is not None:
+            raise Invalid.field(
+                "body.recurrence", "A subtask cannot come back by itself; it comes back with its parent."
+            )
+        if task.status in rules.CLOSED:
+            raise Conflict("This task is closed; reopen it first.")
+        changed = Task(**(task.model_dump() | values))
+        return await self.occurrences.begin_with(changed, recurrence, timezone)
+
+    async def _change_all(
+        self, series: Series, task: Task, values: dict[str, Any], sent: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The open occurrences stay what they are, this one with what was sent; those to come follow the new rule.
+
+        A new time of day of one occurrence is that of all to come. A new day moves the start, where the rule takes its
+        days from it; a rule that names its days is changed by `recurrence`.
+        """
+        last = series.last_original_start or series.start
+        if (due := values.get("due", UNSET)) is not UNSET:
+            times, distance = retimed(series, original_start_of(task), due, fresh="rrule" in sent)
+            sent |= times
+            last += distance
+        still_open = await self.occurrences.open_starts(series)
+        await self.series.replan(series, sent, PlannedOccurrence(last, series.n), still_open, "body.recurrence")
+        if due is not UNSET:
+            await self.occurrences.note_due(series, task, values)
+        return {}
+
+    async def _split(
+        self, series: Series, task: Task, due: dict[str, Any] | None, sent: dict[str, Any]
+    ) -> dict[str, Any]:
+        """End a series before this occurrence, and begin one that goes on with it and knows its predecessor."""
+        original_start = original_start_of(task)
+        like = Series(**series.model_dump(exclude=NOT_COPIED), predecessor_id=series.id)
+        was_paused = series.status == "paused"
+        fresh = "rrule" in sent or "anchor" in sent or due is not None
+        with rule_problems("body.recurrence", **FIELDS):
+            if fresh:
+                successor, plan, last = self._restart(series, like, original_start, due, sent)
+            else:
+                successor = merged(like, sent, hourly=self.series.hourly)
+                plan, last = plan_of(successor), series.last_original_start or original_start
+        opened = [other for other in await self.occurrences.open_starts(series) if other >= original_start]
+        kept = opened[:1] if fresh else opened
+        if successor.count in (None, series.count):  # it counts on from the first occurrence of all
+            occurrence = PlannedOccurrence(last, series.n - len(opened) + len(kept))
+        else:
+            occurrence = PlannedOccurrence(last, max(1, len(kept)))
+        if series.status != "ended":
+            await self.series.stop(series)
+        await self.series.store(successor, plan, occurrence, [occurrence.original_start] if fresh else opened)
+        values = await self._hand_over(series, successor, plan, occurrence, task, fresh)
+        if was_paused:
+            await self.series.pause(successor)
+        return values
+
+    def _restart(
+        self, series: Series, like: Series, original_start: datetime, due: dict[str, Any] | None, sent: dict[str, Any]
+    ) -> tuple[Series, Plan, datetime]:
+        """A series with other times, and its first one. An end that is not sent stays that of the predecessor."""
+        plan = plan_of(series)
+        times: dict[str, Any] = {"start": original_start}
+        if due:
+            times, _ = retimed(series, original_start, due, fresh="rrule" in sent)
+            times["start"] = rules.local_time_of(due)
+        if "rrule" in sent:
+            sent = sent | {"rrule": remembering(sent["rrule"], plan)}
+        elif times["start"].date() == original_start.date():
+            sent = sent | {"rrule": str(plan.explicit)}
+        begun = merged(like, sent | times, hourly=self.series.hourly)
+        found = first(plan := plan_of(begun))
+        if found is None:
+            raise Invalid.field("body.recurrence.rrule", "This rule never happens.")
+        return begun, plan, found.original_start
+
+    async def _hand_over(
+        self, old: Series, new: Series, plan: Plan, occurrence: PlannedOccurrence, task: Task, fresh: bool
+    ) -> dict[str, Any]:
+        """Give this occurrence, and those after it that are open, to another series; those have no place at other
+        times.
+        """
+        original_start = original_start_of(task)
+        later = (
+            OCCURRENCE.series_id == old.id,
+            OCCURRENCE.status == "open",
+            OCCURRENCE.original_start > original_start,
+        )
+        this = update(Occurrence).where(OCCURRENCE.series_id == old.id, OCCURRENCE.task_id == task.id)
+        if fresh:
+            await self.cancel_open(old, original_start + timedelta(microseconds=1))
+            await self.session.execute(
+                this.values(series_id=new.id, original_start=occurrence.original_start, moved_to=None, undo=None)
+            )
+            return occurrence_values(new, plan, occurrence.original_start)
+        handed = update(Occurrence).where(*later).values(series_id=new.id, undo=None).returning(OCCURRENCE.task_id)
+        ids = (await self.session.scalars(handed)).all()
+        tasks = TaskWriter(self.session, self.actor)
+        found = select(Task).where(TASK.id.in_(ids)).order_by(TASK.id).with_for_update(key_share=True)
+        for row in await self.session.scalars(found):
+            await tasks.change(row, {"series_id": new.id}, "tasks.change")
+        await self.session.execute(this.values(series_id=new.id, undo=None))
+        return {"series_id": new.id}
+
+
+NOT_COPIED = {
+    "id", "created_at", "updated_at", "version", "status", "predecessor_id", "next_original_start", "next_n",
+    "next_run_at",    "failures", "last_error",
+}  # fmt: skip
+
+
+def original_start_of(task: Task) -> datetime:
+    """The original start of an occurrence."""
+    return datetime.fromisoformat(task.occurrence or "")
+
+
+def dates_along(task: Task, values: dict[str, Any], sent_due: dict[str, Any], due: dict[str, Any]) -> dict[str, Any]:
+    """`start` and `deadline` of a task that is due then, as far from it as they were or, if sent, as they shall be."""
+    dates = {"start": task.start, "deadline": task.deadline}
+    sent = {name: values[name] for name in dates.keys() & values.keys()}
+    return columns_of(template_of(dates, task.due or sent_due) | template_of(sent, sent_due), due)
+
+
+def retimed(
+    series: Series, original_start: datetime, due: dict[str, Any], fresh: bool
+) -> tuple[dict[str, Any], timedelta]:
+    """The times of a series one of whose occurrences shall be due then, and how far its occurrences move; raises
+    Invalid.
+
+    `fresh`: there is a new rule, which counts from that due.
+    """
+    when, rule = rules.local_time_of(due), plan_of(series).rule
+    same_day = when.date() == original_start.date()
+    names_days = rule.by_day or rule.by_month or rule.by_month_day
+    if names_days and not same_day and not fresh:
+        raise Invalid.field("body.due", "The rule names its days: for another day change recurrence.rrule.")
+    start = datetime.combine(series.start.date(), when.time()) if same_day and not fresh else when
+    distance = when - original_start
+    try:
+        moved = [datetime.fromisoformat(text) + distance for text in series.exceptions]
+    except OverflowError:
+        raise Invalid.field("body.due", "This would move exceptions beyond the calendar.") from None
+    exceptions = [written(original_start, all_day=due["kind"] == "day") for original_start in moved]
+    times = {"start": start, "kind": due["kind"], "timezone": due.get("timezone"), "exceptions": exceptions}
+    return times, distance

@@ -1,0 +1,244 @@
+"""The outermost layer: request id, who is asking, the headers every answer carries, and a problem for every failure."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
+from uuid_utils.compat import uuid7
+
+from todo.access import ANYBODY, Actor, Origin
+from todo.errors import Problem, Status, Unauthorized
+from todo.http import logs
+from todo.http.cors import Cors, Headers
+from todo.http.proxies import Proxies, address_of
+
+Limit = Callable[[Scope], Awaitable[Mapping[str, str]]]
+Authenticate = Callable[[str, Origin], Awaitable[Actor | Problem]]
+Translate = Callable[[Exception], Problem]
+Identify = Callable[[Scope], Awaitable[Actor | None]]
+Answer = tuple[int, Headers, bytes]
+AnswerProblem = Callable[[Scope, Problem], Answer]
+
+SECURITY_HEADERS: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+]
+API_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+NO_STORE = (b"cache-control", b"no-store")
+ANONYMOUS_BODY_BYTES = 64 * 1024  # all that is read before somebody has signed in; parsing a megabyte takes too long
+SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
+
+
+async def unlimited(_: Scope) -> Mapping[str, str]:
+    """Lets everything pass."""
+    return {}
+
+
+class AdminMount(NamedTuple):
+    """The part of the house that browsers visit: below `path` a cookie tells who asks, and refusals are pages."""
+
+    path: str
+    identify: Identify
+    answer_problem: AnswerProblem
+
+    def serve(self, scope: Scope) -> bool:
+        """Whether this request is theirs."""
+        return f"{address(scope)}/".startswith(f"{self.path}/")
+
+
+class Reply:
+    """The way back to the client: every answer gets `headers` besides its own, whoever made it."""
+
+    def __init__(self, send: Send, complete: Callable[[Headers], Headers]):
+        self._send = send
+        self._complete = complete
+        self.headers: Headers = []
+        self.status = 0  # until the answer has begun
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = self._complete([*message["headers"], *self.headers])
+        await self._send(message)
+
+
+class Middleware:
+    """Plain ASGI around the whole application, so that 404, 405 and 500 pass through it as well."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticate: Authenticate,
+        translate: Translate,
+        *,
+        https: bool,
+        proxies: Proxies | None = None,
+        cors: Cors | None = None,
+        limit: Limit = unlimited,
+        admin_sessions: AdminMount | None = None,
+    ):
+        self._app = app
+        self._authenticate = authenticate
+        self._translate = translate
+        self._https = https
+        self._proxies = proxies or Proxies([])
+        self._cors = cors or Cors([])
+        self._limit = limit
+        self._browsers = admin_sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        began = perf_counter()
+        self._proxies.unwrap(scope)
+        request_id, credential = _read(scope["headers"])
+        scope["state"]["request_id"] = request_id
+        admin_sessions = self._browsers if self._browsers and self._browsers.serve(scope) else None
+        scope["state"]["origin"] = Origin(ANYBODY, "admin" if admin_sessions else "api", request_id, address_of(scope))
+        bind_contextvars(request_id=request_id)
+        reply = Reply(send, lambda headers: self._complete(headers, scope, request_id))
+        try:
+            await self._answer(scope, receive, reply, credential, admin_sessions)
+        except Exception as error:
+            if reply.status:
+                raise
+            problem = self._translate(error)
+            await send_all(
+                reply,
+                admin_sessions.answer_problem(scope, problem) if admin_sessions else answer_problem(scope, problem),
+            )
+        finally:
+            logs.request(scope, reply.status, perf_counter() - began)
+
+    async def _answer(
+        self,
+        scope: HTTPScope,
+        receive: Receive,
+        reply: Reply,
+        credential: bytes | None,
+        admin_sessions: AdminMount | None,
+    ) -> None:
+        """Who is asking, whether they may ask that often, and only then what they want."""
+        if admin_sessions:
+            scope["user"] = await admin_sessions.identify(scope)
+        elif credential is not None:
+            scope["user"] = await self._identify(credential, scope["state"]["origin"])
+        reply.headers += encoded(await self._limit(scope))
+        preflight = self._cors.preflight(scope)
+        if preflight is not None:
+            await reply({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT, "headers": preflight})
+            await reply({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        if unreadable(scope):
+            raise Status(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON in UTF-8, with `Content-Type: application/json`."
+            )
+        if not isinstance(scope.get("user"), Actor):
+            receive = bounded(receive, ANONYMOUS_BODY_BYTES)
+        await self._app(scope, receive, reply)
+
+    async def _identify(self, credential: bytes, origin: Origin) -> Actor | Problem:
+        scheme, _, token = credential.partition(b" ")
+        if scheme.lower() != b"bearer" or not token:
+            return Unauthorized("Use `Authorization: Bearer ...`.", error="invalid_request")
+        try:
+            return await self._authenticate(token.strip().decode("latin-1"), origin)
+        except Exception as error:  # a public address answers all the same, e.g. /health/live without a database
+            return self._translate(error)
+
+    def _complete(self, headers: Headers, scope: Scope, request_id: str) -> Headers:
+        present = {name.lower() for name, _ in headers}
+        headers += [header for header in SECURITY_HEADERS if header[0] not in present]
+        headers += self._cors.headers(scope)
+        headers.append((b"x-request-id", request_id.encode()))
+        if self._https or scope["scheme"] == "https":
+            headers.append(TRANSPORT)
+        if API_POLICY[0] not in present:
+            headers.append(API_POLICY)
+        private = isinstance(scope.get("user"), Actor) or address(scope).startswith("/api/")
+        if private and NO_STORE[0] not in present:
+            headers.append(NO_STORE)
+        return headers
+
+
+def address(scope: Scope) -> str:
+    """The path as the router reads it, which takes several slashes for one."""
+    path: str = scope["path"]
+    return re.sub("/+", "/", path) if "//" in path else path
+
+
+def unreadable(scope: HTTPScope) -> bool:
+    """Whether the API is sent a body that does not say it is JSON in UTF-8."""
+    if scope["method"] not in {"POST", "PATCH", "PUT"} or not address(scope).startswith("/api/"):
+        return False
+    headers = dict(scope["headers"])
+    has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+    kind, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
+    is_json = kind.strip() == b"application/json" or kind.strip().endswith(b"+json")
+    charset = parameters.partition(b"charset=")[2].partition(b";")[0].strip(b'" ')
+    return has_body and not (is_json and charset in {b"", b"utf-8", b"utf8", b"us-ascii"})
+
+
+def bounded(receive: Receive, limit: int) -> Receive:
+    """Raises a Problem when more than `limit` bytes of body are read."""
+    size = 0
+
+    async def receive_bounded() -> Any:
+        nonlocal size
+        message: Any = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise too_large(limit)
+        return message
+
+    return receive_bounded
+
+
+def _read(headers: Any) -> tuple[str, bytes | None]:
+    """The request id (the client's own when it is sane) and the credential."""
+    request_id = credential = None
+    for name, value in headers:
+        if name == b"authorization":
+            credential = value
+        elif name == b"x-request-id" and SANE_REQUEST_ID.fullmatch(value):
+            request_id = value.decode()
+    return request_id or uuid7().hex, credential
+
+
+def encoded(headers: Mapping[str, str]) -> Headers:
+    """Headers as ASGI carries them."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+def answer_problem(scope: Scope, problem: Problem) -> Answer:
+    """A problem as an answer, below Litestar."""
+    body = problem.body(scope["path"], scope["state"].get("request_id", ""))
+    headers = {"content-type": "application/problem+json", "content-length": str(len(body))} | problem.headers
+    return int(problem.status), encoded(headers), body
+
+
+async def refuse(scope: Scope, send: Send, problem: Problem) -> None:
+    """Answer with a problem, below Litestar."""
+    await send_all(send, answer_problem(scope, problem))
+
+
+async def send_all(send: Send, answer: Answer) -> None:
+    """Send a whole answer."""
+    status, headers, body = answer
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def too_large(limit: int) -> Problem:
+    """The refusal of a body beyond the limit."""
+    return Status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {limit} bytes.")
