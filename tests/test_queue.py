@@ -63,7 +63,7 @@ async def test_mail_that_is_written_asks_for_its_delivery(database: Database, sq
     assert await sql.fetchval("SELECT array_agg(function) FROM waiting_jobs") == ["deliver_due"]
 
 
-@pytest.mark.parametrize(("year", "asked"), [(2020, ["materialize_due"]), (2031, None)])
+@pytest.mark.parametrize(("year", "list_query"), [(2020, ["materialize_due"]), (2031, None)])
 async def test_a_series_asks_for_what_is_due_now(
     ada: Person, sql: Sql, year: int, list_query: list[str] | None
 ) -> None:

@@ -32,7 +32,8 @@ NAMES = {
 ALLOWED = {"shell", "dbshell"}
 # In texts: whole words that nobody in the field says.
 TEXT = re.compile(
-    r"\b(turns? of (a|the|its) series|ledgers?|nominal|audit trail|the trail|faces?|whoever|mend|rooms?|outside issuers?"
+    r"\b(turns? of (a|the|its) series|ledgers?|nominal|audit trail|the trail|faces?|whoever|mend|rooms?"
+    r"|outside issuers?"
     r"|is told|are told|was told|be told|shut out|let in|likewise|one a line|letters? (is|are) (sent|written))\b",
     re.IGNORECASE,
 )

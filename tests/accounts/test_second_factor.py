@@ -226,7 +226,7 @@ WRONG = "not the right password"
 
 
 @pytest.mark.parametrize(
-    "proof",
+    "reauthentication",
     [{}, {"password": WRONG}, {"code": "000000"}, {"password": PASSWORD}, {"password": PASSWORD, "code": "000000"}],
 )
 async def test_without_proof_nothing_is_removed_or_renewed(
