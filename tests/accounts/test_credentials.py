@@ -10,8 +10,8 @@ import asyncpg
 import httpx
 import pyotp
 import pytest
-from accounts.test_flows import App, Instance, enrol, instance
 from accounts.test_email_tokens import reset_token
+from accounts.test_flows import App, Instance, enrol, instance
 from accounts.test_passkeys import Authenticator
 from litestar import Litestar
 from support.factories import OPERATOR, PASSWORD, Person, World, origin_for
