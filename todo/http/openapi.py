@@ -1,5 +1,6 @@
 """`/openapi.json` and `/docs`: the contract, with every status an operation can answer."""
 
+import asyncio
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -199,13 +200,13 @@ def _document(app: Litestar) -> bytes:
     return re.sub(rb"Page_[\w.]*\b(\w+)_(?=\")", rb"\1Page", document)  # Litestar names a generic by its module
 
 
-@get("/openapi.json", operation_id="get_openapi", include_in_schema=False, sync_to_thread=True)
-def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
+@get("/openapi.json", operation_id="get_openapi", include_in_schema=False)
+async def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The contract of this API (OpenAPI 3.1).
 
     Example: `GET /openapi.json`
     """
-    return Response(document(request.app), media_type="application/json")
+    return Response(await asyncio.to_thread(document, request.app), media_type="application/json")
 
 
 @get("/docs", operation_id="get_docs", include_in_schema=False, sync_to_thread=False)
