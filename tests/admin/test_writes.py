@@ -51,11 +51,13 @@ async def test_a_change_leaves_before_and_after(admin: AdminService, ada: Person
     assert (entry["before"], entry["after"]) == ({"priority": 1}, {"priority": 3})
 
 
-async def test_a_reason_stands_in_the_trail(admin: AdminService, ada: Person, sql: Any) -> None:
+async def test_a_reason_is_recorded_in_the_audit_log(
+    registry: Registry, database: Database, admin: AdminService, ada: Person, sql: Any
+) -> None:
     task = await ada.add()
-    admin.context.reason = "Ticket 17"
+    explained = AdminService(registry, database, admin.context.origin, reason="Ticket 17")
 
-    await admin.editor.change("tasks", task["id"], {"priority": 3})
+    await explained.editor.change("tasks", task["id"], {"priority": 3})
 
     assert [entry["reason"] for entry in await events(sql, "tasks.change")] == ["Ticket 17"]
 
@@ -138,7 +140,9 @@ async def test_deleting_for_good_needs_the_permission_to_purge(
     registry: Registry, database: Database, ada: Person, sql: Any, bulk: bool
 ) -> None:
     task = await ada.add("Water")
-    may_delete = Actor(ada.id, ada.email, permissions=frozenset({"admin.enter", "tasks.view", "tasks.delete"}))
+    may_delete = origin_for(
+        Actor(ada.id, ada.email, permissions=frozenset({"admin.enter", "tasks.view", "tasks.delete"}))
+    )
     admin = AdminService(registry, database, may_delete)
     await admin.editor.delete("tasks", task["id"])
 

@@ -278,7 +278,7 @@ async def test_the_database_is_asked_again_when_it_is_back(counting: Database, m
 
 @pytest.mark.parametrize("name", POLICIES)
 async def test_named_policies_are_exact_over_processes(counting: Database, name: str) -> None:
-    limit = {"login": 10, "register": 10, "refresh": 30, "reset": 5, "mail": 5}[name]
+    limit = {"login": 10, "codes": 50, "register": 10, "refresh": 30, "reset": 5, "mail": 5}[name]
     other = limits.Limiter("off")
 
     async def attempt(limiter: limits.Limiter) -> bool:

@@ -98,7 +98,8 @@ async def _by_cli(stage: Stage, resource: str, ids: list[str], value: str) -> bo
     options = {"resource": resource, "action": "change", "ids": ids, "values": [value], "yes": True, "as_json": True}
     matching = {"everything": False, "filters": [], "q": "", "trash": False}
     actor = replace(await stage.actor(), by=OPERATOR)  # `--as`: saved views are changed by their owner alone
-    return await perform(AdminService(REGISTRY, stage.database, actor), "act", options | matching) == 0
+    admin = AdminService(REGISTRY, stage.database, origin_for(actor, "cli"))
+    return await perform(admin, "act", options | matching) == 0
 
 
 def test_there_are_fields_of_many_kinds() -> None:
@@ -126,7 +127,7 @@ async def test_a_worker_sets_a_date_typed_on_the_pages(
 
 async def _run_of(location: str, database: Database, boss: Person) -> Any:
     actor = await Stage(REGISTRY, database, boss).actor()
-    return await AdminService(REGISTRY, database, actor).queries.get("runs", location.rpartition("/")[2])
+    return await AdminService(REGISTRY, database, origin_for(actor)).queries.get("runs", location.rpartition("/")[2])
 
 
 async def test_the_form_of_an_action_reaches_the_worker_from_the_pages(

@@ -212,7 +212,7 @@ def _summary(resource: Resource, one: Operation) -> str:
         return action.help or f"{action.label}."
     if one.kind == "act_on_many":
         words = one.name.replace("_", " ").capitalize()
-        return f"{words} many rows; those that refuse are told. More than 100 go on in the background."
+        return f"{words} many rows; those that fail are listed in `failed`. More than 100 run in the background."
     return (HANDLERS[one.kind].fn.__doc__ or "").partition("\n")[0]
 
 

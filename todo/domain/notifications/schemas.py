@@ -40,10 +40,10 @@ Timing = Relative | Absolute
 
 
 class ReminderIn(Schema):
-    """A new reminder. Of a task in a series, a relative one is for every occurrence to come as well, unless told
+    """A new reminder. Of a task in a series, a relative one is for every occurrence to come as well, unless stated
     otherwise.
 
-    `urgent` ones are told also in quiet hours.
+    `urgent` ones are sent in quiet hours too.
     """
 
     timing: Timing
@@ -84,7 +84,7 @@ class ReminderOut(Struct):
 
 
 class NotificationOut(Struct):
-    """A message: `reminder`, `missed` (several reminders, told late), `digest` or `overdue`."""
+    """A message: `reminder`, `missed` (several reminders, sent late), `digest` or `overdue`."""
 
     id: UUID
     version: int
@@ -109,14 +109,14 @@ class Marked(Struct):
 
 
 class QuietHours(Struct, forbid_unknown_fields=True):
-    """Local hours in which nothing is told that is not urgent; they may span midnight. It waits until their end."""
+    """Local hours in which only urgent notifications are sent; they may span midnight. Others wait until their end."""
 
     begin: Clock
     end: Clock
 
 
 class PreferencesOut(Struct):
-    """How a person is told. What cannot go by e-mail (`email` is off, or the address unconfirmed) is in the list."""
+    """Your preferences. What cannot be sent by email (`email` is off, or the address unconfirmed) is in the list."""
 
     version: int
     timezone: str

@@ -61,7 +61,7 @@ class DeliveryAdmin(ModelAdmin[Delivery]):
 
 class AuditAdmin(ModelAdmin[Event]):
     model = Event
-    name, label, label_one = "audit", "Audit trail", "Entry"
+    name, label, label_one = "audit", "Audit log", "Entry"
     icon, group = "history", "Operations"
     display = "action"
     columns = ("at", "actor", "action", "subject", "subject_id", "source", "reason")

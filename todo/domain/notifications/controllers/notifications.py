@@ -1,4 +1,4 @@
-"""`/api/notifications`, and how one wants to be told: `/api/me/notifications`."""
+"""`/api/notifications`, and the preferences: `/api/me/notifications`."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -22,7 +22,7 @@ Db = NamedDependency[Database]
 
 
 class NotificationController(Controller):
-    """Notifications: what you were told."""
+    """Notifications: the messages sent to you."""
 
     path = "/api/notifications"
     tags = ["Notifications"]
@@ -37,7 +37,7 @@ class NotificationController(Controller):
         cursor: Cursor = None,
         count: Count = False,
     ) -> Page[NotificationOut]:
-        """What you were told, newest first.
+        """List your notifications, newest first.
 
         Example: `GET /api/notifications?unread=true&count=true`
         """
@@ -77,14 +77,14 @@ class NotificationController(Controller):
 
 
 class PreferencesController(Controller):
-    """Notifications: how you want to be told."""
+    """Notifications: your preferences."""
 
     path = "/api/me/notifications"
     tags = ["Notifications"]
 
     @get(operation_id="get_notification_preferences", guards=[requires("notifications.view")])
     async def get_notification_preferences(self, session: Session, request: ActorRequest) -> Response[PreferencesOut]:
-        """How you are told: channels, hours, quiet hours. Local times are those of your time zone.
+        """Your notification preferences: channels, hours, quiet hours. Local times are those of your time zone.
 
         Example: `GET /api/me/notifications`
         """

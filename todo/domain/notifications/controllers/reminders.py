@@ -31,7 +31,7 @@ class ReminderController(Controller):
         self, database: Db, request: ActorRequest, task_id: FromPath[UUID], limit: Limit = 50, cursor: Cursor = None,
         count: Count = False,
     ) -> Page[ReminderOut]:  # fmt: skip
-        """Your reminders of one task, told or not, in the order they were set.
+        """List your reminders of one task, sent or not, in the order they were set.
 
         Example: `GET /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/reminders`
         """
