@@ -203,7 +203,7 @@ async def test_saq_alone_materializes_what_is_due(database: Database, ada: Perso
     assert await sql.fetchval("SELECT count(*) FROM series WHERE next_run_at <= now()") == 0
 
 
-async def test_a_failed_job_tells_why_and_can_be_tried_again(database: Database, jobs: Jobs, sql: Sql) -> None:
+async def test_a_failed_job_says_why_and_can_be_tried_again(database: Database, jobs: Jobs, sql: Sql) -> None:
     async with working(database):
         await asyncio.sleep(0.5)  # SAQ's first sweep in Redis takes what ends at that moment for stuck
         await queued(database, "fail", why="the moon")
@@ -250,7 +250,7 @@ async def test_what_runs_can_be_aborted(database: Database, jobs: Jobs) -> None:
         assert await becomes(jobs, "aborted", "linger") == key
 
 
-async def test_a_schedule_can_be_run_now_and_tells_how_it_went(database: Database, jobs: Jobs) -> None:
+async def test_a_schedule_can_be_run_now_and_says_how_it_went(database: Database, jobs: Jobs) -> None:
     before = {entry.function: entry for entry in await jobs.schedules()}
     async with working(database):
         key = (await jobs.run(origin_for(OPERATOR, "cli"), "tidy")).key
@@ -285,7 +285,7 @@ async def test_what_still_waits_cannot_be_tried_again(database: Database, jobs: 
         await jobs.retry(origin_for(OPERATOR, "cli"), job.key)
 
 
-async def test_a_queue_that_is_away_is_told_as_such(database_url: str) -> None:
+async def test_a_queue_that_is_away_is_reported_as_such(database_url: str) -> None:
     settings = settings_for(database_url, queue_url="redis://127.0.0.1:1")
     database = Database(settings, database_url)
 

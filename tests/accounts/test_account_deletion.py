@@ -63,7 +63,7 @@ async def test_the_body_is_checked(ada: Person, sql: Sql, body: dict[str, Any]) 
     assert await sql.fetchval("SELECT status FROM users") == "active"
 
 
-async def test_who_leaves_is_told_until_when_it_can_be_undone(ada: Person, sql: Sql) -> None:
+async def test_who_leaves_is_reported_until_when_it_can_be_undone(ada: Person, sql: Sql) -> None:
     until = (await leave(ada)).json()["deletion_at"]
 
     text = await sql.fetchval("SELECT payload->>'text' FROM deliveries WHERE subject = 'Goodbye'")
@@ -128,7 +128,7 @@ async def test_in_the_end_nothing_of_theirs_remains(
     assert (await bob.http.get("/api/tasks")).json()["items"] == [kept]
 
 
-async def test_the_trail_stays_without_their_name(ada: Person, sql: Sql, database: Database) -> None:
+async def test_the_audit_log_stays_without_their_name(ada: Person, sql: Sql, database: Database) -> None:
     await ada.add()
     before = await sql.fetchval("SELECT count(*) FROM audit_events")
     await leave(ada)

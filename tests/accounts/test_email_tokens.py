@@ -192,13 +192,13 @@ async def test_a_reset_leaves_the_second_factor_alone(client: httpx.AsyncClient,
     assert await sql.fetchval("SELECT count(*) FROM totp WHERE confirmed_at IS NOT NULL") == 1
 
 
-async def test_whose_password_changed_is_message(client: httpx.AsyncClient, ada: Person, sql: Sql) -> None:
+async def test_the_owner_of_a_changed_password_is_notified(client: httpx.AsyncClient, ada: Person, sql: Sql) -> None:
     await reset(client, await reset_token(client, sql))
 
     assert await sql.fetchval("SELECT count(*) FROM deliveries WHERE subject = 'Your password was changed'") == 1
 
 
-async def test_no_token_is_in_the_trail_or_in_the_log(
+async def test_no_token_is_in_the_audit_log_or_in_the_log(
     client: httpx.AsyncClient, ada: Person, sql: Sql, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "todo")
@@ -273,7 +273,7 @@ def test_where_it_is_asked_for_an_unconfirmed_address_is_refused() -> None:
     require_verified(strict, user)
 
 
-async def test_people_are_told_of_sign_ins(app: Litestar, database: Database, sql: Sql) -> None:
+async def test_people_are_notified_of_sign_ins(app: Litestar, database: Database, sql: Sql) -> None:
     user = User(email="ada@example.com")
     async with database.session(Origin(ANYBODY, "api", "", "203.0.113.7")) as session:
         await notify_new_sign_in(session, user)

@@ -457,7 +457,7 @@ async def test_where_addresses_must_be_confirmed_nobody_signs_in_before(database
     assert (confirmed.status_code, late.status_code) == (204, 200)
 
 
-async def test_a_sign_in_from_a_new_place_is_message(here: Instance, ada: Person, sql: Sql) -> None:
+async def test_a_sign_in_from_a_new_place_is_mailed(here: Instance, ada: Person, sql: Sql) -> None:
     home, phone, stranger = ("192.0.2.1", "Laptop"), ("192.0.2.9", "Laptop"), ("198.51.100.7", "Something else")
     mails, count = [], "SELECT count(*) FROM deliveries WHERE subject = 'A new sign-in to your account'"
     for address, agent in (home, home, (home[0], "Phone"), phone, stranger, stranger):
@@ -509,7 +509,7 @@ async def test_guessing_from_many_places_keeps_nobody_out_of_their_account(count
     assert (await counting.login(ada.email, address=home)).status_code == 200
 
 
-async def test_limits_tell_nothing_about_who_has_an_account(counting: Instance) -> None:
+async def test_limits_say_nothing_about_who_has_an_account(counting: Instance) -> None:
     ada = await counting.world.person("ada")
 
     def shape(answer: httpx.Response) -> tuple[Any, ...]:

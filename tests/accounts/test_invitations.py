@@ -212,7 +212,7 @@ async def test_what_cannot_be_is_refused(root: Person, sql: Sql, body: dict[str,
     assert await sql.fetchval("SELECT count(*) FROM invitations") == 0
 
 
-async def test_every_step_is_in_the_trail_and_no_secret(client: httpx.AsyncClient, root: Person, sql: Sql) -> None:
+async def test_every_step_is_in_the_audit_log_and_no_secret(client: httpx.AsyncClient, root: Person, sql: Sql) -> None:
     await invite(root)
     token = await token_of(sql)
     await register(client, invitation=token)

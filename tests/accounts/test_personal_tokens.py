@@ -193,7 +193,7 @@ async def test_a_token_that_ended_opens_nothing(ada: Person, tokens: PersonalTok
     assert isinstance(await tokens.actor_of(token), Unauthorized)
 
 
-async def test_a_revoked_token_is_gone_and_its_revocation_in_the_trail(
+async def test_a_revoked_token_is_gone_and_its_revocation_in_the_audit_log(
     ada: Person, tokens: PersonalTokens, sql: Sql
 ) -> None:
     token = await made(ada)

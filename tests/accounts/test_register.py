@@ -39,7 +39,7 @@ async def test_an_address_of_any_script_is_taken(client: httpx.AsyncClient, sql:
     assert await sql.fetchval("SELECT email FROM users") == unicodedata.normalize("NFC", email)
 
 
-async def test_nothing_tells_that_an_address_has_an_account(client: httpx.AsyncClient, sql: Sql) -> None:
+async def test_nothing_says_that_an_address_has_an_account(client: httpx.AsyncClient, sql: Sql) -> None:
     first = await register(client)
 
     second = await register(client, password="quite another password", name="Mallory")

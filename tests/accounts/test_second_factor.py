@@ -103,7 +103,7 @@ async def test_adding_an_app_asks_for_the_password(ada: Person, sql: Sql) -> Non
     assert await actions(sql) == ["accounts.reauthentication_failed"]
 
 
-async def test_whoever_has_no_password_adds_no_app(ada: Person, sql: Sql) -> None:
+async def test_who_has_no_password_adds_no_app(ada: Person, sql: Sql) -> None:
     await sql.execute("UPDATE users SET password_hash = NULL")
 
     assert (await begin(ada, "decoy")).status_code == 403

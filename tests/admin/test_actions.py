@@ -67,7 +67,9 @@ async def test_what_does_not_fit_a_row_is_refused(admin: AdminService, ada: Pers
         await admin.actions.act_on_one("tasks", "reopen", task["id"])
 
 
-async def test_rows_of_a_selection_that_refuse_are_told_and_the_others_done(admin: AdminService, ada: Person) -> None:
+async def test_rows_of_a_selection_that_refuse_are_reported_and_the_others_done(
+    admin: AdminService, ada: Person
+) -> None:
     first, second, third = [await ada.add(name) for name in "ABC"]
     await admin.actions.act_on_one("tasks", "complete", second["id"])
     ids = [first["id"], second["id"], third["id"], str(uuid4())]
@@ -324,7 +326,7 @@ async def test_an_action_without_a_form_takes_none(admin: AdminService, ada: Per
         await admin.actions.act_on_one("tasks", "complete", (await ada.add())["id"], {"note": "x"})
 
 
-async def test_history_tells_who_changed_what_on_every_face(admin: AdminService, ada: Person) -> None:
+async def test_history_shows_who_changed_what_on_every_interface(admin: AdminService, ada: Person) -> None:
     task = await ada.add("Water")
     await ada.http.patch(f"/api/tasks/{task['id']}", json={"title": "Water all"})
     await admin.editor.change("tasks", task["id"], {"priority": 2})

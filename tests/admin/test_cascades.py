@@ -58,7 +58,7 @@ async def test_trash_and_other_rows_are_not_deleted_together(admin: AdminService
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 2
 
 
-async def test_what_is_out_of_sight_tells_nothing_of_itself(
+async def test_what_is_out_of_sight_says_nothing_of_itself(
     registry: Registry, database: Database, ada: Person, bob: Person
 ) -> None:
     permissions = frozenset({"admin.enter", "tasks.view", "tasks.delete", "tasks.purge"})
@@ -76,7 +76,7 @@ async def test_what_is_out_of_sight_tells_nothing_of_itself(
 
 
 @pytest.mark.parametrize("number", [5, 105])
-async def test_turns_that_come_up_meanwhile_are_left_alone(
+async def test_occurrences_that_come_up_meanwhile_are_left_alone(
     admin: AdminService, registry: Registry, database: Database, ada: Person, sql: Any, number: int
 ) -> None:
     await many(sql, ada, number)
@@ -102,7 +102,7 @@ async def test_a_task_hangs_below_its_owners_only(admin: AdminService, ada: Pers
     assert (report.refused, await sql.fetchval("SELECT count(*) FROM tasks")) == (1, 1)
 
 
-async def test_the_trail_tells_what_was_written_only_to_who_may_see_it(world: World, ada: Person) -> None:
+async def test_the_audit_log_shows_what_was_written_only_to_who_may_see_it(world: World, ada: Person) -> None:
     await ada.add("Secret")
     support = await world.person("sue", SUPPORT)
     auditor = await world.person("otto", "auditor")

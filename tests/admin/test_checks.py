@@ -118,14 +118,14 @@ def declared(base: type[Resource] = PlantAdmin, **parts: Any) -> type[Resource]:
 
 
 @pytest.mark.parametrize(("parts", "sentence"), WRONG, ids=lambda value: value if isinstance(value, str) else "")
-def test_a_mistake_is_told_in_a_sentence(parts: dict[str, Any], sentence: str) -> None:
+def test_a_mistake_is_reported_in_a_sentence(parts: dict[str, Any], sentence: str) -> None:
     with pytest.raises(AdminError) as refused:
         Registry([declared(**parts)])
 
     assert [said for said in refused.value.mistakes if said.startswith(f"WrongAdmin: {sentence}")] != []
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_every_mistake_is_reported_at_once() -> None:
     with pytest.raises(AdminError) as refused:
         Registry([declared(columns=("colour",), search=("size",))])
 
@@ -156,5 +156,5 @@ def test_rows_that_are_no_table_are_checked_likewise(parts: dict[str, Any], sent
     assert [said for said in refused.value.mistakes if sentence in said] != []
 
 
-def test_a_command_tells_the_operator() -> None:
+def test_a_command_says_the_operator() -> None:
     assert sentence_of(AdminError(["PlantAdmin: columns names 'colour'."])) == "PlantAdmin: columns names 'colour'."

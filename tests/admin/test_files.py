@@ -112,7 +112,7 @@ async def test_an_import_shows_what_it_would_do_and_does_nothing(admin: AdminSer
     assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE actor = 'boss@example.com'") == 0
 
 
-async def test_an_import_is_applied_with_its_trail(admin: AdminService, ada: Person, sql: Any) -> None:
+async def test_an_import_is_applied_with_its_audit_event(admin: AdminService, ada: Person, sql: Any) -> None:
     task = await ada.add("Water")
     file = f"id,title,owner_id\n{task['id']},Fire,\n,New,{ada.id}\n"
 
@@ -160,7 +160,7 @@ async def test_a_row_stands_in_a_file_once(admin: AdminService, ada: Person, sql
     assert await sql.fetchval("SELECT title FROM tasks") == "Water"
 
 
-async def test_a_cell_that_is_wrong_is_told_in_words(admin: AdminService, ada: Person) -> None:
+async def test_a_cell_that_is_wrong_is_reported_in_words(admin: AdminService, ada: Person) -> None:
     file = f"title,owner_id,priority,status,deadline\nA,{ada.id},x,open,\nB,nobody,9,lost,soon\n"
 
     report = await admin.files.import_rows("tasks", file.encode())

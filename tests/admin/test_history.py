@@ -170,7 +170,7 @@ async def test_every_action_succeeds_and_leaves_the_event_of_its_name(
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("resource", having("import"), **IDS)
-async def test_a_row_that_an_import_refuses_is_told_and_nothing_is_kept(
+async def test_a_row_that_an_import_refuses_is_reported_and_nothing_is_kept(
     stage: Stage, sql: Any, resource: ModelAdmin[Any], face: str
 ) -> None:
     before = await sql.fetch(f'SELECT * FROM "{resource.model.__tablename__}"')

@@ -80,7 +80,7 @@ def expected(resource: Resource, verb: str, held: frozenset[str], let_through: i
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("resource", [*REGISTRY], **RESOURCES)
-async def test_every_verb_is_answered_as_the_permissions_say_on_every_face(
+async def test_every_verb_is_answered_as_the_permissions_say_on_every_interface(
     somebody: Callable[[str], Any], database: Database, role: str, resource: Resource
 ) -> None:
     stage = Stage(REGISTRY, database, await somebody(role))
@@ -153,7 +153,7 @@ def on_a_row(resource: ModelAdmin[Any], row_id: str) -> list[Ask]:
 
 
 @pytest.mark.parametrize("resource", SCOPED, **RESOURCES)
-async def test_what_is_out_of_scope_is_not_there_on_any_face(
+async def test_what_is_out_of_scope_is_not_there_on_any_interface(
     somebody: Callable[[str], Any], database: Database, ada: Person, sql: Any, resource: ModelAdmin[Any]
 ) -> None:
     row_id = str(await Rows(REGISTRY, database, ada.id).of(resource))

@@ -142,7 +142,7 @@ async def test_an_action_on_no_rows_is_refused(boss_http: httpx.AsyncClient) -> 
     assert (await boss_http.post("/api/admin/tasks/actions/complete", json={})).status_code == 422
 
 
-async def test_the_overview_tells_what_one_may_do(world: World) -> None:
+async def test_the_overview_says_what_one_may_do(world: World) -> None:
     person = await world.person("sue", "support")
 
     answer = await person.http.get("/api/admin")

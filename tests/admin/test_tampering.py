@@ -129,7 +129,7 @@ def secrets_of(resource: ModelAdmin[Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("resource", [one for one in TABLES if secrets_of(one)], **IDS)
-async def test_no_face_shows_a_secret(stage: Stage, rows: Rows, sql: Any, resource: ModelAdmin[Any]) -> None:
+async def test_no_interface_shows_a_secret(stage: Stage, rows: Rows, sql: Any, resource: ModelAdmin[Any]) -> None:
     row_id = str(await rows.of(resource))
     for column in columns(resource.model):
         if column.name in secrets_of(resource):

@@ -32,7 +32,7 @@ def as_ada(registry: Registry, database: Database, ada: Person) -> AdminService:
     return AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=permissions)))
 
 
-async def test_a_row_is_added_with_its_trail(admin: AdminService, ada: Person, sql: Any) -> None:
+async def test_a_row_is_added_with_its_audit_event(admin: AdminService, ada: Person, sql: Any) -> None:
     row = await admin.editor.add("tasks", {"title": "Water", "owner_id": str(ada.id), "due": DAY})
 
     assert (row.title, row.status, row.labels) == ("Water", "open", {"owner_id": ada.email})

@@ -14,7 +14,7 @@ async def failed_job(database: Database) -> str:
     queue = open_queue(database.settings, database.url)
     await queue.connect()
     try:
-        job = await queue.enqueue(new_job("delete_full", {}))
+        job = await queue.enqueue(new_job("delete_full", {}, "test-request"))
         assert job is not None
         await queue.finish(job, Status.FAILED, error="RuntimeError: no reason")
         return str(job.key)

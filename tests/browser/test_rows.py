@@ -39,7 +39,7 @@ async def test_a_row_is_changed(page: Page, boss: Person) -> None:
     assert (await reads(boss, task))["title"] == "Water all the plants"
 
 
-async def test_what_is_refused_is_told_beside_its_field_and_nothing_is_lost(window: Window, boss: Person) -> None:
+async def test_what_is_refused_is_reported_beside_its_field_and_nothing_is_lost(window: Window, boss: Person) -> None:
     task = await boss.add("Water the plants")
     window.expected.add(422)
     page = await window.go(f"/admin/tasks/{task['id']}")

@@ -80,7 +80,7 @@ def test_the_life_of_a_row(admin: Admin, ada_id: str) -> None:
     assert sent(admin("get", "tasks", row["id"], "--json"))["status"] == "done"
 
 
-def test_the_trail_names_the_account_of_the_operating_system(admin: Admin, ada_id: str, monkeypatch: Any) -> None:
+def test_the_audit_log_names_the_account_of_the_operating_system(admin: Admin, ada_id: str, monkeypatch: Any) -> None:
     monkeypatch.setattr("todo.cli.operator.os_user", lambda: "root")
     row = add(admin, ada_id, "title=Water")
     admin("set", "tasks", row["id"], "priority=3", "--reason", "Ticket 17")
@@ -172,7 +172,7 @@ def test_an_operator_waits_for_all_rows(admin: Admin, ada_id: str, tmp_path: Pat
     assert sent(admin("list", "tasks", "--filter", "status=open", "--json"))["total"] == 0
 
 
-def test_rows_that_refuse_are_told_and_fail_the_command(admin: Admin, ada_id: str) -> None:
+def test_rows_that_refuse_are_reported_and_fail_the_command(admin: Admin, ada_id: str) -> None:
     first, second = add(admin, ada_id, "title=A"), add(admin, ada_id, "title=B")
     admin("act", "tasks", "complete", first["id"])
 
@@ -203,7 +203,7 @@ def test_a_file_goes_out_and_comes_in_again(admin: Admin, ada_id: str, tmp_path:
     assert json.loads(admin("export", "tasks", "--format", "json").stdout)[0]["title"] == "Fire"
 
 
-def test_an_import_that_is_refused_tells_each_row_and_keeps_nothing(admin: Admin, ada_id: str, tmp_path: Path) -> None:
+def test_an_import_that_is_refused_says_each_row_and_keeps_nothing(admin: Admin, ada_id: str, tmp_path: Path) -> None:
     (tmp_path / "tasks.csv").write_text(f"title,owner_id,priority\nGood,{ada_id},1\n,{ada_id},9\n")
 
     result = admin("import", "tasks", str(tmp_path / "tasks.csv"), "--apply")
@@ -213,7 +213,7 @@ def test_an_import_that_is_refused_tells_each_row_and_keeps_nothing(admin: Admin
     assert sent(admin("list", "tasks", "--json"))["items"] == []
 
 
-def test_nobody_writes_another_name_into_the_trail(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_writes_another_name_into_the_audit_log(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER"):
         monkeypatch.setenv(name, "somebody-else")
 

@@ -42,7 +42,7 @@ def test_noinput_takes_both_from_the_environment(todo, url: str) -> None:
         ("ada@example.com", "short", "A password has at least 15 characters"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence(todo, url: str, email: str, password: str, sentence: str) -> None:
+def test_what_is_wrong_is_reported_in_a_sentence(todo, url: str, email: str, password: str, sentence: str) -> None:
     done = todo("createsuperuser", "--email", email, "--password", password, TODO_DATABASE_URL=url)
 
     assert done.exit_code == 1

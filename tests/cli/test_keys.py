@@ -38,7 +38,7 @@ def test_a_retired_key_can_be_revoked_and_the_one_that_signs_cannot(todo, url: s
     assert kids(todo("keys", "list", TODO_DATABASE_URL=url).output, "retired") == []
 
 
-def test_the_matrix_tells_which_role_grants_which(todo, url: str) -> None:
+def test_the_matrix_says_which_role_grants_which(todo, url: str) -> None:
     plain = todo("permissions").output.splitlines()
     rows = todo("permissions", "--matrix", TODO_DATABASE_URL=url).output.splitlines()
 

@@ -19,7 +19,7 @@ def test_migrating_twice_changes_nothing_the_second_time(todo, empty_url: str) -
     assert second.output.startswith("Nothing to do: ")
 
 
-def test_check_tells_what_is_pending_and_changes_nothing(todo, empty_url: str) -> None:
+def test_check_says_what_is_pending_and_changes_nothing(todo, empty_url: str) -> None:
     pending = todo("migrate", "--check", TODO_DATABASE_URL=empty_url)
     again = todo("migrate", "--check", TODO_DATABASE_URL=empty_url)
 
@@ -55,7 +55,7 @@ def test_a_database_that_takes_no_changes_is_refused_in_a_sentence(todo, empty_u
     assert done.output == "Error: The database takes no changes: it is a replica, or a failover is under way.\n"
 
 
-def test_several_hosts_are_tried_in_turn(todo) -> None:
+def test_several_hosts_are_tried_in_occurrence(todo) -> None:
     done = todo("migrate", "--check", TODO_DATABASE_URL="postgresql://todo@127.0.0.1:1,127.0.0.1:2/todo")
 
     assert done.exit_code == 1

@@ -82,7 +82,7 @@ def test_series_are_listed_by_owner_and_status(todo, filled: str) -> None:
     assert todo("series", "list", "--owner", "eve@example.com", TODO_DATABASE_URL=filled).exit_code == 1
 
 
-def test_a_series_is_shown_with_its_ledger(todo, filled: str) -> None:
+def test_a_series_is_shown_with_its_occurrences(todo, filled: str) -> None:
     series = listed(todo, filled)[0]
 
     shown = todo("series", "show", series["id"], TODO_DATABASE_URL=filled)

@@ -68,7 +68,7 @@ def test_it_says_where_it_is_and_stops_quickly_and_cleanly(up: Up, base: str) ->
         assert process.output == said
 
 
-def test_passwords_are_told_once_and_a_killed_up_leaves_nothing_running(up: Up, base: str) -> None:
+def test_passwords_are_reported_once_and_a_killed_up_leaves_nothing_running(up: Up, base: str) -> None:
     with up("--demo") as first:
         assert first.says("Ctrl-C"), first.output
         password = value_of("Password", first.output)
@@ -140,7 +140,7 @@ def test_a_signal_during_the_start_is_heeded(up: Up) -> None:
         ("grace@example.com", "short", "TODO_ADMIN_PASSWORD: A password has at least 15 characters"),
     ],
 )
-async def test_an_administrator_who_cannot_be_is_told_in_a_sentence(
+async def test_an_administrator_who_cannot_be_is_reported_in_a_sentence(
     database: Database, world: World, email: str, password: str, sentence: str
 ) -> None:
     await world.person("ada")

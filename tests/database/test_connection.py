@@ -126,7 +126,7 @@ async def test_who_waits_is_served_in_order_of_arrival() -> None:
     assert order == list(range(20))
 
 
-async def test_who_waits_too_long_is_told_to_come_back() -> None:
+async def test_who_waits_too_long_is_asked_to_try_again() -> None:
     gate = Gate(1, wait=0.01)
 
     async with gate:

@@ -120,7 +120,7 @@ async def test_the_queue_gives_up_connections_to_a_server_that_takes_no_changes(
 
     async def enqueues() -> bool:
         try:
-            return await queue.enqueue(new_job("anything", {})) is not None
+            return await queue.enqueue(new_job("anything", {}, "test-request")) is not None
         except psycopg.Error:
             return False
 

@@ -86,7 +86,7 @@ def test_mixed_directions_keep_a_leading_bound_for_the_index() -> None:
     assert clause.startswith(":param_1 <= :after_a AND (:param_1 < :after_a OR ")
 
 
-def test_what_nobody_foresaw_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_nobody_foresaw_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     problem = problem_of(RuntimeError("the password is hunter2"))
 
     assert problem.status == 500
@@ -94,7 +94,7 @@ def test_what_nobody_foresaw_tells_nothing(caplog: pytest.LogCaptureFixture) -> 
     assert "hunter2" in caplog.text
 
 
-async def test_a_lost_pool_is_told_as_such(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lost_pool_is_reported_as_such(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(*_: object) -> list[asyncpg.Record]:
         raise ConnectionRefusedError
 

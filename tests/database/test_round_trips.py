@@ -53,11 +53,11 @@ async def test_a_count_takes_one_more(wire: Wire, eve: Person) -> None:
     assert await trips(wire, eve, "GET", "/api/tasks?count=true") == 2
 
 
-async def test_adding_a_task_with_its_trail_takes_one(wire: Wire, eve: Person) -> None:
+async def test_adding_a_task_with_its_audit_event_takes_one(wire: Wire, eve: Person) -> None:
     assert await trips(wire, eve, "POST", "/api/tasks", json={"title": "A"}) == 1
 
 
-async def test_changing_a_task_with_its_trail_takes_four(wire: Wire, eve: Person) -> None:
+async def test_changing_a_task_with_its_audit_event_takes_four(wire: Wire, eve: Person) -> None:
     task = await eve.add()
     path = f"/api/tasks/{task['id']}"
     await eve.http.patch(path, json={"title": "B"})
@@ -89,7 +89,7 @@ async def test_closing_an_occurrence_takes_ten_whatever_the_age_of_a_series(wire
     assert max(found[2:]) <= 11  # who is asking may have to be looked up again
 
 
-async def test_series_and_their_ledgers_take_one_and_turns_to_come_one_more(wire: Wire, eve: Person) -> None:
+async def test_series_and_their_occurrences_take_one_and_upcoming_one_more(wire: Wire, eve: Person) -> None:
     until = f"{datetime.now(UTC) + timedelta(days=300):%Y-%m-%dT%H:%M:%SZ}"
     for _ in range(3):
         task = await eve.add(recurrence={"rrule": "FREQ=WEEKLY"})

@@ -187,7 +187,7 @@ async def test_an_unknown_id_is_a_404(ada: Person) -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "TRACE", "BREW"])
-async def test_a_method_an_address_does_not_take_is_a_405_that_tells_which_it_takes(ada: Person, method: str) -> None:
+async def test_a_method_an_address_does_not_take_is_a_405_that_says_which_it_takes(ada: Person, method: str) -> None:
     answer = await ada.http.request(method, "/api/tasks")
 
     problem(answer, 405)

@@ -33,7 +33,7 @@ SECURITY = {
         ("/api/auth/me", {"GET", "PATCH", "DELETE"}),
     ],
 )
-async def test_options_tells_every_method(client: httpx.AsyncClient, path: str, methods: set[str]) -> None:
+async def test_options_says_every_method(client: httpx.AsyncClient, path: str, methods: set[str]) -> None:
     answer = await client.options(path)
 
     assert (answer.status_code, answer.content) == (204, b"")
@@ -65,7 +65,7 @@ async def test_every_answer_carries_the_security_headers(
     assert SECURITY.items() <= dict(answer.headers).items()
 
 
-async def test_a_failure_nobody_foresaw_carries_them_too_and_tells_nothing(
+async def test_a_failure_nobody_foresaw_carries_them_too_and_says_nothing(
     ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(TaskReads, "page", broken)
@@ -107,7 +107,7 @@ async def test_a_crash_below_the_framework_is_a_problem_too() -> None:
 
 
 @pytest.mark.parametrize("https", [True, False])
-async def test_browsers_are_told_to_stay_with_https_where_it_is_spoken(https: bool) -> None:
+async def test_browsers_are_asked_to_stay_with_https_where_it_is_spoken(https: bool) -> None:
     async with around(crash, https=https) as client:
         answer = await client.get("/")
 

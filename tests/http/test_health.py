@@ -154,7 +154,7 @@ async def test_without_a_database_the_service_is_not_ready(deserted: Person) -> 
 
 @pytest.mark.parametrize("headers", [{}, {"idempotency-key": "one"}], ids=["", "keyed"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_without_a_database_requests_are_told_to_come_back(
+async def test_without_a_database_requests_are_asked_to_try_again(
     deserted: Person, method: str, headers: dict[str, str]
 ) -> None:
     answer = await deserted.http.request(method, "/api/tasks", json={"title": "a"}, headers=headers)

@@ -178,7 +178,7 @@ async def test_probes_are_not_counted(database_url: str, sql: Sql) -> None:
     assert "ratelimit" not in answers[0].headers
 
 
-async def test_headers_tell_what_is_left(database_url: str, sql: Sql) -> None:
+async def test_headers_say_what_is_left(database_url: str, sql: Sql) -> None:
     async with limited(database_url, "30/hour") as world:
         ada = await world.person("ada")
         answers = [await ada.http.get("/api/auth/me") for _ in range(31)]

@@ -46,7 +46,7 @@ async def test_without_work_nothing_is_late(world: World) -> None:
     assert found["todo_series_lag_seconds"] == found["todo_series_due"] == found["todo_outbox_waiting"] == 0
 
 
-async def test_a_worker_tells_what_it_has_done(world: World, database: Database) -> None:
+async def test_a_worker_says_what_it_has_done(world: World, database: Database) -> None:
     COUNTS["series_opened"] += 7
     await beat(database)
 

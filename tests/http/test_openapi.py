@@ -100,7 +100,7 @@ async def test_what_needs_a_recent_sign_in_says_so(document: Document) -> None:
     assert said.isdisjoint({"list_tokens", "list_tasks", "reauthenticate", "admin_enable_users"})
 
 
-async def test_every_operation_tells_its_refusals_as_problems(document: Document) -> None:
+async def test_every_operation_documents_its_problems(document: Document) -> None:
     for path, _, operation in operations(document):
         rule_problems = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
         assert rule_problems.keys() >= {"400", "422", "503"}, path
@@ -118,7 +118,7 @@ async def test_what_needs_a_credential_says_so(document: Document) -> None:
         assert sent == ({"401", "403"} if guarded else set(FOUND_OUT.get(path, ()))), path
 
 
-async def test_what_takes_an_id_or_a_body_or_a_version_tells_how_that_is_refused(document: Document) -> None:
+async def test_what_takes_an_id_or_a_body_or_a_version_documents_how_that_is_refused(document: Document) -> None:
     for path, method, operation in operations(document):
         names = {item["name"] for item in operation.get("parameters", ())}
         sent = operation["responses"].keys()
@@ -136,7 +136,7 @@ async def test_every_guarded_post_takes_an_idempotency_key_where_answers_are_kep
         assert ("Idempotency-Key" in names) is keyed, path
 
 
-async def test_what_answers_one_row_tells_its_etag(document: Document) -> None:
+async def test_what_answers_one_row_documents_its_etag(document: Document) -> None:
     important = {
         operation["operationId"]
         for _, _, operation in operations(document)
@@ -186,7 +186,7 @@ async def test_every_field_of_a_body_has_its_limits(document: Document) -> None:
     assert unlimited == []
 
 
-async def test_the_limits_of_query_parameters_are_message(document: Document) -> None:
+async def test_the_limits_of_query_parameters_are_documented(document: Document) -> None:
     parameters = {item["name"]: item["schema"] for item in document["paths"]["/api/tasks"]["get"]["parameters"]}
 
     assert (parameters["limit"]["minimum"], parameters["limit"]["maximum"]) == (1, 200)
@@ -218,7 +218,7 @@ async def test_the_page_and_what_it_needs_are_served(client: httpx.AsyncClient, 
     ("path", "kind"),
     [("/docs", "text/html"), ("/docs/start.css", "text/css"), ("/docs/start.js", "text/javascript")],
 )
-async def test_browsers_are_told_what_they_get(client: httpx.AsyncClient, path: str, kind: str) -> None:
+async def test_browsers_learn_the_type_of_what_they_get(client: httpx.AsyncClient, path: str, kind: str) -> None:
     answer = await client.get(path)
 
     assert answer.headers["content-type"].partition(";")[0] == kind

@@ -55,7 +55,7 @@ def test_behind_a_trusted_proxy_the_right_most_stranger_is_the_client(forwarded:
 
 
 @pytest.mark.parametrize(("proto", "scheme"), [("https", "https"), ("https, http", "http"), ("gopher", "http")])
-def test_a_trusted_proxy_tells_the_scheme(proto: str, scheme: str) -> None:
+def test_a_trusted_proxy_says_the_scheme(proto: str, scheme: str) -> None:
     assert unwrapped("10.0.0.1", "203.0.113.5", proto=proto)[1] == scheme
 
 
@@ -89,7 +89,7 @@ async def test_a_forged_address_does_not_renew_the_budget(
     assert [answer.status_code for answer in answers].count(404) == passed
 
 
-async def test_the_trail_names_the_real_address(
+async def test_the_audit_log_names_the_real_address(
     database_url: str, sql: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving(create_app(settings_for(database_url, trusted_proxies=["10.0.0.0/8"]))) as app:

@@ -65,7 +65,7 @@ async def test_a_change_is_handled_again_with_its_body(ada: Person, sql: Sql) ->
     assert (answer.status_code, answer.json()["title"], answer.json()["version"]) == (200, "b", 2)
 
 
-async def test_a_request_that_never_gets_through_is_told_when_to_try_again(ada: Person, sql: Sql) -> None:
+async def test_a_request_that_never_gets_through_is_reported_when_to_try_again(ada: Person, sql: Sql) -> None:
     task = await ada.add("a")
     await sql.execute(DEADLOCKS % (1000, "40P01"))
 

@@ -271,7 +271,7 @@ def test_with_few_files_four_hundred_silent_connections_leave_room_for_others(
         assert answers(port)
 
 
-def test_when_all_connections_are_taken_the_next_is_told_so(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_when_all_connections_are_taken_the_next_is_reported_so(tmp_path: Path, environment: dict[str, str]) -> None:
     few = {"TODO_MAX_CONNECTIONS": "20", "TODO_MAX_CONNECTIONS_PER_ADDRESS": "10", "TODO_HEAD_TIMEOUT": "3"}
     with serving(tmp_path, environment | few) as port, connected(port, 10), connected(port, 10, "127.0.0.3"):
         with connect(port, "127.0.0.4") as connection:

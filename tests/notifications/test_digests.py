@@ -50,7 +50,7 @@ async def test_nobody_gets_a_digest_unasked(ada: Person, database: Database, sql
     assert (await sent(ada), await sql.fetchval("SELECT next_digest_at FROM notification_preferences")) == ([], None)
 
 
-async def test_a_digest_tells_of_today_and_of_what_is_overdue(ada: Person, database: Database, sql: Sql) -> None:
+async def test_a_digest_says_of_today_and_of_what_is_overdue(ada: Person, database: Database, sql: Sql) -> None:
     await ada.add("Today", due=today())
     await ada.add("Long ago", due=today(days=-3))
     await ada.add("Tomorrow", due=today(days=1))
@@ -91,7 +91,7 @@ async def test_when_there_is_nothing_to_say_nothing_is_said(
     assert await sent(ada) == []
 
 
-async def test_it_comes_once_a_day_whoever_looks_how_often(ada: Person, database: Database, sql: Sql) -> None:
+async def test_it_comes_once_a_day_however_often_workers_look(ada: Person, database: Database, sql: Sql) -> None:
     await ada.add(due=today())
     await wants(ada, sql)
 

@@ -51,7 +51,7 @@ def part(message: EmailMessage, kind: str) -> EmailMessage:
     return found
 
 
-async def test_a_reminder_arrives_as_one_good_letter(
+async def test_a_reminder_arrives_as_one_good_email(
     ada: Person, database: Database, sql: Sql, mailing: Settings, inbox: Inbox
 ) -> None:
     await confirm(sql, ada)
@@ -83,7 +83,7 @@ class Links(HTMLParser):
         self.found += [value or "" for name, value in attrs if name in {"src", "href", "background", "action"}]
 
 
-async def test_a_letter_loads_nothing_from_anywhere(
+async def test_an_email_loads_nothing_from_anywhere(
     ada: Person, database: Database, sql: Sql, mailing: Settings, inbox: Inbox
 ) -> None:
     await confirm(sql, ada)

@@ -26,7 +26,7 @@ async def complete(person: Person, task: dict[str, Any]) -> dict[str, Any]:
     return following
 
 
-async def test_a_new_turn_has_its_reminders(ada: Person, database: Database) -> None:
+async def test_a_new_occurrence_has_its_reminders(ada: Person, database: Database) -> None:
     task = await ada.add(**MONTHLY)
     first = await remind(ada, task, timing=AT_DUE | {"days": -1}, urgent=True)
 
@@ -49,7 +49,7 @@ async def test_an_id_made_by_the_database_is_of_the_usual_kind(ada: Person, sql:
     assert [(found.version, found.variant) for found in ids] == [(7, "specified in RFC 4122")] * 3
 
 
-async def test_one_for_this_turn_stays_with_it(ada: Person, sql: Sql) -> None:
+async def test_one_for_this_occurrence_stays_with_it(ada: Person, sql: Sql) -> None:
     task = await ada.add(**MONTHLY)
     await remind(ada, task, every_occurrence=False)
     await remind(ada, task, timing={"kind": "absolute", "at": "2031-01-01T00:00:00Z"})
@@ -59,7 +59,7 @@ async def test_one_for_this_turn_stays_with_it(ada: Person, sql: Sql) -> None:
     assert (await ada.http.get(f"/api/tasks/{following['id']}/reminders")).json()["items"] == []
 
 
-async def test_turns_that_open_late_are_told_in_one_message(ada: Person, database: Database, sql: Sql) -> None:
+async def test_occurrences_that_open_late_are_sent_in_one_message(ada: Person, database: Database, sql: Sql) -> None:
     await remind(ada, await ada.add("Water", **PAST))
     await sql.execute("UPDATE tasks SET deleted_at = now()")  # the first occurrence's own was over when it was set
 
@@ -68,7 +68,7 @@ async def test_turns_that_open_late_are_told_in_one_message(ada: Person, databas
     assert await sent(ada) == ["Missed while we were away: 2 tasks"]
 
 
-async def test_a_turn_that_opens_after_its_reminder_is_told_at_the_opening(
+async def test_an_occurrence_that_opens_after_its_reminder_is_sent_at_the_opening(
     ada: Person, database: Database, sql: Sql
 ) -> None:
     task = await ada.add(**PAST)
@@ -87,7 +87,9 @@ async def test_a_turn_that_opens_after_its_reminder_is_told_at_the_opening(
     assert (waiting, len(await sent(ada))) == (1, 1)
 
 
-async def test_a_change_for_every_turn_reaches_open_ones_and_those_to_come(ada: Person, database: Database) -> None:
+async def test_a_change_for_every_occurrence_reaches_open_ones_and_those_to_come(
+    ada: Person, database: Database
+) -> None:
     task = await ada.add(**MONTHLY)
     await remind(ada, task)
     following = await complete(ada, task)
@@ -105,7 +107,7 @@ async def test_a_change_for_every_turn_reaches_open_ones_and_those_to_come(ada: 
     assert await upcoming(ada) == ["2031-01-29T08:00:00Z", "2031-02-26T08:00:00Z"]
 
 
-async def test_deleted_for_every_turn_none_has_it_any_more(ada: Person, sql: Sql) -> None:
+async def test_deleted_for_every_occurrence_none_has_it_any_more(ada: Person, sql: Sql) -> None:
     task = await ada.add(**MONTHLY)
     await remind(ada, task)
     following = await complete(ada, task)
@@ -116,7 +118,7 @@ async def test_deleted_for_every_turn_none_has_it_any_more(ada: Person, sql: Sql
     assert await sql.fetchval("SELECT count(*) FROM reminders") == 0
 
 
-async def test_deleted_for_this_turn_the_next_has_it_again(ada: Person, sql: Sql) -> None:
+async def test_deleted_for_this_occurrence_the_next_has_it_again(ada: Person, sql: Sql) -> None:
     task = await ada.add(**MONTHLY)
     reminder = await remind(ada, task)
 
@@ -140,7 +142,7 @@ async def test_it_can_stop_repeating_and_begin_again(ada: Person, sql: Sql) -> N
 
 
 @pytest.mark.parametrize("body", [{"timing": {"kind": "absolute", "at": "2031-01-01T00:00:00Z"}}])
-async def test_an_instant_cannot_be_for_every_turn(ada: Person, sql: Sql, body: dict[str, Any]) -> None:
+async def test_an_instant_cannot_be_for_every_occurrence(ada: Person, sql: Sql, body: dict[str, Any]) -> None:
     task = await ada.add(**MONTHLY)
     reminder = await remind(ada, task)
 
@@ -158,7 +160,7 @@ INSERT INTO series SELECT (jsonb_populate_record(
 """
 
 
-async def test_a_successor_inherits_and_its_turns_belong_to_it(ada: Person, sql: Sql, database: Database) -> None:
+async def test_a_successor_inherits_and_its_occurrences_belong_to_it(ada: Person, sql: Sql, database: Database) -> None:
     task = await ada.add(**MONTHLY)
     await remind(ada, task)
 

@@ -113,7 +113,7 @@ async def test_every_change_leaves_its_trace(ada: Person, sql: Sql) -> None:
     ]  # fmt: skip
 
 
-async def test_its_time_comes_and_it_is_told_once(ada: Person, database: Database, sql: Sql) -> None:
+async def test_its_time_comes_and_it_is_sent_once(ada: Person, database: Database, sql: Sql) -> None:
     task = await due_reminder(ada, sql, "Pay the rent")
 
     await work(database)
@@ -127,7 +127,7 @@ async def test_its_time_comes_and_it_is_told_once(ada: Person, database: Databas
     assert await upcoming(ada) == []
 
 
-async def test_two_workers_tell_it_once(ada: Person, bob: Person, database: Database, sql: Sql) -> None:
+async def test_two_workers_send_it_once(ada: Person, bob: Person, database: Database, sql: Sql) -> None:
     for person in (ada, bob):
         for number in range(10):
             await due_reminder(person, sql, str(number))
@@ -137,7 +137,7 @@ async def test_two_workers_tell_it_once(ada: Person, bob: Person, database: Data
     assert sorted(await sent(ada)) == sorted(await sent(bob)) == [f"Reminder: {number}" for number in range(10)]
 
 
-async def test_a_worker_that_is_killed_before_the_commit_has_told_nothing(
+async def test_a_worker_that_is_killed_before_the_commit_has_sent_nothing(
     ada: Person, database: Database, sql: Sql
 ) -> None:
     await due_reminder(ada, sql)
@@ -161,7 +161,7 @@ async def test_a_reminder_of_the_past_is_not_message(ada: Person, database: Data
     assert (reminder["remind_at"], await sent(ada)) == (None, [])
 
 
-async def test_set_for_this_moment_it_is_told_at_once(ada: Person, database: Database) -> None:
+async def test_set_for_this_moment_it_is_sent_at_once(ada: Person, database: Database) -> None:
     await remind(ada, await ada.add(due=zoned(ago(seconds=1))))
 
     await work(database)
@@ -189,7 +189,7 @@ async def test_a_due_that_moves_takes_its_reminder_along(ada: Person, database: 
     assert (await sent(ada), await upcoming(ada)) == ([], ["2031-01-31T08:00:00Z"])
 
 
-async def test_a_due_that_moves_after_it_was_told_is_told_again(ada: Person, database: Database, sql: Sql) -> None:
+async def test_a_due_that_moves_after_it_was_sent_is_sent_again(ada: Person, database: Database, sql: Sql) -> None:
     task = await due_reminder(ada, sql)
     await work(database)
 
@@ -218,7 +218,7 @@ async def test_what_changes_nothing_about_time_asks_nobody_to_look(ada: Person, 
     assert await sql.fetchval("SELECT run_at FROM reminders") == before
 
 
-async def test_a_closed_task_is_not_told_and_reopened_it_waits_again(ada: Person, database: Database, sql: Sql) -> None:
+async def test_a_closed_task_is_not_sent_and_reopened_it_waits_again(ada: Person, database: Database, sql: Sql) -> None:
     task = await ada.add(due=TOMORROW)
     await remind(ada, task)
     await ada.http.post(f"/api/tasks/{task['id']}/complete")
@@ -265,7 +265,7 @@ async def test_in_the_trash_it_rests_and_restored_it_waits_again(ada: Person, da
     assert (trashed, await upcoming(ada)) == ([], ["2031-01-31T08:00:00Z"])
 
 
-async def test_somebody_disabled_is_told_nothing(ada: Person, database: Database, sql: Sql) -> None:
+async def test_somebody_disabled_is_sent_nothing(ada: Person, database: Database, sql: Sql) -> None:
     await due_reminder(ada, sql)
     await sql.execute("UPDATE users SET status = 'disabled' WHERE id = $1", ada.id)
     await arrive(sql)
@@ -275,7 +275,7 @@ async def test_somebody_disabled_is_told_nothing(ada: Person, database: Database
     assert await sql.fetchval("SELECT count(*) FROM notifications") == 0
 
 
-async def test_who_moves_is_told_at_the_new_nine_oclock(ada: Person, database: Database) -> None:
+async def test_who_moves_is_sent_at_the_new_nine_oclock(ada: Person, database: Database) -> None:
     await remind(ada, await ada.add(due=TOMORROW))
 
     await ada.http.patch("/api/auth/me", json={"timezone": "America/New_York"})
@@ -311,7 +311,7 @@ async def test_snoozed_it_comes_back_and_not_at_its_own_time(ada: Person, databa
     assert (len(await sent(ada)), await upcoming(ada)) == (1, [])
 
 
-async def test_after_a_snooze_a_due_that_moved_is_told_as_well(ada: Person, database: Database, sql: Sql) -> None:
+async def test_after_a_snooze_a_due_that_moved_is_sent_as_well(ada: Person, database: Database, sql: Sql) -> None:
     task = await due_reminder(ada, sql)
     await work(database)
     (reminder,) = await of_task(ada, task)

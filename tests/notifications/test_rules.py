@@ -118,7 +118,7 @@ def test_in_quiet_hours_it_waits_for_the_morning() -> None:
     assert (decision.action, decision.at) == ("wait", utc("2026-06-11 05:00"))
 
 
-def test_what_is_urgent_is_told_in_quiet_hours() -> None:
+def test_what_is_urgent_is_sent_in_quiet_hours() -> None:
     state = replace(ASKED, urgent=True)
 
     decision = evaluate(AT_DUE, floating("2026-06-10T23:00"), QUIET, state, utc("2026-06-10 21:00"))
@@ -126,7 +126,7 @@ def test_what_is_urgent_is_told_in_quiet_hours() -> None:
     assert decision.action == "send"
 
 
-def test_who_travels_is_not_told_twice() -> None:
+def test_who_travels_is_not_sent_twice() -> None:
     sent = key_of(AT_DUE, floating("2026-06-10T09:00"))
     there = Person("America/New_York")
 
@@ -137,7 +137,7 @@ minutes = st.integers(-3000, 3000)
 
 
 @given(minutes, minutes, st.booleans())
-def test_nothing_is_told_before_its_time_or_after_it_was_message(offset: int, waited: int, urgent: bool) -> None:
+def test_nothing_is_sent_before_its_time_or_twice(offset: int, waited: int, urgent: bool) -> None:
     timing = AT_DUE | {"minutes": offset}
     now = utc("2026-06-10 12:00") + timedelta(minutes=waited)
 

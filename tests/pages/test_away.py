@@ -26,7 +26,7 @@ async def test_without_the_database_the_pages_say_so(database_url: str, sql: obj
     assert answer.headers["content-type"].startswith("text/html")
 
 
-async def test_who_asks_too_often_is_told_so(database_url: str, sql: object) -> None:
+async def test_who_asks_too_often_is_reported_so(database_url: str, sql: object) -> None:
     async with (
         serving(create_app(settings_for(database_url, rate_limit="2/minute"))) as app,
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http,

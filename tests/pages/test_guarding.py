@@ -126,7 +126,7 @@ DANGEROUS = [(one.name, action.name) for one in REGISTRY for action in one.actio
 
 
 @pytest.mark.parametrize(("resource", "action"), DANGEROUS)
-async def test_what_is_dangerous_asks_for_a_fresh_read_reauthentication(
+async def test_dangerous_actions_ask_for_reauthentication(
     visitor: Visitor, sql: "asyncpg.Connection[asyncpg.Record]", resource: str, action: str
 ) -> None:
     await sql.execute("UPDATE sessions SET reauthenticated_at = now() - interval '11 minutes'")
@@ -185,7 +185,7 @@ async def test_deleting_for_good_asks_for_a_fresh_read_reauthentication(
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 1
 
 
-async def test_times_are_told_on_the_viewers_clock(
+async def test_times_are_shown_in_the_time_zone_of_the_viewer(
     entering: Entering, world: World, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     tokyo = await world.person("tokyo", "superuser", timezone="Asia/Tokyo")

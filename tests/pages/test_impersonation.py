@@ -79,7 +79,7 @@ async def test_a_change_made_as_somebody_names_both(
     assert (entry["actor_id"], entry["on_behalf_of"]) == (boss.id, ada.id)
 
 
-async def test_beginning_and_ending_are_in_the_trail_with_the_reason(
+async def test_beginning_and_ending_are_in_the_audit_log_with_the_reason(
     visitor: Visitor, ada: Person, boss: Person, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     await act_as(visitor, ada)

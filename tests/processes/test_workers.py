@@ -97,7 +97,7 @@ async def test_a_worker_suspended_and_woken_later_does_no_harm(
     assert await asyncio.to_thread(eventually, lambda: workers[0].popen.poll() is None)
 
 
-async def test_a_reminder_is_told_on_the_second(ada: Person, sql: Sql, workers: list[Process]) -> None:
+async def test_a_reminder_is_sent_on_the_second(ada: Person, sql: Sql, workers: list[Process]) -> None:
     assert await until(sql, "SELECT count(*) >= 1 FROM heartbeats", 60), workers[0].output
     due = ago(seconds=-3)
     await remind(ada, await ada.add(due=zoned(due)))

@@ -107,7 +107,7 @@ def test_several_calendars_and_a_byte_order_mark_are_read() -> None:
     assert [(str(day), name) for day, name in days.items()] == [("2026-12-25", "5"), ("2026-12-26", "6")]
 
 
-def test_further_days_are_told_to_be_passed_over() -> None:
+def test_further_days_are_reported_as_passed_over() -> None:
     days, notes = read(("DTSTART;VALUE=DATE:20261225", "RDATE;VALUE=DATE:20261228,20270104", "SUMMARY:A"))
 
     assert (list(days), len(notes)) == (["2026-12-25"], 1)

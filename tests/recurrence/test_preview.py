@@ -105,7 +105,7 @@ async def test_by_the_hour_only_where_the_settings_allow_it(ada: Person) -> None
     assert "switched off" in answer.text
 
 
-async def test_without_a_zone_a_series_floats_with_whoever_asks(ada: Person) -> None:
+async def test_without_a_zone_a_series_floats_with_its_reader(ada: Person) -> None:
     answer = await ask(ada, {"rrule": "FREQ=DAILY", "start": "2026-07-01T09:00", "count": 1})
 
     assert answer.json()["sentence"] == "Every day at 09:00"
@@ -130,7 +130,7 @@ async def test_until_as_a_day_means_to_its_end(ada: Person) -> None:
     ]
 
 
-async def test_a_rule_that_never_happens_is_told_and_not_refused(ada: Person) -> None:
+async def test_a_rule_that_never_happens_is_reported_and_not_refused(ada: Person) -> None:
     answer = await ask(ada, {"rrule": "FREQ=DAILY;INTERVAL=7;BYDAY=TU", "start": "2026-11-23"})
 
     assert (answer.status_code, answer.json()["occurrences"]) == (200, [])

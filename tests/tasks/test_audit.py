@@ -99,7 +99,7 @@ async def test_every_verb_is_recorded_once(
     assert entry["before"].keys() == entry["after"].keys() == changed
 
 
-async def test_a_completion_records_the_turn_it_brings_up(ada: Person, sql: Sql) -> None:
+async def test_a_completion_records_the_occurrence_it_brings_up(ada: Person, sql: Sql) -> None:
     task = await ada.add(**DAILY)
 
     answer = await ada.http.post(f"/api/tasks/{task['id']}/complete")
@@ -168,7 +168,7 @@ async def test_sign_ups_and_sign_ins_are_recorded(client: httpx.AsyncClient, sql
     ]
 
 
-async def test_the_trail_holds_no_secret(client: httpx.AsyncClient, sql: Sql) -> None:
+async def test_the_audit_log_holds_no_secret(client: httpx.AsyncClient, sql: Sql) -> None:
     person = {"email": "eve@example.com", "password": PASSWORD}
     await client.post("/api/auth/register", json=person)
     token = (await client.post("/api/auth/login", json=person)).json()["access_token"]

@@ -172,7 +172,7 @@ async def test_tududi_1442_weekdays_are_local_ones(world: World) -> None:
 # (d) early
 
 
-async def test_d_done_early_it_counts_for_its_own_turn(ada: Person) -> None:
+async def test_d_done_early_it_counts_for_its_own_occurrence(ada: Person) -> None:
     task = await begin(ada, "2031-01-08", "FREQ=WEEKLY")
 
     assert await occurrences(ada, task, 2) == ["2031-01-08", "2031-01-15"]
@@ -189,7 +189,7 @@ async def test_early_completions_do_not_pile_up(ada: Person, sql: Sql) -> None:
 # (e) late by several occurrences
 
 
-async def test_e_done_late_by_several_turns_the_next_is_still_to_come(ada: Person) -> None:
+async def test_e_done_late_by_several_occurrences_the_next_is_still_to_come(ada: Person) -> None:
     """Vikunja #3444, Vikunja #2594, Donetick #834, Yuvomi 0.78.7."""
     task = await begin(ada, "2026-01-05", "FREQ=WEEKLY")
 
@@ -199,7 +199,7 @@ async def test_e_done_late_by_several_turns_the_next_is_still_to_come(ada: Perso
     assert datetime.fromisoformat(following["occurrence"]).weekday() == 0
 
 
-async def test_e_where_every_turn_counts_none_is_jumped_over(ada: Person, database: Database) -> None:
+async def test_e_where_every_occurrence_counts_none_is_jumped_over(ada: Person, database: Database) -> None:
     task = await begin(ada, "2026-01-05", "FREQ=WEEKLY;COUNT=3", on_missed="backfill")
     await work(database)
 
@@ -286,7 +286,7 @@ async def _done(work: Any) -> None:
     await work
 
 
-async def test_a_request_that_is_repeated_makes_no_second_turn(ada: Person) -> None:
+async def test_a_request_that_is_repeated_makes_no_second_occurrence(ada: Person) -> None:
     """Taskwarrior #1290, tasks.org #2387, Yuvomi #822."""
     task = await begin(ada, "2031-01-01")
     headers = {"idempotency-key": "once"}
@@ -308,7 +308,7 @@ async def test_donetick_463_completing_is_never_a_500(ada: Person, sql: Sql) -> 
 # (g) putting off one occurrence
 
 
-async def test_g_a_new_date_for_one_turn_keeps_the_rule(ada: Person) -> None:
+async def test_g_a_new_date_for_one_occurrence_keeps_the_rule(ada: Person) -> None:
     """Raycast #11129, tod #428, Todoist's clients, Microsoft Graph #6746."""
     task = await begin(ada, "2031-01-06", "FREQ=WEEKLY;BYDAY=MO")
 
@@ -320,7 +320,7 @@ async def test_g_a_new_date_for_one_turn_keeps_the_rule(ada: Person) -> None:
 
 
 @pytest.mark.parametrize("verb", ["skip", "move"])
-async def test_sachaos_todoist_123_one_turn_can_be_put_off_or_left_out(ada: Person, verb: str) -> None:
+async def test_sachaos_todoist_123_one_occurrence_can_be_put_off_or_left_out(ada: Person, verb: str) -> None:
     task = await begin(ada, "2031-01-06", "FREQ=WEEKLY")
 
     await act(ada, task, verb, {"due": day("2031-01-08")} if verb == "move" else None)
@@ -409,7 +409,7 @@ async def test_j_every_quarter_from_29_november_does_not_leave_out_february(ada:
 # (k) an end by number
 
 
-async def test_k_a_skipped_turn_counts(ada: Person) -> None:
+async def test_k_a_skipped_occurrence_counts(ada: Person) -> None:
     task = await begin(ada, "2031-01-01", "FREQ=DAILY;COUNT=3")
 
     second = (await act(ada, task, "skip"))["next_task"]
@@ -427,7 +427,9 @@ async def test_taskwarrior_1983_a_series_ends_after_its_number(ada: Person) -> N
 # (l) moving to another zone
 
 
-async def test_l_floating_work_follows_its_owner_and_keeps_its_turns(ada: Person, database: Database, sql: Sql) -> None:
+async def test_l_floating_work_follows_its_owner_and_keeps_its_occurrences(
+    ada: Person, database: Database, sql: Sql
+) -> None:
     task = await ada.add(due=floating("2031-01-01T09:00"), recurrence={"rrule": "FREQ=DAILY"})
     await sql.execute("UPDATE series SET owner_timezone = $1", NEW_YORK)
 

@@ -194,7 +194,7 @@ async def test_an_edit_of_an_ended_series_begins_none(ada: Person, sql: Sql, how
     assert (await active(sql), await broken(sql)) == (0, {})
 
 
-async def test_an_edit_of_a_closed_turn_of_an_ended_series_changes_just_the_task(ada: Person, sql: Sql) -> None:
+async def test_an_edit_of_a_closed_occurrence_of_an_ended_series_changes_just_the_task(ada: Person, sql: Sql) -> None:
     task = await begin(ada, TOMORROW)
     await patch(ada, task, {"recurrence": None})
     await act(ada, task, "complete")
@@ -216,7 +216,7 @@ async def test_a_rule_sent_to_an_ended_series_begins_one_that_knows_it(ada: Pers
     assert await broken(sql) == {}
 
 
-async def test_a_rule_sent_to_a_closed_turn_of_an_ended_series_is_refused(ada: Person, sql: Sql) -> None:
+async def test_a_rule_sent_to_a_closed_occurrence_of_an_ended_series_is_refused(ada: Person, sql: Sql) -> None:
     task = await begin(ada, TOMORROW)
     await patch(ada, task, {"recurrence": None})
     await act(ada, task, "complete")

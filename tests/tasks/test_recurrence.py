@@ -33,7 +33,7 @@ async def successor(person: Person, task: dict[str, Any]) -> dict[str, Any]:
     return following
 
 
-async def test_a_task_that_comes_back_is_the_first_turn_of_its_series(ada: Person, sql: Sql) -> None:
+async def test_a_task_that_comes_back_is_the_first_occurrence_of_its_series(ada: Person, sql: Sql) -> None:
     task = await ada.add(due=day("2031-01-31"), recurrence={"rrule": "freq=monthly; bymonthday=31".replace(" ", "")})
 
     series = await sql.fetchrow("SELECT * FROM series")
@@ -43,7 +43,7 @@ async def test_a_task_that_comes_back_is_the_first_turn_of_its_series(ada: Perso
     assert [tuple(row) for row in await sql.fetch(OCCURRENCES)] == [("2031-01-31", "open")]
 
 
-async def test_the_first_turn_is_the_first_the_rule_gives(ada: Person) -> None:
+async def test_the_first_occurrence_is_the_first_the_rule_gives(ada: Person) -> None:
     task = await ada.add(due=day("2031-01-10"), recurrence={"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"})
 
     assert (task["occurrence"], task["due"]) == ("2031-01-31", day("2031-01-31"))
@@ -76,7 +76,7 @@ async def test_without_a_due_a_series_begins_today(ada: Person) -> None:
         ),
     ],
 )
-async def test_the_next_turn_is_of_the_same_kind(
+async def test_the_next_occurrence_is_of_the_same_kind(
     ada: Person, due: dict[str, str], occurrence: str, following: dict[str, Any]
 ) -> None:
     task = await ada.add(due=due, recurrence={"rrule": "FREQ=DAILY"})
@@ -87,7 +87,7 @@ async def test_the_next_turn_is_of_the_same_kind(
     assert found.items() >= following.items()
 
 
-async def test_the_next_turn_begins_like_the_first(ada: Person) -> None:
+async def test_the_next_occurrence_begins_like_the_first(ada: Person) -> None:
     task = await ada.add(
         "Water", notes="all", priority=2, estimate_minutes=5, status="waiting",
         due=day("2031-01-31"), recurrence={"rrule": "FREQ=DAILY"},
@@ -140,7 +140,7 @@ async def test_a_time_the_clocks_leave_out_comes_back_the_day_after(ada: Person)
 
 
 @pytest.mark.parametrize("rrule", ["FREQ=DAILY;COUNT=2", "FREQ=DAILY;UNTIL=20310102"])
-async def test_the_last_turn_ends_the_series(ada: Person, sql: Sql, rrule: str) -> None:
+async def test_the_last_occurrence_ends_the_series(ada: Person, sql: Sql, rrule: str) -> None:
     task = await ada.add(due=day("2031-01-01"), recurrence={"rrule": rrule})
     last = await successor(ada, task)
 
@@ -180,7 +180,7 @@ async def test_moving_the_due_moves_neither_identity_nor_rule(ada: Person) -> No
     assert (await successor(ada, task))["occurrence"] == "2031-01-08"
 
 
-async def test_of_twenty_completions_at_once_one_succeeds_and_one_turn_follows(ada: Person, sql: Sql) -> None:
+async def test_of_twenty_completions_at_once_one_succeeds_and_one_occurrence_follows(ada: Person, sql: Sql) -> None:
     task = await ada.add(due=day("2031-01-01"), recurrence={"rrule": "FREQ=DAILY"})
 
     answers = await asyncio.gather(*(complete(ada, task) for _ in range(20)))
@@ -190,7 +190,7 @@ async def test_of_twenty_completions_at_once_one_succeeds_and_one_turn_follows(a
     assert [tuple(row) for row in await sql.fetch(OCCURRENCES)] == [("2031-01-01", "done"), ("2031-01-02", "open")]
 
 
-async def test_completed_reopened_and_completed_again_one_turn_follows(ada: Person, sql: Sql) -> None:
+async def test_completed_reopened_and_completed_again_one_occurrence_follows(ada: Person, sql: Sql) -> None:
     task = await ada.add(due=day("2031-01-01"), recurrence={"rrule": "FREQ=DAILY"})
     await complete(ada, task)
     await ada.http.post(f"/api/tasks/{task['id']}/reopen")
@@ -239,7 +239,7 @@ async def test_a_rule_we_do_not_run_is_refused_and_nothing_stored(ada: Person, s
     assert await sql.fetchval("SELECT (SELECT count(*) FROM tasks) + (SELECT count(*) FROM series)") == 0
 
 
-async def test_a_deleted_turn_is_skipped_and_the_series_goes_on(ada: Person, sql: Sql) -> None:
+async def test_a_deleted_occurrence_is_skipped_and_the_series_goes_on(ada: Person, sql: Sql) -> None:
     task = await ada.add(due=day("2031-01-01"), recurrence={"rrule": "FREQ=DAILY"})
 
     await ada.http.delete(f"/api/tasks/{task['id']}")
@@ -251,7 +251,7 @@ async def test_a_deleted_turn_is_skipped_and_the_series_goes_on(ada: Person, sql
     ("close", "open_again", "closed"),
     [("complete", "tasks/{}/reopen", "done"), ("delete", "trash/{}/restore", "skipped")],
 )
-async def test_a_turn_that_is_opened_again_is_open_in_the_ledger(
+async def test_an_occurrence_that_is_opened_again_is_open(
     ada: Person, sql: Sql, close: str, open_again: str, closed: str
 ) -> None:
     task = await ada.add(due=day("2031-01-01"), recurrence={"rrule": "FREQ=DAILY"})
@@ -265,7 +265,7 @@ async def test_a_turn_that_is_opened_again_is_open_in_the_ledger(
     assert [tuple(row) for row in await sql.fetch(OCCURRENCES)] == [("2031-01-01", "open")]
 
 
-async def test_deleting_a_finished_turn_skips_nothing(ada: Person, sql: Sql) -> None:
+async def test_deleting_a_finished_occurrence_skips_nothing(ada: Person, sql: Sql) -> None:
     task = await ada.add(due=day("2031-01-01"), recurrence={"rrule": "FREQ=DAILY"})
     await complete(ada, task)
 

@@ -51,7 +51,7 @@ async def test_every_field_of_a_series_is_taken_and_message(ada: Person) -> None
     }  # fmt: skip
 
 
-async def test_a_shifted_turn_keeps_its_nominal_day(ada: Person) -> None:
+async def test_a_shifted_occurrence_keeps_its_original_day(ada: Person) -> None:
     task = await begin(ada, "2031-02-01", "FREQ=MONTHLY", shift="next")  # a Saturday
 
     assert (task["occurrence"], task["due"]) == ("2031-02-01", day("2031-02-03"))
@@ -69,7 +69,7 @@ async def test_series_are_listed_by_status_and_paged(ada: Person) -> None:
     assert (first["total"], second["next_cursor"]) == (2, None)
 
 
-async def test_a_series_has_its_etag_and_turns_do_not_change_it(ada: Person) -> None:
+async def test_a_series_has_its_etag_and_occurrences_do_not_change_it(ada: Person) -> None:
     task = await begin(ada, "2031-01-01")
     path = f"/api/series/{task['series_id']}"
     etag = (await ada.http.get(path)).headers["etag"]
@@ -80,7 +80,7 @@ async def test_a_series_has_its_etag_and_turns_do_not_change_it(ada: Person) -> 
 
 
 @pytest.mark.parametrize("verb", ["", "/pause", "/resume", "/end"])
-async def test_a_stale_version_changes_nothing_and_tells_the_row(ada: Person, sql: Sql, verb: str) -> None:
+async def test_a_stale_version_changes_nothing_and_says_the_row(ada: Person, sql: Sql, verb: str) -> None:
     task = await begin(ada, "2031-01-01")
     before = await everything(sql)
     method = "POST" if verb else "PATCH"
@@ -124,7 +124,7 @@ async def test_what_cannot_be_is_refused_by_its_name(ada: Person, sql: Sql, body
     assert await everything(sql) == before
 
 
-async def test_the_ledger_is_paged_and_filtered(ada: Person, database: Database) -> None:
+async def test_occurrences_are_paged_and_filtered(ada: Person, database: Database) -> None:
     task = await begin(ada, "2026-01-01", "FREQ=DAILY;UNTIL=20260105")
     await work(database)
     path = f"/api/series/{task['series_id']}/occurrences"
@@ -176,7 +176,7 @@ async def test_what_came_in_a_pause_is_missed_where_one_is_kept(ada: Person, dat
 
 
 @pytest.mark.parametrize("recurrence", [{}, {"anchor": "completion"}, {"opens": "on_close"}], ids=str)
-async def test_a_turn_done_in_a_pause_brings_up_nothing_before_its_end(
+async def test_an_occurrence_done_in_a_pause_brings_up_nothing_before_its_end(
     ada: Person, database: Database, recurrence: dict[str, Any]
 ) -> None:
     task = await begin(ada, "2026-01-01", **recurrence)
@@ -191,7 +191,7 @@ async def test_a_turn_done_in_a_pause_brings_up_nothing_before_its_end(
     assert resumed["next_occurrence"] > today()
 
 
-async def test_a_window_of_pause_is_kept_and_the_next_turn_waits_for_its_end(ada: Person, sql: Sql) -> None:
+async def test_a_window_of_pause_is_kept_and_the_next_occurrence_waits_for_its_end(ada: Person, sql: Sql) -> None:
     start = datetime.now(UTC).date()
     task = await begin(ada, str(start - timedelta(days=1)), "FREQ=DAILY")
     until = start + timedelta(days=10)
@@ -205,7 +205,7 @@ async def test_a_window_of_pause_is_kept_and_the_next_turn_waits_for_its_end(ada
     assert looks.date() in (until, until + timedelta(days=1))  # Berlin's midnight
 
 
-async def test_the_last_turn_before_a_window_brings_up_none_inside_it(ada: Person, sql: Sql) -> None:
+async def test_the_last_occurrence_before_a_window_brings_up_none_inside_it(ada: Person, sql: Sql) -> None:
     task = await begin(ada, "2031-12-23")
     await steer(ada, task, "pause", {"from": "2031-12-24", "until": "2032-01-06"})
     before = await everything(sql)
@@ -260,7 +260,7 @@ async def test_pausing_twice_and_resuming_what_runs_are_conflicts(ada: Person) -
     assert (running.status_code, again.status_code) == (409, 409)
 
 
-async def test_an_end_keeps_the_open_turn(ada: Person) -> None:
+async def test_an_end_keeps_the_open_occurrence(ada: Person) -> None:
     task = await begin(ada, "2031-01-01")
 
     ended = await steer(ada, task, "end", {})
@@ -270,7 +270,7 @@ async def test_an_end_keeps_the_open_turn(ada: Person) -> None:
     assert (await act(ada, task, "complete"))["next_task"] is None
 
 
-async def test_an_end_takes_the_open_turn_along_when_asked(ada: Person) -> None:
+async def test_an_end_takes_the_open_occurrence_along_when_asked(ada: Person) -> None:
     task = await begin(ada, "2031-01-01")
 
     await steer(ada, task, "end", {"open": "cancel"})

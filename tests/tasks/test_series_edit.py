@@ -28,7 +28,7 @@ async def following(person: Person, task: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-async def test_this_changes_one_turn_only(ada: Person) -> None:
+async def test_this_changes_one_occurrence_only(ada: Person) -> None:
     task = await begin(ada, "2031-01-01")
 
     await changed(ada, task, {"title": "Once", "priority": 4}, "this")
@@ -38,7 +38,7 @@ async def test_this_changes_one_turn_only(ada: Person) -> None:
     assert (await following(ada, task))["title"] == "Water the plants"
 
 
-async def test_all_changes_this_turn_and_those_to_come(ada: Person) -> None:
+async def test_all_changes_this_occurrence_and_those_to_come(ada: Person) -> None:
     task = await begin(ada, "2031-01-01")
 
     now = await changed(ada, task, {"title": "Always", "estimate_minutes": 5}, "all")
@@ -94,7 +94,7 @@ async def test_an_end_can_be_taken_away(ada: Person) -> None:
     assert (await following(ada, task))["occurrence"] == "2031-01-02"
 
 
-async def test_a_new_time_of_day_for_all_moves_every_turn_to_come(ada: Person) -> None:
+async def test_a_new_time_of_day_for_all_moves_every_occurrence_to_come(ada: Person) -> None:
     task = await ada.add(due=floating("2031-01-01T09:00"), recurrence={"rrule": "FREQ=DAILY"})
 
     now = await changed(ada, task, {"due": floating("2031-01-01T10:30")}, "all")
@@ -164,7 +164,7 @@ async def test_following_goes_on_where_the_old_series_was(ada: Person) -> None:
     assert await following(ada, fourth) is None
 
 
-async def test_following_with_a_new_rule_makes_this_turn_its_first(ada: Person) -> None:
+async def test_following_with_a_new_rule_makes_this_occurrence_its_first(ada: Person) -> None:
     first = await begin(ada, "2031-01-06", "FREQ=WEEKLY;BYDAY=MO")
     second = await following(ada, first)
 
@@ -196,7 +196,7 @@ async def test_following_with_a_new_time_changes_nothing_before(ada: Person) -> 
     assert await series_occurrences(ada, first) == [("2031-01-31T09:00", "done")]
 
 
-async def test_following_with_a_new_count_counts_from_this_turn(ada: Person) -> None:
+async def test_following_with_a_new_count_counts_from_this_occurrence(ada: Person) -> None:
     first = await begin(ada, "2031-01-01")
     second = await following(ada, first)
 
@@ -206,7 +206,7 @@ async def test_following_with_a_new_count_counts_from_this_turn(ada: Person) -> 
     assert (third["occurrence"], await following(ada, third)) == ("2031-01-03", None)
 
 
-async def test_following_takes_the_later_open_turns_along(ada: Person, database: Database) -> None:
+async def test_following_takes_the_later_open_occurrences_along(ada: Person, database: Database) -> None:
     first = await begin(ada, "2026-01-01", "FREQ=DAILY;UNTIL=20260104", on_missed="backfill")
     await work(database)
     second = (await ada.http.get("/api/tasks?status=open&sort=due_at")).json()["items"][1]
@@ -218,7 +218,7 @@ async def test_following_takes_the_later_open_turns_along(ada: Person, database:
     assert await series_occurrences(ada, handed) == [(f"2026-01-0{number}", "open") for number in (2, 3, 4)]
 
 
-async def test_following_a_closed_turn_is_a_conflict(ada: Person, sql: Sql) -> None:
+async def test_following_a_closed_occurrence_is_a_conflict(ada: Person, sql: Sql) -> None:
     task = await begin(ada, "2031-01-01")
     await act(ada, task, "complete")
     before = await everything(sql)
@@ -304,7 +304,7 @@ async def test_becoming_a_series_needs_a_rule(ada: Person) -> None:
     assert fields(await patch(ada, task, {"recurrence": {"count": 3}})) == ["body.recurrence.rrule"]
 
 
-async def test_null_stops_the_series_and_keeps_this_turn(ada: Person) -> None:
+async def test_null_stops_the_series_and_keeps_this_occurrence(ada: Person) -> None:
     task = await begin(ada, "2031-01-01")
 
     kept = await changed(ada, task, {"recurrence": None})
@@ -330,7 +330,7 @@ async def test_a_series_that_was_stopped_goes_on_when_its_task_gets_a_rule_again
     assert (await following(ada, again))["occurrence"] == "2031-01-08"
 
 
-async def test_deleting_following_ends_the_series_with_the_open_turns_from_there(
+async def test_deleting_following_ends_the_series_with_the_open_occurrences_from_there(
     ada: Person, database: Database
 ) -> None:
     task = await begin(ada, "2026-01-01", "FREQ=DAILY;UNTIL=20260104", on_missed="backfill")
@@ -358,7 +358,7 @@ async def test_deleting_all_ends_the_series_and_keeps_the_past(ada: Person) -> N
     assert (await ada.http.get(f"/api/tasks/{first['id']}")).status_code == 200
 
 
-async def test_a_turn_deleted_with_its_series_can_be_restored(ada: Person) -> None:
+async def test_an_occurrence_deleted_with_its_series_can_be_restored(ada: Person) -> None:
     task = await begin(ada, "2031-01-01")
     await ada.http.delete(f"/api/tasks/{task['id']}?scope=all")
 

@@ -130,7 +130,7 @@ async def test_going_along_leaves_a_trace_of_its_own(ada: Person, sql: Sql) -> N
 
 
 @pytest.mark.parametrize("verb", ["complete", "skip"])
-async def test_a_new_turn_has_the_subtasks_of_the_last_open_again(ada: Person, verb: str) -> None:
+async def test_a_new_occurrence_has_the_subtasks_of_the_last_open_again(ada: Person, verb: str) -> None:
     task = await begin(ada, "2031-01-01")
     for title in ("Sweep", "Mop"):
         await ada.add(title, parent_id=task["id"], priority=2)
@@ -173,7 +173,7 @@ async def test_dues_of_subtasks_move_with_their_parent(ada: Person) -> None:
     assert (second["due"], second["due_at"]) == (floating("2031-03-30T09:00"), "2031-03-30T07:00:00Z")
 
 
-async def test_a_turn_that_was_moved_moves_no_subtask_of_the_turns_after_it(ada: Person) -> None:
+async def test_an_occurrence_that_was_moved_moves_no_subtask_of_the_occurrences_after_it(ada: Person) -> None:
     parent = await begin(ada, "2031-01-31", "FREQ=MONTHLY;BYMONTHDAY=31")
     await ada.add("Before", parent_id=parent["id"], due=day("2031-01-30"))
     await act(ada, parent, "move", {"due": day("2031-02-05")})
@@ -215,7 +215,7 @@ async def test_a_subtask_of_the_successor_that_was_done_keeps_it(ada: Person) ->
     assert (await ada.http.get(f"/api/tasks/{following['id']}")).status_code == 200
 
 
-async def test_many_turns_are_filled_at_once(ada: Person, sql: Sql, database: Database) -> None:
+async def test_many_occurrences_are_filled_at_once(ada: Person, sql: Sql, database: Database) -> None:
     pairs: list[Any] = []
     for number in range(5):
         old, new = await ada.add(f"Old {number}"), await ada.add(f"New {number}")

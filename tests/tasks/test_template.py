@@ -312,7 +312,7 @@ async def test_this_occurrence_alone_moves_no_other(ada: Person) -> None:
     assert dates(await following(ada, once)) == (day("2031-01-12"), "2031-01-14")
 
 
-async def test_occurrences_to_come_tell_start_and_deadline(ada: Person) -> None:
+async def test_occurrences_to_come_say_start_and_deadline(ada: Person) -> None:
     await ada.add(
         due=day("2026-11-01"), start=day("2026-10-31"), deadline="2026-11-03", recurrence={"rrule": "FREQ=YEARLY"}
     )

@@ -272,7 +272,7 @@ async def test_a_series_goes_on_where_its_owner_has_moved(ada: Person, database:
     assert str(await sql.fetchval("SELECT next_run_at FROM series")) == "2031-02-01 14:00:00+00:00"
 
 
-async def test_an_open_turn_expires_in_time_where_its_owner_has_moved(
+async def test_an_open_occurrence_expires_in_time_where_its_owner_has_moved(
     ada: Person, database: Database, sql: Sql
 ) -> None:
     recurrence = {"rrule": "FREQ=YEARLY", "on_missed": "expire", "expire_after_seconds": 3600}

@@ -23,7 +23,7 @@ async def upcoming(person: Person, days: int) -> dict[str, Any]:
     return sent
 
 
-async def test_the_turns_to_come_of_all_series_the_soonest_first(ada: Person, sql: Sql) -> None:
+async def test_the_occurrences_to_come_of_all_series_the_soonest_first(ada: Person, sql: Sql) -> None:
     weekly = await begin(ada, on(1), "FREQ=WEEKLY")
     other = await ada.add("Other", due=day(on(3)), recurrence={"rrule": "FREQ=WEEKLY"})
 
@@ -45,7 +45,7 @@ async def test_only_when_asked_for(ada: Person) -> None:
     assert (await ada.http.get("/api/tasks")).json().keys() == {"items", "next_cursor"}
 
 
-async def test_what_moved_a_turn_is_message(ada: Person) -> None:
+async def test_what_moved_an_occurrence_is_answered(ada: Person) -> None:
     await begin(ada, "2026-01-31", "FREQ=MONTHLY;BYMONTHDAY=31")
 
     found = await upcoming(ada, 365)

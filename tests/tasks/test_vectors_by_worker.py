@@ -104,7 +104,7 @@ async def test_what_came_while_nobody_looked(ada: Person, database: Database, sq
 
 
 @pytest.mark.parametrize("case", [case for case in cases("occurrences") if "anchor" not in case.values[0]["series"]])
-async def test_each_turn_at_its_time(ada: Person, database: Database, sql: Sql, case: Case) -> None:
+async def test_each_occurrence_at_its_time(ada: Person, database: Database, sql: Sql, case: Case) -> None:
     """Looked at whenever the series says so, the worker opens just the occurrences that were foretold, at their
     instants.
     """

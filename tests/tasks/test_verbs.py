@@ -24,7 +24,7 @@ from support.series import (
 from todo.database import Database
 
 
-async def test_skipping_closes_the_turn_and_answers_the_next(ada: Person) -> None:
+async def test_skipping_closes_the_occurrence_and_answers_the_next(ada: Person) -> None:
     task = await begin(ada, "2031-01-01")
 
     skipped = await act(ada, task, "skip")
@@ -44,7 +44,7 @@ async def test_what_comes_once_cannot_be_skipped(ada: Person) -> None:
 
 @pytest.mark.parametrize("first", ["complete", "skip"])
 @pytest.mark.parametrize("second", ["complete", "skip", "move"])
-async def test_a_closed_turn_is_closed(ada: Person, sql: Sql, first: str, second: str) -> None:
+async def test_a_closed_occurrence_is_closed(ada: Person, sql: Sql, first: str, second: str) -> None:
     task = await begin(ada, "2031-01-01")
     await act(ada, task, first)
     before = await everything(sql)
@@ -55,7 +55,7 @@ async def test_a_closed_turn_is_closed(ada: Person, sql: Sql, first: str, second
     assert await everything(sql) == before
 
 
-async def test_moving_keeps_rule_and_identity_and_is_told_in_the_ledger(ada: Person) -> None:
+async def test_moving_keeps_rule_and_identity_and_is_kept_in_the_occurrence(ada: Person) -> None:
     task = await begin(ada, "2031-01-01", "FREQ=WEEKLY")
 
     moved = await act(ada, task, "move", {"due": day("2031-01-05")})
@@ -65,7 +65,7 @@ async def test_moving_keeps_rule_and_identity_and_is_told_in_the_ledger(ada: Per
     assert (await series_of(ada, task))["next_occurrence"] == "2031-01-08"
 
 
-async def test_a_moved_turn_counts_as_done_when_it_is_done(ada: Person) -> None:
+async def test_a_moved_occurrence_counts_as_done_when_it_is_done(ada: Person) -> None:
     task = await begin(ada, "2031-01-01", "FREQ=WEEKLY")
     await act(ada, task, "move", {"due": day("2031-01-05")})
 
@@ -90,7 +90,7 @@ async def test_a_plain_task_moves_too(ada: Person) -> None:
     assert (await act(ada, task, "move", {"due": day("2031-01-05")}))["due"] == day("2031-01-05")
 
 
-async def test_a_turn_cannot_lose_its_due(ada: Person, sql: Sql) -> None:
+async def test_an_occurrence_cannot_lose_its_due(ada: Person, sql: Sql) -> None:
     task = await begin(ada, "2031-01-01")
     before = await everything(sql)
 
@@ -180,7 +180,7 @@ async def test_after_the_rule_was_changed_the_successor_stays(ada: Person) -> No
     assert await open_occurrences(ada) == ["2031-01-01", "2031-01-02"]
 
 
-async def test_reopening_the_last_turn_brings_an_ended_series_back(ada: Person) -> None:
+async def test_reopening_the_last_occurrence_brings_an_ended_series_back(ada: Person) -> None:
     task = await begin(ada, "2031-01-01", count=1)
     await act(ada, task, "complete")
     ended = (await series_of(ada, task))["status"]
@@ -200,7 +200,7 @@ async def test_reopening_does_not_undo_an_end_that_somebody_wanted(ada: Person) 
     assert (await series_of(ada, task))["status"] == "ended"
 
 
-async def test_backfilled_turns_are_closed_one_by_one(ada: Person, sql: Sql, database: Database) -> None:
+async def test_backfilled_occurrences_are_closed_one_by_one(ada: Person, sql: Sql, database: Database) -> None:
     task = await begin(ada, "2026-01-01", "FREQ=DAILY;UNTIL=20260103", on_missed="backfill")
     await work(database)
 
@@ -214,7 +214,7 @@ async def test_backfilled_turns_are_closed_one_by_one(ada: Person, sql: Sql, dat
     ]
 
 
-async def test_a_turn_expires_when_its_time_is_up(ada: Person, sql: Sql, database: Database) -> None:
+async def test_an_occurrence_expires_when_its_time_is_up(ada: Person, sql: Sql, database: Database) -> None:
     yesterday = datetime.now(UTC).date() - timedelta(days=2)
     task = await begin(ada, str(yesterday), "FREQ=YEARLY", on_missed="expire", expire_after_seconds=3600)
 
@@ -224,7 +224,7 @@ async def test_a_turn_expires_when_its_time_is_up(ada: Person, sql: Sql, databas
     assert (await ada.http.get(f"/api/tasks/{task['id']}")).json()["status"] == "cancelled"
 
 
-async def test_an_expired_turn_counted_from_completion_is_followed_by_the_next(
+async def test_an_expired_occurrence_counted_from_completion_is_followed_by_the_next(
     ada: Person, sql: Sql, database: Database
 ) -> None:
     task: Json = await begin(

@@ -113,7 +113,9 @@ async def test_a_look_too_early_opens_nothing_and_is_put_right(ada: Person, sql:
     assert await sql.fetchval("SELECT next_run_at FROM series") == right
 
 
-async def test_an_opened_turn_is_its_owners_and_as_the_template_says(ada: Person, sql: Sql, database: Database) -> None:
+async def test_an_opened_occurrence_is_its_owners_and_as_the_template_says(
+    ada: Person, sql: Sql, database: Database
+) -> None:
     await ada.add("Water", priority=3, due={"kind": "floating", "at": "2026-01-01T09:00"},
                   recurrence={"rrule": "FREQ=DAILY;UNTIL=20260102T235959", "on_missed": "skip_to_next"})  # fmt: skip
 
