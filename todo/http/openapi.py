@@ -43,13 +43,17 @@ PROBLEMS = {
     "403": "Known, but not allowed.",
     "404": "Not there, or not yours.",
     "409": "In conflict with what is there.",
+    "408": "The request did not arrive in time.",
     "412": "`If-Match` names another version; `current` is the row as it is.",
     "413": "The body is too large.",
+    "414": "The address is too long.",
     "415": "The body is not JSON.",
     "422": "Readable, but not acceptable; `errors` names the fields.",
     "429": "Too many requests; try again after `Retry-After` seconds.",
+    "431": "The headers are too large.",
     "503": "Something this depends on is away; try again after `Retry-After` seconds.",
 }
+ALWAYS = ("400", "408", "414", "422", "431", "503")  # what any operation can answer, most of it before it runs
 NOT_RECENT = (
     "No credential, one that is not accepted, or a sign-in older than ten minutes: then `WWW-Authenticate` says "
     "`insufficient_user_authentication` (RFC 9470), and `POST /api/auth/reauthenticate` helps."
@@ -104,7 +108,7 @@ def problems_of(handler: HTTPRouteHandler, path: str) -> list[str]:
     writes = not handler.http_methods <= {"GET", "HEAD", "OPTIONS"}
     guarded = bool(handler.resolve_guards())
     takes_body = bool(handler.http_methods & {"POST", "PATCH"}) or "data" in handler.parsed_fn_signature.parameters
-    found = ["400", "422", "503"]
+    found = [*ALWAYS]
     found += ["401", "403"] if guarded else []
     found += ["429"] if path not in UNCOUNTED else []
     found += FOUND_OUT.get(path, [])

@@ -17,7 +17,7 @@ from todo.admin.rest.parameters import ImportIn, body_for_many, form_of, has_tra
 from todo.admin.rest.reads import READS
 from todo.admin.rest.writes import WRITES
 from todo.admin.schemas import Facet, FacetValue, HistoryPage, ImportReport, Option, Outcome, Preview
-from todo.http.openapi import ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, UNCHANGED, problems
+from todo.http.openapi import ALWAYS, ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, UNCHANGED, problems
 
 ID = "0190f5f0-7c1d-7000-8000-000000000000"
 LIMIT = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
@@ -117,7 +117,7 @@ def _responses(resource: Resource, one: Operation, shown: dict[Any, Any]) -> dic
 
 
 def _problems(resource: Resource, one: Operation) -> Iterable[str]:
-    found = {"400", "401", "403", "422", "429", "503"}
+    found = {*ALWAYS, "401", "403", "429"}
     found |= {"404"} if "{" in one.path else set()
     found |= {"409"} if one.method != "GET" else set()
     found |= {"412"} if _has_version(resource, one) else set()
