@@ -51,6 +51,14 @@ async def test_a_change_leaves_before_and_after(admin: AdminService, ada: Person
     assert (entry["before"], entry["after"]) == ({"priority": 1}, {"priority": 3})
 
 
+@pytest.mark.parametrize("reason", ["a\nb", "\x02", "x" * 501])
+def test_a_reason_is_one_line(registry: Registry, database: Database, admin: AdminService, reason: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        AdminService(registry, database, admin.context.origin, reason=reason)
+
+    assert [error.field for error in refused.value.errors] == ["reason"]
+
+
 async def test_a_reason_is_recorded_in_the_audit_log(
     registry: Registry, database: Database, admin: AdminService, ada: Person, sql: Any
 ) -> None:

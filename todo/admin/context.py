@@ -1,5 +1,6 @@
 """What every part of the admin works with: who is acting, on which database, with which rights."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,7 +16,10 @@ from todo.admin.declaration import ENTER, ActionContext, Id, ModelAdmin, Resourc
 from todo.admin.reads import TableReads
 from todo.admin.registry import Registry
 from todo.database import Database, WriteSession, columns, now
-from todo.errors import Forbidden, NotFound
+from todo.errors import Forbidden, Invalid, NotFound
+from todo.schema import ONE_LINE
+
+MAX_REASON = 500
 
 
 class AdminContext:
@@ -29,7 +33,9 @@ class AdminContext:
         session: WriteSession | None = None,
         reason: str | None = None,
     ):
-        """Raises Forbidden for whoever may not enter the admin."""
+        """Raises Forbidden for an actor who may not enter the admin, Invalid for a reason of several lines."""
+        if reason is not None and (len(reason) > MAX_REASON or not re.search(ONE_LINE, reason)):
+            raise Invalid.field("reason", f"Must be one line of at most {MAX_REASON} characters.")
         self.registry = registry
         self.database = database
         self.origin = origin if reason is None else replace(origin, reason=reason)

@@ -18,6 +18,7 @@ from todo.admin.rest.reads import READS
 from todo.admin.rest.writes import WRITES
 from todo.admin.schemas import Facet, FacetValue, HistoryPage, ImportReport, Option, Outcome, Preview
 from todo.http.openapi import ALWAYS, ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, UNCHANGED, problems
+from todo.schema import ONE_LINE
 
 ID = "0190f5f0-7c1d-7000-8000-000000000000"
 LIMIT = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
@@ -148,7 +149,7 @@ def _has_version(resource: Resource, one: Operation) -> bool:
 def _queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
     """The parameters in the address."""
     if one.method != "GET":
-        yield _query("reason", "Why, for the audit log.", TEXT)
+        yield _query("reason", "Why, for the audit log.", TEXT | {"pattern": ONE_LINE})
     if one.kind == "delete":
         yield _query("preview", "Delete nothing: tell what a delete would take along.", {"type": "boolean"})
     if one.kind in {"list", "export"}:

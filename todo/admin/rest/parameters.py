@@ -20,7 +20,7 @@ from todo.database import Database
 from todo.errors import FieldError, Invalid, Status
 from todo.http.parameters import known_to
 from todo.http.requests import read_json
-from todo.schema import Schema
+from todo.schema import ONE_LINE, Schema
 
 ActorRequest = Request[Actor, Any, State]
 Db = NamedDependency[Database]
@@ -37,7 +37,7 @@ Order = Annotated[
 ]
 Trash = Annotated[bool, QueryParameter(description="What lies in the trash instead.")]
 Facets = Annotated[bool, QueryParameter(description="Count what each choice of a filter would leave.")]
-Reason = Annotated[str | None, QueryParameter(max_length=500, description="Why, for the audit log.")]
+Reason = Annotated[str | None, QueryParameter(max_length=500, pattern=ONE_LINE, description="Why, for the audit log.")]
 FileForm = Annotated[Literal["csv", "json", "xlsx"], QueryParameter(description="What kind of file.")]
 Previewing = Annotated[bool, QueryParameter(description="Delete nothing: tell what a delete would take along.")]
 Within = Annotated[str, QueryParameter(max_length=7, description="A year or a month.")]
