@@ -17,7 +17,7 @@ class Inbox:
         self.taken: list[tuple[str, EmailMessage]] = []
         self.logins: list[tuple[bytes, bytes, bool]] = []
         self.answers: list[str] = []
-        self.list_query = threading.Event()
+        self.reached = threading.Event()
         self.free = threading.Event()
         self.free.set()
         self.options = {"authenticator": self._log_in, "auth_require_tls": False} | options
@@ -40,7 +40,7 @@ class Inbox:
         return AuthResult(success=True)
 
     async def handle_DATA(self, _: Any, __: Any, envelope: Any) -> str:
-        self.list_query.set()
+        self.reached.set()
         await asyncio.to_thread(self.free.wait, 30)
         if self.answers:
             return self.answers.pop(0)

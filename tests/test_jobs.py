@@ -205,7 +205,6 @@ async def test_saq_alone_materializes_what_is_due(database: Database, ada: Perso
 
 async def test_a_failed_job_says_why_and_can_be_tried_again(database: Database, jobs: Jobs, sql: Sql) -> None:
     async with working(database):
-        await asyncio.sleep(0.5)  # SAQ's first sweep in Redis takes what ends at that moment for stuck
         await queued(database, "fail", why="the moon")
         key = await becomes(jobs, "failed", "fail")
 
@@ -243,7 +242,6 @@ async def test_what_runs_can_be_aborted(database: Database, jobs: Jobs) -> None:
     await queued(database, "linger")
     async with working(database):
         key = await becomes(jobs, "active", "linger")
-        await asyncio.sleep(1.1)  # SAQ looks for aborted jobs among those that have run for a second
 
         await jobs.abort(origin_for(OPERATOR, "cli"), key)
 

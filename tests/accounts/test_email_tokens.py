@@ -74,6 +74,7 @@ async def test_nobody_learns_whether_an_address_is_known(
     assert [row["recipient"] for row in await sql.fetch("SELECT recipient FROM deliveries")] == ["ada@example.com"]
 
 
+@pytest.mark.timing
 async def test_an_unknown_address_takes_as_long_as_a_known_one(
     client: httpx.AsyncClient, ada: Person, sql: Sql
 ) -> None:

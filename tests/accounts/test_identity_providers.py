@@ -138,8 +138,8 @@ async def test_a_key_brought_along_is_not_looked_at(
 
     await refused(issuers.verify(other.token({name: brought[name]}, iss=issuer.url)))
 
-    assert other.list_query == []
-    assert issuer.list_query == [JWKS]
+    assert other.requests == []
+    assert issuer.requests == [JWKS]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ async def test_an_algorithm_off_the_list_is_refused(issuers: IdentityProviders, 
 
     await refused(issuers.verify(issuer.raw(header)))
     await refused(issuers.verify(issuer.raw(header, signature=b"")))
-    assert issuer.list_query == []
+    assert issuer.requests == []
 
 
 @pytest.mark.parametrize("alg", ["EdDSA", "RS256"])
@@ -209,7 +209,7 @@ async def test_a_changed_bit_is_refused(issuers: IdentityProviders, issuer: Fake
 async def test_what_is_no_token_is_refused(issuers: IdentityProviders, issuer: FakeIssuer, token: str) -> None:
     assert not issuers.knows(token)
     await refused(issuers.verify(token))
-    assert issuer.list_query == []
+    assert issuer.requests == []
 
 
 async def test_a_token_beyond_8_kib_is_refused_unread(issuers: IdentityProviders, issuer: FakeIssuer) -> None:
@@ -226,7 +226,7 @@ async def test_a_stranger_is_not_asked_for_keys(issuers: IdentityProviders, othe
         assert not issuers.knows(token)
         await refused(issuers.verify(token))
 
-    assert other.list_query == []
+    assert other.requests == []
 
 
 async def test_an_issuer_signs_for_itself_only(trust: Trust, issuer: FakeIssuer, other: FakeIssuer) -> None:

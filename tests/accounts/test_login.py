@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from types import SimpleNamespace
 from typing import TypeAlias
 
@@ -137,14 +136,11 @@ async def test_more_hashing_than_may_wait_is_refused_at_once(passwords: Password
     waiting = [asyncio.create_task(passwords.hash(PASSWORD)) for _ in range(allowed)]
     await asyncio.sleep(0)
 
-    started = time.monotonic()
     with pytest.raises(Unavailable):
-        await passwords.hash(PASSWORD)
-    took = time.monotonic() - started
+        await passwords.hash(PASSWORD)  # one that waited would be hashed in the end
 
     go_on.set()
     assert await asyncio.gather(*waiting) == [True] * allowed
-    assert took < 1
 
 
 async def test_hashing_leaves_the_event_loop_free(passwords: Passwords) -> None:

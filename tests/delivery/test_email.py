@@ -180,7 +180,7 @@ async def test_killed_in_mid_delivery_it_goes_out_when_the_lease_is_over(
     environment = {"TODO_DATABASE_URL": mailing.database_url, "TODO_MAIL_URL": mailing.mail_url.get_secret_value()}
     command = (sys.executable, "-c", DELIVER)
     process = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=os.environ | environment)
-    assert await asyncio.to_thread(inbox.list_query.wait, 20)
+    assert await asyncio.to_thread(inbox.reached.wait, 20)
     process.kill()
     await process.wait()
     inbox.free.set()

@@ -33,10 +33,10 @@ class Pigeon:
         self.arrived: list[tuple[UUID, str]] = []
         self.free = asyncio.Event()
         self.free.set()
-        self.list_query = asyncio.Event()
+        self.reached = asyncio.Event()
 
     async def deliver(self, delivery: Delivery) -> None:
-        self.list_query.set()
+        self.reached.set()
         await self.free.wait()
         if self.errors:
             raise self.errors.pop(0)
@@ -144,7 +144,7 @@ async def test_the_holder_of_a_lost_lease_notes_nothing(database: Database, sql:
     pigeon.free.clear()
     await send(database, email_body())
     slow = asyncio.create_task(deliver_due(database, [pigeon]))
-    await asyncio.wait_for(pigeon.list_query.wait(), 10)
+    await asyncio.wait_for(pigeon.reached.wait(), 10)
     await sql.execute("UPDATE deliveries SET lease_token = gen_random_uuid(), last_error = 'mine'")
     pigeon.free.set()
 

@@ -130,6 +130,7 @@ async def test_probes_are_not_message(output: Output, client: httpx.AsyncClient)
     assert requests_in(output) == []
 
 
+@pytest.mark.timing
 def test_switched_off_it_costs_next_to_nothing(output: Output) -> None:
     configure(log_level="WARNING")
     scope: Any = {"type": "http", "method": "GET", "path": "/api/tasks", "raw_path": b"/api/tasks"}

@@ -71,7 +71,7 @@ async def test_a_worker_killed_at_the_wrong_moment_loses_and_doubles_nothing(
     assert await until(sql, "SELECT count(*) >= 2 FROM heartbeats", 60), workers[0].output
     inbox.free.clear()
     await set_reminders(people, 2)
-    assert await asyncio.to_thread(inbox.list_query.wait, 20)
+    assert await asyncio.to_thread(inbox.reached.wait, 20)
     workers[0].popen.kill()
     inbox.free.set()
 
@@ -84,12 +84,12 @@ async def test_a_worker_suspended_and_woken_later_does_no_harm(
     assert await until(sql, "SELECT count(*) >= 2 FROM heartbeats", 60), workers[0].output
     inbox.free.clear()
     await set_reminders(people, 2)
-    assert await asyncio.to_thread(inbox.list_query.wait, 20)
+    assert await asyncio.to_thread(inbox.reached.wait, 20)
     workers[0].popen.send_signal(signal.SIGSTOP)
     inbox.free.set()
     await until(sql, f"SELECT count(*) = {PEOPLE * EACH} FROM notifications", 10)
     await sql.execute("UPDATE deliveries SET lease_until = now(), run_at = now() WHERE done_at IS NULL")
-    await asyncio.sleep(2)
+    assert await until(sql, f"SELECT count(dedup_key) = {PEOPLE * EACH} FROM deliveries WHERE done_at IS NOT NULL")
 
     workers[0].popen.send_signal(signal.SIGCONT)
 
@@ -97,6 +97,7 @@ async def test_a_worker_suspended_and_woken_later_does_no_harm(
     assert await asyncio.to_thread(eventually, lambda: workers[0].popen.poll() is None)
 
 
+@pytest.mark.timing
 async def test_a_reminder_is_sent_on_the_second(ada: Person, sql: Sql, workers: list[Process]) -> None:
     assert await until(sql, "SELECT count(*) >= 1 FROM heartbeats", 60), workers[0].output
     due = ago(seconds=-3)

@@ -167,6 +167,7 @@ def answer(text: str, start: datetime, **columns: object) -> Plan:
     return Plan.of(text, start, timezone="America/New_York", **columns)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: repr(text[:40]))
 def test_refused_with_a_sentence_at_once(text: str) -> None:
     def refuse() -> None:
@@ -180,12 +181,14 @@ def test_refused_with_a_sentence_at_once(text: str) -> None:
     assert seconds(refuse) < LIMIT
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("text", ACCEPTED, ids=lambda text: repr(text[:40]))
 @pytest.mark.parametrize("invalid", ["backward", "forward", "omit"])
 def test_previewed_in_time(text: str, invalid: str) -> None:
     assert seconds(lambda: preview(answer(text, MONDAY, on_invalid_date=invalid), 12, "UTC")) < LIMIT
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("text", ACCEPTED, ids=lambda text: repr(text[:40]))
 @pytest.mark.parametrize("policy", list(OnMissed))
 @pytest.mark.parametrize("years_ago", [1, 10, 56])
@@ -197,6 +200,7 @@ def test_caught_up_in_time(text: str, policy: OnMissed, years_ago: int) -> None:
     assert seconds(lambda: decide_missed(plan, occurrence, [], NOW)) < LIMIT
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("text", ACCEPTED, ids=lambda text: repr(text[:40]))
 def test_the_next_after_a_long_sleep_in_time(text: str) -> None:
     plan = answer(text, datetime(1970, 2, 28, 23, 30))
@@ -206,6 +210,7 @@ def test_the_next_after_a_long_sleep_in_time(text: str) -> None:
     assert seconds(lambda: next_after(plan, moment, 1)) < LIMIT
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("freq", ["HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"])
 @pytest.mark.parametrize("completed", [datetime(1900, 1, 1), datetime(2026, 11, 21), datetime(2200, 12, 31, 23, 59)])
 def test_completed_ages_early_or_late_in_time(freq: str, completed: datetime) -> None:
@@ -214,6 +219,7 @@ def test_completed_ages_early_or_late_in_time(freq: str, completed: datetime) ->
     assert seconds(lambda: after_completion(plan, datetime(2100, 1, 1, 9), completed, 1)) < LIMIT
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     ("text", "shift"),
     [("FREQ=HOURLY", "skip")]
@@ -227,6 +233,7 @@ def test_ten_years_of_holidays_in_time(text: str, shift: str) -> None:
     assert seconds(lambda: decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW)) < LIMIT
 
 
+@pytest.mark.timing
 def test_a_rule_that_a_zone_stopped_in_time() -> None:
     # Kwajalein left out a day in 1993: what came on Thursdays would come on Fridays, and no more on days of the rule
     plan = Plan.of("FREQ=HOURLY;INTERVAL=168;BYDAY=TH,SU", datetime(1970, 5, 14, 4, 53), timezone="Pacific/Kwajalein")
@@ -234,6 +241,7 @@ def test_a_rule_that_a_zone_stopped_in_time() -> None:
     assert seconds(lambda: decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW)) < LIMIT
 
 
+@pytest.mark.timing
 def test_a_hundred_pauses_and_ten_thousand_exceptions_in_time() -> None:
     pauses = [
         (date(2020 + year, month, 1), date(2020 + year, month, 20)) for year in range(8) for month in range(1, 13)
@@ -245,6 +253,7 @@ def test_a_hundred_pauses_and_ten_thousand_exceptions_in_time() -> None:
     assert seconds(lambda: decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW)) < LIMIT
 
 
+@pytest.mark.timing
 def test_the_longest_preview_in_time() -> None:
     for text in ACCEPTED:
         assert seconds(lambda text=text: preview(answer(text, MONDAY, on_invalid_date="omit"), 100, "UTC")) < LIMIT, (
@@ -252,6 +261,7 @@ def test_the_longest_preview_in_time() -> None:
         )
 
 
+@pytest.mark.timing
 def test_the_usual_next_takes_less_than_a_tenth_of_a_millisecond() -> None:
     plan = answer("FREQ=MONTHLY;BYMONTHDAY=31", datetime(1926, 1, 31, 9))
     moment = datetime(2026, 10, 31, 9)
@@ -307,6 +317,7 @@ def test_hourly_is_refused_unless_allowed() -> None:
         parse("FREQ=HOURLY", hourly=False)
 
 
+@pytest.mark.timing
 def test_a_rule_written_by_hand_ends_too() -> None:
     impossible = parse("FREQ=MONTHLY;BYDAY=5MO;BYMONTHDAY=1,2,3").rule
     start = datetime(2026, 1, 1, 9)

@@ -45,11 +45,12 @@ def http(body: bytes | str, status: str = "200 OK", **headers: str) -> bytes:
 
 
 class Server:
-    """Answers every path with `pages[path]`, raw bytes, after `delay` seconds; counts what is asked."""
+    """Answers every path with `pages[path]`, raw bytes, after `delay` seconds; keeps the paths of its requests."""
 
     def __init__(self) -> None:
         self.pages: dict[str, bytes] = {}
-        self.list_query: list[str] = []
+        self.requests: list[str] = []
+        self.answered = 0
         self.delay = 0.0
         self.pace: float | None = None  # seconds between single bytes
         self._port = 0
@@ -69,9 +70,10 @@ class Server:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
-            self.list_query.append(path)
+            self.requests.append(path)
             answer = self.pages.get(path, http("", "404 Not Found"))
             await asyncio.sleep(self.delay)
+            self.answered += 1
             for piece in [answer] if self.pace is None else [bytes([byte]) for byte in answer]:
                 writer.write(piece)
                 await writer.drain()

@@ -12,6 +12,7 @@ import pytest
 from support.factories import Person
 from support.invariants import broken
 from support.series import Json, Sql, act, begin, day, patch, work
+from support.waiting import waiting_for_locks
 
 from todo.database import Database
 
@@ -28,15 +29,6 @@ async def held(sql: Sql, table: str, row_id: str) -> AsyncIterator[None]:
         yield
 
 
-async def waiting(sql: Sql, number: int) -> None:
-    """Until so many others wait for a lock."""
-    blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with asyncio.timeout(10):
-        while await sql.fetchval(blocked) < number:
-            await sql.execute("SELECT pg_stat_clear_snapshot()")
-            await asyncio.sleep(0.01)
-
-
 async def one_after_the_other(
     sql: Sql, table: str, row_id: str, *requests: Coroutine[Any, Any, httpx.Response]
 ) -> list[int]:
@@ -45,7 +37,7 @@ async def one_after_the_other(
         begun = []
         for number, request in enumerate(requests, 1):
             begun.append(asyncio.ensure_future(request))
-            await waiting(sql, number)
+            await waiting_for_locks(sql, number)
     return [answer.status_code for answer in await asyncio.gather(*begun)]
 
 

@@ -11,7 +11,7 @@ import pytest
 from support.factories import Person, World, origin_for
 from support.invariants import broken
 from support.series import Json, Sql, act, begin, day, floating, open_occurrences, series_of, work
-from tasks.test_races import waiting
+from support.waiting import waiting_for_locks
 
 from todo.access import Actor, worker_origin
 from todo.database import Database
@@ -83,7 +83,7 @@ async def test_a_change_of_zone_waits_for_who_stores_with_the_old_one(
     async with database.session(worker_origin()) as session:
         assert await lock_owner(session, ada.id) == "Europe/Berlin"
         moving = asyncio.ensure_future(go(ada))
-        await waiting(sql, 1)
+        await waiting_for_locks(sql, 1)
         added = await TaskService(session, remembered(ada)).add(
             msgspec.convert({"title": "a", "due": NEW_YEAR}, TaskIn)
         )
@@ -103,7 +103,7 @@ async def test_what_is_added_during_a_change_of_zone_waits_for_the_new_one(
         await sql.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", ada.id)
         await sql.execute("UPDATE users SET timezone = $2 WHERE id = $1", ada.id, NEW_YORK)
         adding = asyncio.ensure_future(ada.add(due=NEW_YEAR, recurrence=recurrence))
-        await waiting(sql, 1)
+        await waiting_for_locks(sql, 1)
     added = await adding
 
     assert added["due_at"] == "2027-01-01T14:00:00Z"
@@ -226,9 +226,9 @@ async def test_a_zone_that_changes_while_dues_follow_is_followed_too(ada: Person
     async with sql.transaction():
         await sql.execute("SELECT FROM tasks WHERE id = $1 FOR UPDATE", task["id"])
         following = asyncio.ensure_future(follow_pending(database))
-        await waiting(sql, 1)
+        await waiting_for_locks(sql, 1)
         moving = asyncio.ensure_future(go(ada))
-        await waiting(sql, 2)
+        await waiting_for_locks(sql, 2)
     await asyncio.gather(following, moving)
     await work(database)
 
