@@ -9,6 +9,7 @@ from support.admin_rows import many
 from support.factories import Person, World, origin_for
 
 from todo.access import Actor, worker_origin
+from todo.admin.previews import cascade_of
 from todo.admin.registry import Registry
 from todo.admin.runs import carry_out
 from todo.admin.schemas import ListQuery, Selection
@@ -37,6 +38,15 @@ async def test_a_subtask_deleted_with_its_parent_can_be_restored(admin: AdminSer
     assert (preview.to_trash, [(one.resource, one.count) for one in preview.taken]) == (True, [("tasks", 1)])
     assert [(one.done, one.failed) for one in (deleted, restored)] == [(2, []), (2, [])]
     assert await sql.fetchval(LIVE) == 2
+
+
+async def test_a_preview_goes_down_to_the_rows_of_rows(registry: Registry, database: Database, ada: Person) -> None:
+    await ada.add(due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=DAILY"})
+
+    async with database.session(origin_for(Actor(ada.id, ada.email))) as session:
+        items = await cascade_of(session, registry, registry.table("users"), [ada.id])
+
+    assert {"Tasks": 1, "Series": 1, "Occurrences": 1}.items() <= {item.label: item.count for item in items}.items()
 
 
 async def test_what_matches_in_the_trash_ends_with_its_parent(admin: AdminService, ada: Person, sql: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import false
 from support.factories import Person, origin_for
 
 from todo.access import Actor
@@ -114,6 +115,31 @@ async def test_texts_of_a_form_are_read_as_what_they_stand_for(admin: AdminServi
 async def test_a_reference_to_what_is_not_there_is_refused(admin: AdminService) -> None:
     with pytest.raises(Invalid) as refused:
         await admin.editor.add("tasks", {"title": "Water", "owner_id": str(uuid4())})
+
+    assert refused.value.errors[0].field == "body.owner_id"
+
+
+async def test_a_reference_to_oneself_needs_no_permission_to_see_users(
+    registry: Registry, database: Database, ada: Person, bob: Person
+) -> None:
+    permissions = frozenset({"admin.enter", "tasks.view", "tasks.add"})
+    admin = AdminService(registry, database, origin_for(Actor(ada.id, ada.email, permissions=permissions)))
+
+    own = await admin.editor.add("tasks", {"title": "Water", "owner_id": str(ada.id)})
+    with pytest.raises(Invalid) as refused:
+        await admin.editor.add("tasks", {"title": "Water", "owner_id": str(bob.id)})
+
+    assert own.owner_id == ada.id
+    assert refused.value.errors[0].message == "There is no such user."
+
+
+async def test_a_reference_to_a_row_out_of_scope_is_refused(
+    admin: AdminService, registry: Registry, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(registry.table("users")), "scope", lambda *_: false())
+
+    with pytest.raises(Invalid) as refused:
+        await admin.editor.add("tasks", {"title": "Water", "owner_id": str(bob.id)})
 
     assert refused.value.errors[0].field == "body.owner_id"
 

@@ -175,6 +175,18 @@ async def test_following_with_a_new_rule_makes_this_occurrence_its_first(ada: Pe
     assert (await following(ada, handed))["occurrence"] == "2031-01-22"
 
 
+async def test_following_in_a_pause_keeps_the_pause(ada: Person, database: Database) -> None:
+    first = await begin(ada, "2026-01-05", "FREQ=WEEKLY")
+    await ada.http.post(f"/api/series/{first['series_id']}/pause", json={})
+
+    handed = await changed(ada, first, {"recurrence": {"rrule": "FREQ=DAILY"}}, "following")
+    await act(ada, handed, "complete")
+    await work(database)
+
+    assert (await series_of(ada, handed))["status"] == "paused"
+    assert await open_occurrences(ada) == []
+
+
 async def test_following_with_a_new_monthly_rule_forgets_no_31st(ada: Person) -> None:
     first = await begin(ada, "2031-01-31", "FREQ=MONTHLY")
     february = await following(ada, first)
