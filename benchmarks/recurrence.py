@@ -25,8 +25,8 @@ from todo.database import Database
 from todo.domain.recurrence.rules.plan import Plan
 from todo.domain.recurrence.rules.preview import preview
 from todo.domain.recurrence.schemas import Recurrence
-from todo.domain.tasks.jobs import materialize_due
 from todo.domain.tasks.schemas import Day, TaskIn
+from todo.domain.tasks.series.jobs import materialize_due
 from todo.domain.tasks.services.tasks import TaskService
 from todo.embedded import Server
 from todo.settings import load_settings

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from cli.test_series import filled  # noqa: F401 -- a fixture
 
-from todo.domain.tasks.invariants import WORKER_FOLLOWS
+from todo.domain.tasks.series.invariants import WORKER_FOLLOWS
 
 ENDED = "SELECT id FROM series WHERE status = 'active' AND next_run_at IS NOT NULL ORDER BY id LIMIT 1"
 

@@ -10,7 +10,7 @@ from litestar.types import Receive, Scope, Send
 from support.factories import Person
 
 from todo.app import translate
-from todo.domain.tasks.services.queries import TaskReads
+from todo.domain.tasks.queries import TaskReads
 from todo.errors import Unauthorized
 from todo.http.middleware import Middleware
 

@@ -12,7 +12,7 @@ import structlog
 from conftest import settings_for
 from support.factories import PASSWORD, Person
 
-from todo.domain.tasks.services.queries import TaskReads
+from todo.domain.tasks.queries import TaskReads
 from todo.http import logs
 
 CANARY = "canary-5f1d"

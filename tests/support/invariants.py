@@ -4,7 +4,7 @@ from uuid import UUID
 
 import asyncpg
 
-from todo.domain.tasks.invariants import INVARIANTS
+from todo.domain.tasks.series.invariants import INVARIANTS
 
 
 async def broken(sql: "asyncpg.Connection[asyncpg.Record]") -> dict[str, list[UUID]]:

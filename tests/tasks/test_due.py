@@ -5,7 +5,7 @@ from support.factories import Person, World
 from support.series import Sql
 
 from todo.database import Database
-from todo.domain.tasks.services.timezones import follow_pending
+from todo.domain.tasks.series.services.timezones import follow_pending
 
 
 def day(date: str) -> dict[str, str]:

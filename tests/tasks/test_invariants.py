@@ -5,7 +5,7 @@ from support.factories import Person
 from support.invariants import broken
 from support.series import Sql, act, begin, changed, day, floating
 
-from todo.domain.tasks.invariants import INVARIANTS, WORKER_FOLLOWS
+from todo.domain.tasks.series.invariants import INVARIANTS, WORKER_FOLLOWS
 
 RULES = {rule.name: rule for rule in INVARIANTS}
 SPOILED = {

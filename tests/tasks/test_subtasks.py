@@ -10,7 +10,7 @@ from support.series import Json, Sql, act, begin, changed, day, everything, fiel
 
 from todo.access import worker_origin
 from todo.database import Database
-from todo.domain.tasks.services.subtasks import copy_subtasks
+from todo.domain.tasks.subtasks import copy_subtasks
 
 
 async def children(person: Person, task: Json) -> list[Json]:

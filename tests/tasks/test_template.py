@@ -24,8 +24,8 @@ from support.series import (
 from todo.access import worker_origin
 from todo.database import Database, table_of
 from todo.domain.tasks.models import Task
+from todo.domain.tasks.series.rules import NOT_IN_TEMPLATE, TEMPLATE
 from todo.domain.tasks.services.purging import purge
-from todo.domain.tasks.template import NOT_IN_TEMPLATE, TEMPLATE
 
 PARENTS = "SELECT title, (SELECT title FROM tasks WHERE id = child.parent_id) AS parent FROM tasks AS child"
 LATER = f"{PARENTS} WHERE parent_id IS NOT NULL AND deleted_at IS NULL ORDER BY 1"

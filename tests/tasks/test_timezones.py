@@ -16,9 +16,9 @@ from support.waiting import waiting_for_locks
 from todo.access import Actor, worker_origin
 from todo.database import Database
 from todo.domain.tasks.schemas import TaskIn, TaskPatch
-from todo.domain.tasks.services.locks import lock_owner
+from todo.domain.tasks.series.locks import lock_owner
+from todo.domain.tasks.series.services.timezones import SERIES_BATCH, TASK_BATCH, follow_pending
 from todo.domain.tasks.services.tasks import TaskService, add_in_one_statement
-from todo.domain.tasks.services.timezones import SERIES_BATCH, TASK_BATCH, follow_pending
 
 NEW_YORK = "America/New_York"
 NEW_YEAR = floating("2027-01-01T09:00")

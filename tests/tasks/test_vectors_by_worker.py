@@ -13,14 +13,12 @@ from support.factories import Person
 
 from todo.access import worker_origin
 from todo.database import Database
-from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.occurrences import first
 from todo.domain.recurrence.rules.timing import opens_at
-from todo.domain.recurrence.services.planning import plan_of
-from todo.domain.tasks.models import Occurrence
-from todo.domain.tasks.services.scheduler import materialize_series
-from todo.domain.tasks.services.upcoming import upcoming_occurrences
+from todo.domain.tasks.series.models import SERIES, Occurrence, Series
+from todo.domain.tasks.series.queries import upcoming_occurrences
+from todo.domain.tasks.series.services.scheduler import materialize_series
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Case: TypeAlias = dict[str, Any]
@@ -50,7 +48,7 @@ def series_of(person: Person, case: Case, **values: Any) -> Series:
         owner_id=person.id, owner_timezone=case.get("owner_zone", "UTC"), start=local(start), kind=kind,
         template={"title": "Again"}, **fields, **until, **values,
     )  # fmt: skip
-    plan = plan_of(series)
+    plan = series.plan()
     series.rrule, series.count, series.until = str(plan.rule), plan.count, plan.until
     return series
 
@@ -110,7 +108,7 @@ async def test_each_occurrence_at_its_time(ada: Person, database: Database, sql:
     """
     series, wanted = series_of(ada, case), case["occurrences"]
     series.on_missed, series.opens, series.max_open = "backfill", "on_time", 100  # none waits for another
-    plan = plan_of(series)
+    plan = series.plan()
     if occurrence := first(plan):
         series.next_original_start, series.next_n = occurrence.original_start, occurrence.n
         series.next_run_at = opens_at(plan, occurrence.original_start)

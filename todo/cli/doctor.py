@@ -13,7 +13,7 @@ from todo.actions import Action
 from todo.audit import Event, event
 from todo.cli.users import with_session
 from todo.database import WriteSession
-from todo.domain.tasks.invariants import INVARIANTS
+from todo.domain.tasks.series.invariants import INVARIANTS
 from todo.invariants import Invariant
 
 SHOWN = 5  # ids of each kind

@@ -7,7 +7,7 @@ import msgspec
 import rich_click as click
 
 from todo.domain.recurrence.schemas import PreviewIn
-from todo.domain.recurrence.services.planning import holidays_of, preview_of
+from todo.domain.recurrence.services import holidays_of, preview_of
 from todo.errors import Invalid
 from todo.settings import load_settings
 

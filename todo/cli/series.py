@@ -21,10 +21,10 @@ from todo.cli.users import with_session
 from todo.database import WriteSession
 from todo.domain.accounts.models import USER, User
 from todo.domain.accounts.services.roles import find_user
-from todo.domain.recurrence.models import SERIES, Series
-from todo.domain.tasks.models import OCCURRENCE, Occurrence
-from todo.domain.tasks.schemas import EndSeries, PauseSeries, SeriesOut
-from todo.domain.tasks.services.series import SeriesVerbs, series_out
+from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
+from todo.domain.tasks.series.queries import series_out
+from todo.domain.tasks.series.schemas import EndSeries, PauseSeries, SeriesOut
+from todo.domain.tasks.series.services.series import SeriesVerbs
 from todo.errors import NotFound
 from todo.loops import run_once
 from todo.settings import load_settings

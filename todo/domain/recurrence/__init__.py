@@ -1,4 +1,4 @@
-"""Recurrence: how often work comes back. Arithmetic and series; no idea what a task is."""
+"""Recurrence: the rules by which tasks come back, and what an unsaved rule would do. No tables."""
 
 from todo.domain.recurrence.controllers import RecurrenceController
 from todo.module import Module

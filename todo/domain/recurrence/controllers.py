@@ -11,7 +11,7 @@ from litestar.params import JSONBody
 from todo.access import Actor, requires
 from todo.database import Database
 from todo.domain.recurrence.schemas import CalendarIn, HolidaysOut, PreviewIn, PreviewOut
-from todo.domain.recurrence.services.planning import holidays_of, preview_of
+from todo.domain.recurrence.services import holidays_of, preview_of
 
 
 class RecurrenceController(Controller):

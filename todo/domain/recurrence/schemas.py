@@ -1,12 +1,15 @@
 """What a rule looks like on the wire."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from todo.domain.recurrence.rules.grammar import END_OF_DAY
+from todo.domain.recurrence.rules.grammar import END_OF_DAY, RuleError
+from todo.errors import Invalid
 from todo.schema import ONE_LINE, Schema
 
 Rrule = Annotated[
@@ -167,3 +170,19 @@ def last_moment(text: str) -> datetime:
     """The last local moment that counts; raises ValueError."""
     moment = datetime.fromisoformat(text)
     return moment if "T" in text else datetime.combine(moment, END_OF_DAY)
+
+
+# Fields of a plan that the wire calls otherwise.
+WIRE_NAMES = {"lead": "lead_seconds", "expire_after": "expire_after_seconds"}
+
+
+@contextmanager
+def rule_problems(body: str, **fields: str) -> Iterator[None]:
+    """Turn RuleError into Invalid, which names the field under `body`, or the one that `fields` gives for it."""
+    try:
+        yield
+    except RuleError as error:
+        field = fields.get(error.field) or f"{body}.{WIRE_NAMES.get(error.field, error.field)}"
+        raise Invalid.field(field, error.message) from None
+    except (ValueError, OverflowError):  # text in the form of a day or time that does not exist
+        raise Invalid.field(f"{body}.until", "There is no such day or time.") from None

@@ -1,10 +1,11 @@
 """Tasks: the work itself, and the occurrences of its series."""
 
 from todo.domain.tasks.admin import ADMINS
-from todo.domain.tasks.controllers.series import SeriesController
 from todo.domain.tasks.controllers.tasks import TaskController
 from todo.domain.tasks.controllers.trash import TrashController
-from todo.domain.tasks.jobs import CRONS, GAUGES, LOOPS
+from todo.domain.tasks.jobs import CRONS
+from todo.domain.tasks.series.controllers import SeriesController
+from todo.domain.tasks.series.jobs import GAUGES, LOOPS
 from todo.domain.tasks.services.dashboard import CARDS
 from todo.module import Module
 

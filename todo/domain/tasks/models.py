@@ -1,10 +1,10 @@
-"""The work itself, and the occurrences of what each series has brought up."""
+"""Tasks."""
 
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, ForeignKeyConstraint, Index, text
+from sqlalchemy import Column, DateTime, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -66,33 +66,4 @@ class Task(Row, table=True):
     deleted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
-class Occurrence(Row, table=True):
-    """One occurrence of a series. Its identity is the original start: no two workers can double one."""
-
-    __tablename__ = "occurrences"
-    __table_args__ = (
-        Index("uq_occurrences_series_id_original_start", "series_id", "original_start", unique=True),
-        Index("ix_occurrences_open", "series_id", postgresql_where=text("status = 'open'")),
-        Index("uq_occurrences_open_task", "task_id", unique=True, postgresql_where=text("status = 'open'")),
-        # The task belongs to the same series, so that a series at most has it. Checked at commit, so that an occurrence
-        # can claim its place before its task is written.
-        ForeignKeyConstraint(
-            ["task_id", "series_id"],
-            ["tasks.id", "tasks.series_id"],
-            ondelete="SET NULL (task_id)",
-            deferrable=True,
-            initially="DEFERRED",
-        ),
-    )
-
-    series_id: UUID = Field(foreign_key="series.id", ondelete="CASCADE")
-    original_start: datetime = Field(sa_type=DateTime(timezone=False))
-    task_id: UUID | None = Field(default=None, index=True)
-    status: str = "open"  # open | done | skipped | missed | cancelled; on the wire an open one with moved_to is `moved`
-    closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
-    moved_to: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # when it is due instead
-    # The series before this occurrence was closed and after it, so that reopening it can be exactly nothing.
-    undo: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
-
-
-TASK, OCCURRENCE = columns(Task), columns(Occurrence)
+TASK = columns(Task)

@@ -20,8 +20,8 @@ from todo.domain.notifications.services.preferences import person_of, preference
 from todo.domain.notifications.services.reminder_sending import decide, moments_of
 from todo.domain.tasks import guards
 from todo.domain.tasks.models import TASK, Task
+from todo.domain.tasks.queries import TaskReads
 from todo.domain.tasks.rules import CLOSED
-from todo.domain.tasks.services.queries import TaskReads
 from todo.errors import Conflict, Invalid, NotFound, Stale
 from todo.listing import Listing, Sort
 from todo.loops import LONGEST_SLEEP

@@ -1,5 +1,6 @@
 """A plan is a series as arithmetic sees it; its occurrences are the original starts it gives, counted from 1."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -108,6 +109,33 @@ class Plan:
                 raise RuleError(name, f"The rule says another {name} than the field {name}: say it once.")
         return cls(rule=parsed.rule, start=start, **_typed(given))
 
+    @classmethod
+    def from_columns(
+        cls,
+        rrule: str,
+        start: datetime,
+        *,
+        kind: str,
+        lead_seconds: int = 0,
+        expire_after_seconds: int | None = None,
+        holidays: Sequence[str] = (),
+        pauses: Sequence[Sequence[str]] = (),
+        exceptions: Sequence[str] = (),
+        **columns: Any,
+    ) -> "Plan":
+        """A plan from a series as it is stored: days and times as text, lengths in seconds. Raises RuleError."""
+        return cls.of(
+            rrule,
+            start,
+            all_day=kind == "day",
+            lead=timedelta(seconds=lead_seconds),
+            expire_after=timedelta(seconds=expire_after_seconds) if expire_after_seconds else None,
+            holidays=[date.fromisoformat(day) for day in holidays],
+            pauses=[(date.fromisoformat(first), date.fromisoformat(last)) for first, last in pauses],
+            exceptions=[datetime.fromisoformat(text) for text in exceptions],
+            **columns,
+        )
+
     def __post_init__(self) -> None:
         _check_times(self)
         _check_end(self)
@@ -200,3 +228,15 @@ def _check_limits(plan: Plan) -> None:
 def _check_completion(rule: Rule) -> None:
     if rule.by_month or rule.by_month_day or rule.by_set_pos or any(day.nth for day in rule.by_day):
         raise RuleError("rrule", "A rule counted from completion takes only FREQ, INTERVAL and weekdays in BYDAY.")
+
+
+def check_exceptions(exceptions: Sequence[str], kind: str) -> None:
+    """Raises RuleError for an exception that no occurrence of this kind could ever be: it would silently do nothing."""
+    timed = kind != "day"
+    for text in exceptions:
+        try:
+            datetime.fromisoformat(text)
+        except ValueError:
+            raise RuleError("exceptions", f"There is no day or time {text}.") from None
+        if ("T" in text) is not timed:
+            raise RuleError("exceptions", f"exceptions must be {'times' if timed else 'days'}, as the occurrences are.")

@@ -1,7 +1,7 @@
 """Tasks, series and what became of their occurrences, as operators see them."""
 
 from todo.admin.declaration import Resource
-from todo.domain.tasks.admin.series import OccurrenceAdmin, SeriesAdmin
 from todo.domain.tasks.admin.tasks import TaskAdmin
+from todo.domain.tasks.series.admin import OccurrenceAdmin, SeriesAdmin
 
 ADMINS: list[type[Resource]] = [TaskAdmin, SeriesAdmin, OccurrenceAdmin]

@@ -9,15 +9,15 @@ from sqlalchemy import ColumnElement, select
 from todo.access import Actor
 from todo.admin.declaration import ActionContext, Inline, ModelAdmin, action
 from todo.database import ACTOR
-from todo.domain.recurrence.services.series import SeriesService
 from todo.domain.tasks import rules
 from todo.domain.tasks.admin.due_format import MOMENT
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskPatch, Title
-from todo.domain.tasks.services.locks import lock_owner, lock_tree
+from todo.domain.tasks.series.locks import lock_owner, lock_tree
+from todo.domain.tasks.series.services.schedule import SeriesService
 from todo.domain.tasks.services.purging import require_purgeable
-from todo.domain.tasks.services.subtasks import check_parent, descendants
 from todo.domain.tasks.services.tasks import TaskService, values_of
+from todo.domain.tasks.subtasks import check_parent, descendants
 from todo.errors import Invalid
 from todo.schema import Text
 
@@ -69,7 +69,7 @@ class TaskAdmin(ModelAdmin[Task]):
         return {"complete": not closed, "skip": occurrence, "reopen": closed}.get(verb, True)
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
-        """The owner and the series come before the task: see `services/locks.py`."""
+        """The owner and the series come before the task: see `series/locks.py`."""
         await lock_owner(do.session, select(TASK.owner_id).where(TASK.id == row_id))
         await SeriesService(do.session, do.actor).lock_of(select(TASK.series_id).where(TASK.id == row_id))
 

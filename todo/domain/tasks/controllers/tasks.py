@@ -12,11 +12,11 @@ from todo.access import requires
 from todo.contention import retry
 from todo.database import Database
 from todo.domain.tasks.controllers.dependencies import TASKS, ActorRequest
+from todo.domain.tasks.queries import TaskReads
 from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch
-from todo.domain.tasks.services.queries import TaskReads
-from todo.domain.tasks.services.series_edit import read_scope
+from todo.domain.tasks.series.queries import upcoming
+from todo.domain.tasks.series.services.edit import read_scope
 from todo.domain.tasks.services.tasks import TaskService, add_in_one_statement
-from todo.domain.tasks.services.upcoming import upcoming
 from todo.errors import Invalid
 from todo.http.transactions import is_shared, origin_of, session_for
 from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of

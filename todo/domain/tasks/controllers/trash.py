@@ -8,8 +8,8 @@ from litestar.params import FromPath
 
 from todo.access import requires
 from todo.domain.tasks.controllers.dependencies import TASKS
+from todo.domain.tasks.queries import TaskReads
 from todo.domain.tasks.schemas import TaskOut
-from todo.domain.tasks.services.queries import TaskReads
 from todo.domain.tasks.services.tasks import TaskService
 from todo.http.versions import versioned
 from todo.schema import Count, Cursor, Limit, Page

@@ -16,16 +16,16 @@ from todo.audit import insert_in_one_statement
 from todo.database import Database, WriteSession, now
 from todo.domain.accounts.models import USER
 from todo.domain.accounts.rules import TIMEZONES
-from todo.domain.recurrence.models import Series
 from todo.domain.tasks import rules
 from todo.domain.tasks.guards import trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
+from todo.domain.tasks.queries import task_out
 from todo.domain.tasks.schemas import Completed, Moment, Scope, TaskIn, TaskOut, TaskPatch, Zoned
-from todo.domain.tasks.services.locks import lock_owner, lock_tree
-from todo.domain.tasks.services.occurrences import OccurrenceService, TaskWriter
-from todo.domain.tasks.services.queries import task_out
-from todo.domain.tasks.services.series_edit import SeriesChanges, scope_of
-from todo.domain.tasks.services.subtasks import check_parent, descendants, trash_all
+from todo.domain.tasks.series.locks import lock_owner, lock_tree
+from todo.domain.tasks.series.models import Series
+from todo.domain.tasks.series.services.edit import SeriesChanges, scope_of
+from todo.domain.tasks.series.services.occurrences import OccurrenceService, TaskWriter
+from todo.domain.tasks.subtasks import check_parent, descendants, trash_all
 from todo.errors import Conflict, Contention, Invalid, Stale
 
 IN_ZONE = (

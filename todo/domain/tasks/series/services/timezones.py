@@ -19,11 +19,11 @@ from todo.audit import Event, event
 from todo.contention import retry
 from todo.database import ACTOR, Database, Query, now, table_of
 from todo.domain.accounts.models import USER, User
-from todo.domain.recurrence.models import SERIES, Series
-from todo.domain.recurrence.services.series import SeriesService
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.services.locks import lock_owner
+from todo.domain.tasks.series.locks import lock_owner
+from todo.domain.tasks.series.models import SERIES, Series
+from todo.domain.tasks.series.services.schedule import SeriesService
 from todo.errors import NotFound
 from todo.queue import enqueue
 

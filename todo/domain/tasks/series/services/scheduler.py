@@ -25,15 +25,13 @@ from todo.audit import Event, event
 from todo.connection import Connection
 from todo.database import DIALECT, WriteSession, table_of, to_json
 from todo.domain.accounts.models import USER
-from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.missed import decide_missed
 from todo.domain.recurrence.rules.plan import PlannedOccurrence
-from todo.domain.recurrence.services.planning import plan_of
-from todo.domain.recurrence.services.series import place
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
-from todo.domain.tasks.services.occurrences import new_task_values
-from todo.domain.tasks.services.subtasks import copy_subtasks
+from todo.domain.tasks.series.models import SERIES, Series, new_task_values
+from todo.domain.tasks.series.services.schedule import place
+from todo.domain.tasks.subtasks import copy_subtasks
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +96,7 @@ class Batch:
 
     def add(self, series: Series, open_starts: Sequence[datetime]) -> None:
         """Decide what becomes of one series; raises what its rule raises."""
-        plan = plan_of(series)
+        plan = series.plan()
         waiting = (
             PlannedOccurrence(series.next_original_start, series.next_n or 0) if series.next_original_start else None
         )

@@ -8,11 +8,10 @@ from todo.access import Actor
 from todo.admin.declaration import ActionContext, Computed, Filter, Inline, ModelAdmin, action
 from todo.audit import record
 from todo.database import ACTOR
-from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.schemas import Rrule
-from todo.domain.tasks.models import OCCURRENCE, Occurrence
-from todo.domain.tasks.schemas import EndSeries, PauseSeries
-from todo.domain.tasks.services.series import SeriesVerbs
+from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
+from todo.domain.tasks.series.schemas import EndSeries, PauseSeries
+from todo.domain.tasks.series.services.series import SeriesVerbs
 
 OWN_SERIES = SERIES.owner_id == ACTOR
 OF_OWN_SERIES = OCCURRENCE.series_id.in_(select(SERIES.id).where(OWN_SERIES))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Update, bindparam, case, delete, null, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -12,57 +11,30 @@ from todo.access import Actor
 from todo.actions import Action
 from todo.audit import AuditedService, record
 from todo.database import Repository, WriteSession, now, table_of
-from todo.domain.recurrence.models import Series
-from todo.domain.recurrence.rules.clock import to_local, written
+from todo.domain.recurrence.rules.clock import to_local
 from todo.domain.recurrence.rules.occurrences import after_completion
 from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence
-from todo.domain.recurrence.rules.shift import due
-from todo.domain.recurrence.rules.timing import due_at, is_paused, resumes_on
+from todo.domain.recurrence.rules.timing import is_paused, resumes_on
 from todo.domain.recurrence.schemas import RecurrencePatch
-from todo.domain.recurrence.services.planning import plan_of
-from todo.domain.recurrence.services.series import SeriesService, following
-from todo.domain.tasks import rules
-from todo.domain.tasks.models import OCCURRENCE, TASK, Occurrence, Task
-from todo.domain.tasks.services.subtasks import copy_subtasks, descendants
-from todo.domain.tasks.template import columns_of, template_of
+from todo.domain.tasks.models import TASK, Task
+from todo.domain.tasks.series.models import (
+    OCCURRENCE,
+    Occurrence,
+    Series,
+    new_task_values,
+    occurrence_values,
+    series_like,
+)
+from todo.domain.tasks.series.services.schedule import SeriesService, following
+from todo.domain.tasks.subtasks import copy_subtasks, descendants
 from todo.errors import Conflict, Invalid
 
 PLACE = ("status", "last_original_start", "n", "next_original_start", "next_n", "next_run_at")  # what undoing puts back
 
 
-def occurrence_values(series: Series, plan: Plan, original_start: datetime) -> dict[str, Any]:
-    """The columns that make a task this occurrence of a series."""
-    return {
-        "due": rules.moment_at(due(plan, original_start), series.kind, series.timezone),
-        "due_at": due_at(plan, original_start),
-        "series_id": series.id,
-        "occurrence": written(original_start, all_day=series.kind == "day"),
-    }
-
-
-def new_task_values(series: Series, plan: Plan, original_start: datetime) -> dict[str, Any]:
-    """The columns of a new task that is this occurrence of a series."""
-    values = occurrence_values(series, plan, original_start)
-    return columns_of(series.template, values["due"]) | values
-
-
 def _content(task: Task) -> dict[str, Any]:
     """What somebody can have changed; the due of a task that nobody has changed follows its owner's time zone."""
     return task.model_dump(exclude={"id", "created_at", "updated_at", "version"})
-
-
-def series_like(task: Task, timezone: str) -> Series:
-    """A series that would begin with this task, without its rule; a task without a due is due today."""
-    due = task.due or {"kind": "day", "date": datetime.now(ZoneInfo(timezone)).date().isoformat()}
-    return Series(
-        owner_id=task.owner_id,
-        owner_timezone=timezone,
-        start=rules.local_time_of(due),
-        kind=due["kind"],
-        timezone=due.get("timezone"),
-        template=template_of(task.model_dump(), due),
-        rrule="",
-    )
 
 
 def _place(series: Series) -> dict[str, Any]:
@@ -117,7 +89,7 @@ class OccurrenceService(AuditedService[Occurrence]):
 
         One that falls into a pause, or comes while the series rests, waits until that is over.
         """
-        closed_at, plan = now(), plan_of(series)
+        closed_at, plan = now(), series.plan()
         occurrence = None
         if series.status != "ended" and series.last_original_start is not None:
             occurrence = after_completion(
@@ -157,7 +129,7 @@ class OccurrenceService(AuditedService[Occurrence]):
         """
         if values["due"] is None:
             raise Invalid.field("body.due", "An occurrence of a series has a due: move it, skip it, or end the series.")
-        own = occurrence_values(series, plan_of(series), datetime.fromisoformat(task.occurrence or ""))
+        own = occurrence_values(series, series.plan(), datetime.fromisoformat(task.occurrence or ""))
         moved_to = None if values["due"] == own["due"] else values["due_at"]
         entry = self._occurrences_in("open").where(OCCURRENCE.task_id == task.id)
         await self.session.execute(entry.values(moved_to=moved_to))
@@ -210,7 +182,7 @@ class OccurrenceService(AuditedService[Occurrence]):
         is_it = (OCCURRENCE.series_id == series.id, OCCURRENCE.original_start == original_start)
         query = select(Task).join(Occurrence, OCCURRENCE.task_id == TASK.id).where(*is_it, OCCURRENCE.status == "open")
         successor: Task | None = await self.session.scalar(query.with_for_update(of=Task, key_share=True))
-        fresh = Task(owner_id=series.owner_id, **new_task_values(series, plan_of(series), original_start))
+        fresh = Task(owner_id=series.owner_id, **new_task_values(series, series.plan(), original_start))
         if successor is None or _content(successor) != _content(fresh) or await self._is_worked_on(successor):
             return False
         await self.session.execute(delete(Occurrence).where(*is_it))

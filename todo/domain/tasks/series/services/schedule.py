@@ -9,13 +9,13 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from todo.audit import AuditedService
 from todo.database import Repository, now
-from todo.domain.recurrence.models import SERIES, Series
 from todo.domain.recurrence.rules.clock import to_local
+from todo.domain.recurrence.rules.grammar import Freq, parse
 from todo.domain.recurrence.rules.occurrences import after_completion, first, next_after
-from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence, check_exceptions
 from todo.domain.recurrence.rules.timing import next_run_at
-from todo.domain.recurrence.schemas import RecurrencePatch
-from todo.domain.recurrence.services.planning import merged, plan_of, rule_problems
+from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
+from todo.domain.tasks.series.models import SERIES, Series
 from todo.errors import Invalid
 from todo.loops import LONGEST_SLEEP
 from todo.queue import enqueue
@@ -52,6 +52,35 @@ def following(plan: Plan, occurrence: PlannedOccurrence) -> PlannedOccurrence | 
     return None if plan.anchor is Anchor.COMPLETION else next_after(plan, occurrence.original_start, occurrence.n)
 
 
+def merged(series: Series, sent: Mapping[str, Any], *, hourly: bool) -> Series:
+    """A series with some columns changed and its rule in canonical form, not stored. Raises RuleError.
+
+    An end that is sent, in the rule or beside it, replaces the old one. `hourly`: whether a new rule may be; what
+    is stored goes on.
+    """
+    if sent.get("rrule") not in (None, series.rrule):
+        parse(sent["rrule"], hourly)
+    ends = dict.fromkeys(("count", "until")) if _says_end(sent) else {}
+    changed = Series(**(series.model_dump() | ends | dict(sent)))
+    plan = changed.plan()
+    check_exceptions(changed.exceptions, changed.kind)
+    changed.rrule, changed.count, changed.until = str(plan.rule), plan.count, plan.until
+    return changed
+
+
+def remembering(rrule: str, before: Plan) -> str:
+    """A monthly rule that names no days, with those of the plan before it, so that a 31st is not forgotten."""
+    rule, old = parse(rrule).rule, before.explicit
+    if rule.freq is old.freq is Freq.MONTHLY and old.by_month_day and not (rule.by_day or rule.by_month_day):
+        return f"{rrule};BYMONTHDAY={','.join(map(str, old.by_month_day))}"
+    return rrule
+
+
+def _says_end(sent: Mapping[str, Any]) -> bool:
+    parsed = parse(sent["rrule"]) if "rrule" in sent else None
+    return bool(sent.get("count") or sent.get("until") or (parsed and (parsed.count or parsed.until)))
+
+
 class SeriesService(AuditedService[Series]):
     """One person's series, or for the worker everybody's, inside the caller's transaction."""
 
@@ -71,7 +100,7 @@ class SeriesService(AuditedService[Series]):
         """Store a series that begins like another, unstored one; raises Invalid for a rule that never happens."""
         with rule_problems(body, start="body.due", timezone="body.due.timezone"):
             series = merged(like, data.columns(), hourly=self.hourly)
-            plan = plan_of(series)
+            plan = series.plan()
             occurrence = first(plan)
         if occurrence is None:
             raise Invalid.field(f"{body}.rrule", "This rule never happens.")
@@ -96,7 +125,7 @@ class SeriesService(AuditedService[Series]):
         """Change a locked series and compute again what has not come yet; raises Invalid."""
         with rule_problems(body, start="body.due", timezone="body.due.timezone"):
             changed = merged(series, sent, hourly=self.hourly)
-            plan = plan_of(changed)
+            plan = changed.plan()
             coming = following(plan, last)
         names = sent.keys() | {"rrule", "count", "until"}
         await self.change(series, {name: getattr(changed, name) for name in names}, "series.change")
@@ -113,7 +142,7 @@ class SeriesService(AuditedService[Series]):
     async def resume(self, series: Series, still_open: Sequence[datetime]) -> None:
         """Let occurrences come again; what came meanwhile is up to `on_missed`."""
         await self.change(series, {"status": "active"}, "series.resume")
-        plan = plan_of(series)
+        plan = series.plan()
         last = PlannedOccurrence(series.last_original_start or series.start, series.n)
         coming = (
             PlannedOccurrence(series.next_original_start, series.next_n or 0) if series.next_original_start else None

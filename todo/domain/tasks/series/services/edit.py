@@ -9,18 +9,18 @@ from msgspec import UNSET
 from sqlalchemy import select, update
 
 from todo.database import now
-from todo.domain.recurrence.models import Series
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.occurrences import first
 from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence
-from todo.domain.recurrence.schemas import RecurrencePatch
-from todo.domain.recurrence.services.planning import merged, plan_of, remembering, rule_problems
+from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
 from todo.domain.tasks import rules
-from todo.domain.tasks.models import OCCURRENCE, TASK, Occurrence, Task
+from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Scope, TaskPatch
-from todo.domain.tasks.services.occurrences import OccurrenceService, TaskWriter, occurrence_values
-from todo.domain.tasks.services.subtasks import descendants, trash_all
-from todo.domain.tasks.template import TEMPLATE, columns_of, template_of
+from todo.domain.tasks.series.models import OCCURRENCE, Occurrence, Series, occurrence_values
+from todo.domain.tasks.series.rules import TEMPLATE, columns_of, template_of
+from todo.domain.tasks.series.services.occurrences import OccurrenceService, TaskWriter
+from todo.domain.tasks.series.services.schedule import merged, remembering
+from todo.domain.tasks.subtasks import descendants, trash_all
 from todo.errors import Conflict, Invalid
 
 WHOLE = {*TEMPLATE, "due"}  # what a series has of a task
@@ -162,7 +162,7 @@ class SeriesChanges:
                 successor, plan, last = self._restart(series, like, original_start, due, sent)
             else:
                 successor = merged(like, sent, hourly=self.series.hourly)
-                plan, last = plan_of(successor), series.last_original_start or original_start
+                plan, last = successor.plan(), series.last_original_start or original_start
         opened = [other for other in await self.occurrences.open_starts(series) if other >= original_start]
         kept = opened[:1] if fresh else opened
         if successor.count in (None, series.count):  # it counts on from the first occurrence of all
@@ -181,7 +181,7 @@ class SeriesChanges:
         self, series: Series, like: Series, original_start: datetime, due: dict[str, Any] | None, sent: dict[str, Any]
     ) -> tuple[Series, Plan, datetime]:
         """A series with other times, and its first one. An end that is not sent stays that of the predecessor."""
-        plan = plan_of(series)
+        plan = series.plan()
         times: dict[str, Any] = {"start": original_start}
         if due:
             times, _ = retimed(series, original_start, due, fresh="rrule" in sent)
@@ -191,7 +191,7 @@ class SeriesChanges:
         elif times["start"].date() == original_start.date():
             sent = sent | {"rrule": str(plan.explicit)}
         begun = merged(like, sent | times, hourly=self.series.hourly)
-        found = first(plan := plan_of(begun))
+        found = first(plan := begun.plan())
         if found is None:
             raise Invalid.field("body.recurrence.rrule", "This rule never happens.")
         return begun, plan, found.original_start
@@ -251,7 +251,7 @@ def retimed(
 
     `fresh`: there is a new rule, which counts from that due.
     """
-    when, rule = rules.local_time_of(due), plan_of(series).rule
+    when, rule = rules.local_time_of(due), series.plan().rule
     same_day = when.date() == original_start.date()
     names_days = rule.by_day or rule.by_month or rule.by_month_day
     if names_days and not same_day and not fresh:

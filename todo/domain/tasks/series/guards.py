@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from todo.domain.recurrence.models import SERIES
+from todo.domain.tasks.series.models import SERIES
 
 
 def visible_to(actor: Any) -> ColumnElement[bool]:

@@ -1,15 +1,18 @@
 """`/api/series`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Controller, Response, get, patch, post
-from litestar.di import NamedDependency
+from litestar import Controller, Request, Response, get, patch, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from todo.access import requires
-from todo.domain.tasks.controllers.dependencies import SERIES
-from todo.domain.tasks.schemas import (
+from todo.access import Actor, requires
+from todo.database import Database, WriteSession
+from todo.domain.tasks.series.guards import visible_to
+from todo.domain.tasks.series.queries import SeriesReads
+from todo.domain.tasks.series.schemas import (
     EndSeries,
     OccurrenceOut,
     OccurrenceStatus,
@@ -18,11 +21,20 @@ from todo.domain.tasks.schemas import (
     SeriesPatch,
     SeriesStatus,
 )  # fmt: skip
-from todo.domain.tasks.services.series import SeriesReads, SeriesVerbs
+from todo.domain.tasks.series.services.series import SeriesVerbs
 from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, Page
 
 Series = NamedDependency[SeriesVerbs]
+
+
+def series_reads(database: NamedDependency[Database], request: Request[Actor, Any, State]) -> SeriesReads:
+    return SeriesReads(database.reads, request.user)
+
+
+def series_service(session: NamedDependency[WriteSession], request: Request[Actor, Any, State]) -> SeriesVerbs:
+    return SeriesVerbs(session, request.user, visible_to(request.user.user_id))
+
 
 may_view, may_change = requires("series.view"), requires("series.change")
 
@@ -32,7 +44,10 @@ class SeriesController(Controller):
 
     path = "/api/series"
     tags = ["Series"]
-    dependencies = SERIES
+    dependencies = {
+        "series_reads": Provide(series_reads, sync_to_thread=False),
+        "series": Provide(series_service, sync_to_thread=False),
+    }
 
     @get(operation_id="list_series", guards=[may_view])
     async def list_series(

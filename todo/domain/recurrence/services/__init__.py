@@ -1,1 +1,0 @@
-"""Series as arithmetic sees them, what they would do, and keeping their place."""

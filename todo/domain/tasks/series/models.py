@@ -1,0 +1,149 @@
+"""Series, a rule and the template of the tasks it makes, and their occurrences."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Column, DateTime, ForeignKeyConstraint, Index, String, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlmodel import Field
+
+from todo.database import Row, columns
+from todo.domain.recurrence.rules.clock import written
+from todo.domain.recurrence.rules.plan import Plan
+from todo.domain.recurrence.rules.shift import due
+from todo.domain.recurrence.rules.timing import due_at
+from todo.domain.tasks import rules
+from todo.domain.tasks.models import Task
+from todo.domain.tasks.series.rules import columns_of, template_of
+
+
+class Series(Row, table=True):
+    """Work that comes back. Times named `original_start` are wall-clock times in `timezone` (null: wherever the owner
+    is).
+    """
+
+    __tablename__ = "series"
+    __table_args__ = (
+        Index("ix_series_due", "next_run_at", postgresql_where=text("next_run_at IS NOT NULL")),
+        Index("ix_series_owner", "owner_id", "id"),
+        Index("ix_series_set_aside", "id", postgresql_where=text("failures > 0")),
+        Index("ix_series_predecessor", "predecessor_id", postgresql_where=text("predecessor_id IS NOT NULL")),
+        {"postgresql_with": {"fillfactor": 85}},
+    )
+
+    owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    owner_timezone: str  # resolves floating times
+    status: str = "active"  # active | paused | ended
+    rrule: str
+    start: datetime = Field(sa_type=DateTime(timezone=False))
+    kind: str  # day | floating | zoned, as the first due was
+    timezone: str | None = None
+    anchor: str = "schedule"
+    on_invalid_date: str = "backward"
+    on_missed: str = "keep_one"
+    opens: str = "on_time"
+    lead_seconds: int = 0
+    until: datetime | None = Field(default=None, sa_type=DateTime(timezone=False))
+    count: int | None = None
+    max_open: int = 50
+    expire_after_seconds: int | None = None
+    holidays: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(String), nullable=False))
+    shift: str | None = None
+    pauses: list[Any] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
+    exceptions: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(String), nullable=False))
+    template: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
+    predecessor_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="SET NULL")
+
+    n: int = 0  # number of the last occurrence that has come up
+    last_original_start: datetime | None = Field(default=None, sa_type=DateTime(timezone=False))
+    next_original_start: datetime | None = Field(default=None, sa_type=DateTime(timezone=False))
+    next_n: int | None = None
+    next_run_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # null: nothing to wait for
+    failures: int = 0
+    last_error: str | None = None
+
+    def plan(self) -> Plan:
+        """The series as the rules see it, in the time zone that counts for it; raises RuleError."""
+        return Plan.from_columns(
+            self.rrule,
+            self.start,
+            kind=self.kind,
+            timezone=self.timezone or self.owner_timezone,
+            anchor=self.anchor,
+            on_invalid_date=self.on_invalid_date,
+            on_missed=self.on_missed,
+            opens=self.opens,
+            lead_seconds=self.lead_seconds,
+            until=self.until,
+            count=self.count,
+            holidays=self.holidays,
+            shift=self.shift,
+            pauses=self.pauses,
+            exceptions=self.exceptions,
+            max_open=self.max_open,
+            expire_after_seconds=self.expire_after_seconds,
+        )
+
+
+class Occurrence(Row, table=True):
+    """One occurrence of a series. Its identity is the original start: no two workers can double one."""
+
+    __tablename__ = "occurrences"
+    __table_args__ = (
+        Index("uq_occurrences_series_id_original_start", "series_id", "original_start", unique=True),
+        Index("ix_occurrences_open", "series_id", postgresql_where=text("status = 'open'")),
+        Index("uq_occurrences_open_task", "task_id", unique=True, postgresql_where=text("status = 'open'")),
+        # The task belongs to the same series, so that a series at most has it. Checked at commit, so that an occurrence
+        # can claim its place before its task is written.
+        ForeignKeyConstraint(
+            ["task_id", "series_id"],
+            ["tasks.id", "tasks.series_id"],
+            ondelete="SET NULL (task_id)",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+    )
+
+    series_id: UUID = Field(foreign_key="series.id", ondelete="CASCADE")
+    original_start: datetime = Field(sa_type=DateTime(timezone=False))
+    task_id: UUID | None = Field(default=None, index=True)
+    status: str = "open"  # open | done | skipped | missed | cancelled; on the wire an open one with moved_to is `moved`
+    closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    moved_to: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # when it is due instead
+    # The series before this occurrence was closed and after it, so that reopening it can be exactly nothing.
+    undo: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
+
+
+SERIES, OCCURRENCE = columns(Series), columns(Occurrence)
+
+
+def occurrence_values(series: Series, plan: Plan, original_start: datetime) -> dict[str, Any]:
+    """The columns that make a task this occurrence of a series."""
+    return {
+        "due": rules.moment_at(due(plan, original_start), series.kind, series.timezone),
+        "due_at": due_at(plan, original_start),
+        "series_id": series.id,
+        "occurrence": written(original_start, all_day=series.kind == "day"),
+    }
+
+
+def new_task_values(series: Series, plan: Plan, original_start: datetime) -> dict[str, Any]:
+    """The columns of a new task that is this occurrence of a series."""
+    values = occurrence_values(series, plan, original_start)
+    return columns_of(series.template, values["due"]) | values
+
+
+def series_like(task: Task, timezone: str) -> Series:
+    """A series that would begin with this task, without its rule; a task without a due is due today."""
+    due_then = task.due or {"kind": "day", "date": datetime.now(ZoneInfo(timezone)).date().isoformat()}
+    return Series(
+        owner_id=task.owner_id,
+        owner_timezone=timezone,
+        start=rules.local_time_of(due_then),
+        kind=due_then["kind"],
+        timezone=due_then.get("timezone"),
+        template=template_of(task.model_dump(), due_then),
+        rrule="",
+    )

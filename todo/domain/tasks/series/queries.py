@@ -1,0 +1,176 @@
+"""Reading series, what became of their occurrences, and the occurrences to come."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from heapq import merge
+from itertools import chain, islice
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import String, any_, bindparam, case, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from todo.access import Actor
+from todo.database import ACTOR, Direct, Query, now, table_of
+from todo.domain.recurrence.rules.clock import written
+from todo.domain.recurrence.rules.explain import sentence
+from todo.domain.recurrence.rules.grammar import END_OF_DAY, RuleError
+from todo.domain.recurrence.rules.notes import note
+from todo.domain.recurrence.rules.occurrences import occurrences
+from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.timing import due_at
+from todo.domain.recurrence.schemas import Pause
+from todo.domain.tasks.schemas import Upcoming
+from todo.domain.tasks.series.guards import visible_to
+from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series, new_task_values
+from todo.domain.tasks.series.schemas import OccurrenceOut, SeriesOut, Template
+from todo.errors import Invalid, NotFound
+from todo.listing import Listing, Sort
+from todo.schema import Page
+
+NAMES = tuple(column.name for column in table_of(Series).c)
+
+
+def series_out(series: Series) -> SeriesOut:
+    """A row as the wire shows it; also one whose rule cannot be read any more."""
+    all_day = series.kind == "day"
+    sent, next_due_at = "", None
+    try:
+        plan = series.plan()
+        sent = sentence(replace(plan, timezone=series.timezone))
+        next_due_at = due_at(plan, series.next_original_start) if series.next_original_start else None
+    except RuleError as error:
+        sent = error.message
+    same = {name: getattr(series, name) for name in SeriesOut.__struct_fields__ if name in NAMES}
+    computed = {
+        "sentence": sent,
+        "template": Template(**{name: series.template.get(name) for name in Template.__struct_fields__}),  # type: ignore[arg-type]  # from JSON of ours
+        "start": written(series.start, all_day),
+        "until": written(series.until, all_day or series.until.time() == END_OF_DAY) if series.until else None,
+        "holidays": [date.fromisoformat(day) for day in series.holidays],
+        "pauses": [Pause(date.fromisoformat(begin), date.fromisoformat(end)) for begin, end in series.pauses],
+        "occurrence_count": series.n,
+        "last_occurrence": written(series.last_original_start, all_day) if series.last_original_start else None,
+        "next_occurrence": written(series.next_original_start, all_day) if series.next_original_start else None,
+        "next_due_at": next_due_at,
+    }
+    return SeriesOut(**(same | computed))
+
+
+def row_of(*values: Any) -> Series:
+    """A series from a compiled read, which leaves JSON unread."""
+    read = (msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value for value in values)
+    return Series(**dict(zip(NAMES, read, strict=True)))
+
+
+def _listed(*values: Any) -> SeriesOut:
+    return series_out(row_of(*values))
+
+
+def _entry(id: UUID, original_start: datetime, kind: str, *values: Any) -> OccurrenceOut:
+    return OccurrenceOut(id, written(original_start, kind == "day"), *values)
+
+
+COLUMNS = select(*table_of(Series).c)
+# An occurrence with another due is open, whatever it is called.
+STATUS = case(((OCCURRENCE.status == "open") & OCCURRENCE.moved_to.is_not(None), "moved"), else_=OCCURRENCE.status)
+READ = Query(_listed, COLUMNS.where(visible_to(ACTOR), SERIES.id == bindparam("series")))
+SERIES_LIST = Listing(
+    _listed,
+    COLUMNS.where(visible_to(ACTOR)),
+    filters={"status": SERIES.status == any_(bindparam("status", type_=ARRAY(String)))},
+    sorts={"id": Sort(SERIES.id, UUID, lambda series: series.id)},
+    default="-id",
+)
+OCCURRENCES = Listing(
+    _entry,
+    select(
+        OCCURRENCE.id, OCCURRENCE.original_start, SERIES.kind, STATUS, OCCURRENCE.task_id, OCCURRENCE.moved_to,
+        OCCURRENCE.closed_at, OCCURRENCE.created_at,
+    )
+    .join_from(Occurrence, Series, SERIES.id == OCCURRENCE.series_id)
+    .where(visible_to(ACTOR), OCCURRENCE.series_id == bindparam("series")),
+    filters={"status": any_(bindparam("status", type_=ARRAY(String))) == STATUS},
+    sorts={
+        "id": Sort(OCCURRENCE.id, UUID, lambda entry: entry.id),
+        "occurrence": Sort(OCCURRENCE.original_start, datetime, lambda entry: datetime.fromisoformat(entry.occurrence)),
+    },
+    default="-occurrence",
+)  # fmt: skip
+
+
+class SeriesReads:
+    """What one person can see of the series."""
+
+    def __init__(self, reads: Direct, actor: Actor):
+        self._reads = reads
+        self._actor = actor.user_id
+
+    async def one(self, series_id: UUID) -> SeriesOut:
+        """Raises NotFound."""
+        series = await self._reads.one_or_none(READ, actor=self._actor, series=series_id)
+        if series is None:
+            raise NotFound
+        return series
+
+    async def page(self, filters: Mapping[str, Any], **options: Any) -> Page[SeriesOut]:
+        """Raises Invalid for a cursor that is none of ours."""
+        return await SERIES_LIST.page(self._reads, filters, actor=self._actor, **options)
+
+    async def occurrences(self, series_id: UUID, filters: Mapping[str, Any], **options: Any) -> Page[OccurrenceOut]:
+        """Raises NotFound, and Invalid for a cursor that is none of ours. Only an empty page asks twice."""
+        page = await OCCURRENCES.page(self._reads, filters, actor=self._actor, series=series_id, **options)
+        if not page.items:
+            await self.one(series_id)
+        return page
+
+
+MOST = 500  # occurrences, and series looked at
+SHOWN = set(Upcoming.__struct_fields__) - {"note"}
+FARTHEST = timedelta(days=366)
+SERIES_TO_COME = Query(
+    row_of,
+    COLUMNS.where(visible_to(ACTOR), SERIES.status == "active", SERIES.next_original_start.is_not(None))
+    .order_by(SERIES.next_original_start)
+    .limit(bindparam("limit")),
+)
+
+
+async def upcoming(reads: Direct, actor: Actor, until: datetime) -> tuple[list[Upcoming], bool]:
+    """The next occurrences of somebody's active series due until then, soonest first, and whether there are more than
+    told.
+
+    Counted from completion, an occurrence is known once the one before is done. Raises Invalid for more than 366 days
+    ahead.
+    """
+    if until > now() + FARTHEST:
+        raise Invalid.field("query.until", f"This is more than {FARTHEST.days} days ahead.")
+    series = await reads.all(SERIES_TO_COME, actor=actor.user_id, limit=MOST + 1)
+    occurrences_of_all = merge(*(upcoming_occurrences(one, until) for one in series[:MOST]), key=attrgetter("due_at"))
+    found = list(islice(occurrences_of_all, MOST + 1))
+    return found[:MOST], len(found) > MOST or len(series) > MOST
+
+
+def upcoming_occurrences(series: Series, until: datetime) -> Iterator[Upcoming]:
+    """The occurrences of one series to come until then; a rule that cannot be read gives none."""
+    try:
+        plan = series.plan()
+    except RuleError:
+        return
+    for original_start, _ in _coming(series, plan):
+        values = new_task_values(series, plan, original_start)
+        if values["due_at"] > until:
+            return
+        yield Upcoming(note=note(plan, original_start), **{name: values[name] for name in SHOWN})
+
+
+def _coming(series: Series, plan: Plan) -> Iterator[PlannedOccurrence]:
+    if series.next_original_start is None:
+        return iter(())
+    coming = PlannedOccurrence(series.next_original_start, series.next_n or 0)
+    if plan.anchor is Anchor.COMPLETION:
+        return iter([coming])
+    return chain([coming], occurrences(plan, *coming))

@@ -1,0 +1,114 @@
+"""What series and their occurrences look like on the wire."""
+
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from todo.domain.recurrence.schemas import (
+    Anchor,
+    Count,
+    ExpireAfter,
+    Lead,
+    MaxOpen,
+    OnInvalidDate,
+    OnMissed,
+    Opens,
+    Pause,
+    RecurrencePatch,
+    Shift,
+)  # fmt: skip
+from todo.domain.tasks.schemas import Minutes, Priority, Title
+from todo.schema import Schema, Text
+
+
+class StartOffset(Struct):
+    """How long after its due a task starts, on the wall clock; negative is before. A day counts from the due's day."""
+
+    kind: Literal["day", "floating", "zoned"]
+    timezone: str | None
+    seconds: int
+
+
+class Template(Struct):
+    """What every occurrence of a series begins with, beside its subtasks and reminders."""
+
+    title: str
+    notes: str
+    priority: int
+    estimate_minutes: int | None
+    start_offset: StartOffset | None
+    deadline_offset_days: int | None  # from the day it is due
+
+
+SeriesStatus = Literal["active", "paused", "ended"]
+OccurrenceStatus = Literal["open", "moved", "done", "skipped", "missed", "cancelled"]
+
+
+class SeriesOut(Struct):
+    """A series: its rule in full and in words, the template of its occurrences, and its place."""
+
+    id: UUID
+    version: int
+    status: SeriesStatus
+    sentence: str
+    template: Template
+    rrule: str
+    start: str
+    timezone: str | None
+    anchor: Anchor
+    on_invalid_date: OnInvalidDate
+    on_missed: OnMissed
+    expire_after_seconds: ExpireAfter | None
+    opens: Opens
+    lead_seconds: Lead
+    until: str | None
+    count: Count | None
+    holidays: list[date]
+    shift: Shift | None
+    pauses: list[Pause]
+    exceptions: list[str]
+    max_open: MaxOpen
+    predecessor_id: UUID | None
+    occurrence_count: int  # the number of the last one that has come up
+    last_occurrence: str | None
+    next_occurrence: str | None
+    next_due_at: datetime | None
+    last_error: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class SeriesPatch(RecurrencePatch):
+    """Absent fields stay; `null` clears. Changes what is not open yet; the past stays as it was."""
+
+    title: Title | UnsetType = UNSET
+    notes: Text | UnsetType = UNSET
+    priority: Priority | UnsetType = UNSET
+    estimate_minutes: Minutes | None | UnsetType = UNSET
+
+
+class PauseSeries(Schema):
+    """From one day to another, both included; without days until somebody resumes it."""
+
+    begin: date | None = field(default=None, name="from")
+    until: date | None = None
+
+
+class EndSeries(Schema):
+    """What becomes of the occurrences that are open: they stay, or they go into the trash."""
+
+    open: Literal["keep", "cancel"] = "keep"
+
+
+class OccurrenceOut(Struct):
+    """What became of an occurrence. `moved` is open with another due, at `moved_to`; done, it is `done`."""
+
+    id: UUID
+    occurrence: str
+    status: OccurrenceStatus
+    task_id: UUID | None
+    moved_to: datetime | None
+    closed_at: datetime | None
+    created_at: datetime

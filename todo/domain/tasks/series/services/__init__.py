@@ -1,0 +1,1 @@
+"""Changing series and opening their occurrences."""

@@ -1,0 +1,109 @@
+"""Changing, pausing, resuming and ending series."""
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+
+from todo.access import Actor
+from todo.database import WriteSession, now
+from todo.domain.recurrence.rules.clock import to_local
+from todo.domain.recurrence.rules.plan import PlannedOccurrence
+from todo.domain.recurrence.schemas import rule_problems
+from todo.domain.tasks.series.models import SERIES, Series
+from todo.domain.tasks.series.queries import series_out
+from todo.domain.tasks.series.rules import AS_THEY_ARE
+from todo.domain.tasks.series.schemas import EndSeries, PauseSeries, SeriesOut, SeriesPatch
+from todo.domain.tasks.series.services.edit import SeriesChanges
+from todo.domain.tasks.series.services.occurrences import OccurrenceService
+from todo.errors import Conflict, Invalid, Stale
+
+DAY = timedelta(days=1)
+
+
+class SeriesVerbs:
+    """Changes those series that `within` lets through, inside the caller's transaction."""
+
+    def __init__(self, session: WriteSession, actor: Actor, within: ColumnElement[bool]):
+        self.session = session
+        self.within = within
+        self.occurrences = OccurrenceService(session, actor)
+        self.series = self.occurrences.series
+
+    async def change(self, series_id: UUID, data: SeriesPatch, if_match: frozenset[int] | None) -> SeriesOut:
+        """Change rule and template; what is open stays as it is. Raises NotFound, Stale, Invalid, Conflict."""
+        series = await self._going(series_id, if_match)
+        with rule_problems("body"):
+            sent = data.columns()
+        template = {name: value for name, value in data.sent().items() if name in AS_THEY_ARE}
+        await self._replan(series, sent | {"template": series.template | template})
+        return series_out(series)
+
+    async def pause(self, series_id: UUID, data: PauseSeries, if_match: frozenset[int] | None) -> SeriesOut:
+        """Let nothing come for some days, or until resumed; raises NotFound, Stale, Invalid, Conflict."""
+        series = await self._going(series_id, if_match)
+        if data.until is None:
+            if data.begin is not None:
+                raise Invalid.field("body.until", "Say until when; without days the pause begins now.")
+            if series.status == "paused":
+                raise Conflict("This series is paused already.")
+            await self.series.pause(series)
+        else:
+            window = [str(data.begin or today_of(series)), str(data.until)]
+            if data.until < today_of(series):
+                raise Invalid.field("body.until", "This day is over.")
+            since = str(
+                (series.last_original_start or series.start).date()
+            )  # no occurrence to come asks for older ones
+            kept = [pause for pause in series.pauses if pause[1] >= since]
+            await self._replan(series, {"pauses": [*kept, window]})
+        return series_out(series)
+
+    async def resume(self, series_id: UUID, if_match: frozenset[int] | None) -> SeriesOut:
+        """End a pause; what came meanwhile is up to `on_missed`. Raises NotFound, Stale, Conflict."""
+        series = await self._going(series_id, if_match)
+        today = today_of(series)
+        windows = [[begin, min(end, str(today - DAY))] if begin <= str(today) else [begin, end]
+                   for begin, end in series.pauses]  # fmt: skip
+        windows = [window for window in windows if window[0] <= window[1]]
+        if series.status != "paused" and windows == series.pauses:
+            raise Conflict("This series is not paused.")
+        if series.status == "paused":
+            await self.series.resume(series, await self.occurrences.open_starts(series))
+        if windows != series.pauses:
+            await self._replan(series, {"pauses": windows})
+        return series_out(series)
+
+    async def end(self, series_id: UUID, data: EndSeries, if_match: frozenset[int] | None) -> SeriesOut:
+        """Let nothing more come; open occurrences stay or go to the trash. Raises NotFound, Stale, Conflict."""
+        series = await self._going(series_id, if_match)
+        await self.series.stop(series)
+        if data.open == "cancel":
+            await SeriesChanges(self.occurrences).cancel_open(series)
+        return series_out(series)
+
+    async def evaluate(self, series_id: UUID) -> SeriesOut:
+        """Have the worker look at a series now, also one that was set aside; raises NotFound, Conflict."""
+        series = await self._going(series_id, None)
+        if series.status == "paused":
+            raise Conflict("This series is paused: resume it first.")
+        await self.series.keep(series, {"next_run_at": now(), "failures": 0, "last_error": None})
+        return series_out(series)
+
+    async def _replan(self, series: Series, sent: dict[str, Any]) -> None:
+        last = PlannedOccurrence(series.last_original_start or series.start, series.n)
+        await self.series.replan(series, sent, last, await self.occurrences.open_starts(series), "body")
+
+    async def _going(self, series_id: UUID, if_match: frozenset[int] | None) -> Series:
+        series = await self.series.locked(self.within, SERIES.id == series_id)
+        if if_match is not None and series.version not in if_match:
+            raise Stale(series_out(series))
+        if series.status == "ended":
+            raise Conflict("This series has ended; give its last task a `recurrence` to go on.")
+        return series
+
+
+def today_of(series: Series) -> date:
+    """The day it is where a series counts its days."""
+    return to_local(now(), series.timezone or series.owner_timezone).date()
