@@ -57,4 +57,5 @@ Event = Literal[
     "users.impersonate_end", "users.repair",
 ]  # fmt: skip
 Action = Permission | Event
+ACTIONS: dict[str, Action] = {name: name for part in get_args(Action) for name in get_args(part)}
 PERMISSIONS: frozenset[Permission] = frozenset(get_args(Permission))

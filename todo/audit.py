@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import Any, Generic, Literal
 from uuid import UUID
 
+from advanced_alchemy.repository import SQLAlchemyAsyncRepository
+from advanced_alchemy.service import ModelDictT, SQLAlchemyAsyncRepositoryService, schema_dump
 from sqlalchemy import (
     CheckConstraint,
     Column,
@@ -27,11 +29,11 @@ from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
 from todo.access import SOURCES, Actor, Origin
-from todo.actions import Action
-from todo.database import Database, M, Query, Row, Service, WriteSession, now, table_of
+from todo.actions import ACTIONS, Action
+from todo.database import Database, M, Query, Row, WriteSession, now, table_of
 from todo.errors import NotFound
 
-Verb = Literal["insert", "change", "remove"]
+Verb = Literal["create", "update", "delete"]
 
 
 class Event(SQLModel, table=True):
@@ -100,11 +102,28 @@ async def record(session: WriteSession, action: Action, subject: str, **details:
     await session.execute(insert(Event).values(event(session.origin, action, subject, **details)))
 
 
-class AuditedService(Service[M], Generic[M]):
-    """A service whose every change leaves its trace: both are one statement.
+class Repository(SQLAlchemyAsyncRepository[M], Generic[M]):
+    """advanced-alchemy's repository, for reading: its own writes would leave no audit event, so they are refused."""
 
-    `actor` is whose rows and rights these are. The audit log names whom the session's origin names.
+    async def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("Use create, update or delete of the service: they write the audit event.")
+
+    add = add_many = update = update_many = upsert = upsert_many = _refuse
+    delete = delete_many = delete_where = get_or_upsert = get_and_update = _refuse
+
+
+class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic[M]):
+    """advanced-alchemy's service for one table: `create`, `update` and `delete` write row and audit event at once.
+
+    Each is one statement, so one round trip; the session commits. The action defaults to the plain one of the table,
+    such as `tasks.change`. `actor` is the account whose rows and permissions count; the audit log names the session's
+    origin. advanced-alchemy's further options have no effect.
     """
+
+    def __init_subclass__(cls, model: type[Row] | None = None, **options: Any):
+        super().__init_subclass__(**options)
+        if model is not None:
+            cls.repository_type = type(f"{model.__name__}Repository", (Repository,), {"model_type": model})
 
     def __init__(self, session: WriteSession, actor: Actor):
         super().__init__(session=session, auto_refresh=False)
@@ -115,40 +134,61 @@ class AuditedService(Service[M], Generic[M]):
     async def locked(self, *where: Any) -> M:
         """The one row that `where` finds, locked until the transaction ends; raises NotFound.
 
-        Others may refer to it meanwhile: a worker that tells of a task must not wait for who changes it, who may wait
-        for that worker's reminders.
+        The lock is FOR NO KEY UPDATE, so that other transactions can refer to the row: a worker that sends a reminder
+        of a task does not wait for a request that changes the task and may wait for the worker's reminders.
         """
         row: M | None = await self.get_one_or_none(*where, with_for_update=ForUpdateArg(key_share=True))
         if row is None:
             raise NotFound
         return row
 
-    async def insert(self, row: M, action: Action, reason: str | None = None) -> M:
-        """Store a new row and its trail entry, in one round trip."""
+    async def create(
+        self, data: "ModelDictT[M]", *, action: Action | None = None, reason: str | None = None, **_: Any
+    ) -> M:
+        """Store a new row."""
+        row = await self.to_model(data, "create")
         values = row.model_dump()
-        given = _given(self.session.origin, row, action, values, reason, after=values)
-        await self.session.execute(_with_event(self.table, tuple(values), "insert"), given)
+        parameters = _parameters(self.session.origin, row, action or self._plain("add"), values, reason, after=values)
+        await self.session.execute(_with_event(self.table, tuple(values), "create"), parameters)
         return row
 
-    async def remove(self, row: M, action: Action, reason: str | None = None) -> None:
-        """Delete the loaded, locked row and leave it in the trail, in one round trip."""
-        before = row.model_dump()
-        given = _given(self.session.origin, row, action, {}, reason, before=before)
-        await self.session.execute(_with_event(self.table, (), "remove"), given)
-        self.session.expunge(row)
-
-    async def change(self, row: M, values: Mapping[str, Any], action: Action, reason: str | None = None) -> M:
-        """Change the loaded, locked row and leave a trail entry, in one round trip; nothing when nothing differs."""
+    async def update(
+        self,
+        data: "ModelDictT[M]",
+        item_id: M | UUID | None = None,
+        *,
+        action: Action | None = None,
+        reason: str | None = None,
+        **_: Any,
+    ) -> M:
+        """Change what differs in the row with this id, or in the loaded, locked row; without a difference, nothing."""
+        row, values = await self._row(item_id), schema_dump(data)
         after = {name: value for name, value in values.items() if getattr(row, name) != value}
         if not after:
             return row
         before = {name: getattr(row, name) for name in after}
         values = after | {"updated_at": now(), "version": row.version + 1}
-        given = _given(self.session.origin, row, action, values, reason, before=before, after=after)
-        await self.session.execute(_with_event(self.table, tuple(values), "change"), given)
+        action = action or self._plain("change")
+        parameters = _parameters(self.session.origin, row, action, values, reason, before=before, after=after)
+        await self.session.execute(_with_event(self.table, tuple(values), "update"), parameters)
         for name, value in values.items():
             set_committed_value(row, name, value)
         return row
+
+    async def delete(self, item_id: Any, *, action: Action | None = None, reason: str | None = None, **_: Any) -> M:
+        """Delete the row with this id, or the loaded, locked row; the audit log keeps its values."""
+        row = await self._row(item_id)
+        action, before = action or self._plain("delete"), row.model_dump()
+        parameters = _parameters(self.session.origin, row, action, {}, reason, before=before)
+        await self.session.execute(_with_event(self.table, (), "delete"), parameters)
+        self.session.expunge(row)
+        return row
+
+    async def _row(self, item: M | UUID | None) -> M:
+        return item if isinstance(item, self.model_type) else await self.locked(self.table.c.id == item)
+
+    def _plain(self, verb: str) -> Action:
+        return ACTIONS[f"{self.table.name}.{verb}"]
 
 
 async def insert_in_one_statement(
@@ -160,7 +200,8 @@ async def insert_in_one_statement(
     """
     values = row.model_dump()
     query = _compiled(table_of(row), tuple(values), provided)
-    return await database.primary.write(query, **_given(origin, row, action, values, None, after=values), **parameters)
+    change = _parameters(origin, row, action, values, None, after=values)
+    return await database.primary.write(query, **change, **parameters)
 
 
 @lru_cache(maxsize=500)
@@ -169,9 +210,9 @@ def _with_event(table: Table, columns: tuple[str, ...], verb: Verb) -> Insert:
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
     this = table.c.id == bindparam("row_id", type_=table.c.id.type)
     change = {
-        "insert": insert(table).values(values),
-        "change": update(table).where(this).values(values),
-        "remove": delete(table).where(this),
+        "create": insert(table).values(values),
+        "update": update(table).where(this).values(values),
+        "delete": delete(table).where(this),
     }[verb].cte("change")
     events = table_of(Event)
     entry = {column.name: bindparam(f"event_{column.name}", type_=column.type) for column in events.c}
@@ -189,7 +230,7 @@ def _compiled(table: Table, columns: tuple[str, ...], provided: Select[Any]) -> 
     return Query(lambda event_id: event_id, events.returning(table_of(Event).c.id))
 
 
-def _given(
+def _parameters(
     origin: Origin, row: Row, action: Action, values: Mapping[str, Any], reason: str | None, **diff: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The parameters of `_with_event`, secrets masked in the trail."""

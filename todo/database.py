@@ -9,8 +9,6 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from advanced_alchemy.repository import SQLAlchemyAsyncRepository
-from advanced_alchemy.service import SQLAlchemyAsyncRepositoryService, schema_dump
 from sqlalchemy import (
     BindParameter,
     Column,
@@ -24,7 +22,6 @@ from sqlalchemy import (
     Update,
     bindparam,
     event,
-    inspect,
 )
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.exc import DBAPIError, DisconnectionError
@@ -321,24 +318,3 @@ def table_of(model: type[SQLModel] | SQLModel) -> Table:
 def columns(model: type[SQLModel]) -> ReadOnlyColumnCollection[str, Column[Any]]:
     """A model's columns as the expressions that queries are made of."""
     return table_of(model).columns
-
-
-class Repository(SQLAlchemyAsyncRepository[M], Generic[M]):
-    """advanced-alchemy's repository, without its second look at every row it writes."""
-
-
-class Service(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic[M]):
-    """advanced-alchemy's service, made safe for SQLModel rows.
-
-    It turns a dict into a fresh model and copies every attribute that is set; SQLModel sets all defaults on
-    construction, so an update would reset the fields nobody sent, and the id. Change the row you loaded instead;
-    this belt covers those who forget.
-    """
-
-    async def to_model(self, data: Any, operation: str | None = None, schema_dump_config: Any = None) -> M:
-        if operation not in {"update", "upsert"} or isinstance(data, self.model_type):
-            return await super().to_model(data, operation, schema_dump_config)
-        row: M = inspect(self.model_type).class_manager.new_instance()
-        for name, value in schema_dump(data).items():
-            setattr(row, name, value)
-        return row

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from types import new_class
 from typing import Any, ClassVar, Generic, TypeVar, cast
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from todo.actions import Action as ActionName
 from todo.actions import Permission
 from todo.admin.fields import Field, TextFormat
 from todo.audit import AuditedService
-from todo.database import Database, Repository, WriteSession, now
+from todo.database import Database, WriteSession, now
 
 M = TypeVar("M", bound=SQLModel)
 
@@ -213,19 +214,19 @@ class ModelAdmin(Resource, Generic[M]):
 
     async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Any:
         """Store a new row; override to use a service's verb, or call super() between what comes before and after."""
-        return await self.writer(do).insert(self.model(**plain(values)), self.event("add"))
+        return await self.writer(do).create(self.model(**plain(values)), action=self.event("add"))
 
     async def change_row(self, do: ActionContext, row: Any, values: dict[str, Any]) -> None:
         """Change the loaded, locked row; likewise."""
-        await self.writer(do).change(row, plain(values), self.event("change"))
+        await self.writer(do).update(plain(values), row, action=self.event("change"))
 
     async def delete_row(self, do: ActionContext, row: Any) -> None:
         """Delete the row for good; likewise."""
-        await self.writer(do).remove(row, self.event("purge") if self.trash else self.event("delete"))
+        await self.writer(do).delete(row, action=self.event("purge") if self.trash else self.event("delete"))
 
     async def trash_row(self, do: ActionContext, row: Any) -> None:
         """Move the row to the trash; likewise."""
-        await self.writer(do).change(row, {self.trash: now()}, self.event("delete"))
+        await self.writer(do).update({self.trash: now()}, row, action=self.event("delete"))
 
     async def goes_along(self, do: ActionContext, ids: Collection[UUID]) -> int:
         """How many rows beside these `trash_row` moves to the trash, for the preview; override where it moves any."""
@@ -237,7 +238,7 @@ class ModelAdmin(Resource, Generic[M]):
 
     async def restore_row(self, do: ActionContext, row: Any) -> None:
         """Take the row out of the trash; likewise."""
-        await self.writer(do).change(row, {self.trash: None}, self.event("restore"))
+        await self.writer(do).update({self.trash: None}, row, action=self.event("restore"))
 
 
 Id = UUID | str
@@ -246,8 +247,7 @@ Id = UUID | str
 @lru_cache(maxsize=200)
 def writer_of(model: type[Any]) -> type[AuditedService[Any]]:
     """An audited service for a table."""
-    repo = type("Repo", (Repository,), {"model_type": model})
-    writer: type[AuditedService[Any]] = type("Writer", (AuditedService,), {"repository_type": repo})
+    writer: type[AuditedService[Any]] = new_class("Writer", (AuditedService,), {"model": model})
     return writer
 
 

@@ -43,7 +43,7 @@ async def leave(session: WriteSession, settings: Settings, actor: Actor) -> date
     user = await people.locked(USER.id == actor.user_id)
     await require_another_superuser(session, actor.user_id)
     deletion_at = now() + timedelta(days=settings.deletion_days)
-    await people.change(user, {"status": "leaving", "deletion_at": deletion_at}, "accounts.leave")
+    await people.update({"status": "leaving", "deletion_at": deletion_at}, user, action="accounts.leave")
     await end_credentials(session, actor, user.id, "leaving")
     live = (PERSONAL_TOKEN.user_id == user.id, PERSONAL_TOKEN.revoked_at.is_(None))
     await session.execute(update(PersonalToken).where(*live).values(revoked_at=func.now()))
@@ -59,7 +59,7 @@ async def cancel_deletion(session: WriteSession, user: User) -> bool:
     row = await people.get_one_or_none(USER.id == user.id, USER.status == "leaving", ~OVER, with_for_update=True)
     if row is None:
         return False
-    await people.change(row, {"status": "active", "deletion_at": None}, "accounts.cancel_deletion")
+    await people.update({"status": "active", "deletion_at": None}, row, action="accounts.cancel_deletion")
     return True
 
 

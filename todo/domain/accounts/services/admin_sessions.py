@@ -160,7 +160,7 @@ class AdminSessions:
                 "cookie_hash": _hash(cookie),
                 "reauthenticated_at": now(),
             }
-            await sessions.change(row, values, "sessions.elevate")
+            await sessions.update(values, row, action="sessions.elevate")
         return codes, cookie
 
     async def _begin(self, origin: Origin, found: Authentication, user_agent: str) -> str:

@@ -141,7 +141,7 @@ async def verify(session: WriteSession, token: str) -> None:
     person = await spend(session, token, "verify")
     people = AccountService(session, person)
     user = await people.locked(USER.id == person.id)
-    await people.change(user, {"email_verified_at": now()}, "accounts.verify_email")
+    await people.update({"email_verified_at": now()}, user, action="accounts.verify_email")
 
 
 async def reset(database: Database, origin: Origin, passwords: Passwords, token: str, password: str) -> None:
@@ -159,10 +159,8 @@ async def reset(database: Database, origin: Origin, passwords: Passwords, token:
 async def _set_password(session: WriteSession, person: Actor, password_hash: str) -> None:
     people = AccountService(session, person)
     user = await people.locked(USER.id == person.id)
-    reauthenticated = user.email_verified_at or now()
-    await people.change(
-        user, {"password_hash": password_hash, "email_verified_at": reauthenticated}, "accounts.reset_password"
-    )
+    values = {"password_hash": password_hash, "email_verified_at": user.email_verified_at or now()}
+    await people.update(values, user, action="accounts.reset_password")
     await end_credentials(session, person, user.id, "password")
     await notify(session, user.email, "Your password was changed", "Your password was changed by a link in a mail.")
 

@@ -58,7 +58,7 @@ async def begin(session: WriteSession, operator: Actor, user_id: UUID, reason: s
     sessions = SessionService(session, operator, "")
     row = await sessions.locked(SESSION.id == operator.session_id, SESSION.revoked_at.is_(None))
     values = {"acting_as": user_id, "acting_until": now() + LONGEST, "acting_writes": writes}
-    await sessions.change(row, values, "sessions.impersonate", reason)
+    await sessions.update(values, row, action="sessions.impersonate", reason=reason)
     after = {"until": values["acting_until"], "writes": writes}
     await record(session, IMPERSONATE, "users", subject_id=user_id, after=after, reason=reason)
     return person
@@ -71,4 +71,4 @@ async def end(session: WriteSession, operator: Actor) -> None:
     if row.acting_as is None:
         raise Conflict("You act as yourself.")
     await record(session, "users.impersonate_end", "users", subject_id=row.acting_as)
-    await sessions.change(row, OVER, "sessions.impersonate_end")
+    await sessions.update(OVER, row, action="sessions.impersonate_end")

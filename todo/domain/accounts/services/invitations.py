@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, update
 
 from todo.access import EVERYTHING
 from todo.audit import AuditedService, record
-from todo.database import Repository, WriteSession, now
+from todo.database import WriteSession, now
 from todo.delivery.email import send_email
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import INVITATION, ROLE, USER, USER_ROLE, Invitation, User, UserRole
@@ -31,13 +31,8 @@ INVITATIONS = Listing(
 )
 
 
-class InvitationService(AuditedService[Invitation]):
+class InvitationService(AuditedService[Invitation], model=Invitation):
     """Invitations, inside the caller's transaction."""
-
-    class Repo(Repository[Invitation]):
-        model_type = Invitation
-
-    repository_type = Repo
 
     async def invite(self, settings: Settings, data: Invite) -> InvitationOut:
         """Write to somebody that they may register; an earlier invitation to them ends.
@@ -64,7 +59,7 @@ class InvitationService(AuditedService[Invitation]):
         invitation = Invitation(
             email=email, hash=hashed(token), roles=roles, invited_by=self.actor.id, expires_at=now() + LASTS
         )
-        await self.insert(invitation, "invitations.add")
+        await self.create(invitation, action="invitations.add")
         text = "You are invited to open an account here. The invitation is good for seven days and for this address:"
         await send_email(self.session, email, "You are invited", text, link=link(settings, "register", token))
         return InvitationOut(*(getattr(invitation, name) for name in _COLUMNS))

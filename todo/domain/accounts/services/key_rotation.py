@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from todo.access import Actor
 from todo.audit import AuditedService, record
-from todo.database import Repository, WriteSession, now
+from todo.database import WriteSession, now
 from todo.domain.accounts.models import KEY, SigningKey
 from todo.domain.accounts.services.keys import new_signing_key
 from todo.errors import Conflict, NotFound
@@ -15,13 +15,8 @@ from todo.errors import Conflict, NotFound
 LOCK = 7_031_002  # one at a time makes, rotates or revokes keys, beside whoever prepares an installation
 
 
-class KeyService(AuditedService[SigningKey]):
+class KeyService(AuditedService[SigningKey], model=SigningKey):
     """Rotates keys without refusing one good token: the next key is published long before it signs."""
-
-    class Repo(Repository[SigningKey]):
-        model_type = SigningKey
-
-    repository_type = Repo
 
     def __init__(self, session: WriteSession, actor: Actor, secret: str):
         super().__init__(session, actor)
@@ -31,15 +26,15 @@ class KeyService(AuditedService[SigningKey]):
         """See that there is a key that signs and one that waits; the caller holds a lock."""
         for status in ("active", "pending"):
             if not await self._with(status):
-                await self.insert(new_signing_key(self._secret, status), "signing_keys.add")
+                await self.create(new_signing_key(self._secret, status), action="signing_keys.add")
 
     async def rotate(self) -> SigningKey:
         """The pending key signs from now on, the active one retires, a new one waits; the key that signs."""
         active, pending = await self._with("active"), await self._with("pending")
         for key in active:
-            await self.change(key, {"status": "retired", "retired_at": now()}, "signing_keys.retire")
-        first, *_ = pending or [await self.insert(new_signing_key(self._secret), "signing_keys.add")]
-        await self.change(first, {"status": "active"}, "signing_keys.rotate")
+            await self.update({"status": "retired", "retired_at": now()}, key, action="signing_keys.retire")
+        first, *_ = pending or [await self.create(new_signing_key(self._secret), action="signing_keys.add")]
+        await self.update({"status": "active"}, first, action="signing_keys.rotate")
         await self.prepare()
         return first
 
@@ -66,8 +61,7 @@ class KeyService(AuditedService[SigningKey]):
 
     async def delete_retired(self, lifetime: timedelta) -> None:
         """Delete retired keys whose last token has ended."""
-        old = select(SigningKey).where(KEY.status == "retired", KEY.retired_at < now() - lifetime)
-        for key in (await self.session.scalars(old)).all():
+        for key in await self.get_many(KEY.status == "retired", KEY.retired_at < now() - lifetime):
             await self.session.delete(key)
 
     async def _with(self, status: str) -> list[SigningKey]:

@@ -25,7 +25,7 @@ from webauthn.helpers.structs import (
 )
 
 from todo.audit import AuditedService
-from todo.database import ACTOR, Repository, WriteSession, now, table_of
+from todo.database import ACTOR, WriteSession, now, table_of
 from todo.domain.accounts.models import PASSKEY, USER, Passkey, User
 from todo.domain.accounts.schemas.second_factor import PasskeyIn, PasskeyOptions, PasskeyOut
 from todo.domain.accounts.services.credentials import Authentication, end_credentials
@@ -84,13 +84,8 @@ class Site:
         return plain[:32], made_at
 
 
-class PasskeyService(AuditedService[Passkey]):
+class PasskeyService(AuditedService[Passkey], model=Passkey):
     """One person's passkeys, inside the caller's transaction."""
-
-    class Repo(Repository[Passkey]):
-        model_type = Passkey
-
-    repository_type = Repo
 
     async def options(self, site: Site) -> PasskeyOptions:
         """What the browser makes a new passkey from, until this person's credentials are ended."""
@@ -125,7 +120,7 @@ class PasskeyService(AuditedService[Passkey]):
             user_id=self.actor.user_id, name=data.name, credential_id=made.credential_id,
             public_key=made.credential_public_key, sign_count=made.sign_count,
         )  # fmt: skip
-        await self.insert(row, "passkeys.add")
+        await self.create(row, action="passkeys.add")
         await end_credentials(self.session, self.actor, row.user_id, "second_factor", but=self.actor.session_id)
         text = "From now on it signs you in without a password."
         await notify_change(self.session, self.actor.name, "A passkey was added", text)
@@ -137,7 +132,7 @@ class PasskeyService(AuditedService[Passkey]):
         account = select(USER.email).where(USER.id == user_id).with_for_update(key_share=True)
         email = await self.session.scalar(account)
         row = await self.locked(PASSKEY.id == passkey_id, PASSKEY.user_id == user_id, PASSKEY.revoked_at.is_(None))
-        await self.change(row, {"revoked_at": now()}, "passkeys.revoke")
+        await self.update({"revoked_at": now()}, row, action="passkeys.revoke")
         await end_credentials(self.session, self.actor, user_id, "second_factor", but=self.actor.session_id)
         await notify_change(self.session, email or "", "A passkey was removed", "It signs nobody in any more.")
 

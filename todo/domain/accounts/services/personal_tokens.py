@@ -19,7 +19,7 @@ from sqlalchemy import bindparam, func, or_, select, update
 from todo.access import Actor
 from todo.actions import PERMISSIONS
 from todo.audit import AuditedService
-from todo.database import ACTOR, Database, Query, Repository, now, table_of
+from todo.database import ACTOR, Database, Query, now, table_of
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import PERSONAL_TOKEN, USER, PersonalToken, User
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
@@ -128,13 +128,8 @@ class PersonalTokens:
             log.warning("the use of a personal token could not be noted", exc_info=True)
 
 
-class TokenService(AuditedService[PersonalToken]):
+class TokenService(AuditedService[PersonalToken], model=PersonalToken):
     """One person's tokens, inside the caller's transaction."""
-
-    class Repo(Repository[PersonalToken]):
-        model_type = PersonalToken
-
-    repository_type = Repo
 
     async def add(self, data: TokenIn, owner: Actor) -> TokenMade:
         """A token for `owner`: yourself or a service account. Raises Invalid for scopes that either does not have."""
@@ -147,7 +142,7 @@ class TokenService(AuditedService[PersonalToken]):
             user_id=owner.user_id, name=data.name, hash=sha256(token.encode()).digest(), last_four=token[-4:],
             scopes=sorted(scopes), expires_at=now() + timedelta(days=data.expires_in_days),
         )  # fmt: skip
-        await self.insert(row, "personal_tokens.add")
+        await self.create(row, action="personal_tokens.add")
         text = "It acts as you, within its scopes, until it ends or you revoke it."
         await notify_change(self.session, owner.name, "A personal access token was made", text)
         return TokenMade(**{column.name: getattr(row, column.name) for column in COLUMNS.selected_columns}, token=token)
@@ -156,7 +151,7 @@ class TokenService(AuditedService[PersonalToken]):
         """End a token of the actor, or of `owner`; raises NotFound."""
         mine = PERSONAL_TOKEN.id == token_id, PERSONAL_TOKEN.user_id == (owner or self.actor.user_id)
         row = await self.locked(*mine, PERSONAL_TOKEN.revoked_at.is_(None))
-        await self.change(row, {"revoked_at": now()}, "personal_tokens.revoke")
+        await self.update({"revoked_at": now()}, row, action="personal_tokens.revoke")
         forget(self.session, row.hash)
 
 

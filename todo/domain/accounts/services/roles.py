@@ -42,7 +42,7 @@ async def disable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
     user = await AccountService(session, actor).locked(USER.id == user_id)
     await require_no_escalation(session, actor, user_id)
     await require_another_superuser(session, user_id)
-    await AccountService(session, actor).change(user, {"status": "disabled"}, "users.disable")
+    await AccountService(session, actor).update({"status": "disabled"}, user, action="users.disable")
     await end_credentials(session, actor, user_id, "disabled")
 
 
@@ -51,7 +51,7 @@ async def enable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
     people = AccountService(session, actor)
     user = await people.locked(USER.id == user_id)
     await require_no_escalation(session, actor, user_id)
-    await people.change(user, {"status": "active", "deletion_at": None}, "users.enable")
+    await people.update({"status": "active", "deletion_at": None}, user, action="users.enable")
 
 
 def require_givable(actor: Actor, permissions: Iterable[str]) -> None:

@@ -28,7 +28,7 @@ async def add_service_account(session: WriteSession, actor: Actor, name: str, ro
     if not rules.covers(actor, (permission for role in found for permission in role.permissions)):
         raise Forbidden("Nobody can give away what they do not have.")
     user = User(email=f"{name}@service.invalid", name=name, kind="service")
-    await AccountService(session, actor).insert(user, "users.add_service_account")
+    await AccountService(session, actor).create(user, action="users.add_service_account")
     if found:
         await session.execute(insert(UserRole).values([{"user_id": user.id, "role_id": role.id} for role in found]))
     after = {"roles": sorted(role.name for role in found)}

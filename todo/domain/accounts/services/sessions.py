@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, update
 
 from todo.access import Actor
 from todo.audit import AuditedService, record
-from todo.database import Repository, WriteSession, now
+from todo.database import WriteSession, now
 from todo.delivery.email import send_email
 from todo.domain.accounts.models import REFRESH, SESSION, USER, RefreshToken, Session
 from todo.domain.accounts.services.remembered import forget
@@ -35,13 +35,8 @@ class Granted:
     refresh_token: str
 
 
-class SessionService(AuditedService[Session]):
+class SessionService(AuditedService[Session], model=Session):
     """One person's sessions, inside the caller's transaction."""
-
-    class Repo(Repository[Session]):
-        model_type = Session
-
-    repository_type = Repo
 
     def __init__(self, session: WriteSession, actor: Actor, secret: str):
         super().__init__(session, actor)
@@ -53,7 +48,7 @@ class SessionService(AuditedService[Session]):
             user_id=user_id, amr=list(amr), address=self.session.origin.address, user_agent=user_agent[:300],
             expires_at=now() + ABSOLUTE, reauthenticated_at=now(),
         )  # fmt: skip
-        await self.insert(begun, "sessions.begin")
+        await self.create(begun, action="sessions.begin")
         return _granted(begun, await self._issue(begun.id, 0))
 
     async def begin_browser(self, user_id: UUID, amr: tuple[str, ...], user_agent: str, cookie_hash: bytes) -> Session:
@@ -62,7 +57,7 @@ class SessionService(AuditedService[Session]):
             user_id=user_id, amr=list(amr), address=self.session.origin.address, user_agent=user_agent[:300],
             expires_at=now() + BROWSER_ABSOLUTE, cookie_hash=cookie_hash, reauthenticated_at=now(),
         )  # fmt: skip
-        return await self.insert(begun, "sessions.begin")
+        return await self.create(begun, action="sessions.begin")
 
     async def refresh(self, token: str) -> Granted | None:
         """Use a refresh token: exactly one successor, however many try at once. None when it is not good.
@@ -107,12 +102,12 @@ class SessionService(AuditedService[Session]):
         """
         row = await self.locked(SESSION.id == session_id, SESSION.revoked_at.is_(None))
         reauthenticated = {"reauthenticated_at": now(), "amr": list(dict.fromkeys([*row.amr, *amr]))}
-        await self.change(row, reauthenticated, "sessions.reauthenticate")
+        await self.update(reauthenticated, row, action="sessions.reauthenticate")
         forget(self.session, row.user_id, row.id)
         return _granted(row, "")
 
     async def _end(self, row: Session, reason: str) -> None:
-        await self.change(row, {"revoked_at": now(), "revoked_for": reason}, "sessions.end")
+        await self.update({"revoked_at": now(), "revoked_for": reason}, row, action="sessions.end")
         forget(self.session, row.user_id, row.id)
 
     async def _continue(self, session_id: UUID, generation: int) -> Granted | None:

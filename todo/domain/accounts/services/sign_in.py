@@ -225,7 +225,7 @@ class SignIn:
             if unchanged:
                 people = AccountService(session, actor)
                 user = await people.locked(USER.id == found.id)
-                await people.change(user, {"password_hash": hashed}, "accounts.password")
+                await people.update({"password_hash": hashed}, user, action="accounts.password")
                 await end_credentials(session, actor, found.id, "password", but=actor.session_id)
                 text = "If that was not you, set a new one now."
                 await notify(session, found.email, "Your password was changed", text)

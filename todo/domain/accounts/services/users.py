@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from todo.actions import Action
 from todo.audit import AuditedService, record
-from todo.database import Repository, WriteSession, now
+from todo.database import WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.schemas.users import MePatch, Registration
@@ -17,13 +17,8 @@ from todo.errors import Invalid, Stale
 from todo.queue import enqueue
 
 
-class AccountService(AuditedService[User]):
+class AccountService(AuditedService[User], model=User):
     """People and their roles, inside the caller's transaction."""
-
-    class Repo(Repository[User]):
-        model_type = User
-
-    repository_type = Repo
 
     async def register(self, data: Registration, password_hash: str, *roles: str) -> User | None:
         """Store a new person with these roles (`member` unless said); None when the address is taken."""
@@ -62,7 +57,7 @@ class AccountService(AuditedService[User]):
             await self.session.execute(select(USER.id).where(USER.id == user.id).with_for_update())
             user.timezone_pending_since = now()
             await enqueue(self.session, "follow_timezones")
-        await self.change(user, values, action)
+        await self.update(values, user, action=action)
 
     async def prepare(self, secret: str) -> None:
         """Bring in what every installation needs: the first roles and a signing key. Safe to repeat."""

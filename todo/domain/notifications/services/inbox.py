@@ -9,7 +9,7 @@ from sqlalchemy import and_, bindparam, func, select, update
 from todo.access import Actor
 from todo.audit import AuditedService, record
 from todo.cleanup import Expired
-from todo.database import ACTOR, Direct, Query, Repository, now
+from todo.database import ACTOR, Direct, Query, now
 from todo.domain.notifications.guards import visible_in_list
 from todo.domain.notifications.models import NOTIFICATION, Notification
 from todo.domain.notifications.schemas import Marked, NotificationOut, Unread
@@ -45,19 +45,14 @@ class NotificationReads:
         return await self._reads.one_or_none(UNREAD, actor=self._actor) or Unread(0)
 
 
-class NotificationService(AuditedService[Notification]):
+class NotificationService(AuditedService[Notification], model=Notification):
     """Marks what one person has read, inside the caller's transaction."""
-
-    class Repo(Repository[Notification]):
-        model_type = Notification
-
-    repository_type = Repo
 
     async def read(self, notification_id: UUID) -> NotificationOut:
         """Raises NotFound; reading again changes nothing."""
         row = await self.locked(visible_in_list(self.actor.user_id), NOTIFICATION.id == notification_id)
         if row.read_at is None:
-            await self.change(row, {"read_at": now()}, "notifications.read")
+            await self.update({"read_at": now()}, row, action="notifications.read")
         return NotificationOut(*(getattr(row, column.name) for column in COLUMNS.selected_columns))
 
     async def read_all(self) -> Marked:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from todo.access import Actor
 from todo.audit import AuditedService
-from todo.database import Repository, WriteSession, now
+from todo.database import WriteSession, now
 from todo.domain.accounts.models import USER, User
 from todo.domain.notifications.models import PREFERENCES, REMINDER, Preferences, Reminder
 from todo.domain.notifications.rules.hours import next_at
@@ -26,13 +26,8 @@ KINDS = ("reminder", "missed", "digest", "overdue")  # a link names one by its p
 MAC_BYTES = 16
 
 
-class PreferencesService(AuditedService[Preferences]):
+class PreferencesService(AuditedService[Preferences], model=Preferences):
     """One person's preferences, inside the caller's transaction."""
-
-    class Repo(Repository[Preferences]):
-        model_type = Preferences
-
-    repository_type = Repo
 
     async def read(self) -> PreferencesOut:
         user = await self._user()
@@ -45,7 +40,7 @@ class PreferencesService(AuditedService[Preferences]):
         row = await self._own(user.id)
         if if_match is not None and row.version not in if_match:
             raise Stale(shown(row, user))
-        await self.change(row, _values(data), "notifications.change")
+        await self.update(_values(data), row, action="notifications.change")
         await self._reevaluate(row, user)
         return shown(row, user)
 
@@ -54,7 +49,7 @@ class PreferencesService(AuditedService[Preferences]):
         user = await self._user()
         row = await self._own(user.id)
         kept = [channel for channel in getattr(row, kind) if channel != "email"]
-        await self.change(row, {kind: kept}, "notifications.unsubscribe")
+        await self.update({kind: kept}, row, action="notifications.unsubscribe")
         await self._reevaluate(row, user)
 
     async def _user(self) -> User:

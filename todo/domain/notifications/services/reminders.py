@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, bindparam, case, delete, func, insert, sel
 
 from todo.access import Actor
 from todo.audit import AuditedService
-from todo.database import ACTOR, Direct, Repository, now
+from todo.database import ACTOR, Direct, now
 from todo.domain.accounts.models import USER
 from todo.domain.notifications.guards import visible_to
 from todo.domain.notifications.models import REMINDER, Reminder
@@ -69,16 +69,11 @@ class ReminderReads:
         return await UPCOMING.page(self._reads, {}, actor=self._actor.user_id, **options)
 
 
-class ReminderService(AuditedService[Reminder]):
+class ReminderService(AuditedService[Reminder], model=Reminder):
     """Changes one person's reminders, inside the caller's transaction.
 
     The task is locked first: a change of it that is under way is waited for, a later one finds the reminder.
     """
-
-    class Repo(Repository[Reminder]):
-        model_type = Reminder
-
-    repository_type = Repo
 
     async def add(self, task_id: UUID, data: ReminderIn) -> ReminderOut:
         """Raises NotFound, Invalid, and Conflict when the task has too many."""
@@ -96,7 +91,7 @@ class ReminderService(AuditedService[Reminder]):
         if every_occurrence:
             reminder.template_id = await self._template(reminder, task)
         await self._place(reminder, task)
-        return shown(await self.insert(reminder, "reminders.add"), task)
+        return shown(await self.create(reminder, action="reminders.add"), task)
 
     async def change_fields(
         self, reminder_id: UUID, data: ReminderPatch, if_match: frozenset[int] | None
@@ -110,10 +105,10 @@ class ReminderService(AuditedService[Reminder]):
         if every_occurrence is False:
             await self._stop_repeating(reminder)
             values["template_id"] = None
-        await self.change(reminder, values, "reminders.change")
+        await self.update(values, reminder, action="reminders.change")
         if every_occurrence is True and reminder.template_id is None:
             template_id = await self._template(reminder, task)
-            await self.change(reminder, {"template_id": template_id}, "reminders.change")
+            await self.update({"template_id": template_id}, reminder, action="reminders.change")
         elif reminder.template_id is not None:
             await self._pass_on(reminder, retimed="timing" in values)
         # One that waits for the end of quiet hours is not over: made urgent, it is told at once.
@@ -128,7 +123,7 @@ class ReminderService(AuditedService[Reminder]):
         if task.status in CLOSED:
             raise Conflict("This task is closed; reopen it first.")
         values = {"snoozed_until": until, "sent_key": key_of(reminder.timing, moments_of(task))}
-        await self.change(reminder, values, "reminders.snooze")
+        await self.update(values, reminder, action="reminders.snooze")
         await self._keep(reminder, task)
         return shown(reminder, task)
 
@@ -137,7 +132,7 @@ class ReminderService(AuditedService[Reminder]):
         reminder, _ = await self._own(reminder_id, if_match)
         if every_occurrence:
             await self._stop_repeating(reminder)
-        await self.remove(reminder, "reminders.delete")
+        await self.delete(reminder, action="reminders.delete")
 
     async def _task(self, *where: ColumnElement[bool]) -> Task:
         mine = select(Task).where(guards.visible_to(self.actor.user_id), *where)

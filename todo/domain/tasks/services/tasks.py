@@ -59,7 +59,7 @@ class TaskService(TaskWriter):
         if data.parent_id is not None:
             await check_parent(self.session, self.owner_id, data.parent_id)
         if data.recurrence is None:
-            return task_out(await self.insert(task, "tasks.add"))
+            return task_out(await self.create(task, action="tasks.add"))
         _refuse_subtask(task.parent_id)
         return task_out(await self.occurrences.begin(task, data.recurrence, timezone))
 
@@ -86,7 +86,7 @@ class TaskService(TaskWriter):
             values |= await SeriesChanges(self.occurrences).apply(series, task, values, data, scope, timezone)
         elif series and "due" in values:
             await self.occurrences.note_due(series, task, values)
-        return task_out(await self.change(task, values, "tasks.change"))
+        return task_out(await self.update(values, task, action="tasks.change"))
 
     async def move(self, task_id: UUID, due: Moment, if_match: frozenset[int] | None) -> TaskOut:
         """Give an open task another due; raises NotFound, Stale, Invalid, Conflict."""
@@ -97,7 +97,7 @@ class TaskService(TaskWriter):
         values = values_of(TaskPatch(due=due), timezone)
         if series:
             await self.occurrences.note_due(series, task, values)
-        return task_out(await self.change(task, values, "tasks.move"))
+        return task_out(await self.update(values, task, action="tasks.move"))
 
     async def trash(self, task_id: UUID, if_match: frozenset[int] | None, scope: Scope = "this") -> None:
         """Move to the trash with all below it, from where it can be restored; raises NotFound, Stale, Invalid.
@@ -110,7 +110,7 @@ class TaskService(TaskWriter):
         if scope != "this":
             await SeriesChanges(self.occurrences).end_from(series, task, scope)
         deleted_at = now()
-        await self.change(task, {"deleted_at": deleted_at}, "tasks.delete")
+        await self.update({"deleted_at": deleted_at}, task, action="tasks.delete")
         if series and scope == "this" and task.status not in rules.CLOSED:
             await self.occurrences.succeed(series, task, "skipped")
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at.is_(None))
@@ -124,7 +124,7 @@ class TaskService(TaskWriter):
             await self.occurrences.reopen(series, task)
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at == task.deleted_at)
         await trash_all(self.session, subtasks, None, "tasks.restore")
-        return task_out(await self.change(task, {"deleted_at": None}, "tasks.restore"))
+        return task_out(await self.update({"deleted_at": None}, task, action="tasks.restore"))
 
     async def complete(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
         """Close a task, and bring up the next occurrence of its series with it; raises NotFound, Stale, Conflict."""
@@ -144,7 +144,7 @@ class TaskService(TaskWriter):
         if task.status not in rules.CLOSED:
             raise Conflict("This task is open.")
         await self.occurrences.reopen(series, task)
-        return task_out(await self.change(task, {"status": "open", "completed_at": None}, "tasks.reopen"))
+        return task_out(await self.update({"status": "open", "completed_at": None}, task, action="tasks.reopen"))
 
     async def _close(
         self, task_id: UUID, if_match: frozenset[int] | None, values: dict[str, Any], action: Action
@@ -155,7 +155,7 @@ class TaskService(TaskWriter):
             raise Conflict("This task is already done.")
         if series is None and action == "tasks.skip":
             raise Conflict("This task comes only once: complete or delete it.")
-        await self.change(task, values | {"completed_at": now()}, action)
+        await self.update(values | {"completed_at": now()}, task, action=action)
         how = "done" if action == "tasks.complete" else "skipped"
         following = await self.occurrences.succeed(series, task, how) if series else None
         return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)

@@ -220,7 +220,7 @@ class SeriesChanges:
         tasks = TaskWriter(self.session, self.actor)
         found = select(Task).where(TASK.id.in_(ids)).order_by(TASK.id).with_for_update(key_share=True)
         for row in await self.session.scalars(found):
-            await tasks.change(row, {"series_id": new.id}, "tasks.change")
+            await tasks.update({"series_id": new.id}, row, action="tasks.change")
         await self.session.execute(this.values(series_id=new.id, undo=None))
         return {"series_id": new.id}
 

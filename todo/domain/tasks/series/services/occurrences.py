@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from todo.access import Actor
 from todo.actions import Action
 from todo.audit import AuditedService, record
-from todo.database import Repository, WriteSession, now, table_of
+from todo.database import WriteSession, now, table_of
 from todo.domain.recurrence.rules.clock import to_local
 from todo.domain.recurrence.rules.occurrences import after_completion
 from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence
@@ -47,24 +47,14 @@ def _read_place(written_down: dict[str, Any]) -> dict[str, Any]:
     return {n: datetime.fromisoformat(v) if n in times and v else v for n, v in written_down.items()}
 
 
-class TaskWriter(AuditedService[Task]):
+class TaskWriter(AuditedService[Task], model=Task):
     """Writes tasks with their trail."""
 
-    class Repo(Repository[Task]):
-        model_type = Task
 
-    repository_type = Repo
-
-
-class OccurrenceService(AuditedService[Occurrence]):
+class OccurrenceService(AuditedService[Occurrence], model=Occurrence):
     """Brings up the occurrences of series as tasks, each once: the occurrences' unique (series, original start) sees to
     that.
     """
-
-    class Repo(Repository[Occurrence]):
-        model_type = Occurrence
-
-    repository_type = Repo
 
     def __init__(self, session: WriteSession, actor: Actor):
         super().__init__(session, actor)
@@ -205,7 +195,7 @@ class OccurrenceService(AuditedService[Occurrence]):
             setattr(task, name, value)
         if not await self._enter(series, occurrence.original_start, task_id=task.id):
             return None
-        return await TaskWriter(self.session, self.actor).insert(task, action)
+        return await TaskWriter(self.session, self.actor).create(task, action=action)
 
     async def _enter(self, series: Series, original_start: datetime, **values: Any) -> bool:
         """Claim an occurrence's place in the occurrences; False when somebody has it."""

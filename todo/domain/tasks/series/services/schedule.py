@@ -8,7 +8,7 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
 from todo.audit import AuditedService
-from todo.database import Repository, now
+from todo.database import now
 from todo.domain.recurrence.rules.clock import to_local
 from todo.domain.recurrence.rules.grammar import Freq, parse
 from todo.domain.recurrence.rules.occurrences import after_completion, first, next_after
@@ -81,13 +81,8 @@ def _says_end(sent: Mapping[str, Any]) -> bool:
     return bool(sent.get("count") or sent.get("until") or (parsed and (parsed.count or parsed.until)))
 
 
-class SeriesService(AuditedService[Series]):
+class SeriesService(AuditedService[Series], model=Series):
     """One person's series, or for the worker everybody's, inside the caller's transaction."""
-
-    class Repo(Repository[Series]):
-        model_type = Series
-
-    repository_type = Repo
 
     @property
     def hourly(self) -> bool:
@@ -111,7 +106,7 @@ class SeriesService(AuditedService[Series]):
         """Insert a series that has come as far as `last`."""
         for name, value in place(plan, last, following(plan, last), still_open, now()).items():
             setattr(series, name, value)
-        await self.insert(series, "series.begin")
+        await self.create(series, action="series.begin")
         await self._ask_when_due(series.next_run_at)
 
     async def replan(
@@ -128,7 +123,7 @@ class SeriesService(AuditedService[Series]):
             plan = changed.plan()
             coming = following(plan, last)
         names = sent.keys() | {"rrule", "count", "until"}
-        await self.change(series, {name: getattr(changed, name) for name in names}, "series.change")
+        await self.update({name: getattr(changed, name) for name in names}, series, action="series.change")
         if plan.anchor is Anchor.COMPLETION and series.next_original_start and not still_open:
             waiting = PlannedOccurrence(series.next_original_start, series.next_n or 0)
             coming = None if plan.is_beyond_end(waiting) else waiting
@@ -136,12 +131,12 @@ class SeriesService(AuditedService[Series]):
 
     async def pause(self, series: Series) -> None:
         """Let nothing come until somebody resumes it."""
-        await self.change(series, {"status": "paused"}, "series.pause")
+        await self.update({"status": "paused"}, series, action="series.pause")
         await self.keep(series, {"next_run_at": None})
 
     async def resume(self, series: Series, still_open: Sequence[datetime]) -> None:
         """Let occurrences come again; what came meanwhile is up to `on_missed`."""
-        await self.change(series, {"status": "active"}, "series.resume")
+        await self.update({"status": "active"}, series, action="series.resume")
         plan = series.plan()
         last = PlannedOccurrence(series.last_original_start or series.start, series.n)
         coming = (
@@ -151,7 +146,7 @@ class SeriesService(AuditedService[Series]):
 
     async def stop(self, series: Series) -> None:
         """End a series because somebody says so."""
-        await self.change(series, {"status": "ended"}, "series.end")
+        await self.update({"status": "ended"}, series, action="series.end")
         await self.end(series)
 
     async def lock_of(self, series_id: Select[Any]) -> Series | None:
@@ -187,7 +182,7 @@ class SeriesService(AuditedService[Series]):
 
     async def move(self, series: Series, timezone: str) -> None:
         """Let a floating series go on in another zone, where its owner has moved; the worker looks at it anew."""
-        await self.change(series, {"owner_timezone": timezone}, "series.change")
+        await self.update({"owner_timezone": timezone}, series, action="series.change")
         if series.next_run_at is not None:  # for the next occurrence, or for the expiry of an open one
             await self.keep(series, {"next_run_at": now()})
 
