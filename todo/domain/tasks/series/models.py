@@ -1,5 +1,6 @@
 """Series, a rule and the template of the tasks it makes, and their occurrences."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,12 +12,13 @@ from sqlmodel import Field
 
 from todo.database import Row, columns
 from todo.domain.recurrence.rules.clock import written
-from todo.domain.recurrence.rules.plan import Plan
+from todo.domain.recurrence.rules.grammar import parse
+from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence, check_exceptions
 from todo.domain.recurrence.rules.shift import due
 from todo.domain.recurrence.rules.timing import due_at
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
-from todo.domain.tasks.series.rules import columns_of, template_of
+from todo.domain.tasks.series.rules import ScheduleState, columns_of, template_of
 
 
 class Series(Row, table=True):
@@ -64,6 +66,22 @@ class Series(Row, table=True):
     failures: int = 0
     last_error: str | None = None
 
+    @property
+    def state(self) -> ScheduleState:
+        return ScheduleState(
+            self.status, self.last_original_start, self.n, self.next_original_start, self.next_n, self.next_run_at
+        )
+
+    @property
+    def last(self) -> PlannedOccurrence:
+        """The occurrence that came up last."""
+        return PlannedOccurrence(self.last_original_start or self.start, self.n)
+
+    @property
+    def coming(self) -> PlannedOccurrence | None:
+        """The next occurrence, where it is known."""
+        return PlannedOccurrence(self.next_original_start, self.next_n or 0) if self.next_original_start else None
+
     def plan(self) -> Plan:
         """The series as the rules see it, in the time zone that counts for it; raises RuleError."""
         return Plan.from_columns(
@@ -85,6 +103,35 @@ class Series(Row, table=True):
             max_open=self.max_open,
             expire_after_seconds=self.expire_after_seconds,
         )
+
+    def changed(self, sent: Mapping[str, Any], *, hourly: bool) -> "Series":
+        """The series with other columns and its rule in canonical form, not stored. Raises RuleError.
+
+        An end that is sent, in the rule or beside it, replaces the old one. `hourly`: whether a new rule may repeat by
+        the hour; a stored one goes on.
+        """
+        if sent.get("rrule") not in (None, self.rrule):
+            parse(sent["rrule"], hourly)
+        ends = dict.fromkeys(("count", "until")) if _has_end(sent) else {}
+        changed = Series(**(self.model_dump() | ends | dict(sent)))
+        plan = changed.plan()
+        check_exceptions(changed.exceptions, changed.kind)
+        changed.rrule, changed.count, changed.until = str(plan.rule), plan.count, plan.until
+        return changed
+
+    def occurrence_values(self, plan: Plan, original_start: datetime) -> dict[str, Any]:
+        """The columns that make a task this occurrence of the series."""
+        return {
+            "due": rules.moment_at(due(plan, original_start), self.kind, self.timezone),
+            "due_at": due_at(plan, original_start),
+            "series_id": self.id,
+            "occurrence": written(original_start, all_day=self.kind == "day"),
+        }
+
+    def new_task_values(self, plan: Plan, original_start: datetime) -> dict[str, Any]:
+        """The columns of a new task that is this occurrence of the series."""
+        values = self.occurrence_values(plan, original_start)
+        return columns_of(self.template, values["due"]) | values
 
 
 class Occurrence(Row, table=True):
@@ -112,27 +159,11 @@ class Occurrence(Row, table=True):
     status: str = "open"  # open | done | skipped | missed | cancelled; on the wire an open one with moved_to is `moved`
     closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     moved_to: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # when it is due instead
-    # The series before this occurrence was closed and after it, so that reopening it can be exactly nothing.
+    # What closing this occurrence changed (`Undo`), so that reopening it can be exactly nothing.
     undo: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
 
 
 SERIES, OCCURRENCE = columns(Series), columns(Occurrence)
-
-
-def occurrence_values(series: Series, plan: Plan, original_start: datetime) -> dict[str, Any]:
-    """The columns that make a task this occurrence of a series."""
-    return {
-        "due": rules.moment_at(due(plan, original_start), series.kind, series.timezone),
-        "due_at": due_at(plan, original_start),
-        "series_id": series.id,
-        "occurrence": written(original_start, all_day=series.kind == "day"),
-    }
-
-
-def new_task_values(series: Series, plan: Plan, original_start: datetime) -> dict[str, Any]:
-    """The columns of a new task that is this occurrence of a series."""
-    values = occurrence_values(series, plan, original_start)
-    return columns_of(series.template, values["due"]) | values
 
 
 def series_like(task: Task, timezone: str) -> Series:
@@ -147,3 +178,8 @@ def series_like(task: Task, timezone: str) -> Series:
         template=template_of(task.model_dump(), due_then),
         rrule="",
     )
+
+
+def _has_end(sent: Mapping[str, Any]) -> bool:
+    parsed = parse(sent["rrule"]) if "rrule" in sent else None
+    return bool(sent.get("count") or sent.get("until") or (parsed and (parsed.count or parsed.until)))

@@ -25,7 +25,7 @@ from todo.domain.recurrence.rules.timing import due_at
 from todo.domain.recurrence.schemas import Pause
 from todo.domain.tasks.schemas import Upcoming
 from todo.domain.tasks.series.guards import visible_to
-from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series, new_task_values
+from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.schemas import OccurrenceOut, SeriesOut, Template
 from todo.errors import Invalid, NotFound
 from todo.listing import Listing, Sort
@@ -161,16 +161,14 @@ def upcoming_occurrences(series: Series, until: datetime) -> Iterator[Upcoming]:
     except RuleError:
         return
     for original_start, _ in _coming(series, plan):
-        values = new_task_values(series, plan, original_start)
+        values = series.new_task_values(plan, original_start)
         if values["due_at"] > until:
             return
         yield Upcoming(note=note(plan, original_start), **{name: values[name] for name in SHOWN})
 
 
 def _coming(series: Series, plan: Plan) -> Iterator[PlannedOccurrence]:
-    if series.next_original_start is None:
-        return iter(())
-    coming = PlannedOccurrence(series.next_original_start, series.next_n or 0)
-    if plan.anchor is Anchor.COMPLETION:
-        return iter([coming])
+    coming = series.coming
+    if coming is None or plan.anchor is Anchor.COMPLETION:
+        return iter([coming] if coming else [])
     return chain([coming], occurrences(plan, *coming))

@@ -1,9 +1,16 @@
-"""What every occurrence of a series begins with; `start` and `deadline` keep their distance to the due."""
+"""Where a series stands, and what every occurrence of it begins with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from todo.domain.recurrence.rules.clock import to_local
+from todo.domain.recurrence.rules.occurrences import after_completion, next_after
+from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.timing import next_run_at
 from todo.domain.tasks import rules
 
 AS_THEY_ARE = ("title", "notes", "priority", "estimate_minutes")
@@ -24,6 +31,63 @@ NOT_IN_TEMPLATE = {
     "occurrence": "comes from the rule",
     "parent_id": "a task that comes back is below no other",
 }
+
+
+class ScheduleState(Struct, frozen=True):
+    """Where a series stands: the last occurrence that came up, the next one, and when the worker evaluates it again.
+
+    The fields are columns of a series. `next_run_at` is None when nothing happens by itself.
+    """
+
+    status: str  # active | paused | ended
+    last_original_start: datetime | None
+    n: int  # the number of the last occurrence
+    next_original_start: datetime | None
+    next_n: int | None
+    next_run_at: datetime | None
+
+    @classmethod
+    def after(
+        cls,
+        plan: Plan,
+        last: PlannedOccurrence,
+        coming: PlannedOccurrence | None,
+        still_open: Sequence[datetime],
+        moment: datetime,
+    ) -> "ScheduleState":
+        """The state once `last` has come up, `coming` is next, and these occurrences are open.
+
+        Counted from completion, the next one is known once nothing is open. A series of which nothing is open and
+        nothing follows has ended.
+        """
+        if plan.anchor is Anchor.COMPLETION and coming is None and not still_open:
+            coming = after_completion(plan, last.original_start, to_local(moment, plan.timezone), last.n)
+        start, n = coming or (None, None)
+        status = "active" if coming or still_open else "ended"
+        return cls(status, last.original_start, last.n, start, n, next_run_at(plan, start, still_open))
+
+    def paused(self) -> "ScheduleState":
+        return replace(self, status="paused", next_run_at=None)
+
+    def ended(self) -> "ScheduleState":
+        return replace(self, status="ended", next_original_start=None, next_n=None, next_run_at=None)
+
+    def due(self, moment: datetime) -> "ScheduleState":
+        """The same, to be evaluated by the worker at this moment."""
+        return replace(self, next_run_at=moment)
+
+
+class Undo(Struct, frozen=True):
+    """What takes the closing of an occurrence back: the series before it, its version then, and what came up next."""
+
+    version: int
+    before: ScheduleState
+    next: datetime | None
+
+
+def following(plan: Plan, occurrence: PlannedOccurrence) -> PlannedOccurrence | None:
+    """The occurrence after this one as far as it is known: counted from completion, it is not."""
+    return None if plan.anchor is Anchor.COMPLETION else next_after(plan, occurrence.original_start, occurrence.n)
 
 
 def template_of(columns: Mapping[str, Any], due: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from todo.domain.tasks.schemas import Completed, Moment, Scope, TaskIn, TaskOut,
 from todo.domain.tasks.series.locks import lock_owner, lock_tree
 from todo.domain.tasks.series.models import Series
 from todo.domain.tasks.series.services.edit import SeriesChanges, scope_of
-from todo.domain.tasks.series.services.occurrences import OccurrenceService, TaskWriter
+from todo.domain.tasks.series.services.schedule import SeriesService, TaskWriter
 from todo.domain.tasks.subtasks import check_parent, descendants, trash_all
 from todo.errors import Conflict, Contention, Invalid, Stale
 
@@ -47,8 +47,8 @@ class TaskService(TaskWriter):
         return self._owner or self.actor.user_id
 
     @cached_property
-    def occurrences(self) -> OccurrenceService:
-        return OccurrenceService(self.session, self.actor)
+    def series(self) -> SeriesService:
+        return SeriesService(self.session, self.actor)
 
     async def add(self, data: TaskIn) -> TaskOut:
         """Raises Invalid for a due that does not exist, a parent that cannot be, and a rule that cannot be."""
@@ -58,10 +58,11 @@ class TaskService(TaskWriter):
         task = new_task(data, self.owner_id, timezone)
         if data.parent_id is not None:
             await check_parent(self.session, self.owner_id, data.parent_id)
-        if data.recurrence is None:
-            return task_out(await self.create(task, action="tasks.add"))
-        _refuse_subtask(task.parent_id)
-        return task_out(await self.occurrences.begin(task, data.recurrence, timezone))
+        if data.recurrence is not None:
+            _refuse_subtask(task.parent_id)
+            for name, value in (await self.series.begin(task, data.recurrence, timezone)).items():
+                setattr(task, name, value)
+        return task_out(await self.create(task, action="tasks.add"))
 
     async def change_fields(
         self, task_id: UUID, data: TaskPatch, if_match: frozenset[int] | None, scope: Scope | None = None
@@ -83,9 +84,9 @@ class TaskService(TaskWriter):
             _refuse_subtask(task.series_id)
             await check_parent(self.session, self.owner_id, parent_id, task)
         if scope != "this" or "recurrence" in sent:
-            values |= await SeriesChanges(self.occurrences).apply(series, task, values, data, scope, timezone)
+            values |= await SeriesChanges(self.series).apply(series, task, values, data, scope, timezone)
         elif series and "due" in values:
-            await self.occurrences.note_due(series, task, values)
+            await self.series.note_due(series, task, values)
         return task_out(await self.update(values, task, action="tasks.change"))
 
     async def move(self, task_id: UUID, due: Moment, if_match: frozenset[int] | None) -> TaskOut:
@@ -96,7 +97,7 @@ class TaskService(TaskWriter):
             raise Conflict("This task is closed; reopen it first.")
         values = values_of(TaskPatch(due=due), timezone)
         if series:
-            await self.occurrences.note_due(series, task, values)
+            await self.series.note_due(series, task, values)
         return task_out(await self.update(values, task, action="tasks.move"))
 
     async def trash(self, task_id: UUID, if_match: frozenset[int] | None, scope: Scope = "this") -> None:
@@ -108,11 +109,11 @@ class TaskService(TaskWriter):
         await lock_owner(self.session, self.owner_id)
         series, task = await self._locked(task_id, if_match)
         if scope != "this":
-            await SeriesChanges(self.occurrences).end_from(series, task, scope)
+            await SeriesChanges(self.series).end_from(series, task, scope)
         deleted_at = now()
         await self.update({"deleted_at": deleted_at}, task, action="tasks.delete")
         if series and scope == "this" and task.status not in rules.CLOSED:
-            await self.occurrences.succeed(series, task, "skipped")
+            await self.series.succeed(series, task, "skipped")
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at.is_(None))
         await trash_all(self.session, subtasks, deleted_at, "tasks.delete")
 
@@ -120,8 +121,8 @@ class TaskService(TaskWriter):
         """Bring back a task and what went to the trash with it; raises NotFound when it is not in their trash."""
         await lock_owner(self.session, self.owner_id)
         series, task = await self._locked(task_id, within=trashed_by)
-        if task.status not in rules.CLOSED:
-            await self.occurrences.reopen(series, task)
+        if series and task.status not in rules.CLOSED:
+            await self.series.reopen(series, task)
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at == task.deleted_at)
         await trash_all(self.session, subtasks, None, "tasks.restore")
         return task_out(await self.update({"deleted_at": None}, task, action="tasks.restore"))
@@ -143,7 +144,8 @@ class TaskService(TaskWriter):
         series, task = await self._locked(task_id, if_match)
         if task.status not in rules.CLOSED:
             raise Conflict("This task is open.")
-        await self.occurrences.reopen(series, task)
+        if series:
+            await self.series.reopen(series, task)
         return task_out(await self.update({"status": "open", "completed_at": None}, task, action="tasks.reopen"))
 
     async def _close(
@@ -157,7 +159,7 @@ class TaskService(TaskWriter):
             raise Conflict("This task comes only once: complete or delete it.")
         await self.update(values | {"completed_at": now()}, task, action=action)
         how = "done" if action == "tasks.complete" else "skipped"
-        following = await self.occurrences.succeed(series, task, how) if series else None
+        following = await self.series.succeed(series, task, how) if series else None
         return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)
 
     async def _locked(
@@ -168,7 +170,7 @@ class TaskService(TaskWriter):
     ) -> tuple[Series | None, Task]:
         """A task and its series, which is locked first; raises NotFound, Stale."""
         there = (within(self.owner_id), TASK.id == task_id)
-        series = await self.occurrences.series.lock_of(select(TASK.series_id).where(*there))
+        series = await self.series.lock_of(select(TASK.series_id).where(*there))
         task = await self.locked(*there)
         if task.series_id != (series.id if series else None):
             raise Contention  # it has changed its series while we waited for the lock

@@ -10,21 +10,20 @@ from sqlalchemy import select, update
 
 from todo.database import now
 from todo.domain.recurrence.rules.clock import written
+from todo.domain.recurrence.rules.grammar import Freq, parse
 from todo.domain.recurrence.rules.occurrences import first
 from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Scope, TaskPatch
-from todo.domain.tasks.series.models import OCCURRENCE, Occurrence, Series, occurrence_values
+from todo.domain.tasks.series.models import OCCURRENCE, Occurrence, Series
 from todo.domain.tasks.series.rules import TEMPLATE, columns_of, template_of
-from todo.domain.tasks.series.services.occurrences import OccurrenceService, TaskWriter
-from todo.domain.tasks.series.services.schedule import merged, remembering
+from todo.domain.tasks.series.services.schedule import FIELDS, SeriesService, TaskWriter
 from todo.domain.tasks.subtasks import descendants, trash_all
 from todo.errors import Conflict, Invalid
 
 WHOLE = {*TEMPLATE, "due"}  # what a series has of a task
-FIELDS = {"start": "body.due", "timezone": "body.due.timezone"}
 
 
 def read_scope(text: str | None) -> Scope | None:
@@ -50,11 +49,9 @@ def scope_of(sent: Mapping[str, Any], scope: Scope | None) -> Scope:
 class SeriesChanges:
     """Changes of locked series, inside the caller's transaction."""
 
-    def __init__(self, occurrences: OccurrenceService):
-        self.occurrences = occurrences
-        self.series = occurrences.series
-        self.session = occurrences.session
-        self.actor = occurrences.actor
+    def __init__(self, series: SeriesService):
+        self.series = series
+        self.session = series.session
 
     async def apply(
         self, series: Series | None, task: Task, values: dict[str, Any], data: TaskPatch, scope: Scope,
@@ -73,7 +70,7 @@ class SeriesChanges:
             return await self._begin(task, values, recurrence, timezone)
         if recurrence is UNSET and series.status == "ended":
             if "due" in values:
-                await self.occurrences.note_due(series, task, values)
+                await self.series.note_due(series, task, values)
             return {}
         if "due" in values and values["due"] is None:
             raise Invalid.field("body.due", "An occurrence of a series has a due: end the series first.")
@@ -128,7 +125,7 @@ class SeriesChanges:
         if task.status in rules.CLOSED:
             raise Conflict("This task is closed; reopen it first.")
         changed = Task(**(task.model_dump() | values))
-        return await self.occurrences.begin_with(changed, recurrence, timezone)
+        return await self.series.begin(changed, recurrence, timezone)
 
     async def _change_all(
         self, series: Series, task: Task, values: dict[str, Any], sent: dict[str, Any]
@@ -138,15 +135,14 @@ class SeriesChanges:
         A new time of day of one occurrence is that of all to come. A new day moves the start, where the rule takes its
         days from it; a rule that names its days is changed by `recurrence`.
         """
-        last = series.last_original_start or series.start
+        last = series.last.original_start
         if (due := values.get("due", UNSET)) is not UNSET:
             times, distance = retimed(series, original_start_of(task), due, fresh="rrule" in sent)
             sent |= times
             last += distance
-        still_open = await self.occurrences.open_starts(series)
-        await self.series.replan(series, sent, PlannedOccurrence(last, series.n), still_open, "body.recurrence")
+        await self.series.replan(series, sent, PlannedOccurrence(last, series.n), "body.recurrence")
         if due is not UNSET:
-            await self.occurrences.note_due(series, task, values)
+            await self.series.note_due(series, task, values)
         return {}
 
     async def _split(
@@ -161,9 +157,9 @@ class SeriesChanges:
             if fresh:
                 successor, plan, last = self._restart(series, like, original_start, due, sent)
             else:
-                successor = merged(like, sent, hourly=self.series.hourly)
+                successor = like.changed(sent, hourly=self.series.hourly)
                 plan, last = successor.plan(), series.last_original_start or original_start
-        opened = [other for other in await self.occurrences.open_starts(series) if other >= original_start]
+        opened = [other for other in await self.series.open_starts(series) if other >= original_start]
         kept = opened[:1] if fresh else opened
         if successor.count in (None, series.count):  # it counts on from the first occurrence of all
             occurrence = PlannedOccurrence(last, series.n - len(opened) + len(kept))
@@ -187,10 +183,10 @@ class SeriesChanges:
             times, _ = retimed(series, original_start, due, fresh="rrule" in sent)
             times["start"] = rules.local_time_of(due)
         if "rrule" in sent:
-            sent = sent | {"rrule": remembering(sent["rrule"], plan)}
+            sent = sent | {"rrule": _with_days_of(sent["rrule"], plan)}
         elif times["start"].date() == original_start.date():
             sent = sent | {"rrule": str(plan.explicit)}
-        begun = merged(like, sent | times, hourly=self.series.hourly)
+        begun = like.changed(sent | times, hourly=self.series.hourly)
         found = first(plan := begun.plan())
         if found is None:
             raise Invalid.field("body.recurrence.rrule", "This rule never happens.")
@@ -214,10 +210,10 @@ class SeriesChanges:
             await self.session.execute(
                 this.values(series_id=new.id, original_start=occurrence.original_start, moved_to=None, undo=None)
             )
-            return occurrence_values(new, plan, occurrence.original_start)
+            return new.occurrence_values(plan, occurrence.original_start)
         handed = update(Occurrence).where(*later).values(series_id=new.id, undo=None).returning(OCCURRENCE.task_id)
         ids = (await self.session.scalars(handed)).all()
-        tasks = TaskWriter(self.session, self.actor)
+        tasks = TaskWriter(self.session, self.series.actor)
         found = select(Task).where(TASK.id.in_(ids)).order_by(TASK.id).with_for_update(key_share=True)
         for row in await self.session.scalars(found):
             await tasks.update({"series_id": new.id}, row, action="tasks.change")
@@ -265,3 +261,11 @@ def retimed(
     exceptions = [written(original_start, all_day=due["kind"] == "day") for original_start in moved]
     times = {"start": start, "kind": due["kind"], "timezone": due.get("timezone"), "exceptions": exceptions}
     return times, distance
+
+
+def _with_days_of(rrule: str, before: Plan) -> str:
+    """A monthly rule that names no days, with those of the plan before it, so that a 31st is not forgotten."""
+    rule, old = parse(rrule).rule, before.explicit
+    if rule.freq is old.freq is Freq.MONTHLY and old.by_month_day and not (rule.by_day or rule.by_month_day):
+        return f"{rrule};BYMONTHDAY={','.join(map(str, old.by_month_day))}"
+    return rrule

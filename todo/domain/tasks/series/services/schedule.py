@@ -1,204 +1,255 @@
-"""Beginning series, and keeping their place: what came last, what comes next, and when to look again."""
+"""Beginning series, opening and closing their occurrences, each once, and saving where a series stands."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Select, select, update
+from msgspec import convert
+from msgspec.structs import asdict
+from sqlalchemy import Select, Update, bindparam, case, delete, null, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm.attributes import set_committed_value
 
-from todo.audit import AuditedService
-from todo.database import now
+from todo.audit import AuditedService, record
+from todo.database import now, table_of
 from todo.domain.recurrence.rules.clock import to_local
-from todo.domain.recurrence.rules.grammar import Freq, parse
-from todo.domain.recurrence.rules.occurrences import after_completion, first, next_after
-from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence, check_exceptions
-from todo.domain.recurrence.rules.timing import next_run_at
+from todo.domain.recurrence.rules.occurrences import after_completion, first
+from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.timing import is_paused, resumes_on
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
-from todo.domain.tasks.series.models import SERIES, Series
+from todo.domain.tasks.models import TASK, Task
+from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series, series_like
+from todo.domain.tasks.series.rules import ScheduleState, Undo, following
+from todo.domain.tasks.subtasks import copy_subtasks, descendants
 from todo.errors import Invalid
 from todo.loops import LONGEST_SLEEP
 from todo.queue import enqueue
 
-
-def place(
-    plan: Plan,
-    last: PlannedOccurrence,
-    following: PlannedOccurrence | None,
-    still_open: Sequence[datetime],
-    moment: datetime,
-) -> dict[str, Any]:
-    """The bookkeeping columns of a series: what came last, what comes next, and when to look at it again.
-
-    Counted from completion, the next is known once nothing is open; a series of which nothing is open and nothing
-    follows has ended.
-    """
-    if plan.anchor is Anchor.COMPLETION and following is None and not still_open:
-        following = after_completion(plan, last.original_start, to_local(moment, plan.timezone), last.n)
-    return {
-        "status": "active" if following or still_open else "ended",
-        "last_original_start": last.original_start,
-        "n": last.n,
-        "next_original_start": following.original_start if following else None,
-        "next_n": following.n if following else None,
-        "next_run_at": next_run_at(plan, following.original_start if following else None, still_open),
-        "failures": 0,
-        "last_error": None,
-    }
+FIELDS = {"start": "body.due", "timezone": "body.due.timezone"}  # where a request has what a rule begins with
 
 
-def following(plan: Plan, occurrence: PlannedOccurrence) -> PlannedOccurrence | None:
-    """The occurrence after this one as far as it is known: counted from completion, it is not."""
-    return None if plan.anchor is Anchor.COMPLETION else next_after(plan, occurrence.original_start, occurrence.n)
-
-
-def merged(series: Series, sent: Mapping[str, Any], *, hourly: bool) -> Series:
-    """A series with some columns changed and its rule in canonical form, not stored. Raises RuleError.
-
-    An end that is sent, in the rule or beside it, replaces the old one. `hourly`: whether a new rule may be; what
-    is stored goes on.
-    """
-    if sent.get("rrule") not in (None, series.rrule):
-        parse(sent["rrule"], hourly)
-    ends = dict.fromkeys(("count", "until")) if _says_end(sent) else {}
-    changed = Series(**(series.model_dump() | ends | dict(sent)))
-    plan = changed.plan()
-    check_exceptions(changed.exceptions, changed.kind)
-    changed.rrule, changed.count, changed.until = str(plan.rule), plan.count, plan.until
-    return changed
-
-
-def remembering(rrule: str, before: Plan) -> str:
-    """A monthly rule that names no days, with those of the plan before it, so that a 31st is not forgotten."""
-    rule, old = parse(rrule).rule, before.explicit
-    if rule.freq is old.freq is Freq.MONTHLY and old.by_month_day and not (rule.by_day or rule.by_month_day):
-        return f"{rrule};BYMONTHDAY={','.join(map(str, old.by_month_day))}"
-    return rrule
-
-
-def _says_end(sent: Mapping[str, Any]) -> bool:
-    parsed = parse(sent["rrule"]) if "rrule" in sent else None
-    return bool(sent.get("count") or sent.get("until") or (parsed and (parsed.count or parsed.until)))
+class TaskWriter(AuditedService[Task], model=Task):
+    """Writes tasks with their audit events."""
 
 
 class SeriesService(AuditedService[Series], model=Series):
-    """One person's series, or for the worker everybody's, inside the caller's transaction."""
+    """One person's series, or for the worker everybody's, inside the caller's transaction.
+
+    The unique (series, original start) of the occurrences lets each come up once.
+    """
 
     @property
     def hourly(self) -> bool:
         """Whether new rules may repeat by the hour here."""
         return self.session.settings.hourly_rules
 
-    async def begin(
-        self, data: RecurrencePatch, like: Series, body: str = "body.recurrence"
-    ) -> tuple[Series, Plan, PlannedOccurrence]:
-        """Store a series that begins like another, unstored one; raises Invalid for a rule that never happens."""
-        with rule_problems(body, start="body.due", timezone="body.due.timezone"):
-            series = merged(like, data.columns(), hourly=self.hourly)
-            plan = series.plan()
-            occurrence = first(plan)
-        if occurrence is None:
-            raise Invalid.field(f"{body}.rrule", "This rule never happens.")
-        await self.store(series, plan, occurrence, [occurrence.original_start])
-        return series, plan, occurrence
-
-    async def store(self, series: Series, plan: Plan, last: PlannedOccurrence, still_open: Sequence[datetime]) -> None:
-        """Insert a series that has come as far as `last`."""
-        for name, value in place(plan, last, following(plan, last), still_open, now()).items():
-            setattr(series, name, value)
-        await self.create(series, action="series.begin")
-        await self._ask_when_due(series.next_run_at)
-
-    async def replan(
-        self,
-        series: Series,
-        sent: Mapping[str, Any],
-        last: PlannedOccurrence,
-        still_open: Sequence[datetime],
-        body: str,
-    ) -> None:
-        """Change a locked series and compute again what has not come yet; raises Invalid."""
-        with rule_problems(body, start="body.due", timezone="body.due.timezone"):
-            changed = merged(series, sent, hourly=self.hourly)
-            plan = changed.plan()
-            coming = following(plan, last)
-        names = sent.keys() | {"rrule", "count", "until"}
-        await self.update({name: getattr(changed, name) for name in names}, series, action="series.change")
-        if plan.anchor is Anchor.COMPLETION and series.next_original_start and not still_open:
-            waiting = PlannedOccurrence(series.next_original_start, series.next_n or 0)
-            coming = None if plan.is_beyond_end(waiting) else waiting
-        await self._put(series, place(plan, last, coming, still_open, now()))
-
-    async def pause(self, series: Series) -> None:
-        """Let nothing come until somebody resumes it."""
-        await self.update({"status": "paused"}, series, action="series.pause")
-        await self.keep(series, {"next_run_at": None})
-
-    async def resume(self, series: Series, still_open: Sequence[datetime]) -> None:
-        """Let occurrences come again; what came meanwhile is up to `on_missed`."""
-        await self.update({"status": "active"}, series, action="series.resume")
-        plan = series.plan()
-        last = PlannedOccurrence(series.last_original_start or series.start, series.n)
-        coming = (
-            PlannedOccurrence(series.next_original_start, series.next_n or 0) if series.next_original_start else None
-        )
-        await self.keep(series, place(plan, last, coming, still_open, now()))
-
-    async def stop(self, series: Series) -> None:
-        """End a series because somebody says so."""
-        await self.update({"status": "ended"}, series, action="series.end")
-        await self.end(series)
-
     async def lock_of(self, series_id: Select[Any]) -> Series | None:
         """The series that a query for its id finds, locked; None when there is none.
 
-        Whoever waited for the lock must look again whether it is still the one.
+        The caller checks after this that it is still the one: it may have waited for the lock.
         """
         found = select(Series).where(SERIES.id == series_id.scalar_subquery()).with_for_update(key_share=True)
         series: Series | None = await self.session.scalar(found.execution_options(populate_existing=True))
         return series
+
+    async def begin(self, task: Task, recurrence: RecurrencePatch, timezone: str) -> dict[str, Any]:
+        """Store a series with a task as its first occurrence; the columns of that task. Raises Invalid.
+
+        A task without a due is due today.
+        """
+        with rule_problems("body.recurrence", **FIELDS):
+            series = series_like(task, timezone).changed(recurrence.columns(), hourly=self.hourly)
+            plan = series.plan()
+            occurrence = first(plan)
+        if occurrence is None:
+            raise Invalid.field("body.recurrence.rrule", "This rule never happens.")
+        await self.store(series, plan, occurrence, [occurrence.original_start])
+        await self._enter(series, occurrence.original_start, task.id)
+        return series.new_task_values(plan, occurrence.original_start)
+
+    async def store(self, series: Series, plan: Plan, last: PlannedOccurrence, still_open: Sequence[datetime]) -> None:
+        """Insert a series that has come as far as `last`."""
+        state = ScheduleState.after(plan, last, following(plan, last), still_open, now())
+        for name, value in asdict(state).items():
+            setattr(series, name, value)
+        await self.create(series, action="series.begin")
+        await self._enqueue_when_due(state)
+
+    async def replan(self, series: Series, sent: Mapping[str, Any], last: PlannedOccurrence, body: str) -> None:
+        """Change a locked series that has come as far as `last`, and compute its next occurrence; raises Invalid."""
+        still_open = await self.open_starts(series)
+        with rule_problems(body, **FIELDS):
+            changed = series.changed(sent, hourly=self.hourly)
+            plan = changed.plan()
+            coming = following(plan, last)
+        names = sent.keys() | {"rrule", "count", "until"}
+        await self.update({name: getattr(changed, name) for name in names}, series, action="series.change")
+        if plan.anchor is Anchor.COMPLETION and series.coming and not still_open:
+            coming = None if plan.is_beyond_end(series.coming) else series.coming
+        await self.advance(series, plan, last, coming, still_open)
+
+    async def pause(self, series: Series) -> None:
+        """Open nothing until the series is resumed."""
+        await self.update({"status": "paused"}, series, action="series.pause")
+        await self.save_state(series, series.state.paused())
+
+    async def resume(self, series: Series) -> None:
+        """Open occurrences again; `on_missed` decides about those of the time between."""
+        await self.update({"status": "active"}, series, action="series.resume")
+        await self.advance(series, series.plan(), series.last, series.coming, await self.open_starts(series))
+
+    async def stop(self, series: Series) -> None:
+        """End a series because somebody asks for it."""
+        await self.update({"status": "ended"}, series, action="series.end")
+        await self.save_state(series, series.state.ended())
+
+    async def move(self, series: Series, timezone: str) -> None:
+        """Move a floating series to the new time zone of its owner; the worker evaluates it again."""
+        await self.update({"owner_timezone": timezone}, series, action="series.change")
+        if series.next_run_at is not None:  # for the next occurrence, or for the expiry of an open one
+            await self.save_state(series, series.state.due(now()))
 
     async def advance(
         self,
         series: Series,
         plan: Plan,
         last: PlannedOccurrence,
-        following: PlannedOccurrence | None,
+        coming: PlannedOccurrence | None,
         still_open: Sequence[datetime],
     ) -> None:
-        """Note which occurrence came up last, which is next, which are open. Bookkeeping: no new version, no trail
-        entry.
-        """
-        await self.keep(series, place(plan, last, following, still_open, now()))
+        """Save which occurrence came up last, which is next and which are open; a paused series stays paused."""
+        state = ScheduleState.after(plan, last, coming, still_open, now())
+        await self.save_state(series, state.paused() if series.status == "paused" else state)
 
-    async def wait(self, series: Series, plan: Plan, occurrence: PlannedOccurrence) -> None:
-        """Note that an occurrence follows which cannot appear yet, because the series rests."""
-        last = PlannedOccurrence(series.last_original_start or series.start, series.n)
-        await self._put(series, place(plan, last, occurrence, (), now()))
-
-    async def end(self, series: Series) -> None:
-        """Note that no occurrence follows."""
-        await self.keep(series, {"status": "ended", "next_original_start": None, "next_n": None, "next_run_at": None})
-
-    async def move(self, series: Series, timezone: str) -> None:
-        """Let a floating series go on in another zone, where its owner has moved; the worker looks at it anew."""
-        await self.update({"owner_timezone": timezone}, series, action="series.change")
-        if series.next_run_at is not None:  # for the next occurrence, or for the expiry of an open one
-            await self.keep(series, {"next_run_at": now()})
-
-    async def keep(self, series: Series, values: dict[str, Any]) -> None:
-        """Write bookkeeping columns of a locked row."""
+    async def save_state(self, series: Series, state: ScheduleState) -> None:
+        """Write where a locked series stands: no new version and no audit event, nobody has changed it."""
+        values = {**asdict(state), "failures": 0, "last_error": None}
         await self.session.execute(update(Series).where(SERIES.id == series.id).values(values))
         for name, value in values.items():
             set_committed_value(series, name, value)
-        await self._ask_when_due(values.get("next_run_at"))
+        await self._enqueue_when_due(state)
 
-    async def _ask_when_due(self, next_run_at: datetime | None) -> None:
-        if next_run_at is not None and next_run_at < now() + timedelta(seconds=LONGEST_SLEEP):
+    async def succeed(self, series: Series, task: Task, status: str) -> Task | None:
+        """Close a task's occurrence as done or skipped, and open the next one unless another is open already.
+
+        One that falls into a pause, or comes while the series is paused, waits until that is over.
+        """
+        closed_at, plan = now(), series.plan()
+        coming = None
+        if series.status != "ended":
+            coming = after_completion(
+                plan, series.last.original_start, to_local(closed_at, plan.timezone), series.n
+            )  # fmt: skip
+        alone, has_subtasks = await self._close(series, task, coming, status, closed_at)
+        if not alone or series.status == "ended":
+            return None
+        if coming is None:
+            await self.save_state(series, series.state.ended())
+            return None
+        if series.status == "paused" or is_paused(plan, closed_at) or resumes_on(plan, coming.original_start):
+            await self.advance(series, plan, series.last, coming, ())
+            return None
+        return await self._follow(series, plan, coming, task if has_subtasks else None)
+
+    async def reopen(self, series: Series, task: Task) -> None:
+        """Open the occurrence of a task again, and remove the one that its closing opened if nobody has changed that.
+
+        So closing and reopening changes nothing. If the successor was changed, or the series has gone on, both are
+        open and nothing is doubled.
+        """
+        row = await self.session.execute(
+            select(OCCURRENCE.id, OCCURRENCE.undo).where(OCCURRENCE.task_id == task.id, OCCURRENCE.status != "open")
+        )
+        for occurrence_id, stored in row:
+            opened = update(Occurrence).where(OCCURRENCE.id == occurrence_id)
+            await self.session.execute(opened.values(status="open", closed_at=None, undo=None))
+            if stored and await self._withdraw(series, undo := convert(stored, Undo)):
+                await self.save_state(series, undo.before)
+
+    async def note_due(self, series: Series, task: Task, values: Mapping[str, Any]) -> None:
+        """Record in an occurrence whether it is due when its rule says; raises Invalid when it would lose its due."""
+        if values["due"] is None:
+            raise Invalid.field("body.due", "An occurrence of a series has a due: move it, skip it, or end the series.")
+        own = series.occurrence_values(series.plan(), datetime.fromisoformat(task.occurrence or ""))
+        moved_to = None if values["due"] == own["due"] else values["due_at"]
+        await self.session.execute(_open_occurrence_of(task).values(moved_to=moved_to))
+
+    async def open_starts(self, series: Series) -> Sequence[datetime]:
+        """The original starts of the occurrences that are open, in order."""
+        still = select(OCCURRENCE.original_start).where(OCCURRENCE.series_id == series.id, OCCURRENCE.status == "open")
+        return (await self.session.scalars(still.order_by(OCCURRENCE.original_start))).all()
+
+    async def _close(
+        self, series: Series, task: Task, coming: PlannedOccurrence | None, status: str, closed_at: datetime
+    ) -> tuple[bool, bool]:
+        """Close an occurrence; whether it was the only open one, and whether its task has subtasks."""
+        other, child = table_of(Occurrence).alias().c, table_of(Task).alias().c
+        others = select(other.id).where(other.series_id == series.id, other.status == "open", other.task_id != task.id)
+        subtasks = select(child.id).where(child.parent_id == task.id, child.deleted_at.is_(None))
+        undo = bindparam(
+            "undo", Undo(series.version, series.state, coming.original_start if coming else None), type_=JSONB
+        )
+        closed = _open_occurrence_of(task).values(
+            status=status, closed_at=closed_at, undo=case((others.exists(), null()), else_=undo)
+        )
+        row = (await self.session.execute(closed.returning(~others.exists(), subtasks.exists()))).first()
+        return (row[0], row[1]) if row else (False, False)
+
+    async def _follow(self, series: Series, plan: Plan, coming: PlannedOccurrence, parent: Task | None) -> Task | None:
+        """Open the occurrence that follows a closed one, with copies of its subtasks; None when it came up before."""
+        task = Task(owner_id=series.owner_id, **series.new_task_values(plan, coming.original_start))
+        entered = await self._enter(series, coming.original_start, task.id)
+        if entered:
+            await TaskWriter(self.session, self.actor).create(task, action="tasks.open")
+        if entered and parent:
+            await copy_subtasks(self.session, [(parent.id, task.id)])
+        still_open = [coming.original_start] if entered else []
+        await self.advance(series, plan, coming, following(plan, coming), still_open)
+        return task if entered else None
+
+    async def _enter(self, series: Series, original_start: datetime, task_id: UUID) -> bool:
+        """Insert the row of an occurrence; False when there is one already."""
+        row = Occurrence(series_id=series.id, original_start=original_start, task_id=task_id).model_dump()
+        entered = await self.session.execute(
+            insert(Occurrence).values(row).on_conflict_do_nothing().returning(OCCURRENCE.id)
+        )
+        return entered.first() is not None
+
+    async def _withdraw(self, series: Series, undo: Undo) -> bool:
+        """Remove the occurrence that a closing opened; whether the series is now as that closing left it."""
+        if series.version != undo.version:
+            return False
+        if undo.next is None:
+            return series.status == "ended"
+        if series.last_original_start != undo.next:
+            return series.next_original_start == undo.next and series.n == undo.before.n
+        is_it = (OCCURRENCE.series_id == series.id, OCCURRENCE.original_start == undo.next)
+        query = select(Task).join(Occurrence, OCCURRENCE.task_id == TASK.id).where(*is_it, OCCURRENCE.status == "open")
+        successor: Task | None = await self.session.scalar(query.with_for_update(of=Task, key_share=True))
+        fresh = Task(owner_id=series.owner_id, **series.new_task_values(series.plan(), undo.next))
+        if successor is None or _content(successor) != _content(fresh) or await self._is_worked_on(successor):
+            return False
+        await self.session.execute(delete(Occurrence).where(*is_it))
+        await self.session.execute(delete(Task).where(TASK.id == successor.id))
+        before = successor.model_dump()
+        await record(self.session, "tasks.undo", "tasks", subject_id=successor.id, before=before)
+        return True
+
+    async def _is_worked_on(self, task: Task) -> bool:
+        """Whether a subtask was changed or added since the task came up."""
+        children = await descendants(self.session, [task.id])
+        return any(child.version > 1 or child.created_at != task.created_at for child in children)
+
+    async def _enqueue_when_due(self, state: ScheduleState) -> None:
+        if state.next_run_at is not None and state.next_run_at < now() + timedelta(seconds=LONGEST_SLEEP):
             await enqueue(self.session, "materialize_due")
 
-    async def _put(self, series: Series, values: dict[str, Any]) -> None:
-        """Keep a place; a paused series stays paused."""
-        if series.status == "paused":
-            values |= {"status": "paused", "next_run_at": None}
-        await self.keep(series, values)
+
+def _content(task: Task) -> dict[str, Any]:
+    """What a person can have changed; the due of an unchanged task follows its owner's time zone."""
+    return task.model_dump(exclude={"id", "created_at", "updated_at", "version"})
+
+
+def _open_occurrence_of(task: Task) -> Update:
+    return update(Occurrence).where(OCCURRENCE.status == "open", OCCURRENCE.task_id == task.id)

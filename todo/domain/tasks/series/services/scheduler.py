@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
+from msgspec.structs import astuple
 from sqlalchemy import String, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
@@ -26,11 +27,10 @@ from todo.connection import Connection
 from todo.database import DIALECT, WriteSession, table_of, to_json
 from todo.domain.accounts.models import USER
 from todo.domain.recurrence.rules.missed import decide_missed
-from todo.domain.recurrence.rules.plan import PlannedOccurrence
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
-from todo.domain.tasks.series.models import SERIES, Series, new_task_values
-from todo.domain.tasks.series.services.schedule import place
+from todo.domain.tasks.series.models import SERIES, Series
+from todo.domain.tasks.series.rules import ScheduleState
 from todo.domain.tasks.subtasks import copy_subtasks
 
 log = logging.getLogger(__name__)
@@ -73,15 +73,14 @@ CANCEL = """
     WITH late AS (SELECT id, status FROM tasks WHERE id = ANY($2) AND status <> ALL($3) FOR UPDATE)
     UPDATE tasks SET status = 'cancelled', completed_at = $1::timestamptz, updated_at = $1, version = version + 1
     FROM late WHERE tasks.id = late.id RETURNING tasks.id, late.status"""
-PLACE = """
-    UPDATE series SET status = place.status, last_original_start = place.last_original_start, n = place.n, failures = 0,
-        next_original_start = place.next_original_start, next_n = place.next_n,
-        next_run_at = place.next_run_at, last_error = NULL
+SAVE_STATES = """
+    UPDATE series SET status = state.status, last_original_start = state.last_original_start, n = state.n, failures = 0,
+        next_original_start = state.next_original_start, next_n = state.next_n,
+        next_run_at = state.next_run_at, last_error = NULL
     FROM unnest($1::uuid[], $2::text[], $3::timestamp[], $4::int[], $5::timestamp[], $6::int[], $7::timestamptz[])
-        AS place (id, status, last_original_start, n, next_original_start, next_n, next_run_at)
-    WHERE series.id = place.id"""
+        AS state (id, status, last_original_start, n, next_original_start, next_n, next_run_at)
+    WHERE series.id = state.id"""
 BLANK = Task(owner_id=UUID(int=0), title="").model_dump()  # building a model for every row would double the time
-PLACED = ("status", "last_original_start", "n", "next_original_start", "next_n", "next_run_at")
 
 
 @dataclass
@@ -92,33 +91,27 @@ class Batch:
     tasks: list[dict[str, Any]] = field(default_factory=list)
     entries: list[tuple[UUID, datetime, UUID | None, str]] = field(default_factory=list)
     closes: list[tuple[UUID, datetime]] = field(default_factory=list)
-    places: list[tuple[Any, ...]] = field(default_factory=list)
+    states: list[tuple[Any, ...]] = field(default_factory=list)
 
     def add(self, series: Series, open_starts: Sequence[datetime]) -> None:
         """Decide what becomes of one series; raises what its rule raises."""
         plan = series.plan()
-        waiting = (
-            PlannedOccurrence(series.next_original_start, series.next_n or 0) if series.next_original_start else None
-        )
-        decision = decide_missed(plan, waiting, open_starts, self.moment)
+        decision = decide_missed(plan, series.coming, open_starts, self.moment)
         for occurrence in decision.opens:
             task: dict[str, Any] = {"id": uuid7(), "created_at": self.moment, "updated_at": self.moment}
-            task |= {"owner_id": series.owner_id} | new_task_values(series, plan, occurrence.original_start)
+            task |= {"owner_id": series.owner_id} | series.new_task_values(plan, occurrence.original_start)
             self.tasks.append(BLANK | task)
             self.entries.append((series.id, occurrence.original_start, task["id"], "open"))
         self.entries += [(series.id, occurrence.original_start, None, "missed") for occurrence in decision.missed]
         self.closes += [(series.id, original_start) for original_start in decision.closes]
-        last = max(
-            (*decision.opens, *decision.missed),
-            default=PlannedOccurrence(series.last_original_start or series.start, series.n),
-        )
+        last = max((*decision.opens, *decision.missed), default=series.last)
         staying = sorted(
             {*open_starts, *(occurrence.original_start for occurrence in decision.opens)} - set(decision.closes)
         )
-        placed = place(plan, last, decision.next, staying, self.moment)
-        if placed["next_run_at"] and placed["next_run_at"] <= self.moment:  # it would be looked at for ever
+        state = ScheduleState.after(plan, last, decision.next, staying, self.moment)
+        if state.next_run_at and state.next_run_at <= self.moment:  # it would be evaluated for ever
             raise ValueError(f"the series stands still at {last.original_start}")
-        self.places.append((series.id, *(placed[name] for name in PLACED)))
+        self.states.append((series.id, *astuple(state)))
 
 
 async def materialize_batch(session: WriteSession, limit: int = BATCH) -> int:
@@ -183,7 +176,7 @@ async def _open_together(session: WriteSession, claimed: Sequence[Series], momen
     pairs = [(parents[task["series_id"]], task["id"]) for task in opened if task["series_id"] in parents]
     if pairs:
         await copy_subtasks(session, pairs)
-    await driver.execute(PLACE, *zip(*batch.places, strict=True))
+    await driver.execute(SAVE_STATES, *zip(*batch.states, strict=True))
 
 
 async def _close(driver: Connection, batch: Batch, origin: Origin) -> list[dict[str, Any]]:

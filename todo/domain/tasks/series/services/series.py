@@ -1,7 +1,6 @@
 """Changing, pausing, resuming and ending series."""
 
 from datetime import date, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
@@ -9,14 +8,13 @@ from sqlalchemy import ColumnElement
 from todo.access import Actor
 from todo.database import WriteSession, now
 from todo.domain.recurrence.rules.clock import to_local
-from todo.domain.recurrence.rules.plan import PlannedOccurrence
 from todo.domain.recurrence.schemas import rule_problems
 from todo.domain.tasks.series.models import SERIES, Series
 from todo.domain.tasks.series.queries import series_out
 from todo.domain.tasks.series.rules import AS_THEY_ARE
 from todo.domain.tasks.series.schemas import EndSeries, PauseSeries, SeriesOut, SeriesPatch
 from todo.domain.tasks.series.services.edit import SeriesChanges
-from todo.domain.tasks.series.services.occurrences import OccurrenceService
+from todo.domain.tasks.series.services.schedule import SeriesService
 from todo.errors import Conflict, Invalid, Stale
 
 DAY = timedelta(days=1)
@@ -28,8 +26,7 @@ class SeriesVerbs:
     def __init__(self, session: WriteSession, actor: Actor, within: ColumnElement[bool]):
         self.session = session
         self.within = within
-        self.occurrences = OccurrenceService(session, actor)
-        self.series = self.occurrences.series
+        self.series = SeriesService(session, actor)
 
     async def change(self, series_id: UUID, data: SeriesPatch, if_match: frozenset[int] | None) -> SeriesOut:
         """Change rule and template; what is open stays as it is. Raises NotFound, Stale, Invalid, Conflict."""
@@ -37,7 +34,7 @@ class SeriesVerbs:
         with rule_problems("body"):
             sent = data.columns()
         template = {name: value for name, value in data.sent().items() if name in AS_THEY_ARE}
-        await self._replan(series, sent | {"template": series.template | template})
+        await self.series.replan(series, sent | {"template": series.template | template}, series.last, "body")
         return series_out(series)
 
     async def pause(self, series_id: UUID, data: PauseSeries, if_match: frozenset[int] | None) -> SeriesOut:
@@ -53,11 +50,9 @@ class SeriesVerbs:
             window = [str(data.begin or today_of(series)), str(data.until)]
             if data.until < today_of(series):
                 raise Invalid.field("body.until", "This day is over.")
-            since = str(
-                (series.last_original_start or series.start).date()
-            )  # no occurrence to come asks for older ones
+            since = str(series.last.original_start.date())  # no occurrence to come asks for older ones
             kept = [pause for pause in series.pauses if pause[1] >= since]
-            await self._replan(series, {"pauses": [*kept, window]})
+            await self.series.replan(series, {"pauses": [*kept, window]}, series.last, "body")
         return series_out(series)
 
     async def resume(self, series_id: UUID, if_match: frozenset[int] | None) -> SeriesOut:
@@ -70,9 +65,9 @@ class SeriesVerbs:
         if series.status != "paused" and windows == series.pauses:
             raise Conflict("This series is not paused.")
         if series.status == "paused":
-            await self.series.resume(series, await self.occurrences.open_starts(series))
+            await self.series.resume(series)
         if windows != series.pauses:
-            await self._replan(series, {"pauses": windows})
+            await self.series.replan(series, {"pauses": windows}, series.last, "body")
         return series_out(series)
 
     async def end(self, series_id: UUID, data: EndSeries, if_match: frozenset[int] | None) -> SeriesOut:
@@ -80,7 +75,7 @@ class SeriesVerbs:
         series = await self._going(series_id, if_match)
         await self.series.stop(series)
         if data.open == "cancel":
-            await SeriesChanges(self.occurrences).cancel_open(series)
+            await SeriesChanges(self.series).cancel_open(series)
         return series_out(series)
 
     async def evaluate(self, series_id: UUID) -> SeriesOut:
@@ -88,12 +83,8 @@ class SeriesVerbs:
         series = await self._going(series_id, None)
         if series.status == "paused":
             raise Conflict("This series is paused: resume it first.")
-        await self.series.keep(series, {"next_run_at": now(), "failures": 0, "last_error": None})
+        await self.series.save_state(series, series.state.due(now()))
         return series_out(series)
-
-    async def _replan(self, series: Series, sent: dict[str, Any]) -> None:
-        last = PlannedOccurrence(series.last_original_start or series.start, series.n)
-        await self.series.replan(series, sent, last, await self.occurrences.open_starts(series), "body")
 
     async def _going(self, series_id: UUID, if_match: frozenset[int] | None) -> Series:
         series = await self.series.locked(self.within, SERIES.id == series_id)
