@@ -13,6 +13,20 @@ from todo.domain.accounts.services.key_rotation import KeyService
 Sql = Any
 
 
+async def test_without_a_pending_key_a_rotation_still_leaves_its_event(worker_id_or_main: str) -> None:
+    url = await create_database(f"todo_rotation_{worker_id_or_main}", "todo_template")
+    database = await Database(settings_for(url)).open()
+    connection = await asyncpg.connect(url)
+    await connection.execute("DELETE FROM signing_keys WHERE status = 'pending'")
+    async with database.session(origin_for(OPERATOR)) as session:
+        await KeyService(session, OPERATOR, SECRET).rotate()
+
+    names = [row[0] for row in await connection.fetch("SELECT action FROM audit_events ORDER BY id DESC LIMIT 4")]
+    await connection.close()
+    await database.close()
+    assert names == ["signing_keys.add", "signing_keys.rotate", "signing_keys.add", "signing_keys.retire"]
+
+
 async def test_a_retired_key_is_kept_until_its_last_token_is_over(worker_id_or_main: str) -> None:
     url = await create_database(f"todo_housekeeping_{worker_id_or_main}", "todo_template")  # others sign with theirs
     database = await Database(settings_for(url)).open()

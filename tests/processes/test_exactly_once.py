@@ -132,7 +132,7 @@ def test_a_worker_that_stands_still_loses_what_it_holds_and_does_no_harm_when_it
     sleeper.popen.send_signal(signal.SIGCONT)
 
     assert finished, workers.left()
-    assert sleeper.says("the loop materialize_due failed", 30), sleeper.output
+    assert sleeper.says("materialize_due", 30), sleeper.output  # the failure of the loop or of the job
     workers.assert_each_once(30_000)
     assert sleeper.end() == 0
 

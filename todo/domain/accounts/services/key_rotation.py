@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from todo.access import Actor
-from todo.audit import AuditedService, record
+from todo.audit import AuditedService
 from todo.database import WriteSession, now
 from todo.domain.accounts.models import KEY, SigningKey
 from todo.domain.accounts.services.keys import new_signing_key
@@ -33,7 +33,7 @@ class KeyService(AuditedService[SigningKey], model=SigningKey):
         active, pending = await self._with("active"), await self._with("pending")
         for key in active:
             await self.update({"status": "retired", "retired_at": now()}, key, action="signing_keys.retire")
-        first, *_ = pending or [await self.create(new_signing_key(self._secret), action="signing_keys.add")]
+        first, *_ = pending or [await self.create(new_signing_key(self._secret, "pending"), action="signing_keys.add")]
         await self.update({"status": "active"}, first, action="signing_keys.rotate")
         await self.prepare()
         return first
@@ -54,9 +54,7 @@ class KeyService(AuditedService[SigningKey], model=SigningKey):
             raise NotFound("There is no such key.")
         if key.status == "active":
             raise Conflict("This key signs at present: rotate first, then revoke it.")
-        await self.session.delete(key)
-        await record(self.session, "signing_keys.revoke", "signing_keys", subject_id=kid)
-        await self.session.flush()
+        await self.delete(key, action="signing_keys.revoke")
         await self.prepare()
 
     async def delete_retired(self, lifetime: timedelta) -> None:
