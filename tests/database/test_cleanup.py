@@ -113,14 +113,24 @@ async def test_rows_that_somebody_holds_are_left_for_the_next_run(impatient: Dat
 async def test_an_index_finds_what_has_expired(sql: Sql, rows: Expired) -> None:
     found = select(literal(1)).select_from(table_of(rows.model)).where(rows.where).limit(10)
     statement = found.compile(dialect=DIALECT, compile_kwargs={"literal_binds": True})
-    async with sql.transaction():
-        await sql.execute("SET LOCAL enable_seqscan = off")
-        await sql.execute(f"ANALYZE {table_of(rows.model).name}")  # not what an earlier test left in the statistics
-        (plan,) = json.loads(await sql.fetchval(f"EXPLAIN (FORMAT JSON) {statement}"))
+    transaction = sql.transaction()
+    await transaction.start()
+    await sql.execute("SET LOCAL enable_seqscan = off")
+    scans = await scans_of(sql, statement)
+    while filtering := [node["Index Name"] for node in scans if "Filter" in node and "Index Name" in node]:
+        await sql.execute(
+            f"DROP INDEX {filtering[0]}"
+        )  # empty, all indexes cost the same
+        scans = await scans_of(sql, statement)
+    await transaction.rollback()
 
-    scans = list(nodes(plan["Plan"]))
-    assert [node["Node Type"] for node in scans if "Index Cond" in node], plan
+    assert [node["Node Type"] for node in scans if "Index Cond" in node], scans
     assert not [node["Filter"] for node in scans if "Filter" in node]
+
+
+async def scans_of(sql: Sql, statement: object) -> list[dict[str, Any]]:
+    (plan,) = json.loads(await sql.fetchval(f"EXPLAIN (FORMAT JSON) {statement}"))
+    return nodes(plan["Plan"])
 
 
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
