@@ -118,9 +118,7 @@ async def test_an_index_finds_what_has_expired(sql: Sql, rows: Expired) -> None:
     await sql.execute("SET LOCAL enable_seqscan = off")
     scans = await scans_of(sql, statement)
     while filtering := [node["Index Name"] for node in scans if "Filter" in node and "Index Name" in node]:
-        await sql.execute(
-            f"DROP INDEX {filtering[0]}"
-        )  # empty, all indexes cost the same
+        await sql.execute(f"DROP INDEX {filtering[0]}")  # empty, all indexes cost the same
         scans = await scans_of(sql, statement)
     await transaction.rollback()
 
