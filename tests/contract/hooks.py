@@ -46,7 +46,7 @@ ADMIN = {
     "body.status": "closing and reopening have actions of their own",
 }
 BARE = re.compile(r"parameter `(\w+)` in query - violates")
-KEY_TAKEN = "This Idempotency-Key was used for another request."
+KEY_TAKEN = "This Idempotency-Key was already used for a different request."
 
 
 @schemathesis.hook

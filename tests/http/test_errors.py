@@ -289,4 +289,4 @@ async def test_an_unknown_query_parameter_is_refused(ada: Person) -> None:
     answer = await ada.http.get("/api/tasks?stauts=open&limit=5")
 
     assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"field": "query.stauts", "message": "There is no such parameter."}]
+    assert answer.json()["errors"] == [{"field": "query.stauts", "message": "Unknown parameter."}]

@@ -1,1 +1,1 @@
-"""The outbox: what is to reach somebody outside, written in the transaction of its cause, delivered by the worker."""
+"""The outbox: messages written in the transaction that causes them and delivered by the worker."""

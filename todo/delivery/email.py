@@ -1,4 +1,4 @@
-"""Writing e-mail: rows of the outbox for the channel `email`."""
+"""Create e-mails: rows of the outbox for the channel `email`."""
 
 import re
 from html import escape
@@ -16,7 +16,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 class Attachment(Struct):
-    """A text file; `type` is the kind of text (`calendar` for text/calendar)."""
+    """A text attachment. `type` is its MIME subtype (`calendar` for text/calendar)."""
 
     filename: str
     type: str
@@ -25,7 +25,7 @@ class Attachment(Struct):
 
 
 class Content(Struct):
-    """What an e-mail says; `headers` come besides the usual ones."""
+    """The content of an e-mail. `headers` are added to the usual ones."""
 
     text: str
     html: str = ""
@@ -36,9 +36,9 @@ class Content(Struct):
 def email(
     to: str, subject: str, content: Content, *, user_id: UUID | None = None, dedup_key: str | None = None
 ) -> Delivery:
-    """An e-mail for the outbox; raises Invalid for an address, subject or header that could smuggle in another one."""
+    """Create an e-mail for the outbox. Raise Invalid for line breaks in the address, subject or headers."""
     if CONTROL.search("".join([subject, *content.headers.values()])) or not is_one_address(to):
-        raise Invalid("The address, the subject and the headers of an e-mail are one line each.")
+        raise Invalid("The address, the subject and the headers of an e-mail must be one line each.")
     payload = msgspec.to_builtins(content)
     return Delivery(
         channel="email", recipient=to, subject=subject, payload=payload, user_id=user_id, dedup_key=dedup_key
@@ -46,14 +46,14 @@ def email(
 
 
 def is_one_address(to: str) -> bool:
-    """Whether e-mail can be sent to this: one address on one line."""
+    """Return whether the text is exactly one e-mail address on one line."""
     return to.count("@") == 1 and not CONTROL.search(to)
 
 
 async def send_email(session: WriteSession, to: str, subject: str, *paragraphs: str, link: str = "") -> None:
-    """Write an e-mail in the caller's transaction: a few paragraphs, and a link to follow. Raises Invalid as `email`.
+    """Write an e-mail of paragraphs and an optional link in the caller's transaction. Raise Invalid as `email` does.
 
-    It goes out after the commit, and never after a rollback.
+    It is sent after the commit, and never after a rollback.
     """
     text = "\n\n".join([*paragraphs, *([link] if link else [])]) + "\n"
     parts = [f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs]

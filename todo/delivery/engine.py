@@ -1,8 +1,8 @@
-"""Writing deliveries, and making those that are due.
+"""Write deliveries, and send those that are due.
 
-The worker claims a delivery with a lease and a token, makes it outside any transaction, and the holder of the token
-alone notes how it went. A worker that is killed or suspended meanwhile leaves a lease that runs out: another one makes
-the delivery again, with the same id.
+The worker claims a delivery with a lease and a token, sends it outside any transaction, and only the holder of the
+token records the result. When a worker is killed or suspended, its lease expires and another worker sends the
+message again with the same id.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ from todo.settings import Settings
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
-TIMEOUT = 30.0  # seconds for one attempt: well within its lease, so that nobody else takes it up meanwhile
+TIMEOUT = 30.0  # seconds for one attempt; shorter than its lease, so that no other worker claims it meanwhile
 CONCURRENCY = 4
-BATCH_SECONDS = 20.0  # in which deliveries are taken up before other jobs have their occurrence
-MAX_ATTEMPTS = 12  # within two days: the second after 10 seconds, then three times later each time, 12 hours at most
+BATCH_SECONDS = 20.0  # seconds of sending before other jobs run
+MAX_ATTEMPTS = 12  # within two days: the second after 10 seconds, then each after three times as long, 12 hours at most
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=12)
 KEPT = timedelta(days=30)
 
@@ -39,23 +39,23 @@ EXPIRED = Expired(Delivery, func.coalesce(DELIVERY.done_at, DELIVERY.failed_at) 
 
 
 class Rejected(Exception):
-    """The receiver refused for good: there is no further attempt."""
+    """The receiver rejected the message permanently: it is not retried."""
 
 
 class Channel(Protocol):
-    """One way to reach somebody outside; `name` is the `channel` of its deliveries."""
+    """A way to send messages. `name` is the `channel` of its deliveries."""
 
     @property
     def name(self) -> str: ...
 
     async def deliver(self, delivery: Delivery) -> None:
-        """Hand a message over. Raises Rejected for a final refusal; after any other error there is another attempt."""
+        """Send a message. Raise Rejected for a permanent failure; any other error is retried."""
 
 
 async def add_deliveries(session: WriteSession, deliveries: Sequence[Delivery]) -> None:
-    """Write deliveries in the caller's transaction: they are made after its commit, and never after a rollback.
+    """Write deliveries in the caller's transaction. They are sent after its commit, and never after a rollback.
 
-    One whose `dedup_key` is there already is left out.
+    Deliveries with an existing `dedup_key` are skipped.
     """
     if deliveries:
         rows = [delivery.model_dump() for delivery in deliveries]
@@ -64,10 +64,10 @@ async def add_deliveries(session: WriteSession, deliveries: Sequence[Delivery]) 
 
 
 def delivery_loop(make_channels: Sequence[Callable[[Settings], Channel]]) -> Loop:
-    """The worker's loop over these channels; `add_deliveries` wakes it."""
+    """Return the worker loop that sends through these channels. `add_deliveries` wakes it."""
 
     async def work(database: Database) -> float | None:
-        """Make the deliveries that are due."""
+        """Send the deliveries that are due."""
         tried = await deliver_due(database, [make(database.settings) for make in make_channels])
         COUNTS["deliveries_tried"] += tried
         return 0 if tried else None
@@ -76,9 +76,9 @@ def delivery_loop(make_channels: Sequence[Callable[[Settings], Channel]]) -> Loo
 
 
 async def deliver_due(database: Database, channels: Sequence[Channel]) -> int:
-    """Make what is due through these channels, some side by side, for a while; how many attempts that were.
+    """Send the due deliveries of these channels, several at once, for a limited time. Return the number of attempts.
 
-    Any number of workers may do this at once. What is for a channel that is not among them waits.
+    Any number of workers may run this at once. Deliveries of other channels are left pending.
     """
     by_name = {channel.name: channel for channel in channels}
     end = monotonic() + BATCH_SECONDS
@@ -98,7 +98,7 @@ async def deliver_due(database: Database, channels: Sequence[Channel]) -> int:
 
 
 async def _claim(database: Database, channels: Mapping[str, Channel]) -> Delivery | None:
-    """Lease the next one. One to a recipient waits until those before it are delivered or given up."""
+    """Lease the next delivery. A recipient's earlier deliveries must have ended first."""
     before = and_(
         EARLIER.channel == DELIVERY.channel, EARLIER.recipient == DELIVERY.recipient, EARLIER.id < DELIVERY.id,
         EARLIER.done_at.is_(None), EARLIER.failed_at.is_(None),
@@ -119,7 +119,7 @@ async def _deliver(database: Database, channel: Channel, delivery: Delivery) -> 
     try:
         async with asyncio.timeout(TIMEOUT):
             await channel.deliver(delivery)
-    except Exception as error:  # whatever it is, it must neither lose the message nor hold up the others for ever
+    except Exception as error:  # any error: the message must not get lost, nor block the others
         log.warning("delivery %s failed, attempt %d: %s", delivery.id, delivery.attempts, type(error).__name__)
         outcome = _failure(delivery, error)
     else:
@@ -131,7 +131,7 @@ async def _deliver(database: Database, channel: Channel, delivery: Delivery) -> 
 
 
 def _failure(delivery: Delivery, error: Exception) -> dict[str, Any]:
-    """When the next attempt is; none after the last one, and none after a final refusal."""
+    """Return the time of the next attempt; None after the last attempt or a permanent failure."""
     noted = {"last_error": f"{type(error).__name__}: {error}".replace("\x00", "")[:500]}
     if delivery.attempts >= MAX_ATTEMPTS or isinstance(error, Rejected):
         return noted | {"failed_at": func.now()}

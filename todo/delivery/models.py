@@ -1,4 +1,4 @@
-"""The outbox as a table."""
+"""The table of the outbox."""
 
 from datetime import datetime
 from typing import Any
@@ -21,9 +21,9 @@ def _instant(**options: Any) -> Any:
 class Delivery(Row, table=True):
     """One message to one recipient through one channel, delivered at least once.
 
-    `id` is the same at every attempt, so that the receiver can drop a duplicate: an e-mail has it in its Message-ID.
-    `payload` is what the channel reads, and may hold secrets: it is emptied when the message is delivered.
-    A delivery with a `user_id` is deleted with that user. There is one delivery for each `dedup_key`.
+    `id` is the same for every attempt, so that the receiver can drop duplicates: an e-mail has it in its Message-ID.
+    `payload` is for the channel and may hold secrets: it is cleared when the message is delivered.
+    A delivery with a `user_id` is deleted with that user. `dedup_key` is unique.
     """
 
     __tablename__ = "deliveries"
@@ -45,7 +45,7 @@ class Delivery(Row, table=True):
     lease_until: datetime | None = _instant(default=None)
     lease_token: UUID | None = None
     done_at: datetime | None = _instant(default=None)
-    failed_at: datetime | None = _instant(default=None)  # given up
+    failed_at: datetime | None = _instant(default=None)  # after the last attempt
     last_error: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""The outbox as operators see it: what is pending or was given up, how much, and trying it again."""
+"""Operations on the outbox: list, count and retry deliveries."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from todo.delivery.models import DELIVERY, PENDING, Delivery
 
 
 class Item(NamedTuple):
-    """A delivery without what it says."""
+    """A delivery without its payload."""
 
     id: UUID
     channel: str
@@ -29,14 +29,14 @@ LAG = Query(float, select(func.greatest(_overdue, 0)).where(PENDING))
 
 
 async def find(session: WriteSession, *, failed: bool, limit: int = 100) -> list[Item]:
-    """What was given up, or else what is pending; the oldest first."""
+    """List failed or else pending deliveries, oldest first."""
     columns = [DELIVERY[name] for name in Item._fields]
     found = select(*columns).where(DELIVERY.failed_at.is_not(None) if failed else PENDING)
     return [Item(*row) for row in await session.execute(found.order_by(DELIVERY.run_at, DELIVERY.id).limit(limit))]
 
 
 async def retry(session: WriteSession, delivery_id: UUID | None = None) -> int:
-    """Try again what was given up, one or all, with all attempts ahead; how many that were."""
+    """Retry one failed delivery or all of them, with all attempts available. Return their number."""
     given_up = [DELIVERY.failed_at.is_not(None), *([DELIVERY.id == delivery_id] if delivery_id else [])]
     values = {"failed_at": None, "attempts": 0, "run_at": func.now(), "lease_until": None, "lease_token": None}
     again = update(Delivery).where(*given_up).values(values).returning(DELIVERY.id)

@@ -1,4 +1,4 @@
-"""The channel `email`: messages handed over to an SMTP server."""
+"""The channel `email`: send messages through an SMTP server."""
 
 import logging
 from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Server(NamedTuple):
-    """Where mail goes. The scheme `console` sends nothing: the worker writes the message to its log."""
+    """The mail server. The scheme `console` sends nothing: the worker logs the message."""
 
     scheme: str
     host: str
@@ -32,7 +32,7 @@ class Server(NamedTuple):
 
 
 class LinkHeader(UnstructuredHeader):
-    """A header that holds a link. Python encodes a word that is longer than a line, and nobody would read it then."""
+    """A header with a link. Python would encode a word longer than a line, which mail clients cannot read."""
 
     def fold(self, *, policy: Policy) -> str:
         return f"{self.name}: {self}{policy.linesep}"  # type: ignore[attr-defined]  # BaseHeader has a name
@@ -44,23 +44,23 @@ POLICY = SMTP.clone(header_factory=HEADERS)
 
 
 def server_of(settings: Settings) -> Server:
-    """Raises SettingsError; its sentence does not repeat the URL, which may hold a password."""
+    """Parse the mail settings. Raise SettingsError, without the URL, since it may contain a password."""
     name, address = parseaddr(settings.mail_from)
     if "@" not in address:
-        raise SettingsError("TODO_MAIL_FROM: write an address, such as Todo <todo@example.com>.")
+        raise SettingsError("TODO_MAIL_FROM: must be an address such as Todo <todo@example.com>.")
     try:
         parts = urlsplit(settings.mail_url.get_secret_value())
         host, port = parts.hostname or "", parts.port
     except ValueError:
         host, port = "", None
     if parts.scheme != "console" and (parts.scheme not in {"smtp", "smtps"} or not host):
-        raise SettingsError("TODO_MAIL_URL: write console://, smtp://user:password@host:port or smtps://... .")
+        raise SettingsError("TODO_MAIL_URL: must be console://, smtp://user:password@host:port or smtps://...")
     user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
     return Server(parts.scheme, host, port, user, password, Address(name, *address.rsplit("@", 1)))
 
 
 def message_of(delivery: Delivery, sender: Address) -> EmailMessage:
-    """The row as a message, the same each time it is made."""
+    """Build the message of a delivery, the same for each attempt."""
     content = msgspec.convert(delivery.payload, Content)
     message = EmailMessage(policy=POLICY)
     message["From"] = sender
@@ -68,7 +68,7 @@ def message_of(delivery: Delivery, sender: Address) -> EmailMessage:
     message["Subject"] = delivery.subject
     message["Date"] = delivery.created_at
     message["Message-ID"] = f"<{delivery.id}@{sender.domain}>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes in reply
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses automatic replies
     for name, value in content.headers.items():
         message[name] = value
     message.set_content(content.text)
@@ -80,14 +80,14 @@ def message_of(delivery: Delivery, sender: Address) -> EmailMessage:
 
 
 def address_of(delivery: Delivery) -> Address:
-    """The recipient; what is special in its local part is quoted, so that it stays one recipient."""
+    """Return the recipient. Special characters in its local part are quoted, so that it stays one recipient."""
     return Address("", *delivery.recipient.rsplit("@", 1))
 
 
 class Smtp:
-    """The channel `email`: hands messages to the server that `TODO_MAIL_URL` names.
+    """The channel `email`: send messages to the server in `TODO_MAIL_URL`.
 
-    Raises SettingsError when that, or `TODO_MAIL_FROM`, is not usable.
+    Raise SettingsError when `TODO_MAIL_URL` or `TODO_MAIL_FROM` is invalid.
     """
 
     name = "email"
@@ -96,7 +96,7 @@ class Smtp:
         self._server = server_of(settings)
 
     async def deliver(self, delivery: Delivery) -> None:
-        """Raises Rejected when the server refused for good, SMTPException or OSError for what may pass."""
+        """Send a message. Raise Rejected for a permanent failure, SMTPException or OSError for a temporary one."""
         server = self._server
         if server.scheme == "console":
             text = indent(delivery.payload["text"], "    ")
@@ -113,7 +113,7 @@ class Smtp:
                 username=server.user,
                 password=server.password,
                 use_tls=encrypted,
-                # A password never travels in the clear; without one, encryption is used where it is offered.
+                # Never send a password in clear text; without a password, use encryption where it is offered.
                 start_tls=True if server.password and not encrypted else None,
                 timeout=TIMEOUT,
             )
@@ -124,7 +124,7 @@ class Smtp:
 
 
 def is_final(error: aiosmtplib.SMTPDataError | aiosmtplib.SMTPRecipientsRefused) -> bool:
-    """Whether the server refused this recipient or this text for good (RFC 5321 section 4.2.1: 5yz)."""
+    """Return whether the server rejected this recipient or message permanently (RFC 5321 section 4.2.1: 5yz)."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         return all(refused.code >= 500 for refused in error.recipients)
     return error.code >= 500

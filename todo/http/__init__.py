@@ -1,1 +1,1 @@
-"""What every response passes through, and the addresses that belong to no room."""
+"""HTTP: middleware, request parsing, limits and the routes that belong to no domain module."""

@@ -1,4 +1,4 @@
-"""How many connections a server process holds, in all and for each network."""
+"""Limits on the open connections of a server process: in total and per network."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class Connections:
-    """Counts open connections. A proxy stands for many clients: only the limit for all of them holds for it."""
+    """Count open connections. Trusted proxies are exempt from the limit per network, since they serve many clients."""
 
     def __init__(self, limit: int, limit_per_network: int, is_proxy: Callable[[str], bool]):
         self._limit = limit
@@ -24,7 +24,7 @@ class Connections:
         self._logged_at = -LOG_INTERVAL
 
     def add(self, address: str) -> int:
-        """Count one more; by how many the limits are exceeded now, 0 or less when they are kept."""
+        """Count a new connection. Return by how many the limits are exceeded, or 0 or less when they are not."""
         network = network_of(address)
         self._open[network] += 1
         excess = self._open.total() - self._limit
@@ -41,7 +41,7 @@ class Connections:
             del self._open[network]
 
     def _log_problem(self) -> None:
-        """One line a minute."""
+        """Log at most one line a minute."""
         self._refused += 1
         if time.monotonic() - self._logged_at >= LOG_INTERVAL:
             log.warning("connections refused", extra={"count": self._refused, "open": self._open.total()})

@@ -1,4 +1,4 @@
-"""Which web pages of other origins may call the API (Fetch standard, CORS protocol); none unless the operator says."""
+"""CORS headers for the web origins in `TODO_CORS_ORIGINS`. By default no other origin may call the API."""
 
 from litestar.types import Scope
 
@@ -12,13 +12,13 @@ VARY = (b"vary", b"Origin")
 
 
 class Cors:
-    """Exact origins, compared byte by byte; never `*`, never credentials: the API knows no cookies."""
+    """Allow exact origins only. Wildcards and credentials are never allowed: the API uses no cookies."""
 
     def __init__(self, origins: list[str]):
         self._origins = {origin.encode() for origin in origins}
 
     def headers(self, scope: Scope) -> Headers:
-        """What an answer to this request carries."""
+        """Return the CORS headers for the response to this request."""
         if not self._origins:
             return []
         origin = _header(scope, b"origin")
@@ -27,7 +27,7 @@ class Cors:
         return [VARY, (b"access-control-allow-origin", origin), (b"access-control-expose-headers", SHOWN)]
 
     def preflight(self, scope: Scope) -> Headers | None:
-        """The answer to a preflight from an allowed origin; None for any other request."""
+        """Return the headers of a preflight response, or None when this is not a preflight from an allowed origin."""
         if scope.get("method") != "OPTIONS" or _header(scope, b"origin") not in self._origins:
             return None
         if not _header(scope, b"access-control-request-method"):

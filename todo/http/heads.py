@@ -1,4 +1,4 @@
-"""What the head of a request may be: how large, and nothing that two servers could read differently (RFC 9112)."""
+"""Checks on the request line and headers: size, and anything that two servers could parse differently (RFC 9112)."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -12,30 +12,30 @@ Header = tuple[bytes, bytes]
 
 
 def check_address(address: bytes) -> None:
-    """Raises Status 414."""
+    """Raise a 414 problem for a URL that is too long."""
     if len(address) > MAX_ADDRESS_BYTES:
-        raise Status(HTTPStatus.REQUEST_URI_TOO_LONG, f"The address is longer than {MAX_ADDRESS_BYTES} bytes.")
+        raise Status(HTTPStatus.REQUEST_URI_TOO_LONG, f"The URL is longer than {MAX_ADDRESS_BYTES} bytes.")
 
 
 def check_header_count(headers: Sequence[Header]) -> None:
-    """Raises Status 431."""
+    """Raise a 431 problem for too many headers."""
     if len(headers) > MAX_HEADERS:
-        raise Status(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"There are more than {MAX_HEADERS} headers.")
+        raise Status(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"The request has more than {MAX_HEADERS} headers.")
 
 
 def check_head(version: str, headers: Sequence[Header], max_bytes: int) -> None:
-    """Raises Status 431, 505, or 400 for a complete head."""
+    """Check a complete head. Raise a 400, 431 or 505 problem."""
     if sum(len(name) + len(value) + 4 for name, value in headers) > max_bytes:
         raise headers_too_large(max_bytes)
     if version not in {"1.0", "1.1"}:
         raise Status(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "Use HTTP/1.1.")
     names = [name for name, _ in headers]
     if names.count(b"host") > 1 or (version == "1.1" and b"host" not in names):
-        raise Status(HTTPStatus.BAD_REQUEST, "Exactly one Host header is needed.")
+        raise Status(HTTPStatus.BAD_REQUEST, "The request must have exactly one Host header.")
     if names.count(b"authorization") > 1:
-        raise Status(HTTPStatus.BAD_REQUEST, "There is more than one Authorization header.")
+        raise Status(HTTPStatus.BAD_REQUEST, "The request has more than one Authorization header.")
     if version == "1.0" and b"transfer-encoding" in names:
-        raise Status(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding.")
+        raise Status(HTTPStatus.BAD_REQUEST, "Transfer-Encoding is not allowed in HTTP/1.0.")
 
 
 def headers_too_large(max_bytes: int) -> Problem:

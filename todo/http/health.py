@@ -1,4 +1,4 @@
-"""`/health`: is the process alive, and is what it depends on."""
+"""`/health`: liveness and readiness checks, and the heartbeats of workers."""
 
 import os
 import socket
@@ -32,7 +32,7 @@ STARTED = now()
 
 
 class Heartbeat(SQLModel, table=True):
-    """When a worker last said that it is alive, and what it has done since it began."""
+    """The last heartbeat of a worker process, and its counters since it started."""
 
     __tablename__ = "heartbeats"
 
@@ -44,18 +44,18 @@ class Heartbeat(SQLModel, table=True):
 
 
 class Live(Struct):
-    """The process answers."""
+    """The process is running."""
 
     status: Literal["ok"] = "ok"
 
 
 class Ready(Struct):
-    """What the service depends on. Nothing is said of migrations and workers while the database is away.
+    """State of the dependencies. `migrations` and `worker` are `unknown` while the database is unavailable.
 
-    `database` is `busy` when requests wait for a connection in vain (some still get one, so the service is ready), and
-    `read-only` when it takes no changes, as the former primary after a failover.
+    `database` is `busy` when requests time out waiting for a connection (others still get one, so the service stays
+    ready), and `read-only` when it rejects writes, as a former primary does after a failover.
 
-    `worker` is `late` when none has been seen for half a minute, or when schedules do not run although there is one.
+    `worker` is `late` when no worker has reported for half a minute, or when schedules do not run despite a worker.
     """
 
     status: Literal["ok", "away"]
@@ -70,18 +70,18 @@ Runs: TypeAlias = dict[str, tuple[datetime | None, str]]
 
 
 class State(NamedTuple):
-    """What the database says of the installation, by its own clock."""
+    """State of the installation as read from the database, by the clock of the database."""
 
     revision: str | None
     read_only: bool
     at: datetime
     seen_at: datetime | None  # the last heartbeat of any worker
-    worker_since: datetime | None  # when the oldest of the workers alive began
-    runs: Runs  # of each job function: its last success, the status of its last run
+    worker_since: datetime | None  # when the oldest of the running workers started
+    runs: Runs  # by job function: time of its last success, status of its last run
 
     @property
     def worker_age(self) -> float | None:
-        """Seconds since a worker was seen; None when none ever was."""
+        """Return the seconds since the last heartbeat of any worker, or None when there never was one."""
         return None if self.seen_at is None else (self.at - self.seen_at).total_seconds()
 
     @property
@@ -112,7 +112,10 @@ STATE = Query(
 
 
 async def state_of(database: Database) -> State:
-    """ListQuery on a connection of its own; raises what asyncpg raises, and TimeoutError after TODO_DATABASE_WAIT."""
+    """Query the state on a separate connection.
+
+    Raise asyncpg's errors, and TimeoutError after `TODO_DATABASE_WAIT` seconds.
+    """
     wait = database.settings.database_wait
     (row,) = await database.monitor.fetch(STATE.sql, *STATE.arguments({}), seconds=wait)
     state = STATE.into(*row)
@@ -123,7 +126,7 @@ async def state_of(database: Database) -> State:
 
 @dataclass(frozen=True)
 class Schedules:
-    """The names of the schedules that do not run in time, and of those whose last run failed."""
+    """The names of schedules that are late, and of those whose last run failed."""
 
     late: list[str]
     failed: list[str]
@@ -143,7 +146,7 @@ def schedules_of(state: State, catalog: JobCatalog) -> Schedules:
 
 @get("/health/live", operation_id="health_live", tags=["Operations"])
 async def live() -> Live:
-    """The process is alive; asks nothing else.
+    """Report that the process is running. Checks no dependency.
 
     Example: `GET /health/live`
     """
@@ -152,9 +155,9 @@ async def live() -> Live:
 
 @get("/health/ready", operation_id="health_ready", tags=["Operations"])
 async def ready(database: NamedDependency[Database], jobs: NamedDependency[JobCatalog]) -> Response[Ready]:
-    """Whether requests can be served: 503 when the database is away, read-only or not migrated.
+    """Report whether requests can be served: 503 when the database is unavailable, read-only or not migrated.
 
-    A late worker and failing schedules are named, but do not make the API unready.
+    Late workers and failing schedules are listed, but do not cause a 503.
     Example: `GET /health/ready`
     """
     try:
@@ -174,9 +177,9 @@ async def ready(database: NamedDependency[Database], jobs: NamedDependency[JobCa
 
 
 async def beat(database: Database) -> float:
-    """Tell that this worker is alive; what was not seen for a day is forgotten."""
+    """Store the heartbeat of this worker and delete heartbeats older than a day. Return the seconds to the next one."""
     row = {"name": NAME, "started_at": STARTED, "release": __version__, "counts": dict(COUNTS)}
-    row |= {"seen_at": func.now()}  # the clock by which `ready` measures
+    row |= {"seen_at": func.now()}  # the clock that `ready` compares with
     async with database.session(worker_origin()) as session:
         await session.execute(insert(Heartbeat).values(row).on_conflict_do_update(index_elements=["name"], set_=row))
         await session.execute(delete(Heartbeat).where(columns(Heartbeat).seen_at < func.now() - timedelta(days=1)))

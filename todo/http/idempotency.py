@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a POST that is sent twice happens once, and the second answer is the first one again."""
+"""`Idempotency-Key`: run a POST once, and answer a repeated one with the stored response."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,13 +23,13 @@ from todo.http.restarts import ask_restart
 from todo.http.transactions import origin_of, share
 
 KEPT = timedelta(hours=24)
-# Answers that hold credentials are not kept, and these routes open transactions of their own.
-REPEAT: Any = "repeat"  # in the state of a request
+# Responses with credentials are not stored, and these routes open their own transactions.
+REPEAT: Any = "repeat"  # key in the state of a request
 NOT_KEPT = ("/api/auth/", "/admin")
 
 
 class IdempotentAnswer(SQLModel, table=True):
-    """The first answer to a key, stored in the transaction of the change it tells about."""
+    """The stored response for a key, written in the transaction of the change it reports."""
 
     __tablename__ = "idempotent_answers"
 
@@ -66,28 +66,28 @@ class Answer:
 
 
 class Repeat(NamedTuple):
-    """A request whose key is known: its first answer is given once the guards of the route have let it through."""
+    """A request whose key is known. It gets the stored response once it has passed the guards of the route."""
 
     first: IdempotentAnswer
     fingerprint: bytes
 
     def answer(self) -> Response[bytes]:
-        """The first answer again; raises Invalid when the key was used for another request."""
+        """Return the stored response. Raise Invalid when the key was used for another request."""
         first = self.first
         if first.fingerprint != self.fingerprint:
-            raise Invalid("This Idempotency-Key was used for another request.")
+            raise Invalid("This Idempotency-Key was already used for a different request.")
         headers = {"idempotency-replayed": "true"} | ({"etag": first.etag} if first.etag else {})
         return Response(first.body, status_code=first.status, headers=headers, media_type=first.content_type)
 
 
 class Refused(Exception):
-    """Rolls the transaction back; the answer has been built already."""
+    """Roll the transaction back. The error response is already built."""
 
 
 class Idempotency:
-    """Gives a keyed POST one transaction around change and answer: both are kept, or neither.
+    """Run a POST with a key in one transaction that holds both the change and the stored response.
 
-    Only answers below 400 are kept; a refusal changed nothing, so that repeating it is safe.
+    Only responses below 400 are stored: a failed request changed nothing, so it is safe to repeat.
     """
 
     def __init__(self, app: ASGIApp, database: Database, max_body: int, translate: Translate):
@@ -119,7 +119,7 @@ class Idempotency:
 
     async def _once(self, scope: Scope, receive: Receive, send: Send, user_id: UUID, key: bytes) -> None:
         if not 1 <= len(key) <= 255 or not key.isascii() or not key.decode("latin-1").isprintable():
-            raise Invalid.field("header.Idempotency-Key", "1 to 255 printable ASCII characters.")
+            raise Invalid.field("header.Idempotency-Key", "The key must be 1 to 255 printable ASCII characters.")
         body = await self._read(receive)
         fingerprint = sha256(b"\0".join((scope["path"].encode(), scope["query_string"], body))).digest()
         answer = Answer()
@@ -145,7 +145,7 @@ class Idempotency:
         while more:
             message: Any = await receive()
             if message["type"] == "http.disconnect":
-                raise Status(HTTPStatus.BAD_REQUEST, "The body ended too early.")
+                raise Status(HTTPStatus.BAD_REQUEST, "The request body is incomplete.")
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             more = message.get("more_body", False)
@@ -168,7 +168,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 
 async def _begin(session: WriteSession, user_id: UUID, key: str) -> bool:
-    """Whether nobody else is at work on this key; the lock ends with the transaction, however it ends."""
+    """Lock the key until the transaction ends. Return False when another request holds it."""
     lock = int.from_bytes(sha256(f"{user_id} {key}".encode()).digest()[:8], signed=True)
     return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(lock))))
 

@@ -1,10 +1,10 @@
-"""Rate limits that hold exactly, whatever the number of processes, and seldom cost a database call.
+"""Exact rate limits across any number of processes that rarely need a database call.
 
-A budget of N per window is a token bucket: N tokens, refilled evenly (GCRA). The database keeps the one account of each
-key. A process debits a few tokens ahead (a tenth of the limit at most, half of what is left) and spends them without
-asking. Tokens held and not used expire as fast as the account refills (see buckets.Lease), so that all processes
-together never let through more than one bucket would. The price: with several processes a request may be refused a
-little early, while another process holds tokens that it will not use. A single process is exact in both directions.
+A limit of N per window is a token bucket (GCRA): N tokens, refilled evenly. The database stores one row per key.
+A process leases a few tokens in advance (at most a tenth of the limit and half of what is left) and spends them
+without a query. Leased tokens that are not used expire as fast as the bucket refills (see `token_bucket.Lease`), so
+all processes together never allow more than one bucket would. The price: with several processes a request may be
+rejected a little early while another process holds tokens that it will not use. A single process is exact.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from todo.http.proxies import address_of, network_of
 from todo.http.token_bucket import Lease, Policy, policy_of
 from todo.queue import Context
 
-# Exact and without leases; one budget per key. They refuse (503) while the database is away.
+# Exact, without leases, one limit per key. They answer 503 while the database is unavailable.
 POLICIES = {
     policy.name: policy
     for policy in (
@@ -39,14 +39,16 @@ POLICIES = {
         Policy("mail", 5, 3600, strict=True),
     )
 }
-UNCOUNTED = frozenset({"/health/live", "/health/ready", "/metrics"})  # asked by machines that must not be refused
-KEPT = 10_000  # keys a process remembers; forgetting one only loses its unspent tokens
-PATIENCE = 2  # seconds to wait for the database
-COOL_DOWN = 1  # seconds in which a database found away is not asked again
+UNCOUNTED = frozenset(
+    {"/health/live", "/health/ready", "/metrics"}
+)  # called by monitoring, which must never be rejected
+MAX_KEYS = 10_000  # keys a process remembers; evicting one only loses its unspent tokens
+DATABASE_TIMEOUT = 2  # seconds to wait for the database
+COOL_DOWN = 1  # seconds without queries after the database was found unavailable
 
 
 class RateLimit(SQLModel, table=True):
-    """Where a key stands: `tat` is the theoretical arrival time (GCRA). Unlogged: a crash forgives."""
+    """The bucket of a key. `tat` is the theoretical arrival time (GCRA). Unlogged: a crash resets the limits."""
 
     __tablename__ = "rate_limits"
     __table_args__ = ({"prefixes": ["UNLOGGED"], "postgresql_with": {"fillfactor": 70}},)
@@ -56,8 +58,8 @@ class RateLimit(SQLModel, table=True):
     granted: int  # tokens of the latest debit
 
 
-# Takes back what is left of the caller's last lease, then debits the next one: `block` tokens at most, half of what the
-# account has at most, none when it is empty. Returns the account, the tokens, and the time on the database's clock.
+# Return what is left of the caller's last lease to the bucket, then lease again: at most `block` tokens and half of
+# what the bucket holds, none when it is empty. Returns the bucket, the tokens, and the database's time.
 DEBIT = text("""
     INSERT INTO rate_limits AS r (key, tat, granted)
     VALUES (:key, clock_timestamp() + :block * CAST(:cost AS interval), :block)
@@ -68,17 +70,17 @@ DEBIT = text("""
                 extract(epoch FROM :window - (base - now)) / extract(epoch FROM CAST(:cost AS interval))
             ) / 2)) AS integer) AS tokens
             FROM (
-                SELECT now, greatest(now, r.tat - greatest(least(:held, :melted - now), interval '0')) AS base
+                SELECT now, greatest(now, r.tat - greatest(least(:held, :expires - now), interval '0')) AS base
                 FROM (SELECT clock_timestamp() AS now) AS clock
             ) AS settled
         ) AS debit
     )
     RETURNING clock_timestamp(), tat, granted
-""").bindparams(bindparam("melted", type_=DateTime(timezone=True)))
+""").bindparams(bindparam("expires", type_=DateTime(timezone=True)))
 
 
 class Limiter:
-    """One process's leases on the budgets in one database."""
+    """The leases of one process on the rate limits in one database."""
 
     def __init__(self, limit: str):
         self._user = policy_of("user", limit)
@@ -87,9 +89,9 @@ class Limiter:
         self._away_until = 0.0
 
     async def count(self, database: Database, scope: Scope) -> dict[str, str]:
-        """Count a request for its user, or for its address (IPv6: its /64) when nobody is signed in.
+        """Count a request for its user, or for its network (IPv6: /64) when it is anonymous.
 
-        Gives the headers to answer with; raises TooManyRequests.
+        Return the rate limit headers of the response. Raise TooManyRequests.
         """
         actor = scope.get("user")
         known = isinstance(actor, Actor) and actor.id is not None
@@ -100,11 +102,11 @@ class Limiter:
         return policy.headers(lease)
 
     async def admit(self, database: Database, policy: Policy, key: str) -> Lease:
-        """Spend one token of a key; raises TooManyRequests, or Unavailable when a strict budget cannot be asked."""
+        """Spend one token of a key. Raise TooManyRequests, or Unavailable when a strict limit cannot be checked."""
         lease = self._lease(policy, f"{policy.name}:{key}")
         if lease.spend():
             return lease
-        async with lease.lock:  # one request asks, those behind it spend what it brings
+        async with lease.lock:  # one request queries the database, those waiting behind it spend what it leased
             if lease.spend():
                 return lease
             if lease.wait() <= 0 and await self._renew(database, policy, f"{policy.name}:{key}", lease):
@@ -114,12 +116,15 @@ class Limiter:
     def _lease(self, policy: Policy, key: str) -> Lease:
         lease = self._leases.setdefault(key, Lease(policy))
         self._leases.move_to_end(key)
-        if len(self._leases) > KEPT:
+        if len(self._leases) > MAX_KEYS:
             self._leases.popitem(last=False)
         return lease
 
     async def _renew(self, database: Database, policy: Policy, key: str, lease: Lease) -> bool:
-        """Debit the next lease; while the database is away from a bucket of this process alone, unless strict."""
+        """Lease more tokens.
+
+        While the database is unavailable, use a bucket of this process, unless the limit is strict.
+        """
         if monotonic() >= self._away_until:
             try:
                 return lease.renew(*await _debit(database, policy, key, lease))
@@ -128,14 +133,14 @@ class Limiter:
                     raise
                 self._away_until = monotonic() + COOL_DOWN
         if policy.strict:
-            raise Unavailable("This cannot be counted while the database is away.", retry_after=2)
+            raise Unavailable("The rate limit cannot be checked while the database is unavailable.", retry_after=2)
         return lease.renew_alone()
 
 
 async def _debit(database: Database, policy: Policy, key: str, lease: Lease) -> tuple[float, datetime, datetime, int]:
     values = {"key": key, "block": policy.block, "cost": policy.cost, "window": policy.window}
     async with database.autocommit() as session:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DATABASE_TIMEOUT):
             connection = await session.connection()
             began = monotonic()
             at, tat, granted = (await connection.execute(DEBIT, values | lease.give_back())).one()
@@ -146,15 +151,16 @@ LIMITERS: WeakKeyDictionary[Database, Limiter] = WeakKeyDictionary()
 
 
 def limiter_of(database: Database) -> Limiter:
-    """The limiter of a database: one in each process."""
+    """Return the limiter of a database: one in each process."""
     return LIMITERS.setdefault(database, Limiter(database.settings.rate_limit))
 
 
 async def check(database: Database, policy: str, *keys: str) -> None:
     """Count one attempt under a named policy for each key, e.g. `await check(database, "login", address, email)`.
 
-    Raises TooManyRequests (429), and Unavailable (503) while the database is away. Call it before a session is opened.
-    Addresses are counted by network (IPv6: /64); keys are kept as digests only. `TODO_RATE_LIMIT=off` lets all pass.
+    Raise TooManyRequests (429), or Unavailable (503) while the database is unavailable. Call it before opening a
+    session. Addresses are counted by network (IPv6: /64), and only digests of keys are stored.
+    `TODO_RATE_LIMIT=off` disables all checks.
     """
     if database.settings.rate_limit == "off":
         return
@@ -167,5 +173,5 @@ EXPIRED = Expired(RateLimit, columns(RateLimit).tat < func.now())
 
 
 async def delete_full(context: Context) -> None:
-    """Delete the accounts of keys whose budget is whole again: they say no more than a missing row."""
+    """Delete rows of full buckets: a missing row means the same."""
     await delete_expired(context["database"], EXPIRED, seconds=20)

@@ -1,4 +1,4 @@
-"""Log lines: one pipe for everything this process says, ours and the libraries', with nothing secret in it."""
+"""Logging setup: one pipeline for our log lines and those of libraries, without secrets."""
 
 import logging
 import re
@@ -17,13 +17,13 @@ Entry = MutableMapping[str, Any]
 
 log = logging.getLogger("todo.requests")
 
-# A belt: nothing logs these on purpose, but they may stand in the text of an exception: credentials, the password in
-# a URL, the parameters of a statement.
+# Defense in depth: nothing logs these on purpose, but the text of an exception may contain credentials, the password in
+# a URL, or the parameters of a statement.
 SECRETS = re.compile(
     r"(?<=Bearer )[^\s'\"]+|eyJ[\w-]+\.[\w-]+\.[\w-]*|todo_(?:pat|rt)_\w+|(?<=://)[^\s/@]+(?=@)|(?<=\[parameters: ).*"
 )
-# Kept quiet at any level: SAQ and its pool warn at every stop of tasks that only wait for work, Alembic and uvicorn say
-# what they begin; the others would tell rows, addresses with their query strings, and headers.
+# Quiet at any level: at every stop SAQ and its pool warn about idle tasks, and Alembic and uvicorn announce every step;
+# the others would log rows, URLs with query strings, and headers.
 QUIET = {
     "saq": "ERROR", "psycopg.pool": "ERROR", "uvicorn": "WARNING", "sqlalchemy": "WARNING",
     "httpx": "WARNING", "httpcore": "WARNING", "alembic": "WARNING",
@@ -31,7 +31,7 @@ QUIET = {
 
 
 def configure(settings: Settings) -> None:
-    """Send every log line of this process to stderr: JSON in production, else readable, unless TODO_LOG_FORMAT says."""
+    """Send all log lines of this process to stderr, in the format of `TODO_LOG_FORMAT` (auto: JSON in production)."""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and settings.env == "production")
     meta = structlog.stdlib.ProcessorFormatter
     first: list[Any] = [
@@ -58,9 +58,9 @@ def configure(settings: Settings) -> None:
 
 
 def clean(_: Any, __: str, entry: Entry) -> Entry:
-    """Hide secrets and write control characters as escapes: what a client sends cannot begin a line of its own.
+    """Hide secrets and escape control characters, so that client input cannot start a log line.
 
-    A message or traceback of several lines keeps them, each marked as a continuation.
+    Messages and tracebacks of several lines keep them, each marked as a continuation.
     """
     for name, value in entry.items():
         if name in {"event", "exception"}:
@@ -71,7 +71,7 @@ def clean(_: Any, __: str, entry: Entry) -> Entry:
 
 
 def harmless(text: str) -> str:
-    """Text without secrets, on one line, without terminal commands."""
+    """Return the text without secrets, on one line, without terminal control codes."""
     text = SECRETS.sub("***", text)
     if text.isprintable():
         return text
@@ -83,7 +83,7 @@ def encode(_: Any, __: str, entry: Entry) -> str:
 
 
 def request(scope: HTTPScope, status: int, seconds: float) -> None:
-    """Tell of one answered request: no query string, no header, no body. Probes of `/health` only at DEBUG."""
+    """Log one answered request, without query string, headers or body. `/health` is logged at DEBUG only."""
     level = logging.DEBUG if scope["path"].startswith("/health/") else logging.INFO
     if not log.isEnabledFor(level):
         return

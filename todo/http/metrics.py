@@ -1,4 +1,4 @@
-"""`/metrics`: what the database says of the whole installation, whichever process is asked."""
+"""`/metrics`: metrics of the whole installation, read from the database. Every process returns the same."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 @dataclass(frozen=True)
 class Gauge:
-    """A figure that a room lets be watched; the query answers one number, quickly, whatever the size of the tables."""
+    """A metric that a module exports. The query must return one number, and be fast at any table size."""
 
     name: str
     help: str
@@ -37,7 +37,7 @@ WORKERS = Query(
 
 
 class _Collected(Collector):
-    """Figures that were asked for already: Prometheus' library knows no async."""
+    """Metrics collected in advance, since the Prometheus client library is not async."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self._metrics = metrics
@@ -47,13 +47,17 @@ class _Collected(Collector):
 
 
 async def collect(database: Database, gauges: Sequence[Gauge], jobs: JobCatalog) -> list[Metric]:
-    """The gauges of the rooms, and what every worker of the last day says of itself."""
+    """Collect the gauges of all modules, and the counters of every worker seen within the last day."""
     found: list[Metric] = []
     for gauge in gauges:
         value = await database.reads.one_or_none(gauge.query) or 0.0
         found.append(GaugeMetricFamily(gauge.name, gauge.help, value=float(value)))
-    age = GaugeMetricFamily("todo_worker_seen_seconds", "Since a worker last said that it is alive.", labels=["worker"])
-    done = CounterMetricFamily("todo_worker_done", "What a worker has done since it began.", labels=["worker", "what"])
+    age = GaugeMetricFamily(
+        "todo_worker_seen_seconds", "Seconds since the last heartbeat of a worker.", labels=["worker"]
+    )
+    done = CounterMetricFamily(
+        "todo_worker_done", "Operations of a worker since it started.", labels=["worker", "what"]
+    )
     for name, seconds, counts in await database.reads.all(WORKERS):
         age.add_metric([name], float(seconds))
         for what, number in msgspec.json.decode(counts).items():
@@ -62,12 +66,14 @@ async def collect(database: Database, gauges: Sequence[Gauge], jobs: JobCatalog)
 
 
 async def _schedules(database: Database, jobs: JobCatalog) -> list[Metric]:
-    """How every function that the worker runs went; alert on the age of what has a schedule, and on what failed."""
-    age = GaugeMetricFamily("todo_job_success_age_seconds", "Since a function last succeeded.", labels=["function"])
+    """Report the runs of every job function. Alert on the age of scheduled ones, and on failures."""
+    age = GaugeMetricFamily(
+        "todo_job_success_age_seconds", "Seconds since the last success of a function.", labels=["function"]
+    )
     failed = GaugeMetricFamily("todo_job_failed", "1 when the last run of a function failed.", labels=["function"])
-    runs = CounterMetricFamily("todo_job_runs", "How often a function ran.", labels=["function"])
-    failures = CounterMetricFamily("todo_job_failures", "How often a function failed.", labels=["function"])
-    late = GaugeMetricFamily("todo_schedule_late", "1 when a schedule missed two times in a row.", labels=["function"])
+    runs = CounterMetricFamily("todo_job_runs", "Runs of a function.", labels=["function"])
+    failures = CounterMetricFamily("todo_job_failures", "Failed runs of a function.", labels=["function"])
+    late = GaugeMetricFamily("todo_schedule_late", "1 when a schedule missed two runs in a row.", labels=["function"])
     state = await state_of(database)
     for function, _, success, status, _, _, count, failure_count in await database.reads.all(LAST):
         if success is not None:
@@ -86,12 +92,12 @@ async def _schedules(database: Database, jobs: JobCatalog) -> list[Metric]:
     operation_id="get_metrics",
     tags=["Operations"],
     guards=[requires("metrics.view")],
-    media_type=CONTENT_TYPE.removesuffix("; charset=utf-8"),  # Litestar adds it to all text
+    media_type=CONTENT_TYPE.removesuffix("; charset=utf-8"),  # Litestar adds the charset to all text
 )
 async def metrics(
     database: NamedDependency[Database], gauges: NamedDependency[Sequence[Gauge]], jobs: NamedDependency[JobCatalog]
 ) -> Response[bytes]:
-    """Figures for Prometheus: how late the oldest due series is, how much waits, what the workers have done.
+    """Return metrics for Prometheus: overdue series, queue sizes, worker activity.
 
     Scrape it with the token of a service account: `todo service-accounts token prometheus --scope metrics.view`.
     Example: `GET /metrics`

@@ -1,4 +1,4 @@
-"""The outermost layer: request id, who is asking, the headers every answer carries, and a problem for every failure."""
+"""The outermost middleware: request id, authentication, response headers, and error responses."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -34,35 +34,35 @@ SECURITY_HEADERS: Headers = [
 API_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 NO_STORE = (b"cache-control", b"no-store")
-ANONYMOUS_BODY_BYTES = 64 * 1024  # all that is read before somebody has signed in; parsing a megabyte takes too long
+ANONYMOUS_BODY_BYTES = 64 * 1024  # limit of an anonymous body; parsing a megabyte takes too long
 SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 
 
 async def unlimited(_: Scope) -> Mapping[str, str]:
-    """Lets everything pass."""
+    """Apply no rate limit."""
     return {}
 
 
 class AdminMount(NamedTuple):
-    """The part of the house that browsers visit: below `path` a cookie tells who asks, and refusals are pages."""
+    """The admin pages. Requests below `path` are authenticated by cookie, and their errors are HTML pages."""
 
     path: str
     identify: Identify
     answer_problem: AnswerProblem
 
     def serve(self, scope: Scope) -> bool:
-        """Whether this request is theirs."""
+        """Return whether this request belongs to the admin pages."""
         return f"{address(scope)}/".startswith(f"{self.path}/")
 
 
 class Reply:
-    """The way back to the client: every answer gets `headers` besides its own, whoever made it."""
+    """The response of a request. `headers` are added to every response, whatever produced it."""
 
     def __init__(self, send: Send, complete: Callable[[Headers], Headers]):
         self._send = send
         self._complete = complete
         self.headers: Headers = []
-        self.status = 0  # until the answer has begun
+        self.status = 0  # until the response has started
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -72,7 +72,7 @@ class Reply:
 
 
 class Middleware:
-    """Plain ASGI around the whole application, so that 404, 405 and 500 pass through it as well."""
+    """Plain ASGI middleware around the whole application, so that it also covers 404, 405 and 500 responses."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Middleware:
         credential: bytes | None,
         admin_sessions: AdminMount | None,
     ) -> None:
-        """Who is asking, whether they may ask that often, and only then what they want."""
+        """Authenticate the request, check its rate limit, then call the application."""
         if admin_sessions:
             scope["user"] = await admin_sessions.identify(scope)
         elif credential is not None:
@@ -141,7 +141,8 @@ class Middleware:
             return
         if unreadable(scope):
             raise Status(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON in UTF-8, with `Content-Type: application/json`."
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+                "The body must be JSON in UTF-8, with `Content-Type: application/json`.",
             )
         if not isinstance(scope.get("user"), Actor):
             receive = bounded(receive, ANONYMOUS_BODY_BYTES)
@@ -153,7 +154,7 @@ class Middleware:
             return Unauthorized("Use `Authorization: Bearer ...`.", error="invalid_request")
         try:
             return await self._authenticate(token.strip().decode("latin-1"), origin)
-        except Exception as error:  # a public address answers all the same, e.g. /health/live without a database
+        except Exception as error:  # a public route must still answer, e.g. /health/live without a database
             return self._translate(error)
 
     def _complete(self, headers: Headers, scope: Scope, request_id: str) -> Headers:
@@ -172,13 +173,13 @@ class Middleware:
 
 
 def address(scope: Scope) -> str:
-    """The path as the router reads it, which takes several slashes for one."""
+    """Return the path as the router reads it, which treats several slashes as one."""
     path: str = scope["path"]
     return re.sub("/+", "/", path) if "//" in path else path
 
 
 def unreadable(scope: HTTPScope) -> bool:
-    """Whether the API is sent a body that does not say it is JSON in UTF-8."""
+    """Return whether an API request has a body that is not declared as JSON in UTF-8."""
     if scope["method"] not in {"POST", "PATCH", "PUT"} or not address(scope).startswith("/api/"):
         return False
     headers = dict(scope["headers"])
@@ -190,7 +191,7 @@ def unreadable(scope: HTTPScope) -> bool:
 
 
 def bounded(receive: Receive, limit: int) -> Receive:
-    """Raises a Problem when more than `limit` bytes of body are read."""
+    """Wrap `receive` so that it raises a problem when more than `limit` bytes of body are read."""
     size = 0
 
     async def receive_bounded() -> Any:
@@ -205,7 +206,7 @@ def bounded(receive: Receive, limit: int) -> Receive:
 
 
 def _read(headers: Any) -> tuple[str, bytes | None]:
-    """The request id (the client's own when it is sane) and the credential."""
+    """Return the request id (the client's own if it is valid) and the credential."""
     request_id = credential = None
     for name, value in headers:
         if name == b"authorization":
@@ -216,29 +217,29 @@ def _read(headers: Any) -> tuple[str, bytes | None]:
 
 
 def encoded(headers: Mapping[str, str]) -> Headers:
-    """Headers as ASGI carries them."""
+    """Encode headers for ASGI."""
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 def answer_problem(scope: Scope, problem: Problem) -> Answer:
-    """A problem as an answer, below Litestar."""
+    """Build the response for a problem, without Litestar."""
     body = problem.body(scope["path"], scope["state"].get("request_id", ""))
     headers = {"content-type": "application/problem+json", "content-length": str(len(body))} | problem.headers
     return int(problem.status), encoded(headers), body
 
 
 async def refuse(scope: Scope, send: Send, problem: Problem) -> None:
-    """Answer with a problem, below Litestar."""
+    """Send the response for a problem, without Litestar."""
     await send_all(send, answer_problem(scope, problem))
 
 
 async def send_all(send: Send, answer: Answer) -> None:
-    """Send a whole answer."""
+    """Send a complete response."""
     status, headers, body = answer
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def too_large(limit: int) -> Problem:
-    """The refusal of a body beyond the limit."""
-    return Status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {limit} bytes.")
+    """Build the problem for a body larger than the limit."""
+    return Status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The request body is larger than {limit} bytes.")

@@ -1,4 +1,4 @@
-"""`/openapi.json` and `/docs`: the contract, with every status an operation can answer."""
+"""`/openapi.json` and `/docs`: the API description, with every status code of each operation."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-# Spelled out: browsers refuse scripts and styles under any other name, and machines differ in what they guess.
+# Explicit, since browsers reject scripts and styles of any other type and the guesses of machines differ.
 FILES = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
     "swagger-ui.css": "text/css; charset=utf-8",
@@ -38,27 +38,27 @@ FILES = {
     "start.css": "text/css; charset=utf-8",
 }
 PROBLEMS = {
-    "400": "The request cannot be read.",
-    "401": "No credential, or one that is not accepted.",
-    "403": "Known, but not allowed.",
-    "404": "Not there, or not yours.",
-    "409": "In conflict with what is there.",
-    "408": "The request did not arrive in time.",
-    "412": "`If-Match` names another version; `current` is the row as it is.",
-    "413": "The body is too large.",
-    "414": "The address is too long.",
-    "415": "The body is not JSON.",
-    "422": "Readable, but not acceptable; `errors` names the fields.",
-    "429": "Too many requests; try again after `Retry-After` seconds.",
+    "400": "The request is malformed.",
+    "401": "The credential is missing or invalid.",
+    "403": "The credential is valid, but lacks the permission.",
+    "404": "The resource does not exist, or you cannot see it.",
+    "409": "The request conflicts with the current state.",
+    "408": "The request took too long to arrive.",
+    "412": "`If-Match` does not match the current version; `current` is the current row.",
+    "413": "The request body is too large.",
+    "414": "The URL is too long.",
+    "415": "The request body is not JSON.",
+    "422": "Validation failed; `errors` lists the fields.",
+    "429": "Rate limit exceeded; retry after `Retry-After` seconds.",
     "431": "The headers are too large.",
-    "503": "Something this depends on is away; try again after `Retry-After` seconds.",
+    "503": "The service is temporarily unavailable; retry after `Retry-After` seconds.",
 }
-ALWAYS = ("400", "408", "414", "422", "431", "503")  # what any operation can answer, most of it before it runs
+ALWAYS = ("400", "408", "414", "422", "431", "503")  # statuses that any operation can return, mostly before it runs
 NOT_RECENT = (
-    "No credential, one that is not accepted, or a sign-in older than ten minutes: then `WWW-Authenticate` says "
-    "`insufficient_user_authentication` (RFC 9470), and `POST /api/auth/reauthenticate` helps."
+    "The credential is missing or invalid, or the sign-in is older than ten minutes: then `WWW-Authenticate` has "
+    "`insufficient_user_authentication` (RFC 9470); call `POST /api/auth/reauthenticate`."
 )
-# What public operations answer to a credential in their body.
+# Responses of public operations to a credential in their body.
 FOUND_OUT = {
     "/api/auth/login": ["401", "403"],
     "/api/auth/login/mfa": ["401", "403"],
@@ -70,29 +70,29 @@ FOUND_OUT = {
 IF_MATCH, IF_NONE_MATCH = (
     {"name": name, "in": "header", "required": False, "description": about, "schema": {"type": "string"}}
     for name, about in (
-        ("If-Match", 'Change only this version, e.g. `"3"`; another one answers 412.'),
-        ("If-None-Match", 'Answer 304 when the version is still this, e.g. `"3"`.'),
+        ("If-Match", 'Change the row only if it has this version, e.g. `"3"`; otherwise 412.'),
+        ("If-None-Match", 'Return 304 if the row still has this version, e.g. `"3"`.'),
     )
 )
-UNCHANGED = {"description": "The version is still the one that `If-None-Match` names; no body."}
+UNCHANGED = {"description": "The row still has the version in `If-None-Match`; no body."}
 ETAG = {"description": "The version of the row.", "schema": {"type": "string", "examples": ['"3"']}}
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "Chosen by you: a repeat with the same key and request answers the first answer again, for a day.",
+    "description": "A unique key: for a day, repeating the request with the same key returns the first response.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
 }
 
 
 class UnservedRouter(Router):
-    """Takes no routes: Litestar's own pages of the document are not served, `/openapi.json` and `/docs` are."""
+    """A router that registers no routes: `/openapi.json` and `/docs` replace Litestar's own pages."""
 
     def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
         return []
 
 
 def configuration() -> OpenAPIConfig:
-    """What Litestar builds the document from, which `complete` then completes."""
+    """Return the configuration for Litestar's part of the document. `complete` adds the rest."""
     return OpenAPIConfig(
         title="todo",
         version=__version__,
@@ -104,7 +104,7 @@ def configuration() -> OpenAPIConfig:
 
 
 def problems_of(handler: HTTPRouteHandler, path: str) -> list[str]:
-    """Which refusals an operation can answer, read from its guards and parameters."""
+    """List the error statuses of an operation, as derived from its guards and parameters."""
     writes = not handler.http_methods <= {"GET", "HEAD", "OPTIONS"}
     guarded = bool(handler.resolve_guards())
     takes_body = bool(handler.http_methods & {"POST", "PATCH"}) or "data" in handler.parsed_fn_signature.parameters
@@ -120,18 +120,18 @@ def problems_of(handler: HTTPRouteHandler, path: str) -> list[str]:
 
 
 def permission_of(handler: HTTPRouteHandler) -> str | None:
-    """The permission an operation asks for (the first of them), or None when it is public."""
+    """Return the first permission an operation requires, or None when it is public."""
     return next(iter(permissions_of(handler)), None)
 
 
 def permissions_of(handler: HTTPRouteHandler) -> list[str]:
-    """Every permission an operation asks for."""
+    """Return every permission an operation requires."""
     found = [getattr(guard, "permission", None) for guard in handler.resolve_guards()]
     return [permission for permission in found if permission]
 
 
 def complete(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
-    """Add what Litestar cannot know: the admin's paths, refusals, permissions, and every limit that msgspec checks."""
+    """Add what Litestar cannot know: admin paths, errors, permissions, and every limit that msgspec checks."""
     schemas = document["components"]["schemas"]
     paths, components = app.state.admin_paths()
     document["paths"] |= paths
@@ -168,7 +168,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, path: str) -
 
 
 def problems(statuses: Iterable[str], *, recent: bool = False) -> dict[str, Any]:
-    """The answers of an operation that refuse; `recent`: it asks for a recent sign-in."""
+    """Build the error responses of an operation. `recent` means that it requires a recent sign-in."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     said = PROBLEMS | ({"401": NOT_RECENT} if recent else {})
     return {status: {"description": said[status], "content": content} for status in sorted(statuses)}
@@ -193,7 +193,7 @@ _building = Lock()
 
 
 def document(app: Litestar) -> bytes:
-    """The document as JSON, built once: it takes a second, so that servers ask for it at start, in a thread."""
+    """Return the document as JSON. Building it takes a second, so servers start it in a thread; it is cached."""
     with _building:
         return _document(app)
 
@@ -201,12 +201,12 @@ def document(app: Litestar) -> bytes:
 @lru_cache
 def _document(app: Litestar) -> bytes:
     document = msgspec.json.encode(complete(app.openapi_schema.to_schema(), app))
-    return re.sub(rb"Page_[\w.]*\b(\w+)_(?=\")", rb"\1Page", document)  # Litestar names a generic by its module
+    return re.sub(rb"Page_[\w.]*\b(\w+)_(?=\")", rb"\1Page", document)  # Litestar prefixes a generic with its module
 
 
 @get("/openapi.json", operation_id="get_openapi", include_in_schema=False)
 async def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """The contract of this API (OpenAPI 3.1).
+    """Return the API description (OpenAPI 3.1).
 
     Example: `GET /openapi.json`
     """
@@ -215,7 +215,7 @@ async def openapi_json(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 @get("/docs", operation_id="get_docs", include_in_schema=False, sync_to_thread=False)
 def docs() -> Response[str]:
-    """The contract as a page to read and to try out.
+    """Return the interactive API documentation.
 
     Example: `GET /docs`
     """
@@ -225,7 +225,7 @@ def docs() -> Response[str]:
 
 @get("/docs/{name:str}", operation_id="get_docs_file", include_in_schema=False, sync_to_thread=False)
 def docs_file(name: FromPath[str]) -> File:
-    """A script or style of the documentation page.
+    """Return a script or style sheet of the documentation page.
 
     Example: `GET /docs/swagger-ui.css`
     """

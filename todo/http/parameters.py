@@ -1,4 +1,4 @@
-"""Query parameters that no operation knows are refused, as unknown fields of a body are."""
+"""Reject unknown query parameters, like unknown fields of a body."""
 
 from functools import lru_cache
 from typing import Any
@@ -11,10 +11,10 @@ from todo.errors import FieldError, Invalid
 
 @lru_cache(maxsize=1000)
 def known_to(handler: BaseRouteHandler) -> frozenset[str]:
-    """The names a handler or what it depends on takes, as clients write them; those of its path are harmless here."""
+    """Return the parameter names of a handler and its dependencies, as clients write them."""
     providers = handler.resolve_dependencies()
     fields = dict(handler.parsed_fn_signature.parameters)
-    for name in (names := list(fields)):  # grows by what a dependency takes
+    for name in (names := list(fields)):  # grows by the parameters of each dependency
         if name in providers:
             more = providers[name].parsed_fn_signature.parameters
             names += more.keys() - fields.keys()
@@ -23,7 +23,7 @@ def known_to(handler: BaseRouteHandler) -> frozenset[str]:
 
 
 async def refuse_unknown(request: Request[Any, Any, Any]) -> None:
-    """Raises Invalid for a misspelt parameter, so that a filter never silently does nothing.
+    """Raise Invalid for an unknown parameter, so that a misspelled filter is never silently ignored.
 
     A handler with `opt={"any_query": True}` checks its parameters itself.
     """
@@ -31,5 +31,5 @@ async def refuse_unknown(request: Request[Any, Any, Any]) -> None:
         return
     unknown = sorted(set(request.query_params) - known_to(request.route_handler))
     if unknown:
-        errors = [FieldError(f"query.{name}", "There is no such parameter.") for name in unknown]
-        raise Invalid("The request holds a parameter that this operation does not know.", errors=errors)
+        errors = [FieldError(f"query.{name}", "Unknown parameter.") for name in unknown]
+        raise Invalid("The request has unknown query parameters.", errors=errors)

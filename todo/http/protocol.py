@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn and httptools speak it, with bounds on what a client may send and how long it may take."""
+"""uvicorn's HTTP/1.1 protocol with limits on the size and duration of requests."""
 
 import asyncio
 import logging
@@ -18,28 +18,30 @@ from todo.http.heads import MAX_ADDRESS_BYTES, check_address, check_head, check_
 from todo.http.middleware import API_POLICY, SECURITY_HEADERS, encoded
 from todo.settings import Settings
 
-BLOCK = 16 * 1024  # bytes parsed before other connections get their occurrence
-MAX_PIPELINED = 16  # requests on one connection that wait for the one before them
-MAX_FRAMING_BYTES = 64 * 1024  # of chunk sizes, chunk extensions and trailers, beyond eight for each byte of the body
-SPARE_CONNECTIONS = 10  # beyond a limit they are told so, and only those after them are cut off
-MIN_BODY_RATE = 4096  # bytes a second; a body that is slower than this has only `body_timeout`
-MAX_DROPPED_BYTES = 64 * 1024**2  # read and dropped after an early answer, so that the client gets to see the answer
-MIN_DROP_RATE = 1024**2  # bytes a second; what comes slower than this is dropped for `body_timeout` alone
-DROP_PAUSE = 5.0  # seconds without data after which dropping ends
-INVALID = Status(HTTPStatus.BAD_REQUEST, "This is not a valid HTTP/1.1 request.")
+BLOCK = 16 * 1024  # bytes parsed before other connections are served
+MAX_PIPELINED = 16  # requests on one connection that wait for an earlier one
+MAX_FRAMING_BYTES = (
+    64 * 1024
+)  # of chunk sizes, chunk extensions and trailers, besides eight bytes for each byte of the body
+SPARE_CONNECTIONS = 10  # beyond a limit these get a 503, any further ones are closed
+MIN_BODY_RATE = 4096  # bytes per second; a slower body must complete within `body_timeout`
+MAX_DROPPED_BYTES = 64 * 1024**2  # read and discarded after an early response, so that the client can read the response
+MIN_DROP_RATE = 1024**2  # bytes per second; slower data is discarded for at most `body_timeout`
+DROP_PAUSE = 5.0  # seconds without data after which discarding ends
+INVALID = Status(HTTPStatus.BAD_REQUEST, "The request is not valid HTTP/1.1.")
 
 log = logging.getLogger(__name__)
 
 
 class ResponseTransport(asyncio.Transport):
-    """What uvicorn writes a response to; closing it lets the client finish sending first."""
+    """The transport that uvicorn writes a response to. Closing it lets the client finish sending first."""
 
     def __init__(self, protocol: "BoundedProtocol"):
         super().__init__()
         self._protocol = protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self.is_closing():  # uvicorn tells only the last of several queued requests that nobody listens
+        if not self.is_closing():  # uvicorn notifies only the last of several queued requests of a disconnect
             self._protocol.transport.write(data)
 
     def is_closing(self) -> bool:
@@ -50,7 +52,7 @@ class ResponseTransport(asyncio.Transport):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. Subclass it with `settings` and `open_connections` of a server process."""
+    """One connection. Create a subclass per server process with `settings` and `open_connections`."""
 
     settings: ClassVar[Settings]
     open_connections: ClassVar[Connections]
@@ -68,13 +70,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0  # received since the last request, until its head is complete
         self._body_bytes = self._framed_bytes = 0  # of the body being received, without and with its framing
         self._body_began = 0.0
-        self._stopped = False  # nothing more is parsed
+        self._stopped = False  # no further parsing
         self._dropping_until = 0.0
         self._dropped_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
 
-    # What asyncio calls
+    # Callbacks of asyncio
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -110,14 +112,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._write_deadline:
             self._write_deadline.cancel()
 
-    # What the parser calls; a Problem raised here is the answer
+    # Callbacks of the parser; a Problem raised here becomes the response
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         check_address(self.url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_body:  # a trailer: nothing here reads one, and it must not pass for a header
+        if self._in_body:  # a trailer: the application reads none, and it must not be taken for a header
             return
         super().on_header(name, value)
         check_header_count(self.headers)
@@ -125,7 +127,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         check_head(self.parser.get_http_version(), self.headers, self.settings.max_header_bytes)
         if len(self.pipeline) >= MAX_PIPELINED:
-            raise Status(HTTPStatus.BAD_REQUEST, f"More than {MAX_PIPELINED} requests wait on this connection.")
+            raise Status(HTTPStatus.BAD_REQUEST, f"More than {MAX_PIPELINED} requests are waiting on this connection.")
         super().on_headers_complete()
         self.cycle.transport = ResponseTransport(self)
         self._in_body, self._head_bytes, self._body_bytes, self._framed_bytes = True, 0, 0, 0
@@ -140,7 +142,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._in_body = False
         self._cancel_deadline()
-        if self.cycle.response_complete:  # answered early: uvicorn's own timer ended when the rest of the body came
+        if self.cycle.response_complete:  # answered early: uvicorn's own timer ended when the rest of the body arrived
             self._unset_keepalive_if_required()
             self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._end)
 
@@ -154,7 +156,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # Reading
 
     def _parse_block(self) -> None:
-        """Parse BLOCK bytes of what was received; the rest when other connections had their occurrence."""
+        """Parse the next BLOCK bytes of the received data. The rest follows after other connections were served."""
         if self.transport.is_closing():
             return
         block, self._unparsed = self._unparsed[:BLOCK], self._unparsed[BLOCK:]
@@ -188,16 +190,18 @@ class BoundedProtocol(HttpToolsProtocol):
         except HttpParserError:
             self._refuse(INVALID)
         except HttpParserUpgrade:
-            self.cycle.keep_alive = False  # answered without an upgrade: what follows may be another protocol
+            self.cycle.keep_alive = False  # answered without an upgrade: the following data may be another protocol
         except Problem as problem:
             self._refuse(problem)
 
     def _check_size(self) -> None:
-        """Raises a Problem for too much of what no callback has been given."""
+        """Raise a problem when the data that reaches no callback is too large."""
         if self._head_bytes > self.settings.max_header_bytes + MAX_ADDRESS_BYTES:
             raise headers_too_large(self.settings.max_header_bytes)
         if self._framed_bytes > 8 * self._body_bytes + MAX_FRAMING_BYTES:
-            raise Status(HTTPStatus.BAD_REQUEST, "The chunks of the body are too small, or their extensions too long.")
+            raise Status(
+                HTTPStatus.BAD_REQUEST, "The chunks of the body are too small, or their extensions are too long."
+            )
 
     # Deadlines
 
@@ -214,21 +218,21 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._head_bytes:
             self._end()
             return
-        self._refuse(Status(HTTPStatus.REQUEST_TIMEOUT, "The headers did not arrive in time."))
+        self._refuse(Status(HTTPStatus.REQUEST_TIMEOUT, "The headers took too long to arrive."))
 
     def _body_is_late(self) -> None:
         left = self._body_began + self.settings.body_timeout + self._body_bytes / MIN_BODY_RATE - self.loop.time()
-        if self.flow.read_paused:  # it is we who do not read
+        if self.flow.read_paused:  # reading is paused on our side
             self._within(self.settings.body_timeout, self._body_is_late)
         elif left > 0:
             self._within(left, self._body_is_late)
         elif self.cycle.response_complete:
             self._end()
         else:
-            self._refuse(Status(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time."))
+            self._refuse(Status(HTTPStatus.REQUEST_TIMEOUT, "The body took too long to arrive."))
 
     def _watch_writing(self, before: int | None = None) -> None:
-        """Abort when nothing of the response could be sent for `body_timeout`."""
+        """Abort the connection when no part of the response could be sent for `body_timeout` seconds."""
         if self._write_deadline:
             self._write_deadline.cancel()
         waiting = self.transport.get_write_buffer_size()
@@ -237,10 +241,10 @@ class BoundedProtocol(HttpToolsProtocol):
         elif waiting:
             self._write_deadline = self.loop.call_later(self.settings.body_timeout, self._watch_writing, waiting)
 
-    # Refusing and closing
+    # Errors and closing
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer in place of the application, then close; the requests before this one are answered first."""
+        """Respond with an error instead of calling the application, then close. Earlier requests are answered first."""
         self._stopped = True
         self._cancel_deadline()
         if self.cycle and not self.cycle.response_complete:
@@ -274,7 +278,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return bool(self._dropping_until) or self.transport.is_closing()
 
     def finish(self) -> None:
-        """Close when the client has sent all it wants to: a socket closed before takes the answer down with it."""
+        """Close after the client has finished sending: closing earlier could discard the response."""
         if not (self._in_body or self._stopped):
             self._end()
         elif not self._dropping_until:
@@ -285,7 +289,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._within(DROP_PAUSE, self._end)
 
     def _drop(self, block: bytes) -> None:
-        if not self._dropping_until:  # requests before the refused one are still being answered
+        if not self._dropping_until:  # requests before the rejected one are still being answered
             return
         self._dropped_bytes += len(block)
         self._dropping_until += len(block) / MIN_DROP_RATE

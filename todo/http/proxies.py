@@ -1,4 +1,4 @@
-"""Who is really asking: proxies are believed only when the operator named them."""
+"""Client addresses behind trusted proxies."""
 
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -9,7 +9,7 @@ Address = IPv4Address | IPv6Address
 
 
 class Proxies:
-    """Reads `X-Forwarded-For` and `X-Forwarded-Proto`, from trusted peers only; no other forwarding header counts."""
+    """Read `X-Forwarded-For` and `X-Forwarded-Proto` of trusted peers. Other forwarding headers are ignored."""
 
     def __init__(self, trusted: list[str]):
         networks = [ip_network(network) for network in trusted]
@@ -23,7 +23,7 @@ class Proxies:
         self._none = not networks
 
     def unwrap(self, scope: Scope) -> None:
-        """Put the client's address and scheme into the scope, when a trusted proxy tells them."""
+        """Set the client's address and scheme in the scope, if a trusted proxy forwards them."""
         peer = address_of(scope)
         if self._none or not self.trusts(peer):
             return
@@ -36,7 +36,7 @@ class Proxies:
             scope["scheme"] = found[b"x-forwarded-proto"][-1]
 
     def _client(self, peer: str, hops: list[str]) -> str:
-        """The right-most hop that is no proxy of ours: whatever stands left of it, a client may have written."""
+        """Return the right-most hop that is not a trusted proxy: a client can forge anything to the left of it."""
         for hop in reversed(hops):
             address = read_address(hop)
             if address is None:
@@ -48,7 +48,7 @@ class Proxies:
 
 
 def read_address(text: str) -> Address | None:
-    """An IP address, with or without port (`1.2.3.4:80`, `[::1]:80`); IPv4 written as IPv6 is IPv4."""
+    """Parse an IP address, with or without port (`1.2.3.4:80`, `[::1]:80`). IPv4-mapped IPv6 becomes IPv4."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
@@ -62,7 +62,7 @@ def read_address(text: str) -> Address | None:
 
 @lru_cache(4096)
 def network_of(text: str) -> str:
-    """What is counted as one: an IPv4 address, or the /64 an IPv6 address is in; any other text as it is."""
+    """Return the key for counting: an IPv4 address, the /64 of an IPv6 address, or any other text unchanged."""
     address = read_address(text)
     if isinstance(address, IPv6Address):
         return str(ip_network((address.packed[:8] + bytes(8), 64)))
@@ -70,6 +70,6 @@ def network_of(text: str) -> str:
 
 
 def address_of(scope: Scope) -> str:
-    """The address of the client; empty when the server does not know it."""
+    """Return the address of the client, or an empty string when it is unknown."""
     client = scope.get("client")
     return client[0] if client else ""

@@ -1,4 +1,4 @@
-"""Before any handler: what Litestar 2 is laxer about than the contract, bodies, query parameters and `OPTIONS`."""
+"""Stricter request parsing than Litestar 2 has: bodies, query parameters and `OPTIONS`."""
 
 import asyncio
 from functools import lru_cache
@@ -18,12 +18,12 @@ from todo.errors import Status
 from todo.http.idempotency import REPEAT, Repeat
 from todo.http.parameters import refuse_unknown
 
-LARGE_BODY = 64 * 1024  # bytes that Python code parses too slowly for the event loop
+LARGE_BODY = 64 * 1024  # bytes; parsing more in Python blocks the event loop too long
 MAX_FORM_FIELDS = 1000
 
 
 def number(text: str) -> int | float:
-    """A number with a point or an exponent; JSON and its schemas take 2.0 for 2."""
+    """Parse a number with a point or an exponent. JSON Schema allows 2.0 as an integer."""
     value = float(text)
     if not isfinite(value):
         raise msgspec.DecodeError("Number out of range")
@@ -39,7 +39,7 @@ def decoder_of(annotation: Any) -> msgspec.json.Decoder[Any]:
 
 
 def read_fields(body: bytes) -> FormMultiDict:
-    """The fields of a URL-encoded form; raises Status 413."""
+    """Parse a URL-encoded form. Raise a 413 problem for too many fields."""
     try:
         pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
     except ValueError:
@@ -48,9 +48,9 @@ def read_fields(body: bytes) -> FormMultiDict:
 
 
 def read_json(body: bytes, annotation: Any) -> Any:
-    """A JSON body as a type.
+    """Decode a JSON body into a type.
 
-    Raises SerializationException for what is no JSON, ValidationException for what is not as the type says.
+    Raise SerializationException for invalid JSON, and ValidationException for a value of another type.
     """
     try:
         try:
@@ -58,7 +58,7 @@ def read_json(body: bytes, annotation: Any) -> Any:
         except msgspec.ValidationError:
             if len(body) > LARGE_BODY:
                 raise
-            return msgspec.convert(JSON.decode(body), annotation)  # takes 2.0 for 2
+            return msgspec.convert(JSON.decode(body), annotation)  # accepts 2.0 for 2
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
         raise ValidationException(extra=[{"message": message, "key": place.strip(".`")}]) from None
@@ -67,17 +67,20 @@ def read_json(body: bytes, annotation: Any) -> Any:
 
 
 class StrictRequest(Request[Any, Any, Any]):
-    """Reads a body as the type its handler asks for: `"5"` is no 5, which Litestar would take for one."""
+    """A request whose body is read strictly: `"5"` is not an integer, which Litestar would accept."""
 
     _fields: FormMultiDict | None = None
 
     async def json(self) -> Any:
-        """Raises what `read_json` raises."""
+        """Decode the body as JSON. Raise like `read_json`."""
         wanted = self.route_handler.parsed_data_field
         return read_json(await self.body(), wanted.annotation if wanted else Any)
 
     async def form(self) -> FormMultiDict:
-        """As Litestar's, which takes any number of fields and remembers the last 1024 forms, passwords included."""
+        """Parse the form.
+
+        Litestar's own method allows any number of fields and caches 1024 forms with their passwords.
+        """
         if self.content_type[0] != RequestEncodingType.URL_ENCODED:
             return await super().form()
         if self._fields is None:
@@ -89,12 +92,15 @@ class StrictRequest(Request[Any, Any, Any]):
 
 @lru_cache
 def methods_of(app: Litestar) -> dict[str, str]:
-    """`Allow` for every path. Litestar 2's own knows one method of several (litestar-org/litestar#4169)."""
+    """Return the `Allow` header of every path.
+
+    Litestar 2 lists only one of several methods (litestar-org/litestar#4169).
+    """
     return {route.path_format: ", ".join(sorted(route.methods)) for route in app.routes if isinstance(route, HTTPRoute)}
 
 
 async def begin(request: Request[Any, Any, Any]) -> Response[Any] | None:
-    """Refuses unknown query parameters, answers `OPTIONS`, and repeats the first answer to an `Idempotency-Key`."""
+    """Reject unknown query parameters, answer `OPTIONS`, and replay the response to an `Idempotency-Key`."""
     await refuse_unknown(request)
     repeat: Repeat | None = request.scope["state"].get(REPEAT)
     if repeat is not None:

@@ -1,4 +1,4 @@
-"""A request whose transaction met another one on the same rows is handled again, from its first byte."""
+"""Restart a request whose transaction conflicted with another one."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def ask_restart(scope: Scope) -> None:
-    """Have the request handled again instead of answered: all that it has written is rolled back."""
+    """Roll back everything the request has written and restart it instead of sending its response."""
     scope["state"][RESTART] = True
 
 
 class Body:
-    """The messages of a request, which can be received again from the first."""
+    """The messages of a request, kept so that they can be received again."""
 
     def __init__(self, receive: Receive):
         self._receive = receive
@@ -40,7 +40,7 @@ class Body:
 
 
 class Restarts:
-    """Handles a writing request again while `ask_restart` is called for it; the last of TRIES is answered anyway."""
+    """Restart a write request when `ask_restart` was called for it, up to TRIES attempts. The last one is answered."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -59,7 +59,7 @@ class Restarts:
         await self._app(scope, body.replay(), send)
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Whether an answer was sent; that of a request to handle again is held back."""
+        """Run the application. Return False when the request asked for a restart; its response is discarded."""
 
         async def forward(message: Message) -> None:
             if RESTART not in scope["state"]:

@@ -1,4 +1,4 @@
-"""The API's server process: uvicorn with our protocol."""
+"""The server process of the API: uvicorn with our protocol."""
 
 import resource
 from threading import Thread
@@ -13,11 +13,11 @@ from todo.http.proxies import Proxies
 from todo.settings import Settings
 
 MAX_FILES = 65536
-OTHER_FILES = 128  # files that are no connection: the database, libraries, logs
+OTHER_FILES = 128  # files other than connections: the database, libraries, logs
 
 
 def serve(app: Litestar, settings: Settings) -> None:
-    """Answer requests until a signal comes."""
+    """Serve requests until the process receives a signal."""
     limit = min(settings.max_connections, max(1, raise_file_limit() - OTHER_FILES))
     Thread(target=document, args=(app,), name="openapi", daemon=True).start()
     connections = Connections(limit, settings.max_connections_per_address, Proxies(settings.trusted_proxies).trusts)
@@ -38,13 +38,13 @@ def serve(app: Litestar, settings: Settings) -> None:
 
 
 def raise_file_limit() -> int:
-    """Let this process open as many files as it may, up to MAX_FILES; the number it may open now."""
+    """Raise the limit of open files, up to MAX_FILES. Return the limit now in force."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (OSError, ValueError):  # macOS allows less than its hard limit says
+        except (OSError, ValueError):  # macOS allows less than its hard limit
             return soft
         return wanted
     return MAX_FILES if soft == resource.RLIM_INFINITY else soft

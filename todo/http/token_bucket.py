@@ -1,4 +1,4 @@
-"""The arithmetic of rate limits: policies, and the tokens a process holds. Times are seconds unless said otherwise."""
+"""Rate limit arithmetic: policies and the tokens a process leases. Times are in seconds unless noted."""
 
 import asyncio
 import math
@@ -12,7 +12,8 @@ SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 class Policy:
     """At most `limit` requests in `seconds`, refilled evenly: one every `seconds / limit`.
 
-    A strict one asks the database for every request and refuses when it is away; others debit `block` tokens ahead.
+    A strict policy queries the database for every request and rejects requests while the database is unavailable;
+    others lease up to `block` tokens in advance.
     """
 
     def __init__(self, name: str, limit: int, seconds: int, *, strict: bool = False):
@@ -24,10 +25,10 @@ class Policy:
         self._described = f'"{name}";q={limit};w={seconds}'
 
     def headers(self, lease: "Lease") -> dict[str, str]:
-        """The fields of draft-ietf-httpapi-ratelimit-headers-11.
+        """Return the headers of draft-ietf-httpapi-ratelimit-headers-11.
 
-        `r` is what is left as far as this process knows; `t` is the time until the quota is whole again,
-        or, when nothing is left, until the next request is let through.
+        `r` is the remaining quota as far as this process knows. `t` is the time until the quota is full again or, when
+        nothing remains, until the next request is allowed.
         """
         remaining = lease.remaining()
         seconds = math.ceil(lease.missing() if remaining else lease.wait())
@@ -35,20 +36,21 @@ class Policy:
 
 
 def policy_of(name: str, limit: str) -> Policy | None:
-    """Read `100/minute`; None for `off`."""
+    """Parse `100/minute`. Return None for `off`."""
     found = re.fullmatch(r"(\d+)/(second|minute|hour|day)", limit)
     return Policy(name, int(found[1]), SECONDS[found[2]]) if found else None
 
 
 class Lease:
-    """What one process holds of a key, besides what the account in the database has left.
+    """The tokens of a key that one process has leased from the bucket in the database.
 
-    `held` are tokens debited and not yet spent, told in seconds (a token is worth `cost`); `busy` is how long our own
-    spending takes to refill. Held tokens keep while we are busy; after that they expire as fast as the account refills.
-    So the account and everything held never exceed one bucket, nor does their sum grow faster than one refills.
+    `_held` are leased tokens not yet spent, in seconds (a token is worth `_cost`). `_busy` is the time in which the
+    tokens this process spent are refilled. Leased tokens do not expire during that time; afterwards they expire as fast
+    as the bucket refills. So the bucket and all leases together never exceed the limit, nor grow faster than one
+    bucket.
     """
 
-    __slots__ = ("_asked", "_at", "_busy", "_cost", "_held", "_melted_to", "_taken", "_window", "block", "lock")
+    __slots__ = ("_queried", "_at", "_busy", "_cost", "_held", "_expired_to", "_taken", "_window", "block", "lock")
 
     def __init__(self, policy: Policy):
         self.lock = asyncio.Lock()
@@ -56,11 +58,11 @@ class Lease:
         self._cost = policy.cost.total_seconds()
         self._window = policy.window.total_seconds()
         self._held = self._busy = self._taken = 0.0
-        self._melted_to = self._asked = monotonic()
-        self._at: datetime | None = None  # `_asked` on the database's clock
+        self._expired_to = self._queried = monotonic()
+        self._at: datetime | None = None  # `_queried` on the database's clock
 
     def spend(self) -> bool:
-        """Use one held token, if one is left."""
+        """Spend one leased token. Return False when none is left."""
         self._expire(monotonic())
         if self._held < self._cost:
             return False
@@ -69,42 +71,42 @@ class Lease:
         return True
 
     def missing(self) -> float:
-        """Seconds until the bucket is whole, as far as this process knows."""
-        return max(0.0, self._taken - (monotonic() - self._asked) - self._held)
+        """Return the seconds until the bucket is full, as far as this process knows."""
+        return max(0.0, self._taken - (monotonic() - self._queried) - self._held)
 
     def remaining(self) -> int:
-        """Whole tokens in the bucket, as far as this process knows."""
+        """Return the whole tokens in the bucket, as far as this process knows."""
         return max(0, math.floor((self._window - self.missing()) / self._cost))
 
     def wait(self) -> float:
-        """Seconds until the bucket holds a token; zero or less when it does."""
+        """Return the seconds until the bucket holds a token, or 0 or less when it does."""
         return self.missing() + self._cost - self._window
 
     def give_back(self) -> dict[str, timedelta | datetime | None]:
-        """What is held, for the account, and the moment (on its clock) when that will have melted."""
+        """Return the unspent tokens for the database row, and the time (database clock) when they will have expired."""
         self._expire(monotonic())
         held, self._held = self._held, 0.0
         if self._at is None:
-            return {"held": timedelta(), "melted": None}
-        melted = self._melted_to + self._busy + held - self._asked
-        return {"held": timedelta(seconds=held), "melted": self._at + timedelta(seconds=melted)}
+            return {"held": timedelta(), "expires": None}
+        expires = self._expired_to + self._busy + held - self._queried
+        return {"held": timedelta(seconds=held), "expires": self._at + timedelta(seconds=expires)}
 
     def renew(self, began: float, at: datetime, tat: datetime, granted: int) -> bool:
-        """Hold what was debited; whether that is anything. The request that asked has its token at once.
+        """Store leased tokens and spend one for the calling request. Return False when none were granted.
 
-        `began` is when the database was asked: with it tokens expire a little early, never late.
+        `began` is the time before the query, so that tokens expire slightly early and never late.
         """
-        self._asked, self._at = monotonic(), at
+        self._queried, self._at = monotonic(), at
         self._taken = (tat - at).total_seconds()
-        self._melted_to = began
+        self._expired_to = began
         self._held = granted * self._cost
         return self._first()
 
     def renew_alone(self) -> bool:
-        """Hold tokens that no database knows of, within this process's own bucket."""
+        """Lease tokens from a bucket of this process alone, while the database is unavailable."""
         missing = self.missing()
         granted = min(self.block, math.floor((self._window - missing) / self._cost))
-        self._asked, self._at, self._held = monotonic(), None, granted * self._cost
+        self._queried, self._at, self._held = monotonic(), None, granted * self._cost
         self._taken = missing + self._held
         return self._first()
 
@@ -116,7 +118,7 @@ class Lease:
         return True
 
     def _expire(self, until: float) -> None:
-        idle = until - self._melted_to - self._busy
+        idle = until - self._expired_to - self._busy
         self._busy = max(0.0, -idle)
         self._held = max(0.0, self._held - max(0.0, idle))
-        self._melted_to = until
+        self._expired_to = until

@@ -1,4 +1,4 @@
-"""The transaction of a request: its own, or the one that an `Idempotency-Key` has opened around it."""
+"""The transaction of a request: its own, or the one opened for its `Idempotency-Key`."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,27 +17,28 @@ OPENED: Any = "opened_session"
 
 
 def origin_of(scope: Scope) -> Origin:
-    """Who sends this request, and through what."""
+    """Return the origin of this request for the audit log."""
     origin: Origin = scope["state"]["origin"]
     actor = scope.get("user")
     return origin.by(actor) if isinstance(actor, Actor) else origin
 
 
 def share(scope: Scope, session: WriteSession) -> None:
-    """Let everything this request writes be part of `session`'s transaction."""
+    """Make everything this request writes part of `session`'s transaction."""
     scope["state"][SHARED] = session
 
 
 def is_shared(scope: Scope) -> bool:
-    """Whether the request's writes must be part of a larger transaction."""
+    """Return whether the request writes in a shared transaction."""
     return SHARED in scope["state"]
 
 
 @asynccontextmanager
 async def session_for(database: Database, scope: Scope) -> AsyncIterator[WriteSession]:
-    """Committed before the answer is sent, rolled back when the handler raises; a shared one is left to its owner.
+    """Yield the session of a request, committed before the response is sent and rolled back when the handler raises.
 
-    When it met another one on the same rows, the request is handled again: this is all that it writes.
+    A shared session is left to its owner. After a conflict with another transaction the request is restarted, so all
+    its writes must go through this session.
     """
     try:
         if is_shared(scope):
@@ -52,17 +53,17 @@ async def session_for(database: Database, scope: Scope) -> AsyncIterator[WriteSe
 
 
 async def session_of(database: NamedDependency[Database], scope: Scope) -> AsyncGenerator[WriteSession, None]:
-    """The request's transaction, for handlers that only write."""
+    """Provide the request's transaction, for handlers that only write."""
     async with AsyncExitStack() as opened:
         scope["state"][OPENED] = opened
         yield await opened.enter_async_context(session_for(database, scope))
 
 
 async def roll_back(error: BaseException, scope: Scope) -> None:
-    """End the transaction of a request that failed before its handler began.
+    """End the transaction of a request that failed before its handler ran.
 
-    Litestar 2.25 forgets the generators of a request when one of its dependencies is refused; their sessions would stay
-    open until somebody collects the garbage.
+    Litestar 2.25 drops the generators of a request when one of its dependencies raises; their sessions would stay open
+    until they are garbage collected.
     """
     if opened := scope["state"].get(OPENED):
         await opened.__aexit__(type(error), error, error.__traceback__)
