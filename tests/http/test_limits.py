@@ -337,7 +337,7 @@ async def test_whole_budgets_are_forgotten(database: Database, sql: Sql) -> None
 
 
 async def test_a_process_remembers_a_bounded_number_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "KEPT", 3)
+    monkeypatch.setattr(limits, "MAX_KEYS", 3)
     limiter, policy = limits.Limiter("5/hour"), policy_of("user", "5/hour")
     assert policy
 

@@ -34,9 +34,9 @@ class World:
         """What the statement in limits.py does; the answer is under way for a while."""
         began, back = self.now, lease.give_back()
         self.now += delay
-        held, melted = back["held"], back["melted"]
+        held, expires = back["held"], back["expires"]
         assert isinstance(held, timedelta)
-        kept = held if melted is None else min(held, max(timedelta(), melted - self.at))  # type: ignore[operator]  # a moment
+        kept = held if expires is None else min(held, max(timedelta(), expires - self.at))  # type: ignore[operator]  # a moment
         base = max(self.now, self.tat - kept.total_seconds())
         module = int((self.window - (base - self.now)) / self.cost + 1e-9)
         granted = min(self.policy.block, -(-module // 2))
