@@ -156,3 +156,20 @@ async def test_an_account_changed_meanwhile_shows_three_versions(
     assert (await visitor.send("/admin/account", **offered)).status_code == 303
     me = (await boss.http.get("/api/auth/me")).json()
     assert (me["name"], me["timezone"]) == ("Mine", "Asia/Tokyo")
+
+
+async def test_a_recurring_task_is_added_by_its_rule_and_a_wrong_rule_is_refused_beside_its_field(
+    visitor: Visitor, boss: Person
+) -> None:
+    path = "/admin/tasks/add"
+    mine = await filled(visitor, path, title="Rent", owner_id=boss.email, due="2031-01-31", recurrence="MONTHLY")
+
+    refused = await visitor.send(path, **mine)
+
+    assert refused.status_code == 422
+    again = form_of(refused, path)
+    assert again == mine
+    assert (await visitor.send(path, **again | {"recurrence": ["FREQ=MONTHLY"]})).status_code == 303
+    (task,) = (await boss.http.get("/api/tasks")).json()["items"]
+    assert (task["occurrence"], task["series_id"] is not None) == ("2031-01-31", True)
+    assert "FREQ=MONTHLY" in (await visitor.get(f"/admin/tasks/{task['id']}")).text

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from support.factories import Person, World, origin_for
+from support.factories import Person, World
 from support.invariants import broken
 from support.series import Json, Sql, act, begin, day, floating, open_occurrences, series_of, work
 from support.waiting import waiting_for_locks
@@ -18,7 +18,7 @@ from todo.database import Database
 from todo.domain.tasks.schemas import TaskIn, TaskPatch
 from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.services.timezones import SERIES_BATCH, TASK_BATCH, follow_pending
-from todo.domain.tasks.services.tasks import TaskService, add_in_one_statement
+from todo.domain.tasks.services.tasks import TaskService
 
 NEW_YORK = "America/New_York"
 NEW_YEAR = floating("2027-01-01T09:00")
@@ -53,7 +53,7 @@ async def test_work_added_right_after_a_change_of_zone_is_due_in_the_new_one(
     assert await broken(sql) == {}
 
 
-@pytest.mark.parametrize("verb", ["add", "add_in_one_statement", "move", "change_fields", "begin"])
+@pytest.mark.parametrize("verb", ["add", "add_at_once", "move", "change_fields", "begin"])
 async def test_no_remembered_zone_decides_what_is_stored(ada: Person, database: Database, sql: Sql, verb: str) -> None:
     task = await ada.add()
     await go(ada)
@@ -61,17 +61,15 @@ async def test_no_remembered_zone_decides_what_is_stored(ada: Person, database: 
     recurring: Any = {"rrule": "FREQ=DAILY"}
     data = msgspec.convert({"title": "a"} | due | ({"recurrence": recurring} if verb == "begin" else {}), TaskIn)
 
-    if verb == "add_in_one_statement":
-        added = await add_in_one_statement(database, origin_for(remembered(ada)), data)
-    else:
-        async with database.session(worker_origin()) as session:
-            tasks = TaskService(session, remembered(ada))
-            added = await {
-                "add": lambda: tasks.add(data),
-                "begin": lambda: tasks.add(data),
-                "move": lambda: tasks.move(UUID(task["id"]), data.due, None),
-                "change_fields": lambda: tasks.change_fields(UUID(task["id"]), msgspec.convert(due, TaskPatch), None),
-            }[verb]()
+    async with database.session(worker_origin()) as session:
+        tasks = TaskService(session, remembered(ada), database=database if verb == "add_at_once" else None)
+        added = await {
+            "add": lambda: tasks.add(data),
+            "add_at_once": lambda: tasks.add(data),
+            "begin": lambda: tasks.add(data),
+            "move": lambda: tasks.move(UUID(task["id"]), data.due, None),
+            "change_fields": lambda: tasks.change_fields(UUID(task["id"]), msgspec.convert(due, TaskPatch), None),
+        }[verb]()
 
     assert added.due_at == datetime(2027, 1, 1, 9, tzinfo=ZoneInfo(NEW_YORK))
     assert await sql.fetchval("SELECT count(*) FROM series WHERE owner_timezone <> $1", NEW_YORK) == 0

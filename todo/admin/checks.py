@@ -142,7 +142,9 @@ def _writes(admin: ModelAdmin[Any]) -> Iterator[str]:
     """What may be written of a table."""
     for name in admin.fields.keys() & {*admin.editable, *admin.only_on_add}:
         field = admin.fields[name]
-        if field.computed or field.kind == "secret" or name in {"id", "version", "created_at", "updated_at"}:
+        own_add = name in admin.only_on_add and type(admin).add_row is not ModelAdmin.add_row
+        computed = field.computed and not own_add  # an add_row of its own can take more than columns
+        if computed or field.kind == "secret" or name in {"id", "version", "created_at", "updated_at"}:
             yield f"{name!r} cannot be written: it is computed, a secret, or kept by the service."
         if field.kind == "id" and not field.computed:
             yield f"{name!r} can be written, but leads to a table without a resource."

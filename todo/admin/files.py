@@ -139,7 +139,7 @@ class Files:
         self._context.require(admin, "add")
         sent = self._writable_part(admin, row, adding=True)
         sent = {name: value for name, value in sent.items() if not (lax and value == "")}
-        added = await self._editor.add_in(session, admin, sent, lax=lax)
+        added = await self._context.read(session, admin, (await self._editor.add_in(session, admin, sent, lax=lax)).id)
         fields = admin.fields
         changes = [
             Difference(name, fields[name].label, None, msgspec.to_builtins(getattr(added, name))) for name in sent

@@ -114,7 +114,7 @@ def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, F
         )
         found[field.name] = _with_default(field, admin)
     for name, computed in admin.computed.items():
-        found[name] = _computed(name, computed)
+        found[name] = _computed(name, computed, admin)
     return found
 
 
@@ -124,9 +124,22 @@ def _with_default(field: Field, admin: ModelAdmin[Any]) -> Field:
     return replace(field, required=info.is_required(), default=default)
 
 
-def _computed(name: str, computed: Computed) -> Field:
+def _computed(name: str, computed: Computed, admin: ModelAdmin[Any]) -> Field:
     kind, choices = kind_of(computed.type)
-    return Field(name, computed.label or label_of(name), kind, computed.type, True, choices=choices, computed=True)
+    text_format = admin.text_formats.get(name)
+    return Field(
+        name,
+        computed.label or label_of(name),
+        kind,
+        computed.type,
+        True,
+        choices=choices,
+        computed=True,
+        on_add="add" in admin.verbs and name in admin.only_on_add,
+        heavy=name in admin.heavy,
+        help=admin.help_texts.get(name, text_format.hint if text_format else ""),
+        text_format=text_format,
+    )
 
 
 def _row_fields(resource: Resource) -> dict[str, Field]:

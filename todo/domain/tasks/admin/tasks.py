@@ -1,27 +1,37 @@
 """Tasks, as operators see them."""
 
 from collections.abc import Collection, Sequence
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 
 from todo.access import Actor
-from todo.admin.declaration import ActionContext, Inline, ModelAdmin, action
+from todo.admin.declaration import ActionContext, Computed, Inline, ModelAdmin, action
+from todo.admin.fields import TextFormat
 from todo.database import ACTOR
+from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks import rules
 from todo.domain.tasks.admin.due_format import MOMENT
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskPatch, Title
-from todo.domain.tasks.series.locks import lock_owner, lock_tree
+from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskIn, TaskOut, TaskPatch, Title
+from todo.domain.tasks.series.locks import lock_owner
+from todo.domain.tasks.series.models import SERIES
 from todo.domain.tasks.series.services.schedule import SeriesService
 from todo.domain.tasks.services.purging import require_purgeable
-from todo.domain.tasks.services.tasks import TaskService, values_of
-from todo.domain.tasks.subtasks import check_parent, descendants
+from todo.domain.tasks.services.tasks import TaskService
+from todo.domain.tasks.subtasks import descendants
 from todo.errors import Invalid
 from todo.schema import Text
 
 OWN_TASKS = TASK.owner_id == ACTOR
+RULE_OF_SERIES = (
+    select(func.jsonb_build_object("rrule", SERIES.rrule)).where(SERIES.id == TASK.series_id).scalar_subquery()
+)
+RRULE = TextFormat(
+    lambda text: {"rrule": text}, itemgetter("rrule"), "An RFC 5545 rule, such as FREQ=MONTHLY;BYMONTHDAY=31."
+)
 
 
 class TaskAdmin(ModelAdmin[Task]):
@@ -41,17 +51,18 @@ class TaskAdmin(ModelAdmin[Task]):
     fieldsets = {
         "Task": ("title", "notes", "status", "priority", "owner_id", "parent_id"),
         "When": ("due", "due_at", "start", "deadline", "estimate_minutes"),
-        "Series": ("series_id", "occurrence"),
+        "Series": ("recurrence", "series_id", "occurrence"),
     }
-    text_formats = {"due": MOMENT, "start": MOMENT}
+    computed = {"recurrence": Computed(RULE_OF_SERIES, Recurrence)}
+    text_formats = {"due": MOMENT, "start": MOMENT, "recurrence": RRULE}
     inlines = (
         Inline("tasks", via="parent_id"),
         Inline("reminders", via="task_id"),
         Inline("occurrences", via="task_id"),
     )
-    heavy = ("notes",)
+    heavy = ("notes", "recurrence")
     editable = ("title", "notes", "status", "priority", "due", "start", "deadline", "estimate_minutes", "parent_id")
-    only_on_add = ("owner_id",)
+    only_on_add = ("owner_id", "recurrence")
     defaults = {"owner_id": lambda actor: actor.id}
     trash = "deleted_at"
     verbs = ("view", "add", "change", "delete", "purge", "export", "import")
@@ -73,17 +84,12 @@ class TaskAdmin(ModelAdmin[Task]):
         await lock_owner(do.session, select(TASK.owner_id).where(TASK.id == row_id))
         await SeriesService(do.session, do.actor).lock_of(select(TASK.series_id).where(TASK.id == row_id))
 
-    async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Task:
-        if values.get("owner_id") is None:
-            raise Invalid.field("body.owner_id", "Say whose task it is.")
+    async def add_row(self, do: ActionContext, values: dict[str, Any]) -> TaskOut:
+        owner_id = values.pop("owner_id", None)
+        if owner_id is None:
+            raise Invalid.field("body.owner_id", "owner_id is required: whose task is it?")
         _require_open(values)
-        if values.get("parent_id") is not None:
-            await lock_tree(do.session, values["owner_id"])
-        timezone = await lock_owner(do.session, values["owner_id"])
-        if values.get("parent_id") is not None:
-            await check_parent(do.session, values["owner_id"], values["parent_id"])
-        row: Task = await super().add_row(do, _resolved(values, timezone))
-        return row
+        return await _service(do, owner_id).add(TaskIn(**values))
 
     async def change_row(self, do: ActionContext, row: Task, values: dict[str, Any]) -> None:
         _require_open(values, row)
@@ -136,9 +142,3 @@ def _require_open(values: dict[str, Any], row: Task | None = None) -> None:
 def _service(do: ActionContext, owner_id: UUID) -> TaskService:
     """The verbs of somebody's tasks."""
     return TaskService(do.session, do.actor, owner_id)
-
-
-def _resolved(values: dict[str, Any], timezone: str) -> dict[str, Any]:
-    """The values with the instant that `due` means where the owner is."""
-    moments = {name: values[name] for name in ("due", "start") if name in values}
-    return values | values_of(TaskPatch(**moments), timezone)

@@ -10,6 +10,7 @@ from todo.access import Actor
 from todo.database import Database, WriteSession
 from todo.domain.tasks.queries import TaskReads
 from todo.domain.tasks.services.tasks import TaskService
+from todo.http.transactions import is_shared
 
 ActorRequest = Request[Actor, Any, State]
 
@@ -18,8 +19,10 @@ def task_reads(database: NamedDependency[Database], request: ActorRequest) -> Ta
     return TaskReads(database.reads, request.user)
 
 
-def task_service(session: NamedDependency[WriteSession], request: ActorRequest) -> TaskService:
-    return TaskService(session, request.user)
+def task_service(
+    session: NamedDependency[WriteSession], database: NamedDependency[Database], request: ActorRequest
+) -> TaskService:
+    return TaskService(session, request.user, database=None if is_shared(request.scope) else database)
 
 
 TASKS = {

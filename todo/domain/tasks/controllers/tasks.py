@@ -1,6 +1,5 @@
 """`/api/tasks`."""
 
-from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -9,16 +8,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from todo.access import requires
-from todo.contention import retry
 from todo.database import Database
 from todo.domain.tasks.controllers.dependencies import TASKS, ActorRequest
 from todo.domain.tasks.queries import TaskReads
 from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch
 from todo.domain.tasks.series.queries import upcoming
 from todo.domain.tasks.series.services.edit import read_scope
-from todo.domain.tasks.services.tasks import TaskService, add_in_one_statement
+from todo.domain.tasks.services.tasks import TaskService
 from todo.errors import Invalid
-from todo.http.transactions import is_shared, origin_of, session_for
 from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, read_instant
 
@@ -130,18 +127,13 @@ class TaskController(Controller):
         return page
 
     @post(operation_id="add_task", guards=[requires("tasks.add")])
-    async def add_task(self, database: Db, request: ActorRequest, data: JSONBody[TaskIn]) -> Response[TaskOut]:
+    async def add_task(self, tasks: Tasks, data: JSONBody[TaskIn]) -> Response[TaskOut]:
         """Add a task; with `recurrence` it is the first of a series.
 
         Example: `{"title": "Pay the rent", "due": {"kind": "day", "date": "2026-12-31"},
         "recurrence": {"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"}}`
         """
-        if data.recurrence is None and data.parent_id is None and not is_shared(request.scope):
-            return versioned(
-                await retry(partial(add_in_one_statement, database, origin_of(request.scope), data)), status_code=201
-            )
-        async with session_for(database, request.scope) as session:
-            return versioned(await TaskService(session, request.user).add(data), status_code=201)
+        return versioned(await tasks.add(data), status_code=201)
 
     @get("/{task_id:uuid}", operation_id="get_task", guards=[requires("tasks.view")])
     async def get_task(

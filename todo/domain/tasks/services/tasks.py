@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, structs
 from sqlalchemy import ColumnElement, bindparam, select
 
-from todo.access import Actor, Origin
+from todo.access import Actor
 from todo.actions import Action
 from todo.audit import insert_in_one_statement
 from todo.database import Database, WriteSession, now
@@ -36,11 +36,17 @@ IN_ZONE = (
 
 
 class TaskService(TaskWriter):
-    """Changes one person's tasks, inside the caller's transaction: the actor's own, or those of `owner`."""
+    """Changes one person's tasks, inside the caller's transaction: the actor's own, or those of `owner`.
 
-    def __init__(self, session: WriteSession, actor: Actor, owner: UUID | None = None):
+    With `database` the transaction is this service's alone: what one statement can do may be committed outside of it.
+    """
+
+    def __init__(
+        self, session: WriteSession, actor: Actor, owner: UUID | None = None, database: Database | None = None
+    ):
         super().__init__(session, actor)
         self._owner = owner
+        self._database = database
 
     @property
     def owner_id(self) -> UUID:
@@ -51,7 +57,11 @@ class TaskService(TaskWriter):
         return SeriesService(self.session, self.actor)
 
     async def add(self, data: TaskIn) -> TaskOut:
-        """Raises Invalid for a due that does not exist, a parent that cannot be, and a rule that cannot be."""
+        """Add a task; with a rule, the first occurrence of a series. Raises Invalid for due, parent or rule."""
+        if self._database and data.recurrence is None and data.parent_id is None:
+            task = new_task(data, self.owner_id, self.actor.timezone)
+            if await self._add_at_once(self._database, task):
+                return task_out(task)
         if data.parent_id is not None:
             await lock_tree(self.session, self.owner_id)
         timezone = await lock_owner(self.session, self.owner_id)
@@ -63,6 +73,18 @@ class TaskService(TaskWriter):
             for name, value in (await self.series.begin(task, data.recurrence, timezone)).items():
                 setattr(task, name, value)
         return task_out(await self.create(task, action="tasks.add"))
+
+    async def _add_at_once(self, database: Database, task: Task) -> bool:
+        """Add a task in one round trip; False when the actor's time zone has changed since it was remembered."""
+        return await insert_in_one_statement(
+            database,
+            self.session.origin,
+            task,
+            "tasks.add",
+            IN_ZONE,
+            owner=task.owner_id,
+            timezone=self.actor.timezone,
+        )
 
     async def change_fields(
         self, task_id: UUID, data: TaskPatch, if_match: frozenset[int] | None, scope: Scope | None = None
@@ -184,21 +206,6 @@ def _current(task: Task, if_match: frozenset[int] | None) -> Task:
     if if_match is not None and task.version not in if_match:
         raise Stale(task_out(task))
     return task
-
-
-async def add_in_one_statement(database: Database, origin: Origin, data: TaskIn) -> TaskOut:
-    """Add a task that begins no series, in one round trip; raises Invalid for a due that does not exist.
-
-    The actor may be remembered with a time zone that is not theirs any more: then it takes a few more.
-    """
-    actor = origin.actor
-    task = new_task(data, actor.user_id, actor.timezone)
-    if await insert_in_one_statement(
-        database, origin, task, "tasks.add", IN_ZONE, owner=task.owner_id, timezone=actor.timezone
-    ):
-        return task_out(task)
-    async with database.session(origin) as session:
-        return await TaskService(session, actor).add(data)
 
 
 def _refuse_subtask(other: UUID | None) -> None:
