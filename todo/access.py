@@ -107,23 +107,23 @@ def requires(permission: Permission) -> Guard:
     UnknownPermission at once when there is no such permission.
     """
     require_known([permission])
-    return guard_of(permission)
+    return PermissionGuard(permission)
 
 
-def guard_of(permission: str) -> Guard:
-    """The same for a permission that a declaration of the admin makes; `app.py` checks those of its registry."""
+@dataclass(frozen=True)
+class PermissionGuard:
+    """The guard that `requires` returns; the OpenAPI document reads its permission."""
 
-    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
+    permission: Permission
+
+    async def __call__(self, connection: Connection, _: BaseRouteHandler) -> None:
         actor = connection.scope.get("user")
         if isinstance(actor, Problem):
             raise actor
         if not isinstance(actor, Actor):
             raise Unauthorized("Sign in first.")
-        if not actor.may(permission):
-            raise Forbidden(f"This needs the permission {permission}.")
-
-    guard.permission = permission  # type: ignore[attr-defined]  # read by the OpenAPI document and the route tests
-    return guard
+        if not actor.may(self.permission):
+            raise Forbidden(f"This needs the permission {self.permission}.")
 
 
 async def signed_in_recently(connection: Connection, _: BaseRouteHandler) -> None:

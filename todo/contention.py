@@ -12,6 +12,7 @@ from todo.errors import Contention
 T = TypeVar("T")
 
 TRIES = 8
+RANDOM = random.SystemRandom()
 STATES = ("40001", "40P01")  # serialization failure, deadlock
 
 
@@ -23,7 +24,7 @@ def is_contention(error: BaseException) -> bool:
 
 async def pause(attempt: int) -> None:
     """Wait before the next try: up to 20 ms after the first, each time up to twice as long, at most half a second."""
-    await asyncio.sleep(random.uniform(0, min(0.01 * 2**attempt, 0.5)))  # noqa: S311 -- only spreads the tries
+    await asyncio.sleep(RANDOM.uniform(0, min(0.01 * 2**attempt, 0.5)))
 
 
 async def retry(work: Callable[[], Awaitable[T]]) -> T:

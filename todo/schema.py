@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from todo.errors import Invalid
 
 T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
 
 # PostgreSQL cannot store NUL in text, and no title needs a control character.
 # Python's `$` also matches before a last newline, which the rest forbids; elsewhere it changes nothing.
@@ -69,9 +70,9 @@ def decode_cursor(cursor: str, order: str, kinds: list[Any]) -> list[Any]:
         raise Invalid.field("query.cursor", "This is not a cursor of this list and order.") from error
 
 
-def read_form(sent: dict[str, str], kind: type[T]) -> T:
+def read_form(sent: dict[str, str], kind: type[S]) -> S:
     """What a form sent, as the API would take it; JSON in it is read. Raises Invalid that names the field."""
-    fields = {one.name: one.type for one in msgspec.structs.fields(kind)}  # type: ignore[arg-type]  # a Schema
+    fields = {one.name: one.type for one in msgspec.structs.fields(kind)}
     try:
         values = {name: _json(text) if "dict" in str(fields.get(name)) else text for name, text in sent.items()}
         return msgspec.convert(values, kind)

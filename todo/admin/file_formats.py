@@ -10,14 +10,14 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET
-from xlsxwriter import Workbook  # type: ignore[import-untyped]  # it has no annotations
+from xlsxwriter import Workbook
 
 from todo.admin.fields import write_text
 from todo.errors import Invalid
 
 Pages = AsyncGenerator[list[Any], None]
 Format = Literal["csv", "json", "xlsx"]
-FORMATS: dict[str, str] = {
+FORMATS: dict[Format, str] = {
     "csv": "text/csv",  # Litestar adds the charset
     "json": "application/json",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Any
 
@@ -318,7 +318,7 @@ def _end_of(column: ColumnElement[Any]) -> tuple[Any, Any]:
         case DateTime(timezone=True):
             return literal_column(FAR_AWAY), datetime(9999, 12, 31, tzinfo=UTC)
         case DateTime():
-            return literal_column("'9999-12-31 00:00:00'::timestamp"), datetime(9999, 12, 31)  # noqa: DTZ001 -- a local time
+            return literal_column("'9999-12-31 00:00:00'::timestamp"), datetime.combine(date(9999, 12, 31), time.min)
         case Date():
             return literal_column("'9999-12-31'::date"), date(9999, 12, 31)
         case BigInteger() | Integer():

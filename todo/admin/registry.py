@@ -158,11 +158,12 @@ def _complete(resource: Resource) -> None:
     if isinstance(resource, RowsAdmin):
         resource.out = resource.row
         return
+    if not isinstance(resource, ModelAdmin):
+        raise TypeError(f"{resource.name} is neither a RowsAdmin nor a ModelAdmin.")
     name = "Admin" + "".join(word.capitalize() for word in resource.label_one.split())
     rows = [(field.name, _shown(resource, field), UNSET) for field in resource.fields.values()]
     extra = [("display", str, ""), ("labels", dict[str, str], msgspec.field(default_factory=dict))]
     resource.out = _struct(name, Struct, [*rows, *extra], f"{resource.label_one} as an operator sees it.")
-    assert isinstance(resource, ModelAdmin)  # noqa: S101 -- the only other kind
     required = {field.name for field in resource.fields.values() if field.required} - resource.defaults.keys()
     new = [(one.name, _sent(one), UNSET) for one in resource.fields.values() if one.on_add]
     resource.new = _struct(

@@ -20,7 +20,7 @@ from litestar.types import ControllerRouterHandler
 
 from todo import __doc__ as description
 from todo import __version__
-from todo.access import signed_in_recently
+from todo.access import PermissionGuard, signed_in_recently
 from todo.errors import NotFound, ProblemDetails
 from todo.http.idempotency import NOT_KEPT
 from todo.http.limits import UNCOUNTED
@@ -126,8 +126,7 @@ def permission_of(handler: HTTPRouteHandler) -> str | None:
 
 def permissions_of(handler: HTTPRouteHandler) -> list[str]:
     """Return every permission an operation requires."""
-    found = [getattr(guard, "permission", None) for guard in handler.resolve_guards()]
-    return [permission for permission in found if permission]
+    return [guard.permission for guard in handler.resolve_guards() if isinstance(guard, PermissionGuard)]
 
 
 def complete(document: dict[str, Any], app: Litestar) -> dict[str, Any]:

@@ -33,13 +33,14 @@ class FilePages(Controller):
 
         Example: `GET /admin/tasks/export/csv?status=open`
         """
-        if kind not in FORMATS:
+        file_format = next((known for known in FORMATS if known == kind), None)
+        if file_format is None:
             raise NotFound
         state = read_state(f"/admin/{resource}", request.scope["query_string"].decode("latin-1"))
-        chunks = await pages.admin(request).files.export(resource, state.list_query(), kind)  # type: ignore[arg-type]  # looked up
+        chunks = await pages.admin(request).files.export(resource, state.list_query(), file_format)
         name = f"{resource}-{now():%Y-%m-%d}.{kind}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-        return Stream(chunks, media_type=FORMATS[kind], headers=headers)
+        return Stream(chunks, media_type=FORMATS[file_format], headers=headers)
 
     @get("/{resource:str}/import", operation_id="show_admin_import")
     async def show_import(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:

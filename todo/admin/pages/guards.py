@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Controller, Request, Response, Router
 from litestar.handlers.base import BaseRouteHandler
 
-from todo.access import Connection, requires
+from todo.access import Connection, PermissionGuard
 from todo.admin.declaration import ENTER
 from todo.admin.pages.cookies import SAFE, is_form_token, is_same_origin
 from todo.admin.pages.renderer import Pages, Redirect, admin_session_of
@@ -13,21 +13,22 @@ from todo.admin.pages.sessions import AdminSession
 from todo.errors import Forbidden, Invalid, Unauthorized
 from todo.http.requests import begin
 
-_enters = requires(ENTER)
 STRANGE = "This form did not come from this page, or is older than your sign-in. Go back, reload, and try again."
 
 
-async def may_enter(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Signed in, without a duty left, and let into the admin pages; raises Unauthorized, Redirect, Forbidden."""
-    admin_session = admin_session_of(connection.scope)
-    if admin_session is None:
-        raise Unauthorized("Sign in first.")
-    if admin_session.required_step:
-        raise Redirect(admin_session.required_step)
-    await _enters(connection, handler)
+class PageGuard(PermissionGuard):
+    """The permission, for a browser with no required step left; raises Unauthorized, Redirect, Forbidden."""
+
+    async def __call__(self, connection: Connection, handler: BaseRouteHandler) -> None:
+        admin_session = admin_session_of(connection.scope)
+        if admin_session is None:
+            raise Unauthorized("Sign in first.")
+        if admin_session.required_step:
+            raise Redirect(admin_session.required_step)
+        await super().__call__(connection, handler)
 
 
-may_enter.permission = ENTER  # type: ignore[attr-defined]  # as todo.access.requires does
+may_enter = PageGuard(ENTER)
 
 
 async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:

@@ -101,16 +101,17 @@ class AdminSessions:
         actor = rules.until_reauthenticated(admin_session.actor, self._required)
         if actor is not admin_session.actor:
             return replace(admin_session, actor=actor, required_step=ENROLMENT, acting=None)
-        return await self._as_somebody_else(admin_session) if admin_session.acting else admin_session
+        if admin_session.acting is None:
+            return admin_session
+        return await self._as_somebody_else(admin_session, admin_session.acting)
 
-    async def _as_somebody_else(self, admin_session: AdminSession) -> AdminSession:
+    async def _as_somebody_else(self, admin_session: AdminSession, impersonation: Acting) -> AdminSession:
         """The visit of the person an operator acts as; their own again when that person is out of reach by now."""
-        assert admin_session.acting is not None  # noqa: S101 -- for the type checker
-        person = await self._database.primary.one_or_none(ACTORS, user=admin_session.acting.person_id, session=None)
+        person = await self._database.primary.one_or_none(ACTORS, user=impersonation.person_id, session=None)
         try:
             if person is None:
                 return replace(admin_session, acting=None)
-            return replace(admin_session, actor=acting(admin_session.actor, person, writes=admin_session.acting.writes))
+            return replace(admin_session, actor=acting(admin_session.actor, person, writes=impersonation.writes))
         except Forbidden:
             return replace(admin_session, acting=None)
 

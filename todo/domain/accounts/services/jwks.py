@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ import jwt
 import msgspec
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from todo.contention import RANDOM
 from todo.errors import Unavailable
 from todo.settings import Issuer
 
@@ -122,7 +122,7 @@ class KeySet:
                 self._keys = await self._fetch()
         except Exception as error:  # whatever a hostile server makes of it: what we knew stays
             self._failures += 1
-            pause = min(60.0, self._cool_down * 2 ** min(self._failures, 6)) * random.uniform(0.5, 1)  # noqa: S311 -- no secret
+            pause = min(60.0, self._cool_down * 2 ** min(self._failures, 6)) * RANDOM.uniform(0.5, 1)
             self._next_attempt = self._clock() + pause
             log.warning("no keys from issuer %s: %r; next attempt in %.0f s", self._issuer.issuer, error, pause)
         else:
