@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from todo import migrate
 from todo.database import metadata
+from todo.revisions import head
 
 
 @pytest.fixture
@@ -27,6 +28,10 @@ async def tables(url: str) -> set[str]:
     rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     await connection.close()
     return {row["tablename"] for row in rows}
+
+
+def test_the_head_read_from_file_names_is_the_head_of_alembic() -> None:
+    assert head() == ScriptDirectory.from_config(migrate.config()).get_current_head()
 
 
 async def test_an_upgrade_from_nothing_leaves_no_drift(empty_url: str) -> None:

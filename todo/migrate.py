@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
 from typing import TypeVar
 
 from alembic import command
@@ -14,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from todo.connection import Route, direct_url, find_route
 from todo.database import create_engine
+from todo.revisions import folder, head
 from todo.settings import Settings, load_settings
 from todo.watch import Monitor, Watch
 
@@ -25,24 +24,11 @@ class MigrationError(Exception):
     """The schema cannot be brought to this version; the message says what to do."""
 
 
-def folder() -> Path:
-    """Where the migrations are: inside the installed package, or beside it in a checkout."""
-    here = Path(__file__).parent
-    inside = here / "migrations"
-    return inside if inside.is_dir() else here.parent / "migrations"
-
-
 def config(connection: Connection | None = None) -> Config:
     """Alembic's configuration; no ini file."""
     found = Config(attributes={"connection": connection})
     found.set_main_option("script_location", str(folder()).replace("%", "%%"))
     return found
-
-
-@lru_cache
-def head() -> str:
-    """The newest revision this version knows."""
-    return ScriptDirectory.from_config(config()).get_current_head() or ""
 
 
 def current(connection: Connection) -> str | None:

@@ -6,7 +6,8 @@ import rich_click as click
 
 from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, install
-from todo.migrate import head, is_current
+from todo.migrate import is_current
+from todo.revisions import head
 from todo.settings import load_settings
 
 

@@ -23,8 +23,8 @@ from todo.database import Database, Query, columns, now
 from todo.errors import Problem
 from todo.jobs import JobCatalog, is_late
 from todo.loops import COUNTS, Loop
-from todo.migrate import head
 from todo.queue import RUN
+from todo.revisions import head
 
 BEAT_SECONDS = 5
 NAME = f"{socket.gethostname()}:{os.getpid()}"

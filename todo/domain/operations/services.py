@@ -21,7 +21,7 @@ from todo.errors import Problem
 from todo.http.health import Schedules, schedules_of, state_of
 from todo.http.metrics import Gauge
 from todo.jobs import JobCatalog
-from todo.migrate import head
+from todo.revisions import head
 
 VIEW: Permission = "operations.view"
 JOBS = table("saq_jobs", column("status"))
