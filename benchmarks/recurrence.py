@@ -59,7 +59,7 @@ FLOOR = """
             next_original_start AT TIME ZONE 'Europe/Berlin', id, next_original_start::text
         FROM due JOIN entered USING (task_id)
         RETURNING id, to_jsonb(tasks) AS row
-    ), told AS (
+    ), task_events AS (
         INSERT INTO audit_events (id, at, actor, actor_kind, action, subject, subject_id, after, request_id, address,
             source)
         SELECT gen_random_uuid(), now(), 'worker', 'worker', 'tasks.open', 'tasks', id, row, '', '', 'worker' FROM added
