@@ -33,10 +33,9 @@ from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
 from todo.http import health, idempotency, limits, metrics, middleware, openapi
 from todo.http.cors import Cors
-from todo.http.middleware import Middleware
+from todo.http.middleware import Middleware, Restarts, ask_restart
 from todo.http.proxies import Proxies
 from todo.http.requests import StrictRequest, begin
-from todo.http.restarts import Restarts, ask_restart
 from todo.http.transactions import origin_of, roll_back, session_of
 from todo.jobs import JobCatalog
 from todo.module import Module

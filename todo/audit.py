@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Generic, Literal
+from typing import Any, ClassVar, Generic, Literal
 from uuid import UUID
 
 from advanced_alchemy.repository import SQLAlchemyAsyncRepository
@@ -120,16 +120,18 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
     origin. advanced-alchemy's further options have no effect.
     """
 
+    table: ClassVar[Table]
+
     def __init_subclass__(cls, model: type[Row] | None = None, **options: Any):
         super().__init_subclass__(**options)
         if model is not None:
             cls.repository_type = type(f"{model.__name__}Repository", (Repository,), {"model_type": model})
+            cls.table = table_of(model)
 
     def __init__(self, session: WriteSession, actor: Actor):
         super().__init__(session=session, auto_refresh=False)
         self.session = session
         self.actor = actor
-        self.table = table_of(self.model_type)
 
     async def locked(self, *where: Any) -> M:
         """The one row that `where` finds, locked until the transaction ends; raises NotFound.

@@ -7,8 +7,7 @@ from random import Random
 import pytest
 from dateutil import rrule as dateutil_rrule
 
-from todo.domain.recurrence.rules.days import OnInvalidDate
-from todo.domain.recurrence.rules.generator import explicit, original_starts
+from todo.domain.recurrence.rules.generator import OnInvalidDate, explicit, original_starts
 from todo.domain.recurrence.rules.grammar import WEEKDAYS, canonical, parse
 
 RULES = 2_000

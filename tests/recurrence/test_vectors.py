@@ -11,11 +11,9 @@ import pytest
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.grammar import RuleError, canonical
 from todo.domain.recurrence.rules.missed import decide_missed
-from todo.domain.recurrence.rules.occurrences import after_completion, next_after
+from todo.domain.recurrence.rules.occurrences import after_completion, due, next_after, opens_at
 from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence
 from todo.domain.recurrence.rules.preview import preview
-from todo.domain.recurrence.rules.shift import due
-from todo.domain.recurrence.rules.timing import opens_at
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "recurrence"
 Case = dict[str, Any]

@@ -10,7 +10,7 @@ from support.series import Json, Sql, act, begin, changed, day, everything, fiel
 
 from todo.access import worker_origin
 from todo.database import Database
-from todo.domain.tasks.subtasks import copy_subtasks
+from todo.domain.tasks.subtasks import copy_subtasks, load_copied
 
 
 async def children(person: Person, task: Json) -> list[Json]:
@@ -223,12 +223,12 @@ async def test_many_occurrences_are_filled_at_once(ada: Person, sql: Sql, databa
         pairs.append((old, new))
 
     async with database.session(worker_origin()) as session:
-        await copy_subtasks(session, [(_id(old), _id(new)) for old, new in pairs])
+        ids = [(_id(old), _id(new)) for old, new in pairs]
+        await copy_subtasks(session, await load_copied(session, ids))
 
     found = [[child["title"] for child in await children(ada, new)] for _, new in pairs]
     assert found == [[f"Below {number}"] for number in range(5)]
 
 
 def _id(task: Json) -> UUID:
-
     return UUID(task["id"])

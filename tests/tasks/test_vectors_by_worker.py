@@ -14,8 +14,7 @@ from support.factories import Person
 from todo.access import worker_origin
 from todo.database import Database
 from todo.domain.recurrence.rules.clock import written
-from todo.domain.recurrence.rules.occurrences import first
-from todo.domain.recurrence.rules.timing import opens_at
+from todo.domain.recurrence.rules.occurrences import first, opens_at
 from todo.domain.tasks.series.models import SERIES, Occurrence, Series
 from todo.domain.tasks.series.queries import upcoming_occurrences
 from todo.domain.tasks.series.services.scheduler import materialize_series

@@ -1,5 +1,6 @@
 """`Idempotency-Key`: run a POST once, and answer a repeated one with the stored response."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -18,8 +19,7 @@ from todo.cleanup import Expired
 from todo.contention import is_contention
 from todo.database import Database, WriteSession, columns, now
 from todo.errors import Conflict, Invalid, Status
-from todo.http.middleware import Translate, address, refuse, too_large
-from todo.http.restarts import ask_restart
+from todo.http.middleware import Translate, address, ask_restart, refuse, too_large
 from todo.http.transactions import origin_of, share
 
 KEPT = timedelta(hours=24)
@@ -96,7 +96,7 @@ class Idempotency:
         self._max_body = max_body
         self._translate = translate
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         actor = scope.get("user")
         if (
             scope["type"] != ScopeType.HTTP
@@ -104,14 +104,15 @@ class Idempotency:
             or not isinstance(actor, Actor)
             or actor.id is None
         ):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         key = next((value for name, value in scope["headers"] if name == b"idempotency-key"), None)
         if key is None or address(scope).startswith(NOT_KEPT):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._keyed(scope, receive, send, actor.id, key)
+
+    async def _keyed(self, scope: Scope, receive: Receive, send: Send, user_id: UUID, key: bytes) -> None:
         try:
-            await self._once(scope, receive, send, actor.id, key)
+            await self._once(scope, receive, send, user_id, key)
         except Exception as error:
             if is_contention(error):
                 ask_restart(scope)

@@ -1,4 +1,4 @@
-"""The outermost middleware: request id, authentication, response headers, and error responses."""
+"""The outermost middleware (request id, authentication, headers, error responses), and restarts of requests in it."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,6 +12,7 @@ from structlog.contextvars import bind_contextvars
 from uuid_utils.compat import uuid7
 
 from todo.access import ANYBODY, Actor, Origin
+from todo.contention import TRIES, pause
 from todo.errors import Problem, Status, Unauthorized
 from todo.http import logs
 from todo.http.cors import Cors, Headers
@@ -35,6 +36,8 @@ API_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 
 TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 NO_STORE = (b"cache-control", b"no-store")
 ANONYMOUS_BODY_BYTES = 64 * 1024  # limit of an anonymous body; parsing a megabyte takes too long
+RESTART: Any = "restart"
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
 
 
@@ -243,3 +246,61 @@ async def send_all(send: Send, answer: Answer) -> None:
 def too_large(limit: int) -> Problem:
     """Build the problem for a body larger than the limit."""
     return Status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The request body is larger than {limit} bytes.")
+
+
+def ask_restart(scope: Scope) -> None:
+    """Roll back everything the request has written and restart it instead of sending its response."""
+    scope["state"][RESTART] = True
+
+
+class Body:
+    """The messages of a request, kept so that they can be received again."""
+
+    def __init__(self, receive: Receive):
+        self._receive = receive
+        self._messages: list[Any] = []
+
+    def replay(self) -> Receive:
+        position = 0
+
+        async def receive() -> Any:
+            nonlocal position
+            if position == len(self._messages):
+                message: Any = await self._receive()
+                if message["type"] != "http.request":
+                    return message
+                self._messages.append(message)
+            position += 1
+            return self._messages[position - 1]
+
+        return receive
+
+
+class Restarts:
+    """Restart a write request when `ask_restart` was called for it, up to TRIES attempts. The last one is answered."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or scope["method"] in READS:
+            await self._app(scope, receive, send)
+            return
+        body, state = Body(receive), dict(scope["state"])
+        for attempt in range(1, TRIES):
+            if await self._answered(scope, body.replay(), send):
+                return
+            await pause(attempt)
+            scope["state"].clear()
+            scope["state"].update(state)
+        await self._app(scope, body.replay(), send)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Run the application. Return False when the request asked for a restart; its response is discarded."""
+
+        async def forward(message: Message) -> None:
+            if RESTART not in scope["state"]:
+                await send(message)
+
+        await self._app(scope, receive, forward)
+        return RESTART not in scope["state"]

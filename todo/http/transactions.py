@@ -10,7 +10,7 @@ from litestar.types import Scope
 from todo.access import Actor, Origin
 from todo.contention import is_contention
 from todo.database import Database, WriteSession
-from todo.http.restarts import ask_restart
+from todo.http.middleware import ask_restart
 
 SHARED: Any = "shared_session"
 OPENED: Any = "opened_session"

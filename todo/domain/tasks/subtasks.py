@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, insert, select, update
@@ -20,6 +20,14 @@ MAX_LEVELS = 5
 CHILD = table_of(Task).alias("child")
 # What a copy does not take from its model.
 NOT_COPIED = {"id", "created_at", "updated_at", "version", "status", "completed_at", "deleted_at"}
+
+
+class Copied(NamedTuple):
+    """A task whose subtasks are copied to a new one, and the time zone of their owner."""
+
+    old: Task
+    new: Task
+    timezone: str
 
 
 async def descendants(session: WriteSession, roots: Sequence[UUID], *where: ColumnElement[bool]) -> Sequence[Task]:
@@ -70,31 +78,34 @@ async def trash_all(session: WriteSession, tasks: Sequence[Task], deleted_at: da
     await _record_events(session, action, [(task.id, {"deleted_at": task.deleted_at}, after) for task in tasks])
 
 
-async def copy_subtasks(session: WriteSession, pairs: Sequence[tuple[UUID, UUID]]) -> None:
-    """Hang copies of what is below each old task below its new one, all open again.
-
-    Of an old task in the trash that is what went there with it: deleting one occurrence takes nothing from the later
-    ones. Dues, starts and deadlines move as far as one occurrence is from the other. Both tasks of a pair must be
-    stored. Four statements whatever the number of pairs; one when there is nothing to copy.
-    """
-    tree = await descendants(session, [old for old, _ in pairs])
-    if not tree:
-        return
+async def load_copied(session: WriteSession, pairs: Sequence[tuple[UUID, UUID]]) -> list[Copied]:
+    """The tasks with these ids, old and new, and the time zones of their owners, for `copy_subtasks`."""
     ends = {one for pair in pairs for one in pair}
     owned = select(Task, USER.timezone).join(User, USER.id == TASK.owner_id)
     found = await session.execute(owned.where(TASK.id.in_(ends)))
     known = {task.id: (task, timezone) for task, timezone in found}
-    copies = list(_copies(tree, {old: (known[old][0], *known[new]) for old, new in pairs}))
+    return [Copied(known[old][0], *known[new]) for old, new in pairs]
+
+
+async def copy_subtasks(session: WriteSession, roots: Sequence[Copied]) -> None:
+    """Add copies of the subtasks of each old task to its new one, all open.
+
+    Of an old task in the trash these are the subtasks that were moved there with it: deleting one occurrence takes
+    nothing from the later ones. Dues, starts and deadlines move as far as one occurrence is from the other. The new
+    tasks must be stored. Three statements whatever the number of tasks; one when there is nothing to copy.
+    """
+    tree = await descendants(session, [root.old.id for root in roots])
+    copies = list(_copies(tree, {root.old.id: root for root in roots}))
     if not copies:
         return
     await session.execute(insert(table_of(Task)), [copy.model_dump() for copy in copies])
     await _record_events(session, "tasks.open", [(copy.id, None, copy.model_dump()) for copy in copies])
 
 
-def _copies(tree: Sequence[Task], roots: Mapping[UUID, tuple[Task, Task, str]]) -> Iterable[Task]:
-    """`roots`: by the id of an old task itself, its new one, and their owner's time zone."""
+def _copies(tree: Sequence[Task], roots: Mapping[UUID, Copied]) -> Iterable[Task]:
+    """`roots`: by the id of the old task."""
     homes = dict(roots)
-    parents = {old: new.id for old, (_, new, _) in roots.items()}
+    parents = {old: root.new.id for old, root in roots.items()}
     for task in tree:
         if task.parent_id not in parents:  # below something that was deleted by itself
             continue

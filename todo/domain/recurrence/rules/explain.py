@@ -3,7 +3,7 @@
 from datetime import timedelta
 from itertools import islice
 
-from todo.domain.recurrence.rules.days import OnInvalidDate
+from todo.domain.recurrence.rules.generator import OnInvalidDate
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, LONGEST_MONTH, Freq, Rule, Weekday
 from todo.domain.recurrence.rules.occurrences import first, occurrences
 from todo.domain.recurrence.rules.plan import Anchor, Plan, Shift

@@ -7,9 +7,10 @@ for ever: a search looks at a bounded number of periods, then says that nothing 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from functools import lru_cache
 
 from todo.domain.recurrence.rules.clock import to_instant, to_local, zone
-from todo.domain.recurrence.rules.days import OnInvalidDate, choose, days_of_span, month_days, month_span
 from todo.domain.recurrence.rules.grammar import Freq, Rule, Weekday
 
 # 400 years hold every kind of year, 1,000 months or weeks all but absurd rules.
@@ -19,6 +20,14 @@ EARNED = 50
 LAST_YEAR = 9_000
 TICK = timedelta(microseconds=1)
 DAY = timedelta(days=1)
+
+
+class OnInvalidDate(StrEnum):
+    """What the 31st means in a month without one (RFC 7529, SKIP)."""
+
+    BACKWARD = "backward"
+    FORWARD = "forward"
+    OMIT = "omit"
 
 
 def explicit(rule: Rule, start: datetime) -> Rule:
@@ -159,3 +168,65 @@ def _midnight(day: date, timezone: str | None) -> datetime:
 
 def _month_index(day: date) -> int:
     return day.year * 12 + day.month - 1
+
+
+def month_span(year: int, month: int) -> tuple[int, int]:
+    """The first day of a month and its length."""
+    first = date(year, month, 1).toordinal()
+    return first, date(year + month // 12, month % 12 + 1, 1).toordinal() - first
+
+
+def month_days(rule: Rule, year: int, month: int, invalid: OnInvalidDate) -> list[int]:
+    """The days of this month that the rule wishes, before BYSETPOS; with `forward` also the 1st of the next month."""
+    if rule.by_month and month not in rule.by_month:
+        return []
+    first, length = month_span(year, month)
+    return [first + day for day in days_of_span(rule.by_month_day, rule.by_day, (first - 1) % 7, length, invalid)]
+
+
+# There are 28 shapes of a month and 14 of a year, so a long search of one rule computes each of them once.
+@lru_cache(maxsize=8192)
+def days_of_span(
+    by_month_day: tuple[int, ...], by_day: tuple[Weekday, ...], first_weekday: int, length: int, invalid: OnInvalidDate
+) -> tuple[int, ...]:
+    """The offsets of the days that fit, in a span that begins on `first_weekday`.
+
+    Both lists given: invalid days are resolved first, then BYDAY limits (the order of RFC 7529 4.1).
+    """
+    if not by_month_day:
+        return tuple(sorted(_weekdays(by_day, first_weekday, length)))
+    days = {day for wish in by_month_day if (day := _resolve(wish, length, invalid)) is not None}
+    if by_day:
+        fitting = _weekdays(by_day, first_weekday, length)
+        days = {day for day in days if day in fitting or Weekday(0, (first_weekday + day) % 7) in by_day}
+    return tuple(sorted(days))
+
+
+def choose(days: list[int], by_set_pos: tuple[int, ...]) -> list[int]:
+    """BYSETPOS: the days at these places of the period, from 1, or from the end if negative."""
+    if not by_set_pos:
+        return days
+    places = {place - 1 if place > 0 else len(days) + place for place in by_set_pos}
+    return [day for place, day in enumerate(days) if place in places]
+
+
+def _resolve(wish: int, length: int, invalid: OnInvalidDate) -> int | None:
+    """The offset of a BYMONTHDAY. A day counted from the end that does not exist is the 1st, unless omitted."""
+    if abs(wish) <= length:
+        return wish - 1 if wish > 0 else length + wish
+    if invalid is OnInvalidDate.OMIT:
+        return None
+    if wish < 0:
+        return 0
+    return length - 1 if invalid is OnInvalidDate.BACKWARD else length
+
+
+def _weekdays(by_day: tuple[Weekday, ...], first_weekday: int, length: int) -> set[int]:
+    found: set[int] = set()
+    for nth, weekday in by_day:
+        days = range((weekday - first_weekday) % 7, length, 7)
+        if nth == 0:
+            found.update(days)
+        elif abs(nth) <= len(days):
+            found.add(days[nth - 1 if nth > 0 else nth])
+    return found

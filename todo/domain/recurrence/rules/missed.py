@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
-from todo.domain.recurrence.rules.occurrences import occurrences
+from todo.domain.recurrence.rules.occurrences import Now, is_expired, occurrences, opens_at
 from todo.domain.recurrence.rules.plan import MAX_OPEN, Anchor, OnMissed, Opens, Plan, PlannedOccurrence
-from todo.domain.recurrence.rules.timing import Now, is_expired, opens_at
 
 # After a long sleep only the first missed occurrences are told one by one, and the last ones that may still open.
 MAX_LISTED = MAX_OPEN

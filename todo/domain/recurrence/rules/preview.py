@@ -8,9 +8,8 @@ from itertools import islice
 from todo.domain.recurrence.rules.explain import sentence, warnings
 from todo.domain.recurrence.rules.grammar import canonical
 from todo.domain.recurrence.rules.notes import note
-from todo.domain.recurrence.rules.occurrences import after_completion, first, occurrences
+from todo.domain.recurrence.rules.occurrences import after_completion, due_at, first, occurrences
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
-from todo.domain.recurrence.rules.timing import due_at
 
 MAX_OCCURRENCES = 100
 

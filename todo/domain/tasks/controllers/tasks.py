@@ -1,24 +1,26 @@
 """`/api/tasks`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from litestar import Controller, Response, delete, get, patch, post
-from litestar.di import NamedDependency
+from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar.datastructures import State
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from todo.access import requires
-from todo.database import Database
-from todo.domain.tasks.controllers.dependencies import TASKS, ActorRequest
+from todo.access import Actor, requires
+from todo.database import Database, WriteSession
 from todo.domain.tasks.queries import TaskReads
 from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch
 from todo.domain.tasks.series.queries import upcoming
 from todo.domain.tasks.series.services.edit import read_scope
 from todo.domain.tasks.services.tasks import TaskService
 from todo.errors import Invalid
+from todo.http.transactions import is_shared
 from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, read_instant
 
+ActorRequest = Request[Actor, Any, State]
 Tasks = NamedDependency[TaskService]
 Db = NamedDependency[Database]
 
@@ -51,6 +53,22 @@ ScopeOfDeletion = Annotated[
         " from this one on, or all.",
     ),
 ]
+
+
+def task_reads(database: NamedDependency[Database], request: ActorRequest) -> TaskReads:
+    return TaskReads(database.reads, request.user)
+
+
+def task_service(
+    session: NamedDependency[WriteSession], database: NamedDependency[Database], request: ActorRequest
+) -> TaskService:
+    return TaskService(session, request.user, database=None if is_shared(request.scope) else database)
+
+
+TASKS = {
+    "task_reads": Provide(task_reads, sync_to_thread=False),
+    "tasks": Provide(task_service, sync_to_thread=False),
+}
 
 
 class TaskController(Controller):

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from todo.access import requires
-from todo.domain.tasks.controllers.dependencies import TASKS
+from todo.domain.tasks.controllers.tasks import TASKS
 from todo.domain.tasks.queries import TaskReads
 from todo.domain.tasks.schemas import TaskOut
 from todo.domain.tasks.services.tasks import TaskService

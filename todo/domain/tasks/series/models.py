@@ -13,9 +13,8 @@ from sqlmodel import Field
 from todo.database import Row, columns
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.grammar import parse
+from todo.domain.recurrence.rules.occurrences import due, due_at
 from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence, check_exceptions
-from todo.domain.recurrence.rules.shift import due
-from todo.domain.recurrence.rules.timing import due_at
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.series.rules import ScheduleState, columns_of, template_of

@@ -19,9 +19,8 @@ from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.explain import sentence
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, RuleError
 from todo.domain.recurrence.rules.notes import note
-from todo.domain.recurrence.rules.occurrences import occurrences
+from todo.domain.recurrence.rules.occurrences import due_at, occurrences
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
-from todo.domain.recurrence.rules.timing import due_at
 from todo.domain.recurrence.schemas import Pause
 from todo.domain.tasks.schemas import Upcoming
 from todo.domain.tasks.series.guards import visible_to

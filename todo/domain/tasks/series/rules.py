@@ -8,9 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from todo.domain.recurrence.rules.clock import to_local
-from todo.domain.recurrence.rules.occurrences import after_completion, next_after
+from todo.domain.recurrence.rules.occurrences import after_completion, next_after, next_run_at
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
-from todo.domain.recurrence.rules.timing import next_run_at
 from todo.domain.tasks import rules
 
 AS_THEY_ARE = ("title", "notes", "priority", "estimate_minutes")

@@ -45,12 +45,8 @@ class TaskService(TaskWriter):
         self, session: WriteSession, actor: Actor, owner: UUID | None = None, database: Database | None = None
     ):
         super().__init__(session, actor)
-        self._owner = owner
+        self.owner_id = owner or actor.user_id
         self._database = database
-
-    @property
-    def owner_id(self) -> UUID:
-        return self._owner or self.actor.user_id
 
     @cached_property
     def series(self) -> SeriesService:
@@ -128,14 +124,14 @@ class TaskService(TaskWriter):
         `this` skips an occurrence, `following` ends its series with this occurrence and those after it, `all` with
         every open one.
         """
-        await lock_owner(self.session, self.owner_id)
+        timezone = await lock_owner(self.session, self.owner_id)
         series, task = await self._locked(task_id, if_match)
         if scope != "this":
             await SeriesChanges(self.series).end_from(series, task, scope)
         deleted_at = now()
         await self.update({"deleted_at": deleted_at}, task, action="tasks.delete")
         if series and scope == "this" and task.status not in rules.CLOSED:
-            await self.series.succeed(series, task, "skipped")
+            await self.series.succeed(series, task, "skipped", timezone)
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at.is_(None))
         await trash_all(self.session, subtasks, deleted_at, "tasks.delete")
 
@@ -173,7 +169,7 @@ class TaskService(TaskWriter):
     async def _close(
         self, task_id: UUID, if_match: frozenset[int] | None, values: dict[str, Any], action: Action
     ) -> Completed:
-        await lock_owner(self.session, self.owner_id)
+        timezone = await lock_owner(self.session, self.owner_id)
         series, task = await self._locked(task_id, if_match)
         if task.status in rules.CLOSED:
             raise Conflict("This task is already done.")
@@ -181,7 +177,7 @@ class TaskService(TaskWriter):
             raise Conflict("This task comes only once: complete or delete it.")
         await self.update(values | {"completed_at": now()}, task, action=action)
         how = "done" if action == "tasks.complete" else "skipped"
-        following = await self.series.succeed(series, task, how) if series else None
+        following = await self.series.succeed(series, task, how, timezone) if series else None
         return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)
 
     async def _locked(

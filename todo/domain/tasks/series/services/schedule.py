@@ -14,19 +14,20 @@ from sqlalchemy.orm.attributes import set_committed_value
 from todo.audit import AuditedService, record
 from todo.database import now, table_of
 from todo.domain.recurrence.rules.clock import to_local
-from todo.domain.recurrence.rules.occurrences import after_completion, first
+from todo.domain.recurrence.rules.occurrences import after_completion, first, is_paused, resumes_on
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
-from todo.domain.recurrence.rules.timing import is_paused, resumes_on
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series, series_like
 from todo.domain.tasks.series.rules import ScheduleState, Undo, following
-from todo.domain.tasks.subtasks import copy_subtasks, descendants
+from todo.domain.tasks.subtasks import Copied, copy_subtasks, descendants
 from todo.errors import Invalid
 from todo.loops import LONGEST_SLEEP
 from todo.queue import enqueue
 
 FIELDS = {"start": "body.due", "timezone": "body.due.timezone"}  # where a request has what a rule begins with
+
+OTHER, CHILD = table_of(Occurrence).alias().c, table_of(Task).alias().c
 
 
 class TaskWriter(AuditedService[Task], model=Task):
@@ -130,10 +131,11 @@ class SeriesService(AuditedService[Series], model=Series):
             set_committed_value(series, name, value)
         await self._enqueue_when_due(state)
 
-    async def succeed(self, series: Series, task: Task, status: str) -> Task | None:
+    async def succeed(self, series: Series, task: Task, status: str, timezone: str) -> Task | None:
         """Close a task's occurrence as done or skipped, and open the next one unless another is open already.
 
         One that falls into a pause, or comes while the series is paused, waits until that is over.
+        `timezone` is the owner's.
         """
         closed_at, plan = now(), series.plan()
         coming = None
@@ -150,7 +152,10 @@ class SeriesService(AuditedService[Series], model=Series):
         if series.status == "paused" or is_paused(plan, closed_at) or resumes_on(plan, coming.original_start):
             await self.advance(series, plan, series.last, coming, ())
             return None
-        return await self._follow(series, plan, coming, task if has_subtasks else None)
+        successor = await self._open(series, plan, coming)
+        if successor and has_subtasks:
+            await copy_subtasks(self.session, [Copied(task, successor, timezone)])
+        return successor
 
     async def reopen(self, series: Series, task: Task) -> None:
         """Open the occurrence of a task again, and remove the one that its closing opened if nobody has changed that.
@@ -184,9 +189,8 @@ class SeriesService(AuditedService[Series], model=Series):
         self, series: Series, task: Task, coming: PlannedOccurrence | None, status: str, closed_at: datetime
     ) -> tuple[bool, bool]:
         """Close an occurrence; whether it was the only open one, and whether its task has subtasks."""
-        other, child = table_of(Occurrence).alias().c, table_of(Task).alias().c
-        others = select(other.id).where(other.series_id == series.id, other.status == "open", other.task_id != task.id)
-        subtasks = select(child.id).where(child.parent_id == task.id, child.deleted_at.is_(None))
+        others = select(OTHER.id).where(OTHER.series_id == series.id, OTHER.status == "open", OTHER.task_id != task.id)
+        subtasks = select(CHILD.id).where(CHILD.parent_id == task.id, CHILD.deleted_at.is_(None))
         undo = bindparam(
             "undo", Undo(series.version, series.state, coming.original_start if coming else None), type_=JSONB
         )
@@ -196,14 +200,12 @@ class SeriesService(AuditedService[Series], model=Series):
         row = (await self.session.execute(closed.returning(~others.exists(), subtasks.exists()))).first()
         return (row[0], row[1]) if row else (False, False)
 
-    async def _follow(self, series: Series, plan: Plan, coming: PlannedOccurrence, parent: Task | None) -> Task | None:
-        """Open the occurrence that follows a closed one, with copies of its subtasks; None when it came up before."""
+    async def _open(self, series: Series, plan: Plan, coming: PlannedOccurrence) -> Task | None:
+        """Open the occurrence that follows a closed one; None when it came up before."""
         task = Task(owner_id=series.owner_id, **series.new_task_values(plan, coming.original_start))
         entered = await self._enter(series, coming.original_start, task.id)
         if entered:
             await TaskWriter(self.session, self.actor).create(task, action="tasks.open")
-        if entered and parent:
-            await copy_subtasks(self.session, [(parent.id, task.id)])
         still_open = [coming.original_start] if entered else []
         await self.advance(series, plan, coming, following(plan, coming), still_open)
         return task if entered else None

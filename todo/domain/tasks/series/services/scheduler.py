@@ -31,7 +31,7 @@ from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.series.models import SERIES, Series
 from todo.domain.tasks.series.rules import ScheduleState
-from todo.domain.tasks.subtasks import copy_subtasks
+from todo.domain.tasks.subtasks import copy_subtasks, load_copied
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +175,7 @@ async def _open_together(session: WriteSession, claimed: Sequence[Series], momen
     await _insert(driver, Event, events + opening)
     pairs = [(parents[task["series_id"]], task["id"]) for task in opened if task["series_id"] in parents]
     if pairs:
-        await copy_subtasks(session, pairs)
+        await copy_subtasks(session, await load_copied(session, pairs))
     await driver.execute(SAVE_STATES, *zip(*batch.states, strict=True))
 
 
