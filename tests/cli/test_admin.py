@@ -157,7 +157,7 @@ def test_what_cannot_be_undone_is_asked_for(admin: Admin, ada_id: str) -> None:
     assert (refused.exit_code, "To delete into the trash: Water" in refused.stderr) == (1, True)
     assert len(sent(admin("list", "tasks", "--json"))["items"]) == 1
     done = admin("act", "tasks", "change", "--all", "--set", "priority=2", answers="y\n")
-    assert (done.exit_code, "Change: 1 Tasks. Go on?" in done.stderr) == (0, True)
+    assert (done.exit_code, "Change: 1 Tasks. Continue?" in done.stderr) == (0, True)
     assert sent(admin("get", "tasks", row["id"], "--json"))["priority"] == 2
 
 
@@ -218,3 +218,35 @@ def test_nobody_writes_another_name_into_the_audit_log(monkeypatch: pytest.Monke
         monkeypatch.setenv(name, "somebody-else")
 
     assert os_user() == pwd.getpwuid(os.getuid()).pw_name
+
+
+def test_rows_and_references_are_given_by_what_names_them(admin: Admin, ada_id: str) -> None:
+    row = sent(admin("add", "tasks", "title=Water", "owner_id=ada@example.com", "--json"))
+    sent(admin("set", "tasks", "water", "priority=3", "--json"))
+
+    assert row["owner_id"] == ada_id
+    assert sent(admin("get", "tasks", "Water", "--json"))["priority"] == 3
+    assert sent(admin("get", "users", "ADA@example.com", "--json"))["id"] == ada_id
+    assert sent(admin("list", "tasks", "--filter", "owner_id=ada@example.com", "--json"))["total"] == 1
+    add(admin, ada_id, "title=Water")
+    several = admin("get", "tasks", "Water")
+    assert (several.exit_code, several.stderr) == (1, "Error: There are 2 tasks named Water: give the id.\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (("add", "labels"), "There is no resource labels."),
+        (("add", "tasks", "priority=9"), "title: This is needed."),
+        (("add", "tasks", "title=A", "owner_id=eve@example.com"), "owner_id: No match."),
+        (("list", "tasks", "--sort", "notes"), "--sort: "),
+        (("list", "tasks", "--filter", "nonsense=1"), "nonsense: Tasks can be filtered by "),
+        (("act", "users", "grant_role", "ada@example.com", "--yes"), "role: This is needed."),
+    ],
+)  # fmt: skip
+def test_what_is_refused_names_the_field(admin: Admin, command: tuple[str, ...], sentence: str) -> None:
+    result = admin(*command)
+
+    assert result.exit_code in {1, 3}
+    assert result.stderr.startswith("Error: ")
+    assert sentence in result.stderr

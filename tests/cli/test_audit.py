@@ -15,8 +15,8 @@ from todo.cli.operator import os_user
 
 READS = {
     "access why", "admin describe", "admin export", "admin get", "admin history", "admin list", "check",
-    "hash-benchmark", "jobs list", "jobs schedules", "jobs show", "keys list", "outbox list", "permissions",
-    "recurrence preview", "series list", "series show", "settings", "users list",
+    "hash-benchmark", "jobs list", "jobs schedules", "jobs show", "keys list", "outbox list", "outbox show",
+    "permissions", "recurrence preview", "series list", "series show", "settings", "users list", "users show",
 }  # fmt: skip
 LASTING = {"server", "up", "worker"}  # what they change is the worker's, or is for a request
 FAILED = """INSERT INTO deliveries (id, created_at, updated_at, version, channel, recipient, subject, payload, run_at,
@@ -63,6 +63,7 @@ def after(*first: str) -> Callable[[Prepare], Prepare]:
 
 
 ADA = "ada@example.com"
+ROBOT = ("service-accounts", "add", "robot", "--roles", "member")
 SERIES = "SELECT id FROM series WHERE status = 'active' AND next_run_at IS NOT NULL LIMIT 1"
 TASK = "SELECT id FROM tasks WHERE deleted_at IS NULL AND status = 'open' LIMIT 1"
 NEW_KEY = "SELECT id FROM signing_keys WHERE status = 'pending'"
@@ -70,7 +71,7 @@ NEW_KEY = "SELECT id FROM signing_keys WHERE status = 'pending'"
 
 def failed_delivery(todo: Any, url: str) -> list[str]:
     query(url, FAILED)
-    return ["--all"]
+    return ["--all", "--filter", "state=failed", "--yes"]
 
 
 def queued_job(todo: Any, url: str) -> list[str]:
@@ -108,8 +109,8 @@ WRITES: dict[str, Prepare] = {
     "series pause": found(SERIES, "{}"),
     "series resume": after("series", "pause", "{}")(found(SERIES, "{}")),
     "series run": found(SERIES, "{}"),
-    "service-accounts add": given("robot"),
-    "service-accounts token": after("service-accounts", "add", "robot")(given("robot", "--scope", "tasks.view")),
+    "service-accounts add": given("robot", "--roles", "member"),
+    "service-accounts token": after(*ROBOT)(given("robot", "--scope", "tasks.view")),
     "users disable": given(ADA),
     "users enable": after("users", "disable", ADA)(given(ADA)),
     "users grant": given(ADA, "support"),

@@ -38,8 +38,8 @@ def test_noinput_takes_both_from_the_environment(todo, url: str) -> None:
 @pytest.mark.parametrize(
     ("email", "password", "sentence"),
     [
-        ("ada", PASSWORD, "This is not an e-mail address."),
-        ("ada@example.com", "short", "A password has at least 15 characters"),
+        ("ada", PASSWORD, "email: This is not an e-mail address."),
+        ("ada@example.com", "short", "password: A password has at least 15 characters"),
     ],
 )
 def test_what_is_wrong_is_reported_in_a_sentence(todo, url: str, email: str, password: str, sentence: str) -> None:

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from todo.cli import main
+from todo.cli.lazy import LazyCommand
 
 
 def commands_of(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -18,11 +19,14 @@ def commands_of(group: click.Group, path: str) -> Iterator[tuple[str, click.Comm
             yield from commands_of(command, f"{path} {name}")
 
 
-@pytest.mark.parametrize(("path", "command"), [*commands_of(main, "todo")], ids=str)
-def test_every_command_has_one_line_and_an_example(path: str, command: click.Command) -> None:
+@pytest.mark.parametrize(("path", "listed"), [*commands_of(main, "todo")], ids=str)
+def test_every_command_has_one_line_and_an_example(path: str, listed: click.Command) -> None:
+    command = listed.load() if isinstance(listed, LazyCommand) else listed
     first, blank, *rest = inspect.cleandoc(command.help or "").splitlines()
     example = rest.index("Example:")
 
+    assert first == (listed.help or "").splitlines()[0]
+    assert command.name == listed.name
     assert first.endswith(".")
     assert blank == ""
     assert rest[example + 1] == ""
@@ -37,9 +41,11 @@ def test_the_example_is_shown(todo, command: str) -> None:
     assert "Example:" in shown.output
 
 
-def test_help_loads_nothing_heavy() -> None:
+@pytest.mark.parametrize("group", ["", *(name for name, one in main.commands.items() if isinstance(one, click.Group))])
+def test_help_loads_nothing_heavy(group: str) -> None:
     script = (
-        "import sys; from todo.cli import main\ntry: main(['--help'])\nfinally: print(sorted(HEAVY & set(sys.modules)))"
+        f"import sys; from todo.cli import main\ntry: main({[*group.split(), '--help']})\n"
+        "finally: print(sorted(HEAVY & set(sys.modules)))"
     ).replace("HEAVY", repr({"litestar", "sqlalchemy", "sqlmodel", "asyncpg", "saq", "pydantic", "alembic"}))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 

@@ -12,7 +12,7 @@ from support.pages import Visitor
 
 from todo.access import Actor, worker_origin
 from todo.admin import actions
-from todo.admin.cli.actions import perform
+from todo.admin.cli.writing import act
 from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import Field, write_text
 from todo.admin.pages.forms import text_of
@@ -99,7 +99,7 @@ async def _by_cli(stage: Stage, resource: str, ids: list[str], value: str) -> bo
     matching = {"everything": False, "filters": [], "q": "", "trash": False}
     actor = replace(await stage.actor(), by=OPERATOR)  # `--as`: saved views are changed by their owner alone
     admin = AdminService(REGISTRY, stage.database, origin_for(actor, "cli"))
-    return await perform(admin, "act", options | matching) == 0
+    return await act.body(admin, **options, **matching) == 0
 
 
 def test_there_are_fields_of_many_kinds() -> None:

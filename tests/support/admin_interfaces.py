@@ -14,18 +14,19 @@ from support.admin_table import BASE
 from support.factories import OPERATOR, Person, origin_for
 
 from todo.access import Actor, worker_origin
-from todo.admin.cli.actions import perform
 from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import write_text
 from todo.admin.registry import Registry
 from todo.admin.schemas import ListQuery, Selection
 from todo.admin.service import AdminService
+from todo.cli.admin import COMMANDS
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
 from todo.errors import Problem
 
 LET_THROUGH = 200
 ID = "0190f5f0-7c1d-7000-8000-000000000000"
+COMMAND_BODIES = {command.name: command.body for command in COMMANDS}
 
 
 class Answer(NamedTuple):
@@ -137,7 +138,7 @@ async def by_cli(stage: Stage, ask: Ask) -> Answer:
         )
         verb, options = _command(ask)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
-            await perform(admin, verb, options)
+            await COMMAND_BODIES[verb](admin, **options)
         return Answer(LET_THROUGH, json.loads(out.getvalue() or "null"))
     except Problem as problem:
         return Answer(int(problem.status))
@@ -158,7 +159,7 @@ def _command(ask: Ask) -> tuple[str, dict[str, Any]]:
         case "history":
             return "history", resource | shown | {"row_id": ask.row_id, "limit": 50, "cursor": None}
         case "export":
-            return "export", chosen | {"form": "json", "output": _Out()}
+            return "export", chosen | {"form": "json", "file": _Out()}
         case "add":
             return "add", resource | shown | {"values": values}
         case "change":

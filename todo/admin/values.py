@@ -21,7 +21,9 @@ def fields_of_form(form: type[Struct]) -> list[Field]:
         kind, choices = kind_of(one.type)
         default = None if one.default in (NODEFAULT, UNSET) else one.default
         nullable = NoneType in get_args(one.type)
-        found.append(Field(one.name, label_of(one.name), kind, one.type, nullable, one.required, default, choices))
+        found.append(
+            Field(one.encode_name, label_of(one.encode_name), kind, one.type, nullable, one.required, default, choices)
+        )
     return found
 
 

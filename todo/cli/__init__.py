@@ -1,160 +1,142 @@
-"""The `todo` command: arguments here, the work in the file of the same name. Light imports, so that help is quick."""
-
-from typing import Any
+"""The `todo` command: the names, and where each command is. Light imports, so that help is quick."""
 
 import rich_click as click
 
 from todo import __version__
-from todo.admin.cli import admin_commands
-from todo.cli.accounts import access, keys, permissions, service_accounts, users
-from todo.cli.calling import call
-from todo.cli.operations import jobs, outbox
-from todo.cli.recurring import recurrence, series
+from todo.cli.lazy import LazyCommand, LazyGroup, ShortName
 
 click.rich_click.TEXT_MARKUP = "rich"
 click.rich_click.SHOW_ARGUMENTS = True
 click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
 click.rich_click.PADDING_HELPTEXT_FIRST_LINE = (0, 0, 1, 0)
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="todo")
-def main() -> None:
-    """A task service you run yourself.
-
-    Start with:
-
-        todo up
-    """
+ID = "0190f5f0-7c1d-7000-8000-000000000000"
+PERSON = "ada@example.com"
+ADMIN = "todo.cli.admin:admin"
+FAILED = "--filter status=failed"
 
 
-HOST = click.option("--host", help="The address to listen on [TODO_HOST].")
-PORT = click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on [TODO_PORT or PORT].")
+def group(line: str, example: str, name: str, *commands: click.Command) -> LazyGroup:
+    for command in commands:
+        if isinstance(command, ShortName):
+            command.path = f"{name} {command.name}"
+    return LazyGroup(name, f"{line}\n\nExample:\n\n    todo {name} {example}", commands)
 
 
-@main.command()
-@HOST
-@PORT
-@click.option("--demo", is_flag=True, help="Fill in believable people and tasks, once.")
-def up(**options: Any) -> None:
-    """Run everything: database, migrations, administrator, API and worker.
+admin = LazyGroup(
+    "admin",
+    """List and change everything that can be administered.
+
+    Rows are named by their id, or by what names them, such as an e-mail address. Without --as, a command acts as the
+    operator of this machine, who may do everything; the audit log names the account of the operating system.
 
     Example:
 
-        todo up --demo
-    """
-    call("up:up", **options)
+        todo admin list tasks --filter status=open --sort due_at
+    """,
+    [
+        LazyCommand("describe", "List the resources, or the fields, filters and actions of one.", ADMIN),
+        LazyCommand("list", "List rows.", ADMIN),
+        LazyCommand("get", "Show one row with all its fields.", ADMIN),
+        LazyCommand("history", "List the changes of a row, newest first.", ADMIN),
+        LazyCommand("add", "Add a row.", ADMIN),
+        LazyCommand("set", "Change fields of a row; an empty value clears a field.", ADMIN),
+        LazyCommand("revert", "Undo one change in the history of a row.", ADMIN),
+        LazyCommand("delete", "Delete rows, or move them to the trash if there is one.", ADMIN),
+        LazyCommand("act", "Run an action on rows, or on the resource.", ADMIN),
+        LazyCommand("export", "Write up to 100,000 rows to a file.", ADMIN),
+        LazyCommand("import", "Add and change rows from a file: all of them, or none.", ADMIN),
+    ],
+)
+GROUPS = [
+    group(
+        "Manage users: who may sign in, and with which roles.", f"disable {PERSON}", "users",
+        ShortName("list", "List users with their roles.", "users.list", "--filter status=active"),
+        ShortName("show", "Show one user.", "users.get", PERSON),
+        ShortName("disable", "Block sign-in, and end all sessions and tokens.", "users.disable", PERSON),
+        ShortName("enable", "Allow sign-in again.", "users.enable", PERSON),
+        ShortName("grant", "Give a user a role.", "users.grant_role", f"{PERSON} support"),
+        ShortName("revoke", "Take a role from a user.", "users.take_role", f"{PERSON} support"),
+        ShortName("sign-out", "End every session of a user.", "users.sign_out", PERSON),
+    ),
+    group(
+        "Manage accounts for programs.", "add backup-robot --roles member", "service-accounts",
+        ShortName(
+            "add", "Add an account for a program.", "users.add_service_account", "backup-robot --roles member,support"
+        ),
+        LazyCommand("token", "Make a token for a service account.", "todo.cli.service_accounts:token"),
+    ),
+    group(
+        "Explain who may do what.", f"why {PERSON} tasks.change", "access",
+        LazyCommand("why", "Say whether a user may do something, and why; exit code 1 if not.", "todo.cli.access:why"),
+    ),
+    group(
+        "Look at recurrence rules.", 'preview "FREQ=MONTHLY;BYMONTHDAY=31"', "recurrence",
+        LazyCommand("preview", "Show the occurrences of a rule; needs no database.", "todo.cli.recurrence:preview"),
+    ),
+    group(
+        "Manage series: the rules by which tasks recur.", "list --filter status=paused", "series",
+        ShortName("list", "List series, newest first.", "series.list", f"--filter owner_id={PERSON}"),
+        ShortName("show", "Show one series.", "series.get", ID),
+        ShortName("pause", "Create no more tasks until the series is resumed.", "series.pause", ID),
+        ShortName("resume", "End a pause.", "series.resume", ID),
+        ShortName("end", "Create no more tasks.", "series.end", f"{ID} --open cancel"),
+        ShortName("run", "Let the worker evaluate a series now, also after an error.", "series.run", ID),
+    ),
+    group(
+        "Manage the job queue.", "list --filter status=failed", "jobs",
+        ShortName("list", "List the newest jobs; finished ones are kept for a week.", "jobs.list", FAILED),
+        ShortName("schedules", "List scheduled jobs with their last run.", "schedules.list"),
+        ShortName("show", "Show one job with its error.", "jobs.get", "cron:empty_trash"),
+        ShortName("retry", "Run a finished job again.", "jobs.retry", "0d9b4f0e6a7c11f0"),
+        ShortName("abort", "Stop a queued or running job.", "jobs.abort", "0d9b4f0e6a7c11f0"),
+        ShortName("run", "Run a scheduled job now, in addition to its schedule.", "schedules.run_now", "empty_trash"),
+    ),
+    group(
+        "Manage deliveries: e-mails and other messages on their way out.", "list --filter state=failed", "outbox",
+        ShortName("list", "List deliveries, newest first.", "deliveries.list", "--filter state=failed"),
+        ShortName("show", "Show one delivery.", "deliveries.get", ID),
+        ShortName("retry", "Send failed deliveries again.", "deliveries.retry", "--all --filter state=failed"),
+    ),
+    group(
+        "Manage the keys that sign access tokens.", "list", "keys",
+        ShortName("list", "List signing keys.", "signing_keys.list"),
+        ShortName("rotate", "Sign with the next key; tokens of the old key stay valid.", "signing_keys.rotate"),
+        ShortName("revoke", "Delete a key; its tokens are refused.", "signing_keys.revoke", ID),
+    ),
+]  # fmt: skip
 
+main = click.version_option(__version__, prog_name="todo")(
+    LazyGroup(
+        "todo",
+        """A task service you run yourself.
 
-@main.command()
-@HOST
-@PORT
-def server(**options: Any) -> None:
-    """Run one API process; start as many as you like.
+        Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not found.
 
-    Example:
+        Start with:
 
-        todo server --port 8000
-    """
-    call("server:serve", **options)
-
-
-@main.command()
-@click.option("--once", is_flag=True, help="Do what is due and queued now, then end.")
-def worker(**options: Any) -> None:
-    """Run one worker process; start as many as you like.
-
-    Example:
-
-        todo worker
-    """
-    call("worker:work", **options)
-
-
-@main.command()
-@click.option("--check", is_flag=True, help="Change nothing; exit code 1 when something is pending.")
-def migrate(**options: Any) -> None:
-    """Bring the database to the schema of this version.
-
-    Safe to run from several instances at once.
-
-    Example:
-
-        todo migrate
-    """
-    call("migrate:migrate", **options)
-
-
-@main.command()
-@click.option("--email", help="The administrator's e-mail address [TODO_ADMIN_EMAIL].")
-@click.option("--password", help="ListQuery for when left out; for scripts use [TODO_ADMIN_PASSWORD].")
-@click.option("--noinput", is_flag=True, help="Never ask: what is missing is an error.")
-def createsuperuser(**options: Any) -> None:
-    """Add an administrator.
-
-    Example:
-
-        todo createsuperuser --email ada@example.com
-    """
-    call("createsuperuser:createsuperuser", **options)
-
-
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
-@click.option("--deploy", is_flag=True, help="Also what is unfit for production.")
-def check(**options: Any) -> None:
-    """Look for what would keep this installation from working; exit code 1 when something does.
-
-    Example:
-
-        todo check --deploy
-    """
-    call("check:check", **options)
-
-
-@main.command()
-@click.option("--repair", is_flag=True, help="Put right what can be put right without asking a person.")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def doctor(**options: Any) -> None:
-    """Look for rows that contradict each other; exit code 1 when there are any.
-
-    Each line says what is wrong, how many rows, some of their ids, and what to do. Repairs are in the audit log.
-
-    Example:
-
-        todo doctor --repair
-    """
-    call("doctor:doctor", **options)
-
-
-@main.command()
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
-def settings(**options: Any) -> None:
-    """Show every setting, its variable and what it means; secrets are masked.
-
-    Example:
-
-        todo settings
-    """
-    call("settings:show", **options)
-
-
-@main.command("hash-benchmark")
-def hash_benchmark() -> None:
-    """Measure password hashing here, and recommend its cost.
-
-    Example:
-
-        todo hash-benchmark
-    """
-    call("hash_benchmark:benchmark")
-
-
-def perform(verb: str, **options: Any) -> None:
-    call("admin:run", verb=verb, **options)
-
-
-for command in (
-    users, service_accounts, permissions, access, admin_commands(perform), recurrence, series, jobs, outbox, keys,
-):  # fmt: skip
-    main.add_command(command)
+            todo up
+        """,
+        [
+            LazyCommand("up", "Run everything: database, migrations, administrator, API and worker.", "todo.cli.up:up"),
+            LazyCommand("server", "Run one API process; start as many as you like.", "todo.cli.server:server"),
+            LazyCommand("worker", "Run one worker process; start as many as you like.", "todo.cli.worker:worker"),
+            LazyCommand("migrate", "Bring the database to the schema of this version.", "todo.cli.migrate:migrate"),
+            LazyCommand("createsuperuser", "Add an administrator.", "todo.cli.createsuperuser:createsuperuser"),
+            LazyCommand("check", "Find what would keep this installation from working.", "todo.cli.check:check"),
+            LazyCommand("doctor", "Find rows that contradict each other, and repair them.", "todo.cli.doctor:doctor"),
+            LazyCommand("settings", "Show every setting; secrets are masked.", "todo.cli.settings:settings"),
+            LazyCommand(
+                "hash-benchmark",
+                "Measure password hashing here, and recommend its cost.",
+                "todo.cli.hash_benchmark:hash_benchmark",
+            ),
+            LazyCommand(
+                "permissions", "List every permission, or which role grants which.", "todo.cli.access:permissions"
+            ),
+            admin,
+            *GROUPS,
+        ],
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+)

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from todo.access import EVERYTHING
 from todo.actions import PERMISSIONS
-from todo.cli.calling import CommandError
-from todo.cli.users import with_session
+from todo.cli.installation import with_session
+from todo.cli.lazy import CommandError
 from todo.database import WriteSession
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.rules import normalise_email
@@ -20,7 +20,15 @@ from todo.domain.tasks.models import TASK
 Answer = tuple[bool, str]
 
 
+@click.command()
+@click.option("--matrix", is_flag=True, help="Which role grants which.")
 def permissions(matrix: bool) -> None:
+    """List every permission, or which role grants which.
+
+    Example:
+
+        todo permissions --matrix
+    """
     if not matrix:
         click.echo("\n".join(sorted(PERMISSIONS)))
         return
@@ -32,9 +40,21 @@ def permissions(matrix: bool) -> None:
     Console(width=max(100, 30 + 14 * len(roles))).print(table)
 
 
+@click.command()
+@click.argument("user")
+@click.argument("permission")
+@click.argument("row", required=False)
 def why(user: str, permission: str, row: str | None) -> None:
+    """Say whether a user may do something, and why; exit code 1 if not.
+
+    USER is an e-mail address, ROW the id of a task.
+
+    Example:
+
+        todo access why ada@example.com tasks.change 0190f5f0-7c1d-7000-8000-000000000000
+    """
     if permission not in PERMISSIONS:
-        raise CommandError(f"There is no permission {permission}: see `todo permissions`.")
+        raise CommandError(f"PERMISSION: there is no permission {permission}, see `todo permissions`.")
     allowed, reason = with_session(lambda session: explain(session, user, permission, row))
     click.echo(f"{'yes' if allowed else 'no'}: {reason}")
     if not allowed:
@@ -71,7 +91,7 @@ async def explain_row(session: WriteSession, user: User, permission: str, row: s
     try:
         task_id = UUID(row)
     except ValueError:
-        raise CommandError(f"{row} is not the id of a row.") from None
+        raise CommandError(f"ROW: {row} is not the id of a task.") from None
     visible = await session.scalar(select(TASK.id).where(visible_to(user.id), TASK.id == task_id))
     if visible is None:
         return False, f"{reason}, but this task is not among those they can see."

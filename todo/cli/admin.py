@@ -1,50 +1,52 @@
-"""`todo admin`: opens the service for a command of the admin, as the operator or as somebody else."""
+"""`todo admin`: opens the admin for a command, as the operator or as another user."""
 
 import asyncio
 import sys
 from dataclasses import replace
-from typing import Any
 
 import rich_click as click
 
 from todo.access import Actor, Origin
-from todo.admin.cli.actions import perform
+from todo.admin.cli import reading, writing
+from todo.admin.cli.commands import Work
 from todo.admin.service import AdminService
 from todo.app import REGISTRY
-from todo.cli.failures import sentence_of
 from todo.cli.installation import database_url, opened, require_installed
 from todo.cli.operator import cli_origin
 from todo.database import Database, WriteSession
 from todo.domain.accounts.services import roles
 from todo.domain.accounts.services.authentication import actor_of
-from todo.errors import Forbidden, NotFound
+from todo.errors import Forbidden
 from todo.settings import load_settings
 
-NOT_FOUND = 3
+COMMANDS = [
+    reading.describe, reading.list_rows, reading.get, reading.history, writing.add, writing.set_fields, writing.revert,
+    writing.delete, writing.act, reading.export, writing.import_rows,
+]  # fmt: skip
+admin = click.RichGroup(name="admin", commands=COMMANDS)
 
 
-def run(verb: str, user: str | None, reason: str | None = None, **options: Any) -> None:
-    """A command of `todo admin`; exit code 1 when it is refused, 3 when something is not there."""
+def serve(work: Work, user: str | None, reason: str | None) -> None:
+    """Run a command of the admin; what it answers is the exit code."""
     settings = load_settings()
 
-    async def work(url: str) -> int:
+    async def run(url: str) -> int:
         await require_installed(settings, url)
         async with opened(settings, url) as database:
-            origin = await origin_for(database, user)
-            return await perform(AdminService(REGISTRY, database, origin, reason=reason), verb, options)
+            return await work(AdminService(REGISTRY, database, await origin_for(database, user), reason=reason))
 
-    try:
-        with database_url(settings) as url:
-            code = asyncio.run(work(url))
-    except NotFound as error:
-        click.echo(f"Error: {sentence_of(error)}", err=True)
-        code = NOT_FOUND
+    with database_url(settings) as url:
+        code = asyncio.run(run(url))
     if code:
         sys.exit(code)
 
 
+for command in COMMANDS:
+    command.context_settings["obj"] = serve
+
+
 async def origin_for(database: Database, email: str | None) -> Origin:
-    """The operator of this machine, or somebody by them. Raises NotFound, Forbidden."""
+    """The operator of this machine, or a user on whose behalf they act. Raises NotFound, Forbidden."""
     origin = cli_origin()
     if email is None:
         return origin

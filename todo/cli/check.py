@@ -53,7 +53,18 @@ PUBLIC = frozenset(
 )
 
 
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--deploy", is_flag=True, help="Also find what is unfit for production.")
 def check(as_json: bool, deploy: bool) -> None:
+    """Find what would keep this installation from working.
+
+    Exit code 1 if there is an error.
+
+    Example:
+
+        todo check --deploy
+    """
     settings = load_settings()
     findings = [*find(settings), *(unfit_for_production(settings) if deploy else [])]
     if as_json:

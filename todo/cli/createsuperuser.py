@@ -4,14 +4,24 @@ import asyncio
 
 import rich_click as click
 
-from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, opened, require_installed
+from todo.cli.lazy import CommandError
 from todo.cli.operator import cli_origin
 from todo.domain.accounts.services.sign_in import SignIn, add_superuser
 from todo.settings import Settings, load_settings, secret_key
 
 
+@click.command()
+@click.option("--email", help="The administrator's e-mail address [TODO_ADMIN_EMAIL].")
+@click.option("--password", help="Asked for if absent; for scripts use [TODO_ADMIN_PASSWORD].")
+@click.option("--noinput", is_flag=True, help="Never ask: a missing value is an error.")
 def createsuperuser(email: str | None, password: str | None, noinput: bool) -> None:
+    """Add an administrator.
+
+    Example:
+
+        todo createsuperuser --email ada@example.com
+    """
     settings = load_settings()
     email = email or settings.admin_email
     password = password or settings.admin_password.get_secret_value()

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from todo.access import Origin
 from todo.actions import Action
 from todo.audit import Event, event
-from todo.cli.users import with_session
+from todo.cli.installation import with_session
 from todo.database import WriteSession
 from todo.domain.tasks.series.invariants import INVARIANTS
 from todo.invariants import Invariant
@@ -51,7 +51,20 @@ class Repaired:
     id: str
 
 
+@click.command()
+@click.option("--repair", is_flag=True, help="Repair what needs no decision by a person.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(repair: bool, as_json: bool) -> None:
+    """Find rows that contradict each other, and repair them.
+
+    Each line says what is wrong, how many rows, some of their ids, and what to do; exit code 1 if anything is left.
+    Repairs are in the audit log.
+
+    Example:
+
+        todo doctor --repair
+    """
+
     async def work(session: WriteSession) -> tuple[list[Repaired], list[Violation]]:
         await _rows(session, PATIENCE)
         if not repair:

@@ -6,16 +6,17 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from todo.admin.checks import AdminError
-from todo.cli.calling import CommandError
+from todo.cli.lazy import CommandError
 from todo.connection import AWAY
 from todo.embedded import EmbeddedError
-from todo.errors import Problem
+from todo.errors import FieldError, NotFound, Problem
 from todo.migrate import MigrationError
 from todo.settings import SettingsError
 
 OURS = (AdminError, CommandError, EmbeddedError, MigrationError, SettingsError)
 # No connection, no such role or password, no such database, no room, going down, not allowed, read-only.
 REFUSED = ("08", "28", "3D", "53", "57P", "42501", "25006")
+OPTIONS = {"q": "--search", "sort": "--sort", "cursor": "--cursor", "trash": "--trash", "ics": "--calendar"}
 NO_DATABASE = (
     "Cannot use the database: {reason}. Check that it runs and that TODO_DATABASE_URL has the right host, port, user,"
     " password and database, or unset TODO_DATABASE_URL and let `todo up` bring its own."
@@ -27,7 +28,7 @@ def sentence_of(error: Exception) -> str | None:
     if isinstance(error, OURS):
         return str(error)
     if isinstance(error, Problem):
-        return " ".join(field.message for field in error.errors) or error.detail
+        return " ".join(_named(field) for field in error.errors) or error.detail
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, OSError) and cause.filename:
         return f"Cannot use {cause.filename}: {cause.strerror}."
@@ -35,6 +36,17 @@ def sentence_of(error: Exception) -> str | None:
     if isinstance(cause, (*AWAY, psycopg.OperationalError)) or state.startswith(REFUSED):
         return NO_DATABASE.format(reason=_reason(cause))
     return None
+
+
+def exit_code_of(error: Exception) -> int:
+    """3 for what is not there, 1 for what is refused."""
+    return 3 if isinstance(error, NotFound) else 1
+
+
+def _named(error: FieldError) -> str:
+    """The field and what is wrong with it; `body` and `query` mean nothing at the command line."""
+    name = error.field.partition(".")[2]
+    return f"{OPTIONS.get(name, name)}: {error.message}" if name else error.message
 
 
 def _reason(error: BaseException | None) -> str:

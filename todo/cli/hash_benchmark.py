@@ -14,7 +14,14 @@ STRONGER = ((65536, 2), (65536, 3))
 GOAL_SECONDS = 0.1
 
 
-def benchmark() -> None:
+@click.command("hash-benchmark")
+def hash_benchmark() -> None:
+    """Measure password hashing here, and recommend its cost.
+
+    Example:
+
+        todo hash-benchmark
+    """
     timed = {(memory, passes): seconds_for(memory, passes) for memory, passes in (*STRONGER, *CHOICES)}
     table = Table("Memory", "Passes", "One hash", "Sign-ins a second, all cores")
     cores = os.cpu_count() or 1

@@ -1,19 +1,24 @@
 """Which database a command works on, and bringing it to this version."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from todo import migrate
-from todo.cli.calling import CommandError
+from todo.cli.lazy import CommandError
 from todo.cli.operator import cli_origin
 from todo.connection import clean_url, direct_url, keeps_sessions
-from todo.database import Database
+from todo.contention import retry
+from todo.database import Database, WriteSession
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.users import AccountService
 from todo.embedded import Server
 from todo.queue import open_queue
-from todo.settings import Settings, secret_key
+from todo.settings import Settings, load_settings, secret_key
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -85,3 +90,21 @@ async def require_installed(settings: Settings, url: str) -> None:
         raise CommandError("The database is not at this version's schema: run `todo migrate` first.")
     async with opened(settings, url) as database:
         await TokenKeys(database, settings, secret_key(settings)).load()
+
+
+def with_session(work: Callable[[WriteSession], Awaitable[T]]) -> T:
+    """Run `work` in one transaction on the database of the settings; again after a conflict with another one."""
+
+    async def run(url: str) -> T:
+        await require_installed(settings, url)
+
+        async def once() -> T:
+            async with database.session(cli_origin()) as session:
+                return await work(session)
+
+        async with opened(settings, url) as database:
+            return await retry(once)
+
+    settings = load_settings()
+    with database_url(settings) as url:
+        return asyncio.run(run(url))

@@ -4,14 +4,24 @@ import asyncio
 
 import rich_click as click
 
-from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, install
+from todo.cli.lazy import CommandError
 from todo.migrate import is_current
 from todo.revisions import head
 from todo.settings import load_settings
 
 
+@click.command()
+@click.option("--check", is_flag=True, help="Change nothing; exit code 1 if migrations are pending.")
 def migrate(check: bool) -> None:
+    """Bring the database to the schema of this version.
+
+    Safe to run from several instances at once.
+
+    Example:
+
+        todo migrate
+    """
     settings = load_settings()
     with database_url(settings) as url:
         if not check:

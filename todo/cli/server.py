@@ -3,13 +3,18 @@
 import asyncio
 import socket
 
+import rich_click as click
+
 from todo.app import create_app
-from todo.cli.calling import CommandError
 from todo.cli.installation import database_url, require_installed
+from todo.cli.lazy import CommandError
 from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.http import logs
-from todo.http.server import serve as serve_app
+from todo.http.server import serve
 from todo.settings import Settings, load_settings
+
+HOST = click.option("--host", help="The address to listen on [TODO_HOST].")
+PORT = click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on [TODO_PORT or PORT].")
 
 
 def given(**values: object) -> dict[str, object]:
@@ -17,7 +22,16 @@ def given(**values: object) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def serve(host: str | None, port: int | None) -> None:
+@click.command()
+@HOST
+@PORT
+def server(host: str | None, port: int | None) -> None:
+    """Run one API process; start as many as you like.
+
+    Example:
+
+        todo server --port 8000
+    """
     settings = load_settings(**given(host=host, port=port))
     logs.configure(settings)
     exit_on_signals()
@@ -25,7 +39,7 @@ def serve(host: str | None, port: int | None) -> None:
         asyncio.run(require_installed(settings, url))
         require_free(settings)
         follow_supervisor()
-        serve_app(create_app(settings, url), settings)
+        serve(create_app(settings, url), settings)
 
 
 def require_free(settings: Settings) -> None:

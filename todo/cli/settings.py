@@ -10,14 +10,22 @@ from rich.text import Text
 from todo.settings import PREFIX, Settings, load_settings, masked
 
 
-def show(as_json: bool) -> None:
-    settings = load_settings()
-    values = {name: masked(getattr(settings, name)) for name in Settings.model_fields}
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def settings(as_json: bool) -> None:
+    """Show every setting; secrets are masked.
+
+    Example:
+
+        todo settings
+    """
+    found = load_settings()
+    values = {name: masked(getattr(found, name)) for name in Settings.model_fields}
     if as_json:
         click.echo(json.dumps({PREFIX + name.upper(): value for name, value in values.items()}, indent=2))
         return
     table = Table("Variable", "Value", "What it means", expand=True)
     for name, field in Settings.model_fields.items():
-        style = "bold" if name in settings.model_fields_set else ""
+        style = "bold" if name in found.model_fields_set else ""
         table.add_row(PREFIX + name.upper(), Text(values[name], style), Text(field.description or ""))
     Console().print(table)

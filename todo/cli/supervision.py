@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from todo.cli.calling import CommandError
+from todo.cli.lazy import CommandError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SUPERVISED = "TODO_SUPERVISED"

@@ -6,17 +6,18 @@ import os
 import secrets
 import time
 
+import rich_click as click
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from todo import __version__
-from todo.cli.calling import CommandError
 from todo.cli.demo import fill
 from todo.cli.installation import configured_url, install, opened
+from todo.cli.lazy import CommandError
 from todo.cli.operator import cli_origin
-from todo.cli.server import given, require_free
+from todo.cli.server import HOST, PORT, given, require_free
 from todo.cli.supervision import Child, Stop, running
 from todo.database import Database
 from todo.domain.accounts.services.sign_in import SignIn, add_superuser
@@ -28,7 +29,17 @@ from todo.settings import Settings, load_settings, secret_key
 DEFAULT_ADMIN = "admin@todo.local"
 
 
+@click.command()
+@HOST
+@PORT
+@click.option("--demo", is_flag=True, help="Add example people and tasks, once.")
 def up(host: str | None, port: int | None, demo: bool) -> None:
+    """Run everything: database, migrations, administrator, API and worker.
+
+    Example:
+
+        todo up --demo
+    """
     settings = load_settings(**given(host=host, port=port))
     stop = Stop()
     if settings.database_url:

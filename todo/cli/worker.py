@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
+import rich_click as click
 from saq import Worker
 
 from todo import loops
@@ -16,7 +17,15 @@ from todo.queue import HAS_WAITING, connected, new_worker, relay
 from todo.settings import Settings, load_settings
 
 
-def work(once: bool) -> None:
+@click.command()
+@click.option("--once", is_flag=True, help="Do everything that is due and queued now, then end.")
+def worker(once: bool) -> None:
+    """Run one worker process; start as many as you like.
+
+    Example:
+
+        todo worker
+    """
     settings = load_settings()
     logs.configure(settings)
     exit_on_signals()

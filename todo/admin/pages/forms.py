@@ -9,8 +9,8 @@ from msgspec import UNSET
 
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field, write_text
-from todo.admin.pages.references import resolve
 from todo.admin.pages.templating import labels, zone
+from todo.admin.references import resolve
 from todo.admin.service import AdminService
 from todo.errors import FieldError, Invalid, Problem
 

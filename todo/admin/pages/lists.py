@@ -13,10 +13,10 @@ from todo.admin.declaration import Resource
 from todo.admin.fields import Field
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.list_state import ListState, read_state
-from todo.admin.pages.references import resolve
 from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.pages.templating import words
+from todo.admin.references import resolve
 from todo.admin.schemas import Facet, ListResult
 from todo.admin.service import AdminService
 

@@ -93,8 +93,9 @@ async def read_body(request: ActorRequest, kind: type[Struct]) -> Any:
 
 
 def sent_of(data: Struct) -> dict[str, Any]:
-    """The fields that a body holds, as JSON values."""
-    found = {name: getattr(data, name) for name in data.__struct_fields__}
+    """The fields that a body holds, by their names on the wire, as JSON values."""
+    names = zip(data.__struct_fields__, data.__struct_encode_fields__, strict=True)
+    found = {wire: getattr(data, name) for name, wire in names}
     return {name: msgspec.to_builtins(value) for name, value in found.items() if value is not UNSET}
 
 

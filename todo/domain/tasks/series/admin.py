@@ -57,10 +57,10 @@ class SeriesAdmin(ModelAdmin[Series]):
         }
         return verb not in allowed or row.status in allowed[verb]
 
-    @action("Pause")
-    async def pause(self, do: ActionContext, row: Series) -> None:
-        """Let nothing come until it is resumed."""
-        await _verbs(do).pause(row.id, PauseSeries(), None)
+    @action("Pause", form=PauseSeries)
+    async def pause(self, do: ActionContext, row: Series, form: PauseSeries) -> None:
+        """Create no tasks from one day to another, both included; without days, until it is resumed."""
+        await _verbs(do).pause(row.id, form, None)
 
     @action("Resume")
     async def resume(self, do: ActionContext, row: Series) -> None:

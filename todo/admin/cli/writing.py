@@ -1,0 +1,186 @@
+"""Commands that write: one call of the service each."""
+
+from collections.abc import Sequence
+from typing import Any, BinaryIO, Literal
+
+import rich_click as click
+
+from todo.admin.cli import output
+from todo.admin.cli.commands import (
+    JSON,
+    MATCHING,
+    REASON,
+    RESOURCE,
+    ROW,
+    VALUES,
+    YES,
+    command,
+    filters_of,
+    say,
+    values_of,
+)
+from todo.admin.cli.output import harmless
+from todo.admin.context import uuid_of
+from todo.admin.declaration import RowsAdmin
+from todo.admin.references import resolve_filters, resolve_values, row_id_of
+from todo.admin.schemas import ListQuery, Outcome, Selection
+from todo.admin.service import AdminService
+
+ROWS = click.argument("ids", nargs=-1, metavar="[ROW]...")
+
+
+@command("add", RESOURCE, VALUES, REASON, JSON)
+async def add(admin: AdminService, resource: str, values: Sequence[str], as_json: bool) -> int:
+    """Add a row.
+
+    Example:
+
+        todo admin add tasks title="Water the plants" priority=2 owner_id=ada@example.com
+    """
+    given = await resolve_values(admin, resource, values_of(values))
+    row = await admin.editor.add(resource, given, lax=True)
+    say(row) if as_json else click.echo(f"Added {harmless(row.display)} ({row.id}).")
+    return 0
+
+
+@command(
+    "set", RESOURCE, ROW, VALUES,
+    click.option("--version", type=click.IntRange(1), help="Refuse if the row has another version by now."),
+    REASON, JSON,
+)  # fmt: skip
+async def set_fields(
+    admin: AdminService, resource: str, row_id: str, values: Sequence[str], version: int | None, as_json: bool
+) -> int:
+    """Change fields of a row; an empty value clears a field.
+
+    Example:
+
+        todo admin set tasks 0190f5f0-7c1d-7000-8000-000000000000 priority=3 deadline=
+    """
+    if not values:
+        raise click.UsageError("Say which fields to change, as name=value.")
+    given = await resolve_values(admin, resource, values_of(values))
+    row_id = await row_id_of(admin, resource, row_id)
+    row = await admin.editor.change(resource, row_id, given, version=version, lax=True)
+    say(row) if as_json else click.echo(f"Changed {harmless(row.display)} ({row.id}), now version {row.version}.")
+    return 0
+
+
+@command("revert", RESOURCE, ROW, click.argument("event_id", metavar="EVENT"), REASON, JSON)
+async def revert(admin: AdminService, resource: str, row_id: str, event_id: str, as_json: bool) -> int:
+    """Undo one change in the history of a row.
+
+    The fields that it changed get their values back.
+
+    Example:
+
+        todo admin revert tasks 0190f5f0-7c1d-7000-8000-000000000000 0190f5f1-0d2e-7000-8000-000000000000
+    """
+    row = await admin.history.revert(resource, await row_id_of(admin, resource, row_id), uuid_of(event_id))
+    say(row) if as_json else click.echo(f"Reverted {harmless(row.display)} ({row.id}), now version {row.version}.")
+    return 0
+
+
+@command("delete", RESOURCE, click.argument("ids", nargs=-1, required=True, metavar="ROW..."), YES, REASON, JSON)
+async def delete(admin: AdminService, resource: str, ids: Sequence[str], yes: bool, as_json: bool) -> int:
+    """Delete rows, or move them to the trash if there is one.
+
+    Shows what is deleted with them and asks for confirmation.
+
+    Example:
+
+        todo admin delete tasks 0190f5f0-7c1d-7000-8000-000000000000 --reason "Ticket 17"
+    """
+    ids = [await row_id_of(admin, resource, one) for one in ids]
+    if not yes:
+        output.preview(await admin.editor.preview(resource, ids))
+        click.confirm("Continue?", abort=True, err=True)
+    if len(ids) > 1:
+        return _report(await admin.actions.act(resource, "delete", Selection(ids=[*map(uuid_of, ids)])), as_json)
+    await admin.editor.delete(resource, ids[0])
+    return _report(Outcome(1), as_json)
+
+
+@command(
+    "act", RESOURCE, click.argument("action"), ROWS,
+    click.option("--all", "everything", is_flag=True, help="All rows that match --filter and --search."),
+    *MATCHING,
+    click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A field of its form; may be repeated."),
+    YES, REASON, JSON,
+)  # fmt: skip
+async def act(
+    admin: AdminService, resource: str, action: str, ids: Sequence[str], everything: bool, filters: Sequence[str],
+    q: str, trash: bool, values: Sequence[str], yes: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Run an action on rows, or on the resource.
+
+    `change`, `delete` and `restore` work like actions.
+
+    Example:
+
+        todo admin act tasks change --all --filter status=open --set priority=3
+    """
+    if everything and ids:
+        raise click.UsageError("Name rows, or give --all; not both.")
+    if not everything and (filters or q or trash):
+        raise click.UsageError("--filter, --search and --trash need --all.")
+    query = None
+    if everything:
+        given = await resolve_filters(admin, resource, filters_of(filters))
+        query = ListQuery(filters=given, q=q, trash=trash, limit=1)
+    form = values_of(values)
+    if action == "change":
+        form = await resolve_values(admin, resource, form)
+    await _confirm(admin, resource, action, ids, query, yes=yes)
+    ids = [await row_id_of(admin, resource, one) for one in ids]
+    if len(ids) == 1:
+        return _report(await admin.actions.act_on_one(resource, action, ids[0], form, lax=True), as_json)
+    chosen: Any = ids if isinstance(admin.registry[resource], RowsAdmin) else [uuid_of(one) for one in ids]
+    selection = Selection(ids=chosen, matching=query)
+    return _report(await admin.actions.act(resource, action, selection, form, lax=True), as_json)
+
+
+@command(
+    "import", RESOURCE, click.argument("file", type=click.File("rb")),
+    click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True),
+    click.option("--apply", is_flag=True, help="Save the rows; without it, nothing is kept."),
+    REASON, JSON,
+)  # fmt: skip
+async def import_rows(
+    admin: AdminService, resource: str, file: BinaryIO, form: Literal["csv", "json"], apply: bool, as_json: bool
+) -> int:
+    """Add and change rows from a file: all of them, or none.
+
+    Rows with an `id` change the row that has it; the others are added.
+
+    Example:
+
+        todo admin import tasks open.csv --apply
+    """
+    report = await admin.files.import_rows(resource, file.read(), form, apply=apply)
+    say(report) if as_json else output.report(report)
+    return 1 if report.refused else 0
+
+
+async def _confirm(
+    admin: AdminService, resource: str, name: str, ids: Sequence[str], query: ListQuery | None, *, yes: bool
+) -> None:
+    """Ask before a dangerous action, and before one on all rows that match."""
+    found = admin.registry[resource]
+    action = admin.actions.require_action(found, name)
+    dangerous = name == "delete" or (action is not None and action.dangerous)
+    if yes or not (dangerous or query):
+        return
+    what = f"{len(ids)} {found.label}" if ids else found.label
+    if query:
+        page = await admin.queries.page(resource, query)
+        what = f"{page.total or 0:,} {found.label}" if page.total_is_exact else f"about {page.total:,} {found.label}"
+    elif len(ids) == 1:
+        what = f"{found.label_one} {ids[0]}"
+    click.confirm(f"{action.label if action else name.capitalize()}: {what}. Continue?", abort=True, err=True)
+
+
+def _report(outcome: Outcome, as_json: bool) -> int:
+    """Print what was done; 1 when a row was refused."""
+    say(outcome) if as_json else output.outcome(outcome)
+    return 1 if outcome.failed else 0

@@ -1,0 +1,83 @@
+"""Rows named by what names them, such as an e-mail address, in place of their id."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from todo.admin.declaration import RowsAdmin
+from todo.admin.fields import Field
+from todo.admin.filters import EMPTY, SET
+from todo.admin.schemas import ListQuery, Option
+from todo.admin.service import AdminService
+from todo.errors import Conflict, Invalid, NotFound
+
+
+def is_id(text: str) -> bool:
+    """Whether this is an id rather than a name."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+async def resolve(admin: AdminService, resource: str, field: Field, text: str) -> str:
+    """The id of the row a reference names, which may be an id itself; raises Invalid for none, or several."""
+    text = text.strip()
+    if not text or is_id(text):
+        return text
+    options = _called(await admin.queries.options(resource, field.name, text), text)
+    if len(options) == 1:
+        return options[0].value
+    found = "No match." if not options else f"{len(options)} are called that; choose one, or write its id."
+    raise Invalid.field(f"body.{field.name}", found)
+
+
+async def resolve_values(admin: AdminService, resource: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Values of fields, with ids for the names of references. Raises Invalid."""
+    fields = admin.registry[resource].fields
+    return {
+        name: await resolve(admin, resource, fields[name], text)
+        if name in fields and fields[name].kind == "reference"
+        else text
+        for name, text in values.items()
+    }
+
+
+async def resolve_filters(
+    admin: AdminService, resource: str, filters: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Filters, with ids for the names of references. Raises Invalid."""
+    fields = admin.registry[resource].fields
+    return {
+        name: [
+            await resolve(admin, resource, fields[name], text)
+            if name in fields and fields[name].kind == "reference" and text not in (EMPTY, SET)
+            else text
+            for text in texts
+        ]
+        for name, texts in filters.items()
+    }
+
+
+async def row_id_of(admin: AdminService, resource: str, text: str) -> str:
+    """The id of the row named `text`, which may be the id itself. Raises Forbidden, NotFound, Conflict for several."""
+    found = admin.registry[resource]
+    if is_id(text) or isinstance(found, RowsAdmin):
+        return text
+    rows = []
+    if found.search:
+        page = await admin.queries.page(resource, ListQuery(q=text, limit=100, facets=False))
+        rows = _called([Option(str(row.id), row.display) for row in page.items], text, exact=True)
+    if len(rows) == 1:
+        return rows[0].value
+    one, name = found.label_one.lower(), found.fields[found.display].label.lower()
+    names = "its id" if name == "id" or not found.search else f"its id or its {name}"
+    if rows:
+        raise Conflict(f"There are {len(rows)} {found.label.lower()} named {text}: give the id.")
+    raise NotFound(f"There is no {one} {text}: give {names}.")
+
+
+def _called(options: Sequence[Option], text: str, *, exact: bool = False) -> list[Option]:
+    """Those that are called exactly that; else, unless `exact`, all of them."""
+    found = [option for option in options if option.label.casefold() == text.casefold()]
+    return found or ([] if exact else [*options])

@@ -1,0 +1,67 @@
+"""Short names for verbs of the admin: `todo users disable ada@example.com`."""
+
+from functools import partial
+from typing import Any
+
+import rich_click as click
+
+from todo.admin.cli.commands import JSON, MATCHING, REASON, YES, AdminCommand, Parameter
+from todo.admin.cli.reading import get, list_rows
+from todo.admin.cli.writing import act
+from todo.admin.declaration import Action
+from todo.admin.fields import Field
+from todo.admin.service import AdminService
+from todo.admin.values import fields_of_form
+from todo.app import REGISTRY
+from todo.cli.admin import serve
+from todo.cli.lazy import ShortName
+
+READS = {"list": list_rows, "get": get}
+ROWS = click.argument("ids", nargs=-1, metavar="ROW...")
+ALL = click.option("--all", "everything", is_flag=True, help="All rows that match --filter and --search.")
+
+
+def command_of(short: ShortName) -> click.Command:
+    """The command of a short name: a read, or an action with the fields of its form as arguments and options."""
+    resource = REGISTRY[short.resource]
+    if short.verb in READS:
+        read = READS[short.verb]
+        command = AdminCommand(short.name or "", partial(read.body, resource=short.resource), "", read.params[1:-1])
+    else:
+        command = _action(short, resource.actions[short.verb])
+    command.help = f"{short.help}\n\nExample:\n\n    todo {short.path} {short.example}".rstrip()
+    command.context_settings["obj"] = serve
+    return command
+
+
+def _action(short: ShortName, action: Action) -> AdminCommand:
+    fields = fields_of_form(action.form) if action.form else []
+    on_rows: tuple[Parameter, ...] = (ROWS,) if action.on == "row" else ()
+
+    async def body(
+        admin: AdminService, as_json: bool, ids: tuple[str, ...] = (), everything: bool = False,
+        filters: tuple[str, ...] = (), q: str = "", trash: bool = False, yes: bool = False, **form: str | None,
+    ) -> int:  # fmt: skip
+        if on_rows and not ids and not everything:
+            raise click.UsageError("Name rows, or give --all.")
+        values = [f"{field.name}={text}" for field in fields if (text := form[_parameter(field)]) is not None]
+        return await act.body(
+            admin, resource=short.resource, action=action.name, ids=ids, everything=everything, filters=filters, q=q,
+            trash=trash, values=values, yes=yes or not everything, as_json=as_json,
+        )  # fmt: skip
+
+    parameters = [*on_rows, *map(_parameter_of, fields), *((ALL, *MATCHING, YES) if on_rows else ()), REASON, JSON]
+    return AdminCommand(short.name or "", body, "", parameters)
+
+
+def _parameter_of(field: Field) -> Parameter:
+    """An argument for what an action needs, an option for what it may get."""
+    if field.required:
+        return click.argument(_parameter(field), metavar=field.name.upper())
+    kind: Any = click.Choice(field.choices) if field.choices else str
+    return click.option(f"--{field.name.replace('_', '-')}", _parameter(field), type=kind, help=f"{field.label}.")
+
+
+def _parameter(field: Field) -> str:
+    """The name of the parameter, which may be a word of Python such as `from`."""
+    return f"form_{field.name}"
