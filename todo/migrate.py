@@ -1,19 +1,23 @@
 """Brings a database to the schema of this version."""
 
-import asyncio
+import subprocess
+import sys
+from argparse import Namespace
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.operations.ops import MigrationScript
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, text
 
 from todo.connection import Route, direct_url, find_route
 from todo.database import create_engine
 from todo.revisions import folder, head
-from todo.settings import Settings, load_settings
+from todo.settings import Settings
 from todo.watch import Monitor, Watch
 
 T = TypeVar("T")
@@ -86,12 +90,37 @@ async def is_current(settings: Settings, url: str | None = None) -> bool:
     return await run(settings, evaluate, url)
 
 
-def revise(message: str) -> None:
-    """Write a new migration into a checkout, from what the models have and the database of the settings lacks."""
+def is_packaged() -> bool:
+    """Whether the migrations are inside the installed package, where nobody adds one."""
+    return folder().parent == Path(__file__).parent
 
-    def work(connection: Connection) -> None:
-        script = ScriptDirectory.from_config(config(connection))
-        number = f"{len(list(script.walk_revisions())) + 1:04}"
-        command.revision(config(connection), message, autogenerate=True, rev_id=number)
 
-    asyncio.run(run(load_settings(), work))
+async def revise(settings: Settings, url: str, message: str, *, write: bool = True) -> tuple[bool, Path | None]:
+    """Whether the models differ from this database, and the migration that was written for it into the checkout."""
+    changed: list[bool] = []
+
+    def inspect(_: MigrationContext, __: object, directives: list[MigrationScript]) -> None:
+        changed.extend(not one.upgrade_ops.is_empty() for one in directives if one.upgrade_ops)
+        if not (write and any(changed)):
+            directives.clear()
+
+    def work(connection: Connection) -> list[Script | None]:
+        settled = config(connection)
+        settled.cmd_opts = Namespace(quiet=True)
+        number = f"{len([*ScriptDirectory.from_config(settled).walk_revisions()]) + 1:04}"
+        written = command.revision(
+            settled, message, autogenerate=True, rev_id=number, process_revision_directives=inspect
+        )
+        return written if isinstance(written, list) else [written]
+
+    paths = [Path(script.path) for script in await run(settings, work, direct_url(settings, url)) if script]
+    for path in paths:
+        _format(path)
+    return any(changed), paths[0] if paths else None
+
+
+def _format(path: Path) -> None:
+    """Bring what alembic wrote into the format of the project."""
+    for arguments in (["check", "--fix-only"], ["format"]):
+        ruff = [sys.executable, "-m", "ruff", *arguments, "--quiet", str(path)]
+        subprocess.run(ruff, cwd=folder().parent, check=True)

@@ -122,6 +122,11 @@ main = click.version_option(__version__, prog_name="todo")(
             LazyCommand("server", "Run one API process; start as many as you like.", "todo.cli.server:server"),
             LazyCommand("worker", "Run one worker process; start as many as you like.", "todo.cli.worker:worker"),
             LazyCommand("migrate", "Bring the database to the schema of this version.", "todo.cli.migrate:migrate"),
+            LazyCommand(
+                "makemigrations",
+                "Write a migration for what the models have and the database lacks.",
+                "todo.cli.makemigrations:makemigrations",
+            ),
             LazyCommand("createsuperuser", "Add an administrator.", "todo.cli.createsuperuser:createsuperuser"),
             LazyCommand("check", "Find what would keep this installation from working.", "todo.cli.check:check"),
             LazyCommand("doctor", "Find rows that contradict each other, and repair them.", "todo.cli.doctor:doctor"),
