@@ -1,4 +1,4 @@
-"""What a rule looks like on the wire."""
+"""Rules in requests and responses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What tasks look like on the wire."""
+"""Tasks in requests and responses."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -114,13 +114,13 @@ class TaskOut(Struct):
 
 
 class Completed(TaskOut):
-    """The task that was completed or skipped, and the one its series brought up."""
+    """The task that was completed or skipped, and the one its series opened."""
 
     next_task: TaskOut | None
 
 
 class Upcoming(Struct):
-    """An occurrence that is not there yet: computed, not stored. `note` tells what moved it."""
+    """A future occurrence: computed, not stored. `note` says what moved it."""
 
     series_id: UUID
     occurrence: str
@@ -139,4 +139,4 @@ class TaskPage(Struct, omit_defaults=True):
     next_cursor: str | None
     total: int | UnsetType = UNSET
     upcoming: list[Upcoming] | UnsetType = UNSET
-    upcoming_cut_off: bool | UnsetType = UNSET  # whether there are more until then than the 500 that are told
+    upcoming_cut_off: bool | UnsetType = UNSET  # whether there are more until then than the 500 shown

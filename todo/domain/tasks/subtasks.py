@@ -1,4 +1,4 @@
-"""Subtasks: which parent is allowed, and what follows a parent to the trash, back, and into the next occurrence."""
+"""Subtasks: which parent is allowed; moving to the trash, restoring and copying them with their parent."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ class Copied(NamedTuple):
 
 
 async def descendants(session: WriteSession, roots: Sequence[UUID], *where: ColumnElement[bool]) -> Sequence[Task]:
-    """Everything below these tasks, each after its parent, locked."""
+    """All subtasks of these tasks, each after its parent, locked."""
     tree = select(TASK.id, TASK.parent_id).where(TASK.parent_id.in_(roots)).cte("tree", recursive=True)
     tree = tree.union_all(select(CHILD.c.id, CHILD.c.parent_id).join(tree, CHILD.c.parent_id == tree.c.id))
     found = await session.scalars(
@@ -42,13 +42,13 @@ async def descendants(session: WriteSession, roots: Sequence[UUID], *where: Colu
 
 
 def level(task: Task, tasks: Mapping[UUID, Task]) -> int:
-    """How many of these tasks a task is below."""
+    """How many of these tasks are ancestors of a task."""
     parent = tasks.get(task.parent_id) if task.parent_id else None
     return 1 + level(parent, tasks) if parent else 0
 
 
 async def check_parent(session: WriteSession, owner_id: UUID, parent_id: UUID, task: Task | None = None) -> None:
-    """Raises Invalid unless a new task, or this one with all below it, may hang below that parent."""
+    """Raises Invalid unless a new task, or this one with its subtasks, may have that parent."""
     above = await _from_top(session, owner_id, parent_id)
     if not above:
         raise Invalid.field("body.parent_id", "There is no such task.")
@@ -61,7 +61,7 @@ async def check_parent(session: WriteSession, owner_id: UUID, parent_id: UUID, t
 
 
 async def _from_top(session: WriteSession, owner_id: UUID, task_id: UUID) -> Sequence[UUID]:
-    """A visible task and all it is below; nothing when it is not visible."""
+    """A visible task and its ancestors; nothing when it is not visible."""
     chain = select(TASK.id, TASK.parent_id).where(visible_to(owner_id), TASK.id == task_id)
     chain_cte = chain.cte("chain", recursive=True)
     above = select(CHILD.c.id, CHILD.c.parent_id).join(chain_cte, CHILD.c.id == chain_cte.c.parent_id)
@@ -107,7 +107,7 @@ def _copies(tree: Sequence[Task], roots: Mapping[UUID, Copied]) -> Iterable[Task
     homes = dict(roots)
     parents = {old: root.new.id for old, root in roots.items()}
     for task in tree:
-        if task.parent_id not in parents:  # below something that was deleted by itself
+        if task.parent_id not in parents:  # its parent was deleted by itself
             continue
         old, new, timezone = homes[task.id] = homes[task.parent_id]
         if task.deleted_at not in (None, old.deleted_at):

@@ -32,7 +32,7 @@ MANY_A_YEAR = 500
 YEAR = timedelta(days=365)
 IDLE_HOLIDAYS = "Holidays change nothing here: shift must say where an occurrence goes that falls on one."
 NEVER = "This rule never happens: no date before its end, or in all the years we look at, fits every part of it."
-# How many occurrences tell whether all of them are leap days.
+# How many occurrences show whether all of them are leap days.
 SAMPLE = 4
 
 

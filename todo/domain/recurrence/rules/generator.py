@@ -1,7 +1,7 @@
 """The original starts a rule gives, in order, from anywhere in its life at the same cost.
 
 Every jump is a division from `start`, so neither the age of a series nor a clamped month shifts anything. Nothing loops
-for ever: a search looks at a bounded number of periods, then says that nothing comes.
+for ever: a search visits a bounded number of periods, then gives up.
 """
 
 from collections.abc import Iterator

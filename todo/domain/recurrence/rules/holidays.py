@@ -11,7 +11,7 @@ from todo.domain.recurrence.rules.grammar import RuleError
 from todo.domain.recurrence.rules.occurrences import occurrences
 from todo.domain.recurrence.rules.plan import Plan
 
-YEARS = 10  # how far ahead days are told, beside those of this year
+YEARS = 10  # how many years of days are read, after this year
 MOST_DAYS = 1_000  # of a series
 MOST_EVENTS = 3_000
 MOST_RULES = 200  # each may search for its occurrences in vain for milliseconds
@@ -28,7 +28,7 @@ def read_holidays(text: str, today: date) -> tuple[dict[date, str], list[str]]:
     begin, end = date(today.year, 1, 1), date(today.year + YEARS, 12, 31)
     elsewhere: defaultdict[str, set[date]] = defaultdict(
         set
-    )  # days of a repeated event that another one tells of, by its UID
+    )  # days of a repeated event that another event changes, by its UID
     for event in events:
         if moved := _day(event.get("RECURRENCE-ID")):
             elsewhere[str(event.get("UID"))].add(moved)
@@ -46,7 +46,7 @@ def read_holidays(text: str, today: date) -> tuple[dict[date, str], list[str]]:
                 found |= {one: name for one in off if begin <= one <= end and one not in found}
         except RuleError as error:
             notes.append(f"{name or 'An event'}: {error.message}")
-        except ValueError:  # the library's, at the first look at a value that is none
+        except ValueError:  # the library's, for a value that is none
             notes.append(f"{name or 'An event'}: passed over, it cannot be read.")
         if len(found) > MOST_DAYS:
             raise RuleError("ics", f"The calendar names more than {MOST_DAYS:,} days.")

@@ -1,4 +1,4 @@
-"""What becomes of the occurrences that came: the same decision on time as after a long sleep or a pause."""
+"""What happens to due occurrences: the same decision on time as after a downtime or a pause."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from itertools import chain
 from todo.domain.recurrence.rules.occurrences import Now, is_expired, occurrences, opens_at
 from todo.domain.recurrence.rules.plan import MAX_OPEN, Anchor, OnMissed, Opens, Plan, PlannedOccurrence
 
-# After a long sleep only the first missed occurrences are told one by one, and the last ones that may still open.
+# After a long downtime only the first missed occurrences are listed, and the last ones that may still open.
 MAX_LISTED = MAX_OPEN
 
 
@@ -19,7 +19,7 @@ class Decision:
     comes next.
 
     `next` is None when the series has ended or waits for a completion. `all_listed` is False when there may be more
-    missed occurrences than `missed` tells; then, without a count, the numbers of the last occurrences are too low.
+    missed occurrences than `missed` lists; then, without a count, the numbers of the last occurrences are too low.
     """
 
     opens: tuple[PlannedOccurrence, ...] = ()

@@ -156,7 +156,7 @@ def next_run_at(plan: Plan, following: datetime | None, still_open: Sequence[dat
     """The instant (UTC) at which something happens to a series by itself: its next occurrence comes, or an open one
     expires.
 
-    While one is open, a series that opens on close waits for somebody to close it, unless the next one takes its place.
+    While one is open, a series that opens on close waits until it is closed, unless the next one replaces it.
     """
     waits = plan.opens is Opens.ON_CLOSE and plan.on_missed is not OnMissed.SKIP_TO_NEXT and still_open
     comes = opens_at(plan, following) if following and not waits else None
@@ -176,9 +176,7 @@ def is_paused(plan: Plan, now: datetime) -> bool:
 
 
 class Now:
-    """Which occurrences of a plan have opened at an instant. A pause counts as sleep: nothing opens from its first day
-    on.
-    """
+    """Which occurrences of a plan have opened at an instant. Nothing opens from the first day of a pause on."""
 
     def __init__(self, plan: Plan, now: datetime) -> None:
         self.plan = plan

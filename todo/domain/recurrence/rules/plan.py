@@ -28,7 +28,7 @@ class Anchor(StrEnum):
 
 
 class OnMissed(StrEnum):
-    """What happens when an occurrence comes while an earlier one is still open, or came while nobody looked."""
+    """What happens when an occurrence comes while an earlier one is still open, or came while no worker ran."""
 
     KEEP_ONE = "keep_one"
     SKIP_TO_NEXT = "skip_to_next"
@@ -95,7 +95,7 @@ class Plan:
     def of(cls, rrule: str, start: datetime, **columns: Any) -> "Plan":
         """A plan from the columns of a series: texts for choices, any iterable for lists, None for a default.
 
-        COUNT and UNTIL in the text become `count` and `until`; a UNTIL in UTC is turned into the time of `timezone`.
+        COUNT and UNTIL in the text become `count` and `until`; a UNTIL in UTC is converted to the time of `timezone`.
         Raises RuleError for what cannot be.
         """
         parsed = parse(rrule)

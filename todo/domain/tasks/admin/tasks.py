@@ -104,12 +104,12 @@ class TaskAdmin(ModelAdmin[Task]):
         await super().delete_row(do, row)
 
     async def in_order(self, do: ActionContext, ids: Sequence[UUID]) -> Sequence[UUID]:
-        """Those on top first: what is below goes along with them, and comes back with them."""
+        """Parents first: subtasks are deleted and restored with them."""
         below_others = await do.session.scalars(select(TASK.id).where(TASK.id.in_(ids), TASK.parent_id.is_not(None)))
         return sorted(ids, key=set(below_others).__contains__)
 
     async def goes_along(self, do: ActionContext, ids: Collection[UUID]) -> int:
-        """What is below them."""
+        """Their subtasks."""
         found = await descendants(do.session, list(ids), TASK.deleted_at.is_(None))
         return len({task.id for task in found} - set(ids))
 
@@ -118,17 +118,17 @@ class TaskAdmin(ModelAdmin[Task]):
 
     @action("Complete")
     async def complete(self, do: ActionContext, row: Task) -> None:
-        """Close it as done; the next occurrence of its series comes up."""
+        """Close it as done; the next occurrence of its series opens."""
         await _service(do, row.owner_id).complete(row.id, None)
 
     @action("Skip")
     async def skip(self, do: ActionContext, row: Task) -> None:
-        """Close this occurrence of a series as skipped; the next one comes up."""
+        """Close this occurrence of a series as skipped; the next one opens."""
         await _service(do, row.owner_id).skip(row.id, None)
 
     @action("Reopen")
     async def reopen(self, do: ActionContext, row: Task) -> None:
-        """Open it again; the occurrence that its closing brought up goes, if nobody has touched it."""
+        """Open it again; the occurrence that its closing opened is removed if it was not changed."""
         await _service(do, row.owner_id).reopen(row.id, None)
 
 
@@ -140,5 +140,5 @@ def _require_open(values: dict[str, Any], row: Task | None = None) -> None:
 
 
 def _service(do: ActionContext, owner_id: UUID) -> TaskService:
-    """The verbs of somebody's tasks."""
+    """The service for one person's tasks."""
     return TaskService(do.session, do.actor, owner_id)

@@ -30,10 +30,10 @@ SortBy = Annotated[
     QueryParameter(
         max_length=100,
         schema_extra={"pattern": f"^({SORT}(,{SORT}){{0,2}})?$"},
-        description="Up to three of created_at, updated_at, due_at, priority, id, each once; `-` turns one round.",
+        description="Up to three of created_at, updated_at, due_at, priority, id, each once; `-` means descending.",
     ),
 ]
-# Litestar keeps the name `scope` to itself, and would tell of errors under ours.
+# Litestar reserves the name `scope`, and would report errors under ours.
 SCOPES = {"enum": ["this", "following", "all"]}
 ScopeOfChange = Annotated[
     str | None,
@@ -218,7 +218,7 @@ class TaskController(Controller):
     async def reopen_task(self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None) -> Response[TaskOut]:
         """Open a completed or skipped task again.
 
-        The occurrence that closing it brought up goes again if nobody has touched it; else both are open.
+        The occurrence that closing it opened is removed if it was not changed; else both are open.
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/reopen`
         """
@@ -240,10 +240,10 @@ class TaskController(Controller):
         data: JSONBody[Move],
         if_match: IfMatch = None,
     ) -> Response[TaskOut]:
-        """Put a task off, or bring it forward.
+        """Give a task another due.
 
-        An occurrence of a series stays the occurrence it is: neither rule nor `occurrence` change, the occurrences
-        tells it as `moved` until it closes, and done it counts as done.
+        An occurrence of a series keeps its place: neither the rule nor `occurrence` changes. In the occurrences of the
+        series it is `moved` until it is closed.
 
         Example: `{"due": {"kind": "day", "date": "2027-01-02"}}`
         """

@@ -16,7 +16,7 @@ from todo.schema import Count, Cursor, Limit, Page
 
 
 class TrashController(Controller):
-    """Trash: what was deleted and can be had back."""
+    """Trash: deleted tasks that can be restored."""
 
     path = "/api/trash"
     tags = ["Tasks"]
@@ -36,7 +36,7 @@ class TrashController(Controller):
     async def restore_task(self, tasks: NamedDependency[TaskService], task_id: FromPath[UUID]) -> Response[TaskOut]:
         """Take a task out of the trash, with the subtasks that went there with it.
 
-        An occurrence of a series is open again; what its deletion brought up goes, if nobody has touched it.
+        An occurrence of a series is open again; what its deletion opened is removed if it was not changed.
 
         Example: `POST /api/trash/0190f5f0-7c1d-7000-8000-000000000000/restore`
         """

@@ -1,4 +1,4 @@
-"""Series and what became of their occurrences, as operators see them."""
+"""The admin of series and occurrences."""
 
 from typing import Any, Literal
 
@@ -64,17 +64,17 @@ class SeriesAdmin(ModelAdmin[Series]):
 
     @action("Resume")
     async def resume(self, do: ActionContext, row: Series) -> None:
-        """End a pause; what came meanwhile is up to `on_missed`."""
+        """End a pause; `on_missed` decides about the occurrences of the time between."""
         await _verbs(do).resume(row.id, None)
 
     @action("End", form=EndSeries, dangerous=True)
     async def end(self, do: ActionContext, row: Series, form: EndSeries) -> None:
-        """Let nothing more come."""
+        """Open nothing more."""
         await _verbs(do).end(row.id, form, None)
 
     @action("Run now")
     async def run(self, do: ActionContext, row: Series) -> str:
-        """Have the worker look at it now, also one that was set aside with an error."""
+        """Have the worker evaluate it now, also one that was set aside with an error."""
         await _verbs(do).evaluate(row.id)
         await record(do.session, "series.run", "series", subject_id=row.id)
         return "The worker looks at it now."

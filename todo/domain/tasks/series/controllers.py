@@ -72,7 +72,7 @@ class SeriesController(Controller):
     ) -> Response[SeriesOut]:
         """One series, with its rule in words and its place: which occurrence came last, and which is next.
 
-        Occurrences that come up change no `version`: it counts what people change.
+        New occurrences do not change `version`: it counts the changes people make.
 
         Example: `GET /api/series/0190f5f0-7c1d-7000-8000-000000000000`
         """
@@ -116,9 +116,9 @@ class SeriesController(Controller):
         cursor: Cursor = None,
         count: Count = False,
     ) -> Page[OccurrenceOut]:
-        """The occurrences: every occurrence that has come up, and what became of it.
+        """Every occurrence that has opened, and its status.
 
-        `open`; `moved`: open, with another due than its rule says; `done`; `skipped` by somebody; `missed`: its time
+        `open`; `moved`: open, with another due than its rule says; `done`; `skipped` on request; `missed`: its time
         went by; `cancelled` with its series.
 
         Example: `GET /api/series/0190f5f0-7c1d-7000-8000-000000000000/occurrences?status=missed`
@@ -134,7 +134,7 @@ class SeriesController(Controller):
         data: JSONBody[PauseSeries],
         if_match: IfMatch = None,
     ) -> Response[SeriesOut]:
-        """Let nothing come from a day to another, or from now until it is resumed (`{}`); open occurrences stay.
+        """Open nothing from one day to another, or from now until it is resumed (`{}`); open occurrences stay.
 
         Occurrences whose time comes meanwhile are treated on return as `on_missed` says, as after any absence.
 
@@ -146,7 +146,7 @@ class SeriesController(Controller):
     async def resume_series(
         self, series: Series, series_id: FromPath[UUID], if_match: IfMatch = None
     ) -> Response[SeriesOut]:
-        """End a pause now; what came meanwhile is up to `on_missed`.
+        """End a pause now; `on_missed` decides about the occurrences of the time between.
 
         Example: `POST /api/series/0190f5f0-7c1d-7000-8000-000000000000/resume`
         """
@@ -160,7 +160,7 @@ class SeriesController(Controller):
         data: JSONBody[EndSeries],
         if_match: IfMatch = None,
     ) -> Response[SeriesOut]:
-        """Let nothing more come; open occurrences stay, or go to the trash (`{"open": "cancel"}`). The past stays.
+        """Open nothing more; open occurrences stay, or are moved to the trash (`{"open": "cancel"}`). The past stays.
 
         Example: `{"open": "keep"}`
         """

@@ -19,16 +19,16 @@ def _count(*where: ColumnElement[bool]) -> Query[float]:
 
 
 _next = select(func.min(SERIES.next_run_at)).scalar_subquery()
-# Seconds until a series is due: an empty look is one index probe in one round trip.
+# Seconds until a series is due: with nothing due this is one index probe in one round trip.
 NEXT = Query(
     lambda seconds: seconds, select(cast(func.extract("epoch", func.min(SERIES.next_run_at) - func.now()), Double))
 )
 SIDE_BY_SIDE = 3  # batches, while there is much to do
-BUSY = 0.2  # seconds to the next look when all that is due is in other workers' hands
+BUSY = 0.2  # seconds to the next try when other workers have locked all that is due
 
 
 async def materialize_due(database: Database) -> float | None:
-    """Bring up the occurrences whose time has come, a thousand series a transaction."""
+    """Create the tasks of due occurrences, a thousand series per transaction."""
     seconds = await database.primary.one_or_none(NEXT)
     if seconds is None or seconds > 0:
         return seconds

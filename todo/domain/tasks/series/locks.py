@@ -1,7 +1,7 @@
-"""What is locked before what, in requests, jobs and the worker, so that none of them waits for another in a circle.
+"""What is locked before what, in requests, jobs and the worker, so that they cannot deadlock.
 
-1. The tree of a person's tasks (`lock_tree`), by who moves a task below another one.
-2. The owner, FOR KEY SHARE (`lock_owner`), by who stores a due or adds tasks. A change of the time zone and the
+1. The tree of a person's tasks (`lock_tree`), by requests that make a task a subtask.
+2. The owner, FOR KEY SHARE (`lock_owner`), by whatever stores a due or adds tasks. A change of the time zone and the
    deletion of the account take FOR UPDATE: what was stored with the old zone is committed before the zone changes.
 3. Series, in the order of their ids. The worker skips what others have locked, and so waits for nobody.
 4. Occurrences, which are written by the holder of their series alone.
@@ -22,9 +22,9 @@ from todo.errors import Conflict, NotFound
 
 
 async def lock_tree(session: WriteSession, owner_id: UUID) -> None:
-    """Let nobody else move this person's tasks below others until the transaction ends.
+    """Lock the tree of this person's tasks against other moves until the transaction ends.
 
-    Two moves at once could make a circle that neither of them sees.
+    Two moves at once could make a cycle that neither of them sees.
     """
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"parents {owner_id}", 0))))
 

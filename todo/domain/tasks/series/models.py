@@ -57,7 +57,7 @@ class Series(Row, table=True):
     template: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     predecessor_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="SET NULL")
 
-    n: int = 0  # number of the last occurrence that has come up
+    n: int = 0  # number of the last occurrence that has opened
     last_original_start: datetime | None = Field(default=None, sa_type=DateTime(timezone=False))
     next_original_start: datetime | None = Field(default=None, sa_type=DateTime(timezone=False))
     next_n: int | None = None

@@ -127,7 +127,7 @@ class SeriesReads:
         return page
 
 
-MOST = 500  # occurrences, and series looked at
+MOST = 500  # occurrences, and series evaluated
 SHOWN = set(Upcoming.__struct_fields__) - {"note"}
 FARTHEST = timedelta(days=366)
 SERIES_TO_COME = Query(
@@ -139,8 +139,7 @@ SERIES_TO_COME = Query(
 
 
 async def upcoming(reads: Direct, actor: Actor, until: datetime) -> tuple[list[Upcoming], bool]:
-    """The next occurrences of somebody's active series due until then, soonest first, and whether there are more than
-    told.
+    """The next occurrences of a person's active series due until then, soonest first, and whether there are more.
 
     Counted from completion, an occurrence is known once the one before is done. Raises Invalid for more than 366 days
     ahead.

@@ -17,9 +17,9 @@ TEMPLATE = (*AS_THEY_ARE, "start", "deadline")  # columns of a task
 # Every other column of a task, and why a template does not have it.
 NOT_IN_TEMPLATE = {
     "id": "names one task",
-    "created_at": "tells of one task",
-    "updated_at": "tells of one task",
-    "version": "tells of one task",
+    "created_at": "belongs to one task",
+    "updated_at": "belongs to one task",
+    "version": "belongs to one task",
     "status": "every occurrence begins open",
     "completed_at": "every occurrence begins open",
     "deleted_at": "what lies in the trash is one task",
@@ -28,12 +28,12 @@ NOT_IN_TEMPLATE = {
     "due": "comes from the rule",
     "due_at": "comes from the rule",
     "occurrence": "comes from the rule",
-    "parent_id": "a task that comes back is below no other",
+    "parent_id": "a recurring task is no subtask",
 }
 
 
 class ScheduleState(Struct, frozen=True):
-    """Where a series stands: the last occurrence that came up, the next one, and when the worker evaluates it again.
+    """Where a series stands: the last occurrence that has opened, the next one, and when the worker evaluates it again.
 
     The fields are columns of a series. `next_run_at` is None when nothing happens by itself.
     """
@@ -54,7 +54,7 @@ class ScheduleState(Struct, frozen=True):
         still_open: Sequence[datetime],
         moment: datetime,
     ) -> "ScheduleState":
-        """The state once `last` has come up, `coming` is next, and these occurrences are open.
+        """The state once `last` has opened, `coming` is next, and these occurrences are open.
 
         Counted from completion, the next one is known once nothing is open. A series of which nothing is open and
         nothing follows has ended.
@@ -77,7 +77,7 @@ class ScheduleState(Struct, frozen=True):
 
 
 class Undo(Struct, frozen=True):
-    """What takes the closing of an occurrence back: the series before it, its version then, and what came up next."""
+    """What takes the closing of an occurrence back: the series before it, its version then, and what opened next."""
 
     version: int
     before: ScheduleState

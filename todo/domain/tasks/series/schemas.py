@@ -1,4 +1,4 @@
-"""What series and their occurrences look like on the wire."""
+"""Series and their occurrences in requests and responses."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -71,7 +71,7 @@ class SeriesOut(Struct):
     exceptions: list[str]
     max_open: MaxOpen
     predecessor_id: UUID | None
-    occurrence_count: int  # the number of the last one that has come up
+    occurrence_count: int  # the number of the last one that has opened
     last_occurrence: str | None
     next_occurrence: str | None
     next_due_at: datetime | None
@@ -90,14 +90,14 @@ class SeriesPatch(RecurrencePatch):
 
 
 class PauseSeries(Schema):
-    """From one day to another, both included; without days until somebody resumes it."""
+    """From one day to another, both included; without days until it is resumed."""
 
     begin: date | None = field(default=None, name="from")
     until: date | None = None
 
 
 class EndSeries(Schema):
-    """What becomes of the occurrences that are open: they stay, or they go into the trash."""
+    """What happens to the open occurrences: they stay, or they are moved to the trash."""
 
     open: Literal["keep", "cancel"] = "keep"
 

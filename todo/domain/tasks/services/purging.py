@@ -32,7 +32,7 @@ STILL_COPIED = literal_column(
 
 
 async def purge(session: WriteSession, kept: timedelta, limit: int) -> int:
-    """Delete up to `limit` tasks that were put into the trash longer ago; how many. Their trail stays.
+    """Delete up to `limit` tasks that were put into the trash longer ago; return how many. Their audit events stay.
 
     What a series still needs for its next occurrence waits until that is there, or the series has ended.
     """

@@ -119,7 +119,7 @@ class TaskService(TaskWriter):
         return task_out(await self.update(values, task, action="tasks.move"))
 
     async def trash(self, task_id: UUID, if_match: frozenset[int] | None, scope: Scope = "this") -> None:
-        """Move to the trash with all below it, from where it can be restored; raises NotFound, Stale, Invalid.
+        """Move a task and its subtasks to the trash, from where it can be restored; raises NotFound, Stale, Invalid.
 
         `this` skips an occurrence, `following` ends its series with this occurrence and those after it, `all` with
         every open one.
@@ -136,7 +136,7 @@ class TaskService(TaskWriter):
         await trash_all(self.session, subtasks, deleted_at, "tasks.delete")
 
     async def restore(self, task_id: UUID) -> TaskOut:
-        """Bring back a task and what went to the trash with it; raises NotFound when it is not in their trash."""
+        """Restore a task and the subtasks deleted with it; raises NotFound when it is not in the trash."""
         await lock_owner(self.session, self.owner_id)
         series, task = await self._locked(task_id, within=trashed_by)
         if series and task.status not in rules.CLOSED:
@@ -146,15 +146,15 @@ class TaskService(TaskWriter):
         return task_out(await self.update({"deleted_at": None}, task, action="tasks.restore"))
 
     async def complete(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
-        """Close a task, and bring up the next occurrence of its series with it; raises NotFound, Stale, Conflict."""
+        """Close a task, and open the next occurrence of its series; raises NotFound, Stale, Conflict."""
         return await self._close(task_id, if_match, {"status": "done"}, "tasks.complete")
 
     async def skip(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
-        """Close an occurrence undone, and bring up the next with it; raises NotFound, Stale, Conflict."""
+        """Skip an occurrence, and open the next one; raises NotFound, Stale, Conflict."""
         return await self._close(task_id, if_match, {"status": "cancelled"}, "tasks.skip")
 
     async def reopen(self, task_id: UUID, if_match: frozenset[int] | None) -> TaskOut:
-        """Open a closed task again; what closing it brought up goes, if nobody has touched it.
+        """Open a closed task again; what closing it opened is removed if it was not changed.
 
         Raises NotFound, Stale, Conflict.
         """
@@ -205,7 +205,7 @@ def _current(task: Task, if_match: frozenset[int] | None) -> Task:
 
 
 def _refuse_subtask(other: UUID | None) -> None:
-    """A task either is below another one or comes back by itself; what is below an occurrence comes back with it."""
+    """A task is either a subtask or recurring; the subtasks of an occurrence come back with it."""
     if other is not None:
         raise Invalid.field("body.parent_id", "A subtask cannot come back by itself; it comes back with its parent.")
 

@@ -37,7 +37,7 @@ class TaskWriter(AuditedService[Task], model=Task):
 class SeriesService(AuditedService[Series], model=Series):
     """One person's series, or for the worker everybody's, inside the caller's transaction.
 
-    The unique (series, original start) of the occurrences lets each come up once.
+    The unique (series, original start) of the occurrences makes each open once.
     """
 
     @property

@@ -1,9 +1,7 @@
-"""Opening what is due: the occurrences of many series, their tasks and their trail, in one transaction of few
-statements.
+"""Creating the tasks of due occurrences: many series, their tasks and audit events in one transaction.
 
-Whoever is killed in it leaves nothing behind: the rows are free at once, and due as before. Two workers never hold the
-same series; the occurrences' unique (series, original start) makes anything else that could double an occurrence
-harmless.
+A killed worker leaves nothing behind: its rows are unlocked at once and still due. Two workers never lock the same
+series, and the unique (series, original start) of occurrences prevents every other duplicate.
 """
 
 import logging
@@ -49,7 +47,7 @@ FREE = """
 OPEN = """
     SELECT series_id, original_start FROM occurrences
     WHERE series_id = ANY($1) AND status = 'open' ORDER BY original_start"""
-# Of each series the last occurrence's task, where something is below it that the next occurrence comes with.
+# The task of each series' last occurrence, where it has subtasks that the next occurrence copies.
 PARENTS = """
     SELECT series.id, last.task_id FROM unnest($1::uuid[]) AS series (id) CROSS JOIN LATERAL (
         SELECT task_id FROM occurrences WHERE series_id = series.id AND task_id IS NOT NULL
@@ -115,7 +113,7 @@ class Batch:
 
 
 async def materialize_batch(session: WriteSession, limit: int = BATCH) -> int:
-    """Bring up every occurrence whose time has come, of up to `limit` series that nobody else has; how many series."""
+    """Open every due occurrence of up to `limit` series that no other worker has locked; return how many series."""
     await session.execute(text(FROZEN), {"name": NAME})
     # The clock that says what is due is the database's.
     due = select(Series, func.now()).where(SERIES.next_run_at <= func.now())
@@ -130,7 +128,7 @@ async def materialize_batch(session: WriteSession, limit: int = BATCH) -> int:
 
 
 async def _lock_owners(session: WriteSession, ids: Collection[UUID]) -> set[UUID]:
-    """Those whose time zone nobody is changing, locked as by everybody who adds tasks (see `locks.py`).
+    """The owners whose time zone is not being changed, locked as for adding tasks (see `locks.py`).
 
     Without waiting, and not in one query with the series: that would sort all that are due.
     """
@@ -139,14 +137,14 @@ async def _lock_owners(session: WriteSession, ids: Collection[UUID]) -> set[UUID
 
 
 async def end_stalled_transactions(session: WriteSession) -> None:
-    """End transactions of workers that have stood still for half a minute, so that others can open what they hold."""
+    """End transactions of workers that have stalled for half a minute, so that others can open what they locked."""
     await session.execute(text(FREE), {"name": NAME})
 
 
 async def materialize_series(session: WriteSession, claimed: Sequence[Series], moment: datetime) -> None:
-    """Bring up what is due at `moment` of these locked series; what makes trouble is set aside.
+    """Open what is due at `moment` of these locked series; set aside a series that fails.
 
-    All of them together or, when one makes trouble, each half by itself: one series must not stop the others.
+    All of them together or, when one fails, each half by itself: one series must not stop the others.
     """
     first, failures = claimed[0].id, claimed[0].failures
     try:
@@ -180,7 +178,7 @@ async def _open_together(session: WriteSession, claimed: Sequence[Series], momen
 
 
 async def _close(driver: Connection, batch: Batch, origin: Origin) -> list[dict[str, Any]]:
-    """Close open occurrences as missed, and their tasks as cancelled; the trail of it."""
+    """Close open occurrences as missed, and their tasks as cancelled; return the audit events."""
     task_ids = [row["task_id"] for row in await driver.fetch(MISS, batch.moment, *zip(*batch.closes, strict=True))]
     after = {"status": "cancelled", "completed_at": batch.moment}
     return [
@@ -190,9 +188,7 @@ async def _close(driver: Connection, batch: Batch, origin: Origin) -> list[dict[
 
 
 async def _enter(driver: Connection, batch: Batch, origin: Origin) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Claim the occurrences' places in the occurrences and add the tasks of those that were free; these, and the trail
-    of it.
-    """
+    """Insert the rows of occurrences and the tasks of those that are new; return these tasks and their audit events."""
     ids = [uuid7() for _ in batch.entries]
     entered = {
         row["task_id"] for row in await driver.fetch(ENTER, batch.moment, ids, *zip(*batch.entries, strict=True))
@@ -220,7 +216,7 @@ def _insertion(model: type[SQLModel]) -> str:
 
 
 async def _set_aside(session: WriteSession, series_id: UUID, failures: int, error: Exception) -> None:
-    """Note why a series could not be opened, and look at it again later: in 2, 4, 8 ... minutes, at most a day."""
+    """Note why a series could not be opened, and evaluate it again later: in 2, 4, 8 ... minutes, at most a day."""
     pause = timedelta(minutes=min(2**failures, 1440))
     values = {"failures": failures, "last_error": repr(error)[:500], "next_run_at": func.now() + pause}
     await session.execute(update(Series).where(SERIES.id == series_id).values(values))

@@ -38,7 +38,7 @@ class SeriesVerbs:
         return series_out(series)
 
     async def pause(self, series_id: UUID, data: PauseSeries, if_match: frozenset[int] | None) -> SeriesOut:
-        """Let nothing come for some days, or until resumed; raises NotFound, Stale, Invalid, Conflict."""
+        """Open nothing for some days, or until the series is resumed; raises NotFound, Stale, Invalid, Conflict."""
         series = await self._going(series_id, if_match)
         if data.until is None:
             if data.begin is not None:
@@ -56,7 +56,7 @@ class SeriesVerbs:
         return series_out(series)
 
     async def resume(self, series_id: UUID, if_match: frozenset[int] | None) -> SeriesOut:
-        """End a pause; what came meanwhile is up to `on_missed`. Raises NotFound, Stale, Conflict."""
+        """End a pause; `on_missed` decides about the occurrences meanwhile. Raises NotFound, Stale, Conflict."""
         series = await self._going(series_id, if_match)
         today = today_of(series)
         windows = [[begin, min(end, str(today - DAY))] if begin <= str(today) else [begin, end]
@@ -71,7 +71,7 @@ class SeriesVerbs:
         return series_out(series)
 
     async def end(self, series_id: UUID, data: EndSeries, if_match: frozenset[int] | None) -> SeriesOut:
-        """Let nothing more come; open occurrences stay or go to the trash. Raises NotFound, Stale, Conflict."""
+        """Open nothing more; open occurrences stay or are moved to the trash. Raises NotFound, Stale, Conflict."""
         series = await self._going(series_id, if_match)
         await self.series.stop(series)
         if data.open == "cancel":
@@ -79,7 +79,7 @@ class SeriesVerbs:
         return series_out(series)
 
     async def evaluate(self, series_id: UUID) -> SeriesOut:
-        """Have the worker look at a series now, also one that was set aside; raises NotFound, Conflict."""
+        """Have the worker evaluate a series now, also one that was set aside; raises NotFound, Conflict."""
         series = await self._going(series_id, None)
         if series.status == "paused":
             raise Conflict("This series is paused: resume it first.")

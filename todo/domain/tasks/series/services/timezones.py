@@ -1,8 +1,8 @@
 """What goes by its owner's time zone follows the owner into another one.
 
-`users.timezone_pending_since` says that something may not have followed yet; a NOTIFY only makes the worker look
+`users.timezone_pending_since` says that something may not have followed yet; a NOTIFY only makes the worker start
 sooner. Each batch is a transaction that reads the zone again, in the order of `locks.py`. A killed worker leaves the
-rest to the next look, which changes only what has not followed.
+rest to the next run, which changes only what has not followed.
 """
 
 import logging
@@ -29,7 +29,7 @@ from todo.queue import enqueue
 
 log = logging.getLogger(__name__)
 
-PEOPLE = 100  # in one look
+PEOPLE = 100  # in one run
 SERIES_BATCH = 100
 TASK_BATCH = 500
 PENDING = Query(
@@ -48,7 +48,7 @@ FLOATING_IDS = Query(
         literal_column("1")
     ),
 )
-# A closing can still be undone: it left its series as it is now, and the worker looks at what it puts back.
+# A closing can still be undone: it left its series as it is now, and the worker evaluates the restored state.
 KEEP_UNDO = text("""
     UPDATE occurrences SET undo = jsonb_set(undo || jsonb_build_object('version', series.version),
         '{before,next_run_at}', CASE WHEN undo #>> '{before,next_run_at}' IS NULL THEN 'null' ELSE to_jsonb(now()) END)
