@@ -271,7 +271,7 @@ async def test_what_is_not_there_is_refused(jobs: Jobs) -> None:
         await jobs.one("nope")
     with pytest.raises(NotFound):
         await jobs.retry(origin_for(OPERATOR, "cli"), "nope")
-    with pytest.raises(NotFound, match="there are tidy"):
+    with pytest.raises(NotFound, match="Schedules: tidy"):
         await jobs.run(origin_for(OPERATOR, "cli"), "fail")
 
 

@@ -1,4 +1,4 @@
-"""Who is asking, with which permissions and through what. Knows no table."""
+"""Actors, the origin of a change, and permission guards. Uses no table."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
@@ -14,27 +14,28 @@ from todo.actions import PERMISSIONS, Permission
 from todo.errors import Forbidden, InsufficientAuthentication, Problem, Unauthorized
 
 EVERYTHING = "*"
-RECENT = timedelta(minutes=10)  # how long a sign-in stands for what `signed_in_recently` guards
+RECENT = timedelta(minutes=10)  # maximum age of a sign-in for `signed_in_recently`
 
 
 class UnknownPermission(Exception):
-    """The program asks for a permission that `todo/actions.py` does not name."""
+    """The code requires a permission that `todo/actions.py` does not define."""
 
 
 def require_known(permissions: Iterable[str]) -> None:
-    """Raises UnknownPermission, so that nothing starts with a misspelt one."""
+    """Raise UnknownPermission for undefined names, so that a typo fails at startup."""
     if unknown := sorted(set(permissions) - PERMISSIONS):
-        raise UnknownPermission(f"todo/actions.py does not name {', '.join(unknown)}.")
+        raise UnknownPermission(f"todo/actions.py does not define {', '.join(unknown)}.")
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody or something that acts: a signed-in person, the worker, or an operator at the command line.
+    """A user, the worker or an operator at the command line.
 
-    `permissions` are strings `resource.verb`; `*` stands for all of them. `scopes`, where they are set, narrow them:
-    a personal access token never does more than it was made for. `session_id` is the sign-in behind an access token,
-    `amr` how it was proven (RFC 8176: pwd, otp, hwk), `authenticated_at` when, as the token says. `by` is the operator
-    who acts as them: the trail names both.
+    `permissions` are strings `resource.verb`; `*` grants all of them. `scopes`, if set, restrict them further: a
+    personal
+    access token can do no more than its scopes. `session_id` is the sign-in session of an access token, `amr` its
+    authentication methods (RFC 8176: pwd, otp, hwk) and `authenticated_at` its time. `by` is the operator who
+    impersonates the user; the audit log names both.
     """
 
     id: UUID | None
@@ -54,14 +55,14 @@ class Actor:
 
     @property
     def is_recent(self) -> bool:
-        """Whether they have shown who they are within the last ten minutes."""
+        """Return whether the actor authenticated within the last ten minutes."""
         return self.authenticated_at is not None and datetime.now(UTC) - self.authenticated_at < RECENT
 
     @property
     def user_id(self) -> UUID:
-        """The person's id; raises Forbidden for actors that are no person."""
+        """Return the id of the user. Raise Forbidden for actors that are not users."""
         if self.id is None:
-            raise Forbidden("Only a person can do this.")
+            raise Forbidden("Only users can do this.")
         return self.id
 
 
@@ -74,10 +75,10 @@ SOURCES: tuple[Source, ...] = get_args(Source)
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who makes a change, and through what. Every write session is opened with one, and its audit events name it.
+    """Who makes a change, and through which interface. Every write session has one; audit events store it.
 
-    `request_id` is that of the HTTP request; a job keeps the one of the request that asked for it. `address` is the
-    client's, empty where there is no network. `reason` is what an operator gives as the reason.
+    `request_id` is the id of the HTTP request; a job keeps the id of the request that queued it. `address` is the
+    client's address, or empty. `reason` is the reason an operator gives.
     """
 
     actor: Actor
@@ -87,12 +88,12 @@ class Origin:
     reason: str | None = None
 
     def by(self, actor: Actor) -> "Origin":
-        """The same request, once it is known that somebody else is behind it."""
+        """Return the same origin with another actor, once the request is authenticated."""
         return replace(self, actor=actor)
 
 
 def worker_origin(request_id: str | None = None) -> Origin:
-    """The origin of what the worker does: for the request with this id, or by itself."""
+    """Return the origin for changes of the worker: on behalf of the request with this id, or on its own."""
     return Origin(WORKER, "worker", request_id or uuid7().hex, "")
 
 
@@ -101,10 +102,10 @@ Guard = Callable[[Connection, BaseRouteHandler], Awaitable[None]]
 
 
 def requires(permission: Permission) -> Guard:
-    """A guard that lets through only actors with this permission, e.g. `guards=[requires("tasks.add")]`.
+    """Return a guard that requires a permission, e.g. `guards=[requires("tasks.add")]`.
 
-    Raises Unauthorized (401) when nobody is signed in, Forbidden (403) when the permission is missing;
-    UnknownPermission at once when there is no such permission.
+    The guard raises Unauthorized (401) for anonymous requests and Forbidden (403) when the permission is missing.
+    Raise UnknownPermission when the permission is not defined.
     """
     require_known([permission])
     return PermissionGuard(permission)
@@ -127,10 +128,10 @@ class PermissionGuard:
 
 
 async def signed_in_recently(connection: Connection, _: BaseRouteHandler) -> None:
-    """A guard beside `requires`, for what a thief of an access token must not do.
+    """Guard, beside `requires`, for operations that a stolen access token must not allow.
 
-    Raises InsufficientAuthentication (401) when the sign-in is older than ten minutes and was not renewed. Personal
-    access tokens pass: nobody sits there, and they do only what their scopes name.
+    Raise InsufficientAuthentication (401) when the last authentication is older than ten minutes. Personal access
+    tokens pass: they are not interactive, and can do only what their scopes allow.
     """
     actor = connection.scope.get("user")
     if isinstance(actor, Actor) and actor.kind != "token" and not actor.is_recent:

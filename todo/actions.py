@@ -1,4 +1,4 @@
-"""Everything that can be done, by one name each: as a permission, as an action of the admin, and in the audit log."""
+"""The registry of action names, used as permissions, as admin actions and in the audit log."""
 
 from typing import Literal, get_args
 
@@ -36,7 +36,7 @@ Permission = Literal[
     "users.take_role", "users.view",
     "workers.view",
 ]  # fmt: skip
-# What is recorded and cannot be given or refused.
+# Recorded in the audit log, but not permissions.
 Event = Literal[
     "accounts.ask_reset", "accounts.ask_verify", "accounts.code_refused", "accounts.cancel_deletion", "accounts.erase",
     "accounts.link", "accounts.login", "accounts.login_refused", "accounts.passkey_refused",

@@ -1,4 +1,4 @@
-"""The application: the sum of its modules, behind one middleware. The only file that knows every module."""
+"""The application: all modules behind one middleware. The only file that imports every module."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,17 +46,17 @@ CHANNELS = [Smtp]
 
 
 async def delete_old_answers(context: Context) -> None:
-    """Delete idempotent answers older than a day."""
+    """Delete stored idempotent responses older than a day."""
     await delete_expired(context["database"], idempotency.EXPIRED)
 
 
 async def delete_old_deliveries(context: Context) -> None:
-    """Delete what was delivered, or given up, a month ago."""
+    """Delete deliveries that ended more than a month ago."""
     await delete_expired(context["database"], EXPIRED)
 
 
 async def run_admin_action(context: Context, *, run_id: str) -> None:
-    """Go on with an action on many rows."""
+    """Continue an admin action on many rows."""
     await carry_out(REGISTRY, context["database"], actor_of, UUID(run_id), job_origin(context))
 
 
@@ -74,7 +74,7 @@ CORE = Module(
     loops=[health.HEARTBEAT, delivery_loop(CHANNELS)],
 )  # fmt: skip
 MODULES = Module.union([CORE, accounts.MODULE, recurrence.MODULE, tasks.MODULE, notifications.MODULE])
-# SAQ runs what the loops do, too; but a heartbeat says that the loops of this worker run.
+# SAQ also runs the loops as jobs, except the heartbeat: it shows that the loops of this worker run.
 DUE = [Cron(job_of(loop), "* * * * *", timeout=300) for loop in MODULES.loops if loop is not health.HEARTBEAT]
 JOBS = JobCatalog([*DUE, *MODULES.schedules], MODULES.jobs)
 APPLICATION = Module.union([MODULES, operations.module(JOBS), Module(admins=views.ADMINS)])
@@ -86,12 +86,12 @@ ROUTES = [*APPLICATION.routes, *admin_routes(REGISTRY)]
 
 
 def translate(error: Exception) -> Problem:
-    """What any failure means to a client."""
+    """Convert any exception to a problem."""
     return problem_from(error) or problem_of(error)
 
 
 def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """The one exception handler."""
+    """Handle every exception."""
     if "admin_session" in request.scope["state"]:  # set for everything below /admin
         if is_contention(error):  # a page writes in one transaction
             ask_restart(request.scope)
@@ -103,13 +103,14 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
 
 
 def create_app(settings: Settings | None = None, url: str | None = None) -> Litestar:
-    """The whole service as an ASGI application. Settings are read when none are given; `url` overrides their database.
+    """Create the ASGI application.
 
-    Raises SettingsError when there is no usable secret key, or the mail server is not named properly.
+    Settings are loaded when none are given; `url` overrides their database. Raise SettingsError when there is no usable
+    secret key, or when the mail settings are invalid.
     """
     settings = settings or load_settings()
     for channel in CHANNELS:
-        channel(settings)  # a bad mail address is told now, not when the first message is due
+        channel(settings)  # report bad mail settings at startup, not with the first message
     database = Database(settings, url)
     sign_in = SignIn(database, settings, secret_key(settings))
     pages = pages_of(database, sign_in, settings)
@@ -151,7 +152,7 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
 
 
 def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
-    """The admin pages; their cookies are for https alone in production, and wherever https is used."""
+    """Create the admin pages. Their cookies are Secure in production and wherever https is used."""
     accounts_of_pages = AdminSessions(database, sign_in, settings, secret_key(settings))
     secure = settings.env == "production" or settings.public_url.startswith("https")
     return Pages(
@@ -163,7 +164,7 @@ def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
 
 
 def enclose(app: Litestar, database: Database, sign_in: SignIn, pages: Pages, settings: Settings) -> None:
-    """Put what every request passes through around the whole application, routing included."""
+    """Wrap the middleware around the whole application, including routing."""
     keyed = idempotency.Idempotency(app.asgi_handler, database, settings.max_body_bytes, translate)
     app.asgi_handler = Middleware(
         Restarts(keyed),

@@ -1,4 +1,4 @@
-"""Who did what to which row, before and after: written in the same statement as the change itself."""
+"""The audit log: each event is written in the same statement as the change it records."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -37,7 +37,7 @@ Verb = Literal["create", "update", "delete"]
 
 
 class Event(SQLModel, table=True):
-    """One audit event. Only ever inserted."""
+    """An audit event. Never updated or deleted."""
 
     __tablename__ = "audit_events"
     __table_args__ = (
@@ -75,7 +75,7 @@ def event(
     after: Mapping[str, Any] | None = None,
     reason: str | None = None,
 ) -> dict[str, Any]:
-    """The values of one trail entry; `before` and `after` hold only what differs."""
+    """Return the values of an audit event. `before` and `after` hold only the fields that differ."""
     actor = origin.actor
     who = actor.by or actor
     return {
@@ -98,12 +98,12 @@ def event(
 
 
 async def record(session: WriteSession, action: Action, subject: str, **details: Any) -> None:
-    """Note something that changed no row of ours (a sign-in, a refusal) in the caller's transaction."""
+    """Record an event that changes no row (a sign-in, a rejection) in the caller's transaction."""
     await session.execute(insert(Event).values(event(session.origin, action, subject, **details)))
 
 
 class Repository(SQLAlchemyAsyncRepository[M], Generic[M]):
-    """advanced-alchemy's repository, for reading: its own writes would leave no audit event, so they are refused."""
+    """advanced-alchemy's repository for reads only: its writes would not be audited, so they raise TypeError."""
 
     async def _refuse(self, *_: Any, **__: Any) -> Any:
         raise TypeError("Use create, update or delete of the service: they write the audit event.")
@@ -113,11 +113,12 @@ class Repository(SQLAlchemyAsyncRepository[M], Generic[M]):
 
 
 class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic[M]):
-    """advanced-alchemy's service for one table: `create`, `update` and `delete` write row and audit event at once.
+    """advanced-alchemy's service for one table. `create`, `update` and `delete` also write the audit event.
 
-    Each is one statement, so one round trip; the session commits. The action defaults to the plain one of the table,
-    such as `tasks.change`. `actor` is the account whose rows and permissions count; the audit log names the session's
-    origin. advanced-alchemy's further options have no effect.
+    Each is a single statement, so one round trip; the session commits. The action defaults to that of the table, such
+    as
+    `tasks.change`. `actor` is the user whose rows and permissions apply; the audit log has the session's origin.
+    Further options of advanced-alchemy have no effect.
     """
 
     table: ClassVar[Table]
@@ -134,10 +135,10 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
         self.actor = actor
 
     async def locked(self, *where: Any) -> M:
-        """The one row that `where` finds, locked until the transaction ends; raises NotFound.
+        """Return the row that matches `where`, locked until the transaction ends. Raise NotFound.
 
         The lock is FOR NO KEY UPDATE, so that other transactions can refer to the row: a worker that sends a reminder
-        of a task does not wait for a request that changes the task and may wait for the worker's reminders.
+        of a task must not wait for a request that changes the task, which may itself wait for the worker's reminders.
         """
         row: M | None = await self.get_one_or_none(*where, with_for_update=ForUpdateArg(key_share=True))
         if row is None:
@@ -163,7 +164,7 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
         reason: str | None = None,
         **_: Any,
     ) -> M:
-        """Change what differs in the row with this id, or in the loaded, locked row; without a difference, nothing."""
+        """Update the row with this id, or a loaded and locked row. Without a difference nothing is written."""
         row, values = await self._row(item_id), schema_dump(data)
         after = {name: value for name, value in values.items() if getattr(row, name) != value}
         if not after:
@@ -178,7 +179,7 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
         return row
 
     async def delete(self, item_id: Any, *, action: Action | None = None, reason: str | None = None, **_: Any) -> M:
-        """Delete the row with this id, or the loaded, locked row; the audit log keeps its values."""
+        """Delete the row with this id, or a loaded and locked row. The audit log keeps its values."""
         row = await self._row(item_id)
         action, before = action or self._plain("delete"), row.model_dump()
         parameters = _parameters(self.session.origin, row, action, {}, reason, before=before)
@@ -196,9 +197,9 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
 async def insert_in_one_statement(
     database: Database, origin: Origin, row: Row, action: Action, provided: Select[Any], **parameters: Any
 ) -> bool:
-    """Store a new row and its trail entry outside any session: one statement, its own transaction, one round trip.
+    """Store a row and its audit event outside any session: one statement, its own transaction, one round trip.
 
-    Only if the query `provided` finds a row; whether it did.
+    Insert only if the query `provided` returns a row. Return whether the row was inserted.
     """
     values = row.model_dump()
     query = _compiled(table_of(row), tuple(values), provided)
@@ -208,7 +209,7 @@ async def insert_in_one_statement(
 
 @lru_cache(maxsize=500)
 def _with_event(table: Table, columns: tuple[str, ...], verb: Verb) -> Insert:
-    """The statement that writes a row and its trail entry; built once for each shape of change."""
+    """Build the statement that writes a row and its audit event, cached by the shape of the change."""
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
     this = table.c.id == bindparam("row_id", type_=table.c.id.type)
     change = {
@@ -223,7 +224,7 @@ def _with_event(table: Table, columns: tuple[str, ...], verb: Verb) -> Insert:
 
 @lru_cache(maxsize=100)
 def _compiled(table: Table, columns: tuple[str, ...], provided: Select[Any]) -> Query[UUID]:
-    """`_with_event` for an insert that depends on a query."""
+    """Compile `_with_event` for an insert that depends on a query."""
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
     entry = {column.name: bindparam(f"event_{column.name}", type_=column.type) for column in table_of(Event).c}
     row = insert(table).from_select(list(values), select(*values.values()).select_from(provided.cte("provided")))
@@ -235,7 +236,7 @@ def _compiled(table: Table, columns: tuple[str, ...], provided: Select[Any]) -> 
 def _parameters(
     origin: Origin, row: Row, action: Action, values: Mapping[str, Any], reason: str | None, **diff: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The parameters of `_with_event`, secrets masked in the trail."""
+    """Return the parameters of `_with_event`, with secrets masked in the audit event."""
     masked = {side: {k: "***" if k in row.SECRET else v for k, v in part.items()} for side, part in diff.items()}
     entry = event(origin, action, str(row.__tablename__), row.id, reason=reason) | masked
     given = {f"new_{name}": value for name, value in values.items()}

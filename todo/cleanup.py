@@ -1,4 +1,4 @@
-"""Deleting what nobody needs any more, in batches that commit one by one: a run that is stopped has done some."""
+"""Delete expired rows in batches that commit separately, so that an interrupted run keeps its progress."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -12,21 +12,21 @@ from todo.database import Database, Query, table_of
 from todo.database_errors import sqlstate_of
 
 BATCH = 1_000
-BATCH_SECONDS = 30.0  # for one statement: more than a request gets
-RUN_SECONDS = 240.0  # for one run; the next goes on
-TOO_SLOW = ("57014", "55P03")  # cancelled, or waited too long for a lock
+BATCH_SECONDS = 30.0  # timeout of one statement, longer than a request gets
+RUN_SECONDS = 240.0  # for one run; the next run continues
+TOO_SLOW = ("57014", "55P03")  # canceled, or timed out waiting for a lock
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Expired:
-    """Rows of a table that may be deleted; there is an index by which PostgreSQL finds them."""
+    """The rows of a table that may be deleted. The condition must be served by an index."""
 
     model: type[SQLModel]
     where: ColumnElement[bool]
 
     def query(self) -> Query[int]:
-        """Deletes up to `limit` of them that nobody else holds, and counts them."""
+        """Return the query that deletes up to `limit` unlocked rows and counts them."""
         key = tuple_(*table_of(self.model).primary_key.columns)
         found = select(*key).where(self.where).limit(bindparam("limit", type_=None)).with_for_update(skip_locked=True)
         gone = delete(self.model).where(key.in_(found)).returning(literal(1)).cte("gone")
@@ -34,7 +34,10 @@ class Expired:
 
 
 async def delete_expired(database: Database, *expired: Expired, seconds: float = RUN_SECONDS) -> int:
-    """Delete them, all that can be in this time; how many. Raises the first failure after all were tried."""
+    """Delete expired rows until `seconds` are over and return their number.
+
+    All tables are tried; then the first failure is raised.
+    """
     total, failures = 0, []
     for rows in expired:
         query = rows.query()
@@ -45,7 +48,7 @@ async def delete_expired(database: Database, *expired: Expired, seconds: float =
         try:
             total += await in_batches(delete_some, seconds / len(expired))
         except Exception as error:
-            log.exception("%s cannot be cleaned up", rows.model.__name__)
+            log.exception("cleanup of %s failed", rows.model.__name__)
             failures.append(error)
     if failures:
         raise failures[0]
@@ -53,9 +56,9 @@ async def delete_expired(database: Database, *expired: Expired, seconds: float =
 
 
 async def in_batches(work: Callable[[int], Awaitable[int]], seconds: float = RUN_SECONDS) -> int:
-    """Call `work(limit)` until it finds fewer rows than that or the time is over; how many there were.
+    """Call `work(limit)` until it returns fewer rows than `limit` or the time is over. Return the total.
 
-    A batch that takes too long is tried again with fewer rows; raises when even one takes too long.
+    A batch that times out is retried with fewer rows. Raise when even a single row times out.
     """
     size, total, end = BATCH, 0, monotonic() + seconds
     while monotonic() < end:

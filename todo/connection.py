@@ -1,4 +1,4 @@
-"""Getting to PostgreSQL, whatever stands in between, and waiting for one's turn."""
+"""Connecting to PostgreSQL, directly or through a pooler, and queueing for connections."""
 
 import asyncio
 import math
@@ -20,13 +20,14 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
-# What libpq and the tools of hosting providers put into URLs, and asyncpg would hand to the server as settings.
+# Parameters of libpq and hosting providers that asyncpg would send to the server as settings.
 LIBPQ_ONLY = frozenset(
     {"channel_binding", "connect_timeout", "gssencmode", "sslcompression", "sslsni", "tcp_user_timeout"}
     | {"keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval"}
     | {"pgbouncer", "connection_limit", "pool_timeout", "pool_mode", "schema"}
 )
-# A lost or refused connection, as asyncpg tells it; it speaks of an internal error when a server dies in mid-handshake.
+# How asyncpg reports a lost or refused connection. It raises InternalClientError when a server dies during the
+# handshake.
 AWAY = (
     OSError,
     asyncpg.InterfaceError,
@@ -39,18 +40,18 @@ MOMENT, STUCK = 0.1, 1.0  # seconds
 
 
 def clean_url(url: str) -> str:
-    """Any PostgreSQL URL as providers hand it out -> one that asyncpg understands; raises Invalid otherwise."""
+    """Convert a PostgreSQL URL of any provider to one that asyncpg accepts. Raise ValueError for other URLs."""
     parts = urlsplit(url)
     if not re.fullmatch(r"postgres(ql)?(\+\w+)?", parts.scheme):
-        raise ValueError(f"a database URL begins with postgresql://, not {parts.scheme or 'nothing'}://")
+        raise ValueError(f"a database URL must begin with postgresql://, not {parts.scheme or 'nothing'}://")
     query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if key not in LIBPQ_ONLY])
     return urlunsplit(("postgresql", parts.netloc, parts.path, query, ""))
 
 
 def direct_url(settings: Settings, url: str = "") -> str:
-    """The URL of the server itself, for what a pooler in transaction mode cannot carry: LISTEN, the queue, migrations.
+    """Return the URL of the server without a pooler, for LISTEN, the queue and migrations.
 
-    `TODO_DATABASE_DIRECT_URL`, else the database's own URL with what Neon's and Supabase's poolers add to it removed.
+    It is `TODO_DATABASE_DIRECT_URL`, or else the database URL without the additions of Neon's and Supabase's poolers.
     """
     parts = urlsplit(clean_url(settings.database_direct_url or url or settings.database_url))
     host = parts.netloc.replace("-pooler.", ".", 1)
@@ -61,32 +62,32 @@ def direct_url(settings: Settings, url: str = "") -> str:
 
 @dataclass(frozen=True)
 class Route:
-    """How to connect, found out once: PgBouncer and its kin refuse some of what a server allows."""
+    """How to connect: poolers such as PgBouncer reject some options that a server accepts."""
 
     arguments: Mapping[str, Any]
     prepared: bool = True
-    direct: bool = True  # nothing stands between us and the server, as far as can be seen
+    direct: bool = True  # no pooler was detected
 
     async def connect(self, **_: Any) -> "Connection":
         return await asyncpg.connect(**self.arguments)
 
 
 async def find_route(url: str, settings: Settings) -> Route:
-    """Connect once to learn what stands between us and the server.
+    """Connect once to detect a pooler.
 
-    A pooler refuses or drops the statement timeout we ask for at start-up; then the client's own timeout serves.
-    One that does not rename prepared statements cannot carry them from one transaction to the next
-    (PgBouncer before 1.21), so that every statement must be prepared within its transaction.
+    A pooler rejects or drops the statement timeout requested at startup; then only the client's own timeout applies.
+    One that does not rename prepared statements cannot keep them across transactions (PgBouncer before 1.21), so every
+    statement must be prepared within its transaction.
     """
     timeout, wait = settings.database_statement_timeout, settings.database_wait
-    # The server should cancel first: its answer is an error, ours costs the connection.
+    # The server should cancel first: its error keeps the connection, ours closes it.
     arguments: dict[str, Any] = {"dsn": clean_url(url), "command_timeout": timeout + 1, "timeout": wait}
     named = {"application_name": "todo"}
     limits = {"statement_timeout": str(int(timeout * 1000)), "lock_timeout": str(int(wait * 1000))}
     list_query = named | limits
     unnamed: dict[str, Any] = {
         "statement_cache_size": 0
-    }  # a named statement would stay behind and collide with the next process's
+    }  # a named statement would remain and collide with the next process's
     try:
         connection = await asyncpg.connect(**arguments, **unnamed, server_settings=list_query)
     except asyncpg.ProtocolViolationError:  # PgBouncer: unsupported startup parameter
@@ -108,7 +109,7 @@ async def _took_timeout(connection: Connection, milliseconds: str) -> bool:
 
 
 async def _renames_statements(connection: Connection) -> bool:
-    """Prepare a statement under a name nobody else has, see whether the server knows it by that, and drop it."""
+    """Prepare a statement under a unique name, check whether the server knows that name, and drop it."""
     name = f"todo_{uuid4().hex}"
     async with connection.transaction():
         statement = await connection.prepare("SELECT name FROM pg_prepared_statements", name=name)
@@ -119,13 +120,13 @@ async def _renames_statements(connection: Connection) -> bool:
 
 
 async def keeps_sessions(url: str, settings: Settings) -> bool:
-    """Whether a connection stays with one server process: not so behind a pooler in transaction mode."""
+    """Return whether a connection keeps its server process, which it does not behind a pooler in transaction mode."""
     route = await find_route(url, settings)
     if route.direct:
         return True
     first, second = await route.connect(), await route.connect()
     try:
-        # Others may use the pooler at the same moment, so that one look could be by chance.
+        # Others may use the pooler at the same time, so one check could succeed by chance.
         return all([await _stays(first, second) for _ in range(3)])
     finally:
         first.terminate()
@@ -133,7 +134,10 @@ async def keeps_sessions(url: str, settings: Settings) -> bool:
 
 
 async def _stays(first: Connection, second: Connection) -> bool:
-    """Poolers give the server process used last to whoever comes next; while that one holds it, the other moves on."""
+    """Poolers reuse the last server process.
+
+    While another client holds it, the first connection gets a different one.
+    """
     before = await _process_of(first)
     async with second.transaction():
         return await _process_of(second) != before and await _process_of(first) == before
@@ -144,9 +148,9 @@ async def _process_of(connection: Connection) -> int:
 
 
 class Gate:
-    """Lets `size` users in at a time, in order of arrival; raises Unavailable after `wait` seconds.
+    """Let `size` users in at a time, in order of arrival. Raise Unavailable after `wait` seconds.
 
-    The pools behind it give a returned connection to whoever asks next, which starves those who wait.
+    The pools behind it give a returned connection to the next caller, which would starve those already waiting.
     """
 
     def __init__(self, size: int, wait: float):
@@ -154,16 +158,16 @@ class Gate:
         self._wait = wait
         self._users = 0
         self._busy_since = -math.inf
-        self._moved_at = self._refused_at = -math.inf  # when somebody came in or left, and when somebody gave up
+        self._moved_at = self._refused_at = -math.inf  # times of the last entry or exit, and of the last timeout
 
     @property
     def is_in_use(self) -> bool:
-        """Whether somebody is in, and has been for more than a moment."""
+        """Return whether a connection has been in use for more than a moment."""
         return self._users > 0 and monotonic() - self._busy_since > MOMENT
 
     @property
     def is_stuck(self) -> bool:
-        """Whether all places are taken and none became free for a second, or somebody waited in vain just now."""
+        """Return whether no connection became free for a second, or a request just timed out."""
         at = monotonic()
         return self._semaphore.locked() and at - self._moved_at > STUCK or at - self._refused_at < self._wait
 
@@ -188,4 +192,4 @@ class Gate:
                 await self._semaphore.acquire()
         except TimeoutError:
             self._refused_at = monotonic()
-            raise Unavailable("Too many requests at once; the database has no connection free.") from None
+            raise Unavailable("Too many concurrent requests: no database connection is available.") from None

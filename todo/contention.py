@@ -1,4 +1,4 @@
-"""Transactions that met another one on the same rows: rolled back by the database, and run again a few times."""
+"""Retrying transactions that the database rolled back because of a conflict with another one."""
 
 import asyncio
 import random
@@ -17,18 +17,18 @@ STATES = ("40001", "40P01")  # serialization failure, deadlock
 
 
 def is_contention(error: BaseException) -> bool:
-    """Whether the transaction can be run again: nothing was wrong but the moment."""
+    """Return whether the transaction failed only because of a conflict, so that it can be retried."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return isinstance(error, Contention) or getattr(cause, "sqlstate", None) in STATES
 
 
 async def pause(attempt: int) -> None:
-    """Wait before the next try: up to 20 ms after the first, each time up to twice as long, at most half a second."""
+    """Wait before the next attempt: up to 20 ms after the first, doubling each time, half a second at most."""
     await asyncio.sleep(RANDOM.uniform(0, min(0.01 * 2**attempt, 0.5)))
 
 
 async def retry(work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work`, which is or begins with one transaction, up to TRIES times; raises what the last try raises."""
+    """Run `work`, which is or begins with one transaction, up to TRIES times. Raise what the last attempt raises."""
     for attempt in range(1, TRIES):
         try:
             return await work()

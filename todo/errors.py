@@ -1,4 +1,4 @@
-"""Every refusal, in one dialect: `application/problem+json` (RFC 9457)."""
+"""Errors as problem details: `application/problem+json` (RFC 9457)."""
 
 import logging
 import math
@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException, InternalServerException, NotAutho
 
 log = logging.getLogger(__name__)
 
-# msgspec blames the object for a field that is missing or unknown; a client looks for the field.
+# msgspec reports a missing or unknown field at its parent object; clients look for the field.
 BLAMED = re.compile(r"^Object (?:contains unknown|missing required) field `([^`]*)`")
 
 
@@ -22,7 +22,7 @@ class FieldError(msgspec.Struct):
 
 
 class ProblemDetails(msgspec.Struct, omit_defaults=True):
-    """What every refusal looks like (RFC 9457)."""
+    """The body of every error response (RFC 9457)."""
 
     type: str
     title: str
@@ -36,7 +36,7 @@ class ProblemDetails(msgspec.Struct, omit_defaults=True):
 
 
 class Problem(Exception):
-    """A refusal with a sentence for the client. Subclass only what someone raises twice or catches."""
+    """An error response with a message for the client. Create subclasses only for errors raised twice or caught."""
 
     status = HTTPStatus.BAD_REQUEST
     slug = "about:blank"
@@ -58,7 +58,7 @@ class Problem(Exception):
 
 
 class Unauthorized(Problem):
-    """No credential, or one we do not accept (RFC 6750 section 3)."""
+    """The credential is missing or invalid (RFC 6750 section 3)."""
 
     status = HTTPStatus.UNAUTHORIZED
 
@@ -68,11 +68,11 @@ class Unauthorized(Problem):
 
 
 class InsufficientAuthentication(Unauthorized):
-    """Signed in, but `max_age` seconds ago or more (RFC 9470): do it again, then repeat the request."""
+    """The last authentication is older than `max_age` seconds (RFC 9470): reauthenticate, then repeat the request."""
 
     def __init__(self, max_age: int):
         super().__init__(
-            f"This needs a sign-in within the last {max_age // 60} minutes: POST /api/auth/reauthenticate renews it.",
+            f"The last sign-in is older than {max_age // 60} minutes: call POST /api/auth/reauthenticate first.",
             error="insufficient_user_authentication",
         )
         self.headers["WWW-Authenticate"] += f', max_age="{max_age}"'
@@ -83,11 +83,11 @@ class Forbidden(Problem):
 
 
 class NotFound(Problem):
-    """Not there, or not yours: the two answers are identical on purpose."""
+    """The row does not exist or is not visible. The responses are identical on purpose."""
 
     status = HTTPStatus.NOT_FOUND
 
-    def __init__(self, detail: str = "Nothing here under this address."):
+    def __init__(self, detail: str = "Not found."):
         super().__init__(detail)
 
 
@@ -96,40 +96,42 @@ class Conflict(Problem):
 
 
 class Stale(Problem):
-    """`If-Match` named another version; the problem carries the current row."""
+    """`If-Match` does not match the current version. The problem contains the current row."""
 
     status = HTTPStatus.PRECONDITION_FAILED
 
     def __init__(self, current: Any):
-        super().__init__("The row has changed since you read it; `current` is what it is now.")
+        super().__init__("The row has changed since you read it. `current` is the current row.")
         self.current = msgspec.Raw(msgspec.json.encode(current))
 
 
 class Invalid(Problem):
-    """Parsable, but not acceptable; names the fields."""
+    """The request can be parsed, but values are invalid. `errors` lists the fields."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
     @classmethod
     def field(cls, field: str, message: str) -> "Invalid":
-        """One field is wrong, e.g. `Invalid.field("body.email", "Not an e-mail address.")`."""
-        return cls("The request holds a value that cannot be accepted.", errors=[FieldError(field, message)])
+        """Report one invalid field, e.g. `Invalid.field("body.email", "Not a valid e-mail address.")`."""
+        return cls("The request has invalid values.", errors=[FieldError(field, message)])
 
 
 class TooManyRequests(Problem):
-    """A budget is used up; `seconds` until the next request under this policy is let through, told rounded up."""
+    """A rate limit is exceeded. `seconds` is the time until the next request is allowed, rounded up for the client."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     slug = "quota-exceeded"
 
     def __init__(self, policy: str, seconds: float, headers: Mapping[str, str]):
         wait = max(1, math.ceil(seconds))
-        super().__init__(f"Too many requests; try again in {wait} s.", headers={**headers, "Retry-After": str(wait)})
+        super().__init__(
+            f"Too many requests; try again in {wait} seconds.", headers={**headers, "Retry-After": str(wait)}
+        )
         self.violated = [policy]
 
 
 class Unavailable(Problem):
-    """Something we depend on is away or full; trying again after `Retry-After` seconds is right."""
+    """A dependency is unavailable or at capacity. Clients should retry after `Retry-After` seconds."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
@@ -138,14 +140,14 @@ class Unavailable(Problem):
 
 
 class Contention(Exception):
-    """Somebody else changed the same rows at the same moment; the transaction must be rolled back and can be run again.
+    """A concurrent transaction changed the same rows. The transaction must be rolled back and can be retried.
 
-    No Problem: it is for whoever began the transaction, not for the client.
+    Not a Problem: it is handled by the code that began the transaction, not sent to the client.
     """
 
 
 class Status(Problem):
-    """A refusal made by the framework, told in our dialect."""
+    """An error with a plain HTTP status."""
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None):
         super().__init__(detail, headers=headers)
@@ -153,7 +155,7 @@ class Status(Problem):
 
 
 def problem_of(error: Exception) -> Problem:
-    """Translate whatever was raised into a refusal; what nobody foresaw is a 500 that tells nothing."""
+    """Convert any exception to a problem. Unexpected ones become a 500 without details."""
     match error:
         case Problem():
             return error
@@ -164,23 +166,23 @@ def problem_of(error: Exception) -> Problem:
         case HTTPException(status_code=404):
             return NotFound()
         case InternalServerException(detail="client disconnected prematurely"):
-            return Status(400, "The body ended too early.")
+            return Status(400, "The request body is incomplete.")
         case HTTPException():
             return Status(error.status_code, _sentence(error), dict(error.headers or {}))
         case Contention():
-            return Unavailable("Somebody changed the same rows at the same moment; try again.")
+            return Unavailable("Another request changed the same rows. Try again.")
         case RecursionError():
-            return Status(400, "The body is nested too deeply.")
+            return Status(400, "The request body is nested too deeply.")
         case UnicodeError():
             return Status(400, "The request is not valid UTF-8.")
     log.error("unexpected error", exc_info=error)
-    return Status(500, "Something went wrong on our side; the request id helps us to find it.")
+    return Status(500, "Internal server error. Use the request id to report it.")
 
 
 def _sentence(error: HTTPException) -> str:
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        return f"The request cannot be read: {error.detail}"
-    return {405: "This address does not take that method.", 413: "The body is too large."}.get(
+        return f"The request is malformed: {error.detail}"
+    return {405: "The method is not allowed for this URL.", 413: "The request body is too large."}.get(
         error.status_code, error.detail
     )
 
@@ -188,13 +190,13 @@ def _sentence(error: HTTPException) -> str:
 def _invalid(error: ValidationException) -> Problem:
     found = error.extra if isinstance(error.extra, list) else []
     if any(isinstance(item, dict) and item.get("message") == "'data'" for item in found):
-        return Status(HTTPStatus.BAD_REQUEST, "The request cannot be read: a JSON body is needed.")
+        return Status(HTTPStatus.BAD_REQUEST, "The request must have a JSON body.")
     errors = [_field_error(item) for item in found if isinstance(item, dict)]
-    return Invalid("The request holds a value that cannot be accepted.", errors=errors)
+    return Invalid("The request has invalid values.", errors=errors)
 
 
 def _field_error(item: dict[str, Any]) -> FieldError:
-    """Litestar's `{message, key, source}` in our words."""
+    """Convert Litestar's `{message, key, source}` to a FieldError."""
     source = item.get("source")
     where, key, message = getattr(source, "value", "body"), str(item.get("key", "")), str(item.get("message", ""))
     if where == "body":

@@ -1,14 +1,15 @@
-"""What must hold in the tables at any time, as SQL that an operator and the tests can run."""
+"""Invariants of the tables, as SQL that operators and tests can run."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Invariant:
-    """`violations` selects the ids of the rows that break a rule: of `table`, sorted, none when all is well.
+    """`violations` selects the sorted ids of the rows of `table` that break the rule.
 
-    `repair` holds UPDATE statements that put these rows right, run in order in one transaction; empty where a person
-    must decide. Running them again changes nothing. `advice` is for what they leave: what a person can do.
+    `repair` holds UPDATE statements that correct these rows, run in order in one transaction, and idempotent; empty
+    where
+    a person must decide. `advice` explains what to do about the remaining rows.
     """
 
     name: str

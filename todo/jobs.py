@@ -1,4 +1,4 @@
-"""Looking at the queue and steering it, for operators: what waits, what failed, what runs when."""
+"""Inspect and control the job queue, for operators."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from todo.errors import Conflict, NotFound
 from todo.queue import RUN, Cron, JobFunction, new_job
 
 OVER = frozenset({Status.COMPLETE, Status.FAILED, Status.ABORTED})
-MOST = 1_000  # jobs looked through: a queue is short, or something is wrong
+MOST = 1_000  # jobs scanned: a longer queue means that something is wrong
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class JobCatalog:
 
 
 class JobOut(Struct):
-    """A job in the queue. One that is over can be looked at for a week, a scheduled one for a minute."""
+    """A job in the queue. Finished jobs are kept for a week, scheduled ones for a minute."""
 
     key: str
     function: str
@@ -66,7 +66,7 @@ LAST = Query(
 
 
 class Jobs:
-    """The queue as an operator sees it; `queue` must be connected. What is changed here is in the trail."""
+    """The queue as operators see it. `queue` must be connected. Changes are recorded in the audit log."""
 
     def __init__(self, queue: Queue, database: Database, catalog: JobCatalog) -> None:
         self._queue = queue
@@ -75,7 +75,7 @@ class Jobs:
         self._functions = {function.__qualname__: function for function in catalog.functions}
 
     async def find(self, statuses: Iterable[str] = (), limit: int = 50) -> list[JobOut]:
-        """The newest jobs of these statuses (all of them: none named)."""
+        """Return the newest jobs with one of these statuses, or with any status when none is given."""
         wanted = [Status(status) for status in statuses] or list(Status)
         found: list[Job] = []
         async for job in self._queue.iter_jobs(statuses=wanted):
@@ -85,31 +85,31 @@ class Jobs:
         return [_shown(job) for job in sorted(found, key=lambda job: job.queued, reverse=True)[:limit]]
 
     async def one(self, key: str) -> JobOut:
-        """Raises NotFound."""
+        """Return a job. Raise NotFound."""
         return _shown(await self._job(key))
 
     async def retry(self, origin: Origin, key: str) -> JobOut:
-        """Let a job that is over run again; raises NotFound, and Conflict while it is not over."""
+        """Run a finished job again. Raise NotFound, or Conflict while it is not finished."""
         job = await self._job(key)
         if job.status not in OVER:
-            raise Conflict(f"This job is {job.status.value}; only one that is over can be tried again.")
+            raise Conflict(f"This job is {job.status.value}; only a finished job can be retried.")
         await self._note(origin, "jobs.retry", job)
-        await self._queue.retry(job, "tried again by hand")
+        await self._queue.retry(job, "retried by an operator")
         return await self.one(key)
 
     async def abort(self, origin: Origin, key: str) -> JobOut:
-        """Stop a job that waits or runs; raises NotFound, and Conflict when it is over."""
+        """Stop a waiting or running job. Raise NotFound, or Conflict when it is finished."""
         job = await self._job(key)
         if job.status in OVER:
-            raise Conflict(f"This job is over: it is {job.status.value}.")
+            raise Conflict(f"This job is already {job.status.value}.")
         await self._note(origin, "jobs.abort", job)
-        await self._queue.abort(job, "aborted by hand")
+        await self._queue.abort(job, "aborted by an operator")
         return await self.one(key)
 
     async def run(self, origin: Origin, function: str) -> JobOut:
-        """Run a scheduled function now, beside its schedule; raises NotFound."""
+        """Run a scheduled function now, in addition to its schedule. Raise NotFound."""
         if function not in self._crons:
-            raise NotFound(f"There is no schedule of {function}: there are {', '.join(sorted(self._crons))}.")
+            raise NotFound(f"There is no schedule {function}. Schedules: {', '.join(sorted(self._crons))}.")
         job = new_job(function, {}, origin.request_id)
         job.timeout = self._crons[function].timeout
         await self._note(origin, "schedules.run_now", job)
@@ -117,7 +117,7 @@ class Jobs:
         return await self.one(job.key)
 
     async def schedules(self) -> list[Schedule]:
-        """Every function the worker knows: those with a schedule first, then those that are queued when needed."""
+        """Return every function of the worker: scheduled ones first, then those that are queued when needed."""
         last = {function: values for function, *values in await self._database.reads.all(LAST)}
         scheduled = [_schedule(cron.function, cron.schedule, last.get(name)) for name, cron in self._crons.items()]
         return scheduled + [_schedule(function, "", last.get(name)) for name, function in self._functions.items()]
@@ -125,7 +125,7 @@ class Jobs:
     async def _job(self, key: str) -> Job:
         job = await self._queue.job(key)
         if job is None:
-            raise NotFound("There is no such job.")
+            raise NotFound("There is no job with this key.")
         return job
 
     async def _note(self, origin: Origin, action: Action, job: Job) -> None:
@@ -170,7 +170,7 @@ def _schedule(function: JobFunction, schedule: str, last: Sequence[Any] | None) 
 
 
 def is_late(cron: Cron, succeeded_at: datetime | None, worker_since: datetime | None, at: datetime) -> bool:
-    """Whether two times in a row passed without success, while a worker was there (`worker_since`) to use them."""
+    """Return whether two runs in a row passed without success while a worker was running (since `worker_since`)."""
     if worker_since is None:
         return False
     times = croniter(cron.schedule, at - timedelta(seconds=cron.timeout))

@@ -1,4 +1,4 @@
-"""Lists that can be filtered, sorted and paged, whatever their size: one compiled query for every shape asked for."""
+"""Lists with filters, sorting and keyset pagination: one compiled query for every shape of request."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -15,7 +15,7 @@ S = TypeVar("S")
 
 
 class Sort(NamedTuple):
-    """A field to sort by: its SQL expression (never null, or pages would lose rows), its type, its value in an item."""
+    """A sort field: its SQL expression (never null, or pages would lose rows), its type, and its value in an item."""
 
     expression: ColumnElement[Any]
     kind: Any
@@ -23,7 +23,7 @@ class Sort(NamedTuple):
 
 
 class Key(NamedTuple):
-    """One step of an order, with the parameter that holds the cursor's value."""
+    """One part of a sort order, with the parameter that holds the cursor's value."""
 
     name: str
     descending: bool
@@ -42,7 +42,7 @@ class Key(NamedTuple):
 
 
 class Listing(Generic[S]):
-    """Keyset pages over `columns`, each row into `into(*row)`; `sorts` must hold `id`, on which every tie ends."""
+    """Keyset pages over `columns`. Each row becomes `into(*row)`. `sorts` must contain `id`, the final tie-breaker."""
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class Listing(Generic[S]):
         count: bool = False,
         **values: Any,
     ) -> Page[S]:
-        """One page, in one round trip (two with `count`). Filters that are None do not apply.
+        """Return one page, in one round trip (two with `count`). Filters that are None do not apply.
 
-        Raises Invalid for a field that is not declared, and for a cursor that belongs to another order.
+        Raise Invalid for an undeclared field, and for a cursor that belongs to another order.
         """
         sort = sort or self._default
         keys = self._keys(sort)
@@ -92,12 +92,13 @@ class Listing(Generic[S]):
         return Page(items, following, **total)
 
     def _keys(self, sort: str) -> list[Key]:
-        """Read `-priority,due_at` into keys; one that does not name `id` ends on it, in the direction of the last."""
+        """Parse `-priority,due_at` into keys. `id` is appended, in the direction of the last field."""
         names = sort.split(",")
         unknown = [name for name in names if name.removeprefix("-") not in self._sorts]
         if unknown or len(names) > 3 or len({name.removeprefix("-") for name in names}) < len(names):
             raise Invalid.field(
-                "query.sort", f"Sort by up to three of {', '.join(sorted(self._sorts))}, each once; `-` turns it round."
+                "query.sort",
+                f"Sort by up to three of {', '.join(sorted(self._sorts))}, each once; `-` reverses a field.",
             )
         if "id" not in names and "-id" not in names:
             names.append("-id" if names[-1].startswith("-") else "id")
@@ -119,7 +120,7 @@ class Listing(Generic[S]):
 
 
 def beyond(keys: list[Key]) -> ColumnElement[bool]:
-    """The rows after the cursor. In mixed directions the leading bound is what lets an index serve it."""
+    """Return the condition for rows after the cursor. In mixed directions the leading bound lets an index serve it."""
     if len({key.descending for key in keys}) == 1:
         here = tuple_(*(key.sort.expression for key in keys))
         there = tuple_(*(key.parameter for key in keys))

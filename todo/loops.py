@@ -1,6 +1,6 @@
-"""The hot loops of a worker: look at the database, do what is due, look again. Truth is in the tables, not in a queue.
+"""The loops of a worker: query the database, do what is due, repeat. The tables are the truth, not a queue.
 
-A NOTIFY wakes a loop when something became due earlier than it would look by itself; polling is the guarantee.
+NOTIFY wakes a loop when something becomes due earlier than its next query. Polling is the guarantee.
 """
 
 import asyncio
@@ -22,17 +22,18 @@ from todo.database import Database
 
 CHANNEL = "todo_due"
 LONGEST_SLEEP = 5.0  # seconds
-LONGEST_PAUSE = 30.0  # seconds between two tries while something is broken
-COUNTS: Counter[str] = Counter()  # what this process has done since it began; the heartbeat tells it
+LONGEST_PAUSE = 30.0  # seconds between attempts while something fails
+COUNTS: Counter[str] = Counter()  # counters of this process since it started, for the heartbeat
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Loop:
-    """`work` does one batch and answers in how many seconds there is more to do: 0 for at once, None for unknown.
+    """`work` does one batch and returns the seconds until there is more: 0 for immediately, None for unknown.
 
-    Any number of workers run the same loop at once, and any of them may be killed at any moment. SAQ knows the same
-    work as a job of the same name (`todo.queue.job_of`).
+    Any number of workers run the same loop at once, and any of them may be killed at any time. SAQ has a job of the
+    same
+    name for the same work (`todo.queue.job_of`).
     """
 
     name: str
@@ -41,7 +42,7 @@ class Loop:
 
 
 async def run_once(database: Database, loops: Sequence[Loop], seconds: float = math.inf) -> None:
-    """Do all that is due now, beginning no batch after so many seconds; raises what a loop raises."""
+    """Do all that is due now, starting no batch after `seconds`. Raise what a loop raises."""
     end = monotonic() + seconds
     for loop in loops:
         while await retry(partial(loop.work, database)) == 0 and monotonic() < end:
@@ -49,7 +50,7 @@ async def run_once(database: Database, loops: Sequence[Loop], seconds: float = m
 
 
 async def run(database: Database, loops: Sequence[Loop]) -> None:
-    """Run the loops until cancelled; a batch that has begun is finished or rolled back, never left half-way."""
+    """Run the loops until cancelled. A batch is finished or rolled back as a whole."""
     await asyncio.gather(_listen(database, loops), *(_keep_going(database, loop) for loop in loops))
 
 
@@ -60,18 +61,18 @@ async def _keep_going(database: Database, loop: Loop) -> None:
         try:
             pause = await retry(partial(loop.work, database))
             failures = 0
-        except Exception:  # a database that is away comes back; whatever else it is must not end the loop
-            log.exception("the loop %s failed", loop.name)
+        except Exception:  # an unavailable database comes back; no other error may end the loop either
+            log.exception("loop %s failed", loop.name)
             failures += 1
             pause = min(0.5 * 2**failures, LONGEST_PAUSE)
-            await asyncio.sleep(pause)  # nothing wakes it: what is broken is not asked more often
+            await asyncio.sleep(pause)  # not woken earlier, so that a failing dependency is not queried more often
             continue
         with suppress(TimeoutError):
             await asyncio.wait_for(loop.woken.wait(), min(LONGEST_SLEEP if pause is None else pause, LONGEST_SLEEP))
 
 
 async def _listen(database: Database, loops: Sequence[Loop]) -> None:
-    """Wake loops by name; a lost connection is opened again, and meanwhile polling does."""
+    """Wake loops by name. A lost connection is reopened; polling covers the gap."""
     named = {loop.name: loop for loop in loops}
 
     def hear(_: Any, __: int, ___: str, name: str) -> None:

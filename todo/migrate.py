@@ -1,4 +1,4 @@
-"""Brings a database to the schema of this version."""
+"""Migrate a database to the schema of this version."""
 
 import subprocess
 import sys
@@ -25,40 +25,40 @@ LOCK = 7_031_001
 
 
 class MigrationError(Exception):
-    """The schema cannot be brought to this version; the message says what to do."""
+    """The database cannot be migrated. The message says what to do."""
 
 
 def config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration; no ini file."""
+    """Return Alembic's configuration. There is no ini file."""
     found = Config(attributes={"connection": connection})
     found.set_main_option("script_location", str(folder()).replace("%", "%%"))
     return found
 
 
 def current(connection: Connection) -> str | None:
-    """The revision the database is at, or None when it is empty."""
+    """Return the revision of the database, or None when it is empty."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def refuse_newer(connection: Connection) -> None:
-    """Raises MigrationError when a newer version of this software has been at work here."""
+    """Raise MigrationError when a newer version has already migrated the database."""
     revision = current(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
     if revision is not None and revision not in known:
         raise MigrationError(
-            f"The database is at revision {revision}, which this version does not know: it was used by a newer "
-            "version. Install that version again, or point TODO_DATABASE_URL to another database."
+            f"The database is at revision {revision}, which this version does not know: it was migrated by a newer "
+            "version. Install that version again, or set TODO_DATABASE_URL to another database."
         )
 
 
 async def upgrade(settings: Settings, url: str | None = None, revision: str = "head") -> bool:
-    """Upgrade to `revision`; True when something changed. Of several instances at once, one works and the rest wait."""
+    """Upgrade to `revision`. Return whether anything changed. Concurrent upgrades wait for each other."""
 
     def work(connection: Connection) -> bool:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         if connection.scalar(text("SHOW transaction_read_only")) == "on":
-            raise MigrationError("The database takes no changes: it is a replica, or a failover is under way.")
+            raise MigrationError("The database is read-only: it is a replica, or a failover is in progress.")
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         refuse_newer(connection)
         before = current(connection)
@@ -69,7 +69,7 @@ async def upgrade(settings: Settings, url: str | None = None, revision: str = "h
 
 
 async def run(settings: Settings, work: Callable[[Connection], T], url: str | None = None) -> T:
-    """Run synchronous `work(connection)` in one transaction of its own, without a time limit."""
+    """Run synchronous `work(connection)` in its own transaction, without a time limit."""
     route = await find_route(url or settings.database_url, settings)
     patient = Route({**route.arguments, "command_timeout": None}, route.prepared)
     engine = create_engine(patient, 1, Watch(Monitor(route), settings.database_wait))
@@ -81,7 +81,7 @@ async def run(settings: Settings, work: Callable[[Connection], T], url: str | No
 
 
 async def is_current(settings: Settings, url: str | None = None) -> bool:
-    """Whether the schema is this version's; raises MigrationError when it is a newer one's."""
+    """Return whether the schema is up to date. Raise MigrationError when it is from a newer version."""
 
     def evaluate(connection: Connection) -> bool:
         refuse_newer(connection)

@@ -1,4 +1,4 @@
-"""What a domain module contributes to the application."""
+"""The declaration of a domain module."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -17,11 +17,11 @@ from todo.queue import Cron, JobFunction
 
 @dataclass(frozen=True, kw_only=True)
 class Module:
-    """Everything that `todo/app.py` takes from a module.
+    """Everything that `todo/app.py` registers for a module.
 
-    `jobs` are queued when needed, `schedules` run by the clock, `loops` all the time. `dashboard` are cards of the
-    admin's first page, `navigation` its further pages, `row_links` what can be gone to from a row, `templates` folders
-    of Jinja templates.
+    `jobs` run when queued, `schedules` by the clock, `loops` continuously. `dashboard` are cards of the admin's
+    dashboard,
+    `navigation` its further pages, `row_links` links of its rows, `templates` folders of Jinja templates.
     """
 
     routes: Sequence[ControllerRouterHandler] = ()
@@ -37,7 +37,7 @@ class Module:
 
     @classmethod
     def union(cls, modules: Iterable["Module"]) -> "Module":
-        """All contributions of these modules, in their order."""
+        """Combine the contributions of these modules, in order."""
         found: dict[str, list[Any]] = {field.name: [] for field in fields(cls)}
         for module in modules:
             for name, contributions in found.items():

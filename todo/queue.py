@@ -1,4 +1,4 @@
-"""The SAQ queue, on PostgreSQL or Redis: carries work, is trusted with none. Every job says "look at the database"."""
+"""The SAQ queue on PostgreSQL or Redis. A job only triggers work; the tables say what there is to do."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -30,9 +30,9 @@ from todo.loops import CHANNEL, Loop, run_once
 from todo.settings import Settings
 
 NAME, RELAY = "todo", "relay"
-KEPT_SECONDS = 7 * 86_400  # how long a job that was enqueued can be looked at when it is over
+KEPT_SECONDS = 7 * 86_400  # how long a finished job that was enqueued is kept
 REDIS = ("redis", "rediss", "unix", "valkey", "valkeys")
-DUE_SECONDS = 30.0  # how long one job does what is due; the next goes on
+DUE_SECONDS = 30.0  # maximum duration of one job for due work; the next continues
 RAISED = re.compile(r"^(?!DETAIL|HINT|CONTEXT|QUERY)[A-Za-z_][\w.]*(?:: .*)?$", re.MULTILINE)
 
 Context = Mapping[str, Any]
@@ -41,9 +41,9 @@ JobFunction = Callable[..., Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Cron:
-    """A function that runs on a schedule (five fields, or six with seconds last; UTC). One function, one schedule.
+    """A function that runs on a schedule (five fields, or six with seconds last; UTC). One schedule per function.
 
-    A run whose worker was killed keeps the next ones back for `timeout` seconds, and ten more until it is swept.
+    When a worker is killed during a run, the next runs wait for `timeout` seconds plus ten until the run is swept.
     """
 
     function: JobFunction
@@ -52,7 +52,7 @@ class Cron:
 
 
 class Waiting(Row, table=True):
-    """A job on its way to the queue; written in the transaction that wants it."""
+    """A job to be handed to the queue, written in the transaction that enqueues it."""
 
     __tablename__ = "waiting_jobs"
 
@@ -62,12 +62,12 @@ class Waiting(Row, table=True):
 
 
 class Run(SQLModel, table=True):
-    """How the last run of a job function went, whatever queue carries it."""
+    """The result of the last run of a job function."""
 
     __tablename__ = "job_runs"
 
     function: str = Field(primary_key=True)
-    status: str  # complete | failed | aborted, or queued: it failed and will be tried again
+    status: str  # complete | failed | aborted | queued (failed, will be retried)
     finished_at: datetime = Field(sa_type=DateTime(timezone=True))
     succeeded_at: datetime | None = Field(None, sa_type=DateTime(timezone=True))
     seconds: float
@@ -92,23 +92,23 @@ class OnPostgres(_Swept, PostgresQueue):
 
 
 class OnRedis(_Swept, RedisQueue):
-    """SAQ's queue in Redis or Valkey: fast, and empty after a restart unless it is set up to persist."""
+    """SAQ's queue in Redis or Valkey: fast, but lost on restart unless persistence is configured."""
 
 
 def job_session(context: Context) -> AbstractAsyncContextManager[WriteSession]:
-    """A write session for a job."""
+    """Open a write session for a job."""
     database: Database = context["database"]
     return database.session(job_origin(context))
 
 
 def open_queue(settings: Settings, url: str | None = None) -> Queue:
-    """The queue, not yet connected. On PostgreSQL it opens its own connections (two to eight)."""
+    """Create the queue, not yet connected. On PostgreSQL it opens its own two to eight connections."""
     address = settings.queue_url
     if urlsplit(address).scheme in REDIS:
         return OnRedis(aioredis.from_url(address.replace("valkey", "redis", 1)), name=NAME)
     pool = AsyncConnectionPool(
         clean_url(address) if address else direct_url(settings, url or ""),
-        kwargs={"prepare_threshold": None, "application_name": "todo"},  # named statements do not pass every pooler
+        kwargs={"prepare_threshold": None, "application_name": "todo"},  # some poolers do not support named statements
         check=_check_writable,
         open=False,
         timeout=settings.database_wait,
@@ -118,7 +118,7 @@ def open_queue(settings: Settings, url: str | None = None) -> Queue:
 
 @asynccontextmanager
 async def connected(queue: Queue) -> AsyncIterator[Queue]:
-    """The queue, connected for the time of the block."""
+    """Connect the queue for the duration of the block."""
     await queue.connect()
     try:
         yield queue
@@ -127,29 +127,29 @@ async def connected(queue: Queue) -> AsyncIterator[Queue]:
 
 
 async def _check_writable(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Let the pool drop a connection that is lost, or leads to a server that takes no changes any more."""
+    """Let the pool drop a connection that is lost or leads to a read-only server."""
     cursor = await connection.execute("SHOW transaction_read_only")
     if await cursor.fetchone() != ("off",):
-        raise psycopg.OperationalError("the database takes no changes")
+        raise psycopg.OperationalError("the database is read-only")
 
 
 def new_job(function: str, arguments: Mapping[str, Any], request_id: str) -> Job:
-    """A job that names the request that asks for it."""
+    """Create a job that stores the id of the request that enqueues it."""
     meta = {"request_id": request_id}
     return Job(function=function, kwargs=dict(arguments), retries=3, timeout=300, ttl=KEPT_SECONDS, meta=meta)
 
 
 def job_origin(context: Context) -> Origin:
-    """The origin of what a job changes: the request that asked for it or, for a schedule, the job itself."""
+    """Return the origin of a job's changes: the request that enqueued it or, for a schedule, the job itself."""
     job: Job = context["job"]
     return worker_origin(job.meta.get("request_id", job.key))
 
 
 async def enqueue(session: WriteSession, function: str, **arguments: Any) -> None:
-    """Queue a job in the caller's transaction: it runs soon after the commit, or never when there is none.
+    """Enqueue a job in the caller's transaction: it runs soon after the commit, and never after a rollback.
 
-    The arguments are JSON. It may run twice: a job looks at the database for what is still to do. A loop of the same
-    name looks at once, in every worker; call it for its work only when that is due before it looks by itself (5 s).
+    Arguments must be JSON. The job may run twice, so it must query the database for what is left to do. A loop of the
+    same name is woken in every worker; enqueue its work only when it is due before the loop's next query (5 s).
     """
     row = Waiting(function=function, arguments=arguments, request_id=session.origin.request_id).model_dump()
     waiting = insert(Waiting).values(row).returning(WAITING.function).cte("waiting")
@@ -157,7 +157,7 @@ async def enqueue(session: WriteSession, function: str, **arguments: Any) -> Non
 
 
 def job_of(loop: Loop) -> JobFunction:
-    """What a loop does, as a job of its name: SAQ runs it, too, on a schedule and when it is asked for."""
+    """Return a job that does one loop's work: SAQ runs it on a schedule and when it is enqueued."""
 
     async def run(context: Context) -> None:
         await run_once(context["database"], [loop], DUE_SECONDS)
@@ -167,17 +167,17 @@ def job_of(loop: Loop) -> JobFunction:
     return run
 
 
-HAS_WAITING = Query(bool, select(exists().select_from(Waiting)))  # whether any job is still to be handed over
+HAS_WAITING = Query(bool, select(exists().select_from(Waiting)))  # whether any job is still to be handed to the queue
 
 
 def relay(queue: Queue) -> Loop:
-    """The loop that hands over to SAQ what waits; a kill between hand-over and commit hands it over twice."""
+    """Return the loop that hands waiting jobs to SAQ. A kill between hand-over and commit enqueues a job twice."""
 
     async def hand_over(database: Database) -> float | None:
         async with database.session(worker_origin()) as session:
             waiting = select(Waiting).order_by(WAITING.id).limit(100).with_for_update(skip_locked=True)
             rows = (await session.scalars(waiting)).all()
-            # By its key the queue drops a job while the same one is unfinished; without arguments all are the same.
+            # The queue drops a job with the key of an unfinished one, so jobs without arguments are merged.
             for key, row in {str(row.id) if row.arguments else row.function: row for row in rows}.items():
                 job = new_job(row.function, row.arguments, row.request_id)
                 job.key = key
@@ -196,9 +196,9 @@ def new_worker(
     *,
     burst: bool = False,
 ) -> Worker[Any]:
-    """One worker: run it with `await worker.start()`, which returns after SIGTERM or SIGINT; `burst`: when all is done.
+    """Create a worker. `await worker.start()` returns after SIGTERM or SIGINT or, with `burst`, when all jobs are done.
 
-    A job killed in mid-run is tried again (SAQ loses it by default). Scale by starting more processes.
+    A job killed while it runs is retried (SAQ drops it by default). Scale by starting more processes.
     """
 
     async def bring_database(context: Any) -> None:
@@ -219,14 +219,14 @@ def new_worker(
         after_process=[note],
         concurrency=4,
         timers={"schedule": 1, "worker_info": 10, "sweep": 10, "abort": 1},
-        shutdown_grace_period_s=1,  # its idle hands use it up at every stop
+        shutdown_grace_period_s=1,  # its idle tasks use it up at every stop
         burst=burst,
         dequeue_timeout=0.5 if burst else 0.0,
     )
 
 
 def _again(function: JobFunction) -> JobFunction:
-    """The job, run again when its transaction met another one on the same rows."""
+    """Wrap the job so that it is retried when its transaction conflicts with another one."""
 
     @wraps(function)
     async def run(context: Context, **arguments: Any) -> Any:
@@ -253,7 +253,7 @@ NOTE = Query(
 
 
 def _outcome(job: Job) -> dict[str, Any]:
-    """The values of `Run` for a job that has just been worked on."""
+    """Return the values of `Run` for a job that just ran."""
     return {
         "function": job.function,
         "status": job.status.value,
@@ -266,6 +266,6 @@ def _outcome(job: Job) -> dict[str, Any]:
 
 
 def cause_of(error: str) -> str:
-    """The line of a traceback that says what went wrong: the last one, but for what databases add to it."""
+    """Return the line of a traceback that has the error: the last one, without what databases add to it."""
     raised: list[str] = RAISED.findall(error)
     return raised[-1] if raised else error.strip().rpartition("\n")[2]

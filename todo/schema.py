@@ -1,4 +1,4 @@
-"""The shapes on the wire: structs that refuse unknown fields, pages, and the cursors between them."""
+"""Base types of the API: request bodies, pages and cursors."""
 
 import base64
 import binascii
@@ -14,28 +14,28 @@ from todo.errors import Invalid
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 
-# PostgreSQL cannot store NUL in text, and no title needs a control character.
-# Python's `$` also matches before a last newline, which the rest forbids; elsewhere it changes nothing.
+# PostgreSQL cannot store NUL in text, and no title needs control characters.
+# Python's `$` also matches before a final newline, which the rest of the pattern excludes.
 ONE_LINE = r"^[^\x00-\x1f\x7f]*$(?!\n)"
 Line = Annotated[str, Meta(max_length=500, pattern=ONE_LINE)]
 Text = Annotated[str, Meta(max_length=50_000, pattern=r"^[^\x00]*$")]
 Instant = Annotated[datetime, Meta(tz=True)]
-# Litestar reads the limits of query parameters from QueryParameter alone.
-Limit = Annotated[int, QueryParameter(ge=1, le=200, description="How many items a page holds.")]
-Cursor = Annotated[str | None, QueryParameter(max_length=500, description="`next_cursor` of the page before.")]
-Count = Annotated[bool, QueryParameter(description="Add `total`, the number of all that match.")]
+# Litestar reads the constraints of query parameters from QueryParameter only.
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Maximum number of items per page.")]
+Cursor = Annotated[str | None, QueryParameter(max_length=500, description="`next_cursor` of the previous page.")]
+Count = Annotated[bool, QueryParameter(description="Include `total`, the number of all matching items.")]
 
 
 class Schema(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A request body. Unknown fields are refused, so that a typo is an error and not a silence."""
+    """A request body. Unknown fields are rejected, so that a typo is never silently ignored."""
 
     def sent(self) -> dict[str, Any]:
-        """The fields the client sent, so that an absent one stays as it is."""
+        """Return only the fields that the client sent."""
         return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
 
 
 class Page(Struct, Generic[T], omit_defaults=True):
-    """Some items, and where to go on."""
+    """A page of items, and the cursor of the next page."""
 
     items: list[T]
     next_cursor: str | None
@@ -43,22 +43,24 @@ class Page(Struct, Generic[T], omit_defaults=True):
 
 
 def read_instant(field: str, text: str | None) -> datetime | None:
-    """An instant in a query; raises Invalid for one without offset, which Litestar would take for UTC."""
+    """Parse an instant of a query parameter. Raise Invalid when it has no UTC offset; Litestar would assume UTC."""
     if text is None:
         return None
     try:
         return msgspec.convert(text, Instant).astimezone(UTC)
     except (msgspec.ValidationError, OverflowError):
-        raise Invalid.field(field, "This is not an instant, such as 2026-12-31T09:00:00Z.") from None
+        raise Invalid.field(
+            field, "This must be a date and time with UTC offset, such as 2026-12-31T09:00:00Z."
+        ) from None
 
 
 def encode_cursor(order: str, *position: Any) -> str:
-    """Turn the sort values of a page's last row, and the order they belong to, into an opaque text."""
+    """Encode the sort values of a page's last row, and their order, as an opaque string."""
     return base64.urlsafe_b64encode(msgspec.json.encode((order, *position))).rstrip(b"=").decode()
 
 
 def decode_cursor(cursor: str, order: str, kinds: list[Any]) -> list[Any]:
-    """Read a cursor back, each value as its kind; raises Invalid when it is none of ours, or of another order."""
+    """Decode a cursor, each value as its type. Raise Invalid when it is malformed or of another order."""
     try:
         found, *position = msgspec.json.decode(
             base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
@@ -67,11 +69,11 @@ def decode_cursor(cursor: str, order: str, kinds: list[Any]) -> list[Any]:
             raise ValueError(found)
         return [msgspec.convert(value, kind) for value, kind in zip(position, kinds, strict=True)]
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
-        raise Invalid.field("query.cursor", "This is not a cursor of this list and order.") from error
+        raise Invalid.field("query.cursor", "This is not a cursor of this list and sort order.") from error
 
 
 def read_form(sent: dict[str, str], kind: type[S]) -> S:
-    """What a form sent, as the API would take it; JSON in it is read. Raises Invalid that names the field."""
+    """Convert form fields to a struct as the API would; JSON in them is parsed. Raise Invalid for the field."""
     fields = {one.name: one.type for one in msgspec.structs.fields(kind)}
     try:
         values = {name: _json(text) if "dict" in str(fields.get(name)) else text for name, text in sent.items()}

@@ -1,4 +1,4 @@
-"""Every environment variable the service reads: its type, its default, one sentence."""
+"""All settings: environment variables with types, defaults and descriptions."""
 
 import json
 import os
@@ -32,11 +32,11 @@ Network = Annotated[str, AfterValidator(lambda text: str(ip_network(text)))]
 
 
 class SettingsError(Exception):
-    """A setting has a value we cannot use; the message names the variable and what is wrong."""
+    """A setting is invalid. The message names the variable and the reason."""
 
 
 class SecretFiles(PydanticBaseSettingsSource):
-    """Reads `TODO_X` from the file named by `TODO_X_FILE`, the convention of container secrets."""
+    """Read `TODO_X` from the file in `TODO_X_FILE`, the convention for container secrets."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
@@ -55,7 +55,7 @@ def _read(field_name: str, path: str) -> str:
 
 
 def default_data_dir() -> Path:
-    """Where data lives unless said otherwise: `/var/lib/todo` for root, else the platform's folder for user data."""
+    """Return the default data folder: `/var/lib/todo` for root, else the platform's folder for user data."""
     return (
         Path("/var/lib/todo") if os.name == "posix" and os.geteuid() == 0 else user_data_path("todo", appauthor=False)
     )
@@ -65,11 +65,11 @@ Algorithm = Literal["EdDSA", "Ed25519", "ES256", "ES512", "RS256", "PS256"]
 
 
 class Issuer(BaseModel):
-    """Somebody else whose access tokens we accept: one entry of `TODO_ISSUERS`.
+    """An identity provider whose access tokens are accepted: one entry of `TODO_ISSUERS`.
 
-    `issuer` is compared with `iss` character by character. Without a `jwks_url` the keys are found through the issuer's
-    own `/.well-known/openid-configuration`. `link_by_verified_email` means: we believe this issuer about addresses, and
-    who proves one there gets the account here that has proven the same one; an issuer that lies can take any account.
+    `issuer` is compared with `iss` exactly. Without `jwks_url` the keys are found through the provider's
+    `/.well-known/openid-configuration`. `link_by_verified_email` trusts the provider's verified addresses: a token with
+    one signs in to the account with the same verified address, so a dishonest provider can take over any account.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,106 +82,121 @@ class Issuer(BaseModel):
     ] = Field(min_length=1)  # one of these must be in `aud`
     profile: Literal["better-auth", "rfc9068", "oidc"]
     algorithms: tuple[Algorithm, ...] = Field(("EdDSA", "Ed25519", "ES256", "ES512", "RS256", "PS256"), min_length=1)
-    auto_provision: bool = True  # whether an unknown person gets an account
+    auto_provision: bool = True  # whether to create accounts for unknown users
     link_by_verified_email: bool = False
     max_token_lifetime: int = Field(86400, ge=60)  # seconds from `iat` to `exp`
-    leeway: int = Field(30, ge=0, le=300)  # seconds by which clocks may differ
+    leeway: int = Field(30, ge=0, le=300)  # allowed clock difference in seconds
 
 
 class Settings(BaseSettings):
-    """Read once at start from `TODO_*` variables, `.env` in the current folder, and `TODO_*_FILE` secrets."""
+    """Settings loaded at startup from `TODO_*` variables, `.env` in the current folder, and `TODO_*_FILE` secrets."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 
-    env: Literal["development", "production", "test"] = Field("development", description="What this instance is for.")
-    host: str = Field("127.0.0.1", description="The address the API listens on.")
+    env: Literal["development", "production", "test"] = Field(
+        "development", description="Environment of this instance."
+    )
+    host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(
         8000,
         ge=1,
         le=65535,
         validation_alias=AliasChoices("TODO_PORT", "PORT"),
-        description="The port the API listens on; a PORT given by the platform is honoured.",
+        description="Port the API listens on; the platform's PORT is used if set.",
     )
-    public_url: str = Field("", description="The address people reach the service at, for links and token issuers.")
-    data_dir: Path = Field(default_factory=default_data_dir, description="Where `todo up` keeps data and secrets.")
+    public_url: str = Field("", description="Public URL of the service, for links and token issuers.")
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="Folder where `todo up` keeps data and secrets."
+    )
 
     database_url: str = Field(
-        "", description="The PostgreSQL (>= 15) to use; empty means the embedded one of `todo up`."
+        "", description="URL of PostgreSQL (>= 15); empty means the embedded server of `todo up`."
     )
     database_direct_url: str = Field(
-        "", description="The same database without the pooler, for LISTEN, the queue and migrations; empty means found."
+        "",
+        description="Database URL without the pooler, for LISTEN, the queue and migrations; empty means detected.",
     )
-    database_read_url: str = Field("", description="A replica to send reads to; empty means the same database.")
+    database_read_url: str = Field("", description="URL of a replica for reads; empty means the same database.")
     database_pool: int = Field(
         10, ge=2, le=1000, description="Connections a process keeps open, reads and writes together."
     )
     database_overflow: int = Field(
-        20, ge=0, le=1000, description="Connections a process may open beyond that under load."
+        20, ge=0, le=1000, description="Additional connections a process may open under load."
     )
     database_statement_timeout: float = Field(15, gt=0, description="Seconds after which a statement is cancelled.")
     database_wait: float = Field(
         5,
         gt=0,
-        description="Seconds a request waits for a connection, a lock or a silent database until it gets a 503.",
+        description="Seconds a request waits for a connection, a lock or the database before it gets a 503.",
     )
     queue_url: str = Field(
-        "", description="Where SAQ keeps jobs: redis://..., or a direct PostgreSQL URL; empty means the database."
+        "", description="Queue of SAQ: redis://..., or a direct PostgreSQL URL; empty means the database."
     )
 
     secret_key: SecretStr = Field(
-        SecretStr(""), description="At least 32 characters; encrypts private keys. `todo up` makes and keeps its own."
+        SecretStr(""), description="At least 32 characters; encrypts private keys. `todo up` generates its own."
     )
-    access_token_seconds: int = Field(600, ge=60, le=86400, description="How long an access token is good for.")
-    actor_cache_seconds: float = Field(3, ge=0, le=5, description="How long a person's rights are remembered, at most.")
-    admin_email: str = Field("", description="The e-mail of the first administrator, for unattended starts.")
-    admin_password: SecretStr = Field(SecretStr(""), description="The first administrator's password, likewise.")
+    access_token_seconds: int = Field(600, ge=60, le=86400, description="Seconds until an access token expires.")
+    actor_cache_seconds: float = Field(3, ge=0, le=5, description="Maximum seconds a user's permissions are cached.")
+    admin_email: str = Field("", description="E-mail address of the first administrator, for unattended starts.")
+    admin_password: SecretStr = Field(
+        SecretStr(""), description="Password of the first administrator, for unattended starts."
+    )
     issuers: Annotated[tuple[Issuer, ...], NoDecode] = Field(
-        (), description="Identity providers whose tokens open: a JSON list of {issuer, jwks_url, audience, profile}."
+        (),
+        description="Accepted identity providers: a JSON list of {issuer, jwks_url, audience, profile}.",
     )
     require_mfa: Literal["none", "staff", "all"] | None = Field(
-        None, description="Who must use a second factor; staff in production, else none, when not set."
+        None, description="Who must use a second factor; the default is staff in production, else none."
     )
     argon2_memory_kib: int = Field(47104, ge=8, description="Argon2id memory of one password hash, in KiB.")
     argon2_iterations: int = Field(1, ge=1, le=20, description="Argon2id passes of one password hash.")
-    password_min_length: int = Field(15, ge=8, le=64, description="Shortest password accepted, in characters.")
-    registration: Literal["open", "invitation", "closed"] = Field("open", description="Who may open an account.")
+    password_min_length: int = Field(15, ge=8, le=64, description="Minimum length of passwords, in characters.")
+    registration: Literal["open", "invitation", "closed"] = Field("open", description="Who may create an account.")
     verify_email: bool = Field(False, description="Whether an e-mail address must be confirmed before signing in.")
-    trash_days: int = Field(30, ge=1, le=3650, description="Days until what was deleted is deleted for good.")
-    hourly_rules: bool = Field(False, description="Whether work may come back by the hour (FREQ=HOURLY).")
+    trash_days: int = Field(30, ge=1, le=3650, description="Days until items in the trash are deleted permanently.")
+    hourly_rules: bool = Field(False, description="Whether tasks may recur hourly (FREQ=HOURLY).")
     signing_key_days: int = Field(
-        90, ge=0, le=3650, description="Days after which another key signs access tokens; 0 for never by itself."
+        90,
+        ge=0,
+        le=3650,
+        description="Days after which the signing key of access tokens is rotated; 0 for manual rotation only.",
     )
-    deletion_days: int = Field(30, ge=0, le=365, description="Days until a deleted account is erased; 0 for at once.")
+    deletion_days: int = Field(
+        30, ge=0, le=365, description="Days until a deleted account is erased; 0 for immediately."
+    )
     mail_url: SecretStr = Field(
         SecretStr("console://"),
-        description="Who sends mail: smtp://user:password@host:port or smtps://...; console:// only logs it.",
+        description="Mail server: smtp://user:password@host:port or smtps://...; console:// only logs e-mails.",
     )
-    mail_from: str = Field("Todo <todo@localhost>", description="The sender of all mail.")
+    mail_from: str = Field("Todo <todo@localhost>", description="Sender of all e-mails.")
 
     rate_limit: str = Field(
         "100/minute",
         pattern="^(off|[1-9][0-9]{0,6}/(second|minute|hour|day))$",
-        description="Requests of a user, or of an address not signed in; `off` counts nothing, not even logins.",
+        description="Rate limit per user, or per address when anonymous; `off` disables all limits, even for sign-in.",
     )
     cors_origins: list[Origin] = Field(
         [], description="Web origins that may call the API, exactly as browsers send them: a JSON list."
     )
     trusted_proxies: list[Network] = Field(
-        [], description="Proxies whose X-Forwarded-For and -Proto are believed: a JSON list of addresses or networks."
+        [], description="Proxies whose X-Forwarded-For and -Proto are trusted: a JSON list of addresses or networks."
     )
-    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body accepted, in bytes.")
-    max_header_bytes: int = Field(32768, ge=4096, le=1_048_576, description="Largest request headers, all together.")
-    max_connections: int = Field(1000, ge=1, description="Connections a server process holds; more get a 503.")
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="Maximum size of a request body, in bytes.")
+    max_header_bytes: int = Field(
+        32768, ge=4096, le=1_048_576, description="Maximum total size of the headers, in bytes."
+    )
+    max_connections: int = Field(1000, ge=1, description="Maximum connections of a server process; more get a 503.")
     max_connections_per_address: int = Field(
-        100, ge=1, description="Connections of one network (IPv6: /64) to a process; trusted proxies may have more."
+        100, ge=1, description="Maximum connections of a network (IPv6: /64) to a process; trusted proxies are exempt."
     )
-    head_timeout: float = Field(10, gt=0, description="Seconds within which the headers of a request must arrive.")
+    head_timeout: float = Field(10, gt=0, description="Seconds for the headers of a request to arrive.")
     body_timeout: float = Field(
-        30, gt=0, description="Seconds within which a body must arrive, beside one second for each 4 KiB of it."
+        30, gt=0, description="Seconds for a body to arrive, plus one second for each 4 KiB of it."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is worth a log line.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Minimum level of log lines.")
     log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="How log lines look; auto is json in production, else console."
+        "auto", description="Format of log lines; auto is json in production, else console."
     )
 
     @classmethod
@@ -199,7 +214,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_direct_url(cls, value: str, info: ValidationInfo) -> str:
         if value and not info.data.get("database_url"):
-            raise ValueError("this is the way round the pooler of TODO_DATABASE_URL, which is not set")
+            raise ValueError("this needs TODO_DATABASE_URL, whose pooler it bypasses")
         return value
 
     @field_validator("issuers", mode="before")
@@ -211,25 +226,25 @@ class Settings(BaseSettings):
     @classmethod
     def _check_issuers(cls, value: tuple[Issuer, ...], info: ValidationInfo) -> tuple[Issuer, ...]:
         if len({entry.issuer for entry in value}) < len(value):
-            raise ValueError("every issuer may be named once")
+            raise ValueError("an issuer must not be listed twice")
         for url in (entry.jwks_url or entry.issuer for entry in value):
             if not _is_safe(url, info.data.get("env") != "production"):
-                raise ValueError(f"keys are fetched over https only (http is for loopback, in development): {url}")
+                raise ValueError(f"the URL of the keys must be https (http only for loopback, in development): {url}")
         return value
 
     @property
     def second_factor_for(self) -> Literal["none", "staff", "all"]:
-        """Who must sign in with a second factor: staff in production, nobody elsewhere, unless it is said."""
+        """Return who must sign in with a second factor: by default staff in production, nobody elsewhere."""
         return self.require_mfa or ("staff" if self.env == "production" else "none")
 
     @property
     def issuer(self) -> str:
-        """The `iss` and `aud` of our own tokens."""
+        """Return the `iss` and `aud` of our own tokens."""
         return self.public_url.rstrip("/") or "todo"
 
 
 def masked(value: object) -> str:
-    """A value as text; passwords hidden, also those inside URLs."""
+    """Return a value as text, with passwords hidden, including those in URLs."""
     if isinstance(value, SecretStr):
         return "********" if value.get_secret_value() else ""
     text = re.sub(r"(://[^:/@]*:).*@", r"\1********@", str(value))
@@ -237,13 +252,11 @@ def masked(value: object) -> str:
 
 
 def load_settings(**values: Any) -> Settings:
-    """Read the settings; raises SettingsError with a sentence that names the variable."""
+    """Load the settings. Raise SettingsError with the name of the variable."""
     try:
         return Settings(**values)
     except ValidationError as error:
-        problems = (
-            f"{_variable(item['loc'])}: {item['msg']} (it is {_shown(item['input'])})." for item in error.errors()
-        )
+        problems = (f"{_variable(item['loc'])}: {item['msg']} ({_shown(item['input'])})." for item in error.errors())
         raise SettingsError(" ".join(problems)) from error
 
 
@@ -252,7 +265,7 @@ def _shown(value: object) -> str:
 
 
 def _variable(location: tuple[int | str, ...]) -> str:
-    """The variable, and the place inside it when it is a list: `TODO_ISSUERS.0.audience`."""
+    """Return the variable, with the position inside a list: `TODO_ISSUERS.0.audience`."""
     name, *inside = map(str, location)
     if name == "TODO_PORT" and name not in os.environ and "PORT" in os.environ:
         name = "PORT"
@@ -268,18 +281,16 @@ def _is_safe(url: str, loopback: bool) -> bool:
 
 @lru_cache
 def get_settings() -> Settings:
-    """The settings of this process, read once."""
+    """Return the settings of this process, loaded once."""
     return load_settings()
 
 
 def secret_key(settings: Settings) -> str:
-    """The secret that encrypts private keys: the setting, else the one `todo up` made; raises SettingsError."""
+    """Return the secret that encrypts private keys, from the setting or `todo up`. Raise SettingsError."""
     kept = settings.data_dir / "secret_key"
     secret = settings.secret_key.get_secret_value()
     if not secret and kept.is_file():
         secret = kept.read_text().strip()
     if len(secret) < 32:
-        raise SettingsError(
-            "TODO_SECRET_KEY: set at least 32 random characters (or use `todo up`, which makes its own)."
-        )
+        raise SettingsError("TODO_SECRET_KEY: must be at least 32 random characters (`todo up` generates its own).")
     return secret

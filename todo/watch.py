@@ -1,4 +1,4 @@
-"""Whether the database answers: asked on a connection of its own, so that nobody who waits for it stands in the way."""
+"""Detection of an unresponsive database, on a separate connection that no request waits for."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Monitor:
-    """One connection for questions about the server itself; opened when first used, and again when it was lost."""
+    """A connection for queries about the server itself, opened on first use and reopened when lost."""
 
     def __init__(self, route: Route):
         self._route = route
@@ -24,7 +24,7 @@ class Monitor:
         self._connection: Connection | None = None
 
     async def fetch(self, sql: str, *arguments: Any, seconds: float) -> list[asyncpg.Record]:
-        """Raises TimeoutError after this time, and what asyncpg raises."""
+        """Return the rows of a query. Raise TimeoutError after `seconds`, or asyncpg's errors."""
         async with asyncio.timeout(seconds), self._lock:
             try:
                 if self._connection is None or self._connection.is_closed():
@@ -36,17 +36,17 @@ class Monitor:
 
     def close(self) -> None:
         if self._connection is not None:
-            self._connection.terminate()  # a server that does not answer takes no leave either
+            self._connection.terminate()  # an unresponsive server does not answer a Terminate message either
             self._connection = None
 
 
 class Watch:
-    """Knows the other connections of a process, and closes them when the server stops answering."""
+    """Track the connections of a process, and close them when the server stops answering."""
 
     def __init__(self, monitor: Monitor, wait: float):
         self.pools: list[Pool] = []
         self.gates: list[Gate] = []
-        self.is_silent = False  # it did not answer the last time it was asked
+        self.is_silent = False  # the last check got no answer
         self._monitor = monitor
         self._wait = wait
         self._connections: WeakSet[Connection] = WeakSet()
@@ -54,21 +54,21 @@ class Watch:
         self._renewed_at = -RENEWAL_PAUSE
 
     async def connect(self, *arguments: Any, **options: Any) -> Connection:
-        """`asyncpg.connect`, remembered."""
+        """Connect like `asyncpg.connect`, and track the connection."""
         connection: Connection = await asyncpg.connect(*arguments, **options)
         self._connections.add(connection)
         return connection
 
     def check(self) -> None:
-        """Raises Unavailable while the server is silent: a new connection would only be waited for."""
+        """Raise Unavailable while the server does not answer, instead of waiting for a new connection."""
         if self.is_silent:
-            raise Unavailable("The database is away for the moment.", retry_after=2)
+            raise Unavailable("The database is temporarily unavailable.", retry_after=2)
 
     def is_usable(self, connection: Connection) -> bool:
         return not connection.is_closed() and connection not in self._outdated
 
     async def renew(self) -> None:
-        """Use new connections from now on: those there are lead to a server that takes no changes any more."""
+        """Replace all connections, since they lead to a server that is read-only."""
         if monotonic() - self._renewed_at < RENEWAL_PAUSE:
             return
         self._renewed_at = monotonic()
@@ -78,14 +78,17 @@ class Watch:
             await pool.expire_connections()
 
     async def run(self) -> None:
-        """Until cancelled. What began to wait for a silent server is ended `wait` seconds later."""
+        """Run until cancelled.
+
+        When the server does not answer for `wait` seconds, close the connections that wait for it.
+        """
         while True:
             await asyncio.sleep(self._wait / 4)
             if not self.is_silent and not any(gate.is_in_use for gate in self.gates):
                 continue
             self.is_silent = not await self._answers(self._wait / 4) and not await self._answers(self._wait / 2)
             if self.is_silent:
-                log.warning("the database does not answer; what waits for it is ended")
+                log.warning("the database does not answer; closing waiting connections")
                 for connection in list(self._connections):
                     connection.terminate()
 
@@ -95,5 +98,5 @@ class Watch:
         except TimeoutError:
             return False
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            pass  # an answer too: whoever waits gets it as well
+            pass  # an error is an answer too; all waiting callers get it
         return True

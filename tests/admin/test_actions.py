@@ -252,9 +252,9 @@ async def test_every_field_of_a_form_that_is_wrong_is_named(
         )
 
     assert {(error.field, error.message) for error in refused.value.errors} == {
-        ("body.word", "This is needed."),
-        ("body.number", "Give a whole number from 0 to 9."),
-        ("body.what", "There is no such field, or it cannot be written."),
+        ("body.word", "This field is required."),
+        ("body.number", "Must be a whole number from 0 to 9."),
+        ("body.what", "The field does not exist or is read-only."),
     }
 
 

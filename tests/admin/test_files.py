@@ -156,7 +156,7 @@ async def test_a_row_stands_in_a_file_once(admin: AdminService, ada: Person, sql
 
     report = await admin.files.import_rows("tasks", file.encode(), apply=True)
 
-    assert (report.applied, report.rows[1].errors) == (False, ["id: A row above has the same."])
+    assert (report.applied, report.rows[1].errors) == (False, ["id: An earlier row has the same id."])
     assert await sql.fetchval("SELECT title FROM tasks") == "Water"
 
 
@@ -166,11 +166,11 @@ async def test_a_cell_that_is_wrong_is_reported_in_words(admin: AdminService, ad
     report = await admin.files.import_rows("tasks", file.encode())
 
     assert [row.errors for row in report.rows] == [
-        ["priority: Give a whole number from 0 to 4."],
+        ["priority: Must be a whole number from 0 to 4."],
         [
-            "owner_id: Give the id of one of the users.", "priority: Give a whole number from 0 to 4.",
-            "status: Give one of open, in_progress, waiting, done, cancelled.",
-            "deadline: Give a day, such as 2026-12-31, or nothing.",
+            "owner_id: Must be the id of one of the users.", "priority: Must be a whole number from 0 to 4.",
+            "status: Must be one of open, in_progress, waiting, done, cancelled.",
+            "deadline: Must be a date, such as 2026-12-31, or empty.",
         ],
     ]  # fmt: skip
 

@@ -179,7 +179,7 @@ async def test_a_row_that_an_import_refuses_is_reported_and_nothing_is_kept(
     answer = await FACES[face](stage, Ask("import", resource.name, values=values))
 
     assert (answer.status, answer.body["applied"], answer.body["refused"]) == (LET_THROUGH, False, 1)
-    assert answer.body["rows"][0]["errors"] == ["id: There is no such row."]
+    assert answer.body["rows"][0]["errors"] == ["id: There is no row with this id."]
     assert await sql.fetch(f'SELECT * FROM "{resource.model.__tablename__}"') == before
 
 

@@ -67,7 +67,7 @@ async def test_rows_are_walked_and_selected_by_keys(lively: Window, boss: Person
 async def test_the_first_tab_leads_past_the_menus(page: Page) -> None:
     await page.goto("/admin/tasks")
     await page.keyboard.press("Tab")
-    await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
 
     await page.keyboard.press("Enter")
 
@@ -79,6 +79,6 @@ async def test_the_menu_of_a_phone_opens_and_closes(phone: Window) -> None:
 
     await page.get_by_role("link", name="Menu", exact=True).click()
     await expect(page.get_by_role("link", name="Users")).to_be_visible()
-    await page.get_by_role("link", name="Close the menu").click()
+    await page.get_by_role("link", name="Close menu").click()
 
     await expect(page.get_by_role("link", name="Users")).to_be_hidden()

@@ -122,7 +122,7 @@ async def test_a_view_is_saved_found_again_and_forgotten(page: Page, boss: Perso
     await page.locator("summary", has_text="Views").click()
     await page.get_by_role("button", name="Forget the view All done").click()
 
-    await expect(page.get_by_text("The view is forgotten.")).to_be_visible()
+    await expect(page.get_by_text("The view was deleted.")).to_be_visible()
 
 
 async def test_selected_rows_are_changed_at_once(page: Page, boss: Person) -> None:
@@ -160,7 +160,7 @@ async def test_an_action_without_a_row_says_what_is_missing(plain: Window, boss:
 
     await page.get_by_role("button", name="Complete", exact=True).click()
 
-    await expect(page.get_by_text("Select what it is for first.")).to_be_visible()
+    await expect(page.get_by_text("Select at least one row.")).to_be_visible()
 
 
 async def test_deleted_rows_wait_in_the_trash(page: Page, boss: Person) -> None:

@@ -31,7 +31,7 @@ async def test_an_operator_acts_as_somebody_and_stops(page: Page, boss: Person, 
     await page.get_by_label("Reason").fill("Ticket 42")
     await page.get_by_role("button", name="Impersonate").click()
 
-    await expect(page.get_by_text("You act as")).to_be_visible()
+    await expect(page.get_by_text("You are impersonating")).to_be_visible()
     await page.goto("/admin/tasks")
     await expect(page.get_by_role("link", name="Hers", exact=True)).to_be_visible()
     await expect(page.get_by_role("link", name="Mine", exact=True)).to_have_count(0)
@@ -39,7 +39,7 @@ async def test_an_operator_acts_as_somebody_and_stops(page: Page, boss: Person, 
     await page.get_by_role("button", name="Stop").click()
     await page.goto("/admin/tasks")
 
-    await expect(page.get_by_text("You act as")).to_have_count(0)
+    await expect(page.get_by_text("You are impersonating")).to_have_count(0)
     await expect(page.get_by_role("link", name="Mine", exact=True)).to_be_visible()
 
 
@@ -47,7 +47,7 @@ async def test_a_job_that_failed_is_tried_again(window: Window, database: Databa
     key = await failed_job(database)
     page = await window.go(f"/admin/jobs/{key}")
     await expect(page.get_by_text("RuntimeError: no reason")).to_be_visible()
-    await page.get_by_role("button", name="Try again").click()
+    await page.get_by_role("button", name="Retry").click()
 
     await page.goto(f"/admin/jobs/{key}")
     await expect(page.get_by_text("Queued", exact=True).first).to_be_visible()

@@ -65,7 +65,7 @@ async def test_two_people_at_once_see_three_versions(window: Window, boss: Perso
     await expect(title.get_by_role("cell").nth(0)).to_have_text("Water the plants")
     await expect(title.get_by_role("cell").nth(1)).to_have_text("Theirs")
     await expect(title.get_by_label("Title")).to_have_value("Mine")
-    await page.get_by_role("button", name="Save mine").click()
+    await page.get_by_role("button", name="Save my version").click()
 
     await expect(page.get_by_text("Task Mine is saved.")).to_be_visible()
     saved = await reads(boss, task)
@@ -91,7 +91,7 @@ async def test_a_refused_form_then_shows_three_versions_when_somebody_saved_mean
     notes = page.get_by_role("row", name=re.compile("^Notes"))
     await expect(notes.get_by_role("cell").nth(0)).to_have_text("A spoonful.")
     await expect(notes.get_by_role("cell").nth(1)).to_have_text("A bucket.")
-    await page.get_by_role("button", name="Save mine").click()
+    await page.get_by_role("button", name="Save my version").click()
     await expect(page.get_by_text("Task Water all the plants is saved.")).to_be_visible()
     assert (await reads(boss, task))["notes"] == "A bucket."
 
@@ -159,7 +159,7 @@ async def test_a_change_is_undone_from_the_history(page: Page, boss: Person) -> 
 
     await page.get_by_role("button", name="Undo this change").first.click()
 
-    await expect(page.get_by_text("The change is undone.")).to_be_visible()
+    await expect(page.get_by_text("The change was reverted.")).to_be_visible()
     assert (await reads(boss, task))["title"] == "Water the plants"
 
 

@@ -80,7 +80,7 @@ async def test_signing_out_ends_it(page: Page) -> None:
 
     await page.get_by_label("Account of boss").or_(page.locator(".account > summary")).first.click()
     await page.get_by_role("button", name="Sign out").click()
-    await expect(page.get_by_text("You are signed out.")).to_be_visible()
+    await expect(page.get_by_text("You have signed out.")).to_be_visible()
     await page.goto("/admin")
 
     await expect(page).to_have_url(re.compile("/admin/login"))
@@ -89,7 +89,7 @@ async def test_signing_out_ends_it(page: Page) -> None:
 async def test_the_theme_is_chosen_and_kept(page: Page) -> None:
     await page.goto("/admin/docs")
 
-    await page.get_by_role("button", name="Theme: As the system says").click()
+    await page.get_by_role("button", name="Theme: System").click()
     await page.get_by_role("button", name="Theme: Light").click()
     await page.goto("/admin")
 

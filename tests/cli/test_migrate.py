@@ -52,7 +52,7 @@ def test_a_database_that_takes_no_changes_is_refused_in_a_sentence(todo, empty_u
     done = todo("migrate", TODO_DATABASE_URL=empty_url)
 
     assert done.exit_code == 1
-    assert done.output == "Error: The database takes no changes: it is a replica, or a failover is under way.\n"
+    assert done.output == "Error: The database is read-only: it is a replica, or a failover is in progress.\n"
 
 
 def test_several_hosts_are_tried_in_occurrence(todo) -> None:

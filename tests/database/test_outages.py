@@ -106,7 +106,7 @@ async def test_a_database_that_takes_no_changes_is_said_to_be_read_only(own_url:
         assert (await eve.http.get("/api/tasks")).status_code == 200
         for headers in ({}, {"idempotency-key": "1"}):
             answer = await eve.http.post("/api/tasks", json={"title": "A"}, headers=headers)
-            assert_come_back(answer, "takes no changes")
+            assert_come_back(answer, "is temporarily read-only")
         assert await health(eve) == (503, "read-only")
 
         await promote(own_url)

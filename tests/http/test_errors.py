@@ -177,7 +177,7 @@ async def test_without_a_credential_the_answer_is_a_401_with_a_challenge(client:
 async def test_an_unknown_address_is_a_404(ada: Person, path: str) -> None:
     answer = await ada.http.get(path)
 
-    assert problem(answer, 404)["detail"] == "Nothing here under this address."
+    assert problem(answer, 404)["detail"] == "Not found."
 
 
 async def test_an_unknown_id_is_a_404(ada: Person) -> None:

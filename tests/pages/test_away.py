@@ -22,7 +22,7 @@ async def test_without_the_database_the_pages_say_so(database_url: str, sql: obj
             answer = await visitor.get("/admin/tasks")
 
         await world.close()
-    assert (answer.status_code, heading_of(answer)) == (503, "Away for a moment")
+    assert (answer.status_code, heading_of(answer)) == (503, "Temporarily unavailable")
     assert answer.headers["content-type"].startswith("text/html")
 
 
@@ -34,6 +34,6 @@ async def test_who_asks_too_often_is_reported_so(database_url: str, sql: object)
         answers = [await http.get("/admin/login", headers={"accept": "text/html"}) for _ in range(4)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
-    assert heading_of(answers[-1]) == "Slow down a little"
+    assert heading_of(answers[-1]) == "Too many requests"
     assert answers[-1].headers["content-type"].startswith("text/html")
     assert 0 < int(answers[-1].headers["retry-after"]) <= 60

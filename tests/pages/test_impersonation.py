@@ -44,7 +44,7 @@ async def test_they_see_what_that_person_sees_and_a_banner(visitor: Visitor, ada
     begun = await visitor.follow(await act_as(visitor, ada))
     tasks = text_of(await visitor.get("/admin/tasks"))
 
-    assert "You act as ada@example.com and only look, until" in begun
+    assert "You are impersonating ada@example.com in read-only mode, until" in begun
     assert "Hers" in tasks and "Mine" not in tasks
     assert "You are boss@example.com" in tasks
 
@@ -63,7 +63,7 @@ async def test_only_looking_changes_nothing(visitor: Visitor, ada: Person) -> No
     refused = await visitor.send(f"/admin/tasks/{task['id']}", title="Other", _version="1")
 
     assert refused.status_code == 403
-    assert "Stop acting as them" in text_of(refused)
+    assert "Stop impersonating" in text_of(refused)
     assert "As it was" in text_of(await visitor.get("/admin/tasks"))
 
 
@@ -91,7 +91,7 @@ async def test_beginning_and_ending_are_in_the_audit_log_with_the_reason(
     assert [entry["action"] for entry in entries] == ["users.impersonate", "users.impersonate_end"]
     assert entries[0]["reason"] == WHY
     assert {entry["actor_id"] for entry in entries} == {boss.id}
-    assert "You are yourself again" in stopped and "You act as" not in stopped
+    assert "You are yourself again" in stopped and "You are impersonating" not in stopped
 
 
 async def test_it_ends_by_itself_after_an_hour(
@@ -103,7 +103,7 @@ async def test_it_ends_by_itself_after_an_hour(
     await sql.execute("UPDATE sessions SET acting_until = now() WHERE acting_as = $1", ada.id)
 
     assert timedelta(minutes=59) < until - now() <= timedelta(hours=1)
-    assert "You act as" not in text_of(await visitor.get("/admin/users"))
+    assert "You are impersonating" not in text_of(await visitor.get("/admin/users"))
 
 
 async def test_it_ends_when_that_person_is_disabled(
@@ -113,7 +113,7 @@ async def test_it_ends_when_that_person_is_disabled(
 
     await sql.execute("UPDATE users SET status = 'disabled' WHERE id = $1", ada.id)
 
-    assert "You act as" not in text_of(await visitor.get("/admin/users"))
+    assert "You are impersonating" not in text_of(await visitor.get("/admin/users"))
 
 
 async def test_signing_out_ends_the_operators_session(visitor: Visitor, ada: Person) -> None:
@@ -130,7 +130,7 @@ async def test_a_reason_is_needed(visitor: Visitor, ada: Person, reason: str) ->
 
     assert refused.status_code == 422
     assert "Say why" in text_of(refused)
-    assert "You act as" not in text_of(await visitor.get("/admin/users"))
+    assert "You are impersonating" not in text_of(await visitor.get("/admin/users"))
 
 
 async def test_it_asks_for_a_fresh_read_reauthentication(
@@ -158,7 +158,7 @@ async def test_nobody_acts_as_somebody_who_may_do_more(entering: Entering, suppo
 async def test_who_may_act_as_others_acts_as_who_may_do_less(entering: Entering, support: Person, ada: Person) -> None:
     visitor = await entering(support)
 
-    assert "You act as ada@example.com" in await visitor.follow(await act_as(visitor, ada))
+    assert "You are impersonating ada@example.com" in await visitor.follow(await act_as(visitor, ada))
 
 
 async def test_it_ends_when_that_person_may_do_more(
@@ -171,7 +171,7 @@ async def test_it_ends_when_that_person_may_do_more(
         "INSERT INTO user_roles (user_id, role_id) SELECT $1, id FROM roles WHERE name = 'superuser'", ada.id
     )
 
-    assert "You act as" not in text_of(await visitor.get("/admin/users"))
+    assert "You are impersonating" not in text_of(await visitor.get("/admin/users"))
 
 
 async def test_without_the_permission_there_is_neither_button_nor_way(

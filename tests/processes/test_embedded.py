@@ -290,7 +290,7 @@ def test_a_socket_folder_that_somebody_else_prepared_is_refused(
     else:
         server._choose_sockets().mkdir()
         server._choose_sockets().chmod(0o777)
-    with pytest.raises(EmbeddedError, match=f"{open_folder}/todo-.* is open to others or belongs to somebody else"):
+    with pytest.raises(EmbeddedError, match=f"{open_folder}/todo-.* is accessible to other users or belongs to one"):
         server.start()
     assert not server.is_alive()
 
@@ -371,7 +371,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_another_major_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres/PG_VERSION").write_text("17\n")
-    with pytest.raises(EmbeddedError, match=f"{tmp_path}/postgres was written by PostgreSQL 17, installed is 18"):
+    with pytest.raises(EmbeddedError, match=f"{tmp_path}/postgres was written by PostgreSQL 17, but 18 is installed"):
         Server(tmp_path).start()
     assert [path.name for path in (tmp_path / "postgres").iterdir()] == ["PG_VERSION"]
 
@@ -379,7 +379,7 @@ def test_another_major_version_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres/holiday.jpg").write_text("")
-    with pytest.raises(EmbeddedError, match=f"{tmp_path}/postgres is not a PostgreSQL data folder"):
+    with pytest.raises(EmbeddedError, match=f"{tmp_path}/postgres is not empty and not a PostgreSQL data folder"):
         Server(tmp_path).start()
     assert (tmp_path / "postgres/holiday.jpg").exists()
 

@@ -1,1 +1,4 @@
-"""The admin engine: one declaration per resource, three faces. Knows no room; another Litestar project can take it."""
+"""The admin engine: one declaration per resource, three interfaces (pages, REST, command line).
+
+Imports no domain module.
+"""

@@ -1,4 +1,4 @@
-"""Actions: on one row, on a selection, on all that match, or on the resource; many rows go on in the background."""
+"""Actions on one row, a selection, all matching rows, or the resource. Many rows are processed in the background."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,18 +21,18 @@ from todo.database_errors import problem_from
 from todo.errors import Invalid, NotFound, Problem
 from todo.queue import enqueue
 
-AT_ONCE = 100  # rows within one request; more go on in the background
-KEPT = 100  # failures and messages
+AT_ONCE = 100  # rows per request; more are processed in the background
+KEPT = 100  # failures and messages kept
 USUAL = {
     "change": "change",
     "delete": "delete",
     "restore": "delete",
-}  # verbs that work on many rows, and what they need
+}  # actions on many rows, and the permissions they need
 JOB = "run_admin_action"
 
 
 class Actions:
-    """Carries out actions, and the usual verbs on many rows."""
+    """Run actions, and the built-in verbs on many rows."""
 
     def __init__(self, context: AdminContext, queries: Queries, editor: Editor):
         self._context, self._queries, self._editor = context, queries, editor
@@ -40,10 +40,12 @@ class Actions:
     async def act(
         self, resource: str, name: str, on: Selection, form: Mapping[str, Any] | None = None, *, lax: bool = False
     ) -> Outcome:
-        """Carry out an action; rows that refuse it are told in `failed`, the others are done.
+        """Run an action. Rows that fail are listed in `failed`; the others are changed.
 
-        `change`, `delete` and `restore` work like actions. More than AT_ONCE rows, or an action that is declared so,
-        go on in the background: `run` is then the row that tells how far. Raises Forbidden, NotFound, Invalid.
+        `change`, `delete` and `restore` are actions too. More than AT_ONCE rows, or an action declared with
+        `background`,
+        run in the background: `run` is then the id of the row that reports progress. Raise Forbidden, NotFound or
+        Invalid.
         """
         found = self._context.registry[resource]
         action = self.require_action(found, name)
@@ -51,7 +53,7 @@ class Actions:
         if action is not None and action.on == "resource":
             return await self._on_resource(action, given)
         if not on.ids and on.matching is None:
-            raise Invalid.field("body.ids", "Say which rows: by their ids, or all that match.")
+            raise Invalid.field("body.ids", "Give the ids of the rows, or select all that match.")
         if isinstance(found, RowsAdmin):
             return await self._on_rows(found, name, [str(row_id) for row_id in on.ids], given)
         admin = self._context.registry.table(resource)
@@ -69,7 +71,7 @@ class Actions:
         self, resource: str, name: str, row_id: Id, form: Mapping[str, Any] | None = None, *,
         version: Versions = None, lax: bool = False,
     ) -> Outcome:  # fmt: skip
-        """Carry out an action on one row. Raises Forbidden, NotFound, Conflicted, Invalid, and what else refuses it."""
+        """Run an action on one row. Raise Forbidden, NotFound, Conflicted, Invalid, and the action's own errors."""
         found = self._context.registry[resource]
         action = self.require_action(found, name)
         if action is not None and action.on == "resource":
@@ -91,7 +93,7 @@ class Actions:
     async def act_in(
         self, session: WriteSession, admin: ModelAdmin[Any], name: str, on: Selection, ids: Sequence[UUID], given: Any
     ) -> Outcome:
-        """Carry out an action on these rows of `on`, each in a transaction within the caller's."""
+        """Run an action on these rows, each in a savepoint of the caller's transaction."""
         outcome = Outcome(0)
         for row_id in await admin.in_order(self._context.action_context(session), ids):
             try:
@@ -110,7 +112,7 @@ class Actions:
     async def next_ids(
         self, session: WriteSession, admin: ModelAdmin[Any], on: Selection, after: UUID | None
     ) -> list[UUID]:
-        """The next rows to work on, in the order of their ids."""
+        """Return the next rows to process, ordered by id."""
         if on.matching is None:
             ids = sorted({uuid_of(row_id) for row_id in on.ids})
             return [row_id for row_id in ids if after is None or row_id > after][:AT_ONCE]
@@ -121,25 +123,23 @@ class Actions:
         return list(rows.all())
 
     def read_form(self, resource: Resource, name: str, form: Mapping[str, Any], *, lax: bool = False) -> Any:
-        """What an action asks for beside rows, as its form's type; raises Invalid."""
+        """Convert the form of an action to its type. Raise Invalid."""
         action = resource.actions.get(name)
         if action is None and name == "change":
             if not form:
-                raise Invalid.field("body.form", "Say which fields to change.")
+                raise Invalid.field("body.form", "Give the fields to change.")
             return self._editor.accept(self._context.registry.table(resource.name), form, adding=False, lax=lax)
         if action is None or action.form is None:
             if form:
-                raise Invalid.field(f"body.{sorted(form)[0]}", "This action asks for nothing.")
+                raise Invalid.field(f"body.{sorted(form)[0]}", "This action has no fields.")
             return None
         return read_action_form(action.form, form, lax=lax)
 
-    # -- inside
-
     def require_action(self, resource: Resource, name: str) -> Action | None:
-        """The action, or None for a usual verb; raises Forbidden, NotFound."""
+        """Return the action, or None for a built-in verb. Raise Forbidden or NotFound."""
         action = resource.actions.get(name)
         if action is None and (name not in USUAL or isinstance(resource, RowsAdmin)):
-            raise NotFound(f"{resource.label} have no action {name}.")
+            raise NotFound(f"There is no action {name} for {resource.label.lower()}.")
         self._context.require(resource, USUAL[name] if action is None else name)
         return action
 
@@ -158,7 +158,7 @@ class Actions:
         return str(await action.run(self._context.action_context(session), *arguments) or "")
 
     async def _as_it_is(self, admin: ModelAdmin[Any], name: str, on: Selection) -> Selection:
-        """What was asked for, held fast: an action may bring up or trash other rows that match. Raises Invalid."""
+        """Fix the selection in time: an action may create or trash other rows that match. Raise Invalid."""
         purge = on.matching is not None and on.matching.trash
         if name == "delete" and admin.trash and on.ids:
             table, trashed = columns(admin.model), columns(admin.model)[admin.trash].is_not(None)
@@ -168,13 +168,16 @@ class Actions:
             async with self._context.transaction() as session:
                 some, purge = (await session.execute(found.params(actor=self._context.actor.id))).one()
             if some and not purge:
-                raise Invalid.field("body.ids", "Name what lies in the trash, or what does not; not both at once.")
+                raise Invalid.field("body.ids", "Select either rows in the trash or rows outside it, not both.")
         return msgspec.structs.replace(on, until=now(), purge=bool(purge))
 
     async def _still_to_do(
         self, session: WriteSession, admin: ModelAdmin[Any], name: str, on: Selection, row_id: UUID
     ) -> Any | None:
-        """The row, locked; None where it went along with another one, as subtasks do. Raises NotFound."""
+        """Return the row, locked, or None when it was deleted along with another one, as subtasks are.
+
+        Raise NotFound.
+        """
         try:
             row = await self._context.locked(session, admin, row_id)
         except NotFound:
@@ -206,7 +209,7 @@ class Actions:
         return outcome
 
     async def _patiently(self, admin: ModelAdmin[Any], name: str, on: Selection, given: Any) -> Outcome:
-        """All rows at once: an operator at the command line waits for them."""
+        """Process all rows at once: on the command line the operator waits for the result."""
         outcome, last = Outcome(0), None
         while True:
             async with self._context.transaction() as session:
@@ -220,14 +223,14 @@ class Actions:
             last = ids[-1]
 
     async def _how_many(self, admin: ModelAdmin[Any], list_query: ListQuery) -> int:
-        """How many rows match, counted no further than CAP."""
+        """Count the matching rows, up to CAP."""
         reads, database = self._context.reads(admin), self._context.database
         given, common = self._queries.list_params(admin, list_query), self._queries.common_params
         counts = await reads.counts(database.reads, given, trashed=list_query.trash, **common)
         return min(counts.total, CAP)
 
     async def _later(self, admin: ModelAdmin[Any], name: str, on: Selection, given: Any, total: int) -> Outcome:
-        """Let the worker do it, with the values that were read here: it knows nothing of how they were written."""
+        """Queue the action for the worker, with the form as already parsed here."""
         scopes = None if self._context.actor.scopes is None else sorted(self._context.actor.scopes)
         by_id = None if self._context.actor.by is None else self._context.actor.by.user_id
         run = Run(
@@ -243,5 +246,5 @@ class Actions:
 
 
 def sentence(problem: Problem) -> str:
-    """A refusal in one line."""
+    """Return the problem as one line."""
     return " ".join(error.message for error in problem.errors) or problem.detail

@@ -1,4 +1,4 @@
-"""What can be wrong with a declaration, in sentences that name the class and the field; looked at once, at start."""
+"""Checks of declarations at startup. Each message names the class and the field."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,17 +10,17 @@ from msgspec import Struct
 from todo.admin.declaration import VERBS, Filter, ModelAdmin, Resource, RowsAdmin
 from todo.admin.filters import NUMBERS, TIMES
 
-# Parameters of a list beside its filters, and what handlers take besides.
+# Other parameters of lists and handlers, which filters must not use.
 RESERVED = frozenset(
     {"q", "sort", "limit", "cursor", "facets", "trash", "form", "reason", "admin", "writer", "request", "actor", "data"}
 )
 NAME = re.compile("[a-z]+(_[a-z]+)*")
 FILTERED = {"boolean", "choice", "reference", "id", "text", "list"} | TIMES | NUMBERS
-MOST_CHOICES = 6  # of an own filter: every combination is a condition
+MOST_CHOICES = 6  # of a `Filter`: every combination is a condition
 
 
 class AdminError(Exception):
-    """Declarations that cannot be used; `mistakes` says each in a sentence."""
+    """Invalid declarations. `mistakes` has a message for each."""
 
     def __init__(self, mistakes: list[str]):
         super().__init__("\n".join(mistakes))
@@ -28,7 +28,7 @@ class AdminError(Exception):
 
 
 def mistakes(resource: Resource, others: Mapping[str, Resource]) -> list[str]:
-    """Everything wrong with one declaration, once its fields are known."""
+    """Return all mistakes of a declaration, once its fields are known."""
     found = [*_names(resource), *_fields(resource), *_filters(resource), *_verbs(resource), *_inlines(resource, others)]
     if isinstance(resource, ModelAdmin):
         found += [*_lists(resource), *_writes(resource)]
@@ -37,19 +37,19 @@ def mistakes(resource: Resource, others: Mapping[str, Resource]) -> list[str]:
 
 def _names(resource: Resource) -> Iterator[str]:
     if not NAME.fullmatch(resource.name):
-        yield f"the name {resource.name!r} must be words of small letters, joined by underscores."
+        yield f"the name {resource.name!r} must be lowercase words joined by underscores."
     for name in resource.fields.keys() & {"display", "labels"}:
-        yield f"no field can be named {name}: that is what a row is called, and what its references are."
+        yield f"a field cannot be named {name}: the name is reserved."
     if isinstance(resource, RowsAdmin) and "id" not in resource.fields:
-        yield "its rows need a field id."
+        yield "its rows must have a field id."
 
 
 def _fields(resource: Resource) -> Iterator[str]:
-    """Every name of a field, wherever it stands, must be the name of one."""
+    """Check that every name of a field refers to a field."""
     for place, names in _places(resource):
         for name in names:
             if name not in resource.fields:
-                yield f"{place} names {name!r}, which is no field; there are {', '.join(sorted(resource.fields))}."
+                yield f"{place} has {name!r}, which is not a field. Fields: {', '.join(sorted(resource.fields))}."
 
 
 def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
@@ -69,97 +69,97 @@ def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
 def _filters(resource: Resource) -> Iterator[str]:
     names = resource.filter_names
     for name in {name for name in names if names.count(name) > 1}:
-        yield f"filters names {name!r} twice."
+        yield f"filters has {name!r} twice."
     for name in RESERVED.intersection(names):
-        yield f"filters names {name!r}, which is a parameter of every list."
+        yield f"filters has {name!r}, which is a parameter of every list."
     for item in resource.filters:
         if isinstance(item, Filter):
             if not 0 < len(item.choices) <= MOST_CHOICES:
-                yield f"the filter {item.name} needs one to {MOST_CHOICES} choices."
+                yield f"the filter {item.name} must have one to {MOST_CHOICES} choices."
             if isinstance(resource, RowsAdmin) or item.name in resource.fields:
-                yield f"the filter {item.name} must be the name of a field, or of none in a table."
+                yield f"the filter {item.name} must be the name of a field; in a table it must not be one."
         elif item in resource.fields and resource.fields[item].kind not in FILTERED:
-            yield f"filters names {item!r}, but a {resource.fields[item].kind} cannot be filtered by."
+            yield f"filters has {item!r}, but a {resource.fields[item].kind} cannot be a filter."
 
 
 def _verbs(resource: Resource) -> Iterator[str]:
     known = VERBS if isinstance(resource, ModelAdmin) else ("view", "export")
     for verb in resource.verbs:
         if verb not in known:
-            yield f"verbs names {verb!r}; there are {', '.join(known)}."
+            yield f"verbs has {verb!r}. Verbs: {', '.join(known)}."
     if "import" in resource.verbs and not {"add", "change"} & {*resource.verbs}:
-        yield "verbs names 'import', but rows can neither be added nor changed."
+        yield "verbs has 'import', but rows can neither be added nor changed."
     for verb in sorted(resource.dangerous - {*resource.verbs}):
-        yield f"dangerous names {verb!r}, which is not among its verbs."
+        yield f"dangerous has {verb!r}, which is not one of its verbs."
     for action in resource.actions.values():
         if action.name in (*VERBS, "restore") or not NAME.fullmatch(action.name):
-            yield f"the action {action.name} needs another name: small letters and underscores, and no usual verb."
+            yield f"the action {action.name} needs another name: lowercase, and not a built-in verb."
         if action.on not in {"row", "resource"}:
-            yield f"the action {action.name} is on {action.on!r}; it can be on a 'row' or on the 'resource'."
+            yield f"the action {action.name} has on={action.on!r}; it must be 'row' or 'resource'."
         if action.form is not None:
             yield from _form(action.name, action.form)
 
 
 def _form(action: str, form: type[Struct]) -> Iterator[str]:
     if not form.__struct_config__.forbid_unknown_fields:
-        yield f"the form of the action {action} must refuse unknown fields."
+        yield f"the form of the action {action} must forbid unknown fields."
     if not msgspec.structs.fields(form):
-        yield f"the form of the action {action} asks for nothing."
+        yield f"the form of the action {action} has no fields."
 
 
 def _inlines(resource: Resource, others: Mapping[str, Resource]) -> Iterator[str]:
     for inline in resource.inlines:
         there = others.get(inline.resource)
         if there is None:
-            yield f"inlines names {inline.resource!r}, which is no resource."
+            yield f"inlines has {inline.resource!r}, which is not a resource."
         elif inline.via not in there.filters or there.fields[inline.via].kind != "reference":
-            yield f"inlines names {inline.via!r}, by which {there.label.lower()} cannot be filtered as a reference."
+            yield f"inlines has {inline.via!r}, which is not a reference filter of {there.label.lower()}."
 
 
 def _lists(admin: ModelAdmin[Any]) -> Iterator[str]:
-    """What a table's lists are made of."""
+    """Check the list options of a table."""
     known = admin.fields
     for name in known.keys() & {*admin.columns} & {*admin.heavy}:
-        yield f"columns names {name!r}, which is heavy and left out of lists."
+        yield f"columns has {name!r}, which is heavy and excluded from lists."
     for name in known.keys() & {*admin.search}:
         if known[name].computed or known[name].kind not in {"text", "long_text", "choice"}:
-            yield f"search names {name!r}, which is no text of the table."
+            yield f"search has {name!r}, which is not a text column."
     for name in known.keys() & {*admin.sorts}:
         if name in admin.heavy or known[name].kind in {"json", "list", "secret"}:
-            yield f"sorts names {name!r}, by which no list can be sorted."
+            yield f"sorts has {name!r}, which cannot be sorted by."
     for name in [name.removeprefix("-") for name in admin.sort.split(",")]:
         if name in known and name not in ("id", *admin.sorts):
-            yield f"sort names {name!r}, which is not among the sorts."
+            yield f"sort has {name!r}, which is not in sorts."
     if admin.date_hierarchy in known and (
         known[admin.date_hierarchy].kind not in TIMES or admin.date_hierarchy not in admin.filters
     ):
-        yield f"date_hierarchy names {admin.date_hierarchy!r}, which must be a time that one can filter by."
+        yield f"date_hierarchy is {admin.date_hierarchy!r}, which must be a date or time filter."
     if known.get(admin.display) and known[admin.display].kind in {"json", "secret"}:
-        yield f"display names {admin.display!r}, by which nobody knows a row."
+        yield f"display is {admin.display!r}, which cannot be displayed."
 
 
 def _writes(admin: ModelAdmin[Any]) -> Iterator[str]:
-    """What may be written of a table."""
+    """Check the writable fields of a table."""
     for name in admin.fields.keys() & {*admin.editable, *admin.only_on_add}:
         field = admin.fields[name]
         own_add = name in admin.only_on_add and type(admin).add_row is not ModelAdmin.add_row
         computed = field.computed and not own_add  # an add_row of its own can take more than columns
         if computed or field.kind == "secret" or name in {"id", "version", "created_at", "updated_at"}:
-            yield f"{name!r} cannot be written: it is computed, a secret, or kept by the service."
+            yield f"{name!r} cannot be writable: it is computed, secret, or managed by the service."
         if field.kind == "id" and not field.computed:
-            yield f"{name!r} can be written, but leads to a table without a resource."
+            yield f"{name!r} is writable, but refers to a table without a resource."
     for name in {*admin.editable} & {*admin.only_on_add}:
-        yield f"editable and only_on_add both name {name!r}."
+        yield f"editable and only_on_add both have {name!r}."
     if "purge" in admin.verbs and not admin.trash:
-        yield "verbs names 'purge', but there is no trash."
+        yield "verbs has 'purge', but there is no trash."
     if "change" in admin.verbs and not admin.editable and type(admin).change_row is ModelAdmin.change_row:
-        yield "verbs names 'change', but nothing is editable."
+        yield "verbs has 'change', but nothing is editable."
     if "add" in admin.verbs and type(admin).add_row is ModelAdmin.add_row:
         for name in _needed(admin) - admin.defaults.keys():
-            yield f"rows can be added, but {name!r} is needed and cannot be filled in."
+            yield f"rows can be added, but the required field {name!r} is not writable."
 
 
 def _needed(admin: ModelAdmin[Any]) -> set[str]:
-    """What a new row must have, and no request can give it."""
+    """Return the required columns of a new row that no request can provide."""
     required = {name for name, column in admin.model.model_fields.items() if column.is_required()}
     return required - {field.name for field in admin.fields.values() if field.on_add}

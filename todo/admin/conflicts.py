@@ -1,4 +1,4 @@
-"""Two people changed the same row: what it was, what I want, what they made of it."""
+"""Edit conflicts: the original value, the requested value, and the current value."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ EVENT = columns(Event)
 
 
 class FieldConflict(msgspec.Struct):
-    """One field in three states: as it was when I read it, as I want it, as it is now."""
+    """A field in three states: as the client read it, as requested, and as it is now."""
 
     field: str
     label: str
@@ -26,7 +26,7 @@ class FieldConflict(msgspec.Struct):
 
 
 class Conflicted(Stale):
-    """The row has another version by now. `sides` are the fields that I or they have changed."""
+    """The row has a newer version. `sides` are the fields that either side has changed."""
 
     def __init__(self, theirs: Any, base: Mapping[str, Any], mine: Mapping[str, Any], fields: Iterable[Field]):
         super().__init__(theirs)
@@ -41,7 +41,7 @@ class Conflicted(Stale):
 
 
 async def base_of(session: WriteSession, row: Any, version: int) -> dict[str, Any]:
-    """The fields of a row that differed at an earlier version, as they were then: read back from the trail."""
+    """Return the fields that differed at an earlier version, with their values then, from the audit log."""
     later = select(EVENT.before).where(
         EVENT.subject == row.__tablename__,
         EVENT.subject_id == row.id,

@@ -1,4 +1,4 @@
-"""What every part of the admin works with: who is acting, on which database, with which rights."""
+"""The context of every admin operation: actor, database, permissions and reason."""
 
 import re
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ MAX_REASON = 500
 
 
 class AdminContext:
-    """One actor in the admin. Without a `session`, each write is a transaction of its own."""
+    """One actor in the admin. Without a `session`, each write has its own transaction."""
 
     def __init__(
         self,
@@ -33,9 +33,9 @@ class AdminContext:
         session: WriteSession | None = None,
         reason: str | None = None,
     ):
-        """Raises Forbidden for an actor who may not enter the admin, Invalid for a reason of several lines."""
+        """Raise Forbidden without access to the admin, and Invalid for a reason of several lines."""
         if reason is not None and (len(reason) > MAX_REASON or not re.search(ONE_LINE, reason)):
-            raise Invalid.field("reason", f"Must be one line of at most {MAX_REASON} characters.")
+            raise Invalid.field("reason", f"The reason must be one line of at most {MAX_REASON} characters.")
         self.registry = registry
         self.database = database
         self.origin = origin if reason is None else replace(origin, reason=reason)
@@ -45,17 +45,17 @@ class AdminContext:
             raise Forbidden(f"This needs the permission {ENTER}.")
 
     def resources(self) -> list[Resource]:
-        """What this actor may see, in the order of the registry."""
+        """Return the resources this actor may see, in the order of the registry."""
         return [resource for resource in self.registry if resource.may(self.actor, "view")]
 
     def may(self, resource: str, verb: str, row: Any = None) -> bool:
-        """Whether this actor may do that, to this row when one is given: for showing or hiding a button."""
+        """Return whether the actor may do this (to the row, if given), to show or hide a button."""
         found = self.registry[resource]
         return found.may(self.actor, verb) and (row is None or found.has(self.actor, verb, row))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[WriteSession]:
-        """The caller's transaction, or one of its own; the trail tells the reason, whichever verb writes it."""
+        """Use the caller's transaction, or open one. The reason is stored in its audit events."""
         if self._session is not None:
             self._session.origin = self.origin
             yield self._session
@@ -67,35 +67,35 @@ class AdminContext:
         return ActionContext(session, self.actor, self.database)
 
     def require(self, resource: Resource, verb: str, row: Any = None) -> None:
-        """Raises Forbidden."""
+        """Raise Forbidden unless the actor may do this."""
         if not resource.may(self.actor, verb):
             raise Forbidden(f"This needs the permission {resource.name}.{verb}.")
         if row is not None and not resource.has(self.actor, verb, row):
-            raise Forbidden(f"This {resource.label_one.lower()} does not allow that.")
+            raise Forbidden(f"This is not allowed for this {resource.label_one.lower()}.")
 
     def resource(self, name: str, verb: str = "view") -> Resource:
-        """Raises NotFound, Forbidden."""
+        """Return a resource. Raise NotFound or Forbidden."""
         found = self.registry[name]
         self.require(found, verb)
         return found
 
     def table(self, name: str, verb: str = "view") -> ModelAdmin[Any]:
-        """Raises NotFound, Forbidden."""
+        """Return a resource that is a table. Raise NotFound or Forbidden."""
         admin = self.registry.table(name)
         self.require(admin, verb)
         return admin
 
     def reads(self, admin: ModelAdmin[Any]) -> TableReads:
-        """The statements of a table as this actor sees it."""
+        """Return the statements for a table as this actor sees it."""
         return self.registry.reads(admin, self.actor)
 
     def scope(self, admin: ModelAdmin[Any]) -> list[ColumnElement[bool]]:
-        """The condition of the rows this actor may see; the statement needs `.params(actor=...)`."""
+        """Return the condition for rows this actor may see. The statement needs `.params(actor=...)`."""
         scope = admin.scope(self.actor)
         return [] if scope is None else [scope]
 
     async def locked(self, session: WriteSession, admin: ModelAdmin[Any], row_id: Id) -> Any:
-        """The row, loaded and locked; raises NotFound for what is not there or not theirs to see."""
+        """Load and lock a row. Raise NotFound when it does not exist or is not visible."""
         await admin.lock(self.action_context(session), uuid_of(row_id))
         found = select(admin.model).where(columns(admin.model)["id"] == uuid_of(row_id), *self.scope(admin))
         found = found.with_for_update(of=admin.model, key_share=True).execution_options(populate_existing=True)
@@ -105,12 +105,12 @@ class AdminContext:
         return row
 
     async def read(self, session: WriteSession, admin: ModelAdmin[Any], row_id: UUID) -> Any:
-        """A row as this transaction has it; Forbidden when it would be out of the actor's sight."""
+        """Read a row in this transaction. Raise Forbidden when the actor may no longer see it."""
         reads = self.reads(admin)
         statement: Select[Any] = reads.row
         row = (await session.execute(statement, {"row": row_id, "actor": self.actor.id})).first()
         if row is None:
-            raise Forbidden("This would not be among the rows you may see.")
+            raise Forbidden("You could not see the row after this change.")
         return reads.into_whole(*row)
 
     @property
@@ -124,7 +124,7 @@ class AdminContext:
 
 
 def uuid_of(row_id: Id) -> UUID:
-    """Raises NotFound for what is no id: nothing is there."""
+    """Parse an id. Raise NotFound when it is not a UUID."""
     try:
         return row_id if isinstance(row_id, UUID) else UUID(row_id)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The first page in numbers: rooms declare cards, each a figure with its last thirty days."""
+"""The dashboard: modules declare cards, each with a number and its last thirty days."""
 
 import asyncio
 import logging
@@ -19,19 +19,19 @@ DAYS = 30
 
 @dataclass(frozen=True)
 class Figure:
-    """A number and what it means. `series` is how many a day, the oldest first, today last."""
+    """A number and its explanation. `series` has the counts per day, oldest first, today last."""
 
     value: int | str
     note: str = ""
     href: str = ""
-    tone: str = ""  # good | warn | bad: whether somebody should look
+    tone: str = ""  # good | warn | bad: whether it needs attention
     series: Sequence[int] = ()
     unit: str = ""  # what the series counts, e.g. "sign-ins"
 
 
 @dataclass(frozen=True)
 class Card:
-    """A figure of the first page, for those who hold `permission`."""
+    """A number on the dashboard, for holders of `permission`."""
 
     label: str
     icon: str
@@ -41,19 +41,19 @@ class Card:
 
 @dataclass(frozen=True)
 class Shown:
-    """A card with its figure; None when it could not be read."""
+    """A card with its number, or None when it could not be read."""
 
     card: Card
     figure: Figure | None
 
 
 async def read_dashboard(cards: Iterable[Card], database: Database, actor: Actor) -> list[Shown]:
-    """The figures this actor may see, all at once; one that fails does not spoil the others."""
+    """Read the cards this actor may see, concurrently. One that fails does not affect the others."""
     allowed = [card for card in cards if actor.may(card.permission)]
     dashboard = await asyncio.gather(*(card.read(database, actor) for card in allowed), return_exceptions=True)
     for card, figure in zip(allowed, dashboard, strict=True):
         if isinstance(figure, BaseException):
-            log.warning("the card %s cannot be read", card.label, exc_info=figure)
+            log.warning("cannot read the dashboard card %s", card.label, exc_info=figure)
     return [
         Shown(card, figure if isinstance(figure, Figure) else None)
         for card, figure in zip(allowed, dashboard, strict=True)
@@ -61,7 +61,7 @@ async def read_dashboard(cards: Iterable[Card], database: Database, actor: Actor
 
 
 class Daily:
-    """How many rows a day of the viewer, by one of their instants; compiled once."""
+    """Count rows per day of the viewer by an instant; compiled once."""
 
     def __init__(self, instant: Column[Any], *where: ColumnElement[bool]):
         local = func.timezone(bindparam("zone", type_=String()), instant)
@@ -71,7 +71,7 @@ class Daily:
         self._query: Query[tuple[date, int]] = Query(lambda day, count: (day, count), statement)
 
     async def series(self, database: Database, actor: Actor) -> list[int]:
-        """One number for each of the last thirty days, zeros included."""
+        """Return one number for each of the last thirty days, zeros included."""
         zone = ZoneInfo(actor.timezone)
         today = now().astimezone(zone).date()
         first = today - timedelta(days=DAYS - 1)
@@ -81,5 +81,5 @@ class Daily:
 
 
 def one(statement: Any) -> Query[Any]:
-    """A query for a single row of numbers."""
+    """Return a query for a single row of numbers."""
     return Query(lambda *numbers: numbers, statement)

@@ -1,4 +1,4 @@
-"""How a room says what can be administered: a class of about ten lines for each table."""
+"""Declarations of admin resources: a class of about ten lines for each table."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,14 +21,14 @@ from todo.database import Database, WriteSession, now
 M = TypeVar("M", bound=SQLModel)
 
 VERBS = ("view", "add", "change", "delete", "purge", "export", "import")
-ENTER: Permission = "admin.enter"  # opens the admin, on all three faces
+ENTER: Permission = "admin.enter"  # grants access to the admin, on all three interfaces
 
 
 @dataclass(frozen=True)
 class ActionContext:
-    """What a verb of a declaration works with: the caller's transaction, and who is acting.
+    """The transaction and the actor of a verb. The reason is stored in the audit log automatically.
 
-    `database.settings` are the settings of the service. The trail tells the reason by itself.
+    `database.settings` are the settings of the service.
     """
 
     session: WriteSession
@@ -38,7 +38,7 @@ class ActionContext:
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter that is no column: each choice is a condition in SQL, built once.
+    """A filter that is not a column: each choice is a SQL condition, built once.
 
     Example: `Filter("state", {"live": SESSION.revoked_at.is_(None), "ended": SESSION.revoked_at.is_not(None)})`
     """
@@ -50,7 +50,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Inline:
-    """Rows of another resource shown below this one: those whose field `via` is this row."""
+    """Rows of another resource whose field `via` refers to this row, shown below it."""
 
     resource: str
     via: str
@@ -58,7 +58,7 @@ class Inline:
 
 @dataclass(frozen=True)
 class Computed:
-    """A field that is no column: an expression of SQL over the model's columns."""
+    """A field that is not a column: a SQL expression over the model's columns."""
 
     expression: ColumnElement[Any]
     type: Any
@@ -67,10 +67,10 @@ class Computed:
 
 @dataclass(frozen=True)
 class Action:
-    """A verb of a resource beyond the usual ones; its permission is `<resource>.<name>`.
+    """A custom verb of a resource. Its permission is `<resource>.<name>`.
 
-    `on` is what it is done to: each `row` (one, a selection, or all that match), or the resource as a whole.
-    `dangerous` asks for a recent sign-in (pages, REST) or a yes (CLI). `background` always runs in the worker.
+    `on` is its target: each `row` (one, a selection, or all that match), or the `resource` as a whole.
+    `dangerous` requires a recent sign-in (pages, REST) or confirmation (CLI). `background` always runs in the worker.
     """
 
     name: str
@@ -84,13 +84,13 @@ class Action:
 
 
 def action(label: str, **options: Any) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
-    """Make a method of a declaration an action: `(self, do, row)`, or `(self, do, row, form)` with a form.
+    """Declare a method as an action: `(self, do, row)`, or `(self, do, row, form)` with a form.
 
-    Without `row` when `on="resource"`. What it answers, a sentence or nothing, is shown. Example:
+    Without `row` when `on="resource"`. The sentence it returns, if any, is shown. Example:
 
-        @action("Disable", dangerous=True)
-        async def disable(self, do: ActionContext, user: User) -> None:
-            await roles.disable(do.session, do.actor, user.id)
+            @action("Disable", dangerous=True)
+            async def disable(self, do: ActionContext, user: User) -> None:
+                    await roles.disable(do.session, do.actor, user.id)
     """
 
     def mark(method: Callable[..., Awaitable[Any]]) -> Any:
@@ -101,34 +101,34 @@ def action(label: str, **options: Any) -> Callable[[Callable[..., Awaitable[Any]
 
 
 class Resource:
-    """What every face needs to know of anything that can be administered; tables are `ModelAdmin`s."""
+    """Base class of everything that can be administered. Tables are `ModelAdmin`s."""
 
-    name: ClassVar[str] = ""  # plural; the path, the prefix of its permissions, and the word on the command line
+    name: ClassVar[str] = ""  # plural; the path, the prefix of its permissions, and the name on the command line
     label: ClassVar[str] = ""
     label_one: ClassVar[str] = ""
     icon: ClassVar[str] = "table"
     group: ClassVar[str] = ""
     help: ClassVar[str] = ""
     verbs: ClassVar[tuple[str, ...]] = ("view", "export")
-    display: ClassVar[str] = "id"  # the field that names a row to people
-    columns: ClassVar[tuple[str, ...]] = ()  # of a list
-    filters: ClassVar[tuple[str | Filter, ...]] = ()  # names of fields, whose kind says how they filter, or own ones
-    search: ClassVar[tuple[str, ...]] = ()  # text fields that the search looks in
-    sorts: ClassVar[tuple[str, ...]] = ()  # fields a list may be sorted by, each with an index; `id` always is
+    display: ClassVar[str] = "id"  # the field that identifies a row to users
+    columns: ClassVar[tuple[str, ...]] = ()  # of lists
+    filters: ClassVar[tuple[str | Filter, ...]] = ()  # fields, filtered according to their kind, or custom filters
+    search: ClassVar[tuple[str, ...]] = ()  # text fields to search
+    sorts: ClassVar[tuple[str, ...]] = ()  # sortable fields, each with an index; `id` is always sortable
     sort: ClassVar[str] = "-id"
-    dangerous: ClassVar[frozenset[str]] = frozenset()  # usual verbs that ask for a recent sign-in
+    dangerous: ClassVar[frozenset[str]] = frozenset()  # built-in verbs that require a recent sign-in
     date_hierarchy: ClassVar[str] = ""
-    diff: ClassVar[tuple[str, ...]] = ()  # two JSON fields, before and after, that are shown as what differs
+    diff: ClassVar[tuple[str, ...]] = ()  # two JSON fields, before and after, shown as their differences
     fieldsets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     inlines: ClassVar[tuple[Inline, ...]] = ()
-    every_row: ClassVar[str] = ""  # the permission that lifts the scope, e.g. `tasks.all`
-    field_permissions: ClassVar[Mapping[str, str]] = {}  # fields that only holders of a permission see and write
+    every_row: ClassVar[str] = ""  # permission that lifts the scope, e.g. `tasks.all`
+    field_permissions: ClassVar[Mapping[str, str]] = {}  # fields that only holders of a permission can see and write
     fields: dict[str, Field]  # set by the registry
-    out: type[Struct]  # a row on the wire, likewise
+    out: type[Struct]  # the API type of a row, set by the registry
 
     @cached_property
     def actions(self) -> dict[str, Action]:
-        """Its actions, in the order they are declared."""
+        """Return the actions in the order of their declaration."""
         found = [(name, getattr(getattr(type(self), name), "declared_action", None)) for name in _members(type(self))]
         return {name: self._action(name, *mark) for name, mark in found if mark is not None}
 
@@ -142,102 +142,105 @@ class Resource:
 
     @property
     def permissions(self) -> tuple[str, ...]:
-        """Every permission of a verb or an action, e.g. `users.view`."""
+        """Return the permissions of all verbs and actions, e.g. `users.view`."""
         return tuple(f"{self.name}.{verb}" for verb in (*self.verbs, *self.actions))
 
     def event(self, verb: str) -> ActionName:
-        """What the audit log calls a verb: as the permission for it is called."""
+        """Return the audit action of a verb, which equals its permission."""
         return cast(ActionName, f"{self.name}.{verb}")
 
     def may(self, actor: Actor, verb: str) -> bool:
-        """Whether somebody may do this at all; which rows is for `scope` and `has`."""
+        """Return whether the actor may do this at all. `scope` and `has` decide about rows."""
         return f"{self.name}.{verb}" in self.permissions and actor.may(f"{self.name}.{verb}")
 
     def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        """Whether this verb or action makes sense for this row, beyond the permission."""
+        """Return whether the verb applies to this row, apart from permissions."""
         return True
 
     def is_dangerous(self, verb: str) -> bool:
-        """Whether a verb or action asks for a recent sign-in."""
+        """Return whether a verb or action requires a recent sign-in."""
         if verb == "import":
             return not self.dangerous.isdisjoint({"add", "change"})
         return self.actions[verb].dangerous if verb in self.actions else verb in self.dangerous
 
     def hidden_from(self, actor: Actor) -> frozenset[str]:
-        """The fields that somebody neither sees, filters by, nor writes."""
+        """Return the fields that the actor can neither see, filter by, nor write."""
         return frozenset(name for name, needed in self.field_permissions.items() if not actor.may(needed))
 
 
 class RowsAdmin(Resource):
-    """A resource that is no table: few rows (a thousand at most), computed when they are asked for."""
+    """A resource that is not a table: at most a thousand rows, computed on request."""
 
     row: ClassVar[type[Struct]]  # with `id: str`; its annotations are the fields
 
     async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
-        """All of them, in the order of the default list."""
+        """Return all rows in the default order."""
         raise NotImplementedError
 
 
 class ModelAdmin(Resource, Generic[M]):
-    """A table. What may be written is listed, so that a new column is never writable by accident.
+    """A table. Writable fields are listed explicitly, so that a new column is never writable by accident.
 
-    The model's SECRET columns are shown as "set" or "not set". VERBS of a table with a trash may hold `purge`.
+    The model's SECRET columns are shown as "set" or "not set". Tables with a trash may have the verb `purge`.
     """
 
     model: type[M]
-    new: type[Struct]  # what a new row is made of on the wire; set by the registry, as is
-    patch: type[Struct]  # what can be changed
-    types: ClassVar[Mapping[str, Any]] = {}  # wire types with their limits, for fields the column says too little of
+    new: type[Struct]  # API type of a new row; set by the registry, like
+    patch: type[Struct]  # the type of a change
+    types: ClassVar[Mapping[str, Any]] = {}  # API types with constraints, where the column is not specific enough
     editable: ClassVar[tuple[str, ...]] = ()
     only_on_add: ClassVar[tuple[str, ...]] = ()
-    hidden: ClassVar[tuple[str, ...]] = ()  # columns no face ever shows
-    heavy: ClassVar[tuple[str, ...]] = ()  # left out of lists
+    hidden: ClassVar[tuple[str, ...]] = ()  # columns never shown on any interface
+    heavy: ClassVar[tuple[str, ...]] = ()  # excluded from lists
     computed: ClassVar[Mapping[str, Computed]] = {}
-    trash: ClassVar[str] = ""  # the column that says when a row was deleted
-    text_formats: ClassVar[Mapping[str, TextFormat]] = {}  # for JSON that people write in words
+    trash: ClassVar[str] = ""  # the column with the time of deletion
+    text_formats: ClassVar[Mapping[str, TextFormat]] = {}  # text formats of JSON fields
     help_texts: ClassVar[Mapping[str, str]] = {}
-    defaults: ClassVar[Mapping[str, Callable[[Actor], Any]]] = {}  # of new rows, where nothing is sent
+    defaults: ClassVar[Mapping[str, Callable[[Actor], Any]]] = {}  # of new rows, for fields that are not given
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
-        """The condition of the rows somebody may see at all; None for every row.
+        """Return the condition for rows the actor may see, or None for every row.
 
-        Give back a constant of the module, with `ACTOR` for the actor's id: queries are compiled once for each.
+        Return a module constant, with `ACTOR` for the actor's id: queries are compiled once for each.
         """
         return None
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
-        """Lock what must be locked before the row; override where another place locks in that order."""
+        """Lock other rows before this one. Override it to follow the lock order of other code."""
 
     def writer(self, do: ActionContext) -> AuditedService[Any]:
-        """Writes rows of this table together with their trail."""
+        """Return the service that writes rows of this table and their audit events."""
         return writer_of(self.model)(do.session, do.actor)
 
     async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Any:
-        """Store a new row; override to use a service's verb, or call super() between what comes before and after."""
+        """Store a new row. Override it to call a service, or to run code before and after super()."""
         return await self.writer(do).create(self.model(**plain(values)), action=self.event("add"))
 
     async def change_row(self, do: ActionContext, row: Any, values: dict[str, Any]) -> None:
-        """Change the loaded, locked row; likewise."""
+        """Change the loaded, locked row. Override it like `add_row`."""
         await self.writer(do).update(plain(values), row, action=self.event("change"))
 
     async def delete_row(self, do: ActionContext, row: Any) -> None:
-        """Delete the row for good; likewise."""
+        """Delete the row permanently. Override it like `add_row`."""
         await self.writer(do).delete(row, action=self.event("purge") if self.trash else self.event("delete"))
 
     async def trash_row(self, do: ActionContext, row: Any) -> None:
-        """Move the row to the trash; likewise."""
+        """Move the row to the trash. Override it like `add_row`."""
         await self.writer(do).update({self.trash: now()}, row, action=self.event("delete"))
 
     async def goes_along(self, do: ActionContext, ids: Collection[UUID]) -> int:
-        """How many rows beside these `trash_row` moves to the trash, for the preview; override where it moves any."""
+        """Count the rows that `trash_row` would also move to the trash, for the preview.
+
+        Override it where there are any.
+        """
         return 0
 
     async def in_order(self, do: ActionContext, ids: Sequence[UUID]) -> Sequence[UUID]:
-        """The rows of a bulk action, in the order in which they are worked on; override where it matters."""
+        """Return the rows of a bulk action in processing order. Override it where the order matters."""
         return ids
 
     async def restore_row(self, do: ActionContext, row: Any) -> None:
-        """Take the row out of the trash; likewise."""
+        """Restore the row from the trash. Override it like `add_row`."""
         await self.writer(do).update({self.trash: None}, row, action=self.event("restore"))
 
 
@@ -246,16 +249,16 @@ Id = UUID | str
 
 @lru_cache(maxsize=200)
 def writer_of(model: type[Any]) -> type[AuditedService[Any]]:
-    """An audited service for a table."""
+    """Return an audited service for a table."""
     writer: type[AuditedService[Any]] = new_class("Writer", (AuditedService,), {"model": model})
     return writer
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as columns take them: structs as JSON."""
+    """Convert values for columns: structs become JSON."""
     return {name: to_builtins(value) if isinstance(value, Struct) else value for name, value in values.items()}
 
 
 def _members(kind: type) -> list[str]:
-    """The names a class has, its bases' first, as they were written."""
+    """Return the attribute names of a class in definition order, base classes first."""
     return list(dict.fromkeys(name for base in reversed(kind.__mro__) for name in vars(base)))

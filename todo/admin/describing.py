@@ -1,4 +1,4 @@
-"""A resource in words: what its documentation page, the overview and the command line's help are made of."""
+"""Descriptions of resources, for the documentation pages, the API overview and the command line help."""
 
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from todo.admin.fields import Field, SecretState, label_of
 
 
 class FieldOut(Struct):
-    """A field: what it holds, its limits as a JSON schema, and whether it can be written."""
+    """A field: type, constraints as a JSON schema, and whether it is writable."""
 
     name: str
     label: str
@@ -28,7 +28,7 @@ class FieldOut(Struct):
 
 
 class ActionOut(Struct):
-    """An action. `dangerous` ones ask for a fresh proof; `background` ones run in the worker."""
+    """An action. `dangerous` ones require a recent sign-in; `background` ones run in the worker."""
 
     name: str
     label: str
@@ -62,7 +62,7 @@ class Description(Struct):
 
 
 def describe(resource: Resource, actor: Actor) -> Description:
-    """What this actor may know of a resource: hidden fields and actions they may not carry out are left out."""
+    """Describe a resource to an actor, without fields and actions the actor has no permission for."""
     shown = [field for field in resource.fields.values() if field.name not in resource.hidden_from(actor)]
     names = {field.name for field in shown} | {item.name for item in resource.filters if isinstance(item, Filter)}
     return Description(
@@ -86,7 +86,7 @@ def describe(resource: Resource, actor: Actor) -> Description:
 
 
 def schema_of(kind: Any) -> dict[str, Any]:
-    """A type as a JSON schema that needs nothing else."""
+    """Return a self-contained JSON schema of a type."""
     (schema,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     return {**schema, "$defs": components} if components else schema
 

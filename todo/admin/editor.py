@@ -1,4 +1,4 @@
-"""Adding, changing, deleting: authorize, validate, write with its trace, and read back what is there now."""
+"""Add, change, delete and restore rows: authorize, validate, write with the audit event, return the row."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -20,20 +20,20 @@ Versions = int | Collection[int] | None
 
 
 class Editor:
-    """Changes rows, one at a time."""
+    """Change rows, one at a time."""
 
     def __init__(self, context: AdminContext):
         self._context = context
 
     def writable(self, resource: str, *, adding: bool) -> list[Field]:
-        """The fields that this actor may fill in."""
+        """Return the fields that this actor may write."""
         admin = self._context.registry.table(resource)
         hidden = admin.hidden_from(self._context.actor)
         fields = [field for field in admin.fields.values() if field.name not in hidden]
         return [field for field in fields if (field.on_add if adding else field.on_change)]
 
     async def add(self, resource: str, values: Mapping[str, Any], *, lax: bool = False) -> Any:
-        """Store a new row, and give it back. Raises Forbidden, Invalid, Conflict."""
+        """Store and return a new row. Raise Forbidden, Invalid or Conflict."""
         admin = self._context.table(resource, "add")
         async with self._context.transaction() as session:
             return await self._context.read(session, admin, (await self.add_in(session, admin, values, lax=lax)).id)
@@ -49,9 +49,9 @@ class Editor:
     async def change(
         self, resource: str, row_id: Id, values: Mapping[str, Any], *, version: Versions = None, lax: bool = False
     ) -> Any:
-        """Change the fields that are sent, and give the row back.
+        """Change the given fields and return the row.
 
-        Raises Forbidden, NotFound, Invalid, and Conflicted when `version` is not the row's any more.
+        Raise Forbidden, NotFound, Invalid, or Conflicted when `version` is not the current version.
         """
         admin = self._context.table(resource, "change")
         sent = self.accept(admin, values, adding=False, lax=lax)
@@ -64,15 +64,15 @@ class Editor:
     async def change_locked(
         self, session: WriteSession, admin: ModelAdmin[Any], row: Any, sent: dict[str, Any]
     ) -> None:
-        """Change a locked row to values that `accept` has read."""
+        """Set the validated values of `accept` on a locked row."""
         self._context.require(admin, "change", row)
         await self._check_references(session, admin, sent)
         await admin.change_row(self._context.action_context(session), row, dict(sent))
 
     async def delete(self, resource: str, row_id: Id, *, version: Versions = None) -> None:
-        """Move a row to the trash where there is one; from there, and elsewhere, delete it for good.
+        """Move a row to the trash. Delete it permanently if it is in the trash or there is none.
 
-        Raises Forbidden, NotFound, Conflicted, Conflict.
+        Raise Forbidden, NotFound, Conflicted or Conflict.
         """
         admin = self._context.table(resource, "delete")
         async with self._context.transaction() as session:
@@ -89,7 +89,7 @@ class Editor:
         await admin.delete_row(self._context.action_context(session), row)
 
     async def restore(self, resource: str, row_id: Id) -> Any:
-        """Take a row out of the trash. Raises Forbidden, NotFound, Invalid when it is not in there."""
+        """Restore a row from the trash. Raise Forbidden, NotFound, or Invalid when it is not in the trash."""
         admin = self._context.table(resource, "delete")
         async with self._context.transaction() as session:
             row = await self._context.locked(session, admin, row_id)
@@ -103,7 +103,7 @@ class Editor:
         await admin.restore_row(self._context.action_context(session), row)
 
     async def preview(self, resource: str, ids: Collection[Id]) -> Preview:
-        """What a delete of these rows would take along. Raises Forbidden, NotFound."""
+        """Return what deleting these rows would also delete or change. Raise Forbidden or NotFound."""
         admin = self._context.table(resource, "delete")
         async with self._context.transaction() as session:
             rows = [await self._context.locked(session, admin, row_id) for row_id in ids]
@@ -116,18 +116,16 @@ class Editor:
                 taken = await cascade_of(session, self._context.registry, admin, row_ids)
             return Preview([Option(str(row.id), str(getattr(row, admin.display))) for row in rows], to_trash, taken)
 
-    # -- what was sent
-
     def accept(
         self, admin: ModelAdmin[Any], values: Mapping[str, Any], *, adding: bool, lax: bool = False
     ) -> dict[str, Any]:
-        """What was sent, as the columns' types; raises Invalid that names every field that is wrong."""
+        """Convert the given values to the columns' types. Raise Invalid for all invalid fields."""
         fields = self.writable(admin.name, adding=adding)
         required = [field.name for field in fields if adding and field.required and field.name not in admin.defaults]
         return read_fields(fields, values, required, lax=lax)
 
     async def _check_references(self, session: WriteSession, admin: ModelAdmin[Any], sent: Mapping[str, Any]) -> None:
-        """A reference leads to a row that this actor may see, or to the actor; raises Invalid."""
+        """Check that references refer to rows visible to this actor, or to the actor. Raise Invalid."""
         actor = self._context.actor
         for name, value in sent.items():
             field = admin.fields[name]

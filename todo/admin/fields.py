@@ -1,4 +1,4 @@
-"""What one field of a resource is: read from the table's column, said more exactly by the declaration."""
+"""Fields of resources, derived from the table's columns and the declaration."""
 
 import typing
 from collections.abc import Callable
@@ -28,7 +28,7 @@ Names = Annotated[list[Line], Meta(max_length=500)]
 
 @dataclass(frozen=True)
 class TextFormat:
-    """How people write a value that is JSON on the wire. `read` raises ValueError; `write` is its inverse."""
+    """A text form of a JSON field. `read` raises ValueError; `write` is its inverse."""
 
     read: Callable[[str], Any]
     write: Callable[[Any], str]
@@ -37,9 +37,9 @@ class TextFormat:
 
 @dataclass(frozen=True)
 class Field:
-    """One field as every face shows it. `type` has the limits; `choices` are the values of a choice.
+    """A field as every interface shows it. `type` has the constraints; `choices` are the values of a choice.
 
-    `reference` is the resource that a foreign key leads to. `on_change` and `on_add`: whether it may be written then.
+    `reference` is the resource of a foreign key. `on_change` and `on_add` say when the field is writable.
     """
 
     name: str
@@ -60,13 +60,13 @@ class Field:
 
 
 def label_of(name: str) -> str:
-    """`due_at` as people read it: `Due at`; ids lose their ending."""
+    """Return the label of a name: `due_at` becomes `Due at`; `_id` is dropped."""
     words = name.removesuffix("_id").replace("_", " ").strip()
     return words[:1].upper() + words[1:] if words != "id" else "Id"
 
 
 def type_of(column: Column[Any]) -> Any:
-    """The wire type of a column that the declaration says nothing about."""
+    """Return the API type of a column without an explicit one."""
     match column.type:
         case Uuid():
             return UUID
@@ -92,7 +92,7 @@ def type_of(column: Column[Any]) -> Any:
 
 
 def kind_of(kind: Any) -> tuple[Kind, tuple[str, ...]]:
-    """Which control a wire type asks for, and its choices."""
+    """Return the kind of form control for an API type, and its choices."""
     kind = without_none(kind)
     plain = bare(kind)
     if get_origin(plain) is Literal:
@@ -108,25 +108,25 @@ def kind_of(kind: Any) -> tuple[Kind, tuple[str, ...]]:
 
 
 def without_none(kind: Any) -> Any:
-    """`int` for `int | None`, with or without `UnsetType`."""
+    """Return `int` for `int | None`, with or without `UnsetType`."""
     others = [one for one in get_args(kind) if one not in (NoneType, UnsetType)]
     return others[0] if get_origin(kind) in (Union, UnionType) and len(others) == 1 else kind
 
 
 def bare(kind: Any) -> Any:
-    """A type without its limits."""
+    """Return a type without its constraints."""
     while get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     return kind
 
 
 def metas(kind: Any) -> list[Meta]:
-    """The limits of a type."""
+    """Return the constraints of a type."""
     return [item for item in typing.get_args(kind)[1:] if isinstance(item, Meta)] if bare(kind) is not kind else []
 
 
 def longest(kind: Any) -> int:
-    """How many characters a text may have; a thousand when it does not say."""
+    """Return the maximum length of a text, or a thousand when it is not declared."""
     return min((meta.max_length for meta in metas(kind) if meta.max_length is not None), default=1000)
 
 
@@ -137,7 +137,7 @@ def _tz(kind: Any) -> bool | None:
 def field_of(
     column: Column[Any], given: Any = None, *, secret: bool = False, reference: str = "", **more: Any
 ) -> Field:
-    """The field of a column; `given` is its wire type, when the declaration names one."""
+    """Return the field of a column. `given` is its declared API type, if any."""
     kind = type_of(column) if given is None else given
     control, choices = kind_of(kind)
     label = label_of(column.name) if reference or not column.name.endswith("_id") else f"{label_of(column.name)} id"
@@ -147,19 +147,20 @@ def field_of(
 
 
 def holds(field: Field) -> str:
-    """What a field takes, in words."""
+    """Describe what a field accepts."""
     if field.text_format:
         return field.text_format.hint
     if field.choices:
-        return f"{'some' if field.kind == 'list' else 'one'} of {', '.join(field.choices)}"
+        return f"{'any' if field.kind == 'list' else 'one'} of {', '.join(field.choices)}"
     words = {
-        "text": "text", "long_text": "text, many lines", "integer": f"a whole number{_range(field)}",
+        "text": "text", "long_text": "multi-line text", "integer": f"a whole number{_range(field)}",
         "number": f"a number{_range(field)}", "boolean": "true or false", "id": "an id",
-        "instant": "an instant, such as 2026-12-31T09:00:00Z", "local": "a local time, such as 2026-12-31T09:00",
-        "day": "a day, such as 2026-12-31", "list": "texts, set apart by commas", "json": "JSON",
+        "instant": "a date and time, such as 2026-12-31T09:00:00Z",
+        "local": "a local date and time, such as 2026-12-31T09:00",
+        "day": "a date, such as 2026-12-31", "list": "a list, separated by commas", "json": "JSON",
         "reference": f"the id of one of the {field.reference.replace('_', ' ')}", "secret": "a secret",
     }[field.kind]  # fmt: skip
-    return f"{words}, or nothing" if field.nullable else words
+    return f"{words}, or empty" if field.nullable else words
 
 
 def _range(field: Field) -> str:
@@ -170,9 +171,9 @@ def _range(field: Field) -> str:
 
 
 def read_text(field: Field, text: str) -> Any:
-    """What somebody typed (a form, a CSV cell, a command line) as the JSON value it stands for.
+    """Parse the text of a form, a CSV cell or a command line to its JSON value.
 
-    Empty means null where null is allowed. Raises ValueError for JSON that is none, and what its text format refuses.
+    An empty text means null where null is allowed. Raise ValueError for invalid JSON or text formats.
     """
     if text == "" and field.nullable:
         return None
@@ -203,7 +204,7 @@ def _number(text: str) -> Any:
 
 
 def write_text(value: Any) -> str:
-    """A value as a CSV cell or form field holds it: what `read_text` reads back."""
+    """Format a value for a CSV cell or form field; the inverse of `read_text`."""
     match value:
         case None:
             return ""

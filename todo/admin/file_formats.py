@@ -1,4 +1,4 @@
-"""CSV, JSON and XLSX: a thousand rows at a time going out, no text of which is ever a formula; and read back."""
+"""CSV, JSON and XLSX files, written a thousand rows at a time. Text never becomes a formula."""
 
 import asyncio
 import csv
@@ -22,16 +22,16 @@ FORMATS: dict[Format, str] = {
     "json": "application/json",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # what makes a spreadsheet calculate, and our own mark
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # start of a formula in spreadsheets, or our own escape
 
 
 def safe(text: str) -> str:
-    """A text that no spreadsheet takes for a formula; `unsafe` takes the mark away again."""
+    """Escape a text that a spreadsheet would treat as a formula. `unsafe` is the inverse."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def unsafe(text: str) -> str:
-    """The text that `safe` made this of."""
+    """Remove the escape of `safe`."""
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
 
 
@@ -43,7 +43,7 @@ def _cell(value: Any) -> str:
 
 
 async def _csv(fields: Sequence[str], pages: Pages) -> AsyncIterator[bytes]:
-    """With a byte order mark, so that Excel reads UTF-8."""
+    """Write CSV with a byte order mark, so that Excel reads it as UTF-8."""
     async with aclosing(pages):
         yield b"\xef\xbb\xbf" + _lines([fields])
         async for page in pages:
@@ -57,7 +57,7 @@ def _lines(rows: Sequence[Sequence[str]]) -> bytes:
 
 
 async def _json(fields: Sequence[str], pages: Pages) -> AsyncIterator[bytes]:
-    """One array of objects."""
+    """Write one array of objects."""
     opening = b"["
     async with aclosing(pages):
         async for page in pages:
@@ -69,7 +69,7 @@ async def _json(fields: Sequence[str], pages: Pages) -> AsyncIterator[bytes]:
 
 
 async def _xlsx(fields: Sequence[str], pages: Pages) -> AsyncIterator[bytes]:
-    """One sheet; written beside the event loop, a page at a time."""
+    """Write one sheet, a page at a time, outside the event loop."""
     buffer = io.BytesIO()
     book = Workbook(buffer, {"constant_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"})
     sheet = book.add_worksheet()
@@ -92,7 +92,7 @@ def _write_page(sheet: Any, fields: Sequence[str], page: list[Any], line: int) -
 
 
 def _write_cell(sheet: Any, line: int, place: int, value: Any) -> None:
-    """A text is always written as a text, whatever it begins with."""
+    """Write a cell. Text is always written as text, whatever it starts with."""
     match value:
         case None | msgspec.UnsetType():
             return
@@ -114,14 +114,14 @@ def read_csv(data: bytes) -> list[dict[str, Any]]:
         reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
         rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise Invalid.field("body.csv", f"This is not a CSV file in UTF-8: {error}.") from None
+        raise Invalid.field("body.csv", f"The file is not valid CSV in UTF-8: {error}.") from None
     names = reader.fieldnames or []
     if len(names) == 1 and ";" in names[0]:
-        raise Invalid.field("body.csv", "Set the cells apart by commas, not by semicolons.")
+        raise Invalid.field("body.csv", "Separate the cells by commas, not by semicolons.")
     if len(set(names)) < len(names):
-        raise Invalid.field("body.csv", "A heading stands there twice.")
+        raise Invalid.field("body.csv", "The header has a column twice.")
     if any(None in row or None in row.values() for row in rows):
-        raise Invalid.field("body.csv", "Every line of the file must have as many cells as the heading.")
+        raise Invalid.field("body.csv", "Every row must have as many cells as the header.")
     return [{name: unsafe(text) for name, text in row.items()} for row in rows]
 
 
@@ -129,4 +129,4 @@ def read_json(data: bytes) -> list[dict[str, Any]]:
     try:
         return msgspec.json.decode(data, type=list[dict[str, Any]])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Invalid.field("body.rows", "This is not a JSON array of objects.") from None
+        raise Invalid.field("body.rows", "The file is not a JSON array of objects.") from None

@@ -1,4 +1,4 @@
-"""Rows out as files, and in: what each row of a file would change, or why it is refused; then all of them, or none."""
+"""Export rows to files, and import them: all rows of a file, or none."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
@@ -21,14 +21,14 @@ from todo.database import WriteSession
 from todo.database_errors import problem_from
 from todo.errors import Invalid, NotFound, Problem
 
-MOST_OUT = 100_000  # rows of one export; narrow the filter for the rest
+MOST_OUT = 100_000  # rows of one export
 MOST_IN = 5_000  # rows of one import
 PAGE = 1_000
 
 
 @dataclass
 class Applied:
-    """What one row did."""
+    """The effect of one row."""
 
     action: Literal["add", "change", "nothing"]
     id: str
@@ -44,9 +44,9 @@ class Files:
     async def export(
         self, resource: str, list_query: ListQuery | None = None, form: Format = "csv"
     ) -> AsyncIterator[bytes]:
-        """The rows that match as a file, up to MOST_OUT of them; audited. Raises Forbidden, NotFound, Invalid.
+        """Export the matching rows, up to MOST_OUT; audited. Raise Forbidden, NotFound or Invalid.
 
-        Everything wrong is found before the first byte.
+        All errors are raised before the first byte.
         """
         list_query, found = list_query or ListQuery(), self._context.resource(resource, "export")
         self._context.require(found, "view")
@@ -59,7 +59,7 @@ class Files:
         return WRITERS[form](fields, _chain(first, pages))
 
     async def _pages(self, resource: Resource, list_query: ListQuery) -> Pages:
-        """Page after page, whole rows."""
+        """Yield the rows page by page."""
         if isinstance(resource, RowsAdmin):
             rows = await resource.rows(self._context.database, self._context.actor)
             everything = msgspec.structs.replace(list_query, limit=MOST_OUT, facets=False, cursor=None)
@@ -80,10 +80,11 @@ class Files:
     async def import_rows(
         self, resource: str, data: bytes, form: Literal["csv", "json"] = "csv", *, apply: bool = False
     ) -> ImportReport:
-        """Read rows: those with an `id` change that row, the others are added. Nothing is kept unless `apply`.
+        """Import rows: those with an `id` change that row, the others are added. Nothing is saved unless `apply`.
 
-        Fields that cannot be written are passed over, so that an export can be read back; unknown ones are refused.
-        All or nothing: with one row refused, nothing is applied. Raises Forbidden, NotFound, Invalid for the file.
+        Read-only fields are ignored, so that an export can be imported; unknown fields are errors. If one row is
+        rejected,
+        nothing is applied. Raise Forbidden, NotFound, or Invalid for the file.
         """
         admin = self._context.table(resource, "import")
         rows = read_csv(data) if form == "csv" else read_json(data)
@@ -104,12 +105,12 @@ class Files:
 
     def _check_names(self, admin: ModelAdmin[Any], rows: list[dict[str, Any]]) -> None:
         if not rows:
-            raise Invalid.field("body.rows", "There are no rows in this file.")
+            raise Invalid.field("body.rows", "The file has no rows.")
         if len(rows) > MOST_IN:
-            raise Invalid.field("body.rows", f"A file holds up to {MOST_IN} rows; split it.")
+            raise Invalid.field("body.rows", f"A file can have at most {MOST_IN} rows. Split the file.")
         seen = {name for row in rows for name in row}
         if unknown := sorted(seen - set(admin.fields) - {"display", "labels"}):
-            raise Invalid.field(f"body.rows.{unknown[0]}", f"{admin.label} have no field {unknown[0]}.")
+            raise Invalid.field(f"body.rows.{unknown[0]}", f"Unknown field {unknown[0]}.")
 
     async def _import_row(
         self, session: WriteSession, admin: ModelAdmin[Any], number: int, row: dict[str, Any], seen: set[str], *,
@@ -117,7 +118,7 @@ class Files:
     ) -> ImportedRow:  # fmt: skip
         row_id = str(row.get("id") or "") or None
         if row_id in seen:
-            return ImportedRow(number, row_id, "refused", errors=["id: A row above has the same."])
+            return ImportedRow(number, row_id, "refused", errors=["id: An earlier row has the same id."])
         seen |= {row_id} if row_id else set()
         try:
             async with session.begin_nested():
@@ -153,7 +154,7 @@ class Files:
         try:
             there = await self._context.locked(session, admin, row_id)
         except NotFound:
-            raise Invalid.field("body.id", "There is no such row.") from None
+            raise Invalid.field("body.id", "There is no row with this id.") from None
         sent = self._editor.accept(admin, self._writable_part(admin, row, adding=False), adding=False, lax=lax)
         before = {name: msgspec.to_builtins(getattr(there, name)) for name in sent}
         new = {name: value for name, value in sent.items() if msgspec.to_builtins(value) != before[name]}
@@ -170,7 +171,7 @@ class Files:
 
 
 async def _chain(first: list[Any], rest: Pages) -> Pages:
-    async with aclosing(rest):  # a client may go away in the middle; each closes what it reads from
+    async with aclosing(rest):  # a client may disconnect; each generator closes the one it reads from
         yield first
         async for page in rest:
             yield page

@@ -1,11 +1,12 @@
-"""One grammar of filters for all faces: text values, read into conditions that were built once.
+"""The filter syntax of all interfaces: text values are parsed into parameters of precompiled conditions.
 
-status=open  status=open&status=done      one or more values of a choice, a flag, a number, a reference or a text
-due_at=2026  2026-11  2026-11-25          a year, a month, a day of the viewer
-due_at=2026-11-01..2026-11-30  ..2026     from and to, either end may be left out; the last day counts
-due_at=today  past_7_days  this_month     a period
-priority=1..3                             numbers likewise
-owner_id=empty  set                       without or with a value, where null is allowed
+    status=open  status=open&status=done      one or more values of a choice, a flag, a number, a reference or a
+text
+    due_at=2026  2026-11  2026-11-25          a year, a month, a day of the viewer
+    due_at=2026-11-01..2026-11-30  ..2026     a range with optional ends; the last day is included
+    due_at=today  past_7_days  this_month     a period
+    priority=1..3                             a range of numbers
+    owner_id=empty  set                       without or with a value, where null is allowed
 """
 
 import re
@@ -36,14 +37,14 @@ FIRST, LAST = datetime(1, 1, 2), datetime(9999, 12, 30)
 
 @dataclass(frozen=True)
 class Condition:
-    """One form a filter can take: a clause under a key, with parameters named after it."""
+    """A form that a filter can take: a clause under a key, with parameters named after the key."""
 
     key: str
     clause: ColumnElement[bool]
 
 
 def conditions(field: Field, column: ColumnElement[Any]) -> Iterator[Condition]:
-    """Every form the filter of a field can take."""
+    """Return every form of a field's filter."""
     key = f"f_{field.name}"
     if field.kind in TIMES:
         low, high = (bindparam(f"{key}__{end}", type_=column.type) for end in ("from", "to"))
@@ -57,7 +58,7 @@ def conditions(field: Field, column: ColumnElement[Any]) -> Iterator[Condition]:
         yield Condition(f"{key}__any", column.op("&&")(bindparam(f"{key}__values", type_=ARRAY(String()))))
     else:
         any_of = column == any_(bindparam(f"{key}__values", type_=ARRAY(column.type)))
-        # One value by itself: only then does an index of it and the order give the rows in that order.
+        # A single value has its own clause: only then does an index on it and the order return sorted rows.
         yield Condition(f"{key}__is", column == bindparam(f"{key}__is", type_=column.type))
         yield Condition(f"{key}__any", any_of)
         yield Condition(f"{key}__any_or_empty", or_(any_of, column.is_(None)))
@@ -66,7 +67,7 @@ def conditions(field: Field, column: ColumnElement[Any]) -> Iterator[Condition]:
 
 
 def own_conditions(own: Filter) -> Iterator[Condition]:
-    """Every combination of the choices of a filter that is no column."""
+    """Return every combination of choices of a custom filter."""
     for many in range(1, len(own.choices) + 1):
         for chosen in combinations(own.choices, many):
             yield Condition(own_key(own.name, chosen), or_(*(own.choices[choice] for choice in chosen)))
@@ -77,12 +78,12 @@ def own_key(name: str, chosen: Sequence[str]) -> str:
 
 
 def _wide(kind: TypeEngine[Any]) -> TypeEngine[Any]:
-    """Bounds beyond a column's type are no error."""
+    """Widen a type, so that bounds beyond the column's type are not an error."""
     return BigInteger() if isinstance(kind.python_type, type) and kind.python_type is int else kind
 
 
 def read_filter(target: Field | Filter, texts: Sequence[str], zone: ZoneInfo, today: date) -> dict[str, Any]:
-    """The parameters of the condition that these texts ask for; raises Invalid."""
+    """Parse filter values to parameters of a condition. Raise Invalid."""
     wrong = Invalid.field(f"query.{target.name}", _sentence(target))
     if not 0 < len(texts) <= MOST_VALUES or max(map(len, texts)) > LONGEST:
         raise wrong
@@ -106,7 +107,7 @@ def _read(field: Field, key: str, texts: list[str], zone: ZoneInfo, today: date)
     if texts in ([EMPTY], [SET]):
         return {f"{key}__{texts[0]}": True}
     if field.kind in TIMES | NUMBERS | {"text"}:
-        (text,) = texts  # one range, one text
+        (text,) = texts  # a range is a single text
         if "\x00" in text:
             raise ValueError(text)
         if field.kind == "text":
@@ -138,7 +139,7 @@ def _numbers(text: str, field: Field) -> tuple[float, float]:
 
 
 def _span(text: str, zone: ZoneInfo, today: date, kind: str) -> tuple[Any, Any]:
-    """From and to (not included), as the column's type has them."""
+    """Return the start and the end (exclusive) of a range, in the column's type."""
     low, dots, high = text.partition("..")
     if dots and not low and not high:
         raise ValueError(text)
@@ -157,7 +158,7 @@ def _as(kind: str, moment: datetime, zone: ZoneInfo) -> Any:
 
 
 def _period(text: str, today: date) -> tuple[datetime, datetime]:
-    """Where a period begins, and where the time after it does."""
+    """Return the start and the end (exclusive) of a period."""
     month = today.replace(day=1)
     named = {
         "today": (today, timedelta(days=1)),
@@ -180,7 +181,7 @@ def _period(text: str, today: date) -> tuple[datetime, datetime]:
 
 
 def period_values(zone: ZoneInfo, today: date) -> dict[str, Any]:
-    """The bounds of every named period, as columns of each kind have them."""
+    """Return the bounds of every named period, in the type of each kind of column."""
     spans = {period: _period(period, today) for period in PERIODS}
     return {
         f"p_{kind}_{period}_{end}": _as(kind, moment, zone)
@@ -192,7 +193,7 @@ def period_values(zone: ZoneInfo, today: date) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Step:
-    """One entry of a date hierarchy: what to filter by, from when, to when."""
+    """An entry of a date hierarchy: filter value, start and end."""
 
     value: str
     low: Any
@@ -200,7 +201,7 @@ class Step:
 
 
 def steps_of(chosen: str, first: Any, last: Any, zone: ZoneInfo, kind: str) -> list[Step]:
-    """Years between the first and the last row, or the months of the year or days of the month that is chosen."""
+    """Return the years between the first and the last row, or the months or days of the chosen period."""
     if first is None:
         return []
     begin, end = (_day_of(moment, zone) for moment in (first, last))
@@ -227,9 +228,10 @@ def _month_after(first: date) -> date:
 
 
 def word_values(words: Sequence[str]) -> dict[str, str]:
-    """The words of a search as parameters: `q_1` is looked for anywhere, `b_2` only where words begin.
+    """Return search words as parameters: `q_1` matches anywhere, `b_2` only at the start of words.
 
-    That is where trigrams find one or two letters. Scripts from Thai on write no blanks between words.
+    Words of one or two letters match at the start, where trigrams can find them, except in scripts without spaces
+    between words (from Thai on).
     """
     begins = [len(word) < 3 and max(word) < WITHOUT_BLANKS for word in words]
     return {
@@ -239,18 +241,18 @@ def word_values(words: Sequence[str]) -> dict[str, str]:
 
 
 def like(text: str, before: str = "%") -> str:
-    """A text as a pattern that finds it anywhere, or with nothing `before` it at the beginning."""
+    """Return a LIKE pattern that matches anywhere, or with nothing `before` the text at the start."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"{before}{escaped}%"
 
 
 def _sentence(target: Field | Filter) -> str:
     if isinstance(target, Filter) or target.choices:
-        return f"Filter by one or more of {', '.join(target.choices)}."
+        return f"Use one or more of {', '.join(target.choices)}."
     if target.kind in TIMES:
-        return f"Write a day, a month, a year, `from..to`, or one of {', '.join(PERIODS)}."
+        return f"Use a day, a month, a year, `from..to`, or one of {', '.join(PERIODS)}."
     if target.kind in NUMBERS:
-        return "Write a number, or `from..to`."
-    return {"boolean": "Write true or false.", "reference": "Write ids."}.get(
-        target.kind, "This is no value to filter by."
+        return "Use a number, or `from..to`."
+    return {"boolean": "Use true or false.", "reference": "Use ids."}.get(
+        target.kind, "This is not a valid filter value."
     )

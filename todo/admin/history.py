@@ -1,4 +1,4 @@
-"""What happened to a row, read from the audit log, and undoing one change of it."""
+"""The history of a row from the audit log, and reverting changes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,7 @@ _of_row = (
 
 
 class Entry(msgspec.Struct):
-    """An audit event as it is stored."""
+    """An audit event as stored."""
 
     id: UUID
     at: Any
@@ -61,13 +61,13 @@ MINE = Query(
 
 
 class History:
-    """Reads the audit log of rows, and undoes changes."""
+    """Read the history of rows, and revert changes."""
 
     def __init__(self, context: AdminContext, queries: Queries, editor: Editor):
         self._context, self._queries, self._editor = context, queries, editor
 
     async def of_row(self, resource: str, row_id: Id, cursor: str | None = None, limit: int = 50) -> HistoryPage:
-        """What happened to a row that this actor may see, newest first. Raises Forbidden, NotFound."""
+        """Return the history of a row, newest first. Raise Forbidden or NotFound."""
         await self._queries.get(resource, row_id)
         admin = self._context.table(resource)
         subject, database = _subject(admin, row_id), self._context.database
@@ -76,34 +76,37 @@ class History:
         return HistoryPage([_change(admin, fields, entry) for entry in page.items], page.next_cursor)
 
     async def revert(self, resource: str, row_id: Id, event_id: UUID) -> Any:
-        """Give the fields of one change the values they had before, and the row back.
+        """Restore the fields of one change to their previous values, and return the row.
 
-        Only fields that may be written. Raises Forbidden, NotFound, and Conflict when they have changed since.
+        Only writable fields are restored. Raise Forbidden, NotFound, or Conflict when they have changed since.
         """
         admin = self._context.table(resource, "change")
         async with self._context.transaction() as session:
-            row = await self._context.locked(session, admin, row_id)  # before anything is said of its events
+            row = await self._context.locked(session, admin, row_id)  # checks visibility before any event is read
             entry = await self._context.database.primary.one_or_none(ONE, event=event_id, **_subject(admin, row_id))
             if entry is None:
                 raise NotFound
             sent, after = self._undoing(admin, entry)
             if moved := [name for name in sent if msgspec.to_builtins(getattr(row, name)) != after[name]]:
                 labels = ", ".join(admin.fields[name].label for name in moved)
-                raise Conflict(f"Changed again since, so that undoing this would lose something: {labels}.")
+                raise Conflict(f"These fields have changed again since: {labels}.")
             await self._editor.change_locked(session, admin, row, sent)
             return await self._context.read(session, admin, row.id)
 
     def _undoing(self, admin: ModelAdmin[Any], entry: Entry) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What undoes a change, and what the change made of it; raises Conflict when nothing of it may be written."""
+        """Return the previous and the resulting values of a change.
+
+        Raise Conflict when none of its fields is writable.
+        """
         before, after = _sides(entry)
         writable = {field.name for field in self._editor.writable(admin.name, adding=False)}
         names = sorted(before.keys() & after.keys() & writable)
         if not names:
-            raise Conflict("Nothing of this change can be undone here.")
+            raise Conflict("This change cannot be undone.")
         return self._editor.accept(admin, {name: before[name] for name in names}, adding=False), after
 
     async def recent(self, limit: int = 10) -> list[SearchHit]:
-        """The rows this actor changed last that are still there and theirs to see."""
+        """Return the rows this actor changed last, if they still exist and are visible."""
         if self._context.actor.id is None:
             return []
         touched = list(dict.fromkeys(await self._context.database.reads.all(MINE, actor=self._context.actor.id)))
@@ -127,7 +130,7 @@ def _sides(entry: Entry) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _change(admin: ModelAdmin[Any], fields: Mapping[str, Field], entry: Entry) -> Change:
-    """An entry as this actor sees it: fields they may not see are left out; what is no field (a role) is shown."""
+    """Convert an event for this actor: hidden fields are removed; values that are not fields (a role) are kept."""
     before, after = _sides(entry)
     names = [
         name
@@ -138,7 +141,7 @@ def _change(admin: ModelAdmin[Any], fields: Mapping[str, Field], entry: Entry) -
         Difference(name, fields[name].label if name in fields else label_of(name), before.get(name), after.get(name))
         for name in names
     ]
-    # What an action has done is undone by another one: completing by reopening.
+    # An action is reverted by its counterpart, e.g. complete by reopen.
     by_action = entry.action.rpartition(".")[2] in admin.actions
     undoable = not by_action and any(name in fields and fields[name].on_change for name in before.keys() & after.keys())
     return Change(

@@ -1,4 +1,4 @@
-"""What a delete takes along: a walk over the foreign keys that lead to a row."""
+"""Preview of a delete: follow the foreign keys that refer to a row."""
 
 from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple
@@ -29,7 +29,7 @@ class Reached(NamedTuple):
 async def cascade_of(
     session: WriteSession, registry: Registry, admin: ModelAdmin[Any], ids: Collection[UUID]
 ) -> list[CascadeItem]:
-    """What goes with these rows, in one query."""
+    """Return the rows that would be deleted or changed along with these, in one query."""
     table = table_of(admin.model)
     reached = list(_reach(table, select(table.c.id).where(table.c.id.in_(ids)), DEEPEST, frozenset({table.name})))
     if not reached:

@@ -1,4 +1,4 @@
-"""Finding rows: pages with facets, one row, what a reference may lead to, everything at once."""
+"""Read rows: pages with facets, single rows, options of references, global search."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -16,13 +16,13 @@ from todo.errors import Invalid, NotFound
 
 
 class Queries:
-    """Everything that only reads rows."""
+    """Read-only operations."""
 
     def __init__(self, context: AdminContext):
         self._context = context
 
     async def page(self, resource: str, list_query: ListQuery | None = None) -> ListResult:
-        """A page of rows with facets. Raises Forbidden, NotFound, and Invalid for what is not declared."""
+        """Return a page of rows with facets. Raise Forbidden, NotFound, or Invalid for undeclared filters and sorts."""
         list_query, found = list_query or ListQuery(), self._context.resource(resource)
         if isinstance(found, RowsAdmin):
             return page_of(found, await found.rows(self._context.database, self._context.actor), list_query)
@@ -49,7 +49,7 @@ class Queries:
         return ListResult(found.items, found.next_cursor, counts.total, counts.exact, facets)
 
     async def get(self, resource: str, row_id: Id) -> Any:
-        """One row, whole, in the trash or not. Raises Forbidden, NotFound."""
+        """Return one complete row, in the trash or not. Raise Forbidden or NotFound."""
         found = self._context.resource(resource)
         if isinstance(found, RowsAdmin):
             return one_of(await found.rows(self._context.database, self._context.actor), str(row_id))
@@ -61,16 +61,16 @@ class Queries:
         return row
 
     async def options(self, resource: str, name: str, q: str = "", limit: int = 20) -> list[Option]:
-        """What a reference may lead to, by what it is called. Raises Forbidden, NotFound, Invalid."""
+        """Return rows a reference may refer to, by display name. Raise Forbidden, NotFound or Invalid."""
         admin = self._context.table(resource, "view")
         field = admin.fields.get(name)
         if field is None or not field.reference or name in admin.hidden_from(self._context.actor):
-            raise Invalid.field("query.field", f"{admin.label} have no reference {name}.")
+            raise Invalid.field("query.field", f"There is no reference {name} for {admin.label.lower()}.")
         found = await self.page(field.reference, ListQuery(q=q, limit=limit, facets=False))
         return [Option(str(item.id), item.display) for item in found.items]
 
     async def inlines(self, resource: str, row_id: Id, limit: int = 10) -> dict[str, ListResult]:
-        """Rows of other resources that belong to this one, by the name of their resource. Raises NotFound."""
+        """Return related rows of other resources, by resource name. Raise NotFound."""
         admin = self._context.table(resource)
         shown = [one for one in admin.inlines if self._context.may(one.resource, "view")]
         list_query = [ListQuery(filters={one.via: [str(uuid_of(row_id))]}, limit=limit, facets=False) for one in shown]
@@ -80,7 +80,7 @@ class Queries:
         return {one.resource: page for one, page in zip(shown, pages, strict=True)}
 
     async def search(self, q: str, limit: int = 5) -> list[SearchHit]:
-        """Rows of all resources that can be searched, the first few of each."""
+        """Return the first few matches of every searchable resource."""
         admins = [one for one in self._context.resources() if isinstance(one, ModelAdmin) and one.search]
         if not q.strip():
             return []
@@ -93,13 +93,13 @@ class Queries:
         ]
 
     async def periods(self, resource: str, list_query: ListQuery | None = None) -> list[FacetValue]:
-        """The date hierarchy: years, the months of the year that is filtered by, or the days of the month.
+        """Return the date hierarchy: years, months of the filtered year, or days of the filtered month.
 
-        Each `value` is what to filter by next. Raises Invalid when the resource has none.
+        Each `value` is the next filter value. Raise Invalid when the resource has no date hierarchy.
         """
         list_query, admin = list_query or ListQuery(), self._context.table(resource)
         if not admin.date_hierarchy or admin.date_hierarchy in admin.hidden_from(self._context.actor):
-            raise Invalid.field("query.resource", f"{admin.label} have no date hierarchy.")
+            raise Invalid.field("query.resource", f"There is no date hierarchy for {admin.label.lower()}.")
         name = admin.date_hierarchy
         chosen = (list_query.filters.get(name) or [""])[0]
         rest = ListQuery(
@@ -120,7 +120,7 @@ class Queries:
         ]
 
     async def names(self, resource: str, ids: Collection[str]) -> dict[str, str]:
-        """What rows are called, those that this actor may see, in one query."""
+        """Return the display names of rows visible to this actor, in one query."""
         admin = self._context.registry.table(resource)
         if not ids or not admin.may(self._context.actor, "view"):
             return {}
@@ -129,7 +129,7 @@ class Queries:
         return dict(await self._context.database.reads.all(reads.named, ids=wanted, actor=self._context.actor.id))
 
     async def _selected_names(self, admin: ModelAdmin[Any], list_query: ListQuery) -> dict[str, str]:
-        """What the rows are called that references are filtered by."""
+        """Return the display names of the references that the list is filtered by."""
         found: dict[str, str] = {}
         for name, texts in list_query.filters.items():
             if name in admin.fields and admin.fields[name].kind == "reference":
@@ -140,11 +140,11 @@ class Queries:
 
     @property
     def common_params(self) -> dict[str, Any]:
-        """The parameters that statements may need whatever is asked: who looks, and when their days begin."""
+        """Return the parameters common to all statements: the actor, and the start of the actor's day."""
         return {"actor": self._context.actor.id, **period_values(self._context.zone, self._context.today)}
 
     def list_params(self, admin: ModelAdmin[Any], list_query: ListQuery) -> dict[str, Any]:
-        """The filters and words of a list as parameters; raises Invalid for what is not declared."""
+        """Return the filters and search words of a list as parameters. Raise Invalid for undeclared ones."""
         given: dict[str, Any] = {}
         hidden = admin.hidden_from(self._context.actor)
         declared = {name: admin.fields.get(name) for name in admin.filter_names if name not in hidden}
@@ -152,12 +152,10 @@ class Queries:
         for name, texts in list_query.filters.items():
             target = own.get(name) or declared.get(name)
             if target is None:
-                raise Invalid.field(
-                    f"query.{name}", f"{admin.label} can be filtered by {', '.join(declared) or 'nothing'}."
-                )
+                raise Invalid.field(f"query.{name}", f"Unknown filter. Filters: {', '.join(declared) or 'none'}.")
             given |= read_filter(target, texts, self._context.zone, self._context.today)
         if list_query.trash and not admin.trash:
-            raise Invalid.field("query.trash", f"{admin.label} have no trash.")
+            raise Invalid.field("query.trash", f"There is no trash for {admin.label.lower()}.")
         return given | self._words(admin, list_query.q)
 
     def _words(self, admin: ModelAdmin[Any], q: str) -> dict[str, Any]:
@@ -165,13 +163,13 @@ class Queries:
         if not words:
             return {}
         if len(q) > 200 or len(words) > WORDS or "\x00" in q:
-            raise Invalid.field("query.q", f"Search for up to {WORDS} words, of 200 characters in all.")
+            raise Invalid.field("query.q", f"Use at most {WORDS} words and 200 characters.")
         try:
             return {"q_id": UUID(q.strip())}
         except ValueError:
             pass
         if not admin.search:
-            raise Invalid.field("query.q", f"{admin.label} can be searched for by id only.")
+            raise Invalid.field("query.q", "Only ids can be searched for here.")
         return word_values(words)
 
     def _facets(
@@ -201,5 +199,5 @@ def facet_of(admin: ModelAdmin[Any], item: str | Filter, values: list[FacetValue
 
 
 def label_value(value: str) -> str:
-    """A choice as people read it."""
+    """Format a choice for people."""
     return value.replace("_", " ").capitalize()

@@ -1,4 +1,4 @@
-"""Reading a table for the admin: pages, single rows, counts; every statement compiled once for each shape."""
+"""Read a table for the admin: pages, single rows, counts. Every statement is compiled once for each shape."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,23 +41,25 @@ from todo.admin.filters import EMPTY, PERIODS, SET, TIMES, conditions, own_condi
 from todo.database import Direct, Query, columns
 from todo.listing import Listing, Sort
 
-CAP = 10_000  # what is more is told as "10,000+"
-FAR_AWAY = "'9999-12-31 00:00:00+00'::timestamptz"  # where rows without an instant sort, as their indexes say
+CAP = 10_000  # larger counts are shown as "10,000+"
+FAR_AWAY = "'9999-12-31 00:00:00+00'::timestamptz"  # sort position of rows without an instant, as in their indexes
 WORDS = 5
 PG_CLASS = table("pg_class", named("oid"), named("reltuples"))
 
 
 @dataclass(frozen=True)
 class ReadView:
-    """What somebody sees of a table: which rows, which fields, and the names of which rows elsewhere."""
+    """What an actor can see of a table: rows, fields, and names of referenced rows."""
 
     scope: ColumnElement[bool] | None
     hidden: frozenset[str]
-    labels: tuple[tuple[str, ColumnElement[bool] | None], ...]  # references that may be named, with the scope there
+    labels: tuple[
+        tuple[str, ColumnElement[bool] | None], ...
+    ]  # references that may be shown by name, with the scope of the referenced table
 
 
 class Counts(Struct):
-    """How many match, and how many each choice of a filter would leave; None where too many match to count."""
+    """The number of matching rows, and of each filter choice; None where counting is too expensive."""
 
     total: int
     exact: bool
@@ -65,7 +67,7 @@ class Counts(Struct):
 
 
 class TableReads:
-    """The statements of one table, through one lens."""
+    """The statements of one table for one read view."""
 
     def __init__(self, admin: ModelAdmin[Any], read_view: ReadView, related: Mapping[str, ModelAdmin[Any]]):
         self.admin = admin
@@ -90,10 +92,8 @@ class TableReads:
         self._spanning = lru_cache(maxsize=50)(self._span)
         self._stepping = lru_cache(maxsize=50)(self._steps)
 
-    # -- what is selected
-
     def expression(self, field: Field) -> ColumnElement[Any]:
-        """A field in SQL; a secret says only whether it is set."""
+        """Return a field as SQL. A secret only shows whether it is set."""
         computed = getattr(self.admin, "computed", {})
         column: ColumnElement[Any] = computed[field.name].expression if field.computed else self._table[field.name]
         if field.kind == "secret":
@@ -107,7 +107,7 @@ class TableReads:
         return select(display, *(self.expression(field) for field in shown), *labels).where(*self._scope)
 
     def _label(self, name: str, scope: ColumnElement[bool] | None) -> ColumnElement[Any]:
-        """What the row a reference leads to is called, when its scope lets one see it."""
+        """Return the display name of a referenced row, if its scope allows."""
         there = self._related[self.admin.fields[name].reference]
         table = there.model.__table__.alias(f"label_{name}")
         display = there.computed[there.display].expression if there.display in there.computed else None
@@ -134,15 +134,13 @@ class TableReads:
         return self.admin.out(**values, display=row[0] or "", labels=labels)
 
     def _naming(self) -> Query[tuple[str, str]]:
-        """What rows are called, by their ids."""
+        """Return the query for display names by id."""
         key = self._table["id"]
         display = cast(self.expression(self.admin.fields[self.admin.display]), String)
         found: Any = select(cast(key, String), func.coalesce(display, "")).where(
             key == any_(bindparam("ids", type_=ARRAY(key.type)))
         )
         return Query(lambda row_id, name: (row_id, name), found.where(*self._scope))
-
-    # -- lists
 
     def _conditions(self) -> Any:
         for item in self.admin.filters:
@@ -183,22 +181,20 @@ class TableReads:
         return Sort(func.coalesce(column, place), field.type, lambda item: _or(getattr(item, field.name), value))
 
     def ids(self, given: Mapping[str, Any], *, trashed: bool, after: bool) -> Select[Any]:
-        """The ids of the rows that match and were made by `until`, smallest first; those beyond `after`."""
+        """Return the ids of matching rows created by `until`, in ascending order, starting after `after`."""
         key = self._table["id"]
         found = select(key).where(*self._matching(self._names(given), trashed)).order_by(key)
         if "created_at" in self._table:
             found = found.where(self._table["created_at"] <= bindparam("until", type_=DateTime(timezone=True)))
         return found.where(key > bindparam("after", type_=key.type)) if after else found
 
-    # -- dates
-
     async def span(self, reads: Direct, given: Mapping[str, Any], *, trashed: bool, **values: Any) -> tuple[Any, Any]:
-        """The first and the last moment of the date hierarchy among the rows that match."""
+        """Return the first and last value of the date hierarchy among the matching rows."""
         (found,) = await reads.all(self._spanning(self._names(given), trashed), **values)
         return found
 
     async def per_step(self, reads: Direct, given: Mapping[str, Any], *, trashed: bool, **values: Any) -> list[int]:
-        """How many rows fall into each step, in one round trip; each number stops at CAP."""
+        """Count the rows of each step in one round trip. Each count stops at CAP."""
         return await reads.all(self._stepping(self._names(given), trashed), **values)
 
     def _span(self, names: frozenset[str], trashed: bool) -> Query[tuple[Any, Any]]:
@@ -218,24 +214,22 @@ class TableReads:
             .order_by(step.c.place),
         )
 
-    # -- counts
-
     def _names(self, given: Mapping[str, Any]) -> frozenset[str]:
         return frozenset(name for name in given if name in self._chosen)
 
     def _matching(self, names: Iterable[str], trashed: bool) -> list[ColumnElement[bool]]:
-        """The conditions of the rows that match, in an order that makes equal statements equal."""
+        """Return the conditions for matching rows, in an order that makes equal statements equal."""
         return [*self._scope, *self._standing(trashed), *(self._chosen[name] for name in sorted(names))]
 
     def _capped(self, *where: ColumnElement[bool], around: Any = None) -> Any:
-        """How many rows match, counted no further than CAP + 1; `around` is a table that the conditions refer to."""
+        """Count matching rows up to CAP + 1. `around` is a table that the conditions refer to."""
         found: Select[Any] = select(literal_column("1")).select_from(self.admin.model).where(*where).correlate(around)
         return select(func.count()).select_from(found.limit(CAP + 1).subquery()).scalar_subquery()
 
     async def counts(self, reads: Direct, given: Mapping[str, Any], *, trashed: bool, **values: Any) -> Counts:
-        """Total and facets in one round trip, looking at no more than CAP + 1 rows for each filter that is set.
+        """Return total and facets in one round trip, reading at most CAP + 1 rows for each active filter.
 
-        A facet leaves its own filter out. Where more rows match, its choices are not counted.
+        A facet ignores its own filter. When more rows match, its choices are not counted.
         """
         names = self._names(given)
         query, groups = self.counting(names, trashed)
@@ -252,7 +246,7 @@ class TableReads:
         return Counts(max(estimate, CAP) if not names and self.read_view.scope is None else CAP, False, facets)
 
     def _count(self, names: frozenset[str], trashed: bool) -> tuple[Query[Any], list[list[tuple[str, str]]]]:
-        """The statement, and in the order of its columns what they count; the rows that match come first."""
+        """Return the statement, and what its columns count in order. The total comes first."""
         groups: dict[frozenset[str], list[tuple[str, str, ColumnElement[bool]]]] = {names: []}
         for item in self.admin.filters:
             name = item if isinstance(item, str) else item.name
@@ -266,7 +260,7 @@ class TableReads:
         return query, [[(name, value) for name, value, _ in choices] for choices in groups.values()]
 
     def _tally(self, names: Iterable[str], trashed: bool, choices: Sequence[ColumnElement[bool]]) -> Subquery:
-        """How many rows match, and how many of them each choice would leave, in one pass that ends after CAP + 1."""
+        """Count the matching rows and those of each choice in one pass that ends after CAP + 1 rows."""
         marks = [choice.label(f"choice_{number}") for number, choice in enumerate(choices)]
         seen: Any = select(literal_column("1"), *marks).select_from(self.admin.model)
         rows = seen.where(*self._matching(names, trashed)).limit(CAP + 1).subquery()
@@ -274,7 +268,7 @@ class TableReads:
         return select(func.count().label("matching"), *counted).select_from(rows).subquery()
 
     def _choices(self, item: str | Filter) -> list[tuple[str, ColumnElement[bool]]]:
-        """What a facet counts. References and free texts are too many to count."""
+        """Return the choices that a facet counts. References and free texts have too many."""
         if isinstance(item, Filter):
             return list(item.choices.items())
         if item in self.read_view.hidden:
@@ -304,7 +298,7 @@ def bound(field: Field, period: str, end: str, column: ColumnElement[Any]) -> An
 
 
 def _read(value: Any) -> Any:
-    """JSON columns come unread from the pool, and read from a session."""
+    """Decode JSON columns, which the pool returns as text and a session decodes."""
     return msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
 
 
@@ -313,7 +307,7 @@ def _or(value: Any, instead: Any) -> Any:
 
 
 def _end_of(column: ColumnElement[Any]) -> tuple[Any, Any]:
-    """Where rows without a value sort."""
+    """Return the sort position of rows without a value."""
     match column.type:
         case DateTime(timezone=True):
             return literal_column(FAR_AWAY), datetime(9999, 12, 31, tzinfo=UTC)

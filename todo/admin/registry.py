@@ -1,4 +1,4 @@
-"""All resources of an application, put together and checked at start."""
+"""The registry of all resources, checked at startup."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ from todo.schema import Schema
 
 
 class Registry:
-    """Resources by name. Raises AdminError, with a sentence for each mistake of a declaration."""
+    """Resources by name. Raise AdminError with a message for each mistake in a declaration."""
 
     def __init__(self, declared: Iterable[Callable[[], Resource]]):
         self._resources: dict[str, Resource] = {}
@@ -49,21 +49,21 @@ class Registry:
         return name in self._resources
 
     def __getitem__(self, name: str) -> Resource:
-        """Raises NotFound."""
+        """Return a resource. Raise NotFound."""
         found = self._resources.get(name)
         if found is None:
             raise NotFound(f"There is no resource {name}.")
         return found
 
     def table(self, name: str) -> ModelAdmin[Any]:
-        """Raises NotFound when it is no table."""
+        """Return a resource that is a table. Raise NotFound."""
         found = self[name]
         if not isinstance(found, ModelAdmin):
-            raise NotFound(f"{found.label} are no rows of a table.")
+            raise NotFound(f"{found.label} are not a table.")
         return found
 
     def reads(self, admin: ModelAdmin[Any], actor: Actor) -> TableReads:
-        """The statements of a table as this actor sees it."""
+        """Return the statements for a table as this actor sees it."""
         labels = []
         hidden = admin.hidden_from(actor)
         for field in admin.fields.values():
@@ -79,12 +79,12 @@ class Registry:
 
 
 def _permissions(resource: Resource) -> set[str]:
-    """Every permission that means something to it."""
+    """Return every permission that a resource uses."""
     return {*resource.permissions, *resource.field_permissions.values(), resource.every_row} - {""}
 
 
 def _name(resource: Resource) -> None:
-    """Fill in what a declaration left to be said by its model."""
+    """Derive what a declaration does not set from its model."""
     kind: Any = type(resource)
     if isinstance(resource, ModelAdmin):
         kind.name = kind.name or resource.model.__tablename__
@@ -154,7 +154,7 @@ def _row_fields(resource: Resource) -> dict[str, Field]:
 
 
 def _complete(resource: Resource) -> None:
-    """The shapes on the wire: a row, what a new one is made of, what can be changed."""
+    """Create the API types: a row, a new row, a change."""
     if isinstance(resource, RowsAdmin):
         resource.out = resource.row
         return
@@ -163,7 +163,7 @@ def _complete(resource: Resource) -> None:
     name = "Admin" + "".join(word.capitalize() for word in resource.label_one.split())
     rows = [(field.name, _shown(resource, field), UNSET) for field in resource.fields.values()]
     extra = [("display", str, ""), ("labels", dict[str, str], msgspec.field(default_factory=dict))]
-    resource.out = _struct(name, Struct, [*rows, *extra], f"{resource.label_one} as an operator sees it.")
+    resource.out = _struct(name, Struct, [*rows, *extra], f"{resource.label_one} as shown to operators.")
     required = {field.name for field in resource.fields.values() if field.required} - resource.defaults.keys()
     new = [(one.name, _sent(one), UNSET) for one in resource.fields.values() if one.on_add]
     resource.new = _struct(
@@ -173,7 +173,7 @@ def _complete(resource: Resource) -> None:
         f"A new {resource.label_one.lower()}.",
     )
     patch = [(one.name, _sent(one), UNSET) for one in resource.fields.values() if one.on_change]
-    resource.patch = _struct(f"{name}Patch", Schema, patch, "Absent fields stay as they are; `null` clears one.")
+    resource.patch = _struct(f"{name}Patch", Schema, patch, "Absent fields are unchanged; `null` clears a field.")
 
 
 def _struct(name: str, base: type[Struct], fields: list[Any], doc: str) -> type[Struct]:
@@ -185,11 +185,11 @@ def _struct(name: str, base: type[Struct], fields: list[Any], doc: str) -> type[
 
 
 def _shown(resource: Resource, field: Field) -> Any:
-    """The type of a field in answers."""
+    """Return the type of a field in responses."""
     kind: Any = SecretState if field.kind == "secret" else field.type
     return kind | None if field.nullable and field.kind != "secret" else kind
 
 
 def _sent(field: Field) -> Any:
-    """The type of a field in requests."""
+    """Return the type of a field in requests."""
     return field.type | None if field.nullable else field.type

@@ -1,4 +1,4 @@
-"""Resources that are no tables: few rows, filtered, counted, sorted and paged where they are."""
+"""Resources that are not tables: filter, count, sort and page rows in memory."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -16,11 +16,11 @@ from todo.schema import decode_cursor, encode_cursor
 
 
 def page_of(resource: RowsAdmin, rows: Sequence[Any], list_query: ListQuery) -> ListResult:
-    """A page of these rows; raises Invalid for what is not declared."""
+    """Return a page of these rows. Raise Invalid for undeclared filters and sorts."""
     if unknown := list_query.filters.keys() - set(resource.filter_names):
         name = sorted(unknown)[0]
-        raise Invalid.field(f"query.{name}", f"{resource.label} can be filtered by {_list(resource.filter_names)}.")
-    for name, texts in list_query.filters.items():  # only to refuse what is wrong; none of these looks at a time
+        raise Invalid.field(f"query.{name}", f"Unknown filter. Filters: {_list(resource.filter_names)}.")
+    for name, texts in list_query.filters.items():  # only to validate the values; none of these filters is a time
         for text in texts:
             read_filter(resource.fields[name], [text], ZoneInfo("UTC"), date.min)
     words = list_query.q.casefold().split()
@@ -36,7 +36,7 @@ def page_of(resource: RowsAdmin, rows: Sequence[Any], list_query: ListQuery) -> 
 
 
 def one_of(rows: Sequence[Any], row_id: str) -> Struct:
-    """Raises NotFound."""
+    """Return the row with this id. Raise NotFound."""
     for row in rows:
         if str(row.id) == row_id:
             found: Struct = row
@@ -53,7 +53,7 @@ def _holds(resource: RowsAdmin, row: Any, word: str) -> bool:
 
 
 def _facet(resource: RowsAdmin, rows: Sequence[Any], name: str, list_query: ListQuery) -> Facet:
-    """Counted without its own filter."""
+    """Count the choices of a filter, ignoring the filter itself."""
     counts: dict[str, int] = dict.fromkeys(resource.fields[name].choices, 0)
     for row in rows:
         if _passes(row, list_query.filters, but=name):
@@ -71,17 +71,17 @@ def _sorted(resource: RowsAdmin, rows: list[Any], sort: str) -> list[Any]:
         return rows
     name = sort.removeprefix("-")
     if name not in (*resource.sorts, "id"):
-        raise Invalid.field("query.sort", f"Sort by one of {_list(('id', *resource.sorts))}; `-` turns it round.")
+        raise Invalid.field("query.sort", f"Sort by one of {_list(('id', *resource.sorts))}; `-` reverses it.")
     return sorted(rows, key=lambda row: _key(getattr(row, name)), reverse=sort.startswith("-"))
 
 
 def _key(value: Any) -> tuple[bool, Any]:
-    """Rows without a value come last."""
+    """Return the sort key. Rows without a value come last."""
     return value is None, "" if value is None else value
 
 
 def _start(items: Sequence[Any], list_query: ListQuery) -> int:
-    """Where the page begins: after the row that the cursor names, or at the end when it has gone."""
+    """Return where the page begins: after the row of the cursor, or at the end when it is gone."""
     if list_query.cursor is None:
         return 0
     (last,) = decode_cursor(list_query.cursor, list_query.sort, [str])

@@ -1,4 +1,4 @@
-"""Carrying out what goes on in the background: a hundred rows a transaction, from where the last one ended."""
+"""Background runs: a hundred rows per transaction, each continuing where the last one ended."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -20,16 +20,16 @@ from todo.database import Database, WriteSession, now
 from todo.errors import Problem
 from todo.queue import enqueue
 
-STINT = 60  # seconds; a job is given five minutes
+STINT = 60  # seconds; a job has five minutes
 FindActor = Callable[[WriteSession, UUID], Awaitable[Actor | None]]
 
 
 async def carry_out(
     registry: Registry, database: Database, find_actor: FindActor, run_id: UUID, origin: Origin
 ) -> None:
-    """Go on with a run until it is through, or for a STINT, after which another job goes on.
+    """Continue a run until it is done, or for STINT seconds; then another job continues.
 
-    Safe to repeat: each step locks the run and begins where it stands.
+    Safe to repeat: each step locks the run and starts where it stands.
     """
     until = monotonic() + STINT
     try:
@@ -42,19 +42,19 @@ async def carry_out(
         async with database.session(origin) as session:
             run = await _locked(session, run_id)
             if run is not None:
-                _fail(run, "Something went wrong on our side; the log tells what.")
+                _fail(run, "Internal error. See the log.")
         raise
 
 
 async def _step(registry: Registry, database: Database, find_actor: FindActor, run_id: UUID, origin: Origin) -> bool:
-    """Work on the next rows; whether there may be more."""
+    """Process the next rows. Return whether there may be more."""
     async with database.session(origin) as session:
         run = await _locked(session, run_id)
         if run is None or run.status in {"done", "failed"}:
             return False
         actor = await _actor_of(session, find_actor, run)
         if actor is None:
-            _fail(run, "Whoever asked for it is not here any more.")
+            _fail(run, "The user who started this no longer exists.")
             return False
         try:
             return await _next(AdminService(registry, database, origin.by(actor), session, run.reason), run)
@@ -64,7 +64,7 @@ async def _step(registry: Registry, database: Database, find_actor: FindActor, r
 
 
 async def _actor_of(session: WriteSession, find_actor: FindActor, run: Run) -> Actor | None:
-    """Whoever asked for it, with the rights they have by now, and no more than they had then."""
+    """Return the actor with the current permissions, but no more than at the start."""
     actor = await find_actor(session, run.actor_id)
     by = None if run.by_id is None else await find_actor(session, run.by_id)
     if actor is None or (by is None and run.by_id is not None):

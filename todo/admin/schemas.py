@@ -1,4 +1,4 @@
-"""What goes in and out of the admin, the same for every face."""
+"""Types of the admin's input and output, shared by all interfaces."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -15,7 +15,7 @@ Ids = Annotated[list[UUID], Meta(max_length=10_000)]
 
 
 class ListQuery(Struct, kw_only=True):
-    """Which rows of a list: the whole state of a list page, as its URL says it."""
+    """The rows of a list: the state of a list page as in its URL."""
 
     filters: Filters = field(default_factory=dict)
     q: Words = ""
@@ -27,9 +27,9 @@ class ListQuery(Struct, kw_only=True):
 
 
 class Selection(Struct, kw_only=True):
-    """What an action is done to: these rows, or all that match, or (neither) the resource as a whole.
+    """The target of an action: these rows, all that match, or (neither) the resource as a whole.
 
-    Of those that match, the ones made `until` it began. `purge`: they lay in the trash then.
+    Of the matching rows, only those created by `until` are used. `purge`: they were in the trash then.
     """
 
     ids: list[UUID] = []
@@ -39,7 +39,7 @@ class Selection(Struct, kw_only=True):
 
 
 class Matching(Schema):
-    """All rows that a list would show."""
+    """All rows that match a list query."""
 
     filters: Filters = field(default_factory=dict)
     q: Words = ""
@@ -47,7 +47,7 @@ class Matching(Schema):
 
 
 class FacetValue(Struct):
-    """A choice of a filter: how many rows it would leave. `count` is null where counting would cost too much."""
+    """A filter choice with its number of rows. `count` is null where counting would be too expensive."""
 
     value: str
     label: str
@@ -56,7 +56,7 @@ class FacetValue(Struct):
 
 
 class Facet(Struct):
-    """A filter as a list shows it. `kind` is the field's, or `choice` for a filter that is no column."""
+    """A filter of a list. `kind` is the field's, or `choice` for a custom filter."""
 
     name: str
     label: str
@@ -66,7 +66,7 @@ class Facet(Struct):
 
 
 class ListResult(Struct):
-    """A page of rows. `total` is exact up to 10,000; beyond, `total_is_exact` is false and it is an estimate."""
+    """A page of rows. `total` is exact up to 10,000; above that, `total_is_exact` is false and it is an estimate."""
 
     items: list[Any]
     next_cursor: str | None
@@ -76,14 +76,14 @@ class ListResult(Struct):
 
 
 class Option(Struct):
-    """A row to choose for a reference."""
+    """A row that a reference may refer to."""
 
     value: str
     label: str
 
 
 class SearchHit(Struct):
-    """A row found somewhere."""
+    """A row found by the search."""
 
     resource: str
     id: str
@@ -91,7 +91,7 @@ class SearchHit(Struct):
 
 
 class CascadeItem(Struct):
-    """Rows of another table that a delete reaches: `deleted` too, their reference `cleared`, or a reason to refuse."""
+    """Rows of another table that a delete affects: `deleted`, their reference `cleared`, or preventing the delete."""
 
     resource: str
     label: str
@@ -100,7 +100,7 @@ class CascadeItem(Struct):
 
 
 class Preview(Struct):
-    """What a delete would do. Counts stop at 10,000."""
+    """The effects of a delete. Counts stop at 10,000."""
 
     rows: list[Option]
     to_trash: bool
@@ -108,14 +108,14 @@ class Preview(Struct):
 
 
 class Failure(Struct):
-    """A row that an action was refused for."""
+    """A row that an action failed for."""
 
     id: str
     message: str
 
 
 class Outcome(Struct):
-    """What an action did; with `run`, it goes on in the background and that row tells how far it is."""
+    """The result of an action. With `run`, it runs in the background and that row reports its progress."""
 
     done: int
     failed: list[Failure] = []
@@ -124,7 +124,7 @@ class Outcome(Struct):
 
 
 class Difference(Struct):
-    """A field before and after."""
+    """A field before and after a change."""
 
     field: str
     label: str
@@ -133,7 +133,7 @@ class Difference(Struct):
 
 
 class Change(Struct):
-    """One entry of a row's history, newest first. `on_behalf_of` is the person an operator acted as."""
+    """An entry of a row's history. `on_behalf_of` is the user whom an operator impersonated."""
 
     id: UUID
     at: datetime
@@ -155,7 +155,7 @@ class HistoryPage(Struct):
 
 
 class ImportedRow(Struct):
-    """One row of an import: what would change, or why it is refused. `number` counts from 1, without the heading."""
+    """One row of an import: its changes, or its errors. `number` counts from 1, without the header."""
 
     number: int
     id: str | None
@@ -165,7 +165,7 @@ class ImportedRow(Struct):
 
 
 class ImportReport(Struct):
-    """What an import would do, or did: all of it, or nothing when one row is refused."""
+    """The result or preview of an import. Nothing is imported when one row is rejected."""
 
     applied: bool
     added: int

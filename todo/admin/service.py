@@ -1,4 +1,4 @@
-"""The only way to data for pages, REST and the command line: who may, what is right, what is written, and its trace."""
+"""The admin service used by pages, REST and command line: permissions, validation, writes and audit."""
 
 from todo.access import Origin
 from todo.admin.actions import Actions
@@ -13,9 +13,9 @@ from todo.database import Database, WriteSession
 
 
 class AdminService:
-    """Everything one actor can do in the admin; README.md beside this file shows how an interface uses it.
+    """Everything one actor can do in the admin. See README.md next to this file.
 
-    Without a `session`, each write is a transaction of its own.
+    Without a `session`, each write has its own transaction.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class AdminService:
         session: WriteSession | None = None,
         reason: str | None = None,
     ):
-        """Raises Forbidden for whoever may not enter the admin."""
+        """Raise Forbidden without access to the admin."""
         context = self.context = AdminContext(registry, database, origin, session, reason)
         self.registry, self.database, self.actor = registry, database, context.actor
         self.may, self.resource, self.resources = context.may, context.resource, context.resources

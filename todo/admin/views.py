@@ -1,4 +1,4 @@
-"""Saved views: lists as people want to find them again, some of them for everybody."""
+"""Saved views: named lists, private or shared."""
 
 from typing import Annotated, Any, Literal
 
@@ -39,7 +39,7 @@ class SavedViewAdmin(ModelAdmin[SavedView]):
         return OWN_OR_SHARED
 
     def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        """Everybody uses shared views, and changes only their own."""
+        """Return whether the actor may do this: everyone can use shared views, but change only their own."""
         return verb == "view" or row.owner_id == actor.id
 
     async def add_row(self, do: Any, values: dict[str, Any]) -> SavedView:
@@ -68,19 +68,19 @@ class SavedViews:
         self._context, self._queries, self._editor = context, queries, editor
 
     async def of_list(self, resource: str) -> list[Any]:
-        """Their own views of a resource and the shared ones; none without the permission."""
+        """Return the actor's own and the shared views of a resource, or none without permission."""
         if not self._context.may("saved_views", "view"):
             return []
         list_query = ListQuery(filters={"resource": [resource]}, limit=200, facets=False)
         return (await self._queries.page("saved_views", list_query)).items
 
     async def save(self, resource: str, name: str, query: str, *, shared: bool = False) -> Any:
-        """Keep a list under a name; `query` is what its URL says after the `?`. Raises Forbidden, Invalid, Conflict."""
+        """Save a list under a name; `query` is the query string without `?`. Raise Forbidden, Invalid or Conflict."""
         values = {"resource": self._context.resource(resource).name, "name": name, "query": query, "shared": shared}
         return await self._editor.add("saved_views", values)
 
     async def delete(self, view_id: Any) -> None:
-        """Raises Forbidden, NotFound."""
+        """Delete a view. Raise Forbidden or NotFound."""
         await self._editor.delete("saved_views", view_id)
 
 

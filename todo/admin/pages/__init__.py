@@ -1,4 +1,4 @@
-"""The pages of the admin: made on the server, at home in a browser, with scripts and without."""
+"""The admin pages: rendered on the server, usable with and without scripts."""
 
 from litestar.types import ControllerRouterHandler
 

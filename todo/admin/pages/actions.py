@@ -1,4 +1,4 @@
-"""ActionContext something to rows: to one, to those selected, to all that match, or to the resource as a whole."""
+"""Pages for actions on one row, a selection, all matching rows, or the resource."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,19 +22,19 @@ from todo.admin.values import fields_of_form
 from todo.errors import Forbidden, Invalid, NotFound, Problem
 
 AnyRequest = Request[Any, Any, Any]
-PREVIEWED = 100  # rows whose delete is spelled out
+PREVIEWED = 100  # rows listed individually in the preview of a delete
 LABELS = {"change": "Edit fields of", "delete": "Delete", "restore": "Restore"}
 
 
 @dataclass(frozen=True)
 class BulkAction:
-    """What somebody asked for: the action, and what it is to be done to."""
+    """A requested action and its target."""
 
     resource: Resource
     name: str
     action: Action | None
     ids: list[str]
-    state: ListState | None  # of the list whose matches are meant, all of them
+    state: ListState | None  # of the list whose matching rows are all selected
     back: str
 
     @property
@@ -45,7 +45,7 @@ class BulkAction:
 
     @property
     def misses_rows(self) -> bool:
-        """Whether it is for rows, and none are selected."""
+        """Return whether the action needs rows and none are selected."""
         return (self.action is None or self.action.on == "row") and not self.ids and self.state is None
 
     @property
@@ -54,7 +54,7 @@ class BulkAction:
 
     @property
     def is_dangerous(self) -> bool:
-        """Whether it asks for a fresh proof: what was declared so, and what cannot be taken back."""
+        """Return whether the action requires reauthentication: it is declared dangerous, or cannot be undone."""
         if self.action is not None:
             return self.action.dangerous
         if self.name in self.resource.dangerous:
@@ -64,7 +64,7 @@ class BulkAction:
 
 
 class ActionPages(Controller):
-    """Actions."""
+    """Pages for actions."""
 
     guards = [may_enter]
 
@@ -72,7 +72,7 @@ class ActionPages(Controller):
     async def show(
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], name: FromPath[str]
     ) -> Response[Any]:
-        """Ask for what an action of the whole resource needs.
+        """Show the form of an action on the resource as a whole.
 
         Example: `GET /admin/signing_keys/act/rotate`
         """
@@ -85,7 +85,7 @@ class ActionPages(Controller):
 
     @post("/{resource:str}/act", operation_id="admin_act", status_code=303)
     async def act(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
-        """Do it, after asking where there is something to ask: a form, a confirmation, a proof of who you are.
+        """Run an action, after a form, a confirmation or reauthentication where required.
 
         Example: `POST /admin/users/act` with the fields `action=disable`, `id`, `confirmed`
         """
@@ -93,7 +93,7 @@ class ActionPages(Controller):
         admin = pages.admin(request, _last(sent, "_reason") or None)
         task = _read(admin, resource, sent)
         if task.misses_rows:
-            return pages.go(task.back, refused="Select what it is for first.")
+            return pages.go(task.back, refused="Select at least one row.")
         if "confirmed" not in sent and _asks(task):
             return await _ask(pages, request, admin, task)
         if task.is_dangerous or await _ends_rows(admin, task):
@@ -107,11 +107,11 @@ class ActionPages(Controller):
 
 
 def _read(admin: AdminService, resource: str, sent: Sent) -> BulkAction:
-    """Raises NotFound, Forbidden, Invalid."""
+    """Parse the request. Raise NotFound, Forbidden or Invalid."""
     declared, name = admin.registry[resource], _last(sent, "action")
     action = declared.actions.get(name)
     if action is None and name not in LABELS:
-        raise NotFound(f"{declared.label} have no action {name}.")
+        raise NotFound(f"There is no action {name} for {declared.label.lower()}.")
     verb = name if action else {"restore": "delete"}.get(name, name)
     if not admin.may(resource, verb):
         raise Forbidden(f"This needs the permission {resource}.{verb}.")
@@ -124,7 +124,7 @@ def _read(admin: AdminService, resource: str, sent: Sent) -> BulkAction:
 
 
 def _asks(task: BulkAction) -> bool:
-    """Whether there is something to ask before it is done."""
+    """Return whether the action has a form or a confirmation."""
     form = task.action is not None and task.action.form is not None
     wide = task.state is not None
     return form or wide or task.is_dangerous or task.name in {"delete", "change"}
@@ -134,9 +134,9 @@ async def _ask(
     pages: Pages, request: AnyRequest, admin: AdminService, task: BulkAction, sent: Sent | None = None,
     problem: Problem | None = None,
 ) -> Response[str]:  # fmt: skip
-    """The page before it is done."""
+    """Render the page with the form or confirmation."""
     found = controls(_fields(admin, task), None, admin.actor.timezone, sent=sent, problem=problem)
-    if task.action is None:  # only what is ticked is written
+    if task.action is None:  # only ticked fields are written
         found = [replace(one, required=False) for one in found]
     values = {
         "task": task, "resource": task.resource, "controls": found, "problem": problem,
@@ -148,14 +148,14 @@ async def _ask(
 
 
 async def _preview(admin: AdminService, task: BulkAction) -> Preview | None:
-    """What a delete takes along."""
+    """Return what a delete would also delete or change."""
     if task.name != "delete" or task.action is not None or task.state is not None:
         return None
     return await admin.editor.preview(task.resource.name, task.ids[:PREVIEWED])
 
 
 async def _ends_rows(admin: AdminService, task: BulkAction) -> bool:
-    """Whether one of the rows to delete lies in the trash already, so that nothing brings it back."""
+    """Return whether a row to delete is already in the trash, so that it is deleted permanently."""
     if task.name != "delete" or task.action is not None or not task.ids:
         return False
     return not (await admin.editor.preview(task.resource.name, task.ids)).to_trash
@@ -169,7 +169,7 @@ async def _names(admin: AdminService, task: BulkAction) -> list[str]:
 
 
 async def _total(admin: AdminService, task: BulkAction) -> str:
-    """How many rows it is about, in words."""
+    """Describe the number of selected rows."""
     label = task.resource.label_one if len(task.ids) == 1 else task.resource.label
     if task.state is None:
         return f"{len(task.ids)} {label.lower()}" if task.ids else ""
@@ -178,14 +178,14 @@ async def _total(admin: AdminService, task: BulkAction) -> str:
 
 
 def _fields(admin: AdminService, task: BulkAction) -> list[Field]:
-    """What an action asks for."""
+    """Return the fields of an action's form."""
     if task.action is None:
         return admin.editor.writable(task.resource.name, adding=False) if task.name == "change" else []
     return fields_of_form(task.action.form) if task.action.form else []
 
 
 async def _form(admin: AdminService, task: BulkAction, sent: Sent) -> dict[str, Any]:
-    """What was filled in; for many rows only the fields that were ticked. Raises Invalid."""
+    """Parse the form; for many rows only the ticked fields. Raise Invalid."""
     fields, timezone = _fields(admin, task), admin.actor.timezone
     if task.action is None:
         ticked = [field for field in fields if field.name in sent.get("_set", [])]
@@ -195,9 +195,9 @@ async def _form(admin: AdminService, task: BulkAction, sent: Sent) -> dict[str, 
 
 
 def _message(pages: Pages, request: AnyRequest, task: BulkAction, outcome: Outcome) -> Response[Any]:
-    """What became of it: a line on the page one came from, or a page when there is more to tell."""
+    """Redirect back with a message, or show the result page when there is more to report."""
     if outcome.run is not None:
-        return pages.go(f"/admin/runs/{outcome.run}", done="Running in the background.")
+        return pages.go(f"/admin/runs/{outcome.run}", done="The action runs in the background.")
     if outcome.failed or outcome.messages:
         status = 409 if outcome.failed and not outcome.done else 200
         return pages.render(
@@ -215,7 +215,7 @@ def _message(pages: Pages, request: AnyRequest, task: BulkAction, outcome: Outco
 
 
 def _uuids(ids: list[str]) -> list[Any]:
-    """Ids of tables are UUIDs; those of other things are left as they are."""
+    """Convert ids of tables to UUIDs; leave others unchanged."""
     try:
         return [UUID(row_id) for row_id in ids]
     except ValueError:

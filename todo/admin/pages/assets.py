@@ -1,4 +1,4 @@
-"""Styles and scripts: read once, addressed by what they hold, so that browsers keep them for good."""
+"""Styles and scripts, with a content hash in the URL so that browsers can cache them forever."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from todo.errors import NotFound
 
 STATIC = Path(__file__).parent / "static"
-# Spelled out: browsers refuse scripts and styles under any other name, and machines differ in what they guess.
+# Explicit, since browsers reject scripts and styles of any other type and the guesses of machines differ.
 KINDS = {
     ".css": "text/css",
     ".js": "text/javascript",
@@ -21,7 +21,7 @@ FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 def asset(name: str) -> str:
-    """The address of a file; another one after every change."""
+    """Return the URL of a file, which changes with its content."""
     return f"/admin/static/{DIGEST}/{name}"
 
 
@@ -32,7 +32,7 @@ def asset(name: str) -> str:
     sync_to_thread=False,
 )
 def admin_file(digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
-    """A style or script of the admin pages.
+    """Return a style sheet or script of the admin pages.
 
     Example: `GET /admin/static/0123456789ab/admin.css`
     """

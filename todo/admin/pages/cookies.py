@@ -1,4 +1,4 @@
-"""The cookies of the admin pages, and the proof that a form came from them."""
+"""Cookies of the admin pages, and CSRF tokens of forms."""
 
 import base64
 import binascii
@@ -15,14 +15,14 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Flash(NamedTuple):
-    """What a page says once, after what led to it."""
+    """A message shown once on the next page."""
 
     kind: str  # done | refused
     text: str
 
 
 class Cookies:
-    """Names and attributes. Over https the `__Host-` prefix binds a cookie to this very host."""
+    """Names and attributes of cookies. Over https the `__Host-` prefix binds a cookie to this host."""
 
     def __init__(self, *, secure: bool):
         self._secure = secure
@@ -30,22 +30,22 @@ class Cookies:
         self.session, self.theme, self.flash = (f"{prefix}todo_{name}" for name in ("admin", "theme", "flash"))
 
     def read(self, scope: Scope, name: str) -> str:
-        """The value a browser sent; empty when there is none. Of several with one name, none is believed."""
+        """Return the value of a cookie, or an empty string if it is missing or sent more than once."""
         sent = [value.decode("latin-1") for key, value in scope["headers"] if key == b"cookie"]
         found = [part.strip().partition("=") for part in ";".join(sent).split(";")]
         values = [value for key, _, value in found if key == name]
         return values[0] if len(values) == 1 else ""
 
     def write(self, name: str, value: str, seconds: int | None = None) -> Cookie:
-        """A cookie for this host alone, which no script reads; without `seconds` it ends with the browser."""
+        """Return an HttpOnly cookie for this host. Without `seconds` it lasts for the browser session."""
         return Cookie(name, value=value, max_age=seconds, httponly=True, secure=self._secure, samesite="lax")
 
     def say(self, flash: Flash) -> Cookie:
-        """Let the next page say something."""
+        """Return the cookie that shows a message on the next page."""
         return self.write(self.flash, base64.urlsafe_b64encode(msgspec.json.encode(flash)).decode(), 60)
 
     def said(self, scope: Scope) -> Flash | None:
-        """What this page is to say."""
+        """Return the message for this page."""
         try:
             return msgspec.json.decode(base64.urlsafe_b64decode(self.read(scope, self.flash)), type=Flash)
         except (binascii.Error, ValueError, msgspec.DecodeError):
@@ -53,17 +53,17 @@ class Cookies:
 
 
 def new_value() -> str:
-    """A cookie for who has not signed in: it only ties a form to a browser."""
+    """Return a random cookie for an anonymous browser, which binds forms to the browser."""
     return secrets.token_urlsafe(32)
 
 
 def form_token(cookie: str) -> str:
-    """What every form carries: nobody can know it who cannot read the cookie."""
+    """Return the CSRF token of a form, derived from the cookie."""
     return sha256(b"form token of " + cookie.encode()).hexdigest()
 
 
 def is_same_origin(scope: Scope) -> bool:
-    """Whether the browser says that a page of this very host sent the request, or says nothing."""
+    """Return whether the request comes from a page of this host, or has no header to tell."""
     headers = dict(scope["headers"])
     site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
     if site is not None and site not in {b"same-origin", b"none"}:
@@ -72,5 +72,5 @@ def is_same_origin(scope: Scope) -> bool:
 
 
 def is_form_token(cookie: str, token: str) -> bool:
-    """Whether a form was made for the browser that holds this cookie."""
+    """Return whether the CSRF token belongs to this cookie."""
     return hmac.compare_digest(form_token(cookie).encode(), token.encode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""`/admin`: how things stand."""
+"""`/admin`: the dashboard."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from todo.admin.dashboard import Figure, read_dashboard
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.sign_in import PagesDependency
 
-HEIGHT, STEP = 40, 8  # of a chart, in its own units
+HEIGHT, STEP = 40, 8  # of a chart, in SVG units
 
 
 class Bar(NamedTuple):
@@ -22,13 +22,13 @@ class Bar(NamedTuple):
 
 
 class DashboardPage(Controller):
-    """The first page."""
+    """The dashboard."""
 
     guards = [may_enter]
 
     @get(operation_id="show_admin")
     async def show(self, pages: PagesDependency, request: Request[Any, Any, Any]) -> Response[str]:
-        """People, work, sign-ins, jobs and health at a glance, and what one changed last.
+        """Show users, tasks, sign-ins, jobs, health and your recent changes.
 
         Example: `GET /admin`
         """
@@ -44,7 +44,7 @@ class DashboardPage(Controller):
 
 
 def bars(series: Sequence[int]) -> list[Bar]:
-    """A chart's bars, the highest as high as the chart; nothing is still a line at its foot."""
+    """Return a chart's bars, scaled to the highest. Zero is a line at the bottom."""
     most = max(series, default=0) or 1
     heights = [max(1.0, round(value / most * HEIGHT, 1)) for value in series]
     last = len(series) - 1
@@ -52,7 +52,7 @@ def bars(series: Sequence[int]) -> list[Bar]:
 
 
 def sent(figure: Figure) -> str:
-    """A chart in words, for who does not see it."""
+    """Describe a chart in words, for screen readers."""
     if not figure.series:
         return ""
     total, most = sum(figure.series), max(figure.series)

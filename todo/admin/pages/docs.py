@@ -1,4 +1,4 @@
-"""`/admin/docs/<resource>`: what a resource is, made from its declaration."""
+"""`/admin/docs/<resource>`: documentation generated from declarations."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class DocsPages(Controller):
-    """The admin explains itself."""
+    """Documentation of resources."""
 
     guards = [may_enter]
 
     @get("/docs", operation_id="list_admin_docs")
     async def index(self, pages: PagesDependency, request: AnyRequest) -> Response[str]:
-        """Every resource, in a sentence.
+        """List all resources with a short description.
 
         Example: `GET /admin/docs`
         """
@@ -28,7 +28,7 @@ class DocsPages(Controller):
 
     @get("/docs/{resource:str}", operation_id="show_admin_docs")
     async def show(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[str]:
-        """Fields, filters, actions and permissions of a resource, and how to reach it by API and command line.
+        """Show fields, filters, actions and permissions of a resource, with its API and command line.
 
         Example: `GET /admin/docs/tasks`
         """

@@ -1,4 +1,4 @@
-"""Rows out as files, and in: an import shows what it would do before it does it."""
+"""Pages for exports, and for imports with a preview."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ from todo.database import now
 from todo.errors import Forbidden, Invalid, NotFound
 
 AnyRequest = Request[Any, Any, Any]
-LARGEST = 512 * 1024  # bytes of an import; the preview carries the file back as text, a third longer
+LARGEST = 512 * 1024  # bytes; the preview sends the file back as text, a third longer
 
 
 class FilePages(Controller):
@@ -29,7 +29,7 @@ class FilePages(Controller):
     async def export(
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], kind: FromPath[str]
     ) -> Stream:
-        """The rows that a list shows, all its pages, as a file.
+        """Export all rows of a list.
 
         Example: `GET /admin/tasks/export/csv?status=open`
         """
@@ -44,7 +44,7 @@ class FilePages(Controller):
 
     @get("/{resource:str}/import", operation_id="show_admin_import")
     async def show_import(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
-        """Choose a file, with what it must look like.
+        """Show the upload form and the expected format.
 
         Example: `GET /admin/tasks/import`
         """
@@ -59,7 +59,7 @@ class FilePages(Controller):
 
     @post("/{resource:str}/import", operation_id="admin_import", status_code=200)
     async def read_file(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
-        """Show what a file would do, row by row; with `apply`, do it: all of it, or nothing.
+        """Preview an import row by row; with `apply`, import all rows or none.
 
         Example: `POST /admin/tasks/import` with a `file` (CSV or JSON)
         """
@@ -75,14 +75,14 @@ class FilePages(Controller):
         except Invalid as problem:
             return pages.render(request.scope, "import.html", 422, problem=problem, largest=LARGEST, **values)
         if report.applied:
-            done = f"Imported: {report.added} added, {report.changed} changed, {report.unchanged} as they were."
+            done = f"Imported: {report.added} added, {report.changed} changed, {report.unchanged} unchanged."
             return pages.go(f"/admin/{resource}", done=done)
         carried = base64.b64encode(data).decode()
         return pages.render(request.scope, "imported.html", report=report, data=carried, kind=kind, **values)
 
 
 async def _sent_file(request: AnyRequest) -> tuple[bytes, str]:
-    """The file, or what the preview carries back; raises Invalid."""
+    """Return the uploaded file, or the copy from the preview. Raise Invalid."""
     form = await request.form()
     file = form.get("file")
     if isinstance(file, UploadFile):
@@ -94,7 +94,7 @@ async def _sent_file(request: AnyRequest) -> tuple[bytes, str]:
         except (binascii.Error, ValueError):
             raise Invalid("Choose the file again.") from None
     if not data:
-        raise Invalid("Choose a file that is not empty.")
+        raise Invalid("The file is empty. Choose another one.")
     if len(data) > LARGEST:
-        raise Invalid(f"A file holds up to {LARGEST // 1024} KiB here; split it, or use the API.")
+        raise Invalid(f"The file can have at most {LARGEST // 1024} KiB. Split it, or use the API.")
     return data, kind

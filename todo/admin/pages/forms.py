@@ -1,4 +1,4 @@
-"""Forms: values as people type them, in their own time zone, and what they typed back into values."""
+"""Forms: convert values to text in the user's time zone, and back."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from todo.admin.references import resolve
 from todo.admin.service import AdminService
 from todo.errors import FieldError, Invalid, Problem
 
-WAS = "_was."  # a hidden field with the value that the form began with
+WAS = "_was."  # hidden field with the initial value
 MINUTES = "%Y-%m-%dT%H:%M"
 Sent = Mapping[str, list[str]]
 
 
 @dataclass(frozen=True)
 class Control:
-    """A field of a form: what stands in it, what it began with, and why it was refused."""
+    """A field of a form: its text, initial value, and error."""
 
     field: Field
     text: str
@@ -35,7 +35,7 @@ class Control:
 
 
 def text_of(field: Field, value: Any, timezone: str, label: str = "") -> str:
-    """A value as a control holds it: references by what they are called, instants on the viewer's clock."""
+    """Format a value for a control: references by display name, instants in the viewer's time zone."""
     if value is None or value is UNSET or field.kind == "secret":
         return ""
     if field.kind == "reference" and label:
@@ -52,10 +52,10 @@ def text_of(field: Field, value: Any, timezone: str, label: str = "") -> str:
 def controls(
     fields: Sequence[Field], row: Any, timezone: str, *, sent: Sent | None = None, problem: Problem | None = None
 ) -> list[Control]:
-    """The controls of a form: of a row (or of nothing, to add one).
+    """Return the controls of a form for a row, or for a new row.
 
-    One that was refused holds what was `sent`: the values, and the ones it began with. Those of the row would pass
-    for what its sender has read, and the next save would silently undo what others changed meanwhile.
+    A form with errors keeps the values and initial values that were `sent`. With the initial values of the current row,
+    the next save would silently undo concurrent changes.
     """
     errors = errors_of(problem)
     sent = sent or {}
@@ -71,7 +71,7 @@ def controls(
 
 
 def errors_of(problem: Problem | None) -> dict[str, str]:
-    """What a refusal says about each field."""
+    """Return the messages of a problem by field."""
     found = problem.errors if problem else []
     return {error.field.removeprefix("body.").split(".")[0]: error.message for error in found}
 
@@ -79,7 +79,7 @@ def errors_of(problem: Problem | None) -> dict[str, str]:
 async def read_values(
     admin: AdminService, resource: Resource, fields: Sequence[Field], sent: Sent, timezone: str, *, whole: bool = False
 ) -> dict[str, str]:
-    """The values that were changed (all with `whole`), as the service takes them; raises Invalid."""
+    """Return the changed values (all with `whole`). Raise Invalid."""
     values: dict[str, str] = {}
     errors: list[FieldError] = []
     for field in fields:
@@ -93,7 +93,7 @@ async def read_values(
         except Invalid as problem:
             errors += problem.errors
     if errors:
-        raise Invalid("Something in the form cannot be accepted.", errors=errors)
+        raise Invalid("Correct the errors below.", errors=errors)
     return values
 
 
@@ -111,11 +111,14 @@ def _instant(field: Field, text: str, timezone: str) -> str:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=zone(timezone))
         return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError):
-        raise Invalid.field(f"body.{field.name}", "This is not a date and time.") from None
+        raise Invalid.field(f"body.{field.name}", "Enter a valid date and time.") from None
 
 
 def _read(field: Field, texts: list[str]) -> str:
-    """AdminSessions send line ends as CRLF; a list of boxes comes as several values, a flag as its last one."""
+    """Return the text of a field.
+
+    Browsers send CRLF line breaks, lists as several values, and a flag as its last value.
+    """
     if field.kind == "list":
         return ", ".join(line.strip() for text in texts for line in text.splitlines() if line.strip())
     return texts[-1].replace("\r\n", "\n")
@@ -126,20 +129,20 @@ def _last(sent: Sent, name: str, otherwise: str) -> str:
 
 
 def version_of(sent: Sent) -> int:
-    """The version of the row that a form was made from; raises Invalid when it does not say."""
+    """Return the row version of a form. Raise Invalid when it is missing."""
     text = _last(sent, "_version", "")
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Invalid.field("body._version", "The form does not say which version of the row it is for; load it again.")
+        raise Invalid.field("body._version", "The form has no row version. Reload the page.")
     return int(text)
 
 
 def form_version(sent: Sent | None, row: Any) -> str:
-    """The version that a form carries: the one it was sent with when it is refused, else the row's."""
+    """Return the version for a form: the one sent when it has errors, else that of the row."""
     return _last(sent or {}, "_version", str(getattr(row, "version", "")))
 
 
 async def sent_by(request: Any) -> dict[str, list[str]]:
-    """The fields of a form, each with all its values."""
+    """Return the fields of a form, each with all values."""
     found: dict[str, list[str]] = {}
     for name, value in (await request.form()).multi_items():
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Who gets to see a page, and what a form must bring along."""
+"""Guards of pages, and CSRF checks of forms."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from todo.admin.pages.sessions import AdminSession
 from todo.errors import Forbidden, Invalid, Unauthorized
 from todo.http.requests import begin
 
-STRANGE = "This form did not come from this page, or is older than your sign-in. Go back, reload, and try again."
+STRANGE = "The form is from another site or was loaded before you signed in. Go back, reload the page, and try again."
 
 
 class PageGuard(PermissionGuard):
@@ -32,11 +32,11 @@ may_enter = PageGuard(ENTER)
 
 
 async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
-    """Before every handler: what changes something comes from a form of ours, in this very browser.
+    """Check before every handler that a change comes from a form of this site and browser.
 
-    Raises Forbidden (also for who acts as somebody else and only looks, unless the handler's `opt` holds
-    `changes_nothing`), and Invalid for text that cannot be stored. With `opt={"any_query": True}` a handler reads its
-    query by itself.
+    Raise Forbidden, also when a read-only impersonation would change something, unless the handler's `opt` has
+    `changes_nothing`; and Invalid for text that cannot be stored. Handlers with `opt={"any_query": True}` parse their
+    query themselves.
     """
     if request.method in SAFE:
         return None if request.route_handler.opt.get("any_query") else await begin(request)
@@ -50,7 +50,7 @@ async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
     admin_session = admin_session_of(request.scope)
     if admin_session and admin_session.read_only and not request.route_handler.opt.get("changes_nothing"):
         raise Forbidden(
-            f"You only look at what {admin_session.actor.name} sees. Stop acting as them to change something."
+            f"You are impersonating {admin_session.actor.name} in read-only mode. Stop impersonating to make changes."
         )
     if any("\x00" in value for value in form.values() if isinstance(value, str)):
         raise Invalid("Text with a NUL character cannot be stored.")
@@ -58,7 +58,7 @@ async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
 
 
 def current_admin_session(request: Request[Any, Any, Any]) -> AdminSession:
-    """The visit behind a guarded page."""
+    """Return the admin session of a guarded page."""
     admin_session = admin_session_of(request.scope)
     if admin_session is None:
         raise Unauthorized("Sign in first.")
@@ -66,5 +66,5 @@ def current_admin_session(request: Request[Any, Any, Any]) -> AdminSession:
 
 
 def pages_router(*pages: type[Controller]) -> Router:
-    """Pages below `/admin`: no part of the API's document, their forms checked before anything else."""
+    """Return the router of pages below `/admin`, excluded from the API documentation and with CSRF checks."""
     return Router("/admin", route_handlers=pages, before_request=only_ours, include_in_schema=False)

@@ -1,4 +1,4 @@
-"""`/admin/<resource>/<id>/history`: everything that happened to a row, and undoing one change of it."""
+"""`/admin/<resource>/<id>/history`: the changes of a row, and reverting one."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,11 +14,11 @@ from todo.admin.pages.sign_in import PagesDependency
 from todo.errors import Conflict, Invalid, NotFound
 
 AnyRequest = Request[Any, Any, Any]
-Cursor = Annotated[str | None, QueryParameter(max_length=500, description="Where the page before ended.")]
+Cursor = Annotated[str | None, QueryParameter(max_length=500, description="Cursor of the next page.")]
 
 
 class HistoryPages(Controller):
-    """What happened to a row."""
+    """The history of a row."""
 
     guards = [may_enter]
 
@@ -27,7 +27,7 @@ class HistoryPages(Controller):
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
         cursor: Cursor = None,
     ) -> Response[Any]:  # fmt: skip
-        """Every change with who, when, from where, before and after; newest first.
+        """List the changes of a row with actor, time, source and values, newest first.
 
         Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/history`
         """
@@ -43,7 +43,7 @@ class HistoryPages(Controller):
     async def revert(
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str]
     ) -> Response[Any]:
-        """Give the fields of one change the values they had before; refused when they were changed again since.
+        """Restore the fields of one change to their previous values, unless they have changed since.
 
         Example: `POST /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/revert` with the field `event`
         """
@@ -57,4 +57,4 @@ class HistoryPages(Controller):
             raise NotFound from None
         except (Conflict, Invalid) as problem:
             return pages.go(back, refused=sentence(problem))
-        return pages.go(back, done="The change is undone.")
+        return pages.go(back, done="The change was reverted.")

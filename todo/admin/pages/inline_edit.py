@@ -1,4 +1,4 @@
-"""A cell of a list, changed where it stands."""
+"""Inline editing of a cell in a list."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class InlineEditPages(Controller):
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
         name: FromPath[str],
     ) -> Response[Any]:  # fmt: skip
-        """The control of one field of a row; `?shown=1` gives the cell as it was.
+        """Show the control of one field of a row; with `?shown=1`, the cell.
 
         Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/cell/priority`
         """
@@ -41,7 +41,7 @@ class InlineEditPages(Controller):
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
         name: FromPath[str],
     ) -> Response[Any]:  # fmt: skip
-        """Save one field of a row, and show the cell as it is now.
+        """Save one field of a row, and show the cell.
 
         Example: `POST /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/cell/priority` with `priority=2`, `_version=3`
         """
@@ -49,13 +49,13 @@ class InlineEditPages(Controller):
         row, declared = await admin.queries.get(resource, row_id), admin.registry[resource]
         fields = [field for field in admin.editor.writable(resource, adding=False) if field.name == name]
         if "change" in declared.dangerous:
-            raise Forbidden("Change it on its own page, which asks for a fresh proof.")
+            raise Forbidden("Change this on the row's own page, which asks you to reauthenticate.")
         version = version_of(sent)
         try:
             values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
             saved = await admin.editor.change(resource, row_id, values, version=version, lax=True)
         except Conflicted:
-            changed = Invalid.field(f"body.{name}", "Somebody else has changed this row.")
+            changed = Invalid.field(f"body.{name}", "Another user has changed this row.")
             return _control(pages, request, admin, resource, row, name, changed, sent, conflict=True)
         except Invalid as problem:
             return _control(pages, request, admin, resource, row, name, problem, sent)
@@ -65,7 +65,7 @@ class InlineEditPages(Controller):
     async def options(
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], name: FromPath[str]
     ) -> Response[Any]:
-        """What a reference may lead to, as options of its control.
+        """List the rows a reference may refer to, as options of its control.
 
         Example: `GET /admin/tasks/options/owner_id?owner_id=ada`
         """
@@ -85,7 +85,7 @@ def _control(
     pages: Pages, request: AnyRequest, admin: AdminService, resource: str, row: Any, name: str,
     problem: Problem | None = None, sent: Sent | None = None, *, conflict: bool = False,
 ) -> Response[str]:  # fmt: skip
-    """The control of a cell; after a `conflict` it leads to the page that shows the three versions."""
+    """Render the control of a cell. After a `conflict` it links to the page with the three versions."""
     fields = [field for field in admin.editor.writable(resource, adding=False) if field.name == name]
     if not fields or not admin.may(resource, "change", row):
         raise NotFound

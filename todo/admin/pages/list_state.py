@@ -1,4 +1,4 @@
-"""The state of a list, which is its address: what it shows can be bookmarked, shared, and gone back to."""
+"""The state of a list, stored in its URL so that it can be bookmarked, shared and revisited."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,14 +8,14 @@ from urllib.parse import parse_qsl, urlencode
 from todo.admin.schemas import ListQuery
 from todo.errors import Invalid
 
-FROM, TO, NAMED = "__from", "__to", "__named"  # what forms send for ranges, and for references by what they are called
-MOST = 200  # values in one address
+FROM, TO, NAMED = "__from", "__to", "__named"  # suffixes of form fields for ranges, and for references by display name
+MOST = 200  # values in one URL
 LIMITS = (25, 50, 100, 200)
 
 
 @dataclass(frozen=True)
 class ListState:
-    """What a list page is asked for. `named` are references still to be found by what they are called."""
+    """The state of a list page. `named` are references by display name, not yet resolved."""
 
     path: str
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -28,14 +28,14 @@ class ListState:
     named: Mapping[str, str] = field(default_factory=dict)
 
     def list_query(self) -> ListQuery:
-        """The same, for the service."""
+        """Convert the state to a `ListQuery`."""
         filters = {name: list(values) for name, values in self.filters.items()}
         return ListQuery(
             filters=filters, q=self.q, sort=self.sort, limit=self.limit, cursor=self.cursor or None, trash=self.trash
         )
 
     def pairs(self, *but: str) -> list[tuple[str, str]]:
-        """As form fields or query parameters, without those named."""
+        """Return the state as form fields or query parameters, without the fields in `but`."""
         found = [(name, value) for name, values in self.filters.items() for value in values]
         plain: dict[str, Any] = {
             "q": self.q, "sort": self.sort, "columns": ",".join(self.columns), "trash": "1" if self.trash else "",
@@ -45,23 +45,23 @@ class ListState:
         return [pair for pair in found if pair[0] not in but]
 
     def query(self, *but: str) -> str:
-        """As a query string, with its `?` unless it is empty."""
+        """Return the state as a query string with `?`, or an empty string."""
         text = urlencode(self.pairs(*but))
         return f"?{text}" if text else ""
 
     def href(self, **changes: Any) -> str:
-        """The address of this list, changed; any change but to the next page begins at the first."""
+        """Return the URL with changes. Any change except of the page goes to the first page."""
         changes.setdefault("cursor", "")
         changed = replace(self, **changes)
         return changed.path + changed.query()
 
     def toggled(self, name: str, value: str) -> str:
-        """With this value of a filter, or without it when it is there."""
+        """Return the URL with this filter value added, or removed when it is set."""
         now = self.filters.get(name, ())
         return self.filtered(name, [one for one in now if one != value] if value in now else [*now, value])
 
     def only(self, name: str, value: str) -> str:
-        """With this one value of a filter, or without any when it is the one."""
+        """Return the URL with only this value of a filter, or without the filter when it is the only value."""
         return self.filtered(name, [] if self.filters.get(name, ()) == (value,) else [value])
 
     def filtered(self, name: str, values: Iterable[str]) -> str:
@@ -70,7 +70,7 @@ class ListState:
         return self.href(filters={**rest, name: wanted} if wanted else rest)
 
     def cleared(self) -> str:
-        """Without filters and search."""
+        """Return the URL without filters and search."""
         return self.href(filters={}, q="")
 
     @property
@@ -79,11 +79,11 @@ class ListState:
 
 
 def read_state(path: str, query: str) -> ListState:
-    """Read an address; raises Invalid when it holds too much."""
+    """Parse a URL. Raise Invalid when it has too many values."""
     try:
         pairs = parse_qsl(query, max_num_fields=MOST, errors="replace")
     except ValueError:
-        raise Invalid(f"An address holds {MOST} values at most.") from None
+        raise Invalid(f"A URL can have at most {MOST} values.") from None
     plain = {name: value for name, value in pairs if name in {"q", "sort", "cursor", "columns", "trash", "limit"}}
     filters: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
@@ -92,7 +92,7 @@ def read_state(path: str, query: str) -> ListState:
     ends = {name: value.strip() for name, value in pairs if name.endswith((FROM, TO))}
     for name in {name.removesuffix(FROM).removesuffix(TO) for name in ends}:
         filters[name] = (f"{ends.get(name + FROM, '')}..{ends.get(name + TO, '')}",)
-    picked = [value for name, value in pairs if name == "column"]  # what the form of the column picker sends
+    picked = [value for name, value in pairs if name == "column"]  # from the form of the column picker
     limit = plain.get("limit", "50")
     return ListState(
         path, filters, plain.get("q", "").strip(), plain.get("sort", ""), plain.get("cursor", ""),

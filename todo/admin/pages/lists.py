@@ -1,4 +1,4 @@
-"""`/admin/<resource>`: a list with everything that finds something in it."""
+"""`/admin/<resource>`: the list of a resource, with filters, search, sorting and columns."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ CALENDAR = re.compile(r"\d{4}(-\d{2}){0,2}")
 
 @dataclass(frozen=True)
 class Column:
-    """A column as it is shown. `order` is what `aria-sort` says; `sort_href` is empty where it cannot be sorted by."""
+    """A column. `order` is the value of `aria-sort`; `sort_href` is empty where sorting is not possible."""
 
     field: Field
     sort_href: str = ""
@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Chip:
-    """A filter that is set, and the address without it."""
+    """An active filter, and the URL without it."""
 
     label: str
     value: str
@@ -42,7 +42,7 @@ class Chip:
 
 
 class Step(NamedTuple):
-    """A step through time: what it is called, where it leads, how many rows it leaves."""
+    """A step of the date hierarchy: label, URL and number of rows."""
 
     label: str
     href: str
@@ -51,7 +51,7 @@ class Step(NamedTuple):
 
 
 class ListPages(Controller):
-    """Lists."""
+    """List pages."""
 
     guards = [may_enter]
 
@@ -59,7 +59,7 @@ class ListPages(Controller):
     async def show(
         self, pages: PagesDependency, request: Request[Any, Any, Any], resource: FromPath[str]
     ) -> Response[Any]:
-        """The rows of a resource: filtered, searched, sorted, page by page.
+        """List the rows of a resource: filtered, searched, sorted, page by page.
 
         Example: `GET /admin/tasks?status=open&sort=-due_at`
         """
@@ -97,14 +97,14 @@ async def _values(
 
 
 def shown_columns(admin: AdminService, resource: Resource, state: ListState) -> Sequence[Field]:
-    """The chosen columns, or those the declaration names; never one that this actor may not see."""
+    """Return the chosen columns, or the declared ones, without fields that this actor may not see."""
     hidden = resource.hidden_from(admin.actor)
     names = [name for name in state.columns if name in resource.fields] or resource.columns or ("id",)
     return [resource.fields[name] for name in names if name not in hidden and not resource.fields[name].heavy]
 
 
 def visible_fields(admin: AdminService, resource: Resource) -> list[Field]:
-    """The fields this actor may see."""
+    """Return the fields this actor may see."""
     hidden = resource.hidden_from(admin.actor)
     return [field for field in resource.fields.values() if field.name not in hidden]
 
@@ -119,7 +119,7 @@ def _column(resource: Resource, field: Field, state: ListState) -> Column:
 
 
 def _chips(resource: Resource, state: ListState, facets: Sequence[Facet]) -> Iterator[Chip]:
-    """What the list is narrowed by, each with the way out of it."""
+    """Return the active filters with URLs to remove them."""
     labels = {(facet.name, one.value): one.label for facet in facets for one in facet.values}
     named = {facet.name: facet.label for facet in facets}
     if state.q:
@@ -131,7 +131,7 @@ def _chips(resource: Resource, state: ListState, facets: Sequence[Facet]) -> Ite
 
 
 async def _with_references(admin: AdminService, resource: Resource, state: ListState) -> str:
-    """The address of the list filtered by what was typed; raises Invalid when it names nothing, or several."""
+    """Return the URL of the list with references resolved. Raise Invalid when a name matches none or several."""
     filters = dict(state.filters)
     for name, text in state.named.items():
         found = await resolve(admin, resource.name, resource.fields[name], text) if name in resource.fields else text
@@ -140,7 +140,7 @@ async def _with_references(admin: AdminService, resource: Resource, state: ListS
 
 
 async def hierarchy(admin: AdminService, resource: Resource, state: ListState) -> list[Step]:
-    """Steps through time: years, then the months of one, then its days; each with what it would leave."""
+    """Return the steps of the date hierarchy: years, months of a year, or days of a month, with counts."""
     name = resource.date_hierarchy
     if not name or name in resource.hidden_from(admin.actor):
         return []
@@ -155,7 +155,7 @@ async def hierarchy(admin: AdminService, resource: Resource, state: ListState) -
 
 
 def _called(value: str) -> str:
-    """A year, a month or a day, as a step is called: 2026, Nov, 25."""
+    """Return the label of a year, month or day: 2026, Nov, 25."""
     if len(value) == 7:
         return date.fromisoformat(f"{value}-01").strftime("%b")
     return value[8:].lstrip("0") or value

@@ -1,4 +1,4 @@
-"""Step-up: before dangerous acts people show again that it is them; that holds for ten minutes."""
+"""Reauthentication before dangerous actions, valid for ten minutes."""
 
 from typing import Any
 
@@ -16,15 +16,15 @@ PASSWORD, CODE = "reauthentication_password", "reauthentication_code"
 async def require_reauthentication_for(
     pages: Pages, request: Request[Any, Any, Any], resource: Resource, verb: str
 ) -> None:
-    """The same, where the declaration calls this usual verb dangerous."""
+    """Require reauthentication if this built-in verb is declared dangerous."""
     if verb in resource.dangerous:
         await require_reauthentication(pages, request)
 
 
 async def require_reauthentication(pages: Pages, request: Request[Any, Any, Any]) -> None:
-    """Let through who has proven themselves lately, or does so in this very form; raises ReauthenticationRequired.
+    """Require a recent authentication, or credentials in this form. Raise ReauthenticationRequired.
 
-    The page that asks holds everything that was sent, so that nothing is lost on the way.
+    The page that asks for credentials keeps all fields, so that no input is lost.
     """
     admin_session = current_admin_session(request)
     if admin_session.is_reauthenticated:

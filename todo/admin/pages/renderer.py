@@ -1,4 +1,4 @@
-"""What every page has in common: who sees it, what it is rendered with, how it is sent, how it refuses."""
+"""Rendering and error handling of all pages."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -30,7 +30,7 @@ POLICY = (
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cache-Control": "no-store",
-    # `no-referrer` would make browsers hide from us where a form was sent from.
+    # `no-referrer` would make browsers hide the origin of a form.
     "Referrer-Policy": "same-origin",
     "Vary": "Cookie, HX-Request",
 }
@@ -38,7 +38,7 @@ THEMES = ("system", "light", "dark")
 
 
 class Link(NamedTuple):
-    """A place to go, for holders of `permission` where it names one."""
+    """A link, for holders of `permission` if it is set."""
 
     href: str
     label: str
@@ -50,9 +50,9 @@ class Link(NamedTuple):
 
 
 class RowLink(NamedTuple):
-    """What can be gone to from a row of a resource, by holders of `permission`.
+    """A link from the rows of a resource, for holders of `permission`.
 
-    `href` holds fields of the row (`{row.id}`); without a value in the field `needs` there is nothing to go to.
+    `href` may contain fields of the row (`{row.id}`). It is hidden when the field `needs` has no value.
     """
 
     resource: str
@@ -64,14 +64,14 @@ class RowLink(NamedTuple):
 
 
 class NavGroup(NamedTuple):
-    """Links that belong together."""
+    """A group of links."""
 
     label: str
     entries: list[Link]
 
 
 class Redirect(Exception):
-    """Not here: the browser is sent to `location`."""
+    """Redirect the browser to `location`."""
 
     def __init__(self, location: str):
         super().__init__(location)
@@ -79,7 +79,7 @@ class Redirect(Exception):
 
 
 class ReauthenticationRequired(Exception):
-    """Somebody must show again that it is them; `fields` are what they sent, to be sent again with the proof."""
+    """The user must reauthenticate. `fields` are the form fields, to be sent again with the credentials."""
 
     def __init__(self, fields: list[tuple[str, str]], problem: Problem | None = None):
         super().__init__()
@@ -88,10 +88,10 @@ class ReauthenticationRequired(Exception):
 
 
 class Pages:
-    """One for the whole application. `label` names the environment; `templates` are folders of the rooms.
+    """The admin pages of the application. `label` names the environment; `templates` are folders of the modules.
 
-    `places` are further pages for the palette, `account_links` those for the visitor's own account, `row_links` those
-    that begin at a row.
+    `places` are further pages for the palette, `account_links` pages of the user's own account, `row_links` links from
+    rows.
     """
 
     def __init__(
@@ -113,23 +113,23 @@ class Pages:
         self._environment = environment(templates)
 
     async def identify(self, scope: Scope) -> Actor | None:
-        """Who asks, by the cookie alone; remembers the visit for the page."""
+        """Authenticate by cookie, and store the admin session for the page."""
         cookie = self.cookies.read(scope, self.cookies.session)
         admin_session = await self.accounts.admin_session(cookie) if cookie else None
         scope["state"]["admin_session"] = admin_session
         return admin_session.actor if admin_session else None
 
     def admin(self, request: Request[Any, Any, Any], reason: str | None = None) -> AdminService:
-        """The way to data for who sits before this browser; `reason` goes into the trail."""
+        """Return the admin service for the current user. `reason` is stored in the audit log."""
         return AdminService(self._registry, self._database, origin_of(request.scope), reason=reason)
 
     def links_of(self, actor: Actor, resource: str, row: Any) -> list[Link]:
-        """Where this actor can go from a row."""
+        """Return the links of a row that this actor may follow."""
         found = [one for one in self._row_links if one.resource == resource and actor.may(one.permission)]
         return [Link(one.href.format(row=row), one.label, one.icon) for one in found if getattr(row, one.needs)]
 
     def _nav(self, admin_session: AdminSession | None) -> list[NavGroup]:
-        """The resources this visitor may see, in their groups, in the order they were declared."""
+        """Return the resources this user may see, by group, in the order of declaration."""
         if admin_session is None or admin_session.required_step or not admin_session.actor.may(ENTER):
             return []
         groups: dict[str, list[Link]] = {}
@@ -140,7 +140,7 @@ class Pages:
         return [NavGroup(label, links) for label, links in groups.items()]
 
     def render(self, scope: Scope, template: str, status: int = 200, **values: Any) -> Response[str]:
-        """A page as an answer. `values` are the template's own."""
+        """Render a template to a response."""
         answer = Response(self._text(scope, template, values), status_code=status, media_type="text/html")
         answer.headers.update(HEADERS)
         if self.cookies.read(scope, self.cookies.flash):
@@ -148,7 +148,7 @@ class Pages:
         return answer
 
     def go(self, location: str, done: str = "", *, refused: str = "") -> Response[Any]:
-        """Send the browser on, to a page that says what was done or why it was not."""
+        """Redirect with a message of success or of failure."""
         answer: Response[Any] = Response(b"", status_code=HTTPStatus.SEE_OTHER, media_type="text/html")
         answer.headers.update({**HEADERS, "Location": location})
         if done or refused:
@@ -156,7 +156,7 @@ class Pages:
         return answer
 
     def refuse(self, scope: Scope, problem: Problem) -> Response[Any]:
-        """A refusal as a page; who is not signed in is led to where that is done."""
+        """Render a problem as a page, or redirect to sign-in when it is 401."""
         if isinstance(problem, Unauthorized) and method_of(scope) in cookies.SAFE:
             return self.go(f"/admin/login?next={quote(_address(scope))}")
         values = {"problem": problem, "request_id": scope["state"].get("request_id", "")}
@@ -165,14 +165,14 @@ class Pages:
         return answer
 
     def answer_problem(self, scope: Scope, problem: Problem) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        """The same, below Litestar."""
+        """Render a problem as a page, without Litestar."""
         answer = self.refuse(scope, problem)
         body = (answer.content or "").encode()
         headers = {**answer.headers, "content-type": "text/html; charset=utf-8", "content-length": str(len(body))}
         return int(answer.status_code or 500), encoded(headers), body
 
     def respond(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-        """The exception handler of all pages."""
+        """Handle exceptions of all pages."""
         if isinstance(error, Redirect):
             return self.go(error.location)
         if isinstance(error, ReauthenticationRequired):
@@ -199,12 +199,12 @@ class Pages:
 
 
 def method_of(scope: Scope) -> str:
-    """The method of a request."""
+    """Return the method of a request."""
     return str(scope.get("method", ""))
 
 
 def admin_session_of(scope: Scope) -> AdminSession | None:
-    """The signed-in browser behind a request."""
+    """Return the admin session of a request."""
     admin_session: AdminSession | None = scope["state"].get("admin_session")
     return admin_session
 

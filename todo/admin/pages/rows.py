@@ -1,4 +1,4 @@
-"""`/admin/<resource>/<id>`: one row to read, to change, and with all that belongs to it."""
+"""`/admin/<resource>/<id>`: show and change one row, with related rows."""
 
 from dataclasses import replace
 from typing import Any
@@ -25,13 +25,13 @@ SHOWN_CHANGES = 5
 
 
 class RowPages(Controller):
-    """One row."""
+    """Pages of one row."""
 
     guards = [may_enter]
 
     @get("/{resource:str}/add", operation_id="show_admin_add", opt={"any_query": True})
     async def show_add(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
-        """An empty form; values in the query stand in it already.
+        """Show the form for a new row, prefilled from the query.
 
         Example: `GET /admin/tasks/add?owner_id=0190f5f0-7c1d-7000-8000-000000000000`
         """
@@ -44,7 +44,7 @@ class RowPages(Controller):
 
     @post("/{resource:str}/add", operation_id="admin_add", status_code=303)
     async def add(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
-        """Add a row; what is refused is told beside its field.
+        """Add a row. Errors are shown next to their fields.
 
         Example: `POST /admin/tasks/add` with the fields of the form
         """
@@ -57,14 +57,14 @@ class RowPages(Controller):
             row = await admin.editor.add(resource, values, lax=True)
         except Invalid as problem:
             return _adding(pages, request, admin, declared, sent, problem)
-        done = f"{declared.label_one} {row.display} is added."
+        done = f"{declared.label_one} {row.display} was added."
         return pages.go(_next(sent, resource, str(row.id)), done=done)
 
     @get("/{resource:str}/{row_id:str}", operation_id="show_admin_row")
     async def show(
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str]
     ) -> Response[Any]:
-        """A row: its fields, what may be done to it, what belongs to it, what happened to it last.
+        """Show a row: fields, actions, related rows, recent history.
 
         Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000`
         """
@@ -77,7 +77,7 @@ class RowPages(Controller):
     async def change(
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str]
     ) -> Response[Any]:
-        """Save what was changed. When somebody else was quicker, both changes are shown side by side.
+        """Save the changed fields. After a concurrent change, both changes are shown side by side.
 
         Example: `POST /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000` with the fields of the form and `_version`
         """
@@ -94,14 +94,14 @@ class RowPages(Controller):
             return await _showing(pages, request, admin, declared, row, sent, problem)
         except Conflicted as conflict:
             return _conflict(pages, request, declared, row, fields, sent, conflict, admin.actor.timezone)
-        done = f"{declared.label_one} {saved.display} is saved." if values else "Nothing was changed."
+        done = f"{declared.label_one} {saved.display} was saved." if values else "No changes were made."
         return pages.go(_next(sent, resource, row_id), done=done)
 
     @get("/{resource:str}/{row_id:str}/copy", operation_id="show_admin_copy")
     async def copy(
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str]
     ) -> Response[Any]:
-        """The form to add a row, filled in from this one.
+        """Show the form for a new row, filled in from this one.
 
         Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/copy`
         """
@@ -118,7 +118,7 @@ def _adding(
 ) -> Response[str]:  # fmt: skip
     fields = admin.editor.writable(declared.name, adding=True)
     found = controls(fields, None, admin.actor.timezone, sent=sent, problem=problem)
-    given = getattr(declared, "defaults", {})  # filled in by the service where nothing is sent
+    given = getattr(declared, "defaults", {})  # set by the service when not given
     found = [replace(one, required=one.required and one.field.name not in given) for one in found]
     values = {"resource": declared, "groups": _groups(declared, found), "problem": problem, "controls": found}
     return pages.render(request.scope, "add.html", int(problem.status) if problem else 200, **values)
@@ -156,10 +156,10 @@ def _conflict(
     pages: Pages, request: AnyRequest, declared: Resource, row: Any, fields: list[Field], sent: Sent,
     conflict: Conflicted, timezone: str,
 ) -> Response[str]:  # fmt: skip
-    """The three versions of every field that is at stake; what only they have changed stays as they made it."""
+    """Show the three versions of every conflicting field. Fields that only others have changed keep their values."""
     sides = {side.field: side for side in conflict.sides}
     changed = {name for name in sides if sides[name].mine != sides[name].base}
-    # Not with the values that it began with: from here on, both are against the row as it is now.
+    # Without the initial values: from here on, both versions are compared with the current row.
     wanted = {name: texts for name, texts in sent.items() if name in changed}
     mine = [one for one in controls(fields, conflict.theirs, timezone, sent=wanted) if one.field.name in sides]
     values: dict[str, Any] = {
@@ -170,7 +170,7 @@ def _conflict(
 
 
 def _groups(declared: Resource, found: list[Control]) -> list[tuple[str, list[Control]]]:
-    """Controls by the declaration's fieldsets; the rest comes first."""
+    """Group controls by the declaration's fieldsets; the rest comes first."""
     placed = {name for names in declared.fieldsets.values() for name in names}
     groups = [("", [one for one in found if one.field.name not in placed])]
     groups += [
@@ -180,13 +180,13 @@ def _groups(declared: Resource, found: list[Control]) -> list[tuple[str, list[Co
 
 
 def _facts(admin: AdminService, declared: Resource, fields: list[Field]) -> list[Field]:
-    """What is shown but not written."""
+    """Return the read-only fields."""
     written = {field.name for field in fields} | set(declared.diff)
     return [field for field in visible_fields(admin, declared) if field.name not in written]
 
 
 def _differences(admin: AdminService, declared: Resource, row: Any) -> list[Difference]:
-    """What a row tells of another one: its fields before and after."""
+    """Return the differences recorded in a row: fields before and after."""
     if not declared.diff or declared.hidden_from(admin.actor).intersection(declared.diff):
         return []
     before, after = (getattr(row, name) or {} for name in declared.diff)
@@ -194,7 +194,7 @@ def _differences(admin: AdminService, declared: Resource, row: Any) -> list[Diff
 
 
 def _inline(admin: AdminService, inline: Inline, found: ListResult) -> dict[str, Any]:
-    """Rows below this one: the first few, and where the others are."""
+    """Return the first rows of an inline, and the URL of the full list."""
     declared = admin.registry[inline.resource]
     hidden = declared.hidden_from(admin.actor)
     fields = [declared.fields[name] for name in declared.columns if name != inline.via and name not in hidden]
@@ -205,7 +205,7 @@ def _inline(admin: AdminService, inline: Inline, found: ListResult) -> dict[str,
 
 
 def _next(sent: Sent, resource: str, row_id: str) -> str:
-    """Where the button that was pressed leads."""
+    """Return the URL for the button that was pressed."""
     match sent.get("_then", [""])[-1]:
         case "stay":
             return f"/admin/{resource}/{row_id}"

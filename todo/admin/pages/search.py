@@ -1,4 +1,4 @@
-"""Finding things wherever they are: the search over everything, and the palette (Ctrl-K)."""
+"""The global search, and the command palette (Ctrl-K)."""
 
 from itertools import groupby
 from typing import Annotated, Any
@@ -13,18 +13,18 @@ from todo.admin.schemas import SearchHit
 from todo.admin.service import AdminService
 
 AnyRequest = Request[Any, Any, Any]
-Words = Annotated[str, QueryParameter(max_length=200, description="What to look for.")]
+Words = Annotated[str, QueryParameter(max_length=200, description="Search words.")]
 PLACES = 6
 
 
 class SearchPages(Controller):
-    """The search over everything."""
+    """The global search."""
 
     guards = [may_enter]
 
     @get("/search", operation_id="show_admin_search")
     async def search(self, pages: PagesDependency, request: AnyRequest, q: Words = "") -> Response[str]:
-        """Rows of every resource that this operator may see.
+        """Search the rows of every resource that this user may see.
 
         Example: `GET /admin/search?q=plants`
         """
@@ -34,7 +34,7 @@ class SearchPages(Controller):
 
     @get("/palette", operation_id="show_admin_palette")
     async def palette(self, pages: PagesDependency, request: AnyRequest, q: Words = "") -> Response[str]:
-        """Places and rows for the palette: the resources, and what was changed last until something is typed.
+        """Return pages and rows for the palette: resources and recent changes until something is typed.
 
         Example: `GET /admin/palette?q=ta`
         """
@@ -49,7 +49,7 @@ class SearchPages(Controller):
 
 
 def _places(pages: Pages, admin: AdminService, q: str) -> list[Link]:
-    """Resources, and adding to them, whose name holds what was typed."""
+    """Return resources, and links to add rows, whose label contains the text."""
     found = [Link(f"/admin/{one.name}", one.label, one.icon) for one in admin.resources()]
     found += [
         Link(f"/admin/{one.name}/add", f"Add {one.label_one.lower()}", "plus")

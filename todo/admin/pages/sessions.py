@@ -1,4 +1,4 @@
-"""Who sits before the browser, and what the pages ask of whoever keeps accounts."""
+"""Admin sessions, and the interface to the module that manages accounts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from uuid import UUID
 from todo.access import Actor, Origin
 from todo.database import now
 
-REAUTHENTICATED_FOR = timedelta(minutes=10)  # how long a password or a code stands for dangerous acts
+REAUTHENTICATED_FOR = timedelta(minutes=10)  # validity of reauthentication for dangerous actions
 
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """An operator sees the pages as somebody else does, until then; `writes`: and may change what they may."""
+    """An operator impersonates a user until a given time; with `writes` changes are allowed."""
 
     person_id: UUID
     until: datetime
@@ -23,9 +23,9 @@ class Acting:
 
 @dataclass(frozen=True, slots=True)
 class AdminSession:
-    """One signed-in browser of somebody called `name`. `actor` is who the pages are for: whom an operator acts as, too.
+    """The session of a signed-in browser. `actor` is the user shown, also during impersonation.
 
-    `required_step`, when not empty, is the only page its owner may see until a duty is done.
+    `required_step`, when not empty, is the only page accessible until the step is completed.
     """
 
     actor: Actor
@@ -37,29 +37,32 @@ class AdminSession:
 
     @property
     def operator(self) -> Actor:
-        """Who really sits there."""
+        """Return the user who signed in."""
         return self.actor.by or self.actor
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing may be changed."""
+        """Return whether changes are forbidden."""
         return self.acting is not None and not self.acting.writes
 
     @property
     def is_reauthenticated(self) -> bool:
-        """Whether somebody has shown within the last ten minutes that it is them."""
+        """Return whether the user authenticated within the last ten minutes."""
         return self.reauthenticated_at is not None and now() - self.reauthenticated_at < REAUTHENTICATED_FOR
 
 
 @dataclass(frozen=True, slots=True)
 class MfaPending:
-    """The first step of a sign-in is done; `token` and a code make the second one."""
+    """The first step of a sign-in is done. `token` and a code complete it."""
 
     token: str
 
 
 class Accounts(Protocol):
-    """Given at start. Every method that proves something raises Unauthorized, Forbidden or TooManyRequests."""
+    """Account operations the pages need.
+
+    Methods that check credentials raise Unauthorized, Forbidden or TooManyRequests.
+    """
 
     async def admin_session(self, cookie: str) -> AdminSession | None: ...
 

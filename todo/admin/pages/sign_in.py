@@ -1,4 +1,4 @@
-"""`/admin/login`: coming in by password, code or passkey; and the door out."""
+"""`/admin/login`: sign in by password, code or passkey; and sign out."""
 
 import re
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ from todo.errors import Problem
 
 PagesDependency = NamedDependency[Pages]
 AnyRequest = Request[Any, Any, Any]
-Next = Annotated[str, QueryParameter(max_length=2000, description="Where to go afterwards.")]
+Next = Annotated[str, QueryParameter(max_length=2000, description="URL to open afterwards.")]
 UserAgent = Annotated[str, HeaderParameter(name="User-Agent")]
 OURS = re.compile(r"/admin(?:/[\w.~%/-]*)?(?:\?[\w.~%&=+,:*/-]*)?", re.ASCII)
 HOME = "/admin"
@@ -23,16 +23,16 @@ YEAR = 365 * 86400
 
 
 def safe(address: str) -> str:
-    """An address of these pages; anything else becomes the first page."""
+    """Return the URL if it is one of the admin pages, or else the dashboard."""
     return address if OURS.fullmatch(address) and "//" not in address else HOME
 
 
 class SignInPages(Controller):
-    """Signing in and out of the admin pages."""
+    """Sign in to and out of the admin pages."""
 
     @get("/login", operation_id="show_admin_login")
     async def show_login(self, pages: PagesDependency, request: AnyRequest, next: Next = HOME) -> Response[Any]:
-        """The page to sign in on.
+        """Show the sign-in page.
 
         Example: `GET /admin/login`
         """
@@ -44,7 +44,7 @@ class SignInPages(Controller):
     async def login(
         self, pages: PagesDependency, origin: NamedDependency[Origin], request: AnyRequest, user_agent: UserAgent = ""
     ) -> Response[Any]:
-        """Sign in by e-mail and password; asks for a code where there is a second factor.
+        """Sign in by e-mail and password. Ask for a code if a second factor is enabled.
 
         Example: `POST /admin/login` with the fields `email`, `password`, `next`
         """
@@ -62,7 +62,7 @@ class SignInPages(Controller):
     async def code(
         self, pages: PagesDependency, origin: NamedDependency[Origin], request: AnyRequest, user_agent: UserAgent = ""
     ) -> Response[Any]:
-        """Finish signing in by a code of the authenticator app, or a recovery code.
+        """Complete a sign-in by a code of the authenticator app, or a recovery code.
 
         Example: `POST /admin/login/code` with the fields `token`, `code`, `next`
         """
@@ -76,7 +76,7 @@ class SignInPages(Controller):
 
     @post("/login/passkey/options", operation_id="begin_admin_passkey_login", status_code=200)
     async def passkey_options(self, pages: PagesDependency, origin: NamedDependency[Origin]) -> dict[str, Any]:
-        """What the browser needs to sign somebody in by a passkey.
+        """Return the WebAuthn options to sign in by passkey.
 
         Example: `POST /admin/login/passkey/options`
         """
@@ -86,7 +86,7 @@ class SignInPages(Controller):
     async def passkey(
         self, pages: PagesDependency, origin: NamedDependency[Origin], request: AnyRequest, user_agent: UserAgent = ""
     ) -> Response[Any]:
-        """Sign in by the browser's answer.
+        """Sign in by passkey.
 
         Example: `POST /admin/login/passkey` with the fields `state`, `credential`, `next`
         """
@@ -102,20 +102,20 @@ class SignInPages(Controller):
     async def logout(
         self, pages: PagesDependency, origin: NamedDependency[Origin], request: AnyRequest
     ) -> Response[None]:
-        """Sign this browser out.
+        """Sign out this browser.
 
         Example: `POST /admin/logout`
         """
         admin_session = admin_session_of(request.scope)
         if admin_session:
             await pages.accounts.leave(origin, admin_session)
-        answer = pages.go("/admin/login", done="You are signed out.")
+        answer = pages.go("/admin/login", done="You have signed out.")
         answer.set_cookie(pages.cookies.write(pages.cookies.session, "", 0))
         return answer
 
     @post("/theme", operation_id="set_admin_theme", status_code=303, opt={"changes_nothing": True})
     async def theme(self, pages: PagesDependency, request: AnyRequest) -> Response[None]:
-        """Light, dark, or as the system says; kept in this browser.
+        """Set the theme (light, dark or system) in this browser.
 
         Example: `POST /admin/theme` with the fields `theme`, `next`
         """
@@ -128,7 +128,7 @@ class SignInPages(Controller):
     def _ask(
         self, pages: Pages, request: AnyRequest, template: str, problem: Problem | None = None, **values: Any
     ) -> Response[Any]:
-        """A form for who is not signed in, tied to this browser by a cookie of its own."""
+        """Render a form for an anonymous user, bound to the browser by its own cookie."""
         cookie = pages.cookies.read(request.scope, pages.cookies.session) or new_value()
         status = int(problem.status) if problem else 200
         values |= {"problem": problem, "form_token": form_token(cookie)}
@@ -137,7 +137,7 @@ class SignInPages(Controller):
         return answer
 
     def _let_in(self, pages: Pages, cookie: str, following: str) -> Response[None]:
-        """Another cookie than before: what was known before the sign-in is worth nothing after it."""
+        """Set a new session cookie: the one before the sign-in must not stay valid (session fixation)."""
         answer = pages.go(following)
         answer.set_cookie(pages.cookies.write(pages.cookies.session, cookie))
         return answer

@@ -1,4 +1,4 @@
-"""Jinja as the pages use it: everything is escaped, a name that is missing is an error."""
+"""The Jinja environment: autoescaping, and undefined names are errors."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -29,7 +29,7 @@ STEPS = ((60, "second"), (3600, "minute"), (86400, "hour"), (86400 * 30, "day"),
 
 
 def environment(folders: Sequence[Path]) -> Environment:
-    """Templates of the engine first, then those of the rooms."""
+    """Return the environment. Templates of the engine come before those of modules."""
     made = Environment(
         loader=FileSystemLoader([TEMPLATES, *folders]), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -45,7 +45,7 @@ def environment(folders: Sequence[Path]) -> Environment:
 
 
 def zone(name: str) -> ZoneInfo:
-    """A viewer's time zone; UTC for one this machine does not know."""
+    """Return a viewer's time zone, or UTC for an unknown one."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
@@ -53,17 +53,17 @@ def zone(name: str) -> ZoneInfo:
 
 
 def when(value: datetime, timezone: str) -> str:
-    """An instant on the viewer's clock, e.g. `2026-12-31 09:00`."""
+    """Format an instant in the viewer's time zone, e.g. `2026-12-31 09:00`."""
     return value.astimezone(zone(timezone)).strftime("%Y-%m-%d %H:%M")
 
 
 def iso(value: datetime | date) -> str:
-    """For machines: RFC 3339, instants in UTC."""
+    """Format for machines: RFC 3339, instants in UTC."""
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value.isoformat()
 
 
 def ago(value: datetime) -> str:
-    """How long ago, or in how long, in one word and a number: `3 minutes ago`, `in 2 days`."""
+    """Format a relative time: `3 minutes ago`, `in 2 days`."""
     seconds = (now() - value).total_seconds()
     size = abs(seconds)
     if size < 45:
@@ -81,71 +81,71 @@ def ago(value: datetime) -> str:
 
 
 def words(value: Any) -> str:
-    """A choice as people read it: `in_progress` is `In progress`."""
+    """Format a choice: `in_progress` becomes `In progress`."""
     text = YES.get(str(value), str(value)).replace("_", " ")
     return text[:1].upper() + text[1:]
 
 
 def tone(value: Any) -> str:
-    """The colour of a word that many tables use for a state."""
+    """Return the color for a state used by many tables."""
     return next((f"tag-{name}" for name, known in TONES.items() if str(value) in known), "")
 
 
 def short_id(value: Any) -> str:
-    """The end of an id, where ids made at the same time differ."""
+    """Return the end of an id, where ids created at the same time differ."""
     return f"…{str(value)[-8:]}" if len(str(value)) == 36 else str(value)
 
 
 def plain_time(value: Any) -> str:
-    """A local time or a day, to the minute."""
+    """Format a local time or a day, to the minute."""
     return value.strftime("%Y-%m-%d %H:%M") if isinstance(value, datetime) else str(value)
 
 
 def as_json(value: Any, indent: bool = False) -> str:
-    """A value as JSON text."""
+    """Format a value as JSON."""
     text = msgspec.json.encode(value)
     return (msgspec.json.format(text, indent=2) if indent else text).decode()
 
 
 def as_text(value: Any, field: Field | None = None) -> str:
-    """A value of the trail in one line of text, in the words of its field where that has some."""
+    """Format a value of the audit log as one line of text, in the text format of its field, if any."""
     if field is not None and field.text_format is not None and value:
         return field.text_format.write(value)
     return "nothing" if value in (None, "", []) else write_text(value)
 
 
 def longest_of(field: Field) -> int:
-    """How many characters fit a text field."""
+    """Return the maximum length of a text field."""
     return longest(field.type)
 
 
 def sentence(text: str) -> str:
-    """A docstring's line without its marks for code."""
+    """Return a line of a docstring without backticks."""
     return text.replace("`", "")
 
 
 def count(value: int) -> str:
-    """A capped number of a facet."""
+    """Format a capped count of a facet."""
     return f"{CAP // 1000}k+" if value > CAP else f"{value:,}"
 
 
 def called(row: Any, resource: Resource) -> str:
-    """What a row is called: tables say so, other resources by the field that names their rows."""
+    """Return the display name of a row; for other resources the value of the field in `display`."""
     value = row.display if hasattr(row, "display") else getattr(row, resource.display)
     return "" if value is None else str(value)
 
 
 def labels(row: Any) -> Mapping[str, str]:
-    """What the references of a row are called; rows that come from no table have none."""
+    """Return the display names of a row's references; empty for resources that are not tables."""
     found: Mapping[str, str] = getattr(row, "labels", {})
     return found
 
 
 def unset_is_none(value: Any) -> Any:
-    """What was left out of a row is shown as nothing."""
+    """Return None for unset values."""
     return None if value is UNSET else value
 
 
 def number(value: Any) -> str:
-    """A whole number with thin groups: `12,345`."""
+    """Format an integer with thousands separators: `12,345`."""
     return f"{value:,}"

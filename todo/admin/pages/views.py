@@ -1,4 +1,4 @@
-"""Saved views: a list under a name, for oneself or for everybody who may see it."""
+"""Saved views: named lists, private or shared."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class ViewPages(Controller):
 
     @post("/{resource:str}/views", operation_id="admin_save_view", status_code=303)
     async def save(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
-        """Keep what the list shows now under a name.
+        """Save the current list under a name.
 
         Example: `POST /admin/tasks/views` with the fields `name`, `state`, `shared`
         """
@@ -32,17 +32,17 @@ class ViewPages(Controller):
             kept = state.query("cursor").removeprefix("?")
             await pages.admin(request).views.save(resource, name.strip(), kept, shared="shared" in sent)
         except (Invalid, Conflict) as problem:
-            said = " ".join(error.message for error in problem.errors) or "There is a view of yours by that name."
-            return pages.go(state.href(), refused=f"The view is not saved. {said}")
-        return pages.go(state.href(), done=f"The view {name} is saved.")
+            said = " ".join(error.message for error in problem.errors) or "You already have a view with this name."
+            return pages.go(state.href(), refused=f"The view was not saved. {said}")
+        return pages.go(state.href(), done=f"The view {name} was saved.")
 
     @post("/{resource:str}/views/{view_id:str}/delete", operation_id="admin_delete_view", status_code=303)
     async def delete(
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], view_id: FromPath[str]
     ) -> Response[Any]:
-        """Forget a view of one's own.
+        """Delete one of your own views.
 
         Example: `POST /admin/tasks/views/0190f5f0-7c1d-7000-8000-000000000000/delete`
         """
         await pages.admin(request).views.delete(view_id)
-        return pages.go(f"/admin/{resource}", done="The view is forgotten.")
+        return pages.go(f"/admin/{resource}", done="The view was deleted.")

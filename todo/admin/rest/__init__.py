@@ -1,1 +1,1 @@
-"""`/api/admin/<resource>`: handlers written once; the document has exact types for each resource."""
+"""`/api/admin/<resource>`: generic handlers; the OpenAPI document has exact types for each resource."""

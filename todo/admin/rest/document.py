@@ -28,11 +28,11 @@ ANSWERS = {
     "import": ImportReport, "delete": Preview, "act": Outcome, "act_on_one": Outcome, "act_on_many": Outcome,
 }  # fmt: skip
 HANDLERS = {handler.opt["kind"]: handler for handler in (*READS, *WRITES)}
-OF_ONE_ROW = {"get", "add", "change", "restore", "revert"}  # their answer is the row
+OF_ONE_ROW = {"get", "add", "change", "restore", "revert"}  # their response is the row
 
 
 def paths_of(registry: Registry) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The paths of an OpenAPI document, and the schemas of its components that they refer to."""
+    """Return the paths of the OpenAPI document, and the component schemas they refer to."""
     offered = [(resource, one) for resource in registry for one in operations_of(resource)]
     types = {kind: None for resource, one in offered for kind in (_body(resource, one), _answer(resource, one)) if kind}
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
@@ -68,7 +68,7 @@ def _operation_id(resource: Resource, one: Operation) -> str:
 
 
 def _body(resource: Resource, one: Operation) -> Any:
-    """The type of a request's body; None when it has none."""
+    """Return the type of a request body, or None."""
     if one.kind == "act_on_many" and isinstance(resource, ModelAdmin):
         return body_for_many(resource, one.name)
     if isinstance(resource, ModelAdmin) and one.kind in {"add", "change"}:
@@ -77,7 +77,7 @@ def _body(resource: Resource, one: Operation) -> Any:
 
 
 def _answer(resource: Resource, one: Operation) -> Any:
-    """The type of the answer; None when it is a file."""
+    """Return the type of the response, or None for a file."""
     if one.kind == "list":
         return page_type(resource)
     return resource.out if one.kind in OF_ONE_ROW else ANSWERS.get(one.kind)
@@ -87,7 +87,7 @@ _pages: dict[type[Struct], type[Struct]] = {}
 
 
 def page_type(resource: Resource) -> type[Struct]:
-    """A page of exactly these rows."""
+    """Return the type of a page of rows."""
     row: Any = resource.out
     if row not in _pages:
         fields: list[Any] = [
@@ -112,8 +112,8 @@ def _responses(resource: Resource, one: Operation, shown: dict[Any, Any]) -> dic
     if one.kind == "get":
         found["304"] = UNCHANGED
     if one.kind == "delete":
-        answer["description"] = "With `preview`: what it would take along; nothing is deleted."
-        found["204"] = {"description": "It is deleted."}
+        answer["description"] = "With `preview`: what would also be deleted or changed; nothing is deleted."
+        found["204"] = {"description": "The row was deleted."}
     return found
 
 
@@ -142,16 +142,16 @@ def _parameters(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
 
 
 def _has_version(resource: Resource, one: Operation) -> bool:
-    """Whether `If-Match` can say which version is to be changed."""
+    """Return whether the operation accepts `If-Match`."""
     return isinstance(resource, ModelAdmin) and one.kind in {"change", "delete", "act_on_one"}
 
 
 def _queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
-    """The parameters in the address."""
+    """Return the query parameters."""
     if one.method != "GET":
-        yield _query("reason", "Why, for the audit log.", TEXT | {"pattern": ONE_LINE})
+        yield _query("reason", "Reason, for the audit log.", TEXT | {"pattern": ONE_LINE})
     if one.kind == "delete":
-        yield _query("preview", "Delete nothing: tell what a delete would take along.", {"type": "boolean"})
+        yield _query("preview", "Delete nothing; return what would also be deleted or changed.", {"type": "boolean"})
     if one.kind in {"list", "export"}:
         yield from (_filter(resource, item) for item in resource.filters)
         names = "|".join(("id", *resource.sorts))
@@ -159,27 +159,29 @@ def _queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
         order = {"type": "string", "maxLength": 200, "pattern": pattern}
         yield _query("sort", "Up to three fields, each once; `-` reverses one.", order)
         if has_trash(resource):
-            yield _query("trash", "What lies in the trash instead.", {"type": "boolean", "default": False})
+            yield _query("trash", "Return the rows in the trash instead.", {"type": "boolean", "default": False})
     if one.kind in {"list", "export", "options"}:
         yield _query("q", "Words to search for, or an id.", {"type": "string", "maxLength": 200, "default": ""})
     if one.kind in {"list", "history"}:
-        yield _query("limit", "How many items a page holds.", LIMIT)
-        yield _query("cursor", "`next_cursor` of the page before.", TEXT)
+        yield _query("limit", "Maximum number of items per page.", LIMIT)
+        yield _query("cursor", "`next_cursor` of the previous page.", TEXT)
     yield from _own_queries(resource, one)
 
 
 def _own_queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
     match one.kind:
         case "list":
-            about = "Count what each choice of a filter would leave."
+            about = "Count the rows of each filter choice."
             yield _query("facets", about, {"type": "boolean", "default": True})
         case "export":
-            yield _query("form", "What kind of file.", {"enum": list(FORMATS), "default": "csv"})
+            yield _query("form", "File format.", {"enum": list(FORMATS), "default": "csv"})
         case "dates":
-            yield _query("within", "A year or a month.", {"type": "string", "maxLength": 7})
+            yield _query("within", "Year or month to divide further.", {"type": "string", "maxLength": 7})
         case "options":
             names = [field.name for field in resource.fields.values() if field.reference]
-            yield _query("field", "The reference.", {"type": "string", "enum": names}) | {"required": True}
+            yield _query("field", "Name of the reference field.", {"type": "string", "enum": names}) | {
+                "required": True
+            }
 
 
 def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -187,7 +189,7 @@ def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any
 
 
 def _filter(resource: Resource, item: str | Filter) -> dict[str, Any]:
-    """A filter takes texts; the document says which."""
+    """Describe a filter, whose values are text."""
     most = most_values(resource, item)
     if isinstance(item, Filter):
         name, label, extra = item.name, item.label or item.name, {"enum": list(item.choices)}
@@ -207,7 +209,7 @@ def _filter_choices(field: Field) -> dict[str, Any]:
 
 
 def _summary(resource: Resource, one: Operation) -> str:
-    """A sentence about an operation."""
+    """Return the summary of an operation."""
     if one.kind in {"act", "act_on_one"}:
         action = resource.actions[one.name]
         return action.help or f"{action.label}."
@@ -218,7 +220,7 @@ def _summary(resource: Resource, one: Operation) -> str:
 
 
 def _example(resource: Resource, one: Operation) -> str:
-    """An address of the operation, with what it needs."""
+    """Return an example URL of the operation."""
     row = "some-id" if isinstance(resource, RowsAdmin) else ID
     query = {
         "list": f"?{_example_filter(resource)}", "export": "?form=csv", "dates": "?within=2026-11",
@@ -229,7 +231,7 @@ def _example(resource: Resource, one: Operation) -> str:
 
 
 def _example_filter(resource: Resource) -> str:
-    """A filter with a value, as an address has it."""
+    """Return an example filter with a value."""
     if not resource.filters:
         return "limit=20"
     item = resource.filters[0]

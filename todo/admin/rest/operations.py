@@ -1,4 +1,4 @@
-"""What the REST API offers of a resource, read from its declaration; the routes and the document both follow it."""
+"""The REST operations of a resource, derived from its declaration; used for routes and document."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from todo.admin.declaration import ModelAdmin, Resource
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation on `/api/admin/<resource><path>`.
+    """An operation on `/api/admin/<resource><path>`.
 
-    `kind` names its handler, `verb` the permission `<resource>.<verb>`; `name` is that of an action.
+    `kind` is its handler, `verb` its permission `<resource>.<verb>`; `name` is the name of an action.
     """
 
     kind: str
@@ -23,7 +23,7 @@ class Operation:
 
 
 def operations_of(resource: Resource) -> list[Operation]:
-    """Everything that can be asked of a resource."""
+    """Return every operation of a resource."""
     found = [*_reads(resource), *_actions(resource)]
     return [*found, *_writes(resource)] if isinstance(resource, ModelAdmin) else found
 

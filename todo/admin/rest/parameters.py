@@ -1,4 +1,4 @@
-"""What the handlers of every resource take, and the types that only a resource knows."""
+"""Parameters of all handlers, and types that depend on the resource."""
 
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -24,7 +24,7 @@ from todo.schema import ONE_LINE, Schema
 
 ActorRequest = Request[Actor, Any, State]
 Db = NamedDependency[Database]
-Admin = NamedDependency[AdminService]  # only reads
+Admin = NamedDependency[AdminService]  # read-only
 Writer = NamedDependency[AdminService]  # writes in the request's transaction
 Q = Annotated[
     str,
@@ -35,19 +35,23 @@ Q = Annotated[
 Order = Annotated[
     str | None, QueryParameter(max_length=200, description="Up to three fields, each once; `-` reverses one.")
 ]
-Trash = Annotated[bool, QueryParameter(description="What lies in the trash instead.")]
-Facets = Annotated[bool, QueryParameter(description="Count what each choice of a filter would leave.")]
-Reason = Annotated[str | None, QueryParameter(max_length=500, pattern=ONE_LINE, description="Why, for the audit log.")]
-FileForm = Annotated[Literal["csv", "json", "xlsx"], QueryParameter(description="What kind of file.")]
-Previewing = Annotated[bool, QueryParameter(description="Delete nothing: tell what a delete would take along.")]
-Within = Annotated[str, QueryParameter(max_length=7, description="A year or a month.")]
-Reference = Annotated[str, QueryParameter(max_length=100, description="The reference.")]
-ONE = {"text"} | TIMES | NUMBERS  # kinds of fields that are filtered by one text or range
+Trash = Annotated[bool, QueryParameter(description="Return the rows in the trash instead.")]
+Facets = Annotated[bool, QueryParameter(description="Count the rows of each filter choice.")]
+Reason = Annotated[
+    str | None, QueryParameter(max_length=500, pattern=ONE_LINE, description="Reason, for the audit log.")
+]
+FileForm = Annotated[Literal["csv", "json", "xlsx"], QueryParameter(description="File format.")]
+Previewing = Annotated[
+    bool, QueryParameter(description="Delete nothing; return what would also be deleted or changed.")
+]
+Within = Annotated[str, QueryParameter(max_length=7, description="Year or month to divide further.")]
+Reference = Annotated[str, QueryParameter(max_length=100, description="Name of the reference field.")]
+ONE = {"text"} | TIMES | NUMBERS  # kinds of fields whose filter takes one text or range
 File = Annotated[str, Meta(max_length=5_000_000, examples=["title,priority\nWater the plants,2\n"])]
 
 
 class ImportIn(Schema):
-    """Rows to import: the text of a CSV file, or objects. Nothing is kept unless `apply`."""
+    """Rows to import: the text of a CSV file, or objects. Nothing is saved unless `apply`."""
 
     csv: File | UnsetType = UNSET
     rows: Annotated[list[dict[str, Any]], Meta(max_length=5_000)] | UnsetType = UNSET
@@ -55,12 +59,12 @@ class ImportIn(Schema):
 
 
 def most_values(resource: Resource, item: str | Filter) -> int:
-    """How many values a filter takes."""
+    """Return how many values a filter accepts."""
     return 1 if isinstance(item, str) and resource.fields[item].kind in ONE else MOST_VALUES
 
 
 def read_filters(resource: Resource, request: ActorRequest) -> dict[str, list[str]]:
-    """The filters in the address of a list; raises Invalid for a parameter that its resource does not have."""
+    """Parse the filters in the URL of a list. Raise Invalid for unknown parameters."""
     most = {item if isinstance(item, str) else item.name: most_values(resource, item) for item in resource.filters}
     others = known_to(request.route_handler) - (set() if has_trash(resource) else {"trash"})
     filters, errors = {}, []
@@ -69,11 +73,11 @@ def read_filters(resource: Resource, request: ActorRequest) -> dict[str, list[st
         if name in most and len(values) <= most[name]:
             filters[name] = values
         elif name in most:
-            errors.append(FieldError(f"query.{name}", f"Give {most[name]} at most."))
+            errors.append(FieldError(f"query.{name}", f"Give at most {most[name]}."))
         elif name not in others:
-            errors.append(FieldError(f"query.{name}", "There is no such parameter."))
+            errors.append(FieldError(f"query.{name}", "Unknown parameter."))
     if errors:
-        raise Invalid("The request holds a parameter that cannot be accepted.", errors=errors)
+        raise Invalid("The request has invalid parameters.", errors=errors)
     return filters
 
 
@@ -82,14 +86,14 @@ def has_trash(resource: Resource) -> bool:
 
 
 async def read_body(request: ActorRequest, kind: type[Struct]) -> Any:
-    """The body as a type. Raises Status 400 for what is no JSON, ValidationException for what does not fit the type."""
+    """Decode the body to a type. Raise Status 400 for invalid JSON, or ValidationException for another type."""
     body = await request.body()
     if not body:
-        raise Status(400, "The request cannot be read: a JSON body is needed.")
+        raise Status(400, "The request must have a JSON body.")
     try:
         return read_json(body, kind)
     except SerializationException as error:
-        raise Status(400, f"The request cannot be read: {error}") from None
+        raise Status(400, f"The request is malformed: {error}") from None
 
 
 def sent_of(data: Struct) -> dict[str, Any]:
@@ -101,19 +105,19 @@ def sent_of(data: Struct) -> dict[str, Any]:
 
 @lru_cache
 def body_for_many(resource: ModelAdmin[Any], name: str) -> type[Struct]:
-    """The body of an action on many rows."""
+    """Return the body type of an action on many rows."""
     form = form_of(resource, name)
     words = "".join(word.capitalize() for word in name.split("_"))
     fields: list[Any] = [("ids", Ids, msgspec.field(default_factory=list)), ("matching", Matching | None, None)]
     fields += [] if form is None else [("form", form)]
-    doc = {"__doc__": "Which rows: by their ids, or all that a list would show."}
+    doc = {"__doc__": "The rows: by id, or all that match a list query."}
     return msgspec.defstruct(
         f"{resource.out.__name__}{words}Many", fields, bases=(Schema,), kw_only=True, module=__name__, namespace=doc
     )
 
 
 def form_of(resource: Resource, name: str) -> type[Struct] | None:
-    """What an action asks for; a change of many rows asks for fields."""
+    """Return the form of an action, if any. A change of many rows has one for its fields."""
     action = resource.actions.get(name)
     if action is not None:
         return action.form

@@ -1,4 +1,4 @@
-"""The handlers that only read: lists, rows, dates, references, history, files."""
+"""Read-only handlers: lists, rows, dates, references, history, files."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -30,7 +30,7 @@ from todo.schema import Cursor, Limit
 
 @get(operation_id="admin_overview", guards=[requires(ENTER)])
 async def overview(admin: Admin) -> list[Description]:
-    """The resources you may see: their fields, filters and actions, and what you may do.
+    """List the resources you may see, with their fields, filters and actions, and your permissions.
 
     Example: `GET /api/admin`
     """
@@ -39,7 +39,7 @@ async def overview(admin: Admin) -> list[Description]:
 
 @get("/search", operation_id="admin_search", guards=[requires(ENTER)])
 async def search(admin: Admin, q: Q) -> list[SearchHit]:
-    """Rows of all resources, the first few of each.
+    """Search all resources, with the first few matches of each.
 
     Example: `GET /api/admin/search?q=rent`
     """
@@ -48,7 +48,7 @@ async def search(admin: Admin, q: Q) -> list[SearchHit]:
 
 @get("/recent", operation_id="admin_recent", guards=[requires(ENTER)])
 async def recent(admin: Admin) -> list[SearchHit]:
-    """The rows you changed last.
+    """List the rows you changed last.
 
     Example: `GET /api/admin/recent`
     """
@@ -60,7 +60,7 @@ async def list_rows(
     admin: Admin, request: ActorRequest, resource: FromPath[str], q: Q = "", sort: Order = None, trash: Trash = False,
     limit: Limit = 50, cursor: Cursor = None, facets: Facets = True,
 ) -> ListResult:  # fmt: skip
-    """Rows of a resource, a page at a time, with counts for each filter.
+    """List the rows of a resource, with counts for each filter.
 
     Example: `GET /api/admin/tasks?status=open`
     """
@@ -73,7 +73,7 @@ async def list_rows(
 
 @get("/docs", operation_id="admin_rest_docs", opt={"kind": "docs"})
 async def get_docs(admin: Admin, resource: FromPath[str]) -> Description:
-    """Reference to know of a resource: fields with their limits, filters, actions; what you may.
+    """Describe a resource: fields with their constraints, filters, actions, and your permissions.
 
     Example: `GET /api/admin/tasks/docs`
     """
@@ -84,7 +84,7 @@ async def get_docs(admin: Admin, resource: FromPath[str]) -> Description:
 async def get_row(
     admin: Admin, resource: FromPath[str], row_id: FromPath[str], if_none_match: IfNoneMatch = None
 ) -> Response[Any]:
-    """One row, whole.
+    """Get one complete row.
 
     Example: `GET /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000`
     """
@@ -97,7 +97,7 @@ async def export_rows(
     admin: Admin, request: ActorRequest, resource: FromPath[str], form: FileForm = "csv", q: Q = "",
     sort: Order = None, trash: Trash = False,
 ) -> Stream:  # fmt: skip
-    """The rows that match as a file, up to 100,000 of them. Texts never become formulas; secrets are left out.
+    """Export the matching rows, up to 100,000. Text never becomes a formula; secrets are left out.
 
     Example: `GET /api/admin/tasks/export?form=csv`
     """
@@ -110,7 +110,7 @@ async def export_rows(
 
 @get("/dates", operation_id="admin_rest_dates", opt={"kind": "dates"})
 async def list_dates(admin: Admin, resource: FromPath[str], within: Within = "") -> list[FacetValue]:
-    """How many rows there are of each year, month of a year, or day of a month.
+    """Count the rows of each year, month of a year, or day of a month.
 
     Example: `GET /api/admin/tasks/dates?within=2026-11`
     """
@@ -120,7 +120,7 @@ async def list_dates(admin: Admin, resource: FromPath[str], within: Within = "")
 
 @get("/options", operation_id="admin_rest_options", opt={"kind": "options"})
 async def list_options(admin: Admin, resource: FromPath[str], field: Reference, q: Q = "") -> list[Option]:
-    """What a reference may lead to, by what it is called.
+    """List rows a reference may refer to, by display name.
 
     Example: `GET /api/admin/tasks/options?field=owner_id&q=ada`
     """
@@ -131,7 +131,7 @@ async def list_options(admin: Admin, resource: FromPath[str], field: Reference, 
 async def list_history(
     admin: Admin, resource: FromPath[str], row_id: FromPath[str], cursor: Cursor = None, limit: Limit = 50
 ) -> HistoryPage:
-    """What happened to a row, newest first: who, when, through which interface, before and after.
+    """List the history of a row, newest first: actor, time, source, values before and after.
 
     Example: `GET /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/history`
     """

@@ -1,4 +1,4 @@
-"""The routes of the admin: what is about every resource, and a router for `/api/admin/<resource>`."""
+"""The routes of the admin: those for all resources, and a router for `/api/admin/<resource>`."""
 
 from functools import lru_cache
 
@@ -22,7 +22,7 @@ OF_RESOURCE = f"{BASE}/{{resource}}"
 
 
 def admin_routes(registry: Registry) -> list[Router]:
-    """The routers of a registry, under `/api/admin`; `document.py` describes them, a path for each resource."""
+    """Return the routers of a registry under `/api/admin`. `document.py` describes a path for each resource."""
 
     async def reading(database: Db, origin: NamedDependency[Origin]) -> AdminService:
         return AdminService(registry, database, origin)
@@ -41,9 +41,9 @@ def admin_routes(registry: Registry) -> list[Router]:
 
 
 def offered_by(registry: Registry) -> Guard:
-    """A guard for what a resource offers and its permissions.
+    """Return a guard that checks the operations and permissions of a resource.
 
-    Raises NotFound, Status 405, Forbidden, and InsufficientAuthentication as `signed_in_recently` does.
+    It raises NotFound, Status 405, Forbidden, and InsufficientAuthentication as `signed_in_recently` does.
     """
 
     @lru_cache
@@ -62,7 +62,7 @@ def offered_by(registry: Registry) -> Guard:
             raise NotFound
         operation = methods.get(str(connection.scope.get("method")))
         if operation is None:
-            raise Status(405, "This address does not take that method.", {"Allow": ", ".join(sorted(methods))})
+            raise Status(405, "The method is not allowed for this URL.", {"Allow": ", ".join(sorted(methods))})
         actor: Actor = connection.user
         if not resource.may(actor, operation.verb):
             raise Forbidden(f"This needs the permission {resource.name}.{operation.verb}.")

@@ -1,4 +1,4 @@
-"""The handlers that change rows: one, many, all that match; and imports."""
+"""Handlers that change rows: one, many, all that match; and imports."""
 
 from typing import Any
 from uuid import UUID
@@ -37,7 +37,7 @@ async def add_row(writer: Writer, request: ActorRequest, resource: FromPath[str]
 async def change_row(
     writer: Writer, request: ActorRequest, resource: FromPath[str], row_id: FromPath[str], if_match: IfMatch = None
 ) -> Response[Any]:
-    """Change the fields you send; `null` clears one.
+    """Change the given fields; `null` clears a field.
 
     Example: `PATCH /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000`
     """
@@ -50,7 +50,7 @@ async def delete_row(
     writer: Writer, resource: FromPath[str], row_id: FromPath[str], preview: Previewing = False,
     if_match: IfMatch = None,
 ) -> Response[Any]:  # fmt: skip
-    """Delete a row: to the trash where there is one, from there and elsewhere for good.
+    """Move a row to the trash. Delete it permanently if it is in the trash or there is none.
 
     Example: `DELETE /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000?preview=true`
     """
@@ -62,7 +62,7 @@ async def delete_row(
 
 @post("/{row_id:str}/restore", operation_id="admin_rest_restore", opt={"kind": "restore"}, status_code=200)
 async def restore_row(writer: Writer, resource: FromPath[str], row_id: FromPath[str]) -> Response[Any]:
-    """Take a row out of the trash.
+    """Restore a row from the trash.
 
     Example: `POST /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/restore`
     """
@@ -78,7 +78,7 @@ async def restore_row(writer: Writer, resource: FromPath[str], row_id: FromPath[
 async def revert_row(
     writer: Writer, resource: FromPath[str], row_id: FromPath[str], event_id: FromPath[UUID]
 ) -> Response[Any]:
-    """Undo one change: its fields get the values they had before, unless they changed again.
+    """Revert one change: restore its fields to their previous values, unless they have changed since.
 
     Example: `POST /api/admin/tasks/{row_id}/history/0190f5f0-7c1d-7000-8000-000000000000/revert`
     """
@@ -87,7 +87,7 @@ async def revert_row(
 
 @post("/import", operation_id="admin_rest_import", opt={"kind": "import"}, status_code=200)
 async def import_rows(writer: Writer, request: ActorRequest, resource: FromPath[str]) -> ImportReport:
-    """Import rows: those with an `id` change that row, the others are added; all of them, or none.
+    """Import rows: those with an `id` change that row, the others are added. All rows are imported, or none.
 
     Example: `POST /api/admin/tasks/import`
     """
@@ -108,7 +108,7 @@ async def act_on_one(
     writer: Writer, request: ActorRequest, resource: FromPath[str], row_id: FromPath[str], name: FromPath[str],
     if_match: IfMatch = None,
 ) -> Outcome:  # fmt: skip
-    """Carry out an action on a row.
+    """Run an action on a row.
 
     Example: `POST /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/actions/complete`
     """
@@ -118,7 +118,7 @@ async def act_on_one(
 
 @post("/actions/{name:str}", operation_id="admin_rest_act_on_many", opt={"kind": "act_on_many"}, status_code=200)
 async def act_on_many(writer: Writer, request: ActorRequest, resource: FromPath[str], name: FromPath[str]) -> Outcome:
-    """Carry out an action on many rows, or on the resource as a whole. More than 100 go on in the background.
+    """Run an action on many rows, or on the resource as a whole. More than 100 rows run in the background.
 
     Example: `POST /api/admin/tasks/actions/complete`
     """
@@ -137,13 +137,13 @@ async def act_on_many(writer: Writer, request: ActorRequest, resource: FromPath[
 
 
 async def _form(writer: Writer, request: ActorRequest, resource: str, name: str) -> dict[str, Any]:
-    """What an action asks for; bodies of those that ask for nothing are not read."""
+    """Return the form of an action. The body is ignored when the action has no form."""
     form = form_of(writer.registry[resource], name)
     return {} if form is None else sent_of(await read_body(request, form))
 
 
 def _in_the_body(error: FieldError) -> FieldError:
-    """What a list names as a parameter stands in `matching` here."""
+    """Convert the field name of a list parameter to its place in `matching`."""
     place, _, name = error.field.partition(".")
     where = "body.matching" if name in {"q", "trash"} else "body.matching.filters"
     return FieldError(f"{where}.{name}", error.message) if place == "query" else error

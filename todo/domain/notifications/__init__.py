@@ -1,4 +1,4 @@
-"""Notifications: what people are told and when: reminders, digests, mail."""
+"""Notifications: reminders, daily digests and their e-mails."""
 
 from todo.domain.notifications.admin import ADMINS
 from todo.domain.notifications.controllers.notifications import NotificationController, PreferencesController

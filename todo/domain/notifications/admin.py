@@ -1,4 +1,4 @@
-"""What people asked to be told, and were told, as operators see it."""
+"""Admin resources for reminders, notifications and preferences."""
 
 from typing import Literal
 

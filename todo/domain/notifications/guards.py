@@ -1,4 +1,4 @@
-"""Who may see which reminder and which message: only whose they are."""
+"""Visibility of reminders and notifications: only to their owner."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from todo.domain.tasks.models import TASK
 
 
 def visible_to(actor: Any) -> ColumnElement[bool]:
-    """The WHERE clause of a person's reminders, as long as they can see the task."""
+    """Return the WHERE clause for a user's reminders of tasks that the user can see."""
     return and_(REMINDER.user_id == actor, REMINDER.task_id.in_(select(TASK.id).where(tasks.visible_to(actor))))
 
 
 def visible_in_list(actor: Any) -> ColumnElement[bool]:
-    """The WHERE clause of the messages in a person's list."""
+    """Return the WHERE clause for the notifications in a user's list."""
     return and_(NOTIFICATION.user_id == actor, NOTIFICATION.in_app)

@@ -1,4 +1,4 @@
-"""What the worker does for notifications."""
+"""Worker loops, jobs and metrics of notifications."""
 
 from sqlalchemy import func, select
 
@@ -12,25 +12,25 @@ from todo.queue import Context, Cron
 
 
 async def send_due(database: Database) -> float | None:
-    """Tell the reminders and digests whose time has come; how long until there is more to tell."""
+    """Send the reminders and digests that are due. Return the seconds until the next, or None when there is none."""
     reminders, readers = await reminder_sending.send_due_reminders(database), await digests.send_due(database)
     COUNTS["reminders_looked_at"] += reminders
     return 0 if reminders + readers else await reminder_sending.seconds_until_next(database)
 
 
 async def delete_old_notifications(context: Context) -> None:
-    """Delete messages read a month ago, and unread ones of a year ago."""
+    """Delete notifications read more than a month ago, and unread ones older than a year."""
     await delete_expired(context["database"], *inbox.EXPIRED)
 
 
 CRONS = [Cron(delete_old_notifications, "47 * * * *", timeout=600)]
 LOOPS = [Loop("send_reminders", send_due)]
-# Those at the epoch are asked to look at once, and have waited for nothing.
+# `run_at` at the epoch means "evaluate at once": such reminders are not late.
 _oldest = select(func.min(REMINDER.run_at)).where(REMINDER.run_at > func.to_timestamp(0)).scalar_subquery()
 GAUGES = [
     Gauge(
         "todo_reminders_lag_seconds",
-        "How late the oldest reminder is that should have been told.",
+        "Seconds by which the oldest unsent reminder is late.",
         Query(float, select(func.greatest(func.extract("epoch", func.now() - _oldest), 0))),
     ),
 ]

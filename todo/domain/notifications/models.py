@@ -1,17 +1,17 @@
-"""What people asked to be told, and what they were told.
+"""Tables of reminders, notifications and preferences.
 
-How reminders stay true whoever changes a task, also the admin and raw SQL: triggers (in the migration) say only "look
-again", by setting `run_at`; all arithmetic is in `rules`.
+Reminders stay correct whatever changes a task, even raw SQL: triggers (in the migration) set `run_at`, so that the
+worker evaluates the reminder again. All arithmetic is in `rules`.
 
-- `tasks_touch_reminders`, after an update of tasks: `run_at = now()` on the reminders of tasks whose moments, status,
-  trash or owner changed; a task that enters a series shares its relative reminders with the occurrences to come, and
-  one that passes to another series goes on with that one's.
-- `tasks_copy_reminders`, after an insert of tasks: a new occurrence gets the every-occurrence reminders of its series,
-  with
-  `run_at` at the epoch: they are told at the opening, however late that is.
-- `series_inherit_reminders`, after an insert of series: a successor has the every-occurrence reminders of its
-  predecessor.
-- `users_touch_reminders`, after a change of zone or status: waiting reminders and the next digest are looked at again.
+- `tasks_touch_reminders`, after an update of tasks: `run_at = now()` on the reminders of tasks whose dates, status,
+    trash or owner changed. A task that enters a series shares its relative reminders with the future occurrences; one
+    that moves to another series takes on the reminders of that one.
+- `tasks_copy_reminders`, after an insert of tasks: a new occurrence gets the every-occurrence reminders of its series
+    with `run_at` at the epoch: they are sent when it is materialized, however late that is.
+- `series_inherit_reminders`, after an insert of series: a successor gets the every-occurrence reminders of its
+    predecessor.
+- `users_touch_reminders`, after a change of time zone or status: waiting reminders and the next digest are evaluated
+    again.
 """
 
 from datetime import datetime
@@ -33,9 +33,7 @@ def _instant(**options: Any) -> Any:
 
 
 class Reminder(Row, table=True):
-    """One reminder of one task or, with a `series_id` in place of a `task_id`, what every new occurrence gets a copy
-    of.
-    """
+    """A reminder of a task or, with `series_id` instead of `task_id`, the template copied to every new occurrence."""
 
     __tablename__ = "reminders"
     __table_args__ = (
@@ -51,18 +49,18 @@ class Reminder(Row, table=True):
     task_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="CASCADE")
     series_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="CASCADE")
     template_id: UUID | None = Field(default=None, foreign_key="reminders.id", ondelete="SET NULL")
-    timing: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))  # as the wire has it
-    urgent: bool = False  # also in quiet hours
+    timing: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))  # as in the API
+    urgent: bool = False  # also sent in quiet hours
     snoozed_until: datetime | None = _instant(default=None)
-    remind_at: datetime | None = _instant(default=None)  # what it waits for
-    run_at: datetime | None = _instant(default=None)  # when the worker looks; null: when something changes
+    remind_at: datetime | None = _instant(default=None)  # scheduled time of sending
+    run_at: datetime | None = _instant(default=None)  # when the worker evaluates it again; null: after a change
     sent_key: str | None = None  # identifies what was sent last
     sent_at: datetime | None = _instant(default=None)
     last_error: str | None = None
 
 
 class Notification(Row, table=True):
-    """One message to one person. `dedup` says what about: there is no second one."""
+    """A message to a user. `dedup` identifies its subject: a second one is never created."""
 
     __tablename__ = "notifications"
     __table_args__ = (
@@ -80,19 +78,19 @@ class Notification(Row, table=True):
     title: str
     text: str = ""
     task_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="SET NULL")
-    in_app: bool = True  # whether the list shows it; what went by mail alone is kept for `dedup`
+    in_app: bool = True  # whether the list shows it; e-mail-only ones are kept for `dedup`
     read_at: datetime | None = _instant(default=None)
 
 
 class Preferences(Row, table=True):
-    """How a person wants to be told; who has no row has these defaults. Local times are `HH:MM`."""
+    """How a user wants to be notified. Users without a row have these defaults. Local times are `HH:MM`."""
 
     __tablename__ = "notification_preferences"
     __table_args__ = (Index("ix_notification_preferences_digest", "next_digest_at", postgresql_where=DIGEST_WANTED),)
 
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", unique=True)
     email: bool = True
-    # Nobody gets a daily message who has not asked for it.
+    # Daily messages are opt-in.
     reminder: list[Any] = Field(default_factory=lambda: ["app", "email"], sa_column=Column(JSONB, nullable=False))
     missed: list[Any] = Field(default_factory=lambda: ["app", "email"], sa_column=Column(JSONB, nullable=False))
     digest: list[Any] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))

@@ -1,4 +1,4 @@
-"""What reminders, notifications and preferences look like on the wire."""
+"""API schemas of reminders, notifications and preferences."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,15 +13,14 @@ Clock = Annotated[
 ]
 Kind = Literal["reminder", "missed", "digest", "overdue"]
 Channel = Literal["app", "email"]
-Channels = Annotated[list[Channel], Meta(max_length=2, description="Empty for none.")]
+Channels = Annotated[list[Channel], Meta(max_length=2, description="An empty list turns this off.")]
 
 
 class Relative(Struct, tag_field="kind", tag="relative", forbid_unknown_fields=True):
-    """Before (negative) or after a task's `due` or `start`, and moving with it.
+    """Relative to a task's `due` or `start`: before (negative) or after. It moves with the date.
 
-    `days` are local days, at the same wall clock; `minutes` are real minutes. A moment that is a whole day counts from
-    `time` or, when that is null, from the person's `day_time`; another moment keeps its own clock unless there is a
-    `time`.
+    `days` are local days at the same wall clock time; `minutes` are elapsed minutes. A whole day counts from `time` or,
+    when that is null, from the user's `day_time`; a date with time keeps its time unless `time` is given.
     """
 
     to: Literal["due", "start"] = "due"
@@ -31,7 +30,7 @@ class Relative(Struct, tag_field="kind", tag="relative", forbid_unknown_fields=T
 
 
 class Absolute(Struct, tag_field="kind", tag="absolute", forbid_unknown_fields=True):
-    """At an instant, whatever becomes of the task's dates."""
+    """At a fixed time, independent of the task's dates."""
 
     at: Instant
 
@@ -40,10 +39,9 @@ Timing = Relative | Absolute
 
 
 class ReminderIn(Schema):
-    """A new reminder. Of a task in a series, a relative one is for every occurrence to come as well, unless stated
-    otherwise.
+    """A new reminder. In a series, a relative reminder also applies to future occurrences, unless disabled.
 
-    `urgent` ones are sent in quiet hours too.
+    `urgent` reminders are also sent in quiet hours.
     """
 
     timing: Timing
@@ -52,7 +50,7 @@ class ReminderIn(Schema):
 
 
 class ReminderPatch(Schema):
-    """Absent fields stay. Of a reminder for every occurrence, all open occurrences and those to come follow."""
+    """Absent fields are unchanged. A reminder for every occurrence changes in all open and future occurrences."""
 
     timing: Timing | UnsetType = UNSET
     urgent: bool | UnsetType = UNSET
@@ -60,14 +58,14 @@ class ReminderPatch(Schema):
 
 
 class Snooze(Schema):
-    """How long to wait: `minutes` from now, or `until` an instant; one of the two."""
+    """How long to wait: `minutes` from now, or `until` a time. Give exactly one."""
 
     minutes: Annotated[int, Meta(ge=1, le=527_040, examples=[10])] | None = None
     until: Instant | None = None
 
 
 class ReminderOut(Struct):
-    """A reminder. `remind_at` is what it waits for; null when that is over, the task closed, or without such a date."""
+    """A reminder. `remind_at` is its scheduled time; null when that has passed or the task is closed or undated."""
 
     id: UUID
     version: int
@@ -84,7 +82,7 @@ class ReminderOut(Struct):
 
 
 class NotificationOut(Struct):
-    """A message: `reminder`, `missed` (several reminders, sent late), `digest` or `overdue`."""
+    """A notification: `reminder`, `missed` (several reminders, sent late), `digest` or `overdue`."""
 
     id: UUID
     version: int
@@ -97,26 +95,26 @@ class NotificationOut(Struct):
 
 
 class Unread(Struct):
-    """How many messages wait to be read."""
+    """The number of unread notifications."""
 
     unread: int
 
 
 class Marked(Struct):
-    """How many messages were marked as read."""
+    """The number of notifications that were marked as read."""
 
     marked: int
 
 
 class QuietHours(Struct, forbid_unknown_fields=True):
-    """Local hours in which only urgent notifications are sent; they may span midnight. Others wait until their end."""
+    """Local hours in which only urgent notifications are sent; others wait until the end. They may span midnight."""
 
     begin: Clock
     end: Clock
 
 
 class PreferencesOut(Struct):
-    """Your preferences. What cannot be sent by email (`email` is off, or the address unconfirmed) is in the list."""
+    """Your preferences. What cannot be sent by e-mail (`email` is off or unconfirmed) is only in the list."""
 
     version: int
     timezone: str
@@ -132,7 +130,7 @@ class PreferencesOut(Struct):
 
 
 class PreferencesPatch(Schema):
-    """Absent fields stay. `digest` and `overdue` come once a day at `digest_time`, when they have a channel."""
+    """Absent fields are unchanged. `digest` and `overdue` are sent once a day at `digest_time` to their channels."""
 
     email: bool | UnsetType = UNSET
     reminder: Channels | UnsetType = UNSET

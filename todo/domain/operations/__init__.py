@@ -1,4 +1,4 @@
-"""Operations: whether this installation is well, and what it is busy with."""
+"""Operations: the health and activity of this installation."""
 
 from pathlib import Path
 
@@ -10,13 +10,11 @@ from todo.domain.operations.services import GAUGES, VIEW, cards
 from todo.jobs import JobCatalog
 from todo.module import Module
 
-TO_THE_ROW = RowLink(
-    "audit", "audit.view", "/admin/{row.subject}/{row.subject_id}", "To the row", "right", "subject_id"
-)
+TO_THE_ROW = RowLink("audit", "audit.view", "/admin/{row.subject}/{row.subject_id}", "Go to row", "right", "subject_id")
 
 
 def module(catalog: JobCatalog) -> Module:
-    """The module that shows and steers these jobs."""
+    """Return the module that shows and controls these jobs."""
     return Module(
         routes=[pages_router(HealthPage)],
         gauges=GAUGES,

@@ -1,4 +1,4 @@
-"""What keeps the service going, as operators see it: deliveries, jobs, schedules, workers, settings, and the trail."""
+"""Admin resources for operators: deliveries, audit log, jobs, schedules, workers and settings."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -35,7 +35,7 @@ class DeliveryAdmin(ModelAdmin[Delivery]):
     model = Delivery
     label, label_one = "Deliveries", "Delivery"
     icon, group = "send", "Operations"
-    help = "What is on its way to somebody outside, by e-mail or otherwise."
+    help = "Outgoing messages, by e-mail or other channels."
     display = "subject"
     columns = ("channel", "recipient", "subject", "attempts", "run_at", "done_at", "failed_at", "last_error")
     filters = (
@@ -46,22 +46,22 @@ class DeliveryAdmin(ModelAdmin[Delivery]):
         "channel", "user_id", "run_at",
     )  # fmt: skip
     search = ("recipient", "subject")
-    hidden = ("payload", "lease_token")  # it holds links that open accounts
+    hidden = ("payload", "lease_token")  # contains links that grant access to accounts
     verbs = ("view", "export")
 
     def has(self, actor: Actor, verb: str, row: Any) -> bool:
         return verb != "retry" or row.failed_at is not None
 
-    @action("Try again")
+    @action("Retry")
     async def retry(self, do: ActionContext, row: Delivery) -> None:
-        """Send it again, with all attempts ahead."""
+        """Send the message again, with all attempts available."""
         if not await outbox.retry(do.session, row.id):
-            raise Conflict("It has not failed.")
+            raise Conflict("Only a failed delivery can be retried.")
 
 
 class AuditAdmin(ModelAdmin[Event]):
     model = Event
-    name, label, label_one = "audit", "Audit log", "Entry"
+    name, label, label_one = "audit", "Audit log", "Event"
     icon, group = "history", "Operations"
     display = "action"
     columns = ("at", "actor", "action", "subject", "subject_id", "source", "reason")
@@ -70,13 +70,13 @@ class AuditAdmin(ModelAdmin[Event]):
     search = ("actor", "action", "subject", "reason")
     date_hierarchy = "at"
     heavy = diff = ("before", "after")
-    # What is in them belongs to people of all kinds.
+    # Audit events contain personal data of all users.
     field_permissions = {"before": "audit.values", "after": "audit.values"}
     verbs = ("view", "export")
 
 
 class JobRow(Struct):
-    """A job in the queue. One that is over can be looked at for a week, a scheduled one for a minute."""
+    """A job in the queue. Finished jobs are kept for a week, scheduled ones for a minute."""
 
     id: str
     function: str
@@ -92,7 +92,7 @@ class JobRow(Struct):
 class JobAdmin(RowsAdmin):
     name, label, label_one = "jobs", "Jobs", "Job"
     icon, group = "queue", "Operations"
-    help = "What is queued, runs, or ran a short while ago."
+    help = "Queued, running and recent jobs."
     row = JobRow
     display = "function"
     columns = ("function", "status", "attempts", "queued_at", "finished_at", "error")
@@ -116,15 +116,15 @@ class JobAdmin(RowsAdmin):
         over = row.status in {"complete", "failed", "aborted"}
         return {"retry": over, "abort": not over}.get(verb, True)
 
-    @action("Try again")
+    @action("Retry")
     async def retry(self, do: ActionContext, row: JobRow) -> None:
-        """Let a job that is over run once more."""
+        """Run a finished job again."""
         async with jobs_of(do.database, self._catalog) as jobs:
             await jobs.retry(do.session.origin, row.id)
 
     @action("Abort", dangerous=True)
     async def abort(self, do: ActionContext, row: JobRow) -> None:
-        """Stop a job that waits or runs."""
+        """Stop a waiting or running job."""
         async with jobs_of(do.database, self._catalog) as jobs:
             await jobs.abort(do.session.origin, row.id)
 
@@ -153,19 +153,19 @@ class ScheduleAdmin(RowsAdmin):
         return [ScheduleRow(**msgspec.structs.asdict(one), id=one.function) for one in found]
 
     def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        """What is queued when it is needed runs with its arguments alone."""
+        """Only scheduled functions can be run by hand: the others need arguments."""
         return verb != "run_now" or bool(row.schedule)
 
     @action("Run now")
     async def run_now(self, do: ActionContext, row: ScheduleRow) -> str:
-        """Run it once, beside its schedule."""
+        """Run the job once, in addition to its schedule."""
         async with jobs_of(do.database, self._catalog) as jobs:
             job = await jobs.run(do.session.origin, row.id)
         return f"Queued as {job.key}."
 
 
 class WorkerRow(Struct):
-    """A worker process of the last day: `counts` is what it has done since it began."""
+    """A worker process seen within the last day. `counts` are its counters since it started."""
 
     id: str
     seen_at: datetime
@@ -177,7 +177,7 @@ class WorkerRow(Struct):
 class WorkerAdmin(RowsAdmin):
     name, label, label_one = "workers", "Workers", "Worker"
     icon, group = "cpu", "Operations"
-    help = "Who opens what is due and delivers what is told, and when they were last seen."
+    help = "Processes that materialize tasks and send messages, with their last heartbeat."
     row = WorkerRow
     columns = ("id", "seen_at", "started_at", "release", "counts")
     verbs = ("view",)
@@ -187,7 +187,7 @@ class WorkerAdmin(RowsAdmin):
 
 
 class SettingRow(Struct):
-    """A setting: its variable, its value with passwords hidden, what it means, and whether somebody set it."""
+    """A setting: its variable, value (passwords hidden), description, and whether it is set."""
 
     id: str
     value: str
@@ -217,19 +217,19 @@ class SettingAdmin(RowsAdmin):
 
 @asynccontextmanager
 async def jobs_of(database: Database, catalog: JobCatalog) -> AsyncIterator[Jobs]:
-    """The queue, connected for as long as somebody looks at it; raises Unavailable while it is away."""
+    """Connect the queue for the duration of the block. Raise Unavailable when it cannot be reached."""
     queue = open_queue(database.settings, database.url)
     try:
         await queue.connect()
         yield Jobs(queue, database, catalog)
     except (RedisError, psycopg.Error) as error:
-        raise Unavailable("The queue is away.", retry_after=2) from error
+        raise Unavailable("The queue is temporarily unavailable.", retry_after=2) from error
     finally:
-        with suppress(RedisError, psycopg.Error):  # what is away needs no goodbye
+        with suppress(RedisError, psycopg.Error):  # errors on disconnect do not matter
             await queue.disconnect()
 
 
 def admins(catalog: JobCatalog) -> list[Callable[[], Resource]]:
-    """What operators look at, in the order of the navigation."""
+    """Return the admin resources of operations, in the order of the navigation."""
     steered = [partial(kind, catalog) for kind in (JobAdmin, ScheduleAdmin)]
     return [*steered, WorkerAdmin, DeliveryAdmin, AuditAdmin, SettingAdmin]

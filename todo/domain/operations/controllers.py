@@ -1,4 +1,4 @@
-"""`/admin/health`: whether everything this installation depends on answers, and what keeps it from strangers."""
+"""`/admin/health`: the state of all dependencies, and the production checks."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from todo.jobs import JobCatalog
 
 
 class HealthPage(Controller):
-    """Health and `check --deploy`."""
+    """The health page, with the results of `check --deploy`."""
 
     guards = [may_enter, requires(VIEW)]
 
@@ -26,7 +26,7 @@ class HealthPage(Controller):
         jobs: NamedDependency[JobCatalog],
         request: Request[Any, Any, Any],
     ) -> Response[str]:
-        """The state of database, migrations, worker, jobs and mail, and what `todo check --deploy` finds.
+        """Show the state of database, migrations, worker, jobs and mail, and the results of `todo check --deploy`.
 
         Example: `GET /admin/health`
         """

@@ -1,4 +1,4 @@
-"""How an installation is: its database, its migrations, its worker, its jobs and its deliveries."""
+"""Health of the installation: database, migrations, worker, jobs and deliveries."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,17 +44,17 @@ SERVER: Query[tuple[Any, ...]] = one(
 
 @dataclass(frozen=True)
 class Part:
-    """One thing the installation depends on."""
+    """A dependency of the installation."""
 
     label: str
     state: str  # ok | late | pending | away
     note: str
-    since: datetime | None = None  # how long it is up
+    since: datetime | None = None  # start of its uptime
 
 
 @dataclass(frozen=True)
 class Health:
-    """All of them, and what a look at the settings found."""
+    """The state of all parts, and the findings of the production checks."""
 
     parts: list[Part]
     findings: list[Finding]
@@ -65,7 +65,7 @@ class Health:
 
 
 async def health(database: Database, catalog: JobCatalog) -> Health:
-    """Look at everything; never raises for what is away, since that is the news."""
+    """Check everything. Unavailable parts are reported, not raised."""
     parts = [*await _database(database, catalog), *await _work(database)]
     return Health(parts, unfit_for_production(database.settings))
 
@@ -76,16 +76,16 @@ async def _database(database: Database, catalog: JobCatalog) -> list[Part]:
         state = await state_of(database)
         schedules = schedules_of(state, catalog)
     except asyncpg.UndefinedTableError:
-        return [Part("Migrations", "pending", f"There is no schema yet, {head()} is wanted.")]
+        return [Part("Migrations", "pending", f"There is no schema yet; the latest revision is {head()}.")]
     except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
-        return [Part("Database", "away", "It does not answer.")]
+        return [Part("Database", "away", "The database does not answer.")]
     age, revision = state.worker_age, state.revision
-    beat = "It was never seen." if age is None else f"Seen {int(age)} seconds ago."
+    beat = "No worker has reported yet." if age is None else f"Seen {int(age)} seconds ago."
     up = f"PostgreSQL {version.split(' ')[0]}, {size}, {connections} connections."
     migrated = revision == head()
     schema = f"At {revision}, up to date with version {__version__}." if migrated else f"At {revision}, not {head()}."
     late = not state.has_worker
-    busy, read_only = "Requests wait for a connection in vain. ", "It takes no changes. "
+    busy, read_only = "Requests time out waiting for a connection. ", "The database is read-only. "
     problem = read_only if state.read_only else busy if database.is_busy else ""
     return [
         Part("Database", "late" if problem else "ok", problem + up, since),
@@ -96,9 +96,9 @@ async def _database(database: Database, catalog: JobCatalog) -> list[Part]:
 
 
 def _schedules(found: Schedules) -> Part:
-    late = [f"Not run in time: {', '.join(found.late)}."] if found.late else []
-    failed = [f"Failed the last time: {', '.join(found.failed)}."] if found.failed else []
-    note = " ".join(late + failed) or "All of them run."
+    late = [f"Late: {', '.join(found.late)}."] if found.late else []
+    failed = [f"Failed on the last run: {', '.join(found.failed)}."] if found.failed else []
+    note = " ".join(late + failed) or "All scheduled jobs run."
     return Part("Schedules", "late" if late or failed else "ok", note)
 
 
@@ -109,41 +109,41 @@ async def _work(database: Database) -> list[Part]:
     except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
         return []
     return [
-        Part("Jobs", "late" if failed else "ok", f"{waiting:,} wait, {running:,} run, {failed:,} failed."),
-        Part("Deliveries", "late" if given_up else "ok", f"{pending:,} to be sent, {given_up:,} given up."),
+        Part("Jobs", "late" if failed else "ok", f"{waiting:,} waiting, {running:,} running, {failed:,} failed."),
+        Part("Deliveries", "late" if given_up else "ok", f"{pending:,} pending, {given_up:,} failed."),
     ]
 
 
 async def wellbeing(catalog: JobCatalog, database: Database, _: Actor) -> Figure:
-    """Health in a word."""
+    """Summarize the health."""
     found = await health(database, catalog)
     bad = [part.label.lower() for part in found.parts if part.state != "ok"]
     word, tone = ("Healthy", "good") if found.is_well else ("Check", "warn")
-    return Figure(word, f"look at: {', '.join(bad)}" if bad else "all checks pass", "/admin/health", tone)
+    return Figure(word, f"check: {', '.join(bad)}" if bad else "all checks pass", "/admin/health", tone)
 
 
 async def jobs(database: Database, _: Actor) -> Figure:
-    """What waits to be done in the background."""
+    """Count the jobs in the queue."""
     waiting, running, failed = await database.reads.one_or_none(JOB_COUNTS) or (0, 0, 0)
     return Figure(waiting + running, f"{failed:,} failed", "/admin/jobs", "warn" if failed else "")
 
 
 async def deliveries(database: Database, actor: Actor) -> Figure:
-    """What has not gone out yet, and what went out a day."""
+    """Count pending and failed deliveries, and those sent per day."""
     pending, failed = await database.reads.one_or_none(DELIVERY_COUNTS) or (0, 0)
-    note = f"to be sent; {failed:,} given up" if failed else "to be sent"
+    note = f"pending; {failed:,} failed" if failed else "pending"
     series = await DELIVERED.series(database, actor)
     return Figure(pending, note, "/admin/deliveries", "warn" if failed else "", series, "sent")
 
 
 GAUGES = [
-    Gauge("todo_outbox_waiting", "Deliveries that are not made yet, up to 10,000.", outbox.COUNT),
-    Gauge("todo_outbox_lag_seconds", "How late the oldest delivery is that should have been made.", outbox.LAG),
+    Gauge("todo_outbox_waiting", "Pending deliveries, counted up to 10,000.", outbox.COUNT),
+    Gauge("todo_outbox_lag_seconds", "Seconds by which the oldest pending delivery is late.", outbox.LAG),
 ]
 
 
 def cards(catalog: JobCatalog) -> list[Card]:
-    """What the first page of the admin says of operations."""
+    """Return the cards for the admin's dashboard."""
     return [
         Card("Health", "heart", VIEW, partial(wellbeing, catalog)),
         Card("Jobs", "queue", VIEW, jobs),

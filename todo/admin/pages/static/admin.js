@@ -1,14 +1,14 @@
-// Comfort on top of pages that work without it: nothing in here is needed to do anything.
+// Progressive enhancement: all pages work without this script.
 
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-// Every request that htmx sends proves that it comes from this page.
+// Send the CSRF token with every htmx request.
 document.addEventListener("htmx:configRequest", (event) => {
   event.detail.headers["X-Form-Token"] = one('meta[name="form-token"]').content;
 });
 
-// Menus close when one looks elsewhere.
+// Close menus on a click or focus outside.
 document.addEventListener("click", (event) => {
   for (const menu of all("details.pop[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
@@ -40,7 +40,7 @@ async function signInByPasskey(event) {
     form.elements.credential.value = JSON.stringify(credential.toJSON());
     form.submit();
   } catch (error) {
-    message.textContent = error.name === "NotAllowedError" ? "No passkey was chosen." : "That did not work; try again or use your password.";
+    message.textContent = error.name === "NotAllowedError" ? "No passkey was chosen." : "The sign-in failed. Try again, or use your password.";
     message.hidden = false;
   }
 }
@@ -64,7 +64,7 @@ async function makePasskey(event) {
     form.elements.credential.value = JSON.stringify(credential.toJSON());
     form.submit();
   } catch (error) {
-    message.textContent = { NotAllowedError: "No passkey was made.", 403: "Sign in again first: this needs a fresh proof of who you are." }[error.name === "Error" ? error.message : error.name] ?? "That did not work; try again.";
+    message.textContent = { NotAllowedError: "No passkey was created.", 403: "Sign in again first: this requires a recent sign-in." }[error.name === "Error" ? error.message : error.name] ?? "This failed. Try again.";
     message.hidden = false;
   }
 }
@@ -75,7 +75,7 @@ async function postForm(address, fields) {
   return answer.json();
 }
 
-// Where to go, what to look for: Ctrl-K.
+// The command palette (Ctrl-K).
 const palette = one("#palette");
 const found = one("#palette-found");
 
@@ -159,12 +159,12 @@ document.addEventListener("change", (event) => {
     for (const box of all('input[name="id"][form="rows"]')) box.checked = event.target.checked;
   }
   if (event.target.matches("[data-all], [name=matching]")) countSelected();
-  // Whoever fills in a field of many rows means to set it.
+  // Filling in a field of a bulk edit also ticks it.
   const row = event.target.closest(".set-field");
   if (row && !event.target.matches('[name="_set"]')) one('[name="_set"]', row).checked = true;
 });
 
-// Rows by keyboard: j and k walk, x selects, Enter opens; / searches.
+// Keyboard shortcuts of lists: j and k move, x selects, Enter opens, / searches.
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
     event.preventDefault();
@@ -195,7 +195,7 @@ function walk(by) {
   one(".row-link", next).focus();
 }
 
-// A form that was changed is not left by accident.
+// Warn before leaving a changed form.
 let unsaved = false;
 document.addEventListener("input", (event) => {
   if (event.target.closest("[data-edit]")) unsaved = true;
@@ -212,13 +212,13 @@ document.addEventListener("htmx:afterSettle", (event) => {
   control?.focus();
   control?.select?.();
 });
-// An answer that is a whole other page (signed out, an error) is shown as one.
+// Show a response that is a different page (signed out, an error) as a whole page.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const page = event.detail.xhr.responseURL;
   if (event.detail.xhr.status >= 400 && event.detail.xhr.status !== 422 || page.includes("/admin/login")) {
     event.detail.shouldSwap = false;
     if (page.includes("/admin/login")) window.location.reload();
-    else say("That did not work. Reload the page and try again.");
+    else say("This failed. Reload the page and try again.");
   }
 });
 document.addEventListener("htmx:sendError", () => say("The service cannot be reached."));

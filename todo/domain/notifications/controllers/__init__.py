@@ -1,1 +1,1 @@
-"""HTTP, a file for each subject."""
+"""HTTP controllers, one file per subject."""

@@ -1,4 +1,4 @@
-"""`/api/notifications`, and the preferences: `/api/me/notifications`."""
+"""`/api/notifications` and `/api/me/notifications` (preferences)."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -22,7 +22,7 @@ Db = NamedDependency[Database]
 
 
 class NotificationController(Controller):
-    """Notifications: the messages sent to you."""
+    """Your notifications."""
 
     path = "/api/notifications"
     tags = ["Notifications"]
@@ -32,7 +32,9 @@ class NotificationController(Controller):
         self,
         database: Db,
         request: ActorRequest,
-        unread: Annotated[bool | None, QueryParameter(description="Only unread ones, or only read ones.")] = None,
+        unread: Annotated[
+            bool | None, QueryParameter(description="Only unread (`true`) or only read (`false`) notifications.")
+        ] = None,
         limit: Limit = 50,
         cursor: Cursor = None,
         count: Count = False,
@@ -46,7 +48,7 @@ class NotificationController(Controller):
 
     @get("/unread", operation_id="count_unread_notifications", guards=[requires("notifications.view")])
     async def count_unread_notifications(self, database: Db, request: ActorRequest) -> Unread:
-        """How many you have not read.
+        """Count your unread notifications.
 
         Example: `GET /api/notifications/unread`
         """
@@ -61,7 +63,7 @@ class NotificationController(Controller):
     async def read_notification(
         self, session: Session, request: ActorRequest, notification_id: FromPath[UUID]
     ) -> Response[NotificationOut]:
-        """Mark one as read; once is enough.
+        """Mark a notification as read. Repeating the request changes nothing.
 
         Example: `POST /api/notifications/0190f5f0-7c1d-7000-8000-000000000000/read`
         """
@@ -69,7 +71,7 @@ class NotificationController(Controller):
 
     @post("/read", operation_id="read_all_notifications", status_code=200, guards=[requires("notifications.change")])
     async def read_all_notifications(self, session: Session, request: ActorRequest) -> Marked:
-        """Mark all of yours as read.
+        """Mark all of your notifications as read.
 
         Example: `POST /api/notifications/read`
         """
@@ -77,14 +79,14 @@ class NotificationController(Controller):
 
 
 class PreferencesController(Controller):
-    """Notifications: your preferences."""
+    """Your notification preferences."""
 
     path = "/api/me/notifications"
     tags = ["Notifications"]
 
     @get(operation_id="get_notification_preferences", guards=[requires("notifications.view")])
     async def get_notification_preferences(self, session: Session, request: ActorRequest) -> Response[PreferencesOut]:
-        """Your notification preferences: channels, hours, quiet hours. Local times are those of your time zone.
+        """Get your notification preferences: channels, hours, quiet hours. Times are local to your time zone.
 
         Example: `GET /api/me/notifications`
         """
@@ -94,7 +96,7 @@ class PreferencesController(Controller):
     async def change_notification_preferences(
         self, session: Session, request: ActorRequest, data: JSONBody[PreferencesPatch], if_match: IfMatch = None
     ) -> Response[PreferencesOut]:
-        """Change what you send; `null` ends quiet hours.
+        """Change the given preferences. `"quiet_hours": null` turns quiet hours off.
 
         Example: `{"digest": ["email"], "digest_time": "07:30", "quiet_hours": {"begin": "22:00", "end": "07:00"}}`
         """

@@ -1,4 +1,4 @@
-"""`/api/reminders`, and those of one task."""
+"""`/api/reminders` and `/api/tasks/{task_id}/reminders`."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -21,7 +21,7 @@ Db = NamedDependency[Database]
 
 
 class ReminderController(Controller):
-    """Reminders: before, at or after a task's due or start, or at an instant."""
+    """Reminders: before, at or after a task's due or start, or at a fixed time."""
 
     path = "/api"
     tags = ["Notifications"]
@@ -31,7 +31,7 @@ class ReminderController(Controller):
         self, database: Db, request: ActorRequest, task_id: FromPath[UUID], limit: Limit = 50, cursor: Cursor = None,
         count: Count = False,
     ) -> Page[ReminderOut]:  # fmt: skip
-        """List your reminders of one task, sent or not, in the order they were set.
+        """List your reminders of a task, sent or not, in the order of creation.
 
         Example: `GET /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/reminders`
         """
@@ -42,7 +42,7 @@ class ReminderController(Controller):
     async def add_reminder(
         self, session: Session, request: ActorRequest, task_id: FromPath[UUID], data: JSONBody[ReminderIn]
     ) -> Response[ReminderOut]:
-        """Set a reminder; a task can have twenty. It moves with the task, and rests while the task is closed.
+        """Add a reminder; a task can have twenty. It moves with the task's dates, and pauses while the task is closed.
 
         Example: `{"timing": {"kind": "relative", "to": "due", "days": -1, "time": "18:00"}}`
         """
@@ -53,7 +53,7 @@ class ReminderController(Controller):
     async def list_reminders(
         self, database: Db, request: ActorRequest, limit: Limit = 50, cursor: Cursor = None, count: Count = False
     ) -> Page[ReminderOut]:
-        """What you will be reminded of, the next first.
+        """List your upcoming reminders, the next one first.
 
         Example: `GET /api/reminders?limit=10`
         """
@@ -68,7 +68,7 @@ class ReminderController(Controller):
         data: JSONBody[ReminderPatch],
         if_match: IfMatch = None,
     ) -> Response[ReminderOut]:
-        """Change the fields you send; of a reminder for every occurrence, in the open occurrences and those to come.
+        """Change the given fields. A reminder for every occurrence changes in all open and future occurrences.
 
         Example: `{"timing": {"kind": "relative", "to": "due", "minutes": -30}, "urgent": true}`
         """
@@ -83,11 +83,11 @@ class ReminderController(Controller):
         reminder_id: FromPath[UUID],
         reach: Annotated[
             Literal["this", "all"],
-            QueryParameter(name="scope", description="`this` occurrence only, or `all` it is for."),
+            QueryParameter(name="scope", description="`this` occurrence only, or `all` of its occurrences."),
         ] = "all",
         if_match: IfMatch = None,
     ) -> None:
-        """Delete a reminder; one for every occurrence goes from later ones too, unless `scope` is `this`.
+        """Delete a reminder. One for every occurrence is also deleted from later occurrences, unless `scope` is `this`.
 
         Example: `DELETE /api/reminders/0190f5f0-7c1d-7000-8000-000000000000?scope=this`
         """
@@ -108,7 +108,7 @@ class ReminderController(Controller):
         data: JSONBody[Snooze],
         if_match: IfMatch = None,
     ) -> Response[ReminderOut]:
-        """Be reminded later: in some minutes, or at an instant within a year. Quiet hours do not hold it back.
+        """Snooze a reminder for some minutes, or until a time within a year. Quiet hours do not delay it.
 
         Example: `{"minutes": 10}`
         """

@@ -1,4 +1,4 @@
-"""`/unsubscribe`: where the link in every mail leads. Outside `/api`, since mail programs send a form (RFC 8058)."""
+"""`/unsubscribe`: the link in every e-mail. Outside `/api`, since mail clients send a form (RFC 8058)."""
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
@@ -24,25 +24,25 @@ WORDS = {
 
 @get("/unsubscribe/{token:str}", operation_id="get_unsubscribe_page", include_in_schema=False, sync_to_thread=False)
 def unsubscribe_page(database: NamedDependency[Database], token: FromPath[str]) -> Response[str]:
-    """A page with one button; looking at it changes nothing, since mail scanners look at every link.
+    """Show a page with an unsubscribe button. Opening the page changes nothing, since mail scanners open every link.
 
-    Example: `GET /unsubscribe/AZD18HwdcACAAAAAAAAAAAAAAABkZWx0YWRlbHRhZGVsdGE`
+    Example: `GET /unsubscribe/AZD18HwdcACAAAAAAAAAAAAAAAABkZWx0YWRlbHRhZGVsdGE`
     """
     _, kind = read_link_token(secret_key(database.settings), token)
-    form = f'<form method="post"><p>No more {WORDS[kind]} by mail.</p><button>Unsubscribe</button></form>'
-    return page("No more mail?", form)
+    form = f'<form method="post"><p>Stop sending {WORDS[kind]} by e-mail?</p><button>Unsubscribe</button></form>'
+    return page("Unsubscribe", form)
 
 
 @post("/unsubscribe/{token:str}", operation_id="unsubscribe_by_link", include_in_schema=False, status_code=200)
 async def unsubscribe_by_link(
     database: NamedDependency[Database], session: NamedDependency[WriteSession], token: FromPath[str]
 ) -> Response[str]:
-    """End the mail this link came with, at once and without signing in; again is harmless.
+    """Unsubscribe from the kind of e-mail that had this link, without signing in. Repeating it changes nothing.
 
-    Example: `POST /unsubscribe/AZD18HwdcACAAAAAAAAAAAAAAABkZWx0YWRlbHRhZGVsdGE`
+    Example: `POST /unsubscribe/AZD18HwdcACAAAAAAAAAAAAAAAABkZWx0YWRlbHRhZGVsdGE`
     """
     kind = await unsubscribe(session, secret_key(database.settings), token)
-    return page("Done", f"<p>There will be no more {WORDS[kind]} by mail.</p>")
+    return page("Unsubscribed", f"<p>You will no longer receive {WORDS[kind]} by e-mail.</p>")
 
 
 def page(title: str, body: str) -> Response[str]:

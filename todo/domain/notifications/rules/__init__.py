@@ -1,1 +1,1 @@
-"""What holds for reminders, digests and messages, whatever stores or sends them."""
+"""Rules for reminders, digests and messages, independent of storage and delivery."""

@@ -1,4 +1,4 @@
-"""One task as an iCalendar file (RFC 5545)."""
+"""Export of a task as an iCalendar file (RFC 5545)."""
 
 import re
 from collections.abc import Mapping
@@ -7,15 +7,15 @@ from typing import Any
 
 from icalendar import Calendar, Event
 
-MAX_NOTES = 2000  # characters: a reminder is no copy of the task
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # RFC 5545 allows none of them in a text
+MAX_NOTES = 2000  # characters: the event is no full copy of the task
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # RFC 5545 does not allow these in a text
 
 
 def event(task: Mapping[str, Any], host: str, stamp: datetime) -> str | None:
-    """A dated task as a calendar with one event; None for one without due.
+    """Return a task as a calendar with one event, or None when it has no due date.
 
-    A day is a DATE, every other due the instant it means now, in UTC, so that no time zone has to be described.
-    A later version of the same task replaces this one: same UID, higher SEQUENCE.
+    A day becomes a DATE; any other due becomes its current instant in UTC, which needs no time zone definition.
+    A later version of the same task replaces the event: same UID, higher SEQUENCE.
     """
     due, due_at = task["due"], task["due_at"]
     if due is None or due_at is None:

@@ -1,4 +1,4 @@
-"""What a message says: its title, its lines in the list, and the same as plain text and HTML for mail."""
+"""Text of messages: title and lines, for the list and as plain text and HTML for e-mail."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,20 +20,20 @@ ENVIRONMENT = Environment(
 
 @dataclass(frozen=True)
 class Section:
-    """Some tasks under a heading, each a title and when it is due."""
+    """Tasks under a heading, each with title and due date."""
 
     heading: str
     lines: Sequence[tuple[str, str]]
 
 
 def one_line(text: str) -> str:
-    """Text without line breaks of any kind, and not too long for a subject."""
+    """Return the text without line breaks, cut to the length of a subject."""
     text = BREAKS.sub(" ", text).strip()
     return text if len(text) <= LONGEST_TITLE else text[: LONGEST_TITLE - 1] + "…"
 
 
 def when(moment: Mapping[str, Any] | None, timezone: str) -> str:
-    """A `due` in words; without place unless it names one that is not the reader's."""
+    """Format a `due`, with its time zone only if it differs from the reader's."""
     if moment is None:
         return ""
     if moment["kind"] == "day":
@@ -48,7 +48,7 @@ def in_words(day: date) -> str:
 
 
 def line_of(task: Mapping[str, Any], timezone: str) -> tuple[str, str]:
-    """A task as a line of a message."""
+    """Format a task as a line of a message."""
     return one_line(task["title"]), when(task["due"], timezone)
 
 
@@ -57,13 +57,13 @@ def tasks(count: int) -> str:
 
 
 def shown(lines: Sequence[tuple[str, str]]) -> tuple[Sequence[tuple[str, str]], str]:
-    """The lines that fit, and how many there are besides."""
+    """Return the lines that fit, and a note on how many are left out."""
     rest = len(lines) - MOST_LINES
     return lines[:MOST_LINES], f"and {rest} more" if rest > 0 else ""
 
 
 def plain(sections: Sequence[Section]) -> str:
-    """The sections as text."""
+    """Render the sections as plain text."""
     parts = []
     for section in sections:
         lines, rest = shown(section.lines)
@@ -73,6 +73,6 @@ def plain(sections: Sequence[Section]) -> str:
 
 
 def html(title: str, sections: Sequence[Section], foot: str, link: str) -> str:
-    """The sections as a small page that loads nothing; `link` is where to unsubscribe, or empty."""
+    """Render the sections as an HTML page without external resources. `link` is the unsubscribe link, or empty."""
     page = ENVIRONMENT.get_template("message.html")
     return page.render(title=title, sections=sections, shown=shown, foot=foot, link=link)

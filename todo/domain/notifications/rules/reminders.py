@@ -1,7 +1,7 @@
-"""When a reminder is told, and whether it still makes sense: decided from the tables at that moment, never remembered.
+"""When to send a reminder, and whether it is still useful: always decided from the current tables.
 
-Offsets of days are local days (the same wall clock), offsets of minutes are real minutes; negative is before.
-A day has no hour of its own: there the person's `day_time` counts, unless the reminder names a `time`.
+Offsets in days are local days (same wall clock time), offsets in minutes are elapsed minutes; negative is before.
+A whole day has no time: it counts from the user's `day_time`, unless the reminder has a `time`.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from todo.domain.notifications.rules.hours import after_quiet
 from todo.domain.recurrence.rules.clock import to_instant
 from todo.domain.tasks.rules import local_time_of
 
-GRACE = timedelta(hours=6)  # later than this, reminders are folded into one message
-TOLERANCE = timedelta(minutes=1)  # "now" is still now when it arrives here
+GRACE = timedelta(hours=6)  # later than this, reminders are combined into one message
+TOLERANCE = timedelta(minutes=1)  # clock difference within which "now" is accepted
 
 Timing = Mapping[str, Any]
 Moments = Mapping[str, Mapping[str, Any] | None]
@@ -22,7 +22,7 @@ Moments = Mapping[str, Mapping[str, Any] | None]
 
 @dataclass(frozen=True)
 class Person:
-    """Whom to remind: where they are, and what they prefer."""
+    """The user to remind: time zone and preferences."""
 
     timezone: str
     day_time: str = "09:00"
@@ -32,10 +32,10 @@ class Person:
 
 @dataclass(frozen=True)
 class State:
-    """What a reminder has been through.
+    """State of a reminder.
 
-    `requested_at` is when it was last asked to look at its task: what was over by then is not told any more, unless it
-    was waiting for just that (`remind_at`). `told` names what it has told last, so that nothing is told twice.
+    `requested_at` is when its last evaluation was requested: reminders due before are not sent, except the one it was
+    waiting for (`remind_at`). The key of the last sent reminder prevents sending it twice.
     """
 
     requested_at: datetime
@@ -46,7 +46,7 @@ class State:
 
 
 class Decision(NamedTuple):
-    """What to do: wait until `at`, tell now what was due `at` (and note it as `key`), or rest until asked again."""
+    """What to do: wait until `at`, send now what was due `at` (and store `key`), or wait for the next change."""
 
     action: Literal["wait", "send", "rest"]
     at: datetime | None = None
@@ -57,7 +57,7 @@ REST = Decision("rest")
 
 
 def instant_of(timing: Timing, moments: Moments, person: Person) -> datetime | None:
-    """The instant a reminder means; None when the task lacks the moment, or it lies outside the calendar."""
+    """Return the instant of a reminder, or None when the task lacks the date or the result is out of range."""
     if timing["kind"] == "absolute":
         return datetime.fromisoformat(timing["at"])
     moment = moments.get(timing["to"])
@@ -75,7 +75,7 @@ def instant_of(timing: Timing, moments: Moments, person: Person) -> datetime | N
 
 
 def key_of(timing: Timing, moments: Moments) -> str:
-    """Names what a reminder tells of. It knows no zone: who travels is not told the same twice."""
+    """Return the key of what a reminder is about. It has no time zone, so traveling users are not reminded twice."""
     if timing["kind"] == "absolute":
         return f"at {timing['at']}"
     moment = moments.get(timing["to"]) or {}
@@ -84,11 +84,11 @@ def key_of(timing: Timing, moments: Moments) -> str:
 
 
 def evaluate(timing: Timing, moments: Moments | None, person: Person, state: State, now: datetime) -> Decision:
-    """What a reminder should do now; `moments` is None while its task is closed, deleted or out of sight."""
+    """Decide what a reminder does now. `moments` is None while its task is closed, deleted or not visible."""
     if moments is None:
         return REST
     key = key_of(timing, moments)
-    if state.snoozed_until is not None:  # "until eleven" was said knowing about quiet hours
+    if state.snoozed_until is not None:  # the user chose this time, so quiet hours do not apply
         meant = when = state.snoozed_until
         key = f"snoozed until {meant.isoformat()}"
     else:

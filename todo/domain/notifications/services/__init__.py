@@ -1,1 +1,1 @@
-"""The verbs of the room, a file for each subject."""
+"""Services of the module, one file per subject."""

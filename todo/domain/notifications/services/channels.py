@@ -1,7 +1,7 @@
-"""The ways a message takes. `app`, the list, is the stored message itself; for every other there is a function here.
+"""Channels of notifications. `app` is the stored notification itself; every other channel has a function here.
 
-It writes the message as a delivery. `CHANNELS["webhook"] = webhook`, and a `Channel` that delivers it among those of
-`app.py`, are all that a new one needs.
+The function converts the notification to a delivery. A new channel needs an entry here, e.g.
+`CHANNELS["webhook"] = webhook`, and a `Channel` that delivers it in `app.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from todo.settings import Settings, secret_key
 
 
 class Message:
-    """A stored message with all that a channel needs to tell it: to whom, in which sections, with which file."""
+    """A notification with everything that a channel needs: recipient, sections and attachment."""
 
     def __init__(
         self,
@@ -31,17 +31,17 @@ class Message:
         wanted = set(getattr(preferences, row.kind))
         confirmed = user.email_verified_at is not None and is_one_address(user.email)
         by_mail = preferences.email and confirmed and user.kind == "person"
-        # What cannot go by mail must not be lost.
+        # What cannot be sent by e-mail must still be shown in the list.
         self.channels = (wanted - {"email"}) | {"app"} if "email" in wanted and not by_mail else wanted
         row.in_app = "app" in self.channels
 
 
 def by_email(settings: Settings, message: Message) -> Delivery:
-    """The message as an e-mail that can be unsubscribed from."""
+    """Convert the message to an e-mail with an unsubscribe link."""
     row, link = message.row, unsubscribe_link(settings, message)
-    foot = "You asked to be told this."
+    foot = "You receive this e-mail because of your notification settings."
     end = f"{foot} Unsubscribe: {link}" if link else foot
-    # RFC 8058: a button in the mail program, which needs an address that reaches us
+    # RFC 8058: a button in the mail client, which needs a public URL
     unsubscribe = {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     content = Content(
         text=f"{row.text or row.title}\n\n-- \n{end}\n",
@@ -54,7 +54,7 @@ def by_email(settings: Settings, message: Message) -> Delivery:
 
 
 def unsubscribe_link(settings: Settings, message: Message) -> str:
-    """Where to unsubscribe; empty while `TODO_PUBLIC_URL` is not set."""
+    """Return the unsubscribe link, or an empty string while `TODO_PUBLIC_URL` is not set."""
     base = settings.public_url.rstrip("/")
     token = link_token(secret_key(settings), message.user.id, message.row.kind)
     return f"{base}/unsubscribe/{token}" if base else ""

@@ -1,4 +1,4 @@
-"""The daily digest and the summary of what is overdue: once per person, local day and kind, or not at all."""
+"""The daily digest and the summary of overdue tasks, at most once per user, local day and kind."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ MOST_TASKS = 100  # of one person, the longest overdue first
 
 
 class Reader(NamedTuple):
-    """Somebody whose digest is due: the local day, and where it begins and ends."""
+    """A user whose digest is due, with the local day and its start and end."""
 
     user: User
     preferences: Preferences
@@ -37,7 +37,7 @@ class Reader(NamedTuple):
 
 
 async def send_due(database: Database) -> int:
-    """Tell up to 500 people their day; how many were looked at."""
+    """Send the digests of up to 500 users. Return how many users were processed."""
     async with database.session(worker_origin()) as session:
         moment: datetime = (await session.execute(select(func.now()))).scalar_one()
         due = select(Preferences).where(PREFERENCES.next_digest_at <= func.now()).order_by(PREFERENCES.next_digest_at)
@@ -57,7 +57,7 @@ def _users(claimed: Sequence[Preferences]) -> Any:
 
 
 def _advance(row: Preferences, user: User, moment: datetime) -> Reader | None:
-    """Note when the next is due; whom to tell now, unless this one comes too late to be of use."""
+    """Schedule the next digest. Return the reader, or None when this digest is too late to be useful."""
     row.next_digest_at = next_at(row.digest_time, user.timezone, moment)
     day, meant = latest_at(row.digest_time, user.timezone, moment)
     if user.status != "active" or moment - meant > GRACE:
@@ -66,14 +66,14 @@ def _advance(row: Preferences, user: User, moment: datetime) -> Reader | None:
 
 
 async def _open_tasks(session: WriteSession, readers: Sequence[Reader]) -> Mapping[UUID, list[dict[str, Any]]]:
-    """Everybody's open tasks that are due by the end of their day, in one query."""
+    """Return all users' open tasks that are due by the end of their day, in one query."""
     if not readers:
         return {}
     ids, ends = [reader.user.id for reader in readers], [reader.end for reader in readers]
     instant = DateTime(timezone=True)
     lists = func.unnest(literal(ids, ARRAY(Uuid())), literal(ends, ARRAY(instant)))
     theirs = lists.table_valued(column("user_id", Uuid()), column("until", instant), name="reader").render_derived()
-    # As the index on the order of dates has it.
+    # The same expression as in the index on the order of dates.
     order = func.coalesce(TASK.due_at, literal_column(FAR_AWAY))
     due = select(TASK.title, TASK.due, TASK.due_at).where(
         guards.visible_to(theirs.c.user_id), TASK.status.not_in(CLOSED), order < theirs.c.until
@@ -86,7 +86,7 @@ async def _open_tasks(session: WriteSession, readers: Sequence[Reader]) -> Mappi
 
 
 def _messages(reader: Reader, tasks: Sequence[Mapping[str, Any]]) -> list[Message]:
-    """Reference to say to one person; nothing when there is nothing."""
+    """Return the messages for one user; none when there are no tasks."""
     zone = reader.user.timezone
     late = [email_templates.line_of(task, zone) for task in tasks if task["due_at"] < reader.begin]
     today = [email_templates.line_of(task, zone) for task in tasks if task["due_at"] >= reader.begin]

@@ -1,4 +1,4 @@
-"""The list of messages a person was told, and what became of them."""
+"""The list of a user's notifications."""
 
 from datetime import timedelta
 from typing import Any
@@ -31,14 +31,14 @@ UNREAD = Query(
 
 
 class NotificationReads:
-    """What one person was told."""
+    """The notifications of one user."""
 
     def __init__(self, reads: Direct, actor: Actor):
         self._reads = reads
         self._actor = actor.user_id
 
     async def page(self, unread: bool | None, **options: Any) -> Page[NotificationOut]:
-        """Newest first."""
+        """Return a page, newest first."""
         return await LIST.page(self._reads, {"unread": unread}, actor=self._actor, **options)
 
     async def unread(self) -> Unread:
@@ -46,10 +46,10 @@ class NotificationReads:
 
 
 class NotificationService(AuditedService[Notification], model=Notification):
-    """Marks what one person has read, inside the caller's transaction."""
+    """Mark one user's notifications as read, in the caller's transaction."""
 
     async def read(self, notification_id: UUID) -> NotificationOut:
-        """Raises NotFound; reading again changes nothing."""
+        """Mark a notification as read; repeating it changes nothing. Raise NotFound."""
         row = await self.locked(visible_in_list(self.actor.user_id), NOTIFICATION.id == notification_id)
         if row.read_at is None:
             await self.update({"read_at": now()}, row, action="notifications.read")
@@ -65,7 +65,7 @@ class NotificationService(AuditedService[Notification], model=Notification):
         return Marked(count)
 
 
-# Messages a month after they were read, or mailed only; unread ones after a year.
+# Deleted a month after being read (or sent by e-mail only); unread ones after a year.
 EXPIRED = [
     Expired(Notification, NOTIFICATION.read_at < func.now() - READ_KEPT),
     Expired(

@@ -1,4 +1,4 @@
-"""Storing messages and handing them to their channels: the one door through which anybody is told anything."""
+"""Storing messages and passing them to their channels. All notifications are sent through this module."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ from todo.settings import Settings
 
 
 async def notify(session: WriteSession, settings: Settings, messages: Sequence[Message]) -> None:
-    """Store what is new and hand it to its channels, in the caller's transaction; what was told before is left out.
+    """Store new messages and pass them to their channels, in the caller's transaction. Skip those sent before.
 
-    Committed together or not at all: whoever is killed, nothing is lost and nothing told twice.
+    All of it is committed together, so a crash neither loses nor repeats a message.
     """
     wanted = [message for message in messages if message.channels]
     if not wanted:

@@ -1,4 +1,4 @@
-"""How people want to be told: reading and changing it, and the link in every mail that ends it."""
+"""Notification preferences and the unsubscribe links of e-mails."""
 
 import base64
 import binascii
@@ -22,12 +22,12 @@ from todo.domain.notifications.rules.reminders import Person
 from todo.domain.notifications.schemas import PreferencesOut, PreferencesPatch, QuietHours
 from todo.errors import Invalid, NotFound, Stale
 
-KINDS = ("reminder", "missed", "digest", "overdue")  # a link names one by its place here: only ever append
+KINDS = ("reminder", "missed", "digest", "overdue")  # links store the index of a kind: only ever append
 MAC_BYTES = 16
 
 
 class PreferencesService(AuditedService[Preferences], model=Preferences):
-    """One person's preferences, inside the caller's transaction."""
+    """One user's preferences, in the caller's transaction."""
 
     async def read(self) -> PreferencesOut:
         user = await self._user()
@@ -35,7 +35,7 @@ class PreferencesService(AuditedService[Preferences], model=Preferences):
         return shown(found or Preferences(user_id=user.id), user)
 
     async def change_fields(self, data: PreferencesPatch, if_match: frozenset[int] | None) -> PreferencesOut:
-        """Change what was sent; raises Stale, and Invalid for quiet hours that have no length."""
+        """Change the given fields. Raise Stale, or Invalid for empty quiet hours."""
         user = await self._user()
         row = await self._own(user.id)
         if if_match is not None and row.version not in if_match:
@@ -45,7 +45,7 @@ class PreferencesService(AuditedService[Preferences], model=Preferences):
         return shown(row, user)
 
     async def leave(self, kind: str) -> None:
-        """No more mail of this kind; saying it again changes nothing."""
+        """Stop e-mails of this kind; repeating it changes nothing."""
         user = await self._user()
         row = await self._own(user.id)
         kept = [channel for channel in getattr(row, kind) if channel != "email"]
@@ -59,13 +59,13 @@ class PreferencesService(AuditedService[Preferences], model=Preferences):
         return found
 
     async def _own(self, user_id: UUID) -> Preferences:
-        """The person's row, locked; one with the defaults is made when there is none."""
+        """Return the user's row, locked. Create one with the defaults when there is none."""
         fresh = Preferences(user_id=user_id).model_dump()
         await self.session.execute(upsert(Preferences).values(fresh).on_conflict_do_nothing())
         return await self.locked(PREFERENCES.user_id == user_id)
 
     async def _reevaluate(self, row: Preferences, user: User) -> None:
-        """The next digest, and the waiting reminders, go by the new hours. Bookkeeping: no new version."""
+        """Reschedule the next digest and the waiting reminders by the new hours. Neither versioned nor audited."""
         daily = row.digest or row.overdue
         following = next_at(row.digest_time, user.timezone, now()) if daily else None
         mine = update(Preferences).where(PREFERENCES.id == row.id).values(next_digest_at=following)
@@ -83,7 +83,7 @@ def _values(data: PreferencesPatch) -> dict[str, Any]:
         values |= {"quiet_begin": None, "quiet_end": None}
     elif quiet is not UNSET:
         if quiet.begin == quiet.end:
-            raise Invalid.field("body.quiet_hours.end", "Quiet hours end at another time than they begin.")
+            raise Invalid.field("body.quiet_hours.end", "The end of quiet hours must differ from their begin.")
         values |= {"quiet_begin": quiet.begin, "quiet_end": quiet.end}
     return values
 
@@ -97,25 +97,25 @@ def shown(row: Preferences, user: User) -> PreferencesOut:
 
 
 def person_of(row: Preferences, timezone: str) -> Person:
-    """What the rules know of somebody."""
+    """Return the user as the rules need it."""
     return Person(timezone, row.day_time, row.quiet_begin, row.quiet_end)
 
 
 async def preferences_of(session: WriteSession, user_ids: Sequence[UUID]) -> dict[UUID, Preferences]:
-    """Of all these people, the defaults included, in one query."""
+    """Return the preferences of these users, defaults included, in one query."""
     rows = await session.scalars(select(Preferences).where(PREFERENCES.user_id.in_(user_ids)))
     found = {row.user_id: row for row in rows}
     return found | {user_id: Preferences(user_id=user_id) for user_id in user_ids if user_id not in found}
 
 
 def link_token(secret: str, user_id: UUID, kind: str) -> str:
-    """What a mail's unsubscribe link ends on: whom, what, and a MAC that only we can make. It never expires."""
+    """Return the token of an unsubscribe link: user, kind and MAC. It never expires."""
     sent = user_id.bytes + bytes([KINDS.index(kind)])
     return base64.urlsafe_b64encode(sent + _mac(secret, sent)).rstrip(b"=").decode()
 
 
 def read_link_token(secret: str, token: str) -> tuple[UUID, str]:
-    """Raises NotFound for a token that is none of ours."""
+    """Parse an unsubscribe token. Raise NotFound when it is not valid."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -131,7 +131,7 @@ def _mac(secret: str, sent: bytes) -> bytes:
 
 
 async def unsubscribe(session: WriteSession, secret: str, token: str) -> str:
-    """End the mail that a link came with; its kind. Raises NotFound for a bad link, and for somebody who is gone."""
+    """Unsubscribe by a link and return its kind. Raise NotFound for an invalid link or a deleted user."""
     user_id, kind = read_link_token(secret, token)
     email = await session.scalar(select(USER.email).where(USER.id == user_id))
     if email is None:

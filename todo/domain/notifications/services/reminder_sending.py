@@ -1,7 +1,7 @@
-"""The worker's part: look at the reminders whose time has come, and tell those that still make sense.
+"""The worker's part: evaluate the reminders that are due, and send those that are still useful.
 
-A worker takes people, not reminders, so that what one person missed becomes one message. Reminders are locked first and
-their tasks read afterwards: a change that commits in between has asked the reminder to look again.
+A worker claims users, not reminders, so that all missed reminders of a user become one message. Reminders are locked
+before their tasks are read: a change that commits in between has requested another evaluation.
 """
 
 import logging
@@ -30,13 +30,13 @@ from todo.settings import Settings
 
 log = logging.getLogger(__name__)
 
-PEOPLE = 200  # looked at in one transaction
+PEOPLE = 200  # processed in one transaction
 REMINDERS = 2000
-ASIDE = timedelta(hours=1)  # how long a reminder that cannot be read is left alone
+ASIDE = timedelta(hours=1)  # delay of a reminder that cannot be evaluated
 
 
 class DueReminder(NamedTuple):
-    """A reminder to tell now."""
+    """A reminder to send now."""
 
     reminder: Reminder
     task: Task
@@ -44,9 +44,9 @@ class DueReminder(NamedTuple):
 
 
 async def send_due_reminders(database: Database) -> int:
-    """Tell what is due, of up to 200 people; how many reminders were looked at."""
+    """Send the due reminders of up to 200 users. Return how many reminders were evaluated."""
     async with database.session(worker_origin()) as session:
-        # The clock that says what is due is the database's.
+        # Due times are compared with the clock of the database.
         moment: datetime = (await session.execute(select(func.now()))).scalar_one()
         people = await _claim_people(session)
         reminders = await _claim_reminders(session, list(people))
@@ -61,7 +61,7 @@ async def send_due_reminders(database: Database) -> int:
 
 
 async def seconds_until_next(database: Database) -> float | None:
-    """How long until the next reminder; None when there is none."""
+    """Return the seconds until the next reminder, or None when there is none."""
     async with database.session(worker_origin()) as session:
         wait = select(func.extract("epoch", func.min(REMINDER.run_at) - func.now()))
         found: Any = await session.scalar(wait)
@@ -69,7 +69,7 @@ async def seconds_until_next(database: Database) -> float | None:
 
 
 async def _claim_people(session: WriteSession) -> dict[UUID, User]:
-    """Whose reminders are due, locked against other workers only: they can go on working meanwhile."""
+    """Return the users with due reminders, locked against other workers only: requests are not blocked."""
     due = select(REMINDER.user_id).where(REMINDER.run_at <= func.now()).order_by(REMINDER.run_at).limit(PEOPLE)
     locked = select(User).where(USER.id.in_(due)).with_for_update(key_share=True, skip_locked=True)
     return {user.id: user for user in await session.scalars(locked)}
@@ -82,7 +82,7 @@ async def _claim_reminders(session: WriteSession, user_ids: Sequence[UUID]) -> S
 
 
 async def _tasks_of(session: WriteSession, reminders: Sequence[Reminder]) -> dict[UUID, Task]:
-    """By reminder, the task as it is now; without those that are closed, or that the person cannot see any more."""
+    """Return the current task of each reminder, without tasks that are closed or no longer visible to the user."""
     ids = [reminder.id for reminder in reminders]
     there = (TASK.id == REMINDER.task_id, guards.visible_to(REMINDER.user_id), TASK.status.not_in(CLOSED))
     found = select(REMINDER.id, Task).join(Task, TASK.id == REMINDER.task_id).where(REMINDER.id.in_(ids), *there)
@@ -104,7 +104,7 @@ def _evaluate_all(
     moment: datetime,
     settings: Settings,
 ) -> list[Message]:
-    """Note what becomes of one person's reminders; what to tell, in the order it was due."""
+    """Update one user's reminders. Return those to send, in order of their due time."""
     sent, person = [], person_of(preferences, user.timezone)
     for reminder in reminders:
         try:
@@ -113,8 +113,8 @@ def _evaluate_all(
             _note(reminder, decision, moment)
             if decision.action == "send" and task is not None:
                 sent.append(DueReminder(reminder, task, decision))
-        except Exception as error:  # one that cannot be read must not stop the others
-            log.exception("reminder %s is set aside", reminder.id)
+        except Exception as error:  # a reminder that fails must not stop the others
+            log.exception("reminder %s failed and is postponed", reminder.id)
             reminder.run_at, reminder.last_error = moment + ASIDE, repr(error)[:500]
     sent.sort(key=lambda one: (one.evaluate.at or moment, one.reminder.id))
     late = [one for one in sent if one.evaluate.at and one.evaluate.at < moment - GRACE]
@@ -123,13 +123,13 @@ def _evaluate_all(
 
 
 def decide(reminder: Reminder, task: Task | None, person: Person, requested_at: datetime, moment: datetime) -> Decision:
-    """What the rules say about a reminder, of a task that is there and open, or None."""
+    """Evaluate a reminder by the rules. `task` is None unless it exists and is open."""
     state = State(requested_at, reminder.remind_at, reminder.sent_key, reminder.snoozed_until, reminder.urgent)
     return evaluate(reminder.timing, moments_of(task) if task else None, person, state, moment)
 
 
 def moments_of(task: Task) -> Moments:
-    """What a reminder can be relative to."""
+    """Return the dates a reminder can be relative to."""
     return {"due": task.due, "start": task.start}
 
 
@@ -161,7 +161,7 @@ def _single(one: DueReminder, user: User, preferences: Preferences, moment: date
 
 
 def _missed(late: Sequence[DueReminder], user: User, preferences: Preferences) -> Message:
-    """One message for everything that nobody could tell in time."""
+    """Return one message for all reminders that could not be sent in time."""
     lines = [email_templates.line_of(one.task.model_dump(), user.timezone) for one in late]
     section = email_templates.Section("Missed while we were away", lines)
     row = Notification(

@@ -1,4 +1,4 @@
-"""Setting, changing and putting off one person's reminders."""
+"""Add, change, snooze and delete a user's reminders."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,14 +54,14 @@ UPCOMING = Listing(
 
 
 class ReminderReads:
-    """What one person can see of the reminders."""
+    """The reminders that one user can see."""
 
     def __init__(self, reads: Direct, actor: Actor):
         self._reads = reads
         self._actor = actor
 
     async def of_task(self, task_id: UUID, **options: Any) -> Page[ReminderOut]:
-        """Raises NotFound."""
+        """Return a page of a task's reminders. Raise NotFound."""
         await TaskReads(self._reads, self._actor).one(task_id)
         return await OF_TASK.page(self._reads, {"task": task_id}, actor=self._actor.user_id, **options)
 
@@ -70,17 +70,17 @@ class ReminderReads:
 
 
 class ReminderService(AuditedService[Reminder], model=Reminder):
-    """Changes one person's reminders, inside the caller's transaction.
+    """Change one user's reminders, in the caller's transaction.
 
-    The task is locked first: a change of it that is under way is waited for, a later one finds the reminder.
+    The task is locked first, to wait for a concurrent change of it; a later change sees the reminder.
     """
 
     async def add(self, task_id: UUID, data: ReminderIn) -> ReminderOut:
-        """Raises NotFound, Invalid, and Conflict when the task has too many."""
+        """Add a reminder. Raise NotFound, Invalid, or Conflict when the task has too many."""
         task = await self._task(TASK.id == task_id)
         mine = select(func.count()).where(REMINDER.task_id == task_id, REMINDER.user_id == self.actor.user_id)
         if (await self.session.scalar(mine) or 0) >= MOST:
-            raise Conflict(f"A task has at most {MOST} reminders.")
+            raise Conflict(f"A task can have at most {MOST} reminders.")
         reminder = Reminder(
             user_id=self.actor.user_id, task_id=task_id, timing=stored(data.timing), urgent=data.urgent
         )  # fmt: skip
@@ -96,7 +96,7 @@ class ReminderService(AuditedService[Reminder], model=Reminder):
     async def change_fields(
         self, reminder_id: UUID, data: ReminderPatch, if_match: frozenset[int] | None
     ) -> ReminderOut:
-        """Change a reminder, for every occurrence when it is for all of them; raises NotFound, Stale, Invalid."""
+        """Change a reminder, or those of every occurrence. Raise NotFound, Stale or Invalid."""
         reminder, task = await self._own(reminder_id, if_match)
         values = data.sent()
         every_occurrence = values.pop("every_occurrence", UNSET)
@@ -111,24 +111,27 @@ class ReminderService(AuditedService[Reminder], model=Reminder):
             await self.update({"template_id": template_id}, reminder, action="reminders.change")
         elif reminder.template_id is not None:
             await self._pass_on(reminder, retimed="timing" in values)
-        # One that waits for the end of quiet hours is not over: made urgent, it is told at once.
+        # A reminder that waits for the end of quiet hours is not over: made urgent, it is sent at once.
         waits = "timing" not in values and reminder.remind_at is not None
         await self._keep(reminder, task, EPOCH if waits else None)
         return shown(reminder, task)
 
     async def snooze(self, reminder_id: UUID, data: Snooze, if_match: frozenset[int] | None) -> ReminderOut:
-        """Tell it then, and not at its own time if that is still to come; raises NotFound, Stale, Invalid, Conflict."""
+        """Postpone a reminder, instead of its own time if that is still to come.
+
+        Raise NotFound, Stale, Invalid or Conflict.
+        """
         until = _until(data, now())
         reminder, task = await self._own(reminder_id, if_match)
         if task.status in CLOSED:
-            raise Conflict("This task is closed; reopen it first.")
+            raise Conflict("The task is closed. Reopen it first.")
         values = {"snoozed_until": until, "sent_key": key_of(reminder.timing, moments_of(task))}
         await self.update(values, reminder, action="reminders.snooze")
         await self._keep(reminder, task)
         return shown(reminder, task)
 
     async def discard(self, reminder_id: UUID, if_match: frozenset[int] | None, *, every_occurrence: bool) -> None:
-        """Delete a reminder, with `every_occurrence` that of all occurrences; raises NotFound, Stale."""
+        """Delete a reminder, with `every_occurrence` in all occurrences. Raise NotFound or Stale."""
         reminder, _ = await self._own(reminder_id, if_match)
         if every_occurrence:
             await self._stop_repeating(reminder)
@@ -151,9 +154,9 @@ class ReminderService(AuditedService[Reminder], model=Reminder):
         return reminder, task
 
     async def _place(self, reminder: Reminder, task: Task, requested_at: datetime | None = None) -> None:
-        """Let a reminder wait for its time; one whose time has just come is told by the worker.
+        """Schedule a reminder. The worker sends one whose time has just come.
 
-        What was over at `requested_at`, now unless it is given, is not told any more.
+        Times that had passed at `requested_at` (default: now) are skipped.
         """
         user_id, moment = self.actor.user_id, now()
         preferences = (await preferences_of(self.session, [user_id]))[user_id]
@@ -166,16 +169,16 @@ class ReminderService(AuditedService[Reminder], model=Reminder):
             await enqueue(self.session, "send_reminders")
 
     async def _keep(self, reminder: Reminder, task: Task, requested_at: datetime | None = None) -> None:
-        """Write where a changed reminder stands. Bookkeeping: no new version, no trail entry."""
+        """Store the schedule of a changed reminder. Neither versioned nor audited."""
         await self._place(reminder, task, requested_at)
         await self.session.flush()
 
     async def _template(self, reminder: Reminder, task: Task) -> UUID:
-        """Store what the occurrences to come get a copy of; raises Invalid for what cannot come back."""
+        """Store the template for future occurrences. Raise Invalid for a reminder that cannot recur."""
         if task.series_id is None:
-            raise Invalid.field("body.every_occurrence", "This task does not come back: it has one occurrence.")
+            raise Invalid.field("body.every_occurrence", "The task does not recur.")
         if reminder.timing["kind"] == "absolute":
-            raise Invalid.field("body.every_occurrence", "An instant comes once: give a time relative to the task.")
+            raise Invalid.field("body.every_occurrence", "A fixed time cannot recur. Use a time relative to the task.")
         template = Reminder(
             user_id=reminder.user_id, series_id=task.series_id, timing=reminder.timing, urgent=reminder.urgent
         )
@@ -183,11 +186,9 @@ class ReminderService(AuditedService[Reminder], model=Reminder):
         return template.id
 
     async def _pass_on(self, reminder: Reminder, *, retimed: bool) -> None:
-        """Let the template, and the other occurrences that have not told theirs, follow a changed reminder."""
+        """Apply the change of a reminder to its template and to the unsent reminders of other occurrences."""
         if reminder.timing["kind"] == "absolute":
-            raise Invalid.field(
-                "body.timing", "An instant comes once: first let the reminder be for this occurrence only."
-            )
+            raise Invalid.field("body.timing", "A fixed time cannot recur. First set `every_occurrence` to false.")
         values = {"timing": reminder.timing, "urgent": reminder.urgent, "version": REMINDER.version + 1}
         template = update(Reminder).where(REMINDER.id == reminder.template_id)
         await self.session.execute(template.values(values))
@@ -197,7 +198,7 @@ class ReminderService(AuditedService[Reminder], model=Reminder):
         await self.session.execute(others.where(REMINDER.sent_at.is_(None)).values(values))
 
     async def _stop_repeating(self, reminder: Reminder) -> None:
-        """Delete the template, and what other occurrences have not told yet."""
+        """Delete the template and the unsent reminders of other occurrences."""
         if reminder.template_id is None:
             return
         others = (REMINDER.template_id == reminder.template_id, REMINDER.id != reminder.id, REMINDER.sent_at.is_(None))
@@ -206,7 +207,7 @@ class ReminderService(AuditedService[Reminder], model=Reminder):
 
 
 def stored(timing: Timing) -> dict[str, Any]:
-    """A timing as it is kept, instants in UTC; raises Invalid for one outside the calendar."""
+    """Return a timing as stored, with instants in UTC. Raise Invalid when it is out of range."""
     if isinstance(timing, Absolute):
         timing = Absolute(_in_utc("body.timing.at", timing.at))
     kept: dict[str, Any] = msgspec.to_builtins(timing)
@@ -217,20 +218,20 @@ def _in_utc(field: str, moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise Invalid.field(field, "This instant lies outside the calendar.") from None
+        raise Invalid.field(field, "The time is out of range.") from None
 
 
 def _until(data: Snooze, moment: datetime) -> datetime:
     if (data.minutes is None) == (data.until is None):
-        raise Invalid.field("body.minutes", "Give either `minutes` or `until`.")
+        raise Invalid.field("body.minutes", "Give exactly one of `minutes` and `until`.")
     until = moment + timedelta(minutes=data.minutes or 0) if data.until is None else _in_utc("body.until", data.until)
     if not moment < until <= moment + FURTHEST:
-        raise Invalid.field("body.until", "This is not within the next 366 days.")
+        raise Invalid.field("body.until", "The time must be within the next 366 days.")
     return until
 
 
 def shown(reminder: Reminder, task: Task) -> ReminderOut:
-    """A loaded row as the wire shows it."""
+    """Convert a loaded row to the API schema."""
     return ReminderOut(
         reminder.id, reminder.version, task.id, task.title, msgspec.convert(reminder.timing, Timing), reminder.urgent,
         reminder.template_id is not None, reminder.remind_at, reminder.snoozed_until, reminder.sent_at,
