@@ -237,11 +237,11 @@ def test_rows_and_references_are_given_by_what_names_them(admin: Admin, ada_id: 
     ("command", "sentence"),
     [
         (("add", "labels"), "There is no resource labels."),
-        (("add", "tasks", "priority=9"), "title: This is needed."),
+        (("add", "tasks", "priority=9"), "title: This field is required."),
         (("add", "tasks", "title=A", "owner_id=eve@example.com"), "owner_id: No match."),
         (("list", "tasks", "--sort", "notes"), "--sort: "),
         (("list", "tasks", "--filter", "nonsense=1"), "nonsense: Tasks can be filtered by "),
-        (("act", "users", "grant_role", "ada@example.com", "--yes"), "role: This is needed."),
+        (("act", "users", "grant_role", "ada@example.com", "--yes"), "role: This field is required."),
     ],
 )  # fmt: skip
 def test_what_is_refused_names_the_field(admin: Admin, command: tuple[str, ...], sentence: str) -> None:
