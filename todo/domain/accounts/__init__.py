@@ -1,4 +1,4 @@
-"""Accounts: people, their roles, and how they prove who they are."""
+"""Accounts: users, roles, and authentication."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the worker does for accounts."""
+"""Scheduled jobs of accounts."""
 
 from datetime import timedelta
 
@@ -11,17 +11,17 @@ from todo.settings import secret_key
 
 
 async def erase_deleted_accounts(context: Context) -> None:
-    """Erase the accounts whose days of grace are over."""
+    """Erase the accounts whose deletion is due."""
     await erase_due(context["database"], job_origin(context))
 
 
 async def delete_ended_credentials(context: Context) -> None:
-    """Delete sessions, refresh tokens, retired keys, mailed tokens and invitations that are worth nothing any more."""
+    """Delete ended sessions, refresh tokens, retired keys, e-mail tokens and invitations."""
     await delete_ended(context["database"], job_origin(context))
 
 
 async def rotate_signing_keys(context: Context) -> None:
-    """Let the next key sign access tokens when the present one has signed for `TODO_SIGNING_KEY_DAYS`."""
+    """Rotate the signing key when it is older than `TODO_SIGNING_KEY_DAYS`."""
     settings = context["database"].settings
     if settings.signing_key_days:
         async with job_session(context) as session:

@@ -1,6 +1,6 @@
-"""People, what they may do, and everything that proves who somebody is.
+"""Tables of users, roles and credentials.
 
-Secrets are kept as hashes; the few that we need back are encrypted.
+Secrets are stored as hashes; the few that must be read back are encrypted.
 """
 
 from datetime import datetime
@@ -23,7 +23,7 @@ def _names() -> Any:
 
 
 class User(Row, table=True):
-    """A person or a service account. `email` is kept in its normal form; no `password_hash`, no sign-in by password."""
+    """A user or a service account. `email` is normalized. Without `password_hash` there is no sign-in by password."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -39,16 +39,16 @@ class User(Row, table=True):
     name: str = ""
     timezone: str = "UTC"
     kind: str = "person"  # person | service
-    status: str = "active"  # active | disabled | leaving (deleted by its owner, within the days of grace)
+    status: str = "active"  # active | disabled | leaving (deletion scheduled by the user)
     password_hash: str | None = None
     email_verified_at: datetime | None = _instant(default=None)
-    deletion_at: datetime | None = _instant(default=None)  # when a leaving account is erased
-    credential_version: int = 0  # counts how often what they had to sign in with was ended
-    timezone_pending_since: datetime | None = _instant(default=None)  # null: all that is due has followed the time zone
+    deletion_at: datetime | None = _instant(default=None)  # when the account is erased, if deletion is scheduled
+    credential_version: int = 0  # incremented whenever credentials are revoked
+    timezone_pending_since: datetime | None = _instant(default=None)  # null: all due dates follow the current time zone
 
 
 class Role(Row, table=True):
-    """A named set of permissions `resource.verb`; `*` is all of them."""
+    """A named set of permissions `resource.verb`; `*` stands for all of them."""
 
     __tablename__ = "roles"
 
@@ -57,7 +57,7 @@ class Role(Row, table=True):
 
 
 class UserRole(SQLModel, table=True):
-    """Who holds which role."""
+    """The roles of users."""
 
     __tablename__ = "user_roles"
 
@@ -66,10 +66,10 @@ class UserRole(SQLModel, table=True):
 
 
 class SigningKey(Row, table=True):
-    """An Ed25519 key pair for our own tokens; `id` is the `kid`.
+    """An Ed25519 key pair for access tokens; `id` is the `kid`.
 
-    pending: published, not signing yet; active: signs; retired: published until its last token has ended.
-    A revoked key is deleted: its tokens are refused.
+    pending: published, not signing yet; active: signs; retired: published until its last token has expired.
+    A revoked key is deleted, so that its tokens are rejected.
     """
 
     __tablename__ = "signing_keys"
@@ -82,7 +82,7 @@ class SigningKey(Row, table=True):
 
 
 class Session(Row, table=True):
-    """One sign-in on one device. Ends when revoked, when idle too long, or at `expires_at` whatever happens."""
+    """A sign-in on one device. Ends when revoked, when idle too long, or at `expires_at`."""
 
     __tablename__ = "sessions"
     __table_args__ = (
@@ -92,7 +92,7 @@ class Session(Row, table=True):
     SECRET: ClassVar[frozenset[str]] = frozenset({"cookie_hash"})
 
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
-    amr: list[str] = _names()  # how the person proved who they are (RFC 8176): pwd, otp, hwk
+    amr: list[str] = _names()  # authentication methods (RFC 8176): pwd, otp, hwk
     address: str = ""
     user_agent: str = ""
     seen_at: datetime = _instant(default_factory=now)
@@ -100,14 +100,14 @@ class Session(Row, table=True):
     revoked_at: datetime | None = _instant(default=None)
     revoked_for: str | None = None  # logout | reuse | password | second_factor | disabled | leaving | operator
     cookie_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, unique=True))  # of the admin pages
-    reauthenticated_at: datetime | None = _instant(default=None)  # when somebody last showed who they are
+    reauthenticated_at: datetime | None = _instant(default=None)  # time of the last authentication
     acting_as: UUID | None = Field(default=None, foreign_key="users.id", ondelete="SET NULL")  # impersonation
     acting_until: datetime | None = _instant(default=None)
-    acting_writes: bool = False  # whether they may change things as that person
+    acting_writes: bool = False  # whether changes are allowed while impersonating
 
 
 class RefreshToken(SQLModel, table=True):
-    """One link of a session's chain of refresh tokens; only its SHA-256 is kept."""
+    """One refresh token of a session's chain; only its SHA-256 is stored."""
 
     __tablename__ = "refresh_tokens"
     __table_args__ = (UniqueConstraint("session_id", "generation"),)
@@ -120,7 +120,7 @@ class RefreshToken(SQLModel, table=True):
 
 
 class Identity(Row, table=True):
-    """Who somebody is at an identity provider. (issuer, subject) is the identity; an e-mail address never is."""
+    """A user's identity at an identity provider: (issuer, subject), never the e-mail address."""
 
     __tablename__ = "identities"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
@@ -132,7 +132,7 @@ class Identity(Row, table=True):
 
 
 class PersonalToken(Row, table=True):
-    """A personal access token for scripts: shown once, kept as SHA-256, limited to its scopes."""
+    """A personal access token for scripts: shown once, stored as SHA-256, limited to its scopes."""
 
     __tablename__ = "personal_tokens"
     SECRET: ClassVar[frozenset[str]] = frozenset({"hash"})
@@ -148,7 +148,7 @@ class PersonalToken(Row, table=True):
 
 
 class MailToken(Row, table=True):
-    """A single-use token that went out by mail; bound to its purpose, kept as SHA-256."""
+    """A single-use token sent by e-mail; bound to its purpose, stored as SHA-256."""
 
     __tablename__ = "mail_tokens"
     SECRET: ClassVar[frozenset[str]] = frozenset({"hash"})
@@ -160,7 +160,7 @@ class MailToken(Row, table=True):
 
 
 class MfaToken(SQLModel, table=True):
-    """A sign-in between password and second factor. Only the SHA-256 of its token is kept; it is deleted by its use."""
+    """A sign-in between password and second factor. Only the SHA-256 of its token is stored; deleted on use."""
 
     __tablename__ = "mfa_tokens"
 
@@ -171,7 +171,7 @@ class MfaToken(SQLModel, table=True):
 
 
 class Invitation(Row, table=True):
-    """Leave to register while registration is by invitation."""
+    """Permission to register while registration is by invitation."""
 
     __tablename__ = "invitations"
     SECRET: ClassVar[frozenset[str]] = frozenset({"hash"})
@@ -185,7 +185,7 @@ class Invitation(Row, table=True):
 
 
 class Totp(SQLModel, table=True):
-    """A person's authenticator app (RFC 6238). The secret is encrypted; `last_step` keeps a code from working twice."""
+    """A user's authenticator app (RFC 6238). The secret is encrypted; `last_step` prevents the reuse of a code."""
 
     __tablename__ = "totp"
 
@@ -196,7 +196,7 @@ class Totp(SQLModel, table=True):
 
 
 class RecoveryCode(SQLModel, table=True):
-    """One of the codes that stand in for a lost second factor, each once."""
+    """A recovery code: replaces a lost second factor once."""
 
     __tablename__ = "recovery_codes"
 

@@ -1,4 +1,4 @@
-"""What holds for accounts, whatever stores them: roles to begin with, e-mail addresses, passwords."""
+"""Rules for accounts, independent of storage: initial roles, e-mail addresses, passwords."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _REMINDERS = frozenset(f"reminders.{verb}" for verb in ("view", "add", "change",
 _NOTIFICATIONS = frozenset({"notifications.view", "notifications.change"})
 _INVITING = frozenset(f"invitations.{verb}" for verb in ("view", "add", "delete"))
 
-# Of the admin: what everybody needs in it, what looks only, and what steers.
+# Admin permissions: common ones, read-only ones, and operating ones.
 _ADMIN = frozenset({"admin.enter", "audit.view", "users.view", "sessions.view", "invitations.view", "runs.view"})
 _ADMIN |= frozenset(f"saved_views.{verb}" for verb in ("view", "add", "change", "delete"))
 _SIGN_INS = frozenset(
@@ -40,7 +40,7 @@ _STEERING = frozenset(
     "deliveries.retry",
 }  # fmt: skip
 
-# The roles a new installation begins with; afterwards they are rows that operators edit.
+# The initial roles of an installation. Afterwards they are rows that operators edit.
 GRANTS: dict[str, frozenset[str]] = {
     SUPERUSER: frozenset({EVERYTHING}),
     ADMIN: _ACCOUNT | _INVITING | _LOOKING | _HELPING | _STEERING,
@@ -49,7 +49,7 @@ GRANTS: dict[str, frozenset[str]] = {
     MEMBER: _ACCOUNT | _TASKS | _SERIES | _REMINDERS | _NOTIFICATIONS,
 }
 
-# What people reach for when a password must be long: the best-known short ones, twice or in pairs.
+# Common ways to lengthen a password: the most popular short ones, doubled or in pairs.
 _FAVORITES = (Path(__file__).parent / "favourite_passwords.txt").read_text().split()
 _ENDINGS = ("1", "!", "123", "1234", "12345", "2024", "2025", "2026")
 COMMON_PASSWORDS = frozenset(
@@ -72,14 +72,14 @@ TIMEZONES = frozenset(available_timezones()) - {"Factory", "localtime"}
 
 
 def covers(actor: Actor, permissions: Iterable[str]) -> bool:
-    """Whether the actor may do all that; what every member may do with what is their own counts for nothing."""
+    """Return whether the actor has all these permissions. Those that every member has are not required."""
     return all(actor.may(permission) for permission in set(permissions) - GRANTS[MEMBER])
 
 
-# How a session can have proven more than a password (RFC 8176; `recovery` is ours).
+# Authentication methods that count as a second factor (RFC 8176; `recovery` is ours).
 FACTORS = frozenset({"otp", "recovery", "hwk"})
 
-# What a personal access token can never carry: power that would outlive the token.
+# Permissions no personal access token can have: their effects would outlive the token.
 NEVER_SCOPES = frozenset(
     {
         "users.grant_role", "users.reset_second_factor", "users.impersonate", "users.add_service_account",
@@ -88,14 +88,14 @@ NEVER_SCOPES = frozenset(
     }
 )  # fmt: skip
 
-# What somebody who still owes a second factor may do: enrol one, or leave.
+# Permissions of a user who must still set up a second factor.
 ENROLLING = frozenset({"accounts.me", "accounts.second_factor", "accounts.sessions"})
 
 
 def until_reauthenticated(actor: Actor, required: str) -> Actor:
-    """The actor, cut down to enrolling when the policy (`none`, `staff`, `all`) asks for a proof that is missing.
+    """Reduce the actor to setting up a second factor when the policy (`none`, `staff`, `all`) requires a missing one.
 
-    Staff is whoever may do more than a member.
+    Staff are users with more permissions than a member.
     """
     staff = not actor.permissions <= GRANTS[MEMBER]
     list_query = required == "all" or (required == "staff" and staff)
@@ -106,12 +106,12 @@ def until_reauthenticated(actor: Actor, required: str) -> Actor:
 
 
 def normalise_email(email: str) -> str:
-    """The form under which an address is unique: trimmed, NFC, lower case."""
+    """Return the unique form of an address: trimmed, NFC, lower case."""
     return unicodedata.normalize("NFC", email.strip()).lower()
 
 
 def is_email(email: str) -> bool:
-    """Whether this is one address, spelled in one way; only a mail can tell whether somebody reads it.
+    """Return whether this is an unambiguous e-mail address. Only an e-mail can verify that it is used.
 
     Letters and digits of any script, and `.!#$%&'*+/=?^_`{|}~-` before the `@`: no quotes, comments, address literals,
     invisible characters, or characters that only look like another one (RFC 5321 and RFC 6531 allow more).
@@ -130,7 +130,7 @@ def is_email(email: str) -> bool:
 
 
 def _is_spelled(text: str, signs: str) -> bool:
-    """Whether a text is made of letters, marks, digits and these signs, and is not empty."""
+    """Return whether a text is not empty and has only letters, marks, digits and these signs."""
     return bool(text) and all(one in signs or unicodedata.category(one)[0] in "LMN" for one in text)
 
 
@@ -142,7 +142,7 @@ def _is_host_label(label: str) -> bool:
 
 
 def password_problem(password: str, email: str, shortest: int) -> str | None:
-    """Why this password is refused (NIST SP 800-63B-4 section 3.1.1.2), or None. No rules of composition."""
+    """Return why a password is rejected (NIST SP 800-63B-4 section 3.1.1.2), or None. No composition rules."""
     if len(password) < shortest:
         return f"A password has at least {shortest} characters; several words are easy to keep in mind."
     if len(password.encode()) > LONGEST_PASSWORD:
@@ -155,12 +155,12 @@ def password_problem(password: str, email: str, shortest: int) -> str | None:
 
 
 def _only(words: set[str], password: str) -> bool:
-    """Whether a password is nothing but these words and digits."""
+    """Return whether a password consists only of these words and digits."""
     for word in sorted(words, key=len, reverse=True):
         password = password.replace(word, "")
     return not password.strip("0123456789 .-_!")
 
 
 def _is_run(password: str) -> bool:
-    """Whether a password walks along the alphabet, the digits or the keyboard."""
+    """Return whether a password is a sequence of the alphabet, the digits or the keyboard."""
     return any(password in (row * 6) or password in (row * 6)[::-1] for row in KEYBOARD)

@@ -1,4 +1,4 @@
-"""People and everything that proves who they are, as operators see them."""
+"""Admin resources for users and their credentials."""
 
 from todo.admin.declaration import Resource
 from todo.domain.accounts.admin.credentials import IdentityAdmin, PasskeyAdmin, PersonalTokenAdmin, SessionAdmin

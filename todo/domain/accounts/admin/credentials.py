@@ -1,4 +1,4 @@
-"""What people sign in with, as operators see it: sessions, tokens, passkeys, identities elsewhere."""
+"""Admin resources for credentials: sessions, tokens, passkeys, identities at other providers."""
 
 from typing import Any
 from uuid import UUID
@@ -29,7 +29,7 @@ LIVE_PASSKEY = PASSKEY.revoked_at.is_(None)
 
 
 def is_over(row: Any) -> bool:
-    """Whether it opens nothing any more."""
+    """Return whether the credential has ended."""
     expires_at = getattr(row, "expires_at", None)
     return row.revoked_at is not None or (expires_at is not None and expires_at <= now())
 
@@ -49,7 +49,7 @@ class SessionAdmin(ModelAdmin[Session]):
 
     @action("Sign out")
     async def end(self, do: ActionContext, row: Session) -> None:
-        """End this sign-in on its device, within seconds."""
+        """Sign out this device. Its tokens stop working within seconds."""
         await require_no_escalation(do.session, do.actor, row.user_id)
         await SessionService(do.session, do.actor, "").end(row.id, row.user_id, "operator")
 
@@ -68,7 +68,7 @@ class PersonalTokenAdmin(ModelAdmin[PersonalToken]):
 
     @action("Revoke", dangerous=True)
     async def revoke(self, do: ActionContext, row: PersonalToken) -> None:
-        """The token opens nothing any more, within seconds."""
+        """Revoke the token. It stops working within seconds."""
         await require_no_escalation(do.session, do.actor, row.user_id)
         await TokenService(do.session, do.actor).revoke(row.id, row.user_id)
 
@@ -86,13 +86,13 @@ class PasskeyAdmin(ModelAdmin[Passkey]):
         return verb != "revoke" or not is_over(row)
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
-        """The account first, as whatever else ends credentials does."""
+        """Lock the account first, in the order of all code that ends credentials."""
         owner = select(PASSKEY.user_id).where(PASSKEY.id == row_id).scalar_subquery()
         await do.session.execute(select(USER.id).where(USER.id == owner).with_for_update(key_share=True))
 
     @action("Revoke", dangerous=True)
     async def revoke(self, do: ActionContext, row: Passkey) -> None:
-        """The passkey signs nobody in any more."""
+        """Revoke the passkey, so that it can no longer be used to sign in."""
         await require_no_escalation(do.session, do.actor, row.user_id)
         await PasskeyService(do.session, do.actor).revoke(row.id, row.user_id)
 

@@ -1,4 +1,4 @@
-"""What proves tokens, as operators see it: our own signing keys, and the issuers we believe."""
+"""Admin resources for signing keys and identity providers."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -24,7 +24,7 @@ class SigningKeyAdmin(ModelAdmin[SigningKey]):
     verbs = ("view", "export")
 
     def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        """The key that signs is rotated first."""
+        """Return whether the verb applies: an active key must be rotated before it can be revoked."""
         return verb != "revoke" or row.status != "active"
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
@@ -32,14 +32,14 @@ class SigningKeyAdmin(ModelAdmin[SigningKey]):
 
     @action("Rotate", on="resource", dangerous=True)
     async def rotate(self, do: ActionContext) -> str:
-        """The pending key signs from now on; tokens of the one before stay good until they end."""
+        """Activate the pending key. Tokens signed by the previous key stay valid until they expire."""
         await do.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
         active = await self._keys(do).rotate()
         return f"{active.id} signs from now on."
 
     @action("Revoke", dangerous=True)
     async def revoke(self, do: ActionContext, row: SigningKey) -> None:
-        """Delete it: its tokens are refused within seconds."""
+        """Delete the key. Its tokens are rejected within seconds."""
         await self._keys(do).revoke(row.id)
 
     def _keys(self, do: ActionContext) -> KeyService:
@@ -47,7 +47,7 @@ class SigningKeyAdmin(ModelAdmin[SigningKey]):
 
 
 class IdentityProviderRow(Struct):
-    """An identity provider, as `TODO_ISSUERS` names it."""
+    """An identity provider from `TODO_ISSUERS`."""
 
     id: str
     issuer: str

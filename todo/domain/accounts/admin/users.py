@@ -1,4 +1,4 @@
-"""People, roles and invitations, as operators see them."""
+"""Admin resources for users, roles and invitations."""
 
 from typing import Annotated, Any, Literal
 
@@ -42,13 +42,13 @@ HAS_SECOND_FACTOR = or_(
 
 
 class RoleChoice(Struct, forbid_unknown_fields=True):
-    """Which role."""
+    """The name of a role."""
 
     role: RoleName
 
 
 class ServiceAccount(Struct, forbid_unknown_fields=True):
-    """A program that signs in by tokens alone: `backup-robot`, with the roles it needs."""
+    """A service account that authenticates with tokens only, e.g. `backup-robot`, and its roles."""
 
     name: Annotated[str, Meta(min_length=1, max_length=63)]
     roles: Annotated[list[RoleName], Meta(max_length=20)] = []
@@ -81,7 +81,7 @@ class UserAdmin(ModelAdmin[User]):
     verbs = ("view", "change", "export")
 
     def has(self, actor: Any, verb: str, row: Any) -> bool:
-        """Who is out is let in, and the other way round; programs have neither mail nor a second factor."""
+        """Return whether the verb applies. Service accounts have neither e-mail nor a second factor."""
         person, out = row.kind == "person", row.status == "disabled"
         allowed: dict[str, bool] = {
             "disable": not out,
@@ -92,52 +92,52 @@ class UserAdmin(ModelAdmin[User]):
         return allowed.get(verb, True)
 
     async def change_row(self, do: ActionContext, row: User, values: dict[str, Any]) -> None:
-        """A new time zone moves what floats with its owner, as if they had changed it themselves."""
+        """Change the user. A new time zone moves floating dates, as if the user had changed it."""
         await roles.require_no_escalation(do.session, do.actor, row.id)
         await AccountService(do.session, do.actor).change_person(row, values, "users.change")
 
     @action("Add role", form=RoleChoice, dangerous=True)
     async def grant_role(self, do: ActionContext, row: User, form: RoleChoice) -> None:
-        """Let them do what a role may; nobody gives what they do not have."""
+        """Grant a role, whose permissions you must have yourself."""
         await roles.grant(do.session, do.actor, row.id, form.role)
 
     @action("Remove role", form=RoleChoice, dangerous=True)
     async def take_role(self, do: ActionContext, row: User, form: RoleChoice) -> None:
-        """What the role let them do ends within seconds."""
+        """Remove a role. Its permissions end within seconds."""
         await roles.require_no_escalation(do.session, do.actor, row.id)
         await roles.revoke(do.session, do.actor, row.id, form.role)
 
     @action("Disable", dangerous=True)
     async def disable(self, do: ActionContext, row: User) -> None:
-        """Block sign-in and end all sessions: every session and token stops within seconds."""
+        """Block sign-in and end all sessions and tokens within seconds."""
         await roles.disable(do.session, do.actor, row.id)
 
     @action("Enable")
     async def enable(self, do: ActionContext, row: User) -> None:
-        """Let them in again."""
+        """Allow sign-in again."""
         await roles.enable(do.session, do.actor, row.id)
 
     @action("Sign out everywhere")
     async def sign_out(self, do: ActionContext, row: User) -> None:
-        """End all their sessions; tokens for scripts stay."""
+        """End all sessions. Personal tokens remain valid."""
         await roles.require_no_escalation(do.session, do.actor, row.id)
         await sign_out_everywhere(do.session, do.actor, row.id, "operator")
 
     @action("Mail a password reset")
     async def send_reset(self, do: ActionContext, row: User) -> None:
-        """Send them a link by which they choose a new password."""
+        """Send a link to choose a new password."""
         await roles.require_no_escalation(do.session, do.actor, row.id)
         await email_tokens.send_reset(do.session, do.database.settings, row)
 
     @action("Remove the second factor", dangerous=True)
     async def reset_second_factor(self, do: ActionContext, row: User) -> None:
-        """For who has lost it: authenticator app, recovery codes and passkeys are gone, and their sessions end."""
+        """For users who lost it: remove authenticator app, recovery codes and passkeys, and end all sessions."""
         await roles.require_no_escalation(do.session, do.actor, row.id)
         await forget_second_factor(do.session, do.actor, row)
 
     @action("Add a service account", on="resource", form=ServiceAccount, dangerous=True)
     async def add_service_account(self, do: ActionContext, form: ServiceAccount) -> str:
-        """An account for a program; give it a token by `todo service-accounts token`."""
+        """Create an account for a program. Create its token with `todo service-accounts token`."""
         made = await add_service_account(do.session, do.actor, form.name, form.roles)
         return f"{made.email} is there."
 
@@ -164,7 +164,7 @@ class RoleAdmin(ModelAdmin[Role]):
         await super().change_row(do, row, values)
 
     async def delete_row(self, do: ActionContext, row: Role) -> None:
-        """Who held it holds it no more."""
+        """Delete the role. Users lose its permissions."""
         if row.name == MEMBER:
             raise Conflict("Everybody who registers is a member; take permissions from that role instead.")
         roles.require_editable(do.actor, row)
@@ -194,7 +194,7 @@ class InvitationAdmin(ModelAdmin[Invitation]):
     verbs = ("view", "add", "delete", "export")
 
     async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Any:
-        """Write to somebody that they may register; an earlier invitation to them ends."""
+        """Send an invitation to register. It replaces an earlier one for the same address."""
         data = Invite(values["email"], values.get("roles", []))
         return await InvitationService(do.session, do.actor).invite(do.database.settings, data)
 

@@ -1,1 +1,1 @@
-"""`/api/auth`, one file for each subject."""
+"""`/api/auth`, one file per subject."""

@@ -1,4 +1,4 @@
-"""`DELETE /api/auth/me`: leaving."""
+"""`DELETE /api/auth/me`: account deletion."""
 
 from litestar import delete
 from litestar.di import NamedDependency
@@ -21,9 +21,9 @@ async def delete_account(
     origin: NamedDependency[Origin],
     data: JSONBody[ReauthenticationIn],
 ) -> DeletionScheduled:
-    """Close your account; it is erased after some days, and signing in before that keeps it.
+    """Schedule the deletion of your account. Signing in before the deletion cancels it.
 
-    Needs your password, and your second factor where you have one: here, or at the sign-in of this session.
+    Requires your password, and your second factor if you have one: in this request, or at the sign-in of this session.
 
     Example: `{"password": "correct horse battery staple"}`
     """

@@ -1,4 +1,4 @@
-"""`/admin/account`: who signs in to the admin pages looks after their own account there."""
+"""`/admin/account`: the own account of users of the admin pages."""
 
 from typing import Any
 from uuid import UUID
@@ -42,7 +42,7 @@ LINKS = (
 
 
 class OwnAccount(msgspec.Struct):
-    """What people change of their own account, as it is now."""
+    """The editable fields of an account with their current values."""
 
     name: str
     timezone: str
@@ -53,7 +53,7 @@ FIELDS = (Field("name", "Name", "text", Line), Field("timezone", "Time zone", "t
 
 
 class AccountPages(Controller):
-    """Name, time zone, devices and passkeys of who is signed in."""
+    """Pages for name, time zone, devices and passkeys of the signed-in user."""
 
     path = "/account"
 
@@ -62,7 +62,7 @@ class AccountPages(Controller):
         self, pages: PagesDependency, sign_in: NamedDependency[SignIn], database: NamedDependency[Database],
         request: AnyRequest,
     ) -> Response[str]:  # fmt: skip
-        """Your own account: what you are called, your time zone, where you are signed in, your passkeys.
+        """Show your account: name, time zone, sessions, passkeys.
 
         Example: `GET /admin/account`
         """
@@ -73,7 +73,7 @@ class AccountPages(Controller):
         self, pages: PagesDependency, sign_in: NamedDependency[SignIn], database: NamedDependency[Database],
         request: AnyRequest,
     ) -> Response[Any]:  # fmt: skip
-        """Change your name or your time zone; the pages tell times on that clock from then on.
+        """Change your name or time zone. Pages show times in your time zone.
 
         Example: `POST /admin/account` with the fields `name`, `timezone`
         """
@@ -106,7 +106,7 @@ class AccountPages(Controller):
         self, pages: PagesDependency, sign_in: NamedDependency[SignIn], database: NamedDependency[Database],
         session: NamedDependency[WriteSession], request: AnyRequest,
     ) -> PasskeyOptions:  # fmt: skip
-        """What the browser needs to make a passkey; who has a second factor must have signed in with it.
+        """Return the WebAuthn options for a new passkey. Users with a second factor must have signed in with it.
 
         Example: `POST /admin/account/passkeys/options`
         """
@@ -119,7 +119,7 @@ class AccountPages(Controller):
         self, pages: PagesDependency, sign_in: NamedDependency[SignIn], session: NamedDependency[WriteSession],
         request: AnyRequest,
     ) -> Response[Any]:  # fmt: skip
-        """Store the passkey that the browser made.
+        """Store a new passkey.
 
         Example: `POST /admin/account/passkeys` with the fields `name`, `state`, `credential`
         """
@@ -136,7 +136,7 @@ class AccountPages(Controller):
         self, pages: PagesDependency, sign_in: NamedDependency[SignIn], database: NamedDependency[Database],
         session: NamedDependency[WriteSession], request: AnyRequest, passkey_id: FromPath[UUID],
     ) -> Response[Any]:  # fmt: skip
-        """Forget a passkey, in a browser that signed in with a second factor.
+        """Delete a passkey, in a session that began with a second factor.
 
         Example: `POST /admin/account/passkeys/0190f5f0-7c1d-7000-8000-000000000000/delete`
         """
@@ -147,7 +147,7 @@ class AccountPages(Controller):
 
 
 class SecondFactorPages(Controller):
-    """An authenticator app and its recovery codes."""
+    """Pages for the authenticator app and its recovery codes."""
 
     path = "/account/second-factor"
     guards = [requires("accounts.second_factor")]
@@ -155,7 +155,7 @@ class SecondFactorPages(Controller):
     @get(operation_id="show_admin_second_factor")
     async def show(self, pages: PagesDependency, sign_in: NamedDependency[SignIn], database: NamedDependency[Database],
                    request: AnyRequest) -> Response[str]:  # fmt: skip
-        """Whether a second factor protects your account, and the way to one.
+        """Show whether you have a second factor, with the form to set one up.
 
         Example: `GET /admin/account/second-factor`
         """
@@ -167,7 +167,7 @@ class SecondFactorPages(Controller):
     @post("/begin", operation_id="begin_admin_second_factor", status_code=200)
     async def begin(self, pages: PagesDependency, sign_in: NamedDependency[SignIn],
                     database: NamedDependency[Database], request: AnyRequest) -> Response[str]:  # fmt: skip
-        """A new authenticator app: its secret as a picture and as text, to be confirmed by a first code.
+        """Begin to set up an authenticator app: show its secret as QR code and text.
 
         Example: `POST /admin/account/second-factor/begin` with the field `password`
         """
@@ -182,7 +182,7 @@ class SecondFactorPages(Controller):
     @post("/confirm", operation_id="confirm_admin_second_factor", status_code=200)
     async def confirm(self, pages: PagesDependency, database: NamedDependency[Database], request: AnyRequest,
                       ) -> Response[str]:  # fmt: skip
-        """The app counts from now on; shows the recovery codes, this once.
+        """Confirm the authenticator app, and show the recovery codes once.
 
         Example: `POST /admin/account/second-factor/confirm` with the fields `code`, `secret`, `uri`
         """
@@ -202,7 +202,7 @@ class SecondFactorPages(Controller):
     @post("/renew", operation_id="renew_admin_recovery_codes", status_code=200)
     async def renew(self, pages: PagesDependency, sign_in: NamedDependency[SignIn], database: NamedDependency[Database],
                     request: AnyRequest) -> Response[str]:  # fmt: skip
-        """New recovery codes in place of the old ones, shown this once.
+        """Replace the recovery codes, and show the new ones once.
 
         Example: `POST /admin/account/second-factor/renew` with the field `password` or `code`
         """
@@ -217,7 +217,7 @@ class SecondFactorPages(Controller):
     @post("/remove", operation_id="remove_admin_second_factor", status_code=303)
     async def remove(self, pages: PagesDependency, sign_in: NamedDependency[SignIn],
                      database: NamedDependency[Database], request: AnyRequest) -> Response[Any]:  # fmt: skip
-        """Back to the password alone.
+        """Remove the authenticator app.
 
         Example: `POST /admin/account/second-factor/remove` with the field `password` or `code`
         """
@@ -247,7 +247,7 @@ async def _account(
 
 
 def _conflict(pages: Pages, request: AnyRequest, sent: Sent, conflict: Stale) -> Response[str]:
-    """The account was changed elsewhere since this form was read: the three values of what is at stake."""
+    """Show the conflict page: the account was changed elsewhere since the form was loaded."""
     theirs = msgspec.json.decode(conflict.current or b"", type=OwnAccount)
     sides = {}
     for field in FIELDS:
@@ -272,7 +272,7 @@ def _enrolment(pages: Pages, request: AnyRequest, begun: Enrolment, problem: Pro
 
 
 def _read_reauthentication(sent: Sent) -> ReauthenticationIn:
-    """The password or the code of a form; raises Invalid."""
+    """Return the password or the code of a form. Raise Invalid."""
     given = {name: values[-1] for name, values in sent.items() if name in {"password", "code"} and values[-1]}
     return read_form(given, ReauthenticationIn)
 

@@ -1,4 +1,4 @@
-"""`/api/auth`: coming in, going out, and who I am."""
+"""`/api/auth`: registration, sign-in, sign-out and the own account."""
 
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ UserAgent = Annotated[str, HeaderParameter(name="User-Agent")]
 
 
 class AuthController(Controller):
-    """Accounts: registering, signing in and out, the signed-in account."""
+    """Registration, sign-in, sign-out and the signed-in account."""
 
     path = "/api/auth"
     tags = ["Accounts"]
@@ -35,9 +35,9 @@ class AuthController(Controller):
     async def register(
         self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[Registration]
     ) -> Registered:
-        """Open an account.
+        """Create an account.
 
-        The answer is the same whether or not the address has an account already.
+        The response is the same whether or not the address already has an account.
         Example: `{"email": "ada@example.com", "password": "correct horse battery staple", "timezone": "Europe/London"}`
         """
         await sign_in.register(origin, data)
@@ -47,7 +47,7 @@ class AuthController(Controller):
     async def login(
         self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[Login], user_agent: UserAgent = ""
     ) -> Tokens:
-        """Exchange e-mail and password for tokens, or for an `mfa_token` when a second factor is due.
+        """Exchange e-mail and password for tokens, or for an `mfa_token` when a second factor is required.
 
         Example: `{"email": "ada@example.com", "password": "correct horse battery staple"}`
         """
@@ -61,7 +61,7 @@ class AuthController(Controller):
         data: JSONBody[SecondFactor],
         user_agent: UserAgent = "",
     ) -> Tokens:
-        """Finish signing in with a code of the authenticator app, or a recovery code.
+        """Complete a sign-in with a code of the authenticator app, or a recovery code.
 
         Example: `{"mfa_token": "...", "code": "123456"}`
         """
@@ -69,7 +69,7 @@ class AuthController(Controller):
 
     @post("/login/passkey/options", operation_id="begin_passkey_login", status_code=200)
     async def begin_passkey_login(self, sign_in: SignInDependency, origin: OriginDependency) -> PasskeyOptions:
-        """What the browser needs to sign somebody in by a passkey; good for five minutes.
+        """Get the WebAuthn options to sign in by passkey. They expire after five minutes.
 
         Example: `POST /api/auth/login/passkey/options`
         """
@@ -83,7 +83,7 @@ class AuthController(Controller):
         data: JSONBody[PasskeyAnswer],
         user_agent: UserAgent = "",
     ) -> Tokens:
-        """Exchange the browser's answer for tokens; a passkey needs no password and no second step.
+        """Exchange a passkey assertion for tokens. A passkey needs no password and no second factor.
 
         Example: `{"state": "...", "credential": {"id": "...", "type": "public-key"}}`
         """
@@ -91,7 +91,7 @@ class AuthController(Controller):
 
     @post("/refresh", operation_id="refresh", status_code=200)
     async def refresh(self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[Refresh]) -> Tokens:
-        """Exchange a refresh token for new tokens; it works once, and using it again ends the session.
+        """Exchange a refresh token for new tokens. It works once; using it again ends the session.
 
         Example: `{"refresh_token": "todo_rt_..."}`
         """
@@ -114,7 +114,7 @@ class AuthController(Controller):
     async def change_password(
         self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[PasswordChange]
     ) -> None:
-        """Set a new password; sign out every other device, and end mailed links and sign-ins that are under way.
+        """Change your password, sign out every other device, and revoke e-mailed links and unfinished sign-ins.
 
         Example: `{"current_password": "correct horse battery staple", "new_password": "a newer one, and longer"}`
         """
@@ -133,10 +133,10 @@ class AuthController(Controller):
         reauthentication: NamedDependency[Reauthentication],
         data: JSONBody[ReauthenticationIn],
     ) -> Tokens:
-        """Show again who you are, by your password, a code or a passkey, for an access token that says so.
+        """Reauthenticate by password, code or passkey, and get an access token with the new time.
 
-        For ten minutes it may do what answers 401 with `insufficient_user_authentication` (RFC 9470). A code or passkey
-        counts as a second factor of this session from then on. The refresh token stays as it is.
+        For ten minutes it is accepted where older ones get 401 `insufficient_user_authentication` (RFC 9470). A code or
+        passkey counts as second factor of the session from then on. The refresh token does not change.
         Example: `{"password": "correct horse battery staple"}`
         """
         return await sign_in.tokens_of(await reauthentication.reauthenticate(data))
@@ -145,7 +145,7 @@ class AuthController(Controller):
     async def me(
         self, sign_in: SignInDependency, request: ActorRequest, if_none_match: IfNoneMatch = None
     ) -> Response[Me]:
-        """The account that is signed in.
+        """Get your account.
 
         Example: `GET /api/auth/me`
         """
@@ -160,7 +160,7 @@ class AuthController(Controller):
         data: JSONBody[MePatch],
         if_match: IfMatch = None,
     ) -> Response[Me]:
-        """Change your name or your time zone; work that is due "wherever you are" follows within seconds.
+        """Change your name or time zone. Tasks due at a floating time move to the new zone within seconds.
 
         Example: `{"timezone": "America/New_York"}`
         """
@@ -171,7 +171,7 @@ class AuthController(Controller):
 
 @get("/.well-known/jwks.json", operation_id="get_jwks", tags=["Accounts"])
 async def jwks(sign_in: SignInDependency) -> Response[dict[str, Any]]:
-    """The public keys that our access tokens are signed with (RFC 7517).
+    """Get the public keys for access tokens (RFC 7517).
 
     Example: `GET /.well-known/jwks.json`
     """

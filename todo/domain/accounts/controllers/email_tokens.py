@@ -1,4 +1,4 @@
-"""`/api/auth/password` and `/api/auth/email`: what is proven by mail."""
+"""`/api/auth/password` and `/api/auth/email`: password reset and e-mail confirmation."""
 
 from litestar import Controller, post
 from litestar.di import NamedDependency
@@ -18,21 +18,21 @@ Origins = NamedDependency[Origin]
 
 
 def network(origin: Origin) -> str:
-    """The network that asks, as the limits count it."""
+    """Return the network of the request, as rate limits count it."""
     return origin.address or "unknown"
 
 
 class EmailTokenController(Controller):
-    """Accounts: a forgotten password, a confirmed address."""
+    """Password reset and e-mail confirmation."""
 
     path = "/api/auth"
     tags = ["Accounts"]
 
     @post("/password/forgot", operation_id="forget_password", status_code=202)
     async def forget_password(self, database: Databases, origin: Origins, data: JSONBody[MailAddress]) -> MailRequested:
-        """Ask for a mail that lets you choose a new password within an hour.
+        """Request an e-mail with a link to choose a new password, valid for an hour.
 
-        The answer is the same whether or not the address has an account.
+        The response is the same whether or not the address has an account.
         Example: `{"email": "ada@example.com"}`
         """
         await check(database, "mail", network(origin), f"mail to {normalise_email(data.email)}")
@@ -48,7 +48,7 @@ class EmailTokenController(Controller):
         origin: Origins,
         data: JSONBody[PasswordReset],
     ) -> None:
-        """Choose a new password with the token from a mail; signs out every device and signs in none.
+        """Set a new password with the token of an e-mail. Signs out every device and does not sign in.
 
         Example: `{"token": "2uUqkVhB4pJ9w0mYx7cQ3tZr5sNf8aLd1eGh6iKoPvM", "password": "correct horse battery staple"}`
         """
@@ -57,7 +57,7 @@ class EmailTokenController(Controller):
 
     @post("/email/verify", operation_id="verify_email", status_code=204)
     async def verify_email(self, database: Databases, origin: Origins, data: JSONBody[EmailConfirmation]) -> None:
-        """Confirm your e-mail address with the token from a mail.
+        """Confirm your e-mail address with the token of an e-mail.
 
         Example: `{"token": "2uUqkVhB4pJ9w0mYx7cQ3tZr5sNf8aLd1eGh6iKoPvM"}`
         """
@@ -69,9 +69,9 @@ class EmailTokenController(Controller):
     async def ask_to_verify_email(
         self, database: Databases, origin: Origins, data: JSONBody[MailAddress]
     ) -> MailRequested:
-        """Ask for another mail to confirm your address; the one before is worth nothing then.
+        """Request another e-mail to confirm your address. The previous link stops working.
 
-        The answer is the same whether or not the address has an account.
+        The response is the same whether or not the address has an account.
         Example: `{"email": "ada@example.com"}`
         """
         await check(database, "mail", network(origin), f"mail to {normalise_email(data.email)}")

@@ -1,4 +1,4 @@
-"""`/admin/impersonation`: see the pages as somebody else does, with a reason and an end."""
+"""`/admin/impersonation`: use the pages as another user, with a reason and a time limit."""
 
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ ROW_LINKS = (RowLink("users", IMPERSONATE, "/admin/impersonation/{row.id}", "Imp
 
 
 class ImpersonationPages(Controller):
-    """Acting as somebody else, and stopping."""
+    """Start and stop impersonation."""
 
     path = "/impersonation"
 
@@ -33,7 +33,7 @@ class ImpersonationPages(Controller):
         self, pages: PagesDependency, session: NamedDependency[WriteSession], request: AnyRequest,
         user_id: FromPath[UUID],
     ) -> Response[str]:  # fmt: skip
-        """Ask for the reason, and whether to change anything.
+        """Show the form for the reason and whether changes are allowed.
 
         Example: `GET /admin/impersonation/0190f5f0-7c1d-7000-8000-000000000000`
         """
@@ -47,7 +47,7 @@ class ImpersonationPages(Controller):
         self, pages: PagesDependency, session: NamedDependency[WriteSession], request: AnyRequest,
         user_id: FromPath[UUID],
     ) -> Response[Any]:  # fmt: skip
-        """Act as this person for an hour; the trail names both from here on.
+        """Impersonate the user for an hour. Audit events name both users.
 
         Example: `POST /admin/impersonation/0190f5f0-7c1d-7000-8000-000000000000` with the fields `reason`, `writes`
         """
@@ -64,7 +64,7 @@ class ImpersonationPages(Controller):
     async def stop(
         self, pages: PagesDependency, session: NamedDependency[WriteSession], request: AnyRequest
     ) -> Response[Any]:
-        """Be yourself again.
+        """Stop impersonating.
 
         Example: `POST /admin/impersonation/stop`
         """

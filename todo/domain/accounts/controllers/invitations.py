@@ -1,4 +1,4 @@
-"""`/api/auth/invitations`: who may come in."""
+"""`/api/auth/invitations`: invitations to register."""
 
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ Session = NamedDependency[WriteSession]
 
 
 class InvitationController(Controller):
-    """Invitations: leave to open an account."""
+    """Invitations to create an account."""
 
     path = "/api/auth/invitations"
     tags = ["Accounts"]
@@ -28,7 +28,7 @@ class InvitationController(Controller):
     async def list_invitations(
         self, database: NamedDependency[Database], limit: Limit = 50, cursor: Cursor = None, count: Count = False
     ) -> Page[InvitationOut]:
-        """All invitations, newest first, a page at a time.
+        """List all invitations, newest first.
 
         Example: `GET /api/auth/invitations?limit=20`
         """
@@ -38,7 +38,8 @@ class InvitationController(Controller):
     async def add_invitation(
         self, database: NamedDependency[Database], session: Session, request: ActorRequest, data: JSONBody[Invite]
     ) -> InvitationOut:
-        """Invite somebody by mail, with roles that may do no more than you; an earlier invitation to them ends.
+        """Invite a user by e-mail, with roles whose permissions you have. Replaces an earlier invitation to the
+        address.
 
         Example: `{"email": "grace@example.com", "roles": ["member"]}`
         """

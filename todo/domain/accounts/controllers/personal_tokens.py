@@ -19,7 +19,7 @@ ActorRequest = Request[Actor, Any, State]
 
 
 class TokenController(Controller):
-    """Personal access tokens: for scripts, each limited to what it is for."""
+    """Personal access tokens for scripts, each limited to its scopes."""
 
     path = "/api/auth/tokens"
     tags = ["Accounts"]
@@ -34,7 +34,7 @@ class TokenController(Controller):
         cursor: Cursor = None,
         count: Count = False,
     ) -> Page[TokenOut]:
-        """Your tokens, newest first, the ended ones too; their secrets are not kept.
+        """List your tokens, newest first, including ended ones. Secrets are not stored.
 
         Example: `GET /api/auth/tokens`
         """
@@ -45,9 +45,9 @@ class TokenController(Controller):
     async def add_token(
         self, session: NamedDependency[WriteSession], request: ActorRequest, data: JSONBody[TokenIn]
     ) -> Response[TokenMade]:
-        """Make a token, shown this one time; `scopes` are permissions you have, e.g. `tasks.view` to read tasks.
+        """Create a token, shown only once. `scopes` are permissions you have, e.g. `tasks.view` to read tasks.
 
-        A token never manages your account, and never gives rights, resets a second factor or acts as somebody else.
+        A token can never manage your account, grant permissions, reset a second factor or impersonate users.
 
         Example: `{"name": "Backup script", "scopes": ["tasks.view"], "expires_in_days": 30}`
         """
@@ -58,7 +58,7 @@ class TokenController(Controller):
     async def revoke_token(
         self, session: NamedDependency[WriteSession], request: ActorRequest, token_id: FromPath[UUID]
     ) -> None:
-        """Revoke a token; it stops working within seconds.
+        """Revoke a token. It stops working within seconds.
 
         Example: `DELETE /api/auth/tokens/0190f5f0-7c1d-7000-8000-000000000000`
         """

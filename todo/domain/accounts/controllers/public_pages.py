@@ -1,4 +1,4 @@
-"""`/account`: the pages that the links in our mails lead to."""
+"""`/account`: the pages that links in e-mails open."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ POLICY = (
 
 @get("/account/{page:str}", operation_id="get_account_page", include_in_schema=False, sync_to_thread=False)
 def account_page(page: FromPath[str]) -> Response[str]:
-    """A page to confirm an address, choose a password, or accept an invitation; the token stands after `#`.
+    """Return the page to confirm an address, choose a password, or accept an invitation. The token follows `#`.
 
     Example: `GET /account/verify`
     """
@@ -31,7 +31,7 @@ def account_page(page: FromPath[str]) -> Response[str]:
 
 @get("/account/files/{name:str}", operation_id="get_account_file", include_in_schema=False, sync_to_thread=False)
 def account_file(name: FromPath[str]) -> File:
-    """The script or the style of those pages.
+    """Return the script or the style sheet of these pages.
 
     Example: `GET /account/files/account.js`
     """

@@ -54,7 +54,7 @@ def site_of(database: NamedDependency[Database]) -> Site:
 
 
 class SecondFactorController(Controller):
-    """The second factor: an authenticator app, and recovery codes for the day it is lost."""
+    """The second factor: an authenticator app and recovery codes."""
 
     path = "/api/auth/mfa"
     tags = ["Accounts"]
@@ -63,7 +63,7 @@ class SecondFactorController(Controller):
 
     @get(operation_id="get_second_factors")
     async def get_second_factors(self, factors: Factors) -> SecondFactors:
-        """What proves who you are besides your password, and how many recovery codes are left.
+        """Get your second factors and the number of unused recovery codes.
 
         Example: `GET /api/auth/mfa`
         """
@@ -71,9 +71,9 @@ class SecondFactorController(Controller):
 
     @post("/totp", operation_id="begin_totp")
     async def begin_totp(self, factors: Factors, data: JSONBody[ReauthenticationIn]) -> Enrolment:
-        """Begin with an authenticator app: show `otpauth_uri` as a QR code, then confirm with a first code.
+        """Begin to set up an authenticator app: show `otpauth_uri` as a QR code, then confirm with a code.
 
-        Needs your password, and your passkey where you have one: here, or at the sign-in of this session.
+        Requires your password, and your passkey if you have one: in this request, or at the sign-in of this session.
 
         Example: `{"password": "correct horse battery staple"}`
         """
@@ -81,7 +81,7 @@ class SecondFactorController(Controller):
 
     @post("/totp/confirm", operation_id="confirm_totp", status_code=200)
     async def confirm_totp(self, factors: Factors, data: JSONBody[FirstCode]) -> RecoveryCodes:
-        """Confirm the app with a code; from now on signing in asks for one. Keep the recovery codes safe.
+        """Confirm the app with a code. From now on a code is required to sign in. Keep the recovery codes safe.
 
         Your other devices are signed out.
 
@@ -93,7 +93,7 @@ class SecondFactorController(Controller):
     async def remove_totp(self, factors: Factors, data: JSONBody[ReauthenticationIn]) -> None:
         """Remove the authenticator app and its recovery codes, and sign out your other devices.
 
-        Needs a code, or your password in a session that began with a second factor.
+        Requires a code, or your password in a session that began with a second factor.
 
         Example: `{"code": "123456"}`
         """
@@ -101,16 +101,16 @@ class SecondFactorController(Controller):
 
     @post("/recovery-codes", operation_id="renew_recovery_codes", status_code=200)
     async def renew_recovery_codes(self, factors: Factors, data: JSONBody[ReauthenticationIn]) -> RecoveryCodes:
-        """New recovery codes in place of the old ones; your other devices are signed out.
+        """Replace the recovery codes. Your other devices are signed out.
 
-        Needs a code, or your password in a session that began with a second factor.
+        Requires a code, or your password in a session that began with a second factor.
         Example: `{"code": "123456"}`
         """
         return await factors.renew(data)
 
 
 class PasskeyController(Controller):
-    """Passkeys: signing in to the admin pages without a password."""
+    """Passkeys, to sign in without a password."""
 
     path = "/api/auth/passkeys"
     tags = ["Accounts"]
@@ -142,9 +142,10 @@ class PasskeyController(Controller):
         origin: NamedDependency[Origin],
         data: JSONBody[ReauthenticationIn],
     ) -> PasskeyOptions:
-        """What the browser needs to make a passkey; good for five minutes.
+        """Get the WebAuthn options for a new passkey. They expire after five minutes.
 
-        Needs your password, and your second factor where you have one: here, or at the sign-in of this session.
+        Requires your password, and your second factor if you have one: in this request, or at the sign-in of this
+        session.
 
         Example: `{"password": "correct horse battery staple"}`
         """
@@ -157,7 +158,7 @@ class PasskeyController(Controller):
     async def add_passkey(
         self, session: Session, site: NamedDependency[Site], request: ActorRequest, data: JSONBody[PasskeyIn]
     ) -> Response[PasskeyOut]:
-        """Store the passkey that the browser made, and sign out your other devices.
+        """Store a new passkey, and sign out your other devices.
 
         Example: `{"name": "My laptop", "state": "...", "credential": {"id": "...", "type": "public-key"}}`
         """
@@ -167,9 +168,9 @@ class PasskeyController(Controller):
     async def delete_passkey(
         self, reauthentication: Proofs, session: Session, request: ActorRequest, passkey_id: FromPath[UUID]
     ) -> None:
-        """Forget a passkey: it signs nobody in from now on, and your other devices are signed out.
+        """Delete a passkey, and sign out your other devices.
 
-        Needs a recent sign-in with a second factor; `POST /api/auth/reauthenticate` with a code or passkey is one.
+        Requires a recent sign-in with a second factor: call `POST /api/auth/reauthenticate` with a code or passkey.
         Example: `DELETE /api/auth/passkeys/0190f5f0-7c1d-7000-8000-000000000000`
         """
         await reauthentication.require_factor()

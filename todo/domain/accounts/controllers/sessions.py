@@ -1,4 +1,4 @@
-"""`/api/auth/sessions`: where I am signed in."""
+"""`/api/auth/sessions`: your sessions."""
 
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from todo.domain.accounts.services.sign_in import SignIn
 
 
 class SessionController(Controller):
-    """Sessions: one for every device that is signed in."""
+    """Sessions, one for every signed-in device."""
 
     path = "/api/auth/sessions"
     tags = ["Accounts"]
@@ -23,7 +23,7 @@ class SessionController(Controller):
     async def list_sessions(
         self, sign_in: NamedDependency[SignIn], request: Request[Actor, Any, State]
     ) -> list[SessionOut]:
-        """Where you are signed in, newest first; `current` is this one.
+        """List your sessions, newest first; `current` is this one.
 
         Example: `GET /api/auth/sessions`
         """
@@ -33,7 +33,7 @@ class SessionController(Controller):
     async def end_session(
         self, sign_in: NamedDependency[SignIn], origin: NamedDependency[Origin], session_id: FromPath[UUID]
     ) -> None:
-        """Sign out one device; its tokens stop working within seconds.
+        """Sign out one device. Its tokens stop working within seconds.
 
         Example: `DELETE /api/auth/sessions/0190f5f0-7c1d-7000-8000-000000000000`
         """

@@ -1,1 +1,1 @@
-"""What accounts look like on the wire, one file for each subject."""
+"""API schemas of accounts, one file per subject."""

@@ -1,4 +1,4 @@
-"""What goes with mailed tokens and invitations, on the wire."""
+"""API schemas of e-mail tokens, invitations and account deletion."""
 
 from datetime import datetime
 from typing import Annotated
@@ -20,33 +20,33 @@ class MailAddress(Schema):
 
 
 class MailRequested(Struct):
-    """The same answer whether or not there is an account, so that nobody can find out."""
+    """The same response whether or not there is an account, so that accounts cannot be enumerated."""
 
     message: str
 
 
 class EmailConfirmation(Schema):
-    """A token from a mail."""
+    """The token of a confirmation e-mail."""
 
     token: EmailToken
 
 
 class PasswordReset(Schema):
-    """A token from a mail, and the password to have from now on."""
+    """The token of an e-mail, and the new password."""
 
     token: EmailToken
     password: Password
 
 
 class Invite(Schema):
-    """Who is to come in, and with which roles; without any it is `member`."""
+    """The address to invite, and the roles of the new account; by default `member`."""
 
     email: Email
     roles: Annotated[list[RoleName], Meta(max_length=20)] = []
 
 
 class InvitationOut(Struct):
-    """Leave to register. `accepted_at` is set once it was used."""
+    """An invitation. `accepted_at` is set once it was used."""
 
     id: UUID
     email: str
@@ -58,6 +58,6 @@ class InvitationOut(Struct):
 
 
 class DeletionScheduled(Struct):
-    """When the account is erased; signing in before that keeps it."""
+    """When the account will be erased. Signing in before cancels the deletion."""
 
     deletion_at: datetime

@@ -1,4 +1,4 @@
-"""What personal access tokens look like on the wire."""
+"""API schemas of personal access tokens."""
 
 from datetime import datetime
 from typing import Annotated
@@ -16,7 +16,7 @@ Scope = Annotated[
 
 
 class TokenIn(Schema):
-    """A new token: what it is for, what it may do, how long."""
+    """A new token: name, scopes and lifetime."""
 
     name: TokenName
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=100)]
@@ -37,6 +37,6 @@ class TokenOut(Struct):
 
 
 class TokenMade(TokenOut):
-    """A new token. `token` is shown this one time: send it as `Authorization: Bearer ...`."""
+    """A new token. `token` is shown only once: send it as `Authorization: Bearer ...`."""
 
     token: str

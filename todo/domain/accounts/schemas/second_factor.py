@@ -1,4 +1,4 @@
-"""What second factors and passkeys look like on the wire."""
+"""API schemas of second factors and passkeys."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ PasskeyName = Annotated[str, Meta(min_length=1, max_length=100, pattern=ONE_LINE
 
 
 class SecondFactors(Struct):
-    """What proves who you are besides the password: an authenticator app, unused recovery codes, passkeys."""
+    """Your second factors: authenticator app, unused recovery codes, passkeys."""
 
     totp: bool
     recovery_codes: int
@@ -26,33 +26,33 @@ class SecondFactors(Struct):
 
 
 class Enrolment(Struct):
-    """The secret of a new authenticator app; it counts once it is confirmed. The URI is what a QR code shows."""
+    """The secret of a new authenticator app, active once confirmed. Show the URI as a QR code."""
 
     secret: str
     otpauth_uri: str
 
 
 class FirstCode(Schema):
-    """What the app shows now."""
+    """The code that the app shows."""
 
     code: Code
 
 
 class RecoveryCodes(Struct):
-    """Each stands in for the second factor once. Shown this one time."""
+    """Recovery codes. Each replaces the second factor once. Shown only once."""
 
     recovery_codes: list[str]
 
 
 class PasskeyOptions(Struct):
-    """`options` are for the browser (`PublicKeyCredential.parse...FromJSON`), `state` comes back with its answer."""
+    """`options` are for the browser (`PublicKeyCredential.parse...FromJSON`); send `state` back with the credential."""
 
     options: dict[str, Any]
     state: str
 
 
 class PasskeyIn(Schema):
-    """A new passkey: the state of the options, and the browser's answer to them."""
+    """A new passkey: the state of the options, and the credential of the browser."""
 
     name: PasskeyName
     state: State
@@ -60,16 +60,16 @@ class PasskeyIn(Schema):
 
 
 class PasskeyAnswer(Schema):
-    """Signing in by a passkey: the state of the options, and the browser's answer to them."""
+    """Sign-in by passkey: the state of the options, and the credential of the browser."""
 
     state: State
     credential: Credential
 
 
 class ReauthenticationIn(Schema):
-    """Who you are, once more: your password, a code of the authenticator app or a recovery code, or a passkey.
+    """Your password, a code of the authenticator app or a recovery code, or a passkey.
 
-    The answer of a passkey is to the options of `POST /api/auth/login/passkey/options`.
+    For a passkey, use the options of `POST /api/auth/login/passkey/options`.
     """
 
     password: Password | None = None

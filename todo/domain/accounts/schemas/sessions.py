@@ -1,4 +1,4 @@
-"""What sessions look like on the wire."""
+"""API schemas of sessions."""
 
 from datetime import datetime
 from typing import Annotated
@@ -13,9 +13,9 @@ Secret = Annotated[str, Meta(min_length=1, max_length=8192, pattern=r"^[\x21-\x7
 
 
 class Tokens(Struct, omit_defaults=True):
-    """Send the access token as `Authorization: Bearer ...`; it is good for `expires_in` seconds.
+    """Send the access token as `Authorization: Bearer ...`. It expires after `expires_in` seconds.
 
-    With a second factor enrolled, only `mfa_token` comes back: send it with a code to `/api/auth/login/mfa`.
+    With a second factor, only `mfa_token` is returned: send it with a code to `/api/auth/login/mfa`.
     """
 
     access_token: str = ""
@@ -26,27 +26,27 @@ class Tokens(Struct, omit_defaults=True):
 
 
 class Refresh(Schema):
-    """The refresh token of the answer before."""
+    """The refresh token of the previous response."""
 
     refresh_token: Secret
 
 
 class SecondFactor(Schema):
-    """The token of the first step, and a code of the authenticator app or a recovery code."""
+    """The `mfa_token` of the first step, and a code of the authenticator app or a recovery code."""
 
     mfa_token: Secret
     code: Annotated[str, Meta(min_length=6, max_length=64, pattern=r"^[A-Za-z0-9 -]*$", examples=["123456"])]
 
 
 class PasswordChange(Schema):
-    """The password as it is, and as it shall be."""
+    """The current and the new password."""
 
     current_password: Password
     new_password: Password
 
 
 class SessionOut(Struct):
-    """One sign-in on one device."""
+    """A sign-in on one device."""
 
     id: UUID
     current: bool

@@ -1,4 +1,4 @@
-"""What accounts look like on the wire."""
+"""API schemas of accounts."""
 
 from datetime import datetime
 from typing import Annotated
@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo.schema import Line, Schema
 
-# Refused in words of our own; in the document for clients that check before they send.
+# Validated with our own messages; in the document for clients that validate first.
 ADDRESS = r"^\s*[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+\s*$"
 Email = Annotated[
     str,
@@ -35,21 +35,21 @@ class Registration(Schema):
 
 
 class Registered(Struct):
-    """The same answer whether or not the address was known, so that nobody can find out who has an account."""
+    """The same response whether or not the address has an account, so that accounts cannot be enumerated."""
 
     email: str
     message: str
 
 
 class Login(Schema):
-    """ReauthenticationIn of who you are."""
+    """E-mail address and password."""
 
     email: Email
     password: Password
 
 
 class Me(Struct):
-    """The account that is signed in."""
+    """Your account."""
 
     id: UUID
     email: str
@@ -62,7 +62,7 @@ class Me(Struct):
 
 
 class MePatch(Schema):
-    """Absent fields stay as they are. A new time zone moves everything that is due "wherever the owner is"."""
+    """Absent fields are unchanged. A new time zone moves all tasks due at a floating time."""
 
     name: Line | UnsetType = UNSET
     timezone: Timezone | UnsetType = UNSET

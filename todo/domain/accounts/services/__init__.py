@@ -1,1 +1,1 @@
-"""The verbs of accounts, one file for each thing that a person can have or lose."""
+"""Services of accounts, one file per subject."""

@@ -1,4 +1,4 @@
-"""DeletionScheduled: an account is closed at once, can be had back for some days, and is then erased."""
+"""Account deletion: scheduled, cancelable for some days, then the account is erased."""
 
 import logging
 from datetime import datetime, timedelta
@@ -34,10 +34,11 @@ DUE = Query(lambda user_id: user_id, select(USER.id).where(OVER).order_by(USER.d
 
 
 async def leave(session: WriteSession, settings: Settings, actor: Actor) -> datetime:
-    """Close the account of somebody who has proven who they are, and say until when they can come back.
+    """Schedule the deletion of a reauthenticated user's account. Return when it is erased.
 
-    Raises Conflict for the last superuser.
-    What they signed in with is worth nothing from now on, but their password: it brings them back.
+    All credentials except the password are revoked: signing in with it cancels the deletion. Raise Conflict for the
+    last
+    superuser.
     """
     people = AccountService(session, actor)
     user = await people.locked(USER.id == actor.user_id)
@@ -53,7 +54,7 @@ async def leave(session: WriteSession, settings: Settings, actor: Actor) -> date
 
 
 async def cancel_deletion(session: WriteSession, user: User) -> bool:
-    """For sign-in, after the right password: whether a leaving account is active again. Not when its time is over."""
+    """Cancel a scheduled deletion at sign-in. Return False when there is none, or when it is already due."""
     session.origin = session.origin.by(Actor(id=user.id, name=user.email))
     people = AccountService(session, session.origin.actor)
     row = await people.get_one_or_none(USER.id == user.id, USER.status == "leaving", ~OVER, with_for_update=True)
@@ -64,7 +65,7 @@ async def cancel_deletion(session: WriteSession, user: User) -> bool:
 
 
 async def erase_due(database: Database, origin: Origin) -> None:
-    """Erase everybody whose time is over, each in a transaction of their own."""
+    """Erase all accounts that are due, each in its own transaction."""
     for user_id in await database.reads.all(DUE):
         try:
             async with database.session(origin) as session:
@@ -74,9 +75,9 @@ async def erase_due(database: Database, origin: Origin) -> None:
 
 
 async def erase(session: WriteSession, user_id: UUID) -> None:
-    """Delete a person whose time is over, with all that is theirs; who has come back meanwhile stays.
+    """Delete a user with all data if the deletion is due and was not canceled.
 
-    The trail stays, without their name.
+    The audit log remains, without the name.
     """
     email = await session.scalar(select(USER.email).where(USER.id == user_id, OVER).with_for_update())
     if email is None:

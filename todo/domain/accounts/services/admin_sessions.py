@@ -1,4 +1,4 @@
-"""Sign-ins of the admin pages: a cookie in place of tokens, good for half an hour idle and twelve hours in all."""
+"""Sign-in to the admin pages by cookie: sessions end after half an hour idle or twelve hours in total."""
 
 import secrets
 from collections.abc import Mapping
@@ -30,12 +30,12 @@ from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Forbidden, Unauthorized
 from todo.settings import Settings
 
-SEEN_EVERY = timedelta(minutes=1)  # how exactly we remember when a browser was last heard of
+SEEN_EVERY = timedelta(minutes=1)  # precision of the time of last use
 ENROLMENT = "/admin/account/second-factor"
 
 
 class Found(NamedTuple):
-    """A visit, and when its browser was last heard of."""
+    """An admin session, and when its browser was last seen."""
 
     admin_session: AdminSession
     seen_at: datetime
@@ -82,7 +82,7 @@ SEEN = Query(
 
 
 class AdminSessions:
-    """What the admin pages ask of accounts (todo.admin.pages.sessions.Accounts)."""
+    """The interface of the admin pages to accounts (todo.admin.pages.sessions.Accounts)."""
 
     def __init__(self, database: Database, sign_in: SignIn, settings: Settings, secret: str):
         self._database = database
@@ -91,7 +91,7 @@ class AdminSessions:
         self._secret = secret
 
     async def admin_session(self, cookie: str) -> AdminSession | None:
-        """Who holds this cookie; None when it is over. Asks the database, so that what ends, ends at once."""
+        """Return the session of a cookie, or None when it has ended. Always read from the database."""
         found = await self._database.primary.one_or_none(ADMIN_SESSION, cookie_hash=_hash(cookie))
         if found is None:
             return None
@@ -106,7 +106,7 @@ class AdminSessions:
         return await self._as_somebody_else(admin_session, admin_session.acting)
 
     async def _as_somebody_else(self, admin_session: AdminSession, impersonation: Acting) -> AdminSession:
-        """The visit of the person an operator acts as; their own again when that person is out of reach by now."""
+        """Return the session as the impersonated user, or as the operator when impersonation is no longer allowed."""
         person = await self._database.primary.one_or_none(ACTORS, user=impersonation.person_id, session=None)
         try:
             if person is None:
@@ -116,23 +116,23 @@ class AdminSessions:
             return replace(admin_session, acting=None)
 
     async def enter(self, origin: Origin, email: str, password: str, user_agent: str) -> str | MfaPending:
-        """A new cookie, or the token of the first step; raises Unauthorized, Forbidden, TooManyRequests."""
+        """Return a new cookie, or the token of the first step. Raise Unauthorized, Forbidden or TooManyRequests."""
         person = await self._sign_in.check_password(origin, _read({"email": email, "password": password}, Login))
         if person.second_factor:
             return MfaPending(await self._sign_in.mfa_pending(origin, person))
         return await self._begin(origin, Authentication(person.id, ("pwd",), person.credential_version), user_agent)
 
     async def second_step(self, origin: Origin, token: str, code: str, user_agent: str) -> str:
-        """A new cookie; raises Unauthorized, Forbidden, TooManyRequests."""
+        """Return a new cookie. Raise Unauthorized, Forbidden or TooManyRequests."""
         data = _read({"mfa_token": token, "code": code}, SecondFactor)
         return await self._begin(origin, await self._sign_in.check_code(origin, data), user_agent)
 
     async def passkey_options(self, origin: Origin) -> Mapping[str, Any]:
-        """`options` for the browser and the `state` it brings back; raises TooManyRequests."""
+        """Return `options` for the browser and the `state` to send back. Raise TooManyRequests."""
         return msgspec.structs.asdict(await self._sign_in.passkey_options(origin))
 
     async def enter_by_passkey(self, origin: Origin, state: str, credential: str, user_agent: str) -> str:
-        """A new cookie for the browser's answer (JSON); raises Unauthorized, Forbidden, TooManyRequests."""
+        """Return a new cookie for a passkey assertion (JSON). Raise Unauthorized, Forbidden or TooManyRequests."""
         try:
             answer = {"state": state, "credential": msgspec.json.decode(credential)}
         except msgspec.DecodeError:
@@ -141,17 +141,17 @@ class AdminSessions:
         return await self._begin(origin, found, user_agent)
 
     async def verify_identity(self, origin: Origin, admin_session: AdminSession, password: str, code: str) -> None:
-        """Note that the right person sits there now; raises Forbidden, TooManyRequests."""
+        """Reauthenticate the user of this session. Raise Forbidden or TooManyRequests."""
         await self._reauthentication(origin, admin_session).reauthenticate(
             ReauthenticationIn(code=code) if code else ReauthenticationIn(password=password)
         )
 
     async def leave(self, origin: Origin, admin_session: AdminSession) -> None:
-        """Sign this browser out."""
+        """Sign out this browser."""
         await self._sign_in.logout(origin.by(admin_session.operator), everywhere=False)
 
     async def confirm_factor(self, origin: Origin, admin_session: AdminSession, code: str) -> tuple[RecoveryCodes, str]:
-        """An authenticator app counts from now on; a new cookie, for who has proven more. Raises Conflict, Invalid."""
+        """Confirm an authenticator app. Return a new cookie for the stronger session. Raise Conflict or Invalid."""
         codes, cookie = await self._factors(origin, admin_session).confirm(code), new_cookie()
         async with self._database.session(origin) as session:
             sessions = SessionService(session, admin_session.actor, self._secret)
@@ -183,7 +183,7 @@ class AdminSessions:
 
 
 def new_cookie() -> str:
-    """256 random bits as text."""
+    """Return 256 random bits as text."""
     return secrets.token_urlsafe(32)
 
 
@@ -192,7 +192,7 @@ def _hash(cookie: str) -> bytes:
 
 
 def _read(values: Mapping[str, Any], kind: Any) -> Any:
-    """What a form holds, as the API would take it; what it would refuse can sign nobody in."""
+    """Convert form fields to the API type. Raise Unauthorized for values the API would reject."""
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError:

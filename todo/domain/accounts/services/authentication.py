@@ -1,4 +1,4 @@
-"""Turning a credential into the one who acts."""
+"""Authenticate requests by access token."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -39,10 +39,10 @@ ACTORS = Query(
 
 
 class Authenticator:
-    """Occurrences `Authorization: Bearer ...` into an Actor, without the database in the steady state.
+    """Convert `Authorization: Bearer ...` to an actor, usually without a database query.
 
-    What is known of a token, a person and a session is remembered for `actor_cache_seconds` (5 at most): that is how
-    long a disabled account, an ended session or a lost role still works, on any process.
+    Tokens, users and sessions are cached for `actor_cache_seconds` (at most 5): for that time a disabled account, an
+    ended session or a removed role still works in any process.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Authenticator:
             remember_in(self._actor)
 
     async def __call__(self, token: str, origin: Origin) -> Actor | Problem:
-        """Never raises for a bad credential: the refusal is the answer, and a guard decides whether it matters."""
+        """Return the actor, or the problem for a bad credential: guards decide whether it matters."""
         if token.startswith(PREFIX):
             return await self._tokens.actor_of(token)
         try:
@@ -97,7 +97,7 @@ class Authenticator:
 
 
 async def actor_of(session: WriteSession, user_id: UUID) -> Actor | None:
-    """An active person with the rights they have now, for what goes on without them."""
+    """Return an active user with the current permissions, for background work."""
     held = select(USER.id, USER.email, USER.timezone, func.array(PERMISSIONS_OF.scalar_subquery())).select_from(User)
     found = (await session.execute(held.where(USER.id == user_id, USER.status == "active"))).first()
     return found and Actor(found[0], found[1], permissions=frozenset(found[3]), timezone=found[2])

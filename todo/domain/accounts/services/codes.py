@@ -1,4 +1,4 @@
-"""Codes of authenticator apps (TOTP, RFC 6238), and recovery codes for the day one is lost. Each works once."""
+"""Codes of authenticator apps (TOTP, RFC 6238) and recovery codes. Each works once."""
 
 import base64
 import secrets
@@ -21,14 +21,14 @@ from todo.domain.accounts.services.keys import decrypt
 TOTPS, CODES = table_of(Totp), table_of(RecoveryCode)
 
 
-REPORTED = 10  # wrong ones within a day, of which the owner is told
+REPORTED = 10  # wrong codes within a day after which the user is notified
 WRONG = ("accounts.code_refused", "accounts.reauthentication_failed")
 EVENT = columns(Event)
 
 
 async def note_wrong(session: WriteSession, action: Action, user_id: UUID) -> None:
-    """Record a wrong code or proof; the tenth within a day is reported to the owner of the account, by mail."""
-    account = select(USER.email).where(USER.id == user_id).with_for_update(key_share=True)  # one counts at a time
+    """Record a wrong code or password. After the tenth within a day, notify the user by e-mail."""
+    account = select(USER.email).where(USER.id == user_id).with_for_update(key_share=True)  # serializes the count
     email = await session.scalar(account)
     await record(session, action, "users", subject_id=user_id)
     of_today = EVENT.subject == "users", EVENT.subject_id == user_id, EVENT.at > now() - timedelta(days=1)
@@ -39,7 +39,7 @@ async def note_wrong(session: WriteSession, action: Action, user_id: UUID) -> No
 
 
 async def check_second_factor(session: WriteSession, user_id: UUID, code: str, at: datetime, secret: str) -> str | None:
-    """How the code proves who it is: "otp", "recovery", or None when it does not. Every code works once."""
+    """Check a code and mark it as used. Return "otp", "recovery", or None for a wrong code."""
     plain = plain_code(code)
     stored = await session.scalar(select(TOTP.secret).where(*confirmed(user_id)))
     if stored is None:
@@ -53,23 +53,23 @@ async def check_second_factor(session: WriteSession, user_id: UUID, code: str, a
 
 
 def codes_key(user_id: UUID, credential_version: int) -> str:
-    """Of the budget for codes: a new one begins when what came before them (a password) is ended."""
+    """Return the rate limit key for codes. A new limit begins when credentials (the password) are revoked."""
     return f"codes of {user_id} {credential_version}"
 
 
 def new_recovery_code() -> str:
-    """80 bits, as four groups that can be read aloud."""
+    """Return 80 random bits as four groups that can be read aloud."""
     text = base64.b32encode(secrets.token_bytes(10)).decode().lower()
     return "-".join(text[at : at + 4] for at in range(0, 16, 4))
 
 
 def plain_code(code: str) -> str:
-    """A code as it is compared: however its groups were set apart, in any case."""
+    """Normalize a recovery code: ignore separators and case."""
     return "".join(filter(str.isalnum, code)).lower()
 
 
 def matching_step(secret: bytes, code: str, at: datetime) -> int | None:
-    """The 30 seconds this code belongs to: now, or the step before or after."""
+    """Return the 30-second step of this code: the current one, or the step before or after."""
     try:
         return pyotp.TOTP(secret.decode()).verify_and_get_timecode(code, for_time=at, valid_window=1)
     except OTPVerificationError:
@@ -77,7 +77,7 @@ def matching_step(secret: bytes, code: str, at: datetime) -> int | None:
 
 
 async def use_step(session: WriteSession, step: int, *where: Any, **values: Any) -> bool:
-    """Whether nobody was quicker: a step is used once, and none before it again."""
+    """Mark a step as used. Return False when it or a later one was used before."""
     later = update(TOTPS).where(*where, TOTPS.c.last_step < step).values(last_step=step, **values)
     return (await session.execute(later.returning(TOTPS.c.user_id))).first() is not None
 

@@ -1,4 +1,4 @@
-"""Ending credentials: the one place for every change after which what somebody held must open nothing."""
+"""Revoking credentials, for every change after which existing credentials must stop working."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -14,9 +14,9 @@ from todo.domain.accounts.services.sessions import SessionService
 
 
 class Authentication(NamedTuple):
-    """Who somebody has proven to be, how (RFC 8176), and the `credential_version` of their account at that time.
+    """An authenticated user, the methods (RFC 8176), and the account's `credential_version` at that time.
 
-    `mfa_token` is the hash of the token that the first step gave out, where there were two.
+    `mfa_token` is the hash of the token of the first step, if there were two.
     """
 
     user_id: UUID
@@ -28,11 +28,10 @@ class Authentication(NamedTuple):
 async def end_credentials(
     session: WriteSession, actor: Actor, user_id: UUID, reason: str, *, but: UUID | None = None
 ) -> None:
-    """End whatever was given out before now and could still let somebody in; part of the change that asks for it.
+    """Revoke everything issued so far that could still sign in, as part of the caller's change.
 
-    These are mailed links, sign-ins that are running or wait for a second factor, an authenticator app that was not
-    confirmed, and all sessions but `but`, which keep the `reason`. Personal access tokens stay. Locks the account
-    before anything else of it.
+    This covers e-mailed links, sign-ins in progress or waiting for a second factor, unconfirmed authenticator apps, and
+    all sessions except `but`, which store the `reason`. Personal access tokens stay. Locks the account first.
     """
     users = table_of(User)
     ended = update(users).where(users.c.id == user_id)
@@ -45,12 +44,12 @@ async def end_credentials(
 
 
 async def sign_out_everywhere(session: WriteSession, actor: Actor, user_id: UUID, reason: str) -> None:
-    """Sign out every device and end what else was given out; the audit log says who did it."""
+    """Sign out every device and revoke issued credentials; audited."""
     await end_credentials(session, actor, user_id, reason)
     await record(session, "users.sign_out", "users", subject_id=user_id)
 
 
 async def is_current(session: WriteSession, user_id: UUID, credential_version: int) -> bool:
-    """Whether nothing was ended since; locks the account, so that nothing is until the transaction ends."""
+    """Lock the account. Return whether no credentials were revoked since this version."""
     account = select(USER.credential_version).where(USER.id == user_id).with_for_update(key_share=True)
     return await session.scalar(account) == credential_version

@@ -1,4 +1,4 @@
-"""People and sign-ins in numbers, for the first page of the admin."""
+"""Dashboard cards for users and sign-ins."""
 
 from sqlalchemy import func, select
 
@@ -19,14 +19,14 @@ NEW, SIGN_INS = Daily(USER.created_at), Daily(SESSION.created_at)
 
 
 async def people(database: Database, actor: Actor) -> Figure:
-    """How many accounts there are, and how many came a day."""
+    """Count accounts, and new accounts per day."""
     active, others = await database.reads.one_or_none(ACTIVE) or (0, 0)
     note = f"and {others:,} disabled or leaving" if others else "all of them active"
     return Figure(active, note, "/admin/users", series=await NEW.series(database, actor), unit="new accounts")
 
 
 async def sign_ins(database: Database, actor: Actor) -> Figure:
-    """How many devices are signed in, and how many signed in a day."""
+    """Count signed-in devices, and sign-ins per day."""
     (live,) = await database.reads.one_or_none(LIVE) or (0,)
     series = await SIGN_INS.series(database, actor)
     return Figure(live, "devices signed in now", "/admin/sessions", series=series, unit="sign-ins")

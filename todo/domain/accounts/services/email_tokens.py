@@ -1,6 +1,6 @@
-"""What a mail proves: that somebody reads this address.
+"""E-mail tokens, which verify that the user reads an address.
 
-Tokens have 256 bits, are kept as SHA-256, serve one purpose once, and are deleted together with what they change.
+Tokens have 256 bits, are stored as SHA-256, serve one purpose once, and are deleted with the change they allow.
 """
 
 import secrets
@@ -27,7 +27,7 @@ from todo.settings import Settings
 
 
 class Purpose(NamedTuple):
-    """What a token is for: how long it is good, whom it is sent to, and the mail around it."""
+    """The purpose of a token: lifetime, recipients, and the text of the e-mail."""
 
     lasts: timedelta
     to: ColumnElement[bool]
@@ -47,7 +47,7 @@ PURPOSES = {
     ),
     "reset": Purpose(
         timedelta(hours=1),
-        USER.password_hash.is_not(None),  # who signs in elsewhere gets no second way in by mail
+        USER.password_hash.is_not(None),  # users of an identity provider get no second way to sign in
         "Choose a new password",
         (
             "Somebody, hopefully you, asked for a new password for your account.",
@@ -55,7 +55,7 @@ PURPOSES = {
         ),
     ),
 }
-PLACEHOLDER = ".invalid"  # the end of addresses of service accounts, and of people whose issuer names none (RFC 2606)
+PLACEHOLDER = ".invalid"  # domain for service accounts and users without an address from their provider (RFC 2606)
 ASKED: dict[str, Action] = {"verify": "accounts.ask_verify", "reset": "accounts.ask_reset"}
 HOLDER = Query(
     str,
@@ -70,26 +70,26 @@ HOLDER = Query(
 
 
 def new_secret() -> str:
-    """256 random bits as text."""
+    """Return 256 random bits as text."""
     return secrets.token_urlsafe(32)
 
 
 def hashed(token: str) -> bytes:
-    """The form in which a token is kept and looked up."""
+    """Return the hash by which a token is stored and found."""
     return sha256(token.encode()).digest()
 
 
 def link(settings: Settings, page: str, token: str) -> str:
-    """A link into this service, from the settings alone. What follows `#` never reaches a server or its logs."""
+    """Return a link to this service, from settings only. The part after `#` never reaches a server or its logs."""
     base = settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
     return f"{base}/account/{page}#{token}"
 
 
 async def ask(session: WriteSession, settings: Settings, address: str, purpose: str) -> None:
-    """Mail a token to whoever has this address, so that the caller cannot tell whether anybody has.
+    """Send a token to the address, without revealing whether it has an account.
 
-    Known or not, the same statements run and one audit entry is committed: without an account the token finds no
-    person to belong to, and the mail is rolled back.
+    In both cases the same statements run and one audit event is committed: without an account the token refers to no
+    user, and the e-mail is rolled back.
     """
     email = rules.normalise_email(address)
     if not rules.is_email(email):
@@ -104,7 +104,7 @@ async def ask(session: WriteSession, settings: Settings, address: str, purpose: 
 
 
 async def mail_token(session: WriteSession, settings: Settings, user_id: UUID, email: str, purpose: str) -> None:
-    """Send a new token; older ones for the same purpose end. Stores no token when there is no such person."""
+    """Send a new token and revoke older ones for the same purpose. Without a user no token is stored."""
     token, (lasts, _, subject, paragraphs) = new_secret(), PURPOSES[purpose]
     await session.execute(delete(MailToken).where(MAIL_TOKEN.user_id == user_id, MAIL_TOKEN.purpose == purpose))
     row = MailToken(user_id=user_id, purpose=purpose, hash=hashed(token), expires_at=now() + lasts).model_dump()
@@ -114,17 +114,19 @@ async def mail_token(session: WriteSession, settings: Settings, user_id: UUID, e
 
 
 async def send_reset(session: WriteSession, settings: Settings, user: User) -> None:
-    """Send somebody a link to choose a new password, as an operator."""
+    """Send a user a link to choose a new password, as an operator."""
     await mail_token(session, settings, user.id, user.email, "reset")
     await record(session, "users.send_reset", "users", subject_id=user.id)
 
 
 async def spend(session: WriteSession, token: str, purpose: str) -> Actor:
-    """Use a token up, once; whose it was, who acts from here on. Raises Invalid, with one sentence for every reason."""
+    """Use a token once. Return its user as the actor. Raise Invalid with the same message for every reason."""
     mine = (MAIL_TOKEN.hash == hashed(token), MAIL_TOKEN.purpose == purpose, MAIL_TOKEN.expires_at > func.now())
     holder = select(USER.id, USER.email).join(MailToken, MAIL_TOKEN.user_id == USER.id)
     holder = holder.where(*mine, USER.status != "disabled").with_for_update(of=User, key_share=True)
-    found = (await session.execute(holder)).first()  # the account before its tokens, as whatever ends them does
+    found = (
+        await session.execute(holder)
+    ).first()  # locks the account before its tokens, as all code that revokes them does
     if found is None or await session.scalar(delete(MailToken).where(*mine).returning(MAIL_TOKEN.id)) is None:
         raise _no_good()
     person = Actor(id=found.id, name=found.email)
@@ -137,7 +139,7 @@ def _no_good() -> Invalid:
 
 
 async def verify(session: WriteSession, token: str) -> None:
-    """Note that the address is its holder's; raises Invalid."""
+    """Mark the address as verified. Raise Invalid."""
     person = await spend(session, token, "verify")
     people = AccountService(session, person)
     user = await people.locked(USER.id == person.id)
@@ -145,7 +147,7 @@ async def verify(session: WriteSession, token: str) -> None:
 
 
 async def reset(database: Database, origin: Origin, passwords: Passwords, token: str, password: str) -> None:
-    """Set a new password and end every session; signs nobody in. A refused password leaves the token as it is."""
+    """Set a new password and end every session, without signing in. A rejected password leaves the token valid."""
     email = await database.reads.one_or_none(HOLDER, hash=hashed(token))
     if email is None:
         raise _no_good()
@@ -166,7 +168,7 @@ async def _set_password(session: WriteSession, person: Actor, password_hash: str
 
 
 async def greet(session: WriteSession, settings: Settings, address: str, user: User | None) -> None:
-    """Write to an address somebody registered with: to confirm it or, when it was taken, that somebody tried."""
+    """Send the e-mail after a registration: to confirm the address, or to report that the account exists."""
     email = rules.normalise_email(address)
     if user is not None:
         await mail_token(session, settings, user.id, email, "verify")
@@ -178,13 +180,13 @@ async def greet(session: WriteSession, settings: Settings, address: str, user: U
 
 
 def require_verified(settings: Settings, user: User) -> None:
-    """For sign-in, after the right password: raises Forbidden while the address is unconfirmed."""
+    """Raise Forbidden at sign-in while the address is unconfirmed."""
     if settings.verify_email and user.email_verified_at is None:
         raise Forbidden("Confirm your e-mail address first: follow the link in the mail we sent you.")
 
 
 async def notify(session: WriteSession, email: str, subject: str, *paragraphs: str) -> None:
-    """Tell somebody about something that only they should have done, unless their address is a placeholder."""
+    """Notify a user of a security event, unless the address is a placeholder."""
     if email.endswith(PLACEHOLDER):
         return
     advice = "If this was not you, ask for a new password at once: that ends every session."
@@ -192,7 +194,7 @@ async def notify(session: WriteSession, email: str, subject: str, *paragraphs: s
 
 
 async def notify_change(session: WriteSession, email: str, subject: str, text: str) -> None:
-    """The same for a change of how they sign in, with when and from where it was made."""
+    """Notify a user of a change of credentials, with its time and network address."""
     await notify(session, email, subject, f"{text} It was done at {_time_and_place(session.origin)}.")
 
 

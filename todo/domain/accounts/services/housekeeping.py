@@ -1,4 +1,4 @@
-"""What accounts leave behind and nobody needs any more."""
+"""Deletion of expired account data."""
 
 from datetime import timedelta
 
@@ -21,11 +21,11 @@ from todo.domain.accounts.models import (
 )
 from todo.domain.accounts.services.key_rotation import KeyService
 
-SHOWN = timedelta(days=30)  # how long an ended session is kept, for whoever asks what happened
+SHOWN = timedelta(days=30)  # how long an ended session is kept for investigation
 LEEWAY = timedelta(minutes=1)
 
-# Refresh tokens before their sessions, whose deletion takes theirs along: there can be thousands of them.
-# One that has expired opens nothing, used or not; until then, using it a second time ends its session.
+# Refresh tokens before their sessions, whose deletion cascades: there can be thousands of them.
+# An expired token is useless; until it expires, its reuse must end the session.
 EXPIRED = [
     Expired(RefreshToken, REFRESH.expires_at < func.now()),
     Expired(Session, SESSION.expires_at < func.now() - SHOWN),
@@ -37,8 +37,8 @@ EXPIRED = [
 
 
 async def delete_ended(database: Database, origin: Origin) -> None:
-    """Delete what has ended: sessions after a month, keys once their last token is over, unused tokens at once."""
+    """Delete sessions a month after their end, keys after their last token has expired, unused tokens immediately."""
     lifetime = timedelta(seconds=database.settings.access_token_seconds) + LEEWAY
     async with database.session(origin) as session:
-        await KeyService(session, origin.actor, "").delete_retired(lifetime)  # forgetting needs no secret
+        await KeyService(session, origin.actor, "").delete_retired(lifetime)  # deleting needs no secret
     await delete_expired(database, *EXPIRED)

@@ -1,4 +1,4 @@
-"""Access tokens of identity providers: whether they are good, and whose account they open."""
+"""Access tokens of identity providers: validation, and the account they belong to."""
 
 import asyncio
 from typing import Any
@@ -20,8 +20,8 @@ from todo.settings import Issuer, Settings
 
 LONGEST_TOKEN = 8192  # characters
 
-# The `typ` that says "an access token" (RFC 8725 section 3.11). The same keys sign other things as well: sign-out
-# notices (logout+jwt), Better Auth's cookies (better-auth.session-cache+jwt).
+# `typ` values of access tokens (RFC 8725 section 3.11). The same keys also sign logout notices (logout+jwt) and Better
+# Auth's cookies (better-auth.session-cache+jwt).
 TYPES = {"better-auth": {"", "jwt"}, "oidc": {"", "jwt"}, "rfc9068": {"at+jwt"}}
 REQUIRED = ["exp", "iat", "iss", "aud", "sub"]
 REQUIRED_BY = {"rfc9068": [*REQUIRED, "client_id", "jti"]}
@@ -33,11 +33,11 @@ IDENTITIES: Query[UUID] = Query(
 
 
 class NotSeenYet(Exception):
-    """The identity has no account; an exception, because those are not remembered."""
+    """The identity has no account yet. An exception, because the cache does not store exceptions."""
 
 
 class Decoder(jwt.PyJWT):
-    """PyJWT that knows Ed25519 by its newer name too (RFC 9864)."""
+    """PyJWT with the newer algorithm name of Ed25519 (RFC 9864)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,9 +48,9 @@ DECODER = Decoder()
 
 
 class IdentityProviders:
-    """The identity providers of the settings. Roles and scopes in their tokens mean nothing here: people are `member`s.
+    """The identity providers of the settings. Roles and scopes in their tokens are ignored: users are `member`s.
 
-    Which account an identity opens is remembered for a minute.
+    The account of an identity is cached for a minute.
     """
 
     def __init__(self, database: Database, settings: Settings):
@@ -59,29 +59,29 @@ class IdentityProviders:
         self._account = alru_cache(maxsize=10_000, ttl=60)(self._find)
 
     async def warm(self) -> None:
-        """Fetch all keys, so that the first request need not wait (3 s at most); one that is down is only logged."""
+        """Fetch all keys at startup (3 s at most). Providers that are down are only logged."""
         await asyncio.gather(*(keys.warm() for _, keys in self._trusted.values()))
 
     async def close(self) -> None:
         await asyncio.gather(*(keys.close() for _, keys in self._trusted.values()))
 
     def knows(self, token: str) -> bool:
-        """Whether the token says it comes from one of our issuers; nothing is verified yet."""
+        """Return whether the token claims a known issuer; nothing is verified yet."""
         try:
             return self._choose(token)[0] in self._trusted
         except (jwt.PyJWTError, ValueError):
             return False
 
     async def verify(self, token: str) -> Verified:
-        """What the token says, once it is found good.
+        """Verify a token.
 
-        Raises Unauthorized (the token is bad), Unavailable (the issuer is away, nobody can tell), NotSeenYet.
+        Raise Unauthorized for an invalid token, Unavailable when the issuer's keys cannot be fetched, or NotSeenYet.
         """
         issuer, claims = await self._good_claims(token)
         return _verified(await self._account(issuer.issuer, claims["sub"]), claims)
 
     async def admit(self, token: str, origin: Origin) -> Verified:
-        """As `verify`, for somebody not seen yet: opens or links their account. Raises Unauthorized, Unavailable."""
+        """Verify a token of a new identity, and create or link its account. Raise Unauthorized or Unavailable."""
         issuer, claims = await self._good_claims(token)
         return _verified(await self._admit(issuer, claims, origin), claims)
 
@@ -94,7 +94,7 @@ class IdentityProviders:
             raise Unauthorized("The token is not valid.", error="invalid_token") from None
 
     def _choose(self, token: str) -> tuple[str, dict[str, Any]]:
-        """What an unverified token says of its issuer, and its header; raises PyJWTError, ValueError."""
+        """Return the unverified issuer and the header of a token. Raise PyJWTError or ValueError."""
         if len(token) > LONGEST_TOKEN or token.count(".") != 2:
             raise jwt.DecodeError
         read = DECODER.decode_complete(token, options={"verify_signature": False})
@@ -126,7 +126,7 @@ class IdentityProviders:
         return user_id
 
     async def _admit(self, issuer: Issuer, claims: dict[str, Any], origin: Origin) -> UUID:
-        """The account of somebody we see for the first time; of many requests at once, one makes it."""
+        """Return the account of a new identity, created once even for concurrent requests."""
         subject = claims["sub"]
         lock = func.pg_advisory_xact_lock(func.hashtextextended(f"{issuer.issuer} {subject}", 0))
         of_theirs = IDENTITY.issuer == issuer.issuer, IDENTITY.subject == subject
@@ -141,12 +141,12 @@ def _verified(user_id: UUID, claims: dict[str, Any]) -> Verified:
 
 
 def acceptable(claims: dict[str, Any], issuer: Issuer) -> dict[str, Any]:
-    """The claims, after what PyJWT does not check; raises InvalidTokenError."""
+    """Check the claims that PyJWT does not. Raise InvalidTokenError."""
     subject = claims["sub"]
     if not 1 <= len(subject) <= 255 or not subject.isprintable():
         raise jwt.InvalidTokenError
     if int(claims["exp"]) - int(claims["iat"]) > issuer.max_token_lifetime:
         raise jwt.InvalidTokenError
-    if "events" in claims:  # a notice, whatever its `typ` (RFC 8417 section 2.2)
+    if "events" in claims:  # a security event token, whatever its `typ` (RFC 8417 section 2.2)
         raise jwt.InvalidTokenError
     return claims

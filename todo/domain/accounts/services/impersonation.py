@@ -1,4 +1,4 @@
-"""An operator acts as somebody else: for an hour, for a reason, only looking unless they ask for more."""
+"""Impersonation: an operator acts as another user for an hour, with a reason, read-only by default."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,10 +24,11 @@ OVER: Mapping[str, Any] = {"acting_as": None, "acting_until": None, "acting_writ
 
 
 def acting(operator: Actor, person: Actor, *, writes: bool) -> Actor:
-    """The person with the operator behind them; raises Forbidden when the operator may not act as them.
+    """Return the user as actor with the operator behind it. Raise Forbidden when the operator may not impersonate the
+    user.
 
-    Nobody gains power by it: whoever may do more than the operator, and more than a member, is out of reach, and so is
-    everything by which people sign in. The operator's leave to enter the admin is lent to the person.
+    Impersonation grants no power: users with permissions that neither the operator nor a member has cannot be
+    impersonated, and credentials cannot be changed. The operator's access to the admin is kept.
     """
     if not operator.may(IMPERSONATE):
         raise Forbidden(f"This needs the permission {IMPERSONATE}.")
@@ -45,7 +46,7 @@ def _may_be_used(permission: str, writes: bool) -> bool:
 
 
 async def person_to_act_as(session: WriteSession, operator: Actor, user_id: UUID, *, writes: bool = False) -> Actor:
-    """Raises NotFound for who is not there or not active, Forbidden for who is out of reach."""
+    """Return the user to impersonate. Raise NotFound when missing or inactive, Forbidden when not allowed."""
     person = await actor_of(session, user_id)
     if person is None:
         raise NotFound("There is no such person, or their account is not active.")
@@ -53,7 +54,7 @@ async def person_to_act_as(session: WriteSession, operator: Actor, user_id: UUID
 
 
 async def begin(session: WriteSession, operator: Actor, user_id: UUID, reason: str, *, writes: bool) -> Actor:
-    """Act as somebody in the browser session this operator is in; raises NotFound, Forbidden."""
+    """Start to impersonate in the operator's browser session. Raise NotFound or Forbidden."""
     person = await person_to_act_as(session, operator, user_id, writes=writes)
     sessions = SessionService(session, operator, "")
     row = await sessions.locked(SESSION.id == operator.session_id, SESSION.revoked_at.is_(None))
@@ -65,7 +66,7 @@ async def begin(session: WriteSession, operator: Actor, user_id: UUID, reason: s
 
 
 async def end(session: WriteSession, operator: Actor) -> None:
-    """Be oneself again; raises Conflict for who is."""
+    """Stop impersonating. Raise Conflict when not impersonating."""
     sessions = SessionService(session, operator, "")
     row = await sessions.locked(SESSION.id == operator.session_id)
     if row.acting_as is None:

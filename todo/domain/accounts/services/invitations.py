@@ -1,4 +1,4 @@
-"""Coming in: who may register, and the invitations that let somebody in."""
+"""Registration rules and invitations."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -32,12 +32,13 @@ INVITATIONS = Listing(
 
 
 class InvitationService(AuditedService[Invitation], model=Invitation):
-    """Invitations, inside the caller's transaction."""
+    """Invitations, in the caller's transaction."""
 
     async def invite(self, settings: Settings, data: Invite) -> InvitationOut:
-        """Write to somebody that they may register; an earlier invitation to them ends.
+        """Send an invitation, which replaces an earlier one for the address.
 
-        Raises Invalid, Forbidden for roles that may do more than the one who invites, Conflict when nobody may come in.
+        Raise Invalid, Forbidden for roles with permissions that the inviter lacks, or Conflict when registration is
+        closed.
         """
         if settings.registration == "closed":
             raise Conflict("Registration is closed.")
@@ -65,7 +66,7 @@ class InvitationService(AuditedService[Invitation], model=Invitation):
         return InvitationOut(*(getattr(invitation, name) for name in _COLUMNS))
 
     async def withdraw(self, invitation_id: UUID) -> None:
-        """Delete an invitation; raises NotFound."""
+        """Delete an invitation. Raise NotFound."""
         row = await self.locked(INVITATION.id == invitation_id)
         await self.session.execute(delete(Invitation).where(INVITATION.id == row.id))
         await record(
@@ -78,7 +79,7 @@ class InvitationService(AuditedService[Invitation], model=Invitation):
 
 
 def check_admission(settings: Settings, data: Registration) -> None:
-    """Refuse early, before a password is hashed; raises Forbidden."""
+    """Reject a registration before hashing its password. Raise Forbidden."""
     if settings.registration == "closed":
         raise Forbidden("Registration is closed.")
     if settings.registration == "invitation" and not data.invitation:
@@ -86,9 +87,9 @@ def check_admission(settings: Settings, data: Registration) -> None:
 
 
 async def come_in(session: WriteSession, settings: Settings, data: Registration, password_hash: str) -> User | None:
-    """Register somebody from outside, and write to the address: None when it is taken, after the same work.
+    """Register a user and send an e-mail. Return None when the address is taken, after the same work.
 
-    Whoever comes with an invitation got it by mail, so that their address is confirmed.
+    An invitation was received by e-mail, so it verifies the address.
     """
     check_admission(settings, data)
     roles = await _accept(session, data) if data.invitation else ()
@@ -101,7 +102,7 @@ async def come_in(session: WriteSession, settings: Settings, data: Registration,
 
 
 async def _accept(session: WriteSession, data: Registration) -> Sequence[str]:
-    """Use an invitation up, once; its roles. Raises Forbidden, with one sentence for every reason."""
+    """Use an invitation once and return its roles. Raise Forbidden with the same message for every reason."""
     mine = (INVITATION.hash == hashed(data.invitation), INVITATION.email == rules.normalise_email(data.email))
     good = (INVITATION.accepted_at.is_(None), INVITATION.expires_at > func.now())
     used = update(Invitation).where(*mine, *good).values(accepted_at=func.now(), version=INVITATION.version + 1)
@@ -114,7 +115,7 @@ async def _accept(session: WriteSession, data: Registration) -> Sequence[str]:
 
 
 async def _permissions_of(session: WriteSession, roles: Sequence[str]) -> set[str] | None:
-    """All that these roles may do beyond what every member may; None when one of them does not exist."""
+    """Return the permissions of these roles beyond those of members, or None when a role does not exist."""
     found = (await session.execute(select(ROLE.name, ROLE.permissions).where(ROLE.name.in_(roles)))).all()
     if {name for name, _ in found} != set(roles):
         return None
@@ -122,7 +123,7 @@ async def _permissions_of(session: WriteSession, roles: Sequence[str]) -> set[st
 
 
 async def _may_still_give(session: WriteSession, inviter: UUID | None, roles: Sequence[str]) -> bool:
-    """Whether whoever invited still holds what the invitation gives."""
+    """Return whether the inviter still has the permissions of these roles."""
     theirs = (
         select(ROLE.permissions).join(UserRole, USER_ROLE.role_id == ROLE.id).join(User, USER_ROLE.user_id == USER.id)
     )

@@ -1,4 +1,4 @@
-"""The public keys of an identity provider, fetched and remembered (JSON Web Key Set, RFC 7517)."""
+"""The public keys of an identity provider, fetched and cached (JSON Web Key Set, RFC 7517)."""
 
 import asyncio
 import logging
@@ -18,12 +18,12 @@ from todo.settings import Issuer
 
 log = logging.getLogger(__name__)
 
-SOFT, HARD = 300.0, 86_400.0  # seconds: after the first we ask again, after the second we no longer believe
-TIMEOUT = 3.0  # seconds for one look at the issuer, all in all
-LARGEST_BODY = 65_536  # bytes, also the bound on the number of keys (some 500 of Ed25519)
+SOFT, HARD = 300.0, 86_400.0  # seconds until keys are refreshed, and until they are no longer trusted
+TIMEOUT = 3.0  # seconds for one fetch in total
+LARGEST_BODY = 65_536  # bytes, which also limits the number of keys (about 500 of Ed25519)
 LONGEST_KID = 128
 
-# What a kind of key can be used for. EdDSA goes by two names: RFC 8037 and, for Ed25519 alone, RFC 9864.
+# Algorithms of each key type. EdDSA has two names: RFC 8037 and, for Ed25519 only, RFC 9864.
 ALGORITHMS = {
     ("OKP", "Ed25519"): frozenset({"EdDSA", "Ed25519"}),
     ("EC", "P-256"): frozenset({"ES256"}),
@@ -41,7 +41,7 @@ class Key(NamedTuple):
 
 
 class Discovered(msgspec.Struct):
-    """What we need of OpenID Connect Discovery 1.0 section 3."""
+    """The used fields of OpenID Connect Discovery 1.0 section 3."""
 
     issuer: str
     jwks_uri: str
@@ -52,22 +52,24 @@ class Published(msgspec.Struct):
 
 
 class UnknownKey(jwt.InvalidTokenError):
-    """The issuer was asked after the token came, and has no such key."""
+    """The issuer was queried after the token arrived, and has no such key."""
 
 
 class KeySet:
-    """One issuer's keys, ready for a flood of tokens that name keys which do not exist.
+    """The keys of one issuer, safe against floods of tokens with unknown key ids.
 
-    One fetch at a time, `cool_down` seconds apart, whoever asks; after failures up to 60 s apart. Known keys are
-    answered from memory, for a day when the issuer is away. A key is called unknown only by a fetch that began after
-    the question, so that a key which signs the moment it is published (Better Auth) is never refused.
+    Fetches never overlap and are `cool_down` seconds apart, up to 60 s after failures. Known keys are served from
+    memory,
+    for a day when the issuer is unavailable. A key is unknown only after a fetch that began after the request, so that
+    a
+    key used immediately after its publication (Better Auth) is accepted.
     """
 
     def __init__(self, issuer: Issuer, *, clock: Callable[[], float] = time.monotonic, cool_down: float = 1.0):
         self._issuer = issuer
         self._clock = clock
         self._cool_down = cool_down
-        # A connection kept open dies while nobody looks, and fetches are rare.
+        # Idle connections die unnoticed, and fetches are rare.
         self._http = httpx.AsyncClient(
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             limits=httpx.Limits(max_keepalive_connections=0),
@@ -78,13 +80,13 @@ class KeySet:
         self._task: asyncio.Task[None] | None = None
 
     async def get(self, kid: str) -> Key:
-        """Raises UnknownKey (the token is bad), Unavailable (the issuer is away, nobody knows)."""
+        """Return a key. Raise UnknownKey, or Unavailable when the issuer cannot be reached."""
         list_query = self._clock()
         if key := self._known(kid):
             if list_query >= max(self._fetched_at + SOFT, self._next_attempt):
                 self._refresh()
             return key
-        # Twice at most: the first fetch may have begun before we asked.
+        # Twice at most: the first fetch may have begun before this call.
         while key is None and self._began < list_query and not (self._failures and self._clock() < self._next_attempt):
             await asyncio.shield(self._refresh())
             key = self._known(kid)
@@ -96,7 +98,7 @@ class KeySet:
         return key
 
     async def warm(self) -> None:
-        """Fetch the keys now; an issuer that is down is only logged."""
+        """Fetch the keys. An issuer that is down is only logged."""
         await self._refresh()
 
     async def close(self) -> None:
@@ -120,7 +122,7 @@ class KeySet:
         try:
             async with asyncio.timeout(TIMEOUT):
                 self._keys = await self._fetch()
-        except Exception as error:  # whatever a hostile server makes of it: what we knew stays
+        except Exception as error:  # whatever a hostile server causes: the known keys stay
             self._failures += 1
             pause = min(60.0, self._cool_down * 2 ** min(self._failures, 6)) * RANDOM.uniform(0.5, 1)
             self._next_attempt = self._clock() + pause
@@ -140,7 +142,7 @@ class KeySet:
         return found
 
     async def _discover(self) -> str:
-        """Where the issuer says its keys are; only an address at its own is believed."""
+        """Return the key URL from the issuer's discovery document. It must be on the issuer's host."""
         issuer = self._issuer.issuer
         body = await self._get(issuer.rstrip("/") + "/.well-known/openid-configuration")
         found = msgspec.json.decode(body, type=Discovered)
@@ -149,7 +151,7 @@ class KeySet:
         return found.jwks_uri
 
     async def _get(self, url: str) -> bytes:
-        """At most LARGEST_BODY bytes as they come: never decompressed, no redirect followed."""
+        """Fetch at most LARGEST_BODY bytes, without decompression or redirects."""
         body = bytearray()
         async with self._http.stream("GET", url, follow_redirects=False) as answer:
             if answer.status_code != 200:
@@ -162,7 +164,7 @@ class KeySet:
 
 
 def read_key(jwk: dict[str, Any], allowed: frozenset[str]) -> Key | None:
-    """A JWK as a key for verifying, or None for what is of no use here: secrets, private halves, weak keys, junk."""
+    """Convert a JWK to a verification key, or None when it is unusable: secret, private, weak or malformed."""
     try:
         kind, kid, named = jwk["kty"], jwk["kid"], jwk.get("alg")
         algorithms = ALGORITHMS[kind, jwk.get("crv")]
@@ -174,6 +176,6 @@ def read_key(jwk: dict[str, Any], allowed: frozenset[str]) -> Key | None:
         return None
     if kind == "RSA" and not 2048 <= public.key_size <= 8192:
         return None
-    if named and kind != "OKP":  # the two names of an Ed25519 key mean the same
+    if named and kind != "OKP":  # both names of an Ed25519 key mean the same
         algorithms = frozenset({named})
     return Key(public, algorithms & allowed) if algorithms & allowed else None

@@ -1,4 +1,4 @@
-"""The life of a signing key: pending, active, retired, gone."""
+"""Life cycle of signing keys: pending, active, retired, deleted."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -12,24 +12,24 @@ from todo.domain.accounts.models import KEY, SigningKey
 from todo.domain.accounts.services.keys import new_signing_key
 from todo.errors import Conflict, NotFound
 
-LOCK = 7_031_002  # one at a time makes, rotates or revokes keys, beside whoever prepares an installation
+LOCK = 7_031_002  # serializes creation, rotation and revocation of keys, also with the setup of an installation
 
 
 class KeyService(AuditedService[SigningKey], model=SigningKey):
-    """Rotates keys without refusing one good token: the next key is published long before it signs."""
+    """Rotate keys without invalidating tokens: the next key is published long before it signs."""
 
     def __init__(self, session: WriteSession, actor: Actor, secret: str):
         super().__init__(session, actor)
         self._secret = secret
 
     async def prepare(self) -> None:
-        """See that there is a key that signs and one that waits; the caller holds a lock."""
+        """Ensure an active and a pending key. The caller holds a lock."""
         for status in ("active", "pending"):
             if not await self._with(status):
                 await self.create(new_signing_key(self._secret, status), action="signing_keys.add")
 
     async def rotate(self) -> SigningKey:
-        """The pending key signs from now on, the active one retires, a new one waits; the key that signs."""
+        """Activate the pending key, retire the active one, and create a new pending key. Return the active key."""
         active, pending = await self._with("active"), await self._with("pending")
         for key in active:
             await self.update({"status": "retired", "retired_at": now()}, key, action="signing_keys.retire")
@@ -39,7 +39,7 @@ class KeyService(AuditedService[SigningKey], model=SigningKey):
         return first
 
     async def rotate_when_old(self, age: timedelta) -> bool:
-        """Rotate when the key that signs has done so for longer; whether it had."""
+        """Rotate when the active key is older than `age`. Return whether it was."""
         await self.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
         active = await self._with("active")
         if not active or max(key.updated_at for key in active) > now() - age:
@@ -48,7 +48,10 @@ class KeyService(AuditedService[SigningKey], model=SigningKey):
         return True
 
     async def revoke(self, kid: UUID) -> None:
-        """Delete a key: its tokens are refused within seconds. Raises NotFound; Conflict for the one that signs."""
+        """Delete a key, so that its tokens are rejected within seconds.
+
+        Raise NotFound, or Conflict for the active key.
+        """
         key = await self.get_one_or_none(KEY.id == kid, with_for_update=True)
         if key is None:
             raise NotFound("There is no such key.")
@@ -58,7 +61,7 @@ class KeyService(AuditedService[SigningKey], model=SigningKey):
         await self.prepare()
 
     async def delete_retired(self, lifetime: timedelta) -> None:
-        """Delete retired keys whose last token has ended."""
+        """Delete retired keys whose last token has expired."""
         for key in await self.get_many(KEY.status == "retired", KEY.retired_at < now() - lifetime):
             await self.session.delete(key)
 

@@ -1,4 +1,4 @@
-"""The keys that sign our own access tokens."""
+"""The keys that sign access tokens."""
 
 import asyncio
 import os
@@ -26,13 +26,13 @@ KEYS = Query(
     lambda *row: row,
     select(KEY.id, KEY.status, KEY.public_key, KEY.private_key).order_by(KEY.created_at.desc()),
 )
-FRESH_SECONDS = 2.0  # how long a process may not know of a rotation; with what is remembered of a token, 5 in all
+FRESH_SECONDS = 2.0  # how long a process may miss a rotation; with the token cache, 5 in all
 REMEMBERED = 10_000
-PATIENCE_SECONDS = 1.0  # an unknown key is looked for in the database once in this time, whoever asks
+PATIENCE_SECONDS = 1.0  # minimum interval between database queries for unknown keys
 
 
 class Verified(NamedTuple):
-    """What a valid access token says: who, the second it ends at, its session, and when that person signed in."""
+    """The content of a valid access token: user, expiry, session and time of sign-in."""
 
     user_id: UUID
     expires: int
@@ -41,7 +41,7 @@ class Verified(NamedTuple):
 
 
 class TokenKeys:
-    """Signs and verifies our own access tokens (JWT, EdDSA, RFC 9068) with keys kept in the database."""
+    """Sign and verify access tokens (JWT, EdDSA, RFC 9068) with keys stored in the database."""
 
     def __init__(self, database: Database, settings: Settings, secret: str):
         self._database = database
@@ -51,10 +51,13 @@ class TokenKeys:
         self._active: tuple[str, Ed25519PrivateKey] | None = None
         self._loaded_at = float("-inf")
         self._lock = asyncio.Lock()
-        self._good: dict[str, tuple[str, Verified]] = {}  # tokens found good, with their key; checking is dear
+        self._good: dict[str, tuple[str, Verified]] = {}  # valid tokens with their key; verification is expensive
 
     async def load(self, older_than: float = 0) -> None:
-        """Read the keys unless that was done within `older_than` seconds; SettingsError for a wrong secret key."""
+        """Load the keys unless they are younger than `older_than` seconds.
+
+        Raise SettingsError for a wrong secret key.
+        """
         async with self._lock:
             if time.monotonic() - self._loaded_at <= older_than:
                 return
@@ -71,9 +74,9 @@ class TokenKeys:
         amr: tuple[str, ...] = ("pwd",),
         authenticated_at: datetime | None = None,
     ) -> str:
-        """An access token for who signed in then (now, unless said).
+        """Sign an access token for a user who signed in at `authenticated_at` (default: now).
 
-        Raises SettingsError when no key has been made yet.
+        Raise SettingsError when no key exists yet.
         """
         await self._keep_fresh()
         if self._active is None:
@@ -90,7 +93,7 @@ class TokenKeys:
         return jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid, "typ": "at+jwt"})
 
     async def verify(self, token: str) -> Verified:
-        """Raises Unauthorized for anything but a token of ours that is still good."""
+        """Verify one of our access tokens. Raise Unauthorized."""
         await self._keep_fresh()
         kid, found = self._good.get(token, ("", None))
         if found is not None and kid in self._public and found.expires > time.time():
@@ -114,7 +117,7 @@ class TokenKeys:
         return found
 
     async def published(self) -> dict[str, Any]:
-        """Our public keys as a JWK set (RFC 7517, RFC 8037), the pending one included."""
+        """Return the public keys as a JWK set (RFC 7517, RFC 8037), including the pending one."""
         await self._keep_fresh()
         keys = [
             {
@@ -137,7 +140,7 @@ class TokenKeys:
             raise jwt.InvalidTokenError
         await self._keep_fresh()
         if kid not in self._public:
-            # Another process may have begun to use it just now: wait for the next look that is allowed, then decide.
+            # Another process may have just activated it: wait for the next permitted query.
             await asyncio.sleep(max(0, self._loaded_at + PATIENCE_SECONDS - time.monotonic()))
             await self.load(PATIENCE_SECONDS / 2)
         if kid not in self._public:
@@ -146,7 +149,7 @@ class TokenKeys:
 
 
 def authenticated_at(claims: dict[str, Any]) -> datetime | None:
-    """When a verified token says that its holder signed in (`auth_time`); None when it says nothing usable."""
+    """Return the time of sign-in of a verified token (`auth_time`), or None when missing or invalid."""
     seconds = claims.get("auth_time")
     if not isinstance(seconds, int) or not 0 <= seconds <= time.time():
         return None
@@ -154,18 +157,18 @@ def authenticated_at(claims: dict[str, Any]) -> datetime | None:
 
 
 def cipher(secret: str, purpose: str) -> AESGCM:
-    """AES-256-GCM with a key of its own for each purpose."""
+    """Return AES-256-GCM with a separate key for each purpose."""
     return AESGCM(sha256(f"todo {purpose}".encode() + secret.encode()).digest())
 
 
 def encrypt(plain: bytes, secret: str, purpose: str) -> bytes:
-    """Encrypt for keeping; the nonce goes in front."""
+    """Encrypt for storage. The nonce is prepended."""
     nonce = os.urandom(12)
     return nonce + cipher(secret, purpose).encrypt(nonce, plain, None)
 
 
 def decrypt(stored: bytes, secret: str, purpose: str) -> bytes:
-    """Raises SettingsError when the secret is not the one it was encrypted with."""
+    """Decrypt. Raise SettingsError for a wrong secret."""
     try:
         return cipher(secret, purpose).decrypt(stored[:12], stored[12:], None)
     except InvalidTag:
@@ -173,7 +176,7 @@ def decrypt(stored: bytes, secret: str, purpose: str) -> bytes:
 
 
 def new_signing_key(secret: str, status: str = "active") -> SigningKey:
-    """A fresh Ed25519 pair, the private half encrypted."""
+    """Generate an Ed25519 key pair, with the private key encrypted."""
     key = Ed25519PrivateKey.generate()
     raw = key.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
     public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
@@ -181,5 +184,5 @@ def new_signing_key(secret: str, status: str = "active") -> SigningKey:
 
 
 def decrypt_key(stored: bytes, secret: str) -> Ed25519PrivateKey:
-    """Raises SettingsError when the secret is not the right one."""
+    """Decrypt a private key. Raise SettingsError for a wrong secret."""
     return Ed25519PrivateKey.from_private_bytes(decrypt(stored, secret, "signing keys"))

@@ -1,4 +1,4 @@
-"""What stands between the two steps of a sign-in: good for five minutes, for the second step alone, once."""
+"""Tokens between the two steps of a sign-in: valid for five minutes, for the second step only, once."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ LIFETIME = timedelta(minutes=5)
 
 
 class Stored(NamedTuple):
-    """A token as it is stored."""
+    """A token as stored."""
 
     user_id: UUID
     credential_version: int
@@ -33,7 +33,7 @@ STORED = Query(
 
 
 async def issue(session: WriteSession, user_id: UUID, credential_version: int) -> str:
-    """A token for who has proven their password."""
+    """Issue a token to a user whose password was correct."""
     token = secrets.token_urlsafe(32)
     session.add(
         MfaToken(
@@ -47,7 +47,7 @@ async def issue(session: WriteSession, user_id: UUID, credential_version: int) -
 
 
 async def first_step(database: Database, token: str) -> Authentication:
-    """What the token was given out for; raises Unauthorized. It is used up by `use` alone."""
+    """Return the first step of a token, without using it up. Raise Unauthorized."""
     hashed = _hash(token)
     found = await database.primary.one_or_none(STORED, hash=hashed)
     if found is None:
@@ -58,7 +58,7 @@ async def first_step(database: Database, token: str) -> Authentication:
 
 
 async def use(session: WriteSession, hashed: bytes) -> bool:
-    """Use a token up; False when it was used or ended before."""
+    """Use a token up. Return False when it was already used or revoked."""
     used = delete(MfaToken).where(MFA_TOKEN.hash == hashed).returning(MFA_TOKEN.hash)
     return (await session.execute(used)).first() is not None
 

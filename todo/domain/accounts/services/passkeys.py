@@ -1,4 +1,4 @@
-"""Passkeys (WebAuthn): a sign-in that cannot be phished, bound to the address people reach the service at."""
+"""Passkeys (WebAuthn): phishing-resistant sign-in, bound to the public URL of the service."""
 
 import base64
 import secrets
@@ -35,7 +35,7 @@ from todo.errors import Invalid
 from todo.listing import Listing, Sort
 from todo.settings import Settings, SettingsError
 
-GOOD_FOR = timedelta(minutes=5)  # how long a challenge waits for its answer
+GOOD_FOR = timedelta(minutes=5)  # lifetime of a challenge
 LONGEST_ID = 1023  # bytes of a credential id (WebAuthn section 5.8.3)
 SIGN_IN = "passkey sign-in"
 REQUIRED = UserVerificationRequirement.REQUIRED
@@ -52,7 +52,7 @@ PASSKEYS = Listing(
 
 @dataclass(frozen=True)
 class Site:
-    """The address that passkeys are bound to, and how challenges travel: sealed, so that nobody makes or alters one."""
+    """The relying party, and the encryption of challenges, so that clients can neither forge nor alter them."""
 
     rp_id: str
     origin: str
@@ -67,13 +67,13 @@ class Site:
         return cls(host, f"{parts.scheme}://{host}{port}", secret)
 
     def challenge(self, purpose: str) -> tuple[bytes, str]:
-        """A new challenge, and the state in which the client brings it back."""
+        """Return a new challenge, and the encrypted state for the client."""
         challenge = secrets.token_bytes(32)
         sealed = encrypt(challenge + now().isoformat().encode(), self.secret, purpose)
         return challenge, base64.urlsafe_b64encode(sealed).decode()
 
     def open(self, state: str, purpose: str) -> tuple[bytes, datetime]:
-        """The challenge and when it was made; raises Invalid when it is none of ours, too old or for something else."""
+        """Return the challenge and its time. Raise Invalid when it is forged, expired or of another purpose."""
         try:
             plain = decrypt(base64.urlsafe_b64decode(state), self.secret, purpose)
         except (SettingsError, ValueError):
@@ -85,10 +85,10 @@ class Site:
 
 
 class PasskeyService(AuditedService[Passkey], model=Passkey):
-    """One person's passkeys, inside the caller's transaction."""
+    """One user's passkeys, in the caller's transaction."""
 
     async def options(self, site: Site) -> PasskeyOptions:
-        """What the browser makes a new passkey from, until this person's credentials are ended."""
+        """Return the options for a new passkey, valid until the user's credentials are revoked."""
         challenge, state = site.challenge(await self._purpose())
         known = select(PASSKEY.credential_id).where(PASSKEY.user_id == self.actor.user_id, PASSKEY.revoked_at.is_(None))
         options = generate_registration_options(
@@ -102,9 +102,9 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
         return PasskeyOptions(options_to_json_dict(options), state)
 
     async def add(self, site: Site, data: PasskeyIn) -> PasskeyOut:
-        """Store what the browser made, and end other credentials; raises Invalid.
+        """Store a new passkey, and revoke other credentials. Raise Invalid.
 
-        Sent twice it is a conflict: credential ids are unique.
+        Credential ids are unique, so a repeated request is a conflict.
         """
         challenge, _ = site.open(data.state, await self._purpose())
         try:
@@ -112,7 +112,7 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
                 credential=data.credential, expected_challenge=challenge, expected_rp_id=site.rp_id,
                 expected_origin=site.origin, require_user_verification=True,
             )  # fmt: skip
-        except Exception as error:  # the library raises much besides its own errors for hostile bytes
+        except Exception as error:  # the library raises various errors for hostile bytes
             raise Invalid.field("body.credential", "This is not the answer to these options.") from error
         if len(made.credential_id) > LONGEST_ID:
             raise Invalid.field("body.credential", "The credential's id is too long.")
@@ -127,7 +127,7 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
         return PasskeyOut(row.id, row.version, row.name, row.created_at, row.used_at)
 
     async def revoke(self, passkey_id: UUID, owner: UUID | None = None) -> None:
-        """End a passkey of the actor, or of `owner`, and their other credentials; raises NotFound."""
+        """Revoke a passkey of the actor, or of `owner`, and other credentials. Raise NotFound."""
         user_id = owner or self.actor.user_id
         account = select(USER.email).where(USER.id == user_id).with_for_update(key_share=True)
         email = await self.session.scalar(account)
@@ -137,14 +137,14 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
         await notify_change(self.session, email or "", "A passkey was removed", "It signs nobody in any more.")
 
     async def _purpose(self) -> str:
-        """Locks the account."""
+        """Lock the account and return the purpose of its challenges."""
         account = select(USER.credential_version).where(USER.id == self.actor.user_id)
         version = await self.session.scalar(account.with_for_update(key_share=True))
         return f"passkey of {self.actor.user_id}, {version}"
 
 
 def sign_in_options(site: Site) -> PasskeyOptions:
-    """What the browser answers to sign somebody in; it names nobody, so that it tells nobody's passkeys."""
+    """Return the options to sign in by passkey. They list no credentials, so they reveal no user's passkeys."""
     challenge, state = site.challenge(SIGN_IN)
     options = generate_authentication_options(rp_id=site.rp_id, challenge=challenge, user_verification=REQUIRED)
     return PasskeyOptions(options_to_json_dict(options), state)
@@ -153,15 +153,15 @@ def sign_in_options(site: Site) -> PasskeyOptions:
 async def check_passkey(
     session: WriteSession, site: Site, state: str, credential: dict[str, Any]
 ) -> Authentication | None:
-    """Who signs in by this answer, or None when it does not hold.
+    """Return the user of a passkey assertion, or None when it is invalid.
 
-    An answer works once: its challenge must have been made after the passkey was last used. One passkey on two
-    devices at the same moment lets in the one whose challenge is the younger; the other one tries again.
+    An assertion works once: its challenge must be newer than the last use of the passkey. If a passkey is used on two
+    devices at the same time, the one with the newer challenge succeeds; the other must retry.
     """
     try:
         challenge, made_at = site.open(state, SIGN_IN)
         given = parse_authentication_credential_json(credential)
-    except Exception:  # the library raises much besides its own errors for hostile bytes
+    except Exception:  # the library raises various errors for hostile bytes
         return None
     row, credential_version = await _passkey(session, given.raw_id)
     if row is None or given.response.user_handle not in {None, row.user_id.bytes}:
@@ -177,7 +177,7 @@ async def check_passkey(
 
 
 async def _passkey(session: WriteSession, credential_id: bytes) -> tuple[Passkey | None, int]:
-    """The passkey, and the `credential_version` of its owner."""
+    """Return the passkey, and the `credential_version` of its user."""
     live = USER.status == "active", USER.kind == "person", PASSKEY.revoked_at.is_(None)
     found = select(Passkey, USER.credential_version).join(User, USER.id == PASSKEY.user_id)
     row = (await session.execute(found.where(PASSKEY.credential_id == credential_id, *live))).first()
@@ -185,12 +185,12 @@ async def _passkey(session: WriteSession, credential_id: bytes) -> tuple[Passkey
 
 
 def _verified_count(site: Site, given: AuthenticationCredential, challenge: bytes, row: Passkey) -> int | None:
-    """The authenticator's new count of signatures, or None when something about the answer is wrong."""
+    """Return the authenticator's new signature count, or None when the assertion is invalid."""
     try:
         return verify_authentication_response(
             credential=given, expected_challenge=challenge, expected_rp_id=site.rp_id, expected_origin=site.origin,
             credential_public_key=row.public_key, credential_current_sign_count=row.sign_count,
             require_user_verification=True,
         ).new_sign_count  # fmt: skip
-    except Exception:  # as above; the stored key may be hostile as well
+    except Exception:  # as above; the stored key may be hostile too
         return None

@@ -1,4 +1,4 @@
-"""Hashing passwords off the event loop, at a cost that settings choose."""
+"""Password hashing outside the event loop, with a configurable cost."""
 
 import asyncio
 import base64
@@ -18,7 +18,7 @@ from todo.settings import Settings
 
 
 class Passwords:
-    """Argon2id on threads of its own: a flood of sign-ins waits here (64 at most) and the event loop never does."""
+    """Argon2id on separate threads. At most 64 requests wait, and the event loop is never blocked."""
 
     def __init__(self, settings: Settings):
         cores = os.cpu_count() or 1
@@ -27,21 +27,21 @@ class Passwords:
         )
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="argon2")
         self._gate = Gate(cores + 64, wait=0.001)
-        # Checked in place of a hash that does not exist, so that an unknown address costs as much time as a known one.
+        # Verified instead of a missing hash, so that an unknown address takes as long as a known one.
         self._decoy = self._hasher.hash("decoy")
 
     async def hash(self, password: str) -> str:
-        """Raises Unavailable when too many are waiting."""
+        """Hash a password. Raise Unavailable when too many requests are waiting."""
         hashed: str = await self._run(self._hasher.hash, _normal(password))
         return hashed
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        """Whether it is this password; the same work when there is nothing to compare with."""
+        """Return whether the password is correct. Without a stored hash the same work is done."""
         right = await self._run(self._matches, stored or self._decoy, _normal(password))
         return right and stored is not None
 
     def is_outdated(self, stored: str) -> bool:
-        """Whether a hash was made at another cost, or by another system."""
+        """Return whether a hash has another cost, or is from another system."""
         return not stored.startswith("$argon2id$") or self._hasher.check_needs_rehash(stored)
 
     def _matches(self, stored: str, password: str) -> bool:
@@ -58,14 +58,14 @@ class Passwords:
 
 
 def _normal(password: str) -> str:
-    """NFC only: nothing is trimmed, folded or cut."""
+    """Normalize to NFC only: nothing is trimmed, folded or cut."""
     return unicodedata.normalize("NFC", password)
 
 
 def matches_foreign(stored: str, password: str) -> bool:
-    """Check against a hash of bcrypt, Django (PBKDF2) or Better Auth (scrypt); ValueError for any other."""
+    """Check a hash of bcrypt, Django (PBKDF2) or Better Auth (scrypt). Raise ValueError for any other."""
     if stored.startswith(("$2a$", "$2b$", "$2y$")):
-        return bcrypt.checkpw(password.encode()[:72], stored.encode())  # bcrypt never looked at more
+        return bcrypt.checkpw(password.encode()[:72], stored.encode())  # bcrypt ignores the rest
     if stored.startswith("pbkdf2_sha256$"):
         _, rounds, salt, digest = stored.split("$")
         made = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), min(int(rounds), 10_000_000))

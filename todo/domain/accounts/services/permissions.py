@@ -1,4 +1,4 @@
-"""What somebody may do, as a part of queries."""
+"""SQL expressions for users' permissions."""
 
 from sqlalchemy import func, select
 

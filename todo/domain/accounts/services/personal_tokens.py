@@ -1,4 +1,4 @@
-"""Personal access tokens, for scripts and for service accounts: `todo_pat_...`, limited to their scopes."""
+"""Personal access tokens for scripts and service accounts: `todo_pat_...`, limited to their scopes."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 PREFIX = "todo_pat_"
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 SHAPE = re.compile(PREFIX + r"([0-9A-Za-z]{30})([0-9A-Za-z]{6})")
-NOTED_EVERY = timedelta(minutes=1)  # how exact `used_at` is
+NOTED_EVERY = timedelta(minutes=1)  # precision of `used_at`
 
 COLUMNS = select(
     PERSONAL_TOKEN.id, PERSONAL_TOKEN.version, PERSONAL_TOKEN.name, PERSONAL_TOKEN.last_four, PERSONAL_TOKEN.scopes,
@@ -50,7 +50,7 @@ TOKENS = Listing(
 
 
 class Holder(NamedTuple):
-    """A token that was found, and who acts by it."""
+    """A token and the actor it authenticates."""
 
     token_id: UUID
     expires_at: datetime
@@ -83,7 +83,7 @@ USED = Query(
 
 
 class PersonalTokens:
-    """Occurrences a token into the one who acts; what is known of it is remembered for `actor_cache_seconds`."""
+    """Authenticate personal access tokens, cached for `actor_cache_seconds`."""
 
     def __init__(self, database: Database):
         self._database = database
@@ -91,11 +91,11 @@ class PersonalTokens:
         if database.settings.actor_cache_seconds > 0:
             self._find = alru_cache(maxsize=10_000, ttl=database.settings.actor_cache_seconds)(self._load)
             remember_in(self._find)
-        self._noted: dict[UUID, float] = {}  # no more entries than there are tokens in use
+        self._noted: dict[UUID, float] = {}  # bounded by the number of tokens in use
         self._noting: set[asyncio.Task[None]] = set()
 
     async def actor_of(self, token: str) -> Actor | Problem:
-        """The owner, narrowed to the scopes. Never raises for a bad token; what is no token asks no database."""
+        """Return the owner, limited to the scopes, or a Problem. Malformed tokens need no query."""
         holder = await self._find(sha256(token.encode()).digest()) if is_token(token) else None
         if holder is None or holder.expires_at <= now():
             return Unauthorized("The token has ended, was revoked, or never was.", error="invalid_token")
@@ -103,14 +103,14 @@ class PersonalTokens:
         return holder.actor
 
     async def close(self) -> None:
-        """Wait for what is still being noted."""
+        """Wait for pending updates of `used_at`."""
         await asyncio.gather(*self._noting)
 
     async def _load(self, hashed: bytes) -> Holder | None:
         return await self._database.reads.one_or_none(HOLDERS, hash=hashed)
 
     def _note_use(self, holder: Holder) -> None:
-        """At most once a minute, while the request goes on."""
+        """Update `used_at` at most once a minute, concurrently with the request."""
         recently = holder.used_at is not None and now() - holder.used_at < NOTED_EVERY
         since = time.monotonic() - self._noted.get(holder.token_id, float("-inf"))
         if recently or since < NOTED_EVERY.total_seconds():
@@ -123,16 +123,16 @@ class PersonalTokens:
     async def _write_use(self, token_id: UUID) -> None:
         try:
             await self._database.primary.write(USED, token=token_id, at=now(), before=now() - NOTED_EVERY)
-        except Exception:  # the request has its answer; the next one tries again
+        except Exception:  # the request is answered; the next one tries again
             self._noted.pop(token_id, None)
             log.warning("the use of a personal token could not be noted", exc_info=True)
 
 
 class TokenService(AuditedService[PersonalToken], model=PersonalToken):
-    """One person's tokens, inside the caller's transaction."""
+    """One user's tokens, in the caller's transaction."""
 
     async def add(self, data: TokenIn, owner: Actor) -> TokenMade:
-        """A token for `owner`: yourself or a service account. Raises Invalid for scopes that either does not have."""
+        """Create a token for `owner`: the actor or a service account. Raise Invalid for scopes that either lacks."""
         scopes = set(data.scopes)
         given = {scope for scope in scopes & PERMISSIONS if self.actor.may(scope) and owner.may(scope)}
         if refused := sorted(scope for scope in scopes if scope not in given or not may_be_scope(scope)):
@@ -148,7 +148,7 @@ class TokenService(AuditedService[PersonalToken], model=PersonalToken):
         return TokenMade(**{column.name: getattr(row, column.name) for column in COLUMNS.selected_columns}, token=token)
 
     async def revoke(self, token_id: UUID, owner: UUID | None = None) -> None:
-        """End a token of the actor, or of `owner`; raises NotFound."""
+        """Revoke a token of the actor, or of `owner`. Raise NotFound."""
         mine = PERSONAL_TOKEN.id == token_id, PERSONAL_TOKEN.user_id == (owner or self.actor.user_id)
         row = await self.locked(*mine, PERSONAL_TOKEN.revoked_at.is_(None))
         await self.update({"revoked_at": now()}, row, action="personal_tokens.revoke")
@@ -156,18 +156,18 @@ class TokenService(AuditedService[PersonalToken], model=PersonalToken):
 
 
 def may_be_scope(permission: str) -> bool:
-    """A token may see whose it is; it never manages the account, and never gives rights or acts as somebody else."""
+    """Return whether a token may have this scope: not account management, granting permissions or impersonation."""
     return permission == "accounts.me" or not (permission.startswith("accounts.") or permission in rules.NEVER_SCOPES)
 
 
 def new_token() -> str:
-    """178 random bits and a checksum, as GitHub makes them: scanners recognise one that leaked."""
+    """Generate 178 random bits and a checksum, as GitHub does, so that secret scanners recognize leaked tokens."""
     body = "".join(secrets.choice(ALPHABET) for _ in range(30))
     return PREFIX + body + _checksum(body)
 
 
 def is_token(text: str) -> bool:
-    """Whether this could be one of ours, told without asking anybody."""
+    """Return whether the text has the form and the checksum of a token."""
     found = SHAPE.fullmatch(text)
     return found is not None and _checksum(found[1]) == found[2]
 

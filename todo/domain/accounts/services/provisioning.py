@@ -1,4 +1,4 @@
-"""Accounts for people whom an identity provider vouches for, made when they are first seen."""
+"""Provisioning: create accounts for users of identity providers on their first request."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,9 +20,9 @@ LONGEST_NAME = 200
 
 
 def claimed_email(claims: dict[str, Any]) -> tuple[str, bool]:
-    """The address in its normal form ("" for none), and whether the issuer says it is verified.
+    """Return the normalized address ("" for none), and whether the issuer verified it.
 
-    Only ASCII counts as verified: other letters may have an ASCII one as their normal form (KELVIN SIGN -> k).
+    Only ASCII addresses count as verified: other letters may normalize to ASCII ones (KELVIN SIGN -> k).
     """
     claimed = claims.get("email")
     if not isinstance(claimed, str) or not rules.is_email(claimed.strip()) or not claimed.isprintable():
@@ -32,7 +32,7 @@ def claimed_email(claims: dict[str, Any]) -> tuple[str, bool]:
 
 
 async def admit(session: WriteSession, issuer: Issuer, claims: dict[str, Any]) -> UUID:
-    """Open an account, or the existing one where the settings link; raises Unauthorized where they admit nobody."""
+    """Create an account, or link an existing one if configured. Raise Unauthorized if provisioning is off."""
     email, verified = claimed_email(claims)
     user_id = None
     action: Action = "accounts.link"
@@ -52,9 +52,9 @@ async def admit(session: WriteSession, issuer: Issuer, claims: dict[str, Any]) -
 
 
 async def provision(session: WriteSession, issuer: Issuer, claims: dict[str, Any], email: str) -> UUID:
-    """A new member without a password. An address that somebody has already stays theirs: a placeholder does.
+    """Create a member without a password. When the address is taken, the new account gets a placeholder address.
 
-    The address counts as proven here only where the operator believes the issuer about addresses.
+    The address counts as verified only if the operator trusts the issuer's verification.
     """
     name = claims.get("name")
     shown = "".join(filter(str.isprintable, name))[:LONGEST_NAME] if isinstance(name, str) else ""

@@ -1,4 +1,4 @@
-"""Showing again who is acting, before what a stolen token or an open browser must not be enough for."""
+"""Reauthentication, before operations for which a stolen token or an open browser must not suffice."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ _user = bindparam("user", type_=USER.id.type)
 
 
 class Known(NamedTuple):
-    """What a proof is compared with: password and second factor of the account, and the `amr` of this session."""
+    """What credentials are compared with: password and second factor of the account, and the session's `amr`."""
 
     password_hash: str | None
     credential_version: int
@@ -38,7 +38,7 @@ KNOWN = Query(Known, select(USER.password_hash, USER.credential_version, _factor
 
 
 class Reauthentication:
-    """What one signed-in person shows again. A password is checked before a transaction begins."""
+    """Reauthentication of one signed-in user. Passwords are checked before a transaction begins."""
 
     def __init__(self, database: Database, passwords: Passwords, secret: str, origin: Origin):
         self._database = database
@@ -47,9 +47,9 @@ class Reauthentication:
         self._origin, self._actor = origin, origin.actor
 
     async def verify_identity(self, reauthentication: ReauthenticationIn) -> Authentication:
-        """Show again who is acting: whatever the proof holds must be right, and it must hold something.
+        """Check the credentials of the user. At least one is required, and all given ones must be correct.
 
-        Raises Forbidden, which leaves its trace, and TooManyRequests.
+        Raise Forbidden, which is audited, and TooManyRequests.
         """
         return await self._verify(reauthentication, await self._known())
 
@@ -70,7 +70,7 @@ class Reauthentication:
         return Authentication(self._actor.user_id, amr, known.credential_version)
 
     async def _shown_factors(self, reauthentication: ReauthenticationIn) -> list[str | None]:
-        """How code and passkey show who it is; None for what does not."""
+        """Return the method of the code and of the passkey, or None for each that is wrong."""
         user_id, shown = self._actor.user_id, []
         async with self._database.session(self._origin) as session:
             if reauthentication.code is not None:
@@ -84,9 +84,9 @@ class Reauthentication:
         return shown
 
     async def check_factor(self, reauthentication: ReauthenticationIn) -> Authentication:
-        """The same before a change of how this person signs in: who has a second factor shows it, here or at sign-in.
+        """Check credentials before a change of credentials: users with a second factor must use it, now or at sign-in.
 
-        A password that was stolen is then no way around the second factor.
+        A stolen password can thus not replace the second factor.
         """
         known = await self._known()
         if reauthentication.code is None and reauthentication.passkey is None:
@@ -94,7 +94,7 @@ class Reauthentication:
         return await self._verify(reauthentication, known)
 
     async def require_factor(self) -> None:
-        """Raises Forbidden, which leaves its trace, for who has a second factor and has signed in without it."""
+        """Raise Forbidden, audited, for a user with a second factor who signed in without it."""
         await self._require_factor(await self._known())
 
     async def _require_factor(self, known: Known) -> None:
@@ -102,7 +102,7 @@ class Reauthentication:
             await self._refuse("This needs your second factor: a code, or a session that began with code or passkey.")
 
     async def reauthenticate(self, reauthentication: ReauthenticationIn) -> Granted:
-        """Note that the right person sits there now, and how they have shown it; raises Forbidden, TooManyRequests."""
+        """Record a reauthentication of the session, with its methods. Raise Forbidden or TooManyRequests."""
         found = await self.verify_identity(reauthentication)
         if self._actor.session_id is None:
             raise Forbidden("There is no session of ours behind this token: sign in again where it comes from.")
@@ -117,7 +117,7 @@ class Reauthentication:
         return found or Known(None, 0, second_factor=False, amr=None)
 
     async def require_current(self, session: WriteSession, found: Authentication) -> None:
-        """Lock the account; raises Forbidden when what was proven has ended meanwhile."""
+        """Lock the account. Raise Forbidden when its credentials were revoked since the check."""
         if not await is_current(session, found.user_id, found.credential_version):
             raise Forbidden("The password or the code is wrong.")
 

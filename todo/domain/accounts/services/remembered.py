@@ -1,6 +1,6 @@
-"""What this process remembers of who acts, and forgetting it once it has changed.
+"""Caches of authenticated actors in this process, and their invalidation.
 
-Other processes learn of a change within `TODO_ACTOR_CACHE_SECONDS`.
+Other processes see a change within `TODO_ACTOR_CACHE_SECONDS`.
 """
 
 from collections.abc import Hashable
@@ -13,7 +13,7 @@ from todo.database import WriteSession
 
 
 class Cache(Protocol):
-    """What `async_lru.alru_cache` makes of a function."""
+    """The interface of functions wrapped by `async_lru.alru_cache`."""
 
     def cache_invalidate(self, /, *key: Hashable) -> bool: ...
 
@@ -22,12 +22,12 @@ _caches: WeakSet[Any] = WeakSet()  # of every application in this process
 
 
 def remember_in(cache: Cache) -> None:
-    """Let `forget` reach this cache for as long as it lives."""
+    """Register a cache for `forget`, for as long as the cache lives."""
     _caches.add(cache)
 
 
 def forget(session: WriteSession, *key: Hashable) -> None:
-    """Drop what is remembered under this key once the transaction is committed (a savepoint only makes it earlier)."""
+    """Invalidate this key once the transaction is committed (or earlier, in a savepoint)."""
 
     def drop(_: object) -> None:
         for cache in _caches:

@@ -1,4 +1,4 @@
-"""Who holds which role, and who is let in at all. Nobody gives away what they do not have."""
+"""Granting roles, and enabling and disabling accounts. Actors can only grant permissions they have."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -18,7 +18,7 @@ from todo.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 async def grant(session: WriteSession, actor: Actor, user_id: UUID, name: str) -> None:
-    """Give somebody a role; raises NotFound, Forbidden."""
+    """Grant a role. Raise NotFound or Forbidden."""
     role = await _role(session, actor, name)
     user = await AccountService(session, actor).locked(USER.id == user_id)
     given = upsert(UserRole).values(user_id=user.id, role_id=role.id).on_conflict_do_nothing()
@@ -27,7 +27,7 @@ async def grant(session: WriteSession, actor: Actor, user_id: UUID, name: str) -
 
 
 async def revoke(session: WriteSession, actor: Actor, user_id: UUID, name: str) -> None:
-    """Take a role away; raises NotFound, Forbidden, and Conflict for the last superuser."""
+    """Remove a role. Raise NotFound, Forbidden, or Conflict for the last superuser."""
     role = await _role(session, actor, name)
     if name == rules.SUPERUSER:
         await require_another_superuser(session, user_id)
@@ -38,7 +38,7 @@ async def revoke(session: WriteSession, actor: Actor, user_id: UUID, name: str) 
 
 
 async def disable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
-    """Shut somebody out: every credential of theirs stops within seconds. Raises NotFound, Conflict, Forbidden."""
+    """Disable an account: all credentials stop working within seconds. Raise NotFound, Conflict or Forbidden."""
     user = await AccountService(session, actor).locked(USER.id == user_id)
     await require_no_escalation(session, actor, user_id)
     await require_another_superuser(session, user_id)
@@ -47,7 +47,7 @@ async def disable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
 
 
 async def enable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
-    """Let somebody in again; raises NotFound, Forbidden."""
+    """Enable an account. Raise NotFound or Forbidden."""
     people = AccountService(session, actor)
     user = await people.locked(USER.id == user_id)
     await require_no_escalation(session, actor, user_id)
@@ -55,7 +55,7 @@ async def enable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
 
 
 def require_givable(actor: Actor, permissions: Iterable[str]) -> None:
-    """Raises Invalid for what is no permission, Forbidden for what the actor does not have."""
+    """Raise Invalid for unknown permissions, and Forbidden for permissions that the actor lacks."""
     if unknown := sorted(set(permissions) - PERMISSIONS - {EVERYTHING}):
         raise Invalid.field("body.permissions", f"There is no permission {', '.join(unknown)}.")
     if not rules.covers(actor, permissions):
@@ -63,7 +63,7 @@ def require_givable(actor: Actor, permissions: Iterable[str]) -> None:
 
 
 def require_editable(actor: Actor, role: Role, permissions: Iterable[str] = ()) -> None:
-    """Raises Conflict for the role that may do everything, Invalid and Forbidden for what cannot be given or taken."""
+    """Raise Conflict for the superuser role, and Invalid or Forbidden for permissions that the actor cannot grant."""
     if role.name == rules.SUPERUSER:
         raise Conflict("The superuser may do everything; that role stays as it is.")
     require_givable(actor, permissions)
@@ -72,7 +72,7 @@ def require_editable(actor: Actor, role: Role, permissions: Iterable[str] = ()) 
 
 
 async def find_user(session: WriteSession, email: str) -> User:
-    """Raises NotFound."""
+    """Return the user with this address. Raise NotFound."""
     user: User | None = await session.scalar(select(User).where(USER.email == rules.normalise_email(email)))
     if user is None:
         raise NotFound(f"Nobody has the address {email}.")
@@ -80,7 +80,7 @@ async def find_user(session: WriteSession, email: str) -> User:
 
 
 async def require_another_superuser(session: WriteSession, user_id: UUID) -> None:
-    """Raises Conflict when this is the only active superuser; whoever asks next waits until this transaction ends."""
+    """Raise Conflict for the only active superuser. Concurrent calls wait until this transaction ends."""
     await session.execute(select(ROLE.id).where(ROLE.name == rules.SUPERUSER).with_for_update())
     holders = select(USER.id).join(UserRole, USER_ROLE.user_id == USER.id).join(Role, USER_ROLE.role_id == ROLE.id)
     active = await session.scalars(holders.where(ROLE.name == rules.SUPERUSER, USER.status == "active"))
@@ -98,7 +98,7 @@ async def _role(session: WriteSession, actor: Actor, name: str) -> Role:
 
 
 async def require_no_escalation(session: WriteSession, actor: Actor, user_id: UUID) -> None:
-    """Raises Forbidden when somebody may do what the actor may not."""
+    """Raise Forbidden when the user has permissions that the actor lacks."""
     held = select(Role).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == user_id)
     for role in (await session.scalars(held)).all():
         if not rules.covers(actor, role.permissions):

@@ -1,4 +1,4 @@
-"""The second factor: an authenticator app, recovery codes, and what an operator does for who has lost theirs."""
+"""The second factor: authenticator app, recovery codes, and their reset by an operator."""
 
 from urllib.parse import urlsplit
 
@@ -45,7 +45,7 @@ STATE = Query(
 
 
 async def forget_second_factor(session: WriteSession, actor: Actor, user: User) -> None:
-    """For who has lost theirs: app, recovery codes and passkeys are gone, every session ends, and they are told."""
+    """Remove app, recovery codes and passkeys of a user who lost them, end all sessions, and notify the user."""
     for table in (TOTPS, CODES):
         await session.execute(delete(table).where(table.c.user_id == user.id))
     keys = update(Passkey).where(PASSKEY.user_id == user.id, PASSKEY.revoked_at.is_(None))
@@ -56,7 +56,7 @@ async def forget_second_factor(session: WriteSession, actor: Actor, user: User) 
 
 
 class SecondFactorService:
-    """Adding and removing second factors, for who has shown again who they are."""
+    """Add and remove second factors of a reauthenticated user."""
 
     def __init__(self, database: Database, secret: str, origin: Origin, reauthentication: Reauthentication):
         self._database = database
@@ -69,7 +69,7 @@ class SecondFactorService:
         return found or SecondFactors(totp=False, recovery_codes=0, passkeys=0)
 
     async def begin(self, reauthentication: ReauthenticationIn) -> Enrolment:
-        """A new authenticator app, in place of one that was not confirmed; raises Forbidden, Conflict."""
+        """Return a new authenticator app, replacing an unconfirmed one. Raise Forbidden or Conflict."""
         found = await self._reauthentication.check_factor(reauthentication)
         user_id, secret = self._actor.user_id, pyotp.random_base32()
         values = {"user_id": user_id, "secret": encrypt(secret.encode(), self._secret, purpose_of(user_id))}
@@ -86,7 +86,7 @@ class SecondFactorService:
         return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=self._actor.name, issuer_name=issuer))
 
     async def confirm(self, code: str) -> RecoveryCodes:
-        """The app counts from now on, and other credentials end; raises Conflict when none was begun, Invalid."""
+        """Activate the app, and revoke other credentials. Raise Conflict without a pending app, or Invalid."""
         user_id = self._actor.user_id
         async with self._database.session(self._origin) as session:
             await session.execute(select(USER.id).where(USER.id == user_id).with_for_update(key_share=True))
@@ -103,7 +103,7 @@ class SecondFactorService:
             return await self._new_codes(session)
 
     async def remove(self, reauthentication: ReauthenticationIn) -> None:
-        """Back to the password alone; raises Forbidden, Conflict."""
+        """Remove the app. Raise Forbidden or Conflict."""
         found = await self._reauthentication.check_factor(reauthentication)
         async with self._database.session(self._origin) as session:
             await self._lock(session, found)
@@ -113,7 +113,7 @@ class SecondFactorService:
             await self._changed(session, "accounts.totp_remove", "Your authenticator app was removed", text)
 
     async def renew(self, reauthentication: ReauthenticationIn) -> RecoveryCodes:
-        """New recovery codes; the ones before are worth nothing. Raises Forbidden, Conflict."""
+        """Replace the recovery codes. Raise Forbidden or Conflict."""
         found = await self._reauthentication.check_factor(reauthentication)
         async with self._database.session(self._origin) as session:
             await self._lock(session, found)
@@ -122,7 +122,7 @@ class SecondFactorService:
             return await self._new_codes(session)
 
     async def _changed(self, session: WriteSession, action: Action, subject: str, text: str) -> None:
-        """Record it, tell the owner by mail, and end what was given out before, but for this session."""
+        """Audit the change, notify the user by e-mail, and revoke other credentials except this session."""
         await self._record(session, action)
         user_id = self._actor.user_id
         await end_credentials(session, self._actor, user_id, "second_factor", but=self._actor.session_id)

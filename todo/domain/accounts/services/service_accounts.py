@@ -1,4 +1,4 @@
-"""Service accounts: no person, no password, no mail; they act by the tokens that an operator gives them."""
+"""Service accounts: without password and e-mail, authenticated by tokens that operators create."""
 
 import re
 from collections.abc import Collection
@@ -19,7 +19,10 @@ from todo.errors import Forbidden, Invalid, NotFound
 
 
 async def add_service_account(session: WriteSession, actor: Actor, name: str, roles: Collection[str]) -> User:
-    """Raises Invalid for the name or an unknown role, Forbidden for rights the actor does not have."""
+    """Create a service account.
+
+    Raise Invalid for the name or an unknown role, Forbidden for permissions the actor lacks.
+    """
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
         raise Invalid.field("body.name", "Lower-case letters, digits and hyphens, such as backup-robot.")
     found = (await session.scalars(select(Role).where(ROLE.name.in_(roles)).with_for_update(read=True))).all()
@@ -37,7 +40,7 @@ async def add_service_account(session: WriteSession, actor: Actor, name: str, ro
 
 
 async def add_service_token(session: WriteSession, actor: Actor, user_id: UUID, data: TokenIn) -> TokenMade:
-    """A token for a service account; raises NotFound when it is none, Invalid for scopes that either does not have."""
+    """Create a token of a service account. Raise NotFound for other accounts, Invalid for scopes that either lacks."""
     live = USER.id == user_id, USER.kind == "service", USER.status == "active"
     found = await session.execute(
         select(USER.email, func.array(PERMISSIONS_OF.scalar_subquery())).select_from(User).where(*live)

@@ -1,4 +1,4 @@
-"""Sessions: begun by signing in, kept by refresh tokens that work once, ended by whoever may."""
+"""Sessions: started by sign-in, continued by single-use refresh tokens, and ended."""
 
 import hmac
 from collections.abc import Iterable
@@ -21,12 +21,12 @@ from todo.domain.accounts.services.remembered import forget
 PREFIX = "todo_rt_"
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=90)
 BROWSER_IDLE, BROWSER_ABSOLUTE = timedelta(minutes=30), timedelta(hours=12)  # of a sign-in to the admin pages
-REPEAT = timedelta(seconds=10)  # within this, an answer that was lost may be asked for again
+REPEAT = timedelta(seconds=10)  # grace period for repeating a refresh whose response was lost
 
 
 @dataclass(frozen=True)
 class Granted:
-    """A session with the refresh token that continues it; `authenticated_at` is when its person last proved it."""
+    """A session with its refresh token; `authenticated_at` is the time of the last authentication."""
 
     session_id: UUID
     user_id: UUID
@@ -36,14 +36,14 @@ class Granted:
 
 
 class SessionService(AuditedService[Session], model=Session):
-    """One person's sessions, inside the caller's transaction."""
+    """One user's sessions, in the caller's transaction."""
 
     def __init__(self, session: WriteSession, actor: Actor, secret: str):
         super().__init__(session, actor)
         self._secret = secret
 
     async def begin(self, user_id: UUID, amr: tuple[str, ...], user_agent: str = "") -> Granted:
-        """Sign a person in on this device."""
+        """Start a session on this device."""
         begun = Session(
             user_id=user_id, amr=list(amr), address=self.session.origin.address, user_agent=user_agent[:300],
             expires_at=now() + ABSOLUTE, reauthenticated_at=now(),
@@ -52,7 +52,7 @@ class SessionService(AuditedService[Session], model=Session):
         return _granted(begun, await self._issue(begun.id, 0))
 
     async def begin_browser(self, user_id: UUID, amr: tuple[str, ...], user_agent: str, cookie_hash: bytes) -> Session:
-        """Sign a person in to the admin pages: a cookie in place of tokens, and no refreshing."""
+        """Start a session of the admin pages: with a cookie instead of tokens, and without refresh."""
         begun = Session(
             user_id=user_id, amr=list(amr), address=self.session.origin.address, user_agent=user_agent[:300],
             expires_at=now() + BROWSER_ABSOLUTE, cookie_hash=cookie_hash, reauthenticated_at=now(),
@@ -60,10 +60,12 @@ class SessionService(AuditedService[Session], model=Session):
         return await self.create(begun, action="sessions.begin")
 
     async def refresh(self, token: str) -> Granted | None:
-        """Use a refresh token: exactly one successor, however many try at once. None when it is not good.
+        """Use a refresh token. Exactly one successor is issued, even for concurrent calls. Return None when it is
+        invalid.
 
-        A token that was used before ends its session (RFC 9700 section 4.14), unless its answer may have got lost:
-        within ten seconds the latest one gives the same successor again. Commit either way.
+        The reuse of a token ends its session (RFC 9700 section 4.14), unless the response may have been lost: within
+        ten
+        seconds the latest token returns the same successor again. Commit in either case.
         """
         hashed = sha256(token.encode()).digest()
         used = update(RefreshToken).where(REFRESH.hash == hashed, REFRESH.used_at.is_(None), REFRESH.expires_at > now())
@@ -77,7 +79,7 @@ class SessionService(AuditedService[Session], model=Session):
         return await self._repeat_or_end(hashed)
 
     async def end(self, session_id: UUID, user_id: UUID, reason: str = "logout") -> None:
-        """Sign out one device; raises NotFound when it is not theirs or over."""
+        """Sign out one device. Raise NotFound when it is not the user's or has ended."""
         row = await self.locked(
             SESSION.id == session_id,
             SESSION.user_id == user_id,
@@ -87,7 +89,7 @@ class SessionService(AuditedService[Session], model=Session):
         await self._end(row, reason)
 
     async def end_all(self, user_id: UUID, reason: str, *, but: UUID | None = None) -> None:
-        """Sign out every device, or every other one."""
+        """Sign out every device, except `but`."""
         live = select(Session).where(
             SESSION.user_id == user_id, SESSION.revoked_at.is_(None), SESSION.expires_at > now()
         )
@@ -96,9 +98,9 @@ class SessionService(AuditedService[Session], model=Session):
                 await self._end(row, reason)
 
     async def reauthenticate(self, session_id: UUID, amr: Iterable[str]) -> Granted:
-        """Note that its person has shown again who they are, and how; raises NotFound when it is over.
+        """Record that the user has reauthenticated, and how. Raise NotFound when the session has ended.
 
-        The refresh token stays as it is, and is not given out again.
+        The refresh token does not change, and is not returned again.
         """
         row = await self.locked(SESSION.id == session_id, SESSION.revoked_at.is_(None))
         reauthenticated = {"reauthenticated_at": now(), "amr": list(dict.fromkeys([*row.amr, *amr]))}
@@ -137,7 +139,7 @@ class SessionService(AuditedService[Session], model=Session):
         return None
 
     async def _live(self, session_id: UUID) -> Session | None:
-        """The session, locked, when it and its person are still good."""
+        """Return the session, locked, if it and its user are active."""
         good = select(Session).join(USER.id.table, USER.id == SESSION.user_id)
         good = good.where(SESSION.id == session_id, SESSION.revoked_at.is_(None), SESSION.expires_at > now())
         row: Session | None = await self.session.scalar(good.where(USER.status == "active").with_for_update(of=Session))
@@ -153,7 +155,7 @@ class SessionService(AuditedService[Session], model=Session):
         return token
 
     def _token(self, session_id: UUID, generation: int) -> str:
-        """256 bits that only we can foretell, so that a repeated request can be given the same answer."""
+        """Return 256 bits that only we can reproduce, so that a repeated request gets the same response."""
         key = sha256(b"todo refresh tokens" + self._secret.encode()).digest()
         body = hmac.new(key, f"{session_id} {generation}".encode(), sha256).hexdigest()
         return f"{PREFIX}{body}{crc32(body.encode()):08x}"

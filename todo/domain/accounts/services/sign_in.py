@@ -1,4 +1,4 @@
-"""The ways in and out: registering, signing in with one step or two, signing out."""
+"""Registration, sign-in in one or two steps, and sign-out."""
 
 from contextlib import suppress
 from typing import NamedTuple
@@ -51,7 +51,7 @@ ME = Query(
 
 
 class Candidate(NamedTuple):
-    """What is known of an address before the password has been looked at. `familiar`: signed in from here before."""
+    """An account before its password is checked. `familiar`: it has signed in from this network before."""
 
     id: UUID
     email: str
@@ -82,7 +82,7 @@ SESSIONS = Query(
 
 
 def check_registration(data: Registration, settings: Settings) -> None:
-    """Raises Invalid with the field that is wrong."""
+    """Raise Invalid for the field that is wrong."""
     email = rules.normalise_email(data.email)
     if not rules.is_email(email):
         raise Invalid.field("body.email", "This is not an e-mail address.")
@@ -93,7 +93,10 @@ def check_registration(data: Registration, settings: Settings) -> None:
 
 
 class SignIn:
-    """The ways in: holds what outlives a request. A password is checked before a transaction begins."""
+    """Sign-in and registration, with state that outlives requests.
+
+    Passwords are checked before a transaction begins.
+    """
 
     def __init__(self, database: Database, settings: Settings, secret: str):
         self._database = database
@@ -107,20 +110,23 @@ class SignIn:
         self.authenticate = Authenticator(database, self.keys, settings, self.tokens, self.issuers)
 
     async def start(self) -> None:
-        """Fetch the keys of identity providers; one that is away is asked again when it is needed."""
+        """Fetch the keys of identity providers. Failed fetches are repeated when needed."""
         await self.issuers.warm()
 
     async def stop(self) -> None:
-        """Finish what runs beside requests; before the database closes."""
+        """Finish background work. Call it before the database closes."""
         await self.issuers.close()
         await self.tokens.close()
 
     async def register(self, origin: Origin, data: Registration, *roles: str) -> User | None:
-        """Raises Invalid, Forbidden where no roles are given; None when the address is taken, after the same work."""
+        """Register a user. Return None when the address is taken, after the same work.
+
+        Raise Invalid, and Forbidden unless roles are given.
+        """
         check_registration(data, self._settings)
         if not roles:
             check_admission(self._settings, data)
-            to = f"mail to {rules.normalise_email(data.email)}"  # a taken address is written to as well
+            to = f"mail to {rules.normalise_email(data.email)}"  # a taken address also gets an e-mail
             await check(self._database, "register", origin.address or "unknown", to)
         password_hash = await self.passwords.hash(data.password)
         async with self._database.session(origin) as session:
@@ -129,10 +135,10 @@ class SignIn:
             return await AccountService(session, origin.actor).register(data, password_hash, *roles)
 
     async def login(self, origin: Origin, data: Login, user_agent: str = "") -> Tokens:
-        """The first step, and the only one without a second factor.
+        """Sign in by password: the only step without a second factor.
 
-        Raises Unauthorized with one answer for an unknown address, a wrong password and a disabled account; Forbidden
-        while the address must be confirmed; TooManyRequests.
+        Raise the same Unauthorized for an unknown address, a wrong password and a disabled account; Forbidden while the
+        address is unconfirmed; or TooManyRequests.
         """
         found = await self.check_password(origin, data)
         if found.second_factor:
@@ -140,20 +146,20 @@ class SignIn:
         return await self._admit(origin, Authentication(found.id, ("pwd",), found.credential_version), user_agent)
 
     async def second_step(self, origin: Origin, data: SecondFactor, user_agent: str = "") -> Tokens:
-        """Finish a sign-in with a code; raises Unauthorized, TooManyRequests."""
+        """Complete a sign-in with a code. Raise Unauthorized or TooManyRequests."""
         return await self._admit(origin, await self.check_code(origin, data), user_agent)
 
     async def passkey_options(self, origin: Origin) -> PasskeyOptions:
-        """What a browser needs to sign somebody in by a passkey; good for five minutes. Raises TooManyRequests."""
+        """Return the options to sign in by passkey, valid for five minutes. Raise TooManyRequests."""
         await check(self._database, "login", origin.address or "unknown")
         return sign_in_options(self.site)
 
     async def passkey(self, origin: Origin, data: PasskeyAnswer, user_agent: str = "") -> Tokens:
-        """Sign in by a passkey, which is two factors in one; raises Unauthorized, Forbidden, TooManyRequests."""
+        """Sign in by passkey, which is two factors in one. Raise Unauthorized, Forbidden or TooManyRequests."""
         return await self._admit(origin, await self.check_passkey(origin, data), user_agent)
 
     async def check_password(self, origin: Origin, data: Login) -> Candidate:
-        """Whose password this is; raises as `login` does."""
+        """Return the account of this e-mail and password. Raise as `login` does."""
         email = rules.normalise_email(data.email)
         found = await self._candidate(origin, email)
         right = await self.passwords.verify(found.password_hash if found else None, data.password)
@@ -164,7 +170,7 @@ class SignIn:
         return found
 
     async def check_code(self, origin: Origin, data: SecondFactor) -> Authentication:
-        """Whose second step this is, and how it was proven; raises as `second_step` does."""
+        """Return the account of the second step and its method. Raise as `second_step` does."""
         first = await mfa_tokens.first_step(self._database, data.mfa_token)
         await check(self._database, "login", f"second factor of {first.user_id}")
         await check(self._database, "codes", codes_key(first.user_id, first.credential_version))
@@ -177,7 +183,7 @@ class SignIn:
         return first._replace(amr=(*first.amr, reauthentication))
 
     async def check_passkey(self, origin: Origin, data: PasskeyAnswer) -> Authentication:
-        """Whose passkey this is; raises Unauthorized, TooManyRequests."""
+        """Return the account of a passkey. Raise Unauthorized or TooManyRequests."""
         await check(self._database, "login", origin.address or "unknown")
         async with self._database.session(origin) as session:
             found = await check_passkey(session, self.site, data.state, data.credential)
@@ -187,7 +193,7 @@ class SignIn:
         return found
 
     async def refresh(self, origin: Origin, token: str) -> Tokens:
-        """Continue a session; raises Unauthorized. A token used twice has ended its session by then, for good."""
+        """Continue a session. Raise Unauthorized. The reuse of a token ends its session, and is committed."""
         await check(self._database, "refresh", token)
         async with self._database.session(origin) as session:
             granted = await SessionService(session, origin.actor, self._secret).refresh(token)
@@ -201,16 +207,16 @@ class SignIn:
             if everywhere:
                 await sign_out_everywhere(session, actor, actor.user_id, "logout")
             elif actor.session_id is not None:
-                with suppress(NotFound):  # over already, which other processes learn within seconds
+                with suppress(NotFound):  # already ended; other processes learn it within seconds
                     await SessionService(session, actor, self._secret).end(actor.session_id, actor.user_id)
 
     async def end_session(self, origin: Origin, session_id: UUID) -> None:
-        """Raises NotFound."""
+        """End a session. Raise NotFound."""
         async with self._database.session(origin) as session:
             await SessionService(session, origin.actor, self._secret).end(session_id, origin.actor.user_id)
 
     async def change_password(self, origin: Origin, current: str, new: str) -> None:
-        """Set a new password and end every other credential; raises Forbidden, Invalid."""
+        """Change the password and revoke every other credential. Raise Forbidden or Invalid."""
         actor = origin.actor
         await check(self._database, "login", f"password of {actor.user_id}")
         found = await self._database.reads.one_or_none(CANDIDATE, email=actor.name, address="")
@@ -233,12 +239,12 @@ class SignIn:
             await self._refuse_password(origin)
 
     async def _refuse_password(self, origin: Origin) -> None:
-        """Raises Forbidden, which leaves its trace."""
+        """Raise Forbidden, which is audited."""
         await self._note(origin, "accounts.password_refused", origin.actor.id)
         raise Forbidden("The current password is wrong.")
 
     async def sessions(self, actor: Actor) -> list[SessionOut]:
-        """Where this person is signed in, newest first."""
+        """Return the sessions of the actor, newest first."""
         return await self._database.reads.all(SESSIONS, user=actor.user_id, current=actor.session_id)
 
     async def me(self, actor: Actor) -> Me:
@@ -248,9 +254,10 @@ class SignIn:
         return me
 
     async def _candidate(self, origin: Origin, email: str) -> Candidate | None:
-        """Who has this address, counted against guessing: by network, and by account unless the network is familiar.
+        """Return the account of an address, with rate limits by network and, unless the network is familiar, by
+        account.
 
-        So nobody tries many passwords, and nobody keeps a person out of their own account by trying.
+        This prevents guessing passwords without letting an attacker lock users out.
         """
         await check(self._database, "login", origin.address or "unknown")
         found = await self._database.reads.one_or_none(CANDIDATE, email=email, address=origin.address)
@@ -259,21 +266,21 @@ class SignIn:
         return found
 
     async def mfa_pending(self, origin: Origin, found: Candidate) -> str:
-        """The token that stands between the two steps."""
+        """Return the token between the two steps."""
         async with self._database.session(origin) as session:
             return await mfa_tokens.issue(session, found.id, found.credential_version)
 
     async def _admit(self, origin: Origin, found: Authentication, user_agent: str) -> Tokens:
-        """Begin a session; raises Unauthorized for who may no longer sign in that way, Forbidden when not confirmed."""
+        """Start a session. Raise Unauthorized when credentials were revoked, Forbidden when unconfirmed."""
         async with self._database.session(origin) as session:
             person = await self.welcome(session, found, user_agent)
             granted = await SessionService(session, person, self._secret).begin(found.user_id, found.amr, user_agent)
         return await self.tokens_of(granted)
 
     async def welcome(self, session: WriteSession, found: Authentication, user_agent: str) -> Actor:
-        """Whether this person may begin a session now, and what is told and noted when they do; raises as `_admit`."""
+        """Check that a session may begin, and record and notify it. Raise as `_admit` does."""
         user = await session.get(User, found.user_id, with_for_update=True)
-        # What they signed in with may have ended since it was checked.
+        # Credentials may have been revoked since they were checked.
         if user is None or user.credential_version != found.credential_version:
             raise Unauthorized("The e-mail address or the password is wrong.")
         if found.mfa_token is not None and not await mfa_tokens.use(session, found.mfa_token):
@@ -288,7 +295,7 @@ class SignIn:
         return person
 
     async def _notify_of_new_device(self, session: WriteSession, user: User, user_agent: str) -> None:
-        """Mail the person when somebody signs in from where they never did; the first time of all is no news."""
+        """Notify the user of a sign-in from a new device, except the very first."""
         origin = session.origin
         same = or_(SESSION.address == origin.address, SESSION.user_agent == user_agent[:300])
         known = select(func.count(), func.count().filter(same)).where(SESSION.user_id == user.id)
@@ -297,12 +304,12 @@ class SignIn:
             await notify_new_sign_in(session, user)
 
     async def tokens_of(self, granted: Granted) -> Tokens:
-        """A new access token for a session, and the refresh token it was granted with."""
+        """Return a new access token for a session, with its refresh token."""
         access = await self.keys.sign(granted.user_id, granted.session_id, granted.amr, granted.authenticated_at)
         return Tokens(access, "Bearer", self._settings.access_token_seconds, granted.refresh_token)
 
     async def _upgrade(self, origin: Origin, user_id: UUID, stored: str, password: str) -> None:
-        """Hash again when the cost has changed or the hash came from another system; a change meanwhile wins."""
+        """Hash the password again when the cost changed or the hash is foreign. A concurrent change wins."""
         if not self.passwords.is_outdated(stored):
             return
         hashed = await self.passwords.hash(password)
@@ -316,7 +323,7 @@ class SignIn:
 
 
 async def add_superuser(sign_in: SignIn, origin: Origin, email: str, password: str) -> User:
-    """Create an administrator; raises Conflict when the address is taken, Invalid when something is wrong."""
+    """Create a superuser. Raise Conflict when the address is taken, or Invalid."""
     data = Registration(email=email, password=password, name="Administrator")
     user = await sign_in.register(origin, data, rules.SUPERUSER, rules.MEMBER)
     if user is None:

@@ -1,4 +1,4 @@
-"""People and their roles."""
+"""Users and their roles."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,17 +18,17 @@ from todo.queue import enqueue
 
 
 class AccountService(AuditedService[User], model=User):
-    """People and their roles, inside the caller's transaction."""
+    """Users and their roles, in the caller's transaction."""
 
     async def register(self, data: Registration, password_hash: str, *roles: str) -> User | None:
-        """Store a new person with these roles (`member` unless said); None when the address is taken."""
+        """Store a new user with these roles (default: `member`). Return None when the address is taken."""
         user = User(
             email=rules.normalise_email(data.email), name=data.name, timezone=data.timezone, password_hash=password_hash
         )
         values = user.model_dump()
         added = await self.session.execute(upsert(User).values(values).on_conflict_do_nothing().returning(USER.id))
         if added.first() is None:
-            # Also so that a known address costs a write, as a free one does.
+            # Also so that a taken address costs a write, like a free one.
             await record(self.session, "accounts.register_refused", "users")
             return None
         names = roles or (rules.MEMBER,)
@@ -42,30 +42,30 @@ class AccountService(AuditedService[User], model=User):
         return user
 
     async def change_own(self, data: MePatch, if_match: frozenset[int] | None) -> None:
-        """Change the actor's own account; raises Invalid, Stale."""
+        """Change the actor's own account. Raise Invalid or Stale."""
         user = await self.locked(USER.id == self.actor.user_id)
         if if_match is not None and user.version not in if_match:
             raise Stale({"version": user.version, "name": user.name, "timezone": user.timezone})
         await self.change_person(user, data.sent(), "accounts.change")
 
     async def change_person(self, user: User, values: Mapping[str, Any], action: Action) -> None:
-        """Change name or time zone of a locked account; what floats moves along, by the worker. Raises Invalid."""
+        """Change name or time zone of a locked account; the worker moves floating dates. Raise Invalid."""
         if values.get("timezone", user.timezone) not in rules.TIMEZONES:
             raise Invalid.field("body.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
         if values.get("timezone", user.timezone) != user.timezone:
-            # Whoever stores a due with the old zone is waited for, and nobody stores one until this is committed.
+            # Waits for transactions that store a due date in the old zone, and blocks new ones until the commit.
             await self.session.execute(select(USER.id).where(USER.id == user.id).with_for_update())
             user.timezone_pending_since = now()
             await enqueue(self.session, "follow_timezones")
         await self.update(values, user, action=action)
 
     async def prepare(self, secret: str) -> None:
-        """Bring in what every installation needs: the first roles and a signing key. Safe to repeat."""
+        """Create the initial roles and a signing key. Safe to repeat."""
         await self.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
         for name, permissions in rules.GRANTS.items():
             role = Role(name=name, permissions=sorted(permissions))
             insert = upsert(Role).values(role.model_dump())
-            # A role that operators have edited (version > 1) is theirs; the others follow the code.
+            # Roles edited by operators (version > 1) are kept; the others are updated from the code.
             follow = insert.on_conflict_do_update(
                 index_elements=["name"], set_={"permissions": role.permissions}, where=ROLE.version == 1
             )
@@ -74,7 +74,7 @@ class AccountService(AuditedService[User], model=User):
 
 
 async def has_superuser(session: WriteSession) -> bool:
-    """Whether anybody holds the role that may do everything."""
+    """Return whether any user has the superuser role."""
     found = await session.scalar(
         select(USER_ROLE.user_id).join(Role, USER_ROLE.role_id == Role.id).where(ROLE.name == rules.SUPERUSER).limit(1)
     )
