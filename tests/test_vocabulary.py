@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,11 @@ TEXT = re.compile(
     re.IGNORECASE,
 )
 
+# In docstrings and comments besides.
+PROSE = re.compile(TEXT.pattern + r"|\b(whichever|anew|afresh|told|trail|refusals?|rights)\b", re.IGNORECASE)
+NOT_YET = ("cli", "admin/cli", "domain/tasks", "domain/recurrence")
+PLAIN = [path for path in SOURCES if not any(path.is_relative_to(ROOT / "todo" / folder) for folder in NOT_YET)]
+
 
 def words(name: str) -> set[str]:
     """The words of an identifier in snake case or camel case."""
@@ -63,6 +69,23 @@ def test_a_file_defines_no_retired_name(path: Path) -> None:
     retired = {name: words(name) & NAMES.keys() for name in names - ALLOWED}
 
     assert {name: [NAMES[word] for word in found] for name, found in retired.items() if found} == {}
+
+
+def prose(path: Path) -> str:
+    """The docstrings and comments of a file."""
+    docs = [
+        ast.get_docstring(node) or ""
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    with path.open("rb") as file:
+        comments = [token.string for token in tokenize.tokenize(file.readline) if token.type == tokenize.COMMENT]
+    return "\n".join(docs + comments)
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_and_comments_have_no_retired_word(path: Path) -> None:
+    assert sorted({match.group().lower() for match in PROSE.finditer(prose(path))}) == []
 
 
 @pytest.mark.parametrize("path", [*TEMPLATES, *PAGES], ids=lambda path: str(path.relative_to(ROOT)))

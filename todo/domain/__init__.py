@@ -1,1 +1,1 @@
-"""The rooms, from the ground up: accounts, recurrence, tasks. A room imports only the rooms named before it."""
+"""The domain modules in order: accounts, recurrence, tasks, ... A module imports only modules named before it."""
