@@ -44,7 +44,7 @@ PUBLIC = frozenset(
         "show_admin_login",
         "admin_login",
         "admin_login_code",
-        "admin_stop_impersonating",  # whoever acts as somebody else has no right of their own then
+        "admin_stop_impersonating",  # impersonators have no permissions of their own meanwhile
         "begin_admin_passkey_login",
         "admin_login_passkey",
         "admin_logout",

@@ -22,7 +22,7 @@ REPAIRED: dict[str, Action] = {
 }  # fmt: skip
 REPAIR = "Run `todo doctor --repair`."
 PATIENCE = "SET LOCAL statement_timeout = '30min'"  # every row is looked at
-# Nobody writes between what is found and its repair; whoever reads is not held up.
+# No writes between finding and repairing rows; reads go on.
 LOCK = "LOCK TABLE users, series, occurrences, tasks IN SHARE ROW EXCLUSIVE MODE"
 # The statement's own snapshot still shows the rows as they were.
 CHANGED = """

@@ -14,7 +14,7 @@ from todo.migrate import MigrationError
 from todo.settings import SettingsError
 
 OURS = (AdminError, CommandError, EmbeddedError, MigrationError, SettingsError)
-# No connection, no such role or password, no such database, no room, going down, not allowed, read-only.
+# No connection, no such role or password, no such database, too many connections, going down, not allowed, read-only.
 REFUSED = ("08", "28", "3D", "53", "57P", "42501", "25006")
 OPTIONS = {"q": "--search", "sort": "--sort", "cursor": "--cursor", "trash": "--trash", "ics": "--calendar"}
 NO_DATABASE = (
