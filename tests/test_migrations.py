@@ -81,7 +81,7 @@ async def test_a_database_of_a_newer_version_is_left_alone(empty_url: str) -> No
     await connection.execute("UPDATE alembic_version SET version_num = 'ffff'")
     await connection.close()
 
-    with pytest.raises(migrate.MigrationError, match="used by a newer version"):
+    with pytest.raises(migrate.MigrationError, match="migrated by a newer version"):
         await migrate.upgrade(settings)
 
 
