@@ -113,7 +113,7 @@ async def test_a_view_is_saved_found_again_and_forgotten(page: Page, boss: Perso
     await page.locator("summary", has_text="Views").click()
     await page.get_by_label("Name", exact=True).fill("All done")
     await page.get_by_role("button", name="Save this view").click()
-    await expect(page.get_by_text("The view All done is saved.")).to_be_visible()
+    await expect(page.get_by_text("The view All done was saved.")).to_be_visible()
 
     await page.goto("/admin/tasks")
     await page.locator("summary", has_text="Views").click()
@@ -230,7 +230,7 @@ async def test_a_file_with_a_mistake_is_refused_row_by_row(page: Page) -> None:
 
     await page.get_by_role("button", name="Preview").click()
 
-    await expect(page.locator(".stats")).to_contain_text("1 refused")
+    await expect(page.locator(".stats")).to_contain_text("1 rejected")
     await expect(page.get_by_role("button", name=re.compile("^Import"))).to_have_count(0)
 
 

@@ -183,7 +183,7 @@ def test_there_is_no_secret_key(todo, command: str, secret: str, url: str) -> No
     done = todo(command, TODO_DATABASE_URL=url, TODO_SECRET_KEY=secret)
 
     assert done.exit_code == 1
-    assert_one_sentence(done.output, "TODO_SECRET_KEY: set at least 32 random characters")
+    assert_one_sentence(done.output, "TODO_SECRET_KEY: must be at least 32 random characters")
 
 
 @pytest.mark.parametrize("command", ["migrate", "server", "worker"])
