@@ -120,7 +120,7 @@ async def test_a_view_is_saved_found_again_and_forgotten(page: Page, boss: Perso
     await page.get_by_role("link", name="All done").click()
     await expect_rows(page, "Call the dentist")
     await page.locator("summary", has_text="Views").click()
-    await page.get_by_role("button", name="Forget the view All done").click()
+    await page.get_by_role("button", name="Delete the view All done").click()
 
     await expect(page.get_by_text("The view was deleted.")).to_be_visible()
 

@@ -38,8 +38,7 @@ class InvitationController(Controller):
     async def add_invitation(
         self, database: NamedDependency[Database], session: Session, request: ActorRequest, data: JSONBody[Invite]
     ) -> InvitationOut:
-        """Invite a user by e-mail, with roles whose permissions you have. Replaces an earlier invitation to the
-        address.
+        """Invite a user by e-mail, with roles whose permissions you have. An earlier invitation is replaced.
 
         Example: `{"email": "grace@example.com", "roles": ["member"]}`
         """
