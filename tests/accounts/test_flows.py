@@ -513,7 +513,8 @@ async def test_limits_say_nothing_about_who_has_an_account(counting: Instance) -
     ada = await counting.world.person("ada")
 
     def shape(answer: httpx.Response) -> tuple[Any, ...]:
-        return answer.status_code, sent(answer), sorted(set(answer.headers) - {"content-length"})
+        body = re.sub(r"in \d+ seconds?", "soon", str(sent(answer)))  # a slow machine is nearer to the end
+        return answer.status_code, body, sorted(set(answer.headers) - {"content-length"})
 
     known, unknown = [
         [shape(await counting.login(email, WRONG, address=f"198.51.{network}.{n}")) for n in range(1, 13)]

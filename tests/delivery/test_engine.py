@@ -187,7 +187,7 @@ async def test_a_stopped_worker_that_wakes_after_its_lease_does_no_harm(
     process = await asyncio.create_subprocess_exec(
         *command, cwd=tmp_path, env=environment, stdout=asyncio.subprocess.PIPE
     )
-    assert await asyncio.to_thread(eventually, lambda: calls.exists() and calls.read_text().endswith("\n"))
+    assert await asyncio.to_thread(eventually, lambda: calls.exists() and calls.read_text().endswith("\n"), 120)
     process.send_signal(signal.SIGSTOP)
     early = await deliver_due(database, [pigeon])
     await sql.execute("UPDATE deliveries SET lease_until = now() - interval '1 second'")
