@@ -24,7 +24,7 @@ from todo.admin.service import AdminService
 from todo.app import REGISTRY
 from todo.cli.installation import install
 from todo.database import Database, Direct, Query
-from todo.embedded import Server
+from todo.embedded.server import Server
 from todo.schema import encode_cursor
 from todo.settings import load_settings
 

@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from benchmarks import SECRET
 from todo.cli.installation import install, opened
 from todo.domain.accounts.services.keys import TokenKeys
-from todo.embedded import Server
+from todo.embedded.server import Server
 from todo.settings import Settings, load_settings
 
 USERS, TASKS = 200, 40_000

@@ -20,7 +20,7 @@ import httpx
 from benchmarks import SECRET
 from todo.app import create_app
 from todo.cli.installation import install
-from todo.embedded import Server
+from todo.embedded.server import Server
 from todo.settings import load_settings
 
 OURS = str(Path(__file__).parent.parent / "todo") + "/"

@@ -28,7 +28,7 @@ from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks.schemas import Day, TaskIn
 from todo.domain.tasks.series.jobs import materialize_due
 from todo.domain.tasks.services.tasks import TaskService
-from todo.embedded import Server
+from todo.embedded.server import Server
 from todo.settings import load_settings
 
 RULES = ("FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,WE,FR", "FREQ=MONTHLY;BYMONTHDAY=31", "FREQ=MONTHLY;BYDAY=-1FR")

@@ -19,7 +19,7 @@ from support.factories import Person, World
 from todo.app import create_app
 from todo.cli.installation import install
 from todo.database import Database
-from todo.embedded import Server
+from todo.embedded.server import Server
 from todo.settings import Settings, load_settings
 
 SERVER = "TODO_TEST_SERVER"

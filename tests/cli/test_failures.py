@@ -16,8 +16,8 @@ import asyncpg
 import pytest
 from conftest import url_of
 
-from todo import embedded
 from todo.cli.failures import sentence_of
+from todo.embedded import programs
 
 PASSWORD = "geheim-geheim"
 
@@ -169,7 +169,7 @@ def test_there_is_no_server_to_embed(todo, monkeypatch: pytest.MonkeyPatch) -> N
     def missing(name: str) -> metadata.Distribution:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(embedded.metadata, "distribution", missing)
+    monkeypatch.setattr(programs.metadata, "distribution", missing)
 
     done = todo("up")
 

@@ -11,7 +11,7 @@ from support.waiting import until
 
 from todo.app import create_app
 from todo.cli.installation import install
-from todo.embedded import Server
+from todo.embedded.server import Server
 
 
 async def keep_adding(http: httpx.AsyncClient, seen: list[httpx.Response], stop: asyncio.Event) -> None:

@@ -18,7 +18,7 @@ from support.processes import postgres_pids
 
 from todo.app import create_app
 from todo.cli.installation import install
-from todo.embedded import Server
+from todo.embedded.server import Server
 from todo.queue import new_job, open_queue
 from todo.settings import Settings
 

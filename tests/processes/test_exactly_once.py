@@ -16,7 +16,7 @@ from support.processes import Process, eventually, started
 
 from todo.cli.installation import install
 from todo.domain.tasks.series.services.scheduler import NAME
-from todo.embedded import Server
+from todo.embedded.server import Server
 
 START = 180  # seconds: three workers take some on a busy machine
 # Every one has one occurrence to open, and its next one is a month away.

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from todo.admin.checks import AdminError
 from todo.cli.lazy import CommandError
 from todo.connection import AWAY
-from todo.embedded import EmbeddedError
+from todo.embedded.programs import EmbeddedError
 from todo.errors import FieldError, NotFound, Problem
 from todo.migrate import MigrationError
 from todo.settings import SettingsError

@@ -14,7 +14,7 @@ from todo.contention import retry
 from todo.database import Database, WriteSession
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.users import AccountService
-from todo.embedded import Server
+from todo.embedded.server import Server
 from todo.queue import open_queue
 from todo.settings import Settings, load_settings, secret_key
 

@@ -22,7 +22,7 @@ from todo.cli.supervision import Child, Stop, running
 from todo.database import Database
 from todo.domain.accounts.services.sign_in import SignIn, add_superuser
 from todo.domain.accounts.services.users import has_superuser
-from todo.embedded import Server, State
+from todo.embedded.server import Server, State
 from todo.errors import Problem
 from todo.settings import Settings, load_settings, secret_key
 

