@@ -125,18 +125,9 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
             await sign_in.stop()
             await database.close()
 
-    dependencies = {
-        "database": Provide(lambda: database, sync_to_thread=False),
-        "sign_in": Provide(lambda: sign_in, sync_to_thread=False),
-        "pages": Provide(lambda: pages, sync_to_thread=False),
-        "origin": Provide(origin_of, sync_to_thread=False),
-        "session": Provide(session_of),
-        "gauges": Provide(lambda: APPLICATION.gauges, sync_to_thread=False),
-        "jobs": Provide(lambda: JOBS, sync_to_thread=False),
-    }
     app = Litestar(
         ROUTES,
-        dependencies=dependencies,
+        dependencies=dependencies_of(database, sign_in, pages),
         exception_handlers={Exception: respond},
         after_exception=[roll_back],
         before_request=begin,
@@ -149,6 +140,19 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
     )
     enclose(app, database, sign_in, pages, settings)
     return app
+
+
+def dependencies_of(database: Database, sign_in: SignIn, pages: Pages) -> dict[str, Provide]:
+    """Return what handlers of every module can name in their signature."""
+    return {
+        "database": Provide(lambda: database, sync_to_thread=False),
+        "sign_in": Provide(lambda: sign_in, sync_to_thread=False),
+        "pages": Provide(lambda: pages, sync_to_thread=False),
+        "origin": Provide(origin_of, sync_to_thread=False),
+        "session": Provide(session_of),
+        "gauges": Provide(lambda: APPLICATION.gauges, sync_to_thread=False),
+        "jobs": Provide(lambda: JOBS, sync_to_thread=False),
+    }
 
 
 def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
