@@ -49,6 +49,12 @@ def notes(rrule: str, start: str, count: int, **columns: object) -> list[str | N
             *("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", "2026-01-01", {}),
         ),
         ("Every month on the 13th if it is Friday", "FREQ=MONTHLY;BYMONTHDAY=13;BYDAY=FR", "2026-01-01", {}),
+        (
+            "Every year in every month on the 13th if it is Friday",
+            "FREQ=YEARLY;BYMONTHDAY=13;BYDAY=FR",
+            "2026-01-01",
+            {},
+        ),
         ("Every month on the 1st, last day and 2nd last day", "FREQ=MONTHLY;BYMONTHDAY=-2,-1,1", "2026-01-01", {}),
         ("Every year in March and July on the 4th, once", "FREQ=YEARLY;BYMONTH=7,3;COUNT=1", "2026-03-04", {}),
         (

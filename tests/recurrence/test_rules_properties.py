@@ -81,9 +81,7 @@ def ours(text: str, start: datetime, after: datetime | None, count: int) -> list
 
 
 def theirs(text: str, start: datetime) -> list[datetime]:
-    # what start implies is written out, since dateutil spreads a yearly BYMONTHDAY over all months
-    rule = explicit(parse(text, True).rule, start)
-    found = dateutil_rrule.rrulestr(f"{rule};UNTIL={HORIZON}0101T000000", dtstart=start)
+    found = dateutil_rrule.rrulestr(f"{text};UNTIL={HORIZON}0101T000000", dtstart=start)
     return list(islice(found, OCCURRENCES))
 
 

@@ -89,6 +89,7 @@ def _days(rule: Rule) -> str:
     by_period = rule.freq in (Freq.HOURLY, Freq.DAILY)
     text = f" in {joined(MONTHS[month - 1] for month in rule.by_month)}" if rule.by_month else ""
     if rule.by_month_day:
+        text = " in every month" if rule.freq is Freq.YEARLY and not rule.by_month else text
         text += f"{', only' if by_period else ''} on {_month_days(rule)}"
         text += f" if it is {_weekdays(rule.by_day, 'or')}" if rule.by_day else ""
     elif rule.by_day:

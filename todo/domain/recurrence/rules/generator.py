@@ -31,17 +31,13 @@ class OnInvalidDate(StrEnum):
 
 
 def explicit(rule: Rule, start: datetime) -> Rule:
-    """The rule with the days that RFC 5545 takes from DTSTART written out.
-
-    A yearly BYMONTHDAY without BYMONTH means the month of `start`.
-    """
-    if rule.freq is Freq.WEEKLY and not rule.by_day:
-        return replace(rule, by_day=(Weekday(0, start.weekday()),))
-    if rule.freq not in (Freq.MONTHLY, Freq.YEARLY) or (rule.by_day and not rule.by_month_day):
+    """The rule with the days that RFC 5545 takes from DTSTART written out."""
+    if rule.by_day or rule.by_month_day or rule.freq in (Freq.HOURLY, Freq.DAILY):
         return rule
-    yearly = rule.freq is Freq.YEARLY and not rule.by_month
-    by_month = (start.month,) if yearly else rule.by_month
-    return replace(rule, by_month=by_month, by_month_day=rule.by_month_day or (start.day,))
+    if rule.freq is Freq.WEEKLY:
+        return replace(rule, by_day=(Weekday(0, start.weekday()),))
+    by_month = rule.by_month or ((start.month,) if rule.freq is Freq.YEARLY else ())
+    return replace(rule, by_month=by_month, by_month_day=(start.day,))
 
 
 def original_starts(
@@ -131,7 +127,12 @@ def _year_days(rule: Rule, year: int, invalid: OnInvalidDate) -> list[int]:
         return sorted({day for month in rule.by_month for day in month_days(rule, year, month, invalid)})
     first = date(year, 1, 1).toordinal()
     length = date(year + 1, 1, 1).toordinal() - first
-    return [first + day for day in days_of_span((), rule.by_day, (first - 1) % 7, length, invalid)]
+    by_day = [first + day for day in days_of_span((), rule.by_day, (first - 1) % 7, length, invalid)]
+    if not rule.by_month_day:
+        return by_day
+    every_month = replace(rule, by_day=())  # a number in BYDAY counts in the year
+    wished = {day for month in range(1, 13) for day in month_days(every_month, year, month, invalid)}
+    return sorted(wished.intersection(by_day) if rule.by_day else wished)
 
 
 def _hours(rule: Rule, start: datetime, floor: datetime, timezone: str | None) -> Iterator[datetime]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from todo.domain.recurrence.rules.clock import to_local, zone
 from todo.domain.recurrence.rules.generator import OnInvalidDate, explicit
-from todo.domain.recurrence.rules.grammar import MAX_COUNT, YEARS, Freq, Rule, RuleError, parse
+from todo.domain.recurrence.rules.grammar import END_OF_DAY, MAX_COUNT, YEARS, Freq, Rule, RuleError, parse
 
 LONGEST = timedelta(days=366)
 # Numbering the occurrences of a counted hourly rule visits its days: a century of them takes too long.
@@ -95,14 +95,16 @@ class Plan:
     def of(cls, rrule: str, start: datetime, **columns: Any) -> "Plan":
         """A plan from the columns of a series: texts for choices, any iterable for lists, None for a default.
 
-        COUNT and UNTIL in the text become `count` and `until`; a UNTIL in UTC is converted to the time of `timezone`.
-        Raises RuleError for what cannot be.
+        COUNT and UNTIL in the text become `count` and `until`; a UNTIL in UTC is converted to the time of `timezone`,
+        for whole days to the later of its days there and in UTC. Raises RuleError for what cannot be.
         """
         parsed = parse(rrule)
         until = parsed.until
         given = {name: value for name, value in columns.items() if value is not None}
         if until and until.tzinfo:
-            until = to_local(until, given.get("timezone", "UTC"))
+            local = to_local(until, given.get("timezone", "UTC"))
+            last_day = max(until.date(), local.date())
+            until = datetime.combine(last_day, END_OF_DAY) if given.get("all_day") else local
         for name, value in (("count", parsed.count), ("until", until)):
             if value is not None and given.setdefault(name, value) != value:
                 raise RuleError(name, f"The rule says another {name} than the field {name}: say it once.")
