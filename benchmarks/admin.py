@@ -22,7 +22,7 @@ from todo.access import Actor
 from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
 from todo.app import REGISTRY
-from todo.cli.installation import install
+from todo.cli.migrate import install
 from todo.database import Database, Direct, Query
 from todo.embedded.server import Server
 from todo.schema import encode_cursor

@@ -15,7 +15,8 @@ import jwt
 from uuid_utils.compat import uuid7
 
 from benchmarks import SECRET
-from todo.cli.installation import install, opened
+from todo.cli.installation import opened
+from todo.cli.migrate import install
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.embedded.server import Server
 from todo.settings import Settings, load_settings

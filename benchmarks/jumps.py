@@ -19,7 +19,7 @@ import httpx
 
 from benchmarks import SECRET
 from todo.app import create_app
-from todo.cli.installation import install
+from todo.cli.migrate import install
 from todo.embedded.server import Server
 from todo.settings import load_settings
 

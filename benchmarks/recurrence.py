@@ -20,7 +20,8 @@ from uuid_utils.compat import uuid7
 
 from benchmarks import SECRET
 from todo.access import Actor, worker_origin
-from todo.cli.installation import install, opened
+from todo.cli.installation import opened
+from todo.cli.migrate import install
 from todo.database import Database
 from todo.domain.recurrence.rules.plan import Plan
 from todo.domain.recurrence.rules.preview import preview

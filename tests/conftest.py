@@ -17,7 +17,7 @@ from litestar import Litestar
 from support.factories import Person, World
 
 from todo.app import create_app
-from todo.cli.installation import install
+from todo.cli.migrate import install
 from todo.database import Database
 from todo.embedded.server import Server
 from todo.settings import Settings, load_settings

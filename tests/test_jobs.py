@@ -25,7 +25,8 @@ from todo.domain.operations.admin import JobAdmin
 from todo.errors import Conflict, NotFound, Unavailable
 from todo.jobs import JobCatalog, Jobs
 from todo.loops import run_once
-from todo.queue import Context, Cron, OnRedis, enqueue, job_of, job_origin, job_session, new_worker, open_queue, relay
+from todo.queue import Context, Cron, enqueue, job_of, job_origin, job_session
+from todo.saq_queue import OnRedis, new_worker, open_queue, relay
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 OPERATOR = Actor(id=None, name="olga", kind="operator")

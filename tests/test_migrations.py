@@ -14,6 +14,7 @@ from conftest import create_database, settings_for
 from sqlalchemy import Connection
 
 from todo import migrate
+from todo.cli.installation import is_current, opened
 from todo.database import metadata
 from todo.revisions import head
 
@@ -46,7 +47,8 @@ async def test_an_upgrade_from_nothing_leaves_no_drift(empty_url: str) -> None:
 
     assert changed
     assert await migrate.run(settings, drift) == []
-    assert await migrate.is_current(settings)
+    async with opened(settings, empty_url) as database:
+        assert await is_current(database)
     assert not await migrate.upgrade(settings)
 
 

@@ -84,21 +84,21 @@ async def find_route(url: str, settings: Settings) -> Route:
     arguments: dict[str, Any] = {"dsn": clean_url(url), "command_timeout": timeout + 1, "timeout": wait}
     named = {"application_name": "todo"}
     limits = {"statement_timeout": str(int(timeout * 1000)), "lock_timeout": str(int(wait * 1000))}
-    list_query = named | limits
+    requested = named | limits
     unnamed: dict[str, Any] = {
         "statement_cache_size": 0
     }  # a named statement would remain and collide with the next process's
     try:
-        connection = await asyncpg.connect(**arguments, **unnamed, server_settings=list_query)
+        connection = await asyncpg.connect(**arguments, **unnamed, server_settings=requested)
     except asyncpg.ProtocolViolationError:  # PgBouncer: unsupported startup parameter
         connection, direct = await asyncpg.connect(**arguments, **unnamed, server_settings=named), False
     else:
-        direct = await _took_timeout(connection, list_query["statement_timeout"])
+        direct = await _took_timeout(connection, requested["statement_timeout"])
     try:
         renamed = direct or await _renames_statements(connection)
     finally:
         await connection.close()
-    arguments["server_settings"] = list_query if direct else named
+    arguments["server_settings"] = requested if direct else named
     return Route(arguments if renamed else arguments | unnamed, renamed, direct)
 
 

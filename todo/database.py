@@ -310,8 +310,7 @@ M = TypeVar("M", bound=Row)
 
 def table_of(model: type[SQLModel] | SQLModel) -> Table:
     """Return the Core table of a model."""
-    table: Table = model.__table__  # type: ignore[union-attr]  # SQLModel sets it on table classes only
-    return table
+    return SQLModel.metadata.tables[str(model.__tablename__)]
 
 
 def columns(model: type[SQLModel]) -> ReadOnlyColumnCollection[str, Column[Any]]:

@@ -11,21 +11,17 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations.ops import MigrationScript
-from alembic.script import Script, ScriptDirectory
+from alembic.script import Script
 from sqlalchemy import Connection, text
 
 from todo.connection import Route, direct_url, find_route
 from todo.database import create_engine
-from todo.revisions import folder, head
+from todo.revisions import MigrationError, folder, is_head, known
 from todo.settings import Settings
 from todo.watch import Monitor, Watch
 
 T = TypeVar("T")
 LOCK = 7_031_001
-
-
-class MigrationError(Exception):
-    """The database cannot be migrated. The message says what to do."""
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -40,17 +36,6 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def refuse_newer(connection: Connection) -> None:
-    """Raise MigrationError when a newer version has already migrated the database."""
-    revision = current(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
-    if revision is not None and revision not in known:
-        raise MigrationError(
-            f"The database is at revision {revision}, which this version does not know: it was migrated by a newer "
-            "version. Install that version again, or set TODO_DATABASE_URL to another database."
-        )
-
-
 async def upgrade(settings: Settings, url: str | None = None, revision: str = "head") -> bool:
     """Upgrade to `revision`. Return whether anything changed. Concurrent upgrades wait for each other."""
 
@@ -60,8 +45,8 @@ async def upgrade(settings: Settings, url: str | None = None, revision: str = "h
         if connection.scalar(text("SHOW transaction_read_only")) == "on":
             raise MigrationError("The database is read-only: it is a replica, or a failover is in progress.")
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-        refuse_newer(connection)
         before = current(connection)
+        is_head(before)  # refuses the database of a newer version
         command.upgrade(config(connection), revision)
         return current(connection) != before
 
@@ -78,16 +63,6 @@ async def run(settings: Settings, work: Callable[[Connection], T], url: str | No
             return await connection.run_sync(work)
     finally:
         await engine.dispose()
-
-
-async def is_current(settings: Settings, url: str | None = None) -> bool:
-    """Return whether the schema is up to date. Raise MigrationError when it is from a newer version."""
-
-    def evaluate(connection: Connection) -> bool:
-        refuse_newer(connection)
-        return current(connection) == head()
-
-    return await run(settings, evaluate, url)
 
 
 def is_packaged() -> bool:
@@ -107,7 +82,7 @@ async def revise(settings: Settings, url: str, message: str, *, write: bool = Tr
     def work(connection: Connection) -> list[Script | None]:
         settled = config(connection)
         settled.cmd_opts = Namespace(quiet=True)
-        number = f"{len([*ScriptDirectory.from_config(settled).walk_revisions()]) + 1:04}"
+        number = f"{len(known()) + 1:04}"
         written = command.revision(
             settled, message, autogenerate=True, rev_id=number, process_revision_directives=inspect
         )

@@ -32,7 +32,7 @@ from todo.domain.tasks.models import Task
 from todo.domain.tasks.schemas import Moment
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
 from todo.loops import run_once
-from todo.queue import new_worker, relay
+from todo.saq_queue import new_worker, relay
 from todo.schema import Instant, Line
 
 

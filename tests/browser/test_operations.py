@@ -6,7 +6,8 @@ from support.browser import Window
 from support.factories import Person, World
 
 from todo.database import Database
-from todo.queue import new_job, open_queue
+from todo.queue import new_job
+from todo.saq_queue import open_queue
 
 
 async def failed_job(database: Database) -> str:

@@ -10,7 +10,7 @@ from support.factories import World
 from support.waiting import until
 
 from todo.app import create_app
-from todo.cli.installation import install
+from todo.cli.migrate import install
 from todo.embedded.server import Server
 
 

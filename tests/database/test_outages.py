@@ -17,9 +17,10 @@ from support.factories import Person, World
 from support.processes import postgres_pids
 
 from todo.app import create_app
-from todo.cli.installation import install
+from todo.cli.migrate import install
 from todo.embedded.server import Server
-from todo.queue import new_job, open_queue
+from todo.queue import new_job
+from todo.saq_queue import open_queue
 from todo.settings import Settings
 
 WAIT = 2.0  # seconds, of TODO_DATABASE_WAIT

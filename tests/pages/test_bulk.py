@@ -22,7 +22,7 @@ from todo.app import JOBS, REGISTRY
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
 from todo.loops import run_once
-from todo.queue import new_worker, relay
+from todo.saq_queue import new_worker, relay
 
 CHANGED = [one for one in REGISTRY if isinstance(one, ModelAdmin) and "change" in one.verbs]
 EDITABLE = [(one, field) for one in CHANGED for field in one.fields.values() if field.on_change]

@@ -14,7 +14,7 @@ import pytest
 from conftest import SECRET, create_database, settings_for
 from support.processes import Process, eventually, started
 
-from todo.cli.installation import install
+from todo.cli.migrate import install
 from todo.domain.tasks.series.services.scheduler import NAME
 from todo.embedded.server import Server
 

@@ -11,7 +11,7 @@ from todo.admin.cli import reading, writing
 from todo.admin.cli.commands import Work
 from todo.admin.service import AdminService
 from todo.app import REGISTRY
-from todo.cli.installation import database_url, opened, require_installed
+from todo.cli.installation import database_url, installed
 from todo.cli.operator import cli_origin
 from todo.database import Database, WriteSession
 from todo.domain.accounts.services import roles
@@ -31,8 +31,7 @@ def serve(work: Work, user: str | None, reason: str | None) -> None:
     settings = load_settings()
 
     async def run(url: str) -> int:
-        await require_installed(settings, url)
-        async with opened(settings, url) as database:
+        async with installed(settings, url) as database:
             return await work(AdminService(REGISTRY, database, await origin_for(database, user), reason=reason))
 
     with database_url(settings) as url:

@@ -9,12 +9,11 @@ from litestar.routes import HTTPRoute
 
 from todo.app import JOBS, create_app
 from todo.cli.failures import sentence_of
-from todo.cli.installation import database_url, opened
+from todo.cli.installation import database_url, is_current, opened
 from todo.deployment import Finding, unfit_for_production
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.http.health import schedules_of, state_of
 from todo.http.openapi import permission_of
-from todo.migrate import is_current
 from todo.settings import Settings, load_settings, secret_key
 
 # Reviewed: what may be asked without signing in.
@@ -106,9 +105,9 @@ def find(settings: Settings) -> list[Finding]:
 
 async def check_database(settings: Settings, url: str) -> list[Finding]:
     """Raises SettingsError when the secret key does not fit."""
-    if not await is_current(settings, url):
-        return [Finding("database.migrations", "error", "The schema is not this version's: run `todo migrate`.")]
     async with opened(settings, url) as database:
+        if not await is_current(database):
+            return [Finding("database.migrations", "error", "The schema is not this version's: run `todo migrate`.")]
         await TokenKeys(database, settings, secret_key(settings)).load()
         state = await state_of(database)
         schedules = schedules_of(state, JOBS)

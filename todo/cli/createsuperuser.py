@@ -4,7 +4,7 @@ import asyncio
 
 import rich_click as click
 
-from todo.cli.installation import database_url, opened, require_installed
+from todo.cli.installation import check_installed, database_url, opened
 from todo.cli.lazy import CommandError
 from todo.cli.operator import cli_origin
 from todo.domain.accounts.services.sign_in import SignIn, add_superuser
@@ -28,7 +28,7 @@ def createsuperuser(email: str | None, password: str | None, noinput: bool) -> N
     if noinput and not (email and password):
         raise CommandError("--noinput needs --email and --password, or TODO_ADMIN_EMAIL and TODO_ADMIN_PASSWORD.")
     with database_url(settings) as url:
-        asyncio.run(require_installed(settings, url))
+        asyncio.run(check_installed(settings, url))
         email = email or click.prompt("E-mail")
         password = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
         asyncio.run(_add(settings, url, email, password))

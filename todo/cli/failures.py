@@ -10,7 +10,7 @@ from todo.cli.lazy import CommandError
 from todo.connection import AWAY
 from todo.embedded.programs import EmbeddedError
 from todo.errors import FieldError, NotFound, Problem
-from todo.migrate import MigrationError
+from todo.revisions import MigrationError
 from todo.settings import SettingsError
 
 OURS = (AdminError, CommandError, EmbeddedError, MigrationError, SettingsError)

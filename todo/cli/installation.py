@@ -6,16 +6,16 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from todo import migrate
+import asyncpg
+
 from todo.cli.lazy import CommandError
 from todo.cli.operator import cli_origin
 from todo.connection import clean_url, direct_url, keeps_sessions
 from todo.contention import retry
 from todo.database import Database, WriteSession
 from todo.domain.accounts.services.keys import TokenKeys
-from todo.domain.accounts.services.users import AccountService
 from todo.embedded.server import Server
-from todo.queue import open_queue
+from todo.revisions import is_head
 from todo.settings import Settings, load_settings, secret_key
 
 T = TypeVar("T")
@@ -68,41 +68,45 @@ async def require_sessions(settings: Settings, url: str) -> None:
         )
 
 
-async def install(settings: Settings, url: str) -> bool:
-    """Migrate our tables and SAQ's, and bring in the first roles and a signing key; True when the schema changed."""
-    secret = secret_key(settings)
-    await require_sessions(settings, url)
-    changed = await migrate.upgrade(settings, url)
-    queue = open_queue(settings, url)
-    await queue.connect()
-    await queue.disconnect()
-    async with opened(settings, url) as database:
-        origin = cli_origin()
-        async with database.session(origin) as session:
-            await AccountService(session, origin.actor).prepare(secret)
-        await TokenKeys(database, settings, secret).load()
-    return changed
+async def is_current(database: Database) -> bool:
+    """Whether the schema is up to date. Raises MigrationError when it is from a newer version."""
+    try:
+        revision = await database.monitor.fetch(
+            "SELECT version_num FROM alembic_version", seconds=database.settings.database_wait
+        )
+    except asyncpg.UndefinedTableError:
+        return False
+    return is_head(revision[0][0] if revision else None)
 
 
-async def require_installed(settings: Settings, url: str) -> None:
-    """Raises CommandError when the schema is not this version's, SettingsError when the secret key does not fit."""
-    if not await migrate.is_current(settings, url):
-        raise CommandError("The database is not at this version's schema: run `todo migrate` first.")
+@asynccontextmanager
+async def installed(settings: Settings, url: str) -> AsyncIterator[Database]:
+    """An open database at this version for the time of the block.
+
+    Raises CommandError when the schema is not this version's, SettingsError when the secret key does not fit.
+    """
     async with opened(settings, url) as database:
+        if not await is_current(database):
+            raise CommandError("The database is not at this version's schema: run `todo migrate` first.")
         await TokenKeys(database, settings, secret_key(settings)).load()
+        yield database
+
+
+async def check_installed(settings: Settings, url: str) -> None:
+    """Raises what `installed` raises."""
+    async with installed(settings, url):
+        pass
 
 
 def with_session(work: Callable[[WriteSession], Awaitable[T]]) -> T:
     """Run `work` in one transaction on the database of the settings; again after a conflict with another one."""
 
     async def run(url: str) -> T:
-        await require_installed(settings, url)
-
         async def once() -> T:
             async with database.session(cli_origin()) as session:
                 return await work(session)
 
-        async with opened(settings, url) as database:
+        async with installed(settings, url) as database:
             return await retry(once)
 
     settings = load_settings()

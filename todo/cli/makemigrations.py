@@ -4,9 +4,9 @@ import asyncio
 
 import rich_click as click
 
-from todo.cli.installation import database_url
+from todo.cli.installation import check_installed, database_url
 from todo.cli.lazy import CommandError
-from todo.migrate import is_current, is_packaged, revise
+from todo.migrate import is_packaged, revise
 from todo.settings import load_settings
 
 
@@ -28,8 +28,7 @@ def makemigrations(message: str | None, check: bool) -> None:
         raise CommandError("`todo makemigrations` works in a source checkout only, not in an installed package.")
     settings = load_settings()
     with database_url(settings) as url:
-        if not asyncio.run(is_current(settings, url)):
-            raise CommandError("The database is not at this version's schema: run `todo migrate` first.")
+        asyncio.run(check_installed(settings, url))
         changed, path = asyncio.run(revise(settings, url, message or "", write=not check))
     if check and changed:
         raise CommandError("Models and database differ: run `todo makemigrations MESSAGE`.")

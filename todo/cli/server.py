@@ -6,7 +6,7 @@ import socket
 import rich_click as click
 
 from todo.app import create_app
-from todo.cli.installation import database_url, require_installed
+from todo.cli.installation import check_installed, database_url
 from todo.cli.lazy import CommandError
 from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.http import logs
@@ -36,7 +36,7 @@ def server(host: str | None, port: int | None) -> None:
     logs.configure(settings)
     exit_on_signals()
     with database_url(settings) as url:
-        asyncio.run(require_installed(settings, url))
+        asyncio.run(check_installed(settings, url))
         require_free(settings)
         follow_supervisor()
         serve(create_app(settings, url), settings)

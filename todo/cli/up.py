@@ -14,8 +14,9 @@ from rich.text import Text
 
 from todo import __version__
 from todo.cli.demo import fill
-from todo.cli.installation import configured_url, install, opened
+from todo.cli.installation import configured_url, opened
 from todo.cli.lazy import CommandError
+from todo.cli.migrate import install
 from todo.cli.operator import cli_origin
 from todo.cli.server import HOST, PORT, given, require_free
 from todo.cli.supervision import Child, Stop, running

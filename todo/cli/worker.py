@@ -9,11 +9,12 @@ from saq import Worker
 
 from todo import loops
 from todo.app import JOBS, LOOPS
-from todo.cli.installation import database_url, opened, require_installed, require_sessions
+from todo.cli.installation import database_url, installed, require_sessions
 from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.database import Database
 from todo.http import logs
-from todo.queue import HAS_WAITING, connected, new_worker, relay
+from todo.queue import HAS_WAITING
+from todo.saq_queue import connected, new_worker, relay
 from todo.settings import Settings, load_settings
 
 
@@ -34,10 +35,9 @@ def worker(once: bool) -> None:
 
 
 async def _work(settings: Settings, url: str, once: bool) -> None:
-    await require_installed(settings, url)
-    await require_sessions(settings, url)
-    follow_supervisor()
-    async with opened(settings, url) as database:
+    async with installed(settings, url) as database:
+        await require_sessions(settings, url)
+        follow_supervisor()
         if once:
             await _work_once(settings, database)
             return

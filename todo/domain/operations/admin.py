@@ -7,9 +7,7 @@ from functools import partial
 from typing import Any, Literal
 
 import msgspec
-import psycopg
 from msgspec import Struct
-from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from todo.access import Actor
@@ -21,7 +19,6 @@ from todo.delivery.models import DELIVERY, PENDING, Delivery
 from todo.errors import Conflict, Unavailable
 from todo.http.health import Heartbeat
 from todo.jobs import JobCatalog, Jobs, Schedule
-from todo.queue import open_queue
 from todo.settings import PREFIX, Settings, masked
 
 _beats = columns(Heartbeat)
@@ -218,14 +215,16 @@ class SettingAdmin(RowsAdmin):
 @asynccontextmanager
 async def jobs_of(database: Database, catalog: JobCatalog) -> AsyncIterator[Jobs]:
     """Connect the queue for the duration of the block. Raise Unavailable when it cannot be reached."""
+    from todo.saq_queue import UNREACHABLE, open_queue  # noqa: PLC0415 -- a server need not load its drivers to start
+
     queue = open_queue(database.settings, database.url)
     try:
         await queue.connect()
         yield Jobs(queue, database, catalog)
-    except (RedisError, psycopg.Error) as error:
+    except UNREACHABLE as error:
         raise Unavailable("The queue is temporarily unavailable.", retry_after=2) from error
     finally:
-        with suppress(RedisError, psycopg.Error):  # errors on disconnect do not matter
+        with suppress(*UNREACHABLE):  # errors on disconnect do not matter
             await queue.disconnect()
 
 

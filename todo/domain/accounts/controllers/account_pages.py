@@ -188,7 +188,8 @@ class SecondFactorPages(Controller):
         """
         sent = {name: values[-1] for name, values in (await sent_by(request)).items()}
         accounts = pages.accounts
-        assert isinstance(accounts, AdminSessions)  # noqa: S101 -- the application passes AdminSessions
+        if not isinstance(accounts, AdminSessions):
+            raise TypeError("The application passes AdminSessions.")
         try:
             codes, cookie = await accounts.confirm_factor(
                 origin_of(request.scope), current_admin_session(request), sent.get("code", "")

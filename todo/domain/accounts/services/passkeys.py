@@ -4,25 +4,11 @@ import base64
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import or_, select, update
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import options_to_json_dict, parse_authentication_credential_json
-from webauthn.helpers.structs import (
-    AuthenticationCredential,
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from todo.audit import AuditedService
 from todo.database import ACTOR, WriteSession, now, table_of
@@ -35,10 +21,12 @@ from todo.errors import Invalid
 from todo.listing import Listing, Sort
 from todo.settings import Settings, SettingsError
 
+if TYPE_CHECKING:
+    from todo.domain.accounts.services.webauthn import WebAuthn
+
 GOOD_FOR = timedelta(minutes=5)  # lifetime of a challenge
 LONGEST_ID = 1023  # bytes of a credential id (WebAuthn section 5.8.3)
 SIGN_IN = "passkey sign-in"
-REQUIRED = UserVerificationRequirement.REQUIRED
 
 COLUMNS = select(PASSKEY.id, PASSKEY.version, PASSKEY.name, PASSKEY.created_at, PASSKEY.used_at)
 PASSKEYS = Listing(
@@ -84,6 +72,12 @@ class Site:
         return plain[:32], made_at
 
 
+def webauthn() -> "type[WebAuthn]":
+    from todo.domain.accounts.services.webauthn import WebAuthn  # noqa: PLC0415 -- OpenSSL is a tenth of the start
+
+    return WebAuthn
+
+
 class PasskeyService(AuditedService[Passkey], model=Passkey):
     """One user's passkeys, in the caller's transaction."""
 
@@ -91,15 +85,8 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
         """Return the options for a new passkey, valid until the user's credentials are revoked."""
         challenge, state = site.challenge(await self._purpose())
         known = select(PASSKEY.credential_id).where(PASSKEY.user_id == self.actor.user_id, PASSKEY.revoked_at.is_(None))
-        options = generate_registration_options(
-            rp_id=site.rp_id, rp_name="todo", user_id=self.actor.user_id.bytes, user_name=self.actor.name,
-            challenge=challenge,
-            authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.REQUIRED, user_verification=REQUIRED
-            ),
-            exclude_credentials=[PublicKeyCredentialDescriptor(id=id) for id in await self.session.scalars(known)],
-        )  # fmt: skip
-        return PasskeyOptions(options_to_json_dict(options), state)
+        user_id, name, others = self.actor.user_id, self.actor.name, (await self.session.scalars(known)).all()
+        return PasskeyOptions(webauthn().registration_options(site.rp_id, user_id, name, challenge, others), state)
 
     async def add(self, site: Site, data: PasskeyIn) -> PasskeyOut:
         """Store a new passkey, and revoke other credentials. Raise Invalid.
@@ -107,13 +94,9 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
         Credential ids are unique, so a repeated request is a conflict.
         """
         challenge, _ = site.open(data.state, await self._purpose())
-        try:
-            made = verify_registration_response(
-                credential=data.credential, expected_challenge=challenge, expected_rp_id=site.rp_id,
-                expected_origin=site.origin, require_user_verification=True,
-            )  # fmt: skip
-        except Exception as error:  # the library raises various errors for hostile bytes
-            raise Invalid.field("body.credential", "This is not the answer to these options.") from error
+        made = webauthn().verified_registration(site.rp_id, site.origin, challenge, data.credential)
+        if made is None:
+            raise Invalid.field("body.credential", "This is not the answer to these options.")
         if len(made.credential_id) > LONGEST_ID:
             raise Invalid.field("body.credential", "The credential's id is too long.")
         row = Passkey(
@@ -146,8 +129,7 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
 def sign_in_options(site: Site) -> PasskeyOptions:
     """Return the options to sign in by passkey. They list no credentials, so they reveal no user's passkeys."""
     challenge, state = site.challenge(SIGN_IN)
-    options = generate_authentication_options(rp_id=site.rp_id, challenge=challenge, user_verification=REQUIRED)
-    return PasskeyOptions(options_to_json_dict(options), state)
+    return PasskeyOptions(webauthn().authentication_options(site.rp_id, challenge), state)
 
 
 async def check_passkey(
@@ -160,13 +142,13 @@ async def check_passkey(
     """
     try:
         challenge, made_at = site.open(state, SIGN_IN)
-        given = parse_authentication_credential_json(credential)
-    except Exception:  # the library raises various errors for hostile bytes
+    except Invalid:
         return None
-    row, credential_version = await _passkey(session, given.raw_id)
-    if row is None or given.response.user_handle not in {None, row.user_id.bytes}:
+    given = webauthn().parsed_assertion(credential)
+    row, credential_version = await _passkey(session, given.raw_id) if given else (None, 0)
+    if given is None or row is None or given.response.user_handle not in {None, row.user_id.bytes}:
         return None
-    count = _verified_count(site, given, challenge, row)
+    count = webauthn().verified_count(site.rp_id, site.origin, challenge, given, row.public_key, row.sign_count)
     passkeys = table_of(Passkey)
     unused = or_(passkeys.c.used_at.is_(None), passkeys.c.used_at < made_at)
     same = passkeys.c.id == row.id, passkeys.c.sign_count == row.sign_count, passkeys.c.revoked_at.is_(None)
@@ -182,15 +164,3 @@ async def _passkey(session: WriteSession, credential_id: bytes) -> tuple[Passkey
     found = select(Passkey, USER.credential_version).join(User, USER.id == PASSKEY.user_id)
     row = (await session.execute(found.where(PASSKEY.credential_id == credential_id, *live))).first()
     return (None, 0) if row is None else (row[0], row[1])
-
-
-def _verified_count(site: Site, given: AuthenticationCredential, challenge: bytes, row: Passkey) -> int | None:
-    """Return the authenticator's new signature count, or None when the assertion is invalid."""
-    try:
-        return verify_authentication_response(
-            credential=given, expected_challenge=challenge, expected_rp_id=site.rp_id, expected_origin=site.origin,
-            credential_public_key=row.public_key, credential_current_sign_count=row.sign_count,
-            require_user_verification=True,
-        ).new_sign_count  # fmt: skip
-    except Exception:  # as above; the stored key may be hostile too
-        return None
