@@ -110,6 +110,9 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "POST /api/notifications/read": ("notifications.change", 200),
     "GET /api/me/notifications": ("notifications.view", 200),
     "PATCH /api/me/notifications": ("notifications.change", 422),
+    "GET /api/me/vacation": ("accounts.me", 200),
+    "POST /api/me/vacation": ("accounts.change", 422),
+    "DELETE /api/me/vacation": ("accounts.change", 409),
 }
 # Of the admin, told by its declarations; a parameter that nobody knows is refused, once one is let through.
 ROUTES |= {route: (permission, 422) for route, permission in rest_routes(REGISTRY).items()}

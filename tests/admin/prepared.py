@@ -1,6 +1,7 @@
 """Rows in the state that each action of the admin needs, and what its form asks for."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from support.admin_rows import Rows
@@ -103,6 +104,8 @@ STATES: dict[str, Prepare] = {
     "users.take_role": _with_role,
     "users.enable": _row("users", status="disabled"),
     "users.add_service_account": _service_account,
+    "users.begin_vacation": _row("users", {"until": str(now().date() + timedelta(days=7))}),
+    "users.end_vacation": _row("users", vacations=[["2031-01-01", "2031-01-31"]]),
     "tasks.skip": _occurrence,
     "tasks.reopen": _closed,
     "series.pause": _series,

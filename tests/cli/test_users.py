@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -130,3 +131,14 @@ def test_a_user_that_is_not_there_is_named(todo, with_ada: str) -> None:
     assert done.exit_code == 3
     assert done.output == "Error: There is no user eve@example.com: give its id or its email.\n"
     assert todo("users", "disable", TODO_DATABASE_URL=with_ada).exit_code == 2
+
+
+def test_a_vacation_begins_and_ends(todo, with_ada: str) -> None:
+    until = str(datetime.now(UTC).date() + timedelta(days=7))
+    begun = todo("users", "vacation", "ada@example.com", until, TODO_DATABASE_URL=with_ada)
+    (row,) = query(with_ada, "SELECT vacations->0->>1 AS until FROM users")
+    ended = todo("users", "end-vacation", "ada@example.com", TODO_DATABASE_URL=with_ada)
+    refused = todo("users", "vacation", "ada@example.com", "2020-01-01", TODO_DATABASE_URL=with_ada)
+
+    assert (begun.exit_code, row["until"], ended.exit_code) == (0, until, 0)
+    assert (refused.exit_code, refused.output) == (1, "Error: until: The last day must not be before the first.\n")

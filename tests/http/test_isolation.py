@@ -33,6 +33,7 @@ BODIES: dict[str, Any] = {
     "change_reminder": {"urgent": True},
     "snooze_reminder": {"minutes": 5},
     "change_notification_preferences": {"email": False},
+    "begin_vacation": {"until": "2031-01-01"},
 }
 
 

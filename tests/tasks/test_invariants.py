@@ -22,6 +22,7 @@ SPOILED = {
     "series_at_rest_goes_on": "UPDATE series SET status = 'ended'",
     "template_without_title": "UPDATE series SET template = '{}'",
     "series_in_old_time_zone": "UPDATE series SET owner_timezone = 'Pacific/Apia'",
+    "series_without_vacation": "UPDATE series SET vacations = '[[]]'",
     "task_due_in_old_time_zone": "UPDATE tasks SET due_at = due_at + interval '1 hour'",
 }
 

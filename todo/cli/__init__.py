@@ -58,6 +58,8 @@ GROUPS = [
         ShortName("grant", "Give a user a role.", "users.grant_role", f"{PERSON} support"),
         ShortName("revoke", "Take a role from a user.", "users.take_role", f"{PERSON} support"),
         ShortName("sign-out", "End every session of a user.", "users.sign_out", PERSON),
+        ShortName("vacation", "Create no tasks until a day.", "users.begin_vacation", f"{PERSON} 2027-01-06"),
+        ShortName("end-vacation", "Let all series of a user go on.", "users.end_vacation", PERSON),
     ),
     group(
         "Manage accounts for programs.", "add backup-robot --roles member", "service-accounts",

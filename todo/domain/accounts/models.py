@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import Column, DateTime, Index, LargeBinary, String, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from todo.database import Row, columns, now
@@ -45,6 +45,10 @@ class User(Row, table=True):
     deletion_at: datetime | None = _instant(default=None)  # when the account is erased, if deletion is scheduled
     credential_version: int = 0  # incremented whenever credentials are revoked
     timezone_pending_since: datetime | None = _instant(default=None)  # null: all due dates follow the current time zone
+    # First and last day of each, the oldest first; the last one may be ahead. A trigger copies them to the series.
+    vacations: list[Any] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
 
 
 class Role(Row, table=True):

@@ -22,12 +22,14 @@ from todo.domain.accounts.models import (
 from todo.domain.accounts.rules import MEMBER
 from todo.domain.accounts.schemas.email_tokens import Invite, RoleName
 from todo.domain.accounts.schemas.users import Email, Timezone
+from todo.domain.accounts.schemas.vacations import VacationIn
 from todo.domain.accounts.services import email_tokens, roles
 from todo.domain.accounts.services.credentials import sign_out_everywhere
 from todo.domain.accounts.services.invitations import InvitationService
 from todo.domain.accounts.services.second_factor import forget_second_factor
 from todo.domain.accounts.services.service_accounts import add_service_account
 from todo.domain.accounts.services.users import AccountService
+from todo.domain.accounts.services.vacations import VacationService, current_of
 from todo.errors import Conflict
 from todo.schema import Line
 
@@ -72,10 +74,11 @@ class UserAdmin(ModelAdmin[User]):
     sorts = ("email", "created_at")
     date_hierarchy = "created_at"
     fieldsets = {
-        "Person": ("email", "name", "timezone", "kind", "status"),
+        "Person": ("email", "name", "timezone", "kind", "status", "vacations"),
         "Access": ("roles", "second_factor", "password_hash", "email_verified_at", "deletion_at"),
     }
     inlines = (Inline("sessions", via="user_id"), Inline("personal_tokens", via="user_id"))
+    heavy = ("vacations",)
     editable = ("name", "timezone")
     hidden = ("credential_version",)
     verbs = ("view", "change", "export")
@@ -88,6 +91,7 @@ class UserAdmin(ModelAdmin[User]):
             "enable": out,
             "send_reset": person and not out,
             "reset_second_factor": person,
+            "end_vacation": current_of(row) is not None,
         }
         return allowed.get(verb, True)
 
@@ -134,6 +138,18 @@ class UserAdmin(ModelAdmin[User]):
         """For users who lost it: remove authenticator app, recovery codes and passkeys, and end all sessions."""
         await roles.require_no_escalation(do.session, do.actor, row.id)
         await forget_second_factor(do.session, do.actor, row)
+
+    @action("Begin a vacation", form=VacationIn)
+    async def begin_vacation(self, do: ActionContext, row: User, form: VacationIn) -> None:
+        """Create no tasks of any of their series from one day to another, both included."""
+        await roles.require_no_escalation(do.session, do.actor, row.id)
+        await VacationService(do.session, do.actor).begin(row.id, form, "users.begin_vacation")
+
+    @action("End the vacation")
+    async def end_vacation(self, do: ActionContext, row: User) -> None:
+        """Let all their series go on from today, or cancel a planned vacation."""
+        await roles.require_no_escalation(do.session, do.actor, row.id)
+        await VacationService(do.session, do.actor).end(row.id, "users.end_vacation")
 
     @action("Add a service account", on="resource", form=ServiceAccount, dangerous=True)
     async def add_service_account(self, do: ActionContext, form: ServiceAccount) -> str:

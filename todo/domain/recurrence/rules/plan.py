@@ -16,6 +16,7 @@ LONGEST = timedelta(days=366)
 HOURLY_SINCE = 1970
 MAX_OPEN = 100
 MAX_PAUSES = 100
+MAX_VACATIONS = 20  # of the owner, which are pauses too
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -220,7 +221,7 @@ def _check_limits(plan: Plan) -> None:
         raise RuleError("expire_after", f"expire_after must be longer than 0 and at most {LONGEST.days} days.")
     if plan.rule.freq is Freq.HOURLY and plan.shift not in (None, Shift.SKIP):
         raise RuleError("shift", "An HOURLY rule can only leave holidays out: shift must be skip.")
-    if len(plan.pauses) > MAX_PAUSES or any(first > last for first, last in plan.pauses):
+    if len(plan.pauses) > MAX_PAUSES + MAX_VACATIONS or any(first > last for first, last in plan.pauses):
         raise RuleError("pauses", f"pauses must be at most {MAX_PAUSES} pairs of a first and a last day.")
     if any(day.year not in YEARS for pause in plan.pauses for day in pause):
         raise RuleError("pauses", f"pauses must be between the years {YEARS[0]} and {YEARS[-1]}.")

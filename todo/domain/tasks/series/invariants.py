@@ -63,6 +63,7 @@ WRITTEN = """CASE WHEN kind = 'day' THEN to_char(original_start, 'YYYY-MM-DD')
         ELSE to_char(original_start, ':SS.US') END
     END"""
 OLD_ZONE = "series.timezone IS NULL AND owner_timezone <> users.timezone"
+OTHER_VACATIONS = "series.vacations <> users.vacations"
 # In the nights when clocks change, the offset of the day before counts.
 OLD_DUE = f"""due->>'kind' <> 'zoned' AND due_at <> {LOCAL} AT TIME ZONE users.timezone
     AND due_at <> ({LOCAL} - interval '24 hours') AT TIME ZONE users.timezone + interval '24 hours'"""
@@ -167,6 +168,17 @@ INVARIANTS = (
         f"SELECT series.id FROM series JOIN users ON users.id = owner_id WHERE {OLD_ZONE} ORDER BY 1",
         (FOLLOW.format(table="series", broken=OLD_ZONE),),
         WORKER_FOLLOWS,
+    ),
+    Invariant(
+        "series_without_vacation",
+        "A series has the vacations of its owner.",
+        "series",
+        f"SELECT series.id FROM series JOIN users ON users.id = owner_id WHERE {OTHER_VACATIONS} ORDER BY 1",
+        (
+            f"""UPDATE series SET vacations = users.vacations,
+            next_run_at = CASE WHEN next_run_at IS NOT NULL THEN now() END
+            FROM users WHERE users.id = owner_id AND {OTHER_VACATIONS}""",
+        ),
     ),
     Invariant(
         "task_due_in_old_time_zone",

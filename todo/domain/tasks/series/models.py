@@ -23,6 +23,9 @@ from todo.domain.tasks.series.rules import ScheduleState, columns_of, template_o
 class Series(Row, table=True):
     """Work that comes back. Times named `original_start` are wall-clock times in `timezone` (null: wherever the owner
     is).
+
+    `vacations` are those of the owner. Triggers keep them equal: `series_inherit_vacations` before an insert of series,
+    `users_copy_vacations` after a change of the owner's, which also lets the worker evaluate the series again.
     """
 
     __tablename__ = "series"
@@ -53,6 +56,9 @@ class Series(Row, table=True):
     holidays: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(String), nullable=False))
     shift: str | None = None
     pauses: list[Any] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
+    vacations: list[Any] = Field(  # of the owner
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
     exceptions: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(String), nullable=False))
     template: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     predecessor_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="SET NULL")
@@ -97,7 +103,7 @@ class Series(Row, table=True):
             count=self.count,
             holidays=self.holidays,
             shift=self.shift,
-            pauses=self.pauses,
+            pauses=[*self.pauses, *self.vacations],
             exceptions=self.exceptions,
             max_open=self.max_open,
             expire_after_seconds=self.expire_after_seconds,

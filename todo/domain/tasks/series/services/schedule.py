@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import convert
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from sqlalchemy import Select, Update, bindparam, case, delete, null, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm.attributes import set_committed_value
@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from todo.audit import AuditedService, record
 from todo.database import now, table_of
 from todo.domain.recurrence.rules.clock import to_local
-from todo.domain.recurrence.rules.occurrences import after_completion, first, is_paused, resumes_on
+from todo.domain.recurrence.rules.occurrences import after_completion, first, is_paused, next_run_at, resumes_on
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
 from todo.domain.tasks.models import TASK, Task
@@ -170,7 +170,7 @@ class SeriesService(AuditedService[Series], model=Series):
             opened = update(Occurrence).where(OCCURRENCE.id == occurrence_id)
             await self.session.execute(opened.values(status="open", closed_at=None, undo=None))
             if stored and await self._withdraw(series, undo := convert(stored, Undo)):
-                await self.save_state(series, undo.before)
+                await self.save_state(series, await self._restored(series, undo.before))
 
     async def note_due(self, series: Series, task: Task, values: Mapping[str, Any]) -> None:
         """Record in an occurrence whether it is due when its rule says; raises Invalid when it would lose its due."""
@@ -237,6 +237,13 @@ class SeriesService(AuditedService[Series], model=Series):
         before = successor.model_dump()
         await record(self.session, "tasks.undo", "tasks", subject_id=successor.id, before=before)
         return True
+
+    async def _restored(self, series: Series, before: ScheduleState) -> ScheduleState:
+        """The state before a closing; a vacation that began or ended since changes when it goes on."""
+        if before.next_run_at is None:
+            return before
+        still_open = await self.open_starts(series)
+        return replace(before, next_run_at=next_run_at(series.plan(), before.next_original_start, still_open))
 
     async def _is_worked_on(self, task: Task) -> bool:
         """Whether a subtask was changed or added since the task came up."""
