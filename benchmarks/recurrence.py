@@ -39,7 +39,7 @@ SERIES = """
         template, n, last_original_start, next_original_start, next_n, next_run_at, failures)
     SELECT gen_random_uuid(), now(), now(), 1, $1, 'Europe/Berlin', 'active', ($2::text[])[1 + n % 4],
         date '2020-01-31' + n % 1000 * interval '1 minute', 'zoned', 'Europe/Berlin', 'schedule', 'backward',
-        'skip_to_next', 'on_time', 0, 50, '{}', '[]', '{}',
+        'skip_to_next', 'either', 0, 50, '{}', '[]', '{}',
         '{"title": "Water the plants", "notes": "", "priority": 1, "estimate_minutes": null}',
         100, date '2020-02-29', ($3::timestamptz AT TIME ZONE 'Europe/Berlin')::timestamp(0), 101, $3, 0
     FROM generate_series(1, $4::int) AS n"""

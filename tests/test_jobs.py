@@ -190,7 +190,7 @@ async def test_what_cannot_be_handed_over_waits(database: Database, sql: Sql) ->
 
 
 async def test_saq_alone_materializes_what_is_due(database: Database, ada: Person, sql: Sql) -> None:
-    recurrence = {"rrule": "FREQ=DAILY", "opens": "on_time"}
+    recurrence = {"rrule": "FREQ=DAILY", "opens": "either"}
     await ada.add(due={"kind": "zoned", "at": "2031-01-31T09:00", "timezone": "UTC"}, recurrence=recurrence)
     await sql.execute("UPDATE series SET next_run_at = now()")
     async with working(database):

@@ -70,7 +70,7 @@ async def test_a_series_asks_for_what_is_due_now(
     due = {"kind": "zoned", "at": f"{year}-01-31T09:00", "timezone": "UTC"}
     await sql.execute("DELETE FROM waiting_jobs")
 
-    await ada.add(due=due, recurrence={"rrule": "FREQ=YEARLY", "opens": "on_time"})
+    await ada.add(due=due, recurrence={"rrule": "FREQ=YEARLY", "opens": "either"})
 
     assert await sql.fetchval("SELECT array_agg(DISTINCT function) FROM waiting_jobs") == list_query
 

@@ -32,7 +32,7 @@ FILL = """
         template, n, last_original_start, next_original_start, next_n, next_run_at, failures)
     SELECT gen_random_uuid(), now(), now(), 1, owner.id, 'UTC', 'active', 'FREQ=MONTHLY;INTERVAL=2',
         date_trunc('minute', now() AT TIME ZONE 'UTC') - interval '2 months', 'zoned', 'UTC', 'schedule', 'backward',
-        'skip_to_next', 'on_time', 0, 50, '{}', '[]', '{}',
+        'skip_to_next', 'either', 0, 50, '{}', '[]', '{}',
         '{"title": "Water the plants", "notes": "", "priority": 0, "estimate_minutes": null}', 100, NULL,
         date_trunc('minute', now() AT TIME ZONE 'UTC'), 101, now() - interval '1 second', 0
     FROM owner, generate_series(1, $1::int)"""

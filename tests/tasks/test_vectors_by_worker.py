@@ -42,7 +42,7 @@ def series_of(person: Person, case: Case, **values: Any) -> Series:
     kind = "day" if "T" not in start else "zoned" if zone else "floating"
     until = {"until": local(fields.pop("until"))} if "until" in fields else {}
     completion = fields.get("anchor") == "completion"
-    fields.setdefault("opens", "on_close" if completion else "on_time")
+    fields.setdefault("opens", "on_close" if completion else "either")
     series = Series(
         owner_id=person.id, owner_timezone=case.get("owner_zone", "UTC"), start=local(start), kind=kind,
         template={"title": "Again"}, **fields, **until, **values,

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, RuleError
+from todo.domain.recurrence.rules.plan import default_opens
 from todo.errors import Invalid
 from todo.schema import ONE_LINE, Schema
 
@@ -53,8 +54,12 @@ OnMissed = Annotated[
     ),
 ]
 Opens = Annotated[
-    Literal["on_time", "on_close"],
-    Meta(description="Appears when its time comes, or when the one before it closes."),
+    Literal["either", "on_close", "on_time"],
+    Meta(
+        description="When the next appears. `on_close`: when the one before it is done, skipped or deleted. `on_time`:"
+        " when its time minus `lead_seconds` comes, so that done work stays out of sight until then. `either`: at"
+        " the first of these."
+    ),
 ]
 Shift = Annotated[
     Literal["previous", "next", "nearest", "skip"],
@@ -103,7 +108,7 @@ class RecurrencePatch(Schema):
         if "pauses" in values:
             values["pauses"] = sorted([pause.begin.isoformat(), pause.until.isoformat()] for pause in values["pauses"])
         if values.get("opens") is None and ("opens" in values or "anchor" in values):
-            values["opens"] = "on_close" if values.get("anchor") == "completion" else "on_time"
+            values["opens"] = default_opens(values.get("anchor", "schedule"))
         return values
 
 
@@ -111,8 +116,9 @@ class Recurrence(RecurrencePatch, kw_only=True):
     """How work comes back. The first occurrence is due when the task is; without a due, today.
 
     Unless said otherwise: counted from the schedule, a 31st in a short month moves to its last day (`backward`), the
-    open occurrence stays when the next comes (`keep_one`), occurrences appear at their time (`on_time`; after
-    completion `on_close`), without end. The end by number or day may stand in `rrule` or in `count` or `until`.
+    open occurrence stays when the next comes (`keep_one`), the next appears when this one is closed or its own time
+    comes (`either`; counted from completion `on_close`), without end. The end by number or day may stand in `rrule` or
+    in `count` or `until`.
     """
 
     rrule: Rrule

@@ -38,8 +38,11 @@ class OnMissed(StrEnum):
 
 
 class Opens(StrEnum):
-    """Whether an occurrence appears when the one before it closes, or when its own time comes."""
+    """When an occurrence appears: when the one before it is closed, when its own time minus `lead` comes, or at the
+    first of these.
+    """
 
+    EITHER = "either"
     ON_CLOSE = "on_close"
     ON_TIME = "on_time"
 
@@ -80,7 +83,7 @@ class Plan:
     anchor: Anchor = Anchor.SCHEDULE
     on_invalid_date: OnInvalidDate = OnInvalidDate.BACKWARD
     on_missed: OnMissed = OnMissed.KEEP_ONE
-    opens: Opens = Opens.ON_TIME
+    opens: Opens = Opens.EITHER
     lead: timedelta = timedelta()
     until: datetime | None = None
     count: int | None = None
@@ -164,10 +167,9 @@ class Plan:
 
 def _typed(given: dict[str, Any]) -> dict[str, Any]:
     anchor = _choice("anchor", Anchor, given.get("anchor", "schedule"))
-    default = Opens.ON_CLOSE if anchor is Anchor.COMPLETION else Opens.ON_TIME
     chosen: dict[str, Any] = {
         "anchor": anchor,
-        "opens": _choice("opens", Opens, given.get("opens", default)),
+        "opens": _choice("opens", Opens, given.get("opens", default_opens(anchor))),
         "on_invalid_date": _choice("on_invalid_date", OnInvalidDate, given.get("on_invalid_date", "backward")),
         "on_missed": _choice("on_missed", OnMissed, given.get("on_missed", "keep_one")),
         "pauses": tuple(sorted((first, last) for first, last in given.get("pauses", ()))),
@@ -176,6 +178,10 @@ def _typed(given: dict[str, Any]) -> dict[str, Any]:
         chosen["shift"] = _choice("shift", Shift, given["shift"])
     sets = {name: frozenset(given[name]) for name in ("holidays", "weekend", "exceptions") if name in given}
     return given | sets | chosen
+
+
+def default_opens(anchor: str) -> str:
+    return Opens.ON_CLOSE.value if anchor == Anchor.COMPLETION else Opens.EITHER.value
 
 
 def _choice(field: str, choices: type[Choice], value: str) -> Choice:

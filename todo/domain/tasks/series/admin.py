@@ -8,7 +8,7 @@ from todo.access import Actor
 from todo.admin.declaration import ActionContext, Computed, Filter, Inline, ModelAdmin, action
 from todo.audit import record
 from todo.database import ACTOR
-from todo.domain.recurrence.schemas import Rrule
+from todo.domain.recurrence.schemas import Opens, Rrule
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.schemas import EndSeries, PauseSeries
 from todo.domain.tasks.series.services.series import SeriesVerbs
@@ -26,7 +26,7 @@ class SeriesAdmin(ModelAdmin[Series]):
     types = {
         "rrule": Rrule, "status": Literal["active", "paused", "ended"], "kind": Literal["day", "floating", "zoned"],
         "anchor": Literal["schedule", "completion"], "on_invalid_date": Literal["backward", "forward", "omit"],
-        "on_missed": Literal["keep_one", "skip_to_next", "backfill", "expire"], "opens": Literal["on_time", "on_close"],
+        "on_missed": Literal["keep_one", "skip_to_next", "backfill", "expire"], "opens": Opens,
     }  # fmt: skip
     computed = {"title": Computed(SERIES.template["title"].astext, str)}
     filters = (

@@ -47,7 +47,7 @@ class Series(Row, table=True):
     anchor: str = "schedule"
     on_invalid_date: str = "backward"
     on_missed: str = "keep_one"
-    opens: str = "on_time"
+    opens: str = "either"
     lead_seconds: int = 0
     until: datetime | None = Field(default=None, sa_type=DateTime(timezone=False))
     count: int | None = None

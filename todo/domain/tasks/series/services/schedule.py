@@ -14,8 +14,15 @@ from sqlalchemy.orm.attributes import set_committed_value
 from todo.audit import AuditedService, record
 from todo.database import now, table_of
 from todo.domain.recurrence.rules.clock import to_local
-from todo.domain.recurrence.rules.occurrences import after_completion, first, is_paused, next_run_at, resumes_on
-from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.occurrences import (
+    after_completion,
+    first,
+    is_paused,
+    next_run_at,
+    opens_at,
+    resumes_on,
+)
+from todo.domain.recurrence.rules.plan import Anchor, Opens, Plan, PlannedOccurrence
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series, series_like
@@ -134,8 +141,8 @@ class SeriesService(AuditedService[Series], model=Series):
     async def succeed(self, series: Series, task: Task, status: str, timezone: str) -> Task | None:
         """Close a task's occurrence as done or skipped, and open the next one unless another is open already.
 
-        One that falls into a pause, or comes while the series is paused, waits until that is over.
-        `timezone` is the owner's.
+        One that falls into a pause, or comes while the series is paused, waits until that is over; one that opens on
+        time waits for its time. `timezone` is the owner's.
         """
         closed_at, plan = now(), series.plan()
         coming = None
@@ -149,7 +156,12 @@ class SeriesService(AuditedService[Series], model=Series):
         if coming is None:
             await self.save_state(series, series.state.ended())
             return None
-        if series.status == "paused" or is_paused(plan, closed_at) or resumes_on(plan, coming.original_start):
+        if (
+            series.status == "paused"
+            or is_paused(plan, closed_at)
+            or resumes_on(plan, coming.original_start)
+            or (plan.opens is Opens.ON_TIME and opens_at(plan, coming.original_start) > closed_at)
+        ):
             await self.advance(series, plan, series.last, coming, ())
             return None
         successor = await self._open(series, plan, coming)
