@@ -33,7 +33,7 @@ class Client(asyncio.Protocol):
 
     def ask(self) -> None:
         self.head, self.missing = b"", -1
-        self.list_query = perf_counter()
+        self.sent_at = perf_counter()
         self.transport.write(next(self.requests))
 
     def data_received(self, data: bytes) -> None:
@@ -51,7 +51,7 @@ class Client(asyncio.Protocol):
         if self.stopping:
             self.transport.close()
             return
-        self.latencies.append(perf_counter() - self.list_query)
+        self.latencies.append(perf_counter() - self.sent_at)
         self.ask()
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -48,9 +48,9 @@ def test_operators_see_every_job_and_schedule() -> None:
 
 def test_every_permission_is_asked_for_by_a_route_or_a_resource(app: Litestar) -> None:
     routes = [route for route in app.routes if isinstance(route, HTTPRoute)]
-    list_query = {name for route in routes for handler in route.route_handlers for name in permissions_of(handler)}
+    required = {name for route in routes for handler in route.route_handlers for name in permissions_of(handler)}
 
-    assert list_query | REGISTRY.permissions == PERMISSIONS
+    assert required | REGISTRY.permissions == PERMISSIONS
 
 
 def test_a_misspelt_permission_does_not_start() -> None:

@@ -42,10 +42,10 @@ def test_whatever_is_asked_for_is_known_to_the_worker() -> None:
     }
     source = "".join(path.read_text() for path in Path(todo.__file__).parent.rglob("*.py"))
 
-    list_query = set(re.findall(r"enqueue\((?:self\.)?session, \"(\w+)\"", source))
+    enqueued = set(re.findall(r"enqueue\((?:self\.)?session, \"(\w+)\"", source))
 
-    assert len(list_query) >= 4
-    assert list_query <= known
+    assert len(enqueued) >= 4
+    assert enqueued <= known
 
 
 def test_the_work_of_every_loop_is_a_job_that_runs_every_minute() -> None:
@@ -63,16 +63,14 @@ async def test_mail_that_is_written_asks_for_its_delivery(database: Database, sq
     assert await sql.fetchval("SELECT array_agg(function) FROM waiting_jobs") == ["deliver_due"]
 
 
-@pytest.mark.parametrize(("year", "list_query"), [(2020, ["materialize_due"]), (2031, None)])
-async def test_a_series_asks_for_what_is_due_now(
-    ada: Person, sql: Sql, year: int, list_query: list[str] | None
-) -> None:
+@pytest.mark.parametrize(("year", "enqueued"), [(2020, ["materialize_due"]), (2031, None)])
+async def test_a_series_asks_for_what_is_due_now(ada: Person, sql: Sql, year: int, enqueued: list[str] | None) -> None:
     due = {"kind": "zoned", "at": f"{year}-01-31T09:00", "timezone": "UTC"}
     await sql.execute("DELETE FROM waiting_jobs")
 
     await ada.add(due=due, recurrence={"rrule": "FREQ=YEARLY", "opens": "either"})
 
-    assert await sql.fetchval("SELECT array_agg(DISTINCT function) FROM waiting_jobs") == list_query
+    assert await sql.fetchval("SELECT array_agg(DISTINCT function) FROM waiting_jobs") == enqueued
 
 
 async def test_changing_ones_account_needs_its_version_and_a_real_zone(ada: Person) -> None:

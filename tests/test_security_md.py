@@ -17,7 +17,7 @@ from todo.domain.accounts.services import (
     second_factor,
     sessions,
 )
-from todo.http.heads import MAX_ADDRESS_BYTES, MAX_HEADERS
+from todo.http.heads import MAX_HEADERS, MAX_URL_BYTES
 from todo.http.limits import POLICIES
 from todo.http.middleware import ANONYMOUS_BODY_BYTES
 from todo.http.protocol import MIN_BODY_RATE
@@ -60,7 +60,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     for what, values in {
         "characters .* to .* bytes": (default("password_min_length"), LONGEST_PASSWORD),
         "1 MiB": (1, ANONYMOUS_BODY_BYTES / 1024, MAX_FORM_FIELDS),
-        "headers": (default("max_header_bytes") / 1024, MAX_HEADERS, MAX_ADDRESS_BYTES / 1024),
+        "headers": (default("max_header_bytes") / 1024, MAX_HEADERS, MAX_URL_BYTES / 1024),
         "time for the headers": (default("head_timeout"), default("body_timeout"), MIN_BODY_RATE / 1024),
         "connections to a process": (default("max_connections"), default("max_connections_per_address")),
         "statement": (default("database_statement_timeout"), cleanup.BATCH_SECONDS, default("database_wait")),

@@ -27,6 +27,7 @@ NAMES = {
     "histories": "history",
     "spelling": "text format", "leaving": "account deletion", "leaves": "deletion", "newcomers": "provisioning",
     "mailed": "email token", "rights": "permissions", "figures": "dashboard", "melt": "expire", "shell": "middleware",
+    "enrolment": "enrollment", "normalise": "normalize", "serialise": "serialize",
     "refusals": "problems", "refusal": "problem", "mend": "fix", "whoever": "user", "anew": "again", "afresh": "again",
 }  # fmt: skip
 # Names that are those of others, or of the shell one types into.

@@ -32,9 +32,8 @@ class Actor:
     """A user, the worker or an operator at the command line.
 
     `permissions` are strings `resource.verb`; `*` grants all of them. `scopes`, if set, restrict them further: a
-    personal
-    access token can do no more than its scopes. `session_id` is the sign-in session of an access token, `amr` its
-    authentication methods (RFC 8176: pwd, otp, hwk) and `authenticated_at` its time. `by` is the operator who
+    personal access token can do no more than its scopes. `session_id` is the sign-in session of an access token, `amr`
+    its authentication methods (RFC 8176: pwd, otp, hwk) and `authenticated_at` its time. `by` is the operator who
     impersonates the user; the audit log names both.
     """
 

@@ -116,8 +116,7 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
     """advanced-alchemy's service for one table. `create`, `update` and `delete` also write the audit event.
 
     Each is a single statement, so one round trip; the session commits. The action defaults to that of the table, such
-    as
-    `tasks.change`. `actor` is the user whose rows and permissions apply; the audit log has the session's origin.
+    as `tasks.change`. `actor` is the user whose rows and permissions apply; the audit log has the session's origin.
     Further options of advanced-alchemy have no effect.
     """
 

@@ -8,8 +8,7 @@ class Invariant:
     """`violations` selects the sorted ids of the rows of `table` that break the rule.
 
     `repair` holds UPDATE statements that correct these rows, run in order in one transaction, and idempotent; empty
-    where
-    a person must decide. `advice` explains what to do about the remaining rows.
+    where a person must decide. `advice` explains what to do about the remaining rows.
     """
 
     name: str

@@ -32,8 +32,7 @@ class Loop:
     """`work` does one batch and returns the seconds until there is more: 0 for immediately, None for unknown.
 
     Any number of workers run the same loop at once, and any of them may be killed at any time. SAQ has a job of the
-    same
-    name for the same work (`todo.queue.job_of`).
+    same name for the same work (`todo.queue.job_of`).
     """
 
     name: str

@@ -20,8 +20,7 @@ class Module:
     """Everything that `todo/app.py` registers for a module.
 
     `jobs` run when queued, `schedules` by the clock, `loops` continuously. `dashboard` are cards of the admin's
-    dashboard,
-    `navigation` its further pages, `row_links` links of its rows, `templates` folders of Jinja templates.
+    dashboard, `navigation` its further pages, `row_links` links of its rows, `templates` folders of Jinja templates.
     """
 
     routes: Sequence[ControllerRouterHandler] = ()

@@ -400,8 +400,8 @@ async def test_a_passkey_is_a_second_factor_too(here: Instance, ada: Person, sql
         (await client.post("/api/auth/passkeys/options", json={"password": PASSWORD})).status_code,
         (await client.delete(f"/api/auth/passkeys/{passkey}")).status_code,
     ]
-    list_query = (await client.post("/api/auth/login/passkey/options")).json()
-    reauthentication = {"passkey": {"state": list_query["state"], "credential": phone.sign(list_query["options"])}}
+    challenge = (await client.post("/api/auth/login/passkey/options")).json()
+    reauthentication = {"passkey": {"state": challenge["state"], "credential": phone.sign(challenge["options"])}}
     shown = await client.post("/api/auth/reauthenticate", json=reauthentication)
     forgotten = await client.delete(f"/api/auth/passkeys/{passkey}")
 

@@ -24,7 +24,7 @@ from todo.admin.declaration import ENTER
 from todo.admin.rest.document import paths_of
 from todo.admin.rest.routes import OF_RESOURCE
 from todo.app import REGISTRY, create_app
-from todo.domain.accounts.rules import ADMIN, AUDITOR, ENROLLING, GRANTS, MEMBER, SUPERUSER, SUPPORT
+from todo.domain.accounts.rules import ADMIN, AUDITOR, ENROLLMENT_ONLY, GRANTS, MEMBER, SUPERUSER, SUPPORT
 from todo.domain.accounts.services.keys import encrypt
 from todo.http.openapi import NOT_RECENT, permission_of
 
@@ -290,12 +290,12 @@ def in_role(role: str) -> Callable[[Stage], Awaitable[Somebody]]:
 
 async def staff_without_the_second_factor(stage: Stage) -> Somebody:
     tokens = await stage.signed_in(await stage.world.person("grace", ADMIN, MEMBER))
-    return tokens["access_token"], ENROLLING
+    return tokens["access_token"], ENROLLMENT_ONLY
 
 
 async def a_superuser_without_the_second_factor(stage: Stage) -> Somebody:
     tokens = await stage.signed_in(await stage.world.person("root", SUPERUSER))
-    return tokens["access_token"], ENROLLING
+    return tokens["access_token"], ENROLLMENT_ONLY
 
 
 async def staff_with_the_second_factor(stage: Stage) -> Somebody:

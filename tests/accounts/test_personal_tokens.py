@@ -226,48 +226,48 @@ async def test_the_list_comes_in_pages(ada: Person) -> None:
 
 
 @pytest.fixture
-def list_query(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def queries(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every read of the database."""
-    list_query: list[Any] = []
+    queries: list[Any] = []
     really = Direct._rows
 
     async def rows(self: Direct, *arguments: Any) -> Any:
-        list_query.append(arguments)
+        queries.append(arguments)
         return await really(self, *arguments)
 
     monkeypatch.setattr(Direct, "_rows", rows)
-    return list_query
+    return queries
 
 
 @pytest.mark.parametrize(
     "garbage",
     ["", "todo_pat_", "todo_pat_" + "a" * 36, "todo_pat_" + "ü" * 36, "TODO_PAT_", "x" * 9000, "todo_rt_abc", "\x00"],
 )
-async def test_garbage_asks_no_database(tokens: PersonalTokens, sql: Sql, list_query: list[Any], garbage: str) -> None:
+async def test_garbage_asks_no_database(tokens: PersonalTokens, sql: Sql, queries: list[Any], garbage: str) -> None:
     assert isinstance(await tokens.actor_of(garbage), Unauthorized)
-    assert list_query == []
+    assert queries == []
 
 
 async def test_a_token_with_one_letter_changed_asks_no_database(
-    tokens: PersonalTokens, sql: Sql, list_query: list[Any]
+    tokens: PersonalTokens, sql: Sql, queries: list[Any]
 ) -> None:
     token = new_token()
     for at in range(9, len(token)):
         other = token[:at] + ("a" if token[at] != "a" else "b") + token[at + 1 :]
         assert isinstance(await tokens.actor_of(other), Unauthorized)
 
-    assert list_query == []
+    assert queries == []
 
 
-async def test_what_is_known_of_a_token_is_remembered(ada: Person, database: Database, list_query: list[Any]) -> None:
+async def test_what_is_known_of_a_token_is_remembered(ada: Person, database: Database, queries: list[Any]) -> None:
     token = (await made(ada))["token"]
     tokens = PersonalTokens(database)
-    list_query.clear()
+    queries.clear()
 
     found = [await tokens.actor_of(token) for _ in range(20)]
 
     assert found == [found[0]] * 20
-    assert len(list_query) == 1
+    assert len(queries) == 1
     await tokens.close()
 
 

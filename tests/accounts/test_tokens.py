@@ -168,11 +168,11 @@ def authenticator(database: Database, world: World, settings: Settings) -> Authe
 async def test_in_the_steady_state_nobody_asks_the_database_who_it_is(
     database: Database, world: World, ada: Person, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    list_query = []
+    fetched = []
     really = Direct._rows
 
     async def rows(self: Direct, *arguments: Any) -> Any:
-        list_query.append(arguments)
+        fetched.append(arguments)
         return await really(self, *arguments)
 
     monkeypatch.setattr(Direct, "_rows", rows)
@@ -183,7 +183,7 @@ async def test_in_the_steady_state_nobody_asks_the_database_who_it_is(
 
     assert isinstance(first, Actor)
     assert again == [first] * 20
-    assert len(list_query) == 1
+    assert len(fetched) == 1
 
 
 async def test_with_no_memory_rights_are_read_every_time(

@@ -122,9 +122,9 @@ async def test_a_worker_carries_it_out_and_the_result_is_message(
 ) -> None:
     boss = await world.person("boss", "superuser")
     await many(sql, ada, 250)
-    list_query = {"matching": {"filters": {"priority": ["0..2"]}}, "form": {"status": "waiting"}}
+    body = {"matching": {"filters": {"priority": ["0..2"]}}, "form": {"status": "waiting"}}
 
-    answer = await boss.http.post("/api/admin/tasks/actions/change?reason=Ticket+17", json=list_query)
+    answer = await boss.http.post("/api/admin/tasks/actions/change?reason=Ticket+17", json=body)
     run: dict[str, Any] = {"status": "waiting"}
     async with working(database):
         for _ in range(400):

@@ -36,11 +36,11 @@ async def root(world: World) -> Person:
 @pytest.mark.parametrize("resource", [*REGISTRY], **IDS)
 async def test_no_text_in_an_address_is_a_fault(root: Person, resource: Any) -> None:
     names = [*resource.filter_names, "q", "sort", "cursor", "limit", "trash", "facets"]
-    list_query = [(name, text) for name in names for text in TEXTS]
+    requests = [(name, text) for name in names for text in TEXTS]
 
-    answers = [await root.http.get(f"/api/admin/{resource.name}", params={name: text}) for name, text in list_query]
+    answers = [await root.http.get(f"/api/admin/{resource.name}", params={name: text}) for name, text in requests]
 
-    sent = {ask: answer.status_code for ask, answer in zip(list_query, answers, strict=True)}
+    sent = {ask: answer.status_code for ask, answer in zip(requests, answers, strict=True)}
     assert {ask: status for ask, status in sent.items() if status not in {200, 422}} == {}
 
 
@@ -69,10 +69,10 @@ async def test_no_body_is_a_fault(root: Person, database: Database, sql: Any, re
     row_id = await Rows(REGISTRY, database, root.id).of(resource)
     base, kind = f"/api/admin/{resource.name}", {"content-type": "application/json"}
     paths = {"add": ("POST", base), "change": ("PATCH", f"{base}/{row_id}"), "import": ("POST", f"{base}/import")}
-    list_query = [paths[verb] for verb in paths if verb in resource.verbs]
-    list_query += [("POST", f"{base}/actions/{name}") for name in ("change", "delete") if name in resource.verbs]
+    requests = [paths[verb] for verb in paths if verb in resource.verbs]
+    requests += [("POST", f"{base}/actions/{name}") for name in ("change", "delete") if name in resource.verbs]
 
-    for method, path in list_query:
+    for method, path in requests:
         for body in RAW:
             answer = await root.http.request(method, path, content=body, headers=kind)
             assert answer.status_code in {200, 400, 422}, (path, body[:20], answer.text)

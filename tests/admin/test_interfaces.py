@@ -61,9 +61,9 @@ def harmless(resource: Resource) -> list[tuple[str, Ask, int]]:
     found += [("view", Ask("history", resource.name), 404)] if isinstance(resource, ModelAdmin) else []
     for one in resource.actions.values():
         if one.on == "row":
-            list_query = 404 if one.form is None else 422
+            expected = 404 if one.form is None else 422
             values = {} if one.form is None else nonsense
-            found.append((one.name, Ask("act on one", resource.name, action=one.name, values=values), list_query))
+            found.append((one.name, Ask("act on one", resource.name, action=one.name, values=values), expected))
         else:
             found.append((one.name, Ask("act", resource.name, action=one.name, values=nonsense), 422))
     return found
@@ -108,13 +108,13 @@ async def test_all_faces_read_the_same(
 ) -> None:
     stage = Stage(REGISTRY, database, await somebody("superuser"))
     row_id = str(await Rows(REGISTRY, database, stage.person.id).of(resource))
-    list_query = [
+    asks = [
         Ask("view", resource.name), Ask("view", resource.name, q=row_id), Ask("get", resource.name, row_id),
         Ask("history", resource.name, row_id),
     ]  # fmt: skip
-    list_query += [Ask("view", resource.name, sort=f"-{name}") for name in resource.sorts]
+    asks += [Ask("view", resource.name, sort=f"-{name}") for name in resource.sorts]
 
-    for ask in list_query:
+    for ask in asks:
         answers = {name: await face(stage, ask) for name, face in FACES.items()}
         assert answers["service"].status == LET_THROUGH
         assert answers["service"].body == answers["rest"].body == answers["cli"].body, ask
@@ -141,15 +141,15 @@ SCOPED = [one for one in TABLES if one.scope(STRANGER) is not None]
 def on_a_row(resource: ModelAdmin[Any], row_id: str) -> list[Ask]:
     """All that can be asked of one row."""
     values = {one.name: next(values_for(one, 1), None) for one in resource.fields.values() if one.on_change}
-    list_query = [Ask(verb, resource.name, row_id) for verb in ("get", "history")]
-    list_query += [Ask("delete", resource.name, row_id)] if "delete" in resource.verbs else []
-    list_query += [Ask("change", resource.name, row_id, values=values)] if "change" in resource.verbs else []
-    list_query += [
+    asks = [Ask(verb, resource.name, row_id) for verb in ("get", "history")]
+    asks += [Ask("delete", resource.name, row_id)] if "delete" in resource.verbs else []
+    asks += [Ask("change", resource.name, row_id, values=values)] if "change" in resource.verbs else []
+    asks += [
         Ask("act on one", resource.name, row_id, action=one.name)
         for one in resource.actions.values()
         if one.on == "row" and one.form is None
     ]
-    return list_query
+    return asks
 
 
 @pytest.mark.parametrize("resource", SCOPED, **RESOURCES)

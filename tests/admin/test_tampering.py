@@ -35,9 +35,9 @@ def rows(stage: Stage) -> Rows:
     return Rows(REGISTRY, stage.database, stage.person.id)
 
 
-async def refused(stage: Stage, *list_query: Ask) -> Mapping[str, set[int]]:
+async def refused(stage: Stage, *asks: Ask) -> Mapping[str, set[int]]:
     """The statuses of each face."""
-    return {name: {(await face(stage, ask)).status for ask in list_query} for name, face in FACES.items()}
+    return {name: {(await face(stage, ask)).status for ask in asks} for name, face in FACES.items()}
 
 
 def everywhere(status: int) -> Mapping[str, set[int]]:
@@ -79,8 +79,8 @@ async def test_no_field_is_written_that_is_not_declared(
 
     for verb, names in closed.items():
         if verb in resource.verbs:
-            list_query = [Ask(verb, resource.name, row_id, values={name: "x"}) for name in names]
-            assert await refused(stage, *list_query) == everywhere(422)
+            asks = [Ask(verb, resource.name, row_id, values={name: "x"}) for name in names]
+            assert await refused(stage, *asks) == everywhere(422)
     assert await sql.fetch(f'SELECT * FROM "{resource.model.__tablename__}"') == before
 
 
@@ -88,9 +88,9 @@ async def test_no_field_is_written_that_is_not_declared(
 async def test_no_action_of_another_resource_is_carried_out(stage: Stage, resource: Any) -> None:
     others = {name for one in REGISTRY for name in one.actions} - {*resource.actions}
 
-    list_query = [Ask("act on one", resource.name, action=name) for name in (*others, "nonsense", "view", "__init__")]
+    asks = [Ask("act on one", resource.name, action=name) for name in (*others, "nonsense", "view", "__init__")]
 
-    assert await refused(stage, *list_query) == everywhere(404)
+    assert await refused(stage, *asks) == everywhere(404)
 
 
 @pytest.mark.parametrize("resource", TABLES, **IDS)

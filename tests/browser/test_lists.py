@@ -180,7 +180,7 @@ async def test_deleted_rows_wait_in_the_trash(page: Page, boss: Person) -> None:
     await expect_rows(page, "Water the plants")
 
 
-async def test_deleting_for_good_shows_what_goes_along_and_asks_who_one_is(page: Page, boss: Person) -> None:
+async def test_deleting_for_good_shows_the_cascade_and_asks_who_one_is(page: Page, boss: Person) -> None:
     await boss.add("Water the plants")
     await page.goto("/admin/tasks")
     await page.get_by_role("checkbox", name="Select Water the plants").check()

@@ -206,11 +206,11 @@ async def test_a_dangerous_action_with_a_form_asks_who_one_is(
 async def test_a_form_that_was_begun_is_not_left_by_accident(lively: Window, boss: Person) -> None:
     task = await boss.add("Water the plants")
     page = await lively.go(f"/admin/tasks/{task['id']}")
-    list_query: list[str] = []
-    page.on("dialog", lambda dialog: (list_query.append(dialog.type), dialog.dismiss())[1])
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.dismiss())[1])
     await page.get_by_label("Title").fill("Mine")
 
     await page.get_by_role("link", name="Cancel").click()
 
     await expect(page.get_by_label("Title")).to_have_value("Mine")
-    assert list_query == ["beforeunload"]
+    assert dialogs == ["beforeunload"]

@@ -138,20 +138,20 @@ async def test_it_asks_for_a_fresh_read_reauthentication(
 ) -> None:
     await sql.execute("UPDATE sessions SET reauthenticated_at = now() - interval '11 minutes'")
 
-    list_query = await act_as(visitor, ada)
+    prompted = await act_as(visitor, ada)
     wrong = await act_as(visitor, ada, reauthentication_password="not the one")
     begun = await act_as(visitor, ada, reauthentication_password=PASSWORD)
 
-    assert (list_query.status_code, wrong.status_code, begun.status_code) == (403, 403, 303)
-    assert "Is it you?" in text_of(list_query)
+    assert (prompted.status_code, wrong.status_code, begun.status_code) == (403, 403, 303)
+    assert "Is it you?" in text_of(prompted)
 
 
 async def test_nobody_acts_as_somebody_who_may_do_more(entering: Entering, support: Person, boss: Person) -> None:
     visitor = await entering(support)
 
-    list_query, refused = await visitor.get(f"/admin/impersonation/{boss.id}"), await act_as(visitor, boss)
+    prompted, refused = await visitor.get(f"/admin/impersonation/{boss.id}"), await act_as(visitor, boss)
 
-    assert (list_query.status_code, refused.status_code) == (403, 403)
+    assert (prompted.status_code, refused.status_code) == (403, 403)
     assert "They may do more than you may" in text_of(refused)
 
 

@@ -127,18 +127,18 @@ def test_a_free_day_and_a_pause_are_noted() -> None:
 
 
 def test_the_rule_of_a_preview_reads_back() -> None:
-    list_query = plan("byday=mo;freq=weekly;until=20261231T120000Z", "2026-01-01T09:00")
+    requested = plan("byday=mo;freq=weekly;until=20261231T120000Z", "2026-01-01T09:00")
 
-    answer = preview(list_query, 3, "UTC")
+    answer = preview(requested, 3, "UTC")
 
     assert answer.rrule == "FREQ=WEEKLY;BYDAY=MO;UNTIL=20261231T130000"
-    assert plan(answer.rrule, "2026-01-01T09:00") == list_query
+    assert plan(answer.rrule, "2026-01-01T09:00") == requested
 
 
 def test_a_floating_plan_is_previewed_where_its_owner_is() -> None:
-    list_query = plan("FREQ=HOURLY", "2026-01-01T09:00", timezone=None)
+    requested = plan("FREQ=HOURLY", "2026-01-01T09:00", timezone=None)
 
-    answer = preview(list_query, 1, "Asia/Tokyo")
+    answer = preview(requested, 1, "Asia/Tokyo")
 
     assert answer.occurrences[0].at == datetime.fromisoformat("2026-01-01T00:00Z")
     assert answer.sentence == "Every hour at minute 00"

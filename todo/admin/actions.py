@@ -43,9 +43,8 @@ class Actions:
         """Run an action. Rows that fail are listed in `failed`; the others are changed.
 
         `change`, `delete` and `restore` are actions too. More than AT_ONCE rows, or an action declared with
-        `background`,
-        run in the background: `run` is then the id of the row that reports progress. Raise Forbidden, NotFound or
-        Invalid.
+        `background`, run in the background: `run` is then the id of the row that reports progress. Raise Forbidden,
+        NotFound or Invalid.
         """
         found = self._context.registry[resource]
         action = self.require_action(found, name)
@@ -59,10 +58,10 @@ class Actions:
         admin = self._context.registry.table(resource)
         on = await self._as_it_is(admin, name, on)
         if (self._context.actor.by or self._context.actor).id is None:
-            return await self._patiently(admin, name, on, given)
+            return await self._run_now(admin, name, on, given)
         many = len(on.ids) if on.matching is None else await self._how_many(admin, on.matching)
         if many > AT_ONCE or (action is not None and action.background):
-            return await self._later(admin, name, on, given, many)
+            return await self._enqueue(admin, name, on, given, many)
         async with self._context.transaction() as session:
             ids = await self.next_ids(session, admin, on, None)
             return await self.act_in(session, admin, name, on, ids, given)
@@ -208,7 +207,7 @@ class Actions:
                 outcome.failed.append(Failure(row_id, sentence(problem)))
         return outcome
 
-    async def _patiently(self, admin: ModelAdmin[Any], name: str, on: Selection, given: Any) -> Outcome:
+    async def _run_now(self, admin: ModelAdmin[Any], name: str, on: Selection, given: Any) -> Outcome:
         """Process all rows at once: on the command line the operator waits for the result."""
         outcome, last = Outcome(0), None
         while True:
@@ -229,7 +228,7 @@ class Actions:
         counts = await reads.counts(database.reads, given, trashed=list_query.trash, **common)
         return min(counts.total, CAP)
 
-    async def _later(self, admin: ModelAdmin[Any], name: str, on: Selection, given: Any, total: int) -> Outcome:
+    async def _enqueue(self, admin: ModelAdmin[Any], name: str, on: Selection, given: Any, total: int) -> Outcome:
         """Queue the action for the worker, with the form as already parsed here."""
         scopes = None if self._context.actor.scopes is None else sorted(self._context.actor.scopes)
         by_id = None if self._context.actor.by is None else self._context.actor.by.user_id

@@ -228,7 +228,7 @@ class ModelAdmin(Resource, Generic[M]):
         """Move the row to the trash. Override it like `add_row`."""
         await self.writer(do).update({self.trash: now()}, row, action=self.event("delete"))
 
-    async def goes_along(self, do: ActionContext, ids: Collection[UUID]) -> int:
+    async def count_cascade(self, do: ActionContext, ids: Collection[UUID]) -> int:
         """Count the rows that `trash_row` would also move to the trash, for the preview.
 
         Override it where there are any.

@@ -110,7 +110,7 @@ class Editor:
             to_trash = bool(admin.trash) and all(getattr(row, admin.trash) is None for row in rows)
             row_ids = [row.id for row in rows]
             if to_trash:
-                more = await admin.goes_along(self._context.action_context(session), row_ids)
+                more = await admin.count_cascade(self._context.action_context(session), row_ids)
                 taken = [CascadeItem(admin.name, admin.label, "deleted", more)] if more else []
             else:
                 taken = await cascade_of(session, self._context.registry, admin, row_ids)

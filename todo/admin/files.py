@@ -83,8 +83,7 @@ class Files:
         """Import rows: those with an `id` change that row, the others are added. Nothing is saved unless `apply`.
 
         Read-only fields are ignored, so that an export can be imported; unknown fields are errors. If one row is
-        rejected,
-        nothing is applied. Raise Forbidden, NotFound, or Invalid for the file.
+        rejected, nothing is applied. Raise Forbidden, NotFound, or Invalid for the file.
         """
         admin = self._context.table(resource, "import")
         rows = read_csv(data) if form == "csv" else read_json(data)

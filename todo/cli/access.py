@@ -13,7 +13,7 @@ from todo.cli.installation import with_session
 from todo.cli.lazy import CommandError
 from todo.database import WriteSession
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
-from todo.domain.accounts.rules import normalise_email
+from todo.domain.accounts.rules import normalize_email
 from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK
 
@@ -67,7 +67,7 @@ async def all_roles(session: WriteSession) -> list[Role]:
 
 async def explain(session: WriteSession, email: str, permission: str, row: str | None) -> Answer:
     """Whether somebody may, and the first reason that decides it."""
-    user = await session.scalar(select(User).where(USER.email == normalise_email(email)))
+    user = await session.scalar(select(User).where(USER.email == normalize_email(email)))
     if user is None:
         return False, f"nobody has the address {email}."
     if user.status != "active":

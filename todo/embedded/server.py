@@ -1,8 +1,7 @@
 """The embedded PostgreSQL server: start it, share it, stop it.
 
-A data folder holds: postgres/ (the cluster), run/ (its socket), postgres.log, .lock, and bin-<version>/ when started
-as root from a folder that the server's account cannot read. One process supervises; others connect to
-`Server(...).url`.
+A data folder holds: postgres/ (the cluster), run/ (its socket), postgres.log, .lock, and bin-<version>/ when started as
+root from a folder that the server's account cannot read. One process supervises; others connect to `Server(...).url`.
 """
 
 import contextlib

@@ -5,16 +5,16 @@ from http import HTTPStatus
 
 from todo.errors import Problem, Status
 
-MAX_ADDRESS_BYTES = 8 * 1024
+MAX_URL_BYTES = 8 * 1024
 MAX_HEADERS = 100
 
 Header = tuple[bytes, bytes]
 
 
-def check_address(address: bytes) -> None:
+def check_url(address: bytes) -> None:
     """Raise a 414 problem for a URL that is too long."""
-    if len(address) > MAX_ADDRESS_BYTES:
-        raise Status(HTTPStatus.REQUEST_URI_TOO_LONG, f"The URL is longer than {MAX_ADDRESS_BYTES} bytes.")
+    if len(address) > MAX_URL_BYTES:
+        raise Status(HTTPStatus.REQUEST_URI_TOO_LONG, f"The URL is longer than {MAX_URL_BYTES} bytes.")
 
 
 def check_header_count(headers: Sequence[Header]) -> None:

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from todo.errors import Problem, Status, Unavailable
 from todo.http.connections import Connections
-from todo.http.heads import MAX_ADDRESS_BYTES, check_address, check_head, check_header_count, headers_too_large
+from todo.http.heads import MAX_URL_BYTES, check_head, check_header_count, check_url, headers_too_large
 from todo.http.middleware import API_POLICY, SECURITY_HEADERS, encoded
 from todo.settings import Settings
 
@@ -116,7 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        check_address(self.url)
+        check_url(self.url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_body:  # a trailer: the application reads none, and it must not be taken for a header
@@ -196,7 +196,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _check_size(self) -> None:
         """Raise a problem when the data that reaches no callback is too large."""
-        if self._head_bytes > self.settings.max_header_bytes + MAX_ADDRESS_BYTES:
+        if self._head_bytes > self.settings.max_header_bytes + MAX_URL_BYTES:
             raise headers_too_large(self.settings.max_header_bytes)
         if self._framed_bytes > 8 * self._body_bytes + MAX_FRAMING_BYTES:
             raise Status(

@@ -12,11 +12,11 @@ from litestar import Litestar, Request, Response
 from litestar.datastructures import FormMultiDict
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import SerializationException, ValidationException
+from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
-from todo.errors import Status
+from todo.errors import FieldError, Invalid, Status
 from todo.http.idempotency import REPEAT, Repeat
-from todo.http.parameters import refuse_unknown
 
 LARGE_BODY = 64 * 1024  # bytes; parsing more in Python blocks the event loop too long
 MAX_FORM_FIELDS = 1000
@@ -88,6 +88,32 @@ class StrictRequest(Request[Any, Any, Any]):
             large = len(body) > LARGE_BODY
             self._fields = await asyncio.to_thread(read_fields, body) if large else read_fields(body)
         return self._fields
+
+
+@lru_cache(maxsize=1000)
+def known_to(handler: BaseRouteHandler) -> frozenset[str]:
+    """Return the parameter names of a handler and its dependencies, as clients write them."""
+    providers = handler.resolve_dependencies()
+    fields = dict(handler.parsed_fn_signature.parameters)
+    for name in (names := list(fields)):  # grows by the parameters of each dependency
+        if name in providers:
+            more = providers[name].parsed_fn_signature.parameters
+            names += more.keys() - fields.keys()
+            fields |= more
+    return frozenset(getattr(field.kwarg_definition, "name", None) or name for name, field in fields.items())
+
+
+async def refuse_unknown(request: Request[Any, Any, Any]) -> None:
+    """Raise Invalid for an unknown parameter, so that a misspelled filter is never silently ignored.
+
+    A handler with `opt={"any_query": True}` checks its parameters itself.
+    """
+    if not request.scope["query_string"] or request.route_handler.opt.get("any_query"):
+        return
+    unknown = sorted(set(request.query_params) - known_to(request.route_handler))
+    if unknown:
+        errors = [FieldError(f"query.{name}", "Unknown parameter.") for name in unknown]
+        raise Invalid("The request has unknown query parameters.", errors=errors)
 
 
 @lru_cache

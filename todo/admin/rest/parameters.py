@@ -18,8 +18,7 @@ from todo.admin.schemas import Ids, Matching
 from todo.admin.service import AdminService
 from todo.database import Database
 from todo.errors import FieldError, Invalid, Status
-from todo.http.parameters import known_to
-from todo.http.requests import read_json
+from todo.http.requests import known_to, read_json
 from todo.schema import ONE_LINE, Schema
 
 ActorRequest = Request[Actor, Any, State]

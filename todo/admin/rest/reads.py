@@ -24,7 +24,7 @@ from todo.admin.rest.parameters import (
     read_filters,
 )
 from todo.admin.schemas import FacetValue, HistoryPage, ListQuery, ListResult, Option, SearchHit
-from todo.http.versions import IfNoneMatch, versioned
+from todo.http.etags import IfNoneMatch, versioned
 from todo.schema import Cursor, Limit
 
 

@@ -20,7 +20,7 @@ from todo.admin.rest.parameters import (
 )
 from todo.admin.schemas import ImportReport, ListQuery, Outcome, Selection
 from todo.errors import FieldError, Invalid
-from todo.http.versions import IfMatch, versioned, versions_of
+from todo.http.etags import IfMatch, versioned, versions_of
 
 
 @post(operation_id="admin_rest_add", opt={"kind": "add"})

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import Column, DateTime, Index, LargeBinary, String, UniqueConstraint, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
@@ -151,7 +151,7 @@ class PersonalToken(Row, table=True):
     revoked_at: datetime | None = _instant(default=None)
 
 
-class MailToken(Row, table=True):
+class EmailToken(Row, table=True):
     """A single-use token sent by e-mail; bound to its purpose, stored as SHA-256."""
 
     __tablename__ = "mail_tokens"
@@ -231,5 +231,13 @@ SESSION, REFRESH, IDENTITY, PERSONAL_TOKEN = (
     columns(Identity),
     columns(PersonalToken),
 )
-MAIL_TOKEN, MFA_TOKEN, INVITATION = columns(MailToken), columns(MfaToken), columns(Invitation)
+EMAIL_TOKEN, MFA_TOKEN, INVITATION = columns(EmailToken), columns(MfaToken), columns(Invitation)
 TOTP, RECOVERY_CODE, PASSKEY = columns(Totp), columns(RecoveryCode), columns(Passkey)
+
+# The permissions of a user's roles, as an array in a query of users.
+PERMISSIONS_OF = (
+    select(func.unnest(ROLE.permissions))
+    .join(UserRole, USER_ROLE.role_id == ROLE.id)
+    .where(USER_ROLE.user_id == USER.id)
+    .correlate(User)
+)

@@ -89,23 +89,23 @@ NEVER_SCOPES = frozenset(
 )  # fmt: skip
 
 # Permissions of a user who must still set up a second factor.
-ENROLLING = frozenset({"accounts.me", "accounts.second_factor", "accounts.sessions"})
+ENROLLMENT_ONLY = frozenset({"accounts.me", "accounts.second_factor", "accounts.sessions"})
 
 
-def until_reauthenticated(actor: Actor, required: str) -> Actor:
+def until_second_factor(actor: Actor, required: str) -> Actor:
     """Reduce the actor to setting up a second factor when the policy (`none`, `staff`, `all`) requires a missing one.
 
     Staff are users with more permissions than a member.
     """
     staff = not actor.permissions <= GRANTS[MEMBER]
-    list_query = required == "all" or (required == "staff" and staff)
-    if not list_query or actor.amr & FACTORS:
+    required_now = required == "all" or (required == "staff" and staff)
+    if not required_now or actor.amr & FACTORS:
         return actor
-    held = ENROLLING if EVERYTHING in actor.permissions else actor.permissions & ENROLLING
+    held = ENROLLMENT_ONLY if EVERYTHING in actor.permissions else actor.permissions & ENROLLMENT_ONLY
     return replace(actor, permissions=held)
 
 
-def normalise_email(email: str) -> str:
+def normalize_email(email: str) -> str:
     """Return the unique form of an address: trimmed, NFC, lower case."""
     return unicodedata.normalize("NFC", email.strip()).lower()
 

@@ -18,9 +18,9 @@ from todo.admin.pages.reauthentication import require_reauthentication
 from todo.admin.pages.renderer import Link, Pages
 from todo.database import Database, WriteSession
 from todo.domain.accounts import rules
-from todo.domain.accounts.schemas.second_factor import Enrolment, PasskeyIn, PasskeyOptions, ReauthenticationIn
+from todo.domain.accounts.schemas.second_factor import Enrollment, PasskeyIn, PasskeyOptions, ReauthenticationIn
 from todo.domain.accounts.schemas.users import MePatch, Timezone
-from todo.domain.accounts.services.admin_sessions import ENROLMENT, AdminSessions
+from todo.domain.accounts.services.admin_sessions import ENROLLMENT, AdminSessions
 from todo.domain.accounts.services.passkeys import PASSKEYS, PasskeyService
 from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.second_factor import SecondFactorService
@@ -37,7 +37,7 @@ HOME = "/admin/account"
 MAY_KEEP_PASSKEYS = [requires("accounts.passkeys")]
 LINKS = (
     Link(HOME, "Your account", "user", "accounts.me"),
-    Link(ENROLMENT, "Second factor", "shield", "accounts.second_factor"),
+    Link(ENROLLMENT, "Second factor", "shield", "accounts.second_factor"),
 )
 
 
@@ -177,7 +177,7 @@ class SecondFactorPages(Controller):
         except Problem as problem:
             state = await factors.state()
             return pages.render(request.scope, "second_factor.html", int(problem.status), state=state, problem=problem)
-        return _enrolment(pages, request, begun)
+        return _enrollment(pages, request, begun)
 
     @post("/confirm", operation_id="confirm_admin_second_factor", status_code=200)
     async def confirm(self, pages: PagesDependency, database: NamedDependency[Database], request: AnyRequest,
@@ -195,7 +195,7 @@ class SecondFactorPages(Controller):
                 origin_of(request.scope), current_admin_session(request), sent.get("code", "")
             )
         except Problem as problem:
-            return _enrolment(pages, request, Enrolment(sent.get("secret", ""), sent.get("uri", "")), problem)
+            return _enrollment(pages, request, Enrollment(sent.get("secret", ""), sent.get("uri", "")), problem)
         answer = pages.render(request.scope, "recovery_codes.html", codes=codes.recovery_codes)
         answer.set_cookie(pages.cookies.write(pages.cookies.session, cookie))
         return answer
@@ -228,7 +228,7 @@ class SecondFactorPages(Controller):
         except Problem as problem:
             state = await factors.state()
             return pages.render(request.scope, "second_factor.html", int(problem.status), state=state, problem=problem)
-        return pages.go(ENROLMENT, done="The authenticator app is removed.")
+        return pages.go(ENROLLMENT, done="The authenticator app is removed.")
 
 
 async def _account(
@@ -264,12 +264,12 @@ def _conflict(pages: Pages, request: AnyRequest, sent: Sent, conflict: Stale) ->
     return pages.render(request.scope, "conflict.html", 409, **values)
 
 
-def _enrolment(pages: Pages, request: AnyRequest, begun: Enrolment, problem: Problem | None = None) -> Response[str]:
+def _enrollment(pages: Pages, request: AnyRequest, begun: Enrollment, problem: Problem | None = None) -> Response[str]:
     picture = segno.make(begun.otpauth_uri, error="m") if begun.otpauth_uri.startswith("otpauth://") else None
     rows = list(picture.matrix) if picture else []
     dots = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, dark in enumerate(row) if dark)
     values: dict[str, Any] = {"begun": begun, "dots": dots, "size": len(rows), "problem": problem}
-    return pages.render(request.scope, "enrol.html", int(problem.status) if problem else 200, **values)
+    return pages.render(request.scope, "enroll.html", int(problem.status) if problem else 200, **values)
 
 
 def _read_reauthentication(sent: Sent) -> ReauthenticationIn:

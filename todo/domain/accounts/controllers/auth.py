@@ -16,8 +16,8 @@ from todo.domain.accounts.schemas.users import Login, Me, MePatch, Registered, R
 from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.domain.accounts.services.users import AccountService
+from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.http.transactions import session_for
-from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 
 SignInDependency = NamedDependency[SignIn]
 ActorRequest = Request[Actor, Any, State]

@@ -6,7 +6,7 @@ from litestar.params import JSONBody
 
 from todo.access import Origin
 from todo.database import Database
-from todo.domain.accounts.rules import normalise_email
+from todo.domain.accounts.rules import normalize_email
 from todo.domain.accounts.schemas.email_tokens import EmailConfirmation, MailAddress, MailRequested, PasswordReset
 from todo.domain.accounts.services import email_tokens
 from todo.domain.accounts.services.sign_in import SignIn
@@ -35,7 +35,7 @@ class EmailTokenController(Controller):
         The response is the same whether or not the address has an account.
         Example: `{"email": "ada@example.com"}`
         """
-        await check(database, "mail", network(origin), f"mail to {normalise_email(data.email)}")
+        await check(database, "mail", network(origin), f"mail to {normalize_email(data.email)}")
         async with database.session(origin) as session:
             await email_tokens.ask(session, database.settings, data.email, "reset")
         return SENT
@@ -74,7 +74,7 @@ class EmailTokenController(Controller):
         The response is the same whether or not the address has an account.
         Example: `{"email": "ada@example.com"}`
         """
-        await check(database, "mail", network(origin), f"mail to {normalise_email(data.email)}")
+        await check(database, "mail", network(origin), f"mail to {normalize_email(data.email)}")
         async with database.session(origin) as session:
             await email_tokens.ask(session, database.settings, data.email, "verify")
         return SENT

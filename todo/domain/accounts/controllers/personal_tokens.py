@@ -12,7 +12,7 @@ from todo.access import Actor, requires, signed_in_recently
 from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
 from todo.domain.accounts.services.personal_tokens import TOKENS, TokenService
-from todo.http.versions import versioned
+from todo.http.etags import versioned
 from todo.schema import Count, Cursor, Limit, Page
 
 ActorRequest = Request[Actor, Any, State]

@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody
 from todo.access import Actor, Origin, requires, signed_in_recently
 from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.second_factor import (
-    Enrolment,
+    Enrollment,
     FirstCode,
     PasskeyIn,
     PasskeyOptions,
@@ -24,7 +24,7 @@ from todo.domain.accounts.services.passkeys import PASSKEYS, PasskeyService, Sit
 from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.second_factor import SecondFactorService
 from todo.domain.accounts.services.sign_in import SignIn
-from todo.http.versions import versioned
+from todo.http.etags import versioned
 from todo.schema import Count, Cursor, Limit, Page
 from todo.settings import secret_key
 
@@ -70,7 +70,7 @@ class SecondFactorController(Controller):
         return await factors.state()
 
     @post("/totp", operation_id="begin_totp")
-    async def begin_totp(self, factors: Factors, data: JSONBody[ReauthenticationIn]) -> Enrolment:
+    async def begin_totp(self, factors: Factors, data: JSONBody[ReauthenticationIn]) -> Enrollment:
         """Begin to set up an authenticator app: show `otpauth_uri` as a QR code, then confirm with a code.
 
         Requires your password, and your passkey if you have one: in this request, or at the sign-in of this session.

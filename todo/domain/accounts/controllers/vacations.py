@@ -11,7 +11,7 @@ from todo.access import Actor, requires
 from todo.database import WriteSession
 from todo.domain.accounts.schemas.vacations import VacationIn, VacationOut
 from todo.domain.accounts.services.vacations import VacationService
-from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
+from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
 
 ActorRequest = Request[Actor, Any, State]
 Session = NamedDependency[WriteSession]

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from todo.domain.accounts.schemas.users import Email, Password
 from todo.schema import Schema
 
-EmailToken = Annotated[str, Meta(min_length=1, max_length=64, description="From the mail, the part after `#`.")]
+TokenText = Annotated[str, Meta(min_length=1, max_length=64, description="From the mail, the part after `#`.")]
 RoleName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$", examples=["member"])]
 
 
@@ -28,13 +28,13 @@ class MailRequested(Struct):
 class EmailConfirmation(Schema):
     """The token of a confirmation e-mail."""
 
-    token: EmailToken
+    token: TokenText
 
 
 class PasswordReset(Schema):
     """The token of an e-mail, and the new password."""
 
-    token: EmailToken
+    token: TokenText
     password: Password
 
 

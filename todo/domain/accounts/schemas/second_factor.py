@@ -25,7 +25,7 @@ class SecondFactors(Struct):
     passkeys: int
 
 
-class Enrolment(Struct):
+class Enrollment(Struct):
     """The secret of a new authenticator app, active once confirmed. Show the URI as a QR code."""
 
     secret: str

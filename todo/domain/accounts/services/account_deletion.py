@@ -37,8 +37,7 @@ async def leave(session: WriteSession, settings: Settings, actor: Actor) -> date
     """Schedule the deletion of a reauthenticated user's account. Return when it is erased.
 
     All credentials except the password are revoked: signing in with it cancels the deletion. Raise Conflict for the
-    last
-    superuser.
+    last superuser.
     """
     people = AccountService(session, actor)
     user = await people.locked(USER.id == actor.user_id)

@@ -15,14 +15,13 @@ from todo.access import Actor, Origin
 from todo.admin.pages.sessions import Acting, AdminSession, MfaPending
 from todo.database import Database, Query, now
 from todo.domain.accounts import rules
-from todo.domain.accounts.models import SESSION, USER, Session, User
+from todo.domain.accounts.models import PERMISSIONS_OF, SESSION, USER, Session, User
 from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, ReauthenticationIn, RecoveryCodes
 from todo.domain.accounts.schemas.sessions import SecondFactor
 from todo.domain.accounts.schemas.users import Login
 from todo.domain.accounts.services.authentication import ACTORS
 from todo.domain.accounts.services.credentials import Authentication
 from todo.domain.accounts.services.impersonation import acting
-from todo.domain.accounts.services.permissions import PERMISSIONS_OF
 from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.second_factor import SecondFactorService
 from todo.domain.accounts.services.sessions import BROWSER_IDLE, SessionService
@@ -31,7 +30,7 @@ from todo.errors import Forbidden, Unauthorized
 from todo.settings import Settings
 
 SEEN_EVERY = timedelta(minutes=1)  # precision of the time of last use
-ENROLMENT = "/admin/account/second-factor"
+ENROLLMENT = "/admin/account/second-factor"
 
 
 class Found(NamedTuple):
@@ -98,9 +97,9 @@ class AdminSessions:
         admin_session, seen_at = found
         if now() - seen_at > SEEN_EVERY:
             await self._database.primary.write(SEEN, session=admin_session.session_id)
-        actor = rules.until_reauthenticated(admin_session.actor, self._required)
+        actor = rules.until_second_factor(admin_session.actor, self._required)
         if actor is not admin_session.actor:
-            return replace(admin_session, actor=actor, required_step=ENROLMENT, acting=None)
+            return replace(admin_session, actor=actor, required_step=ENROLLMENT, acting=None)
         if admin_session.acting is None:
             return admin_session
         return await self._as_somebody_else(admin_session, admin_session.acting)

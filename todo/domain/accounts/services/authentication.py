@@ -11,10 +11,9 @@ from sqlalchemy import and_, bindparam, func, or_, select
 from todo.access import Actor, Origin
 from todo.database import Database, Query, WriteSession
 from todo.domain.accounts import rules
-from todo.domain.accounts.models import SESSION, USER, Session, User
+from todo.domain.accounts.models import PERMISSIONS_OF, SESSION, USER, Session, User
 from todo.domain.accounts.services.identity_providers import IdentityProviders, NotSeenYet
 from todo.domain.accounts.services.keys import TokenKeys, Verified
-from todo.domain.accounts.services.permissions import PERMISSIONS_OF
 from todo.domain.accounts.services.personal_tokens import PREFIX, PersonalTokens
 from todo.domain.accounts.services.remembered import remember_in
 from todo.errors import Problem, Unauthorized
@@ -93,7 +92,7 @@ class Authenticator:
 
     async def _load(self, user_id: UUID, session_id: UUID | None) -> Actor | None:
         actor = await self._database.reads.one_or_none(ACTORS, user=user_id, session=session_id)
-        return actor and rules.until_reauthenticated(actor, self._required)
+        return actor and rules.until_second_factor(actor, self._required)
 
 
 async def actor_of(session: WriteSession, user_id: UUID) -> Actor | None:

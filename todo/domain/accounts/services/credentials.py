@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from todo.access import Actor
 from todo.audit import record
 from todo.database import WriteSession, table_of
-from todo.domain.accounts.models import MAIL_TOKEN, MFA_TOKEN, TOTP, USER, MailToken, MfaToken, Totp, User
+from todo.domain.accounts.models import EMAIL_TOKEN, MFA_TOKEN, TOTP, USER, EmailToken, MfaToken, Totp, User
 from todo.domain.accounts.services.remembered import forget
 from todo.domain.accounts.services.sessions import SessionService
 
@@ -36,7 +36,7 @@ async def end_credentials(
     users = table_of(User)
     ended = update(users).where(users.c.id == user_id)
     await session.execute(ended.values(credential_version=users.c.credential_version + 1))
-    await session.execute(delete(MailToken).where(MAIL_TOKEN.user_id == user_id))
+    await session.execute(delete(EmailToken).where(EMAIL_TOKEN.user_id == user_id))
     await session.execute(delete(MfaToken).where(MFA_TOKEN.user_id == user_id))
     await session.execute(delete(Totp).where(TOTP.user_id == user_id, TOTP.confirmed_at.is_(None)))
     await SessionService(session, actor, "").end_all(user_id, reason, but=but)  # ending needs no secret

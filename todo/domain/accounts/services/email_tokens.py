@@ -18,7 +18,7 @@ from todo.audit import record
 from todo.database import Database, Query, WriteSession, now
 from todo.delivery.email import send_email
 from todo.domain.accounts import rules
-from todo.domain.accounts.models import MAIL_TOKEN, USER, MailToken, User
+from todo.domain.accounts.models import EMAIL_TOKEN, USER, EmailToken, User
 from todo.domain.accounts.services.credentials import end_credentials
 from todo.domain.accounts.services.passwords import Passwords
 from todo.domain.accounts.services.users import AccountService
@@ -60,11 +60,11 @@ ASKED: dict[str, Action] = {"verify": "accounts.ask_verify", "reset": "accounts.
 HOLDER = Query(
     str,
     select(USER.email)
-    .join(MailToken, MAIL_TOKEN.user_id == USER.id)
+    .join(EmailToken, EMAIL_TOKEN.user_id == USER.id)
     .where(
-        MAIL_TOKEN.hash == bindparam("hash", type_=LargeBinary()),
-        MAIL_TOKEN.purpose == "reset",
-        MAIL_TOKEN.expires_at > func.now(),
+        EMAIL_TOKEN.hash == bindparam("hash", type_=LargeBinary()),
+        EMAIL_TOKEN.purpose == "reset",
+        EMAIL_TOKEN.expires_at > func.now(),
     ),
 )
 
@@ -91,7 +91,7 @@ async def ask(session: WriteSession, settings: Settings, address: str, purpose: 
     In both cases the same statements run and one audit event is committed: without an account the token refers to no
     user, and the e-mail is rolled back.
     """
-    email = rules.normalise_email(address)
+    email = rules.normalize_email(address)
     if not rules.is_email(email):
         raise Invalid.field("body.email", "This is not an e-mail address.")
     there = (USER.email == email, USER.kind == "person", USER.status != "disabled", PURPOSES[purpose].to)
@@ -106,10 +106,10 @@ async def ask(session: WriteSession, settings: Settings, address: str, purpose: 
 async def mail_token(session: WriteSession, settings: Settings, user_id: UUID, email: str, purpose: str) -> None:
     """Send a new token and revoke older ones for the same purpose. Without a user no token is stored."""
     token, (lasts, _, subject, paragraphs) = new_secret(), PURPOSES[purpose]
-    await session.execute(delete(MailToken).where(MAIL_TOKEN.user_id == user_id, MAIL_TOKEN.purpose == purpose))
-    row = MailToken(user_id=user_id, purpose=purpose, hash=hashed(token), expires_at=now() + lasts).model_dump()
-    values = [literal(value, MAIL_TOKEN[name].type) for name, value in row.items()]
-    await session.execute(insert(MailToken).from_select(list(row), select(*values).where(USER.id == user_id)))
+    await session.execute(delete(EmailToken).where(EMAIL_TOKEN.user_id == user_id, EMAIL_TOKEN.purpose == purpose))
+    row = EmailToken(user_id=user_id, purpose=purpose, hash=hashed(token), expires_at=now() + lasts).model_dump()
+    values = [literal(value, EMAIL_TOKEN[name].type) for name, value in row.items()]
+    await session.execute(insert(EmailToken).from_select(list(row), select(*values).where(USER.id == user_id)))
     await send_email(session, email, subject, *paragraphs, link=link(settings, purpose, token))
 
 
@@ -121,13 +121,13 @@ async def send_reset(session: WriteSession, settings: Settings, user: User) -> N
 
 async def spend(session: WriteSession, token: str, purpose: str) -> Actor:
     """Use a token once. Return its user as the actor. Raise Invalid with the same message for every reason."""
-    mine = (MAIL_TOKEN.hash == hashed(token), MAIL_TOKEN.purpose == purpose, MAIL_TOKEN.expires_at > func.now())
-    holder = select(USER.id, USER.email).join(MailToken, MAIL_TOKEN.user_id == USER.id)
+    mine = (EMAIL_TOKEN.hash == hashed(token), EMAIL_TOKEN.purpose == purpose, EMAIL_TOKEN.expires_at > func.now())
+    holder = select(USER.id, USER.email).join(EmailToken, EMAIL_TOKEN.user_id == USER.id)
     holder = holder.where(*mine, USER.status != "disabled").with_for_update(of=User, key_share=True)
     found = (
         await session.execute(holder)
     ).first()  # locks the account before its tokens, as all code that revokes them does
-    if found is None or await session.scalar(delete(MailToken).where(*mine).returning(MAIL_TOKEN.id)) is None:
+    if found is None or await session.scalar(delete(EmailToken).where(*mine).returning(EMAIL_TOKEN.id)) is None:
         raise _no_good()
     person = Actor(id=found.id, name=found.email)
     session.origin = session.origin.by(person)
@@ -169,7 +169,7 @@ async def _set_password(session: WriteSession, person: Actor, password_hash: str
 
 async def greet(session: WriteSession, settings: Settings, address: str, user: User | None) -> None:
     """Send the e-mail after a registration: to confirm the address, or to report that the account exists."""
-    email = rules.normalise_email(address)
+    email = rules.normalize_email(address)
     if user is not None:
         await mail_token(session, settings, user.id, email, "verify")
         return

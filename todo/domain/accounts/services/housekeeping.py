@@ -8,13 +8,13 @@ from todo.access import Origin
 from todo.cleanup import Expired, delete_expired
 from todo.database import Database
 from todo.domain.accounts.models import (
+    EMAIL_TOKEN,
     INVITATION,
-    MAIL_TOKEN,
     MFA_TOKEN,
     REFRESH,
     SESSION,
+    EmailToken,
     Invitation,
-    MailToken,
     MfaToken,
     RefreshToken,
     Session,
@@ -30,7 +30,7 @@ EXPIRED = [
     Expired(RefreshToken, REFRESH.expires_at < func.now()),
     Expired(Session, SESSION.expires_at < func.now() - SHOWN),
     Expired(Session, SESSION.revoked_at < func.now() - SHOWN),
-    Expired(MailToken, MAIL_TOKEN.expires_at < func.now()),
+    Expired(EmailToken, EMAIL_TOKEN.expires_at < func.now()),
     Expired(MfaToken, MFA_TOKEN.expires_at < func.now()),
     Expired(Invitation, INVITATION.expires_at < func.now() - SHOWN),
 ]

@@ -42,7 +42,7 @@ class InvitationService(AuditedService[Invitation], model=Invitation):
         """
         if settings.registration == "closed":
             raise Conflict("Registration is closed.")
-        email, roles = rules.normalise_email(data.email), sorted(set(data.roles)) or [rules.MEMBER]
+        email, roles = rules.normalize_email(data.email), sorted(set(data.roles)) or [rules.MEMBER]
         if not rules.is_email(email):
             raise Invalid.field("body.email", "This is not an e-mail address.")
         needed = await _permissions_of(self.session, roles)
@@ -103,7 +103,7 @@ async def come_in(session: WriteSession, settings: Settings, data: Registration,
 
 async def _accept(session: WriteSession, data: Registration) -> Sequence[str]:
     """Use an invitation once and return its roles. Raise Forbidden with the same message for every reason."""
-    mine = (INVITATION.hash == hashed(data.invitation), INVITATION.email == rules.normalise_email(data.email))
+    mine = (INVITATION.hash == hashed(data.invitation), INVITATION.email == rules.normalize_email(data.email))
     good = (INVITATION.accepted_at.is_(None), INVITATION.expires_at > func.now())
     used = update(Invitation).where(*mine, *good).values(accepted_at=func.now(), version=INVITATION.version + 1)
     found = (await session.execute(used.returning(INVITATION.id, INVITATION.roles, INVITATION.invited_by))).first()

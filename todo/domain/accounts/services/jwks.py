@@ -59,10 +59,8 @@ class KeySet:
     """The keys of one issuer, safe against floods of tokens with unknown key ids.
 
     Fetches never overlap and are `cool_down` seconds apart, up to 60 s after failures. Known keys are served from
-    memory,
-    for a day when the issuer is unavailable. A key is unknown only after a fetch that began after the request, so that
-    a
-    key used immediately after its publication (Better Auth) is accepted.
+    memory, for a day when the issuer is unavailable. A key is unknown only after a fetch that began after the request,
+    so that a key used immediately after its publication (Better Auth) is accepted.
     """
 
     def __init__(self, issuer: Issuer, *, clock: Callable[[], float] = time.monotonic, cool_down: float = 1.0):
@@ -81,13 +79,13 @@ class KeySet:
 
     async def get(self, kid: str) -> Key:
         """Return a key. Raise UnknownKey, or Unavailable when the issuer cannot be reached."""
-        list_query = self._clock()
+        called_at = self._clock()
         if key := self._known(kid):
-            if list_query >= max(self._fetched_at + SOFT, self._next_attempt):
+            if called_at >= max(self._fetched_at + SOFT, self._next_attempt):
                 self._refresh()
             return key
         # Twice at most: the first fetch may have begun before this call.
-        while key is None and self._began < list_query and not (self._failures and self._clock() < self._next_attempt):
+        while key is None and self._began < called_at and not (self._failures and self._clock() < self._next_attempt):
             await asyncio.shield(self._refresh())
             key = self._known(kid)
         if key is None and self._failures:

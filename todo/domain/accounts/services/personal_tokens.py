@@ -21,10 +21,9 @@ from todo.actions import PERMISSIONS
 from todo.audit import AuditedService
 from todo.database import ACTOR, Database, Query, now, table_of
 from todo.domain.accounts import rules
-from todo.domain.accounts.models import PERSONAL_TOKEN, USER, PersonalToken, User
+from todo.domain.accounts.models import PERMISSIONS_OF, PERSONAL_TOKEN, USER, PersonalToken, User
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
 from todo.domain.accounts.services.email_tokens import notify_change
-from todo.domain.accounts.services.permissions import PERMISSIONS_OF
 from todo.domain.accounts.services.remembered import forget, remember_in
 from todo.errors import Invalid, Problem, Unauthorized
 from todo.listing import Listing, Sort

@@ -28,7 +28,7 @@ def claimed_email(claims: dict[str, Any]) -> tuple[str, bool]:
     if not isinstance(claimed, str) or not rules.is_email(claimed.strip()) or not claimed.isprintable():
         return "", False
     verified = claims.get("email_verified", claims.get("emailVerified")) is True
-    return rules.normalise_email(claimed), verified and claimed.isascii()
+    return rules.normalize_email(claimed), verified and claimed.isascii()
 
 
 async def admit(session: WriteSession, issuer: Issuer, claims: dict[str, Any]) -> UUID:

@@ -112,8 +112,8 @@ class Reauthentication:
             return await sessions.reauthenticate(self._actor.session_id, found.amr)
 
     async def _known(self) -> Known:
-        list_query = {"user": self._actor.user_id, "session": self._actor.session_id}
-        found = await self._database.primary.one_or_none(KNOWN, **list_query)
+        parameters = {"user": self._actor.user_id, "session": self._actor.session_id}
+        found = await self._database.primary.one_or_none(KNOWN, **parameters)
         return found or Known(None, 0, second_factor=False, amr=None)
 
     async def require_current(self, session: WriteSession, found: Authentication) -> None:

@@ -73,7 +73,7 @@ def require_editable(actor: Actor, role: Role, permissions: Iterable[str] = ()) 
 
 async def find_user(session: WriteSession, email: str) -> User:
     """Return the user with this address. Raise NotFound."""
-    user: User | None = await session.scalar(select(User).where(USER.email == rules.normalise_email(email)))
+    user: User | None = await session.scalar(select(User).where(USER.email == rules.normalize_email(email)))
     if user is None:
         raise NotFound(f"Nobody has the address {email}.")
     return user

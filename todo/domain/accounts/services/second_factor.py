@@ -11,7 +11,7 @@ from todo.actions import Action
 from todo.audit import record
 from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts.models import PASSKEY, RECOVERY_CODE, TOTP, USER, Passkey, RecoveryCode, User
-from todo.domain.accounts.schemas.second_factor import Enrolment, ReauthenticationIn, RecoveryCodes, SecondFactors
+from todo.domain.accounts.schemas.second_factor import Enrollment, ReauthenticationIn, RecoveryCodes, SecondFactors
 from todo.domain.accounts.services.codes import (
     CODES,
     TOTPS,
@@ -68,7 +68,7 @@ class SecondFactorService:
         found = await self._database.reads.one_or_none(STATE, user=self._actor.user_id)
         return found or SecondFactors(totp=False, recovery_codes=0, passkeys=0)
 
-    async def begin(self, reauthentication: ReauthenticationIn) -> Enrolment:
+    async def begin(self, reauthentication: ReauthenticationIn) -> Enrollment:
         """Return a new authenticator app, replacing an unconfirmed one. Raise Forbidden or Conflict."""
         found = await self._reauthentication.check_factor(reauthentication)
         user_id, secret = self._actor.user_id, pyotp.random_base32()
@@ -83,7 +83,7 @@ class SecondFactorService:
                 raise Conflict("There is an authenticator app already; remove it first.")
             await self._record(session, "accounts.totp_begin")
         issuer = urlsplit(self._database.settings.public_url).hostname or "todo"
-        return Enrolment(secret, pyotp.TOTP(secret).provisioning_uri(name=self._actor.name, issuer_name=issuer))
+        return Enrollment(secret, pyotp.TOTP(secret).provisioning_uri(name=self._actor.name, issuer_name=issuer))
 
     async def confirm(self, code: str) -> RecoveryCodes:
         """Activate the app, and revoke other credentials. Raise Conflict without a pending app, or Invalid."""

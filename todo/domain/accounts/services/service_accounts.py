@@ -10,9 +10,8 @@ from todo.access import Actor
 from todo.audit import record
 from todo.database import WriteSession
 from todo.domain.accounts import rules
-from todo.domain.accounts.models import ROLE, USER, Role, User, UserRole
+from todo.domain.accounts.models import PERMISSIONS_OF, ROLE, USER, Role, User, UserRole
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade
-from todo.domain.accounts.services.permissions import PERMISSIONS_OF
 from todo.domain.accounts.services.personal_tokens import TokenService
 from todo.domain.accounts.services.users import AccountService
 from todo.errors import Forbidden, Invalid, NotFound

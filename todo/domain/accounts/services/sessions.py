@@ -64,8 +64,7 @@ class SessionService(AuditedService[Session], model=Session):
         invalid.
 
         The reuse of a token ends its session (RFC 9700 section 4.14), unless the response may have been lost: within
-        ten
-        seconds the latest token returns the same successor again. Commit in either case.
+        ten seconds the latest token returns the same successor again. Commit in either case.
         """
         hashed = sha256(token.encode()).digest()
         used = update(RefreshToken).where(REFRESH.hash == hashed, REFRESH.used_at.is_(None), REFRESH.expires_at > now())

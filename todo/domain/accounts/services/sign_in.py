@@ -83,7 +83,7 @@ SESSIONS = Query(
 
 def check_registration(data: Registration, settings: Settings) -> None:
     """Raise Invalid for the field that is wrong."""
-    email = rules.normalise_email(data.email)
+    email = rules.normalize_email(data.email)
     if not rules.is_email(email):
         raise Invalid.field("body.email", "This is not an e-mail address.")
     if data.timezone not in rules.TIMEZONES:
@@ -126,7 +126,7 @@ class SignIn:
         check_registration(data, self._settings)
         if not roles:
             check_admission(self._settings, data)
-            to = f"mail to {rules.normalise_email(data.email)}"  # a taken address also gets an e-mail
+            to = f"mail to {rules.normalize_email(data.email)}"  # a taken address also gets an e-mail
             await check(self._database, "register", origin.address or "unknown", to)
         password_hash = await self.passwords.hash(data.password)
         async with self._database.session(origin) as session:
@@ -160,7 +160,7 @@ class SignIn:
 
     async def check_password(self, origin: Origin, data: Login) -> Candidate:
         """Return the account of this e-mail and password. Raise as `login` does."""
-        email = rules.normalise_email(data.email)
+        email = rules.normalize_email(data.email)
         found = await self._candidate(origin, email)
         right = await self.passwords.verify(found.password_hash if found else None, data.password)
         if found is None or not right or found.status not in {"active", "leaving"}:

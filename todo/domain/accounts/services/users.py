@@ -23,7 +23,7 @@ class AccountService(AuditedService[User], model=User):
     async def register(self, data: Registration, password_hash: str, *roles: str) -> User | None:
         """Store a new user with these roles (default: `member`). Return None when the address is taken."""
         user = User(
-            email=rules.normalise_email(data.email), name=data.name, timezone=data.timezone, password_hash=password_hash
+            email=rules.normalize_email(data.email), name=data.name, timezone=data.timezone, password_hash=password_hash
         )
         values = user.model_dump()
         added = await self.session.execute(upsert(User).values(values).on_conflict_do_nothing().returning(USER.id))

@@ -13,7 +13,7 @@ from todo.database import Database, WriteSession
 from todo.domain.notifications.schemas import Marked, NotificationOut, PreferencesOut, PreferencesPatch, Unread
 from todo.domain.notifications.services.inbox import NotificationReads, NotificationService
 from todo.domain.notifications.services.preferences import PreferencesService
-from todo.http.versions import IfMatch, versioned, versions_of
+from todo.http.etags import IfMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, Page
 
 ActorRequest = Request[Actor, Any, State]

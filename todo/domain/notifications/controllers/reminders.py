@@ -12,7 +12,7 @@ from todo.access import Actor, requires
 from todo.database import Database, WriteSession
 from todo.domain.notifications.schemas import ReminderIn, ReminderOut, ReminderPatch, Snooze
 from todo.domain.notifications.services.reminders import ReminderReads, ReminderService
-from todo.http.versions import IfMatch, versioned, versions_of
+from todo.http.etags import IfMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, Page
 
 ActorRequest = Request[Actor, Any, State]

@@ -65,10 +65,10 @@ def instant_of(timing: Timing, moments: Moments, person: Person) -> datetime | N
         return None
     clock = timing.get("time") or (person.day_time if moment["kind"] == "day" else None)
     try:
-        original_start = local_time_of(dict(moment)) + timedelta(days=timing.get("days", 0))
+        local = local_time_of(dict(moment)) + timedelta(days=timing.get("days", 0))
         if clock:
-            original_start = datetime.combine(original_start.date(), time.fromisoformat(clock))
-        instant = to_instant(original_start, moment.get("timezone") or person.timezone)
+            local = datetime.combine(local.date(), time.fromisoformat(clock))
+        instant = to_instant(local, moment.get("timezone") or person.timezone)
         return instant + timedelta(minutes=timing.get("minutes", 0))
     except OverflowError:
         return None

@@ -40,7 +40,7 @@ class DueReminder(NamedTuple):
 
     reminder: Reminder
     task: Task
-    evaluate: Decision
+    decision: Decision
 
 
 async def send_due_reminders(database: Database) -> int:
@@ -116,8 +116,8 @@ def _evaluate_all(
         except Exception as error:  # a reminder that fails must not stop the others
             log.exception("reminder %s failed and is postponed", reminder.id)
             reminder.run_at, reminder.last_error = moment + ASIDE, repr(error)[:500]
-    sent.sort(key=lambda one: (one.evaluate.at or moment, one.reminder.id))
-    late = [one for one in sent if one.evaluate.at and one.evaluate.at < moment - GRACE]
+    sent.sort(key=lambda one: (one.decision.at or moment, one.reminder.id))
+    late = [one for one in sent if one.decision.at and one.decision.at < moment - GRACE]
     messages = [_missed(late, user, preferences)] if late else []
     return messages + [_single(one, user, preferences, moment, settings) for one in sent if one not in late]
 
@@ -151,7 +151,7 @@ def _single(one: DueReminder, user: User, preferences: Preferences, moment: date
     row = Notification(
         user_id=user.id,
         kind="reminder",
-        dedup=f"reminder {one.reminder.id} {one.evaluate.key}",
+        dedup=f"reminder {one.reminder.id} {one.decision.key}",
         title=email_templates.one_line(f"Reminder: {title}"),
         text=title + (f"\n{due}" if due else ""),
         task_id=one.task.id,
@@ -167,7 +167,7 @@ def _missed(late: Sequence[DueReminder], user: User, preferences: Preferences) -
     row = Notification(
         user_id=user.id,
         kind="missed",
-        dedup=f"missed {late[0].reminder.id} {late[0].evaluate.key}",
+        dedup=f"missed {late[0].reminder.id} {late[0].decision.key}",
         title=f"Missed while we were away: {email_templates.tasks(len(late))}",
         text=email_templates.plain([section]),
     )

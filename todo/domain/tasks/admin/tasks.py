@@ -108,7 +108,7 @@ class TaskAdmin(ModelAdmin[Task]):
         below_others = await do.session.scalars(select(TASK.id).where(TASK.id.in_(ids), TASK.parent_id.is_not(None)))
         return sorted(ids, key=set(below_others).__contains__)
 
-    async def goes_along(self, do: ActionContext, ids: Collection[UUID]) -> int:
+    async def count_cascade(self, do: ActionContext, ids: Collection[UUID]) -> int:
         """Their subtasks."""
         found = await descendants(do.session, list(ids), TASK.deleted_at.is_(None))
         return len({task.id for task in found} - set(ids))

@@ -16,8 +16,8 @@ from todo.domain.tasks.series.queries import upcoming
 from todo.domain.tasks.series.services.edit import read_scope
 from todo.domain.tasks.services.tasks import TaskService
 from todo.errors import Invalid
+from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.http.transactions import is_shared
-from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, read_instant
 
 ActorRequest = Request[Actor, Any, State]

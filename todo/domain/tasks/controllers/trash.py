@@ -11,7 +11,7 @@ from todo.domain.tasks.controllers.tasks import TASKS
 from todo.domain.tasks.queries import TaskReads
 from todo.domain.tasks.schemas import TaskOut
 from todo.domain.tasks.services.tasks import TaskService
-from todo.http.versions import versioned
+from todo.http.etags import versioned
 from todo.schema import Count, Cursor, Limit, Page
 
 

@@ -22,7 +22,7 @@ from todo.domain.tasks.series.schemas import (
     SeriesStatus,
 )  # fmt: skip
 from todo.domain.tasks.series.services.series import SeriesVerbs
-from todo.http.versions import IfMatch, IfNoneMatch, versioned, versions_of
+from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, Page
 
 Series = NamedDependency[SeriesVerbs]
