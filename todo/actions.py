@@ -25,7 +25,7 @@ Permission = Literal[
     "saved_views.add", "saved_views.change", "saved_views.delete", "saved_views.view",
     "schedules.run_now", "schedules.view",
     "series.all", "series.change", "series.end", "series.export", "series.pause", "series.resume", "series.run",
-    "series.view",
+    "series.skip_missed", "series.view",
     "sessions.end", "sessions.export", "sessions.view",
     "settings.export", "settings.view",
     "signing_keys.export", "signing_keys.revoke", "signing_keys.rotate", "signing_keys.view",

@@ -96,6 +96,8 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "POST /api/series/{series_id}/pause": ("series.change", 422),
     "POST /api/series/{series_id}/resume": ("series.change", 404),
     "POST /api/series/{series_id}/end": ("series.change", 422),
+    "POST /api/series/{series_id}/skip-missed": ("series.change", 404),
+    "POST /api/series/skip-missed": ("series.change", 200),
     "GET /api/trash": ("tasks.view", 200),
     "POST /api/trash/{task_id}/restore": ("tasks.delete", 404),
     "GET /api/tasks/{task_id}/reminders": ("reminders.view", 404),

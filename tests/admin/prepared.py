@@ -63,6 +63,12 @@ async def _series(scene: Scene) -> Target:
     return Target((await scene.occurrence())["series_id"])
 
 
+async def _overdue(scene: Scene) -> Target:
+    target = await _series(scene)
+    await scene.sql.execute("UPDATE tasks SET due_at = '2020-01-31', due = due || '{\"date\": \"2020-01-31\"}'")
+    return target
+
+
 async def _paused(scene: Scene) -> Target:
     target = await _series(scene)
     await scene.post(f"/api/series/{target.row_id}/pause")
@@ -112,6 +118,7 @@ STATES: dict[str, Prepare] = {
     "series.resume": _paused,
     "series.end": _series,
     "series.run": _series,
+    "series.skip_missed": _overdue,
     "deliveries.retry": _row("deliveries", failed_at=now()),
     "jobs.retry": _ended_job,
     "jobs.abort": _waiting_job,

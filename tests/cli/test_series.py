@@ -128,7 +128,15 @@ def test_a_series_with_an_error_is_evaluated_again(todo, filled: str) -> None:
     assert query(filled, "SELECT next_run_at <= now() AS due FROM series WHERE id = $1", series["id"])[0]["due"]
 
 
-@pytest.mark.parametrize("verb", ["show", "pause", "resume", "end", "run"])
+def test_what_is_overdue_is_skipped(todo, filled: str) -> None:
+    done = todo("series", "skip-missed", "--all", "--yes", *OF_ADA, TODO_DATABASE_URL=filled)
+    overdue = """SELECT count(*) FROM tasks JOIN users ON users.id = owner_id WHERE series_id IS NOT NULL
+        AND tasks.status = 'open' AND due_at < now() - interval '1 day' AND email = 'ada@example.com'"""
+
+    assert (done.exit_code, query(filled, overdue)[0]["count"]) == (0, 0)
+
+
+@pytest.mark.parametrize("verb", ["show", "pause", "resume", "end", "run", "skip-missed"])
 @pytest.mark.parametrize("series", ["x", "0190f5f0-7c1d-7000-8000-000000000000"])
 def test_a_series_that_is_not_there_is_one_sentence(todo, url: str, verb: str, series: str) -> None:
     done = todo("series", verb, series, TODO_DATABASE_URL=url)

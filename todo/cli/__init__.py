@@ -83,6 +83,7 @@ GROUPS = [
         ShortName("pause", "Create no more tasks until the series is resumed.", "series.pause", ID),
         ShortName("resume", "End a pause.", "series.resume", ID),
         ShortName("end", "Create no more tasks.", "series.end", f"{ID} --open cancel"),
+        ShortName("skip-missed", "Skip what is overdue, and open what comes next.", "series.skip_missed", ID),
         ShortName("run", "Let the worker evaluate a series now, also after an error.", "series.run", ID),
     ),
     group(

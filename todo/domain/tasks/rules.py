@@ -27,6 +27,13 @@ def instant_of(moment: dict[str, Any], owner_timezone: str) -> datetime:
         raise ValueError("out of range") from error
 
 
+def overdue_at(due: dict[str, Any], owner_timezone: str) -> datetime:
+    """The instant (UTC) after which open work is late: its due or, when that is a day, the end of it."""
+    if due["kind"] != "day":
+        return instant_of(due, owner_timezone)
+    return to_instant(local_time_of(due) + timedelta(days=1), owner_timezone)
+
+
 def moment_at(original_start: datetime, kind: str, timezone: str | None) -> dict[str, Any]:
     """The `due` of an occurrence, in the kind its series began with."""
     if kind == "day":

@@ -1,6 +1,7 @@
 """The admin of series and occurrences."""
 
 from typing import Any, Literal
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, true
 
@@ -9,8 +10,10 @@ from todo.admin.declaration import ActionContext, Computed, Filter, Inline, Mode
 from todo.audit import record
 from todo.database import ACTOR
 from todo.domain.recurrence.schemas import Opens, Rrule
+from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.schemas import EndSeries, PauseSeries
+from todo.domain.tasks.series.services.missed import MissedWork
 from todo.domain.tasks.series.services.series import SeriesVerbs
 
 OWN_SERIES = SERIES.owner_id == ACTOR
@@ -57,6 +60,10 @@ class SeriesAdmin(ModelAdmin[Series]):
         }
         return verb not in allowed or row.status in allowed[verb]
 
+    async def lock(self, do: ActionContext, row_id: UUID) -> None:
+        """The owner comes before the series: see `series/locks.py`."""
+        await lock_owner(do.session, select(SERIES.owner_id).where(SERIES.id == row_id))
+
     @action("Pause", form=PauseSeries)
     async def pause(self, do: ActionContext, row: Series, form: PauseSeries) -> None:
         """Create no tasks from one day to another, both included; without days, until it is resumed."""
@@ -71,6 +78,12 @@ class SeriesAdmin(ModelAdmin[Series]):
     async def end(self, do: ActionContext, row: Series, form: EndSeries) -> None:
         """Open nothing more."""
         await _verbs(do).end(row.id, form, None)
+
+    @action("Skip missed")
+    async def skip_missed(self, do: ActionContext, row: Series) -> str:
+        """Skip every overdue occurrence, and go on with the next one."""
+        done = await MissedWork(do.session, do.actor, true()).skip(row.id)
+        return f"{done.skipped} skipped."
 
     @action("Run now")
     async def run(self, do: ActionContext, row: Series) -> str:

@@ -20,7 +20,9 @@ from todo.domain.tasks.series.schemas import (
     SeriesOut,
     SeriesPatch,
     SeriesStatus,
+    SkippedMissed,
 )  # fmt: skip
+from todo.domain.tasks.series.services.missed import MissedWork
 from todo.domain.tasks.series.services.series import SeriesVerbs
 from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Count, Cursor, Limit, Page
@@ -36,6 +38,10 @@ def series_service(session: NamedDependency[WriteSession], request: Request[Acto
     return SeriesVerbs(session, request.user, visible_to(request.user.user_id))
 
 
+def missed_work(session: NamedDependency[WriteSession], request: Request[Actor, Any, State]) -> MissedWork:
+    return MissedWork(session, request.user, visible_to(request.user.user_id))
+
+
 may_view, may_change = requires("series.view"), requires("series.change")
 
 
@@ -47,6 +53,7 @@ class SeriesController(Controller):
     dependencies = {
         "series_reads": Provide(series_reads, sync_to_thread=False),
         "series": Provide(series_service, sync_to_thread=False),
+        "missed_work": Provide(missed_work, sync_to_thread=False),
     }
 
     @get(operation_id="list_series", guards=[may_view])
@@ -165,3 +172,27 @@ class SeriesController(Controller):
         Example: `{"open": "keep"}`
         """
         return versioned(await series.end(series_id, data, versions_of(if_match)))
+
+    @post("/{series_id:uuid}/skip-missed", operation_id="skip_missed", status_code=200, guards=[may_change])
+    async def skip_missed(
+        self, missed_work: NamedDependency[MissedWork], series_id: FromPath[UUID], if_match: IfMatch = None
+    ) -> SkippedMissed:
+        """Skip every overdue occurrence of a series, and go on with the next one that is still to come.
+
+        Open occurrences that are not overdue stay. Each skipped task can be opened again by its own `reopen`.
+
+        Example: `POST /api/series/0190f5f0-7c1d-7000-8000-000000000000/skip-missed`
+        """
+        return await missed_work.skip(series_id, versions_of(if_match))
+
+    @post("/skip-missed", operation_id="skip_all_missed", status_code=200, guards=[may_change])
+    async def skip_all_missed(
+        self, missed_work: NamedDependency[MissedWork], request: Request[Actor, Any, State]
+    ) -> SkippedMissed:
+        """Skip every overdue occurrence of all your series, and go on with the next ones: a fresh start after a break.
+
+        At most 200 series at a time; when `more` is true, repeat the request.
+
+        Example: `POST /api/series/skip-missed`
+        """
+        return await missed_work.skip_all(request.user.user_id)

@@ -19,7 +19,7 @@ from todo.domain.recurrence.schemas import (
     RecurrencePatch,
     Shift,
 )  # fmt: skip
-from todo.domain.tasks.schemas import Minutes, Priority, Title
+from todo.domain.tasks.schemas import Minutes, Priority, TaskOut, Title
 from todo.schema import Schema, Text
 
 
@@ -100,6 +100,15 @@ class EndSeries(Schema):
     """What happens to the open occurrences: they stay, or they are moved to the trash."""
 
     open: Literal["keep", "cancel"] = "keep"
+
+
+class SkippedMissed(Struct):
+    """How many overdue occurrences were skipped, of how many series, and the tasks that opened instead."""
+
+    skipped: int
+    series: int
+    next_tasks: list[TaskOut]
+    more: bool  # whether more series have overdue occurrences: repeat the request
 
 
 class OccurrenceOut(Struct):

@@ -1,5 +1,6 @@
 """Beginning series, opening and closing their occurrences, each once, and saving where a series stands."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +23,7 @@ from todo.domain.recurrence.rules.occurrences import (
     opens_at,
     resumes_on,
 )
-from todo.domain.recurrence.rules.plan import Anchor, Opens, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.plan import Anchor, OnMissed, Opens, Plan, PlannedOccurrence
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series, series_like
@@ -138,17 +139,21 @@ class SeriesService(AuditedService[Series], model=Series):
             set_committed_value(series, name, value)
         await self._enqueue_when_due(state)
 
-    async def succeed(self, series: Series, task: Task, status: str, timezone: str) -> Task | None:
+    async def succeed(
+        self, series: Series, task: Task, status: str, timezone: str, *, jump: bool = False
+    ) -> Task | None:
         """Close a task's occurrence as done or skipped, and open the next one unless another is open already.
 
         One that falls into a pause, or comes while the series is paused, waits until that is over; one that opens on
-        time waits for its time. `timezone` is the owner's.
+        time waits for its time. `timezone` is the owner's. `jump`: over all that has passed, also where
+        each is to open (`backfill`).
         """
         closed_at, plan = now(), series.plan()
         coming = None
         if series.status != "ended":
+            jumping = dataclasses.replace(plan, on_missed=OnMissed.KEEP_ONE) if jump else plan
             coming = after_completion(
-                plan, series.last.original_start, to_local(closed_at, plan.timezone), series.n
+                jumping, series.last.original_start, to_local(closed_at, plan.timezone), series.n
             )  # fmt: skip
         alone, has_subtasks = await self._close(series, task, coming, status, closed_at)
         if not alone or series.status == "ended":
