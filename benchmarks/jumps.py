@@ -91,7 +91,8 @@ async def report(client: httpx.AsyncClient) -> None:
         for _ in range(2):  # fill caches
             await trace(await prepared(client, name, recurring))
         found = await trace(await prepared(client, name, recurring))
-        print(f"{name:<42}{len(found.functions):>4} functions{len(found.files):>4} files{found.jumps:>5} jumps{found.all_jumps:>5}")
+        size = f"{len(found.functions):>4} functions{len(found.files):>4} files"
+        print(f"{name:<42}{size}{found.jumps:>5} jumps{found.all_jumps:>5}")
 
 
 async def prepared(client: httpx.AsyncClient, name: str, recurring: dict[str, Any]) -> Request:
