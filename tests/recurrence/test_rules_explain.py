@@ -35,6 +35,12 @@ def notes(rrule: str, start: str, count: int, **columns: object) -> list[str | N
             *("FREQ=YEARLY", "2024-02-29", {"on_invalid_date": "omit"}),
         ),
         ("Every day at 08:05:30", "FREQ=DAILY", "2026-01-01T08:05:30", {"timezone": None}),
+        ("Every day at 09:00 and 21:00", "FREQ=DAILY;BYHOUR=21,9", "2026-01-01T09:00", {"timezone": None}),
+        (
+            "Every week on Monday at 08:15, 08:45, 20:15 and 20:45 (Europe/Berlin)",
+            *("FREQ=WEEKLY;BYDAY=MO;BYHOUR=8,20;BYMINUTE=15,45", "2026-01-01T09:30", {}),
+        ),
+        ("Every day at 09:30:15", "FREQ=DAILY;BYHOUR=9", "2026-01-01T07:30:15", {"timezone": None}),
         ("Every day, only on Monday to Friday", "FREQ=DAILY;BYDAY=MO,TU,WE,TH,FR", "2026-01-01", {}),
         (
             "Every 2 weeks on Monday and Sunday (weeks begin on Sunday), 5 times",
@@ -75,27 +81,6 @@ def test_a_sentence(sentence: str, rrule: str, start: str, columns: dict[str, ob
     assert preview(plan(rrule, start, **columns), 0, "UTC").sentence == sentence
 
 
-@pytest.mark.parametrize(
-    ("warning", "rrule", "start"),
-    [
-        ("never happens", "FREQ=MONTHLY;BYDAY=5MO;BYMONTHDAY=1,2,3", "2026-01-01"),
-        ("never happens", "FREQ=DAILY;UNTIL=20251231", "2026-01-01"),
-        ("more than 500 times a year", "FREQ=HOURLY", "2026-01-01T09:00"),
-        ("only in leap years", "FREQ=YEARLY", "2024-02-29"),
-        ("skips the months that are too short", "FREQ=MONTHLY", "2026-01-30"),
-    ],
-)
-def test_a_warning(warning: str, rrule: str, start: str) -> None:
-    (found,) = preview(plan(rrule, start, on_invalid_date="omit"), 3, "UTC").warnings
-
-    assert warning in found
-
-
-@pytest.mark.parametrize("rrule", ["FREQ=DAILY", "FREQ=MONTHLY", "FREQ=YEARLY;BYMONTH=2", "FREQ=WEEKLY"])
-def test_no_warning(rrule: str) -> None:
-    assert preview(plan(rrule, "2026-01-31"), 3, "UTC").warnings == []
-
-
 def test_a_short_month_is_noted() -> None:
     assert notes("FREQ=MONTHLY", "2026-01-31", 3) == [None, "February has no 31st: the 28th", None]
     assert notes("FREQ=MONTHLY", "2026-01-31", 3, on_invalid_date="forward")[1] == "February has no 31st: 1 March"
@@ -114,6 +99,10 @@ def test_a_clock_change_is_noted() -> None:
         None,
     ]
     assert notes("FREQ=DAILY", "2026-03-29", 1, timezone="Asia/Beirut") == [None]
+    assert notes("FREQ=DAILY;BYHOUR=2,4", "2026-03-08T02:30", 2, **new_york) == [
+        "02:30 does not exist that night: 03:30",
+        None,
+    ]
 
 
 def test_a_free_day_and_a_pause_are_noted() -> None:

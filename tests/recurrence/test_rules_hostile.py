@@ -1,12 +1,14 @@
-"""Whatever a person sends is refused or answered in 50 ms."""
+"""Whatever a person sends is refused, or answered in a bounded number of steps."""
 
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from time import thread_time
+from types import FrameType
+from typing import Any, TypeAlias
 
 import pytest
 
+from todo.domain.recurrence.rules import generator
 from todo.domain.recurrence.rules.generator import original_starts
 from todo.domain.recurrence.rules.grammar import MAX_COUNT, RuleError, parse
 from todo.domain.recurrence.rules.missed import decide_missed
@@ -14,9 +16,9 @@ from todo.domain.recurrence.rules.occurrences import after_completion, first, fi
 from todo.domain.recurrence.rules.plan import OnMissed, Plan, PlannedOccurrence, Shift
 from todo.domain.recurrence.rules.preview import preview
 
-LIMIT = 0.050
-# Garbage collection or a cold cache may slow one try, but not three in a row.
-TRIES = 3
+# Lines of Python: 400,000 take some 20 to 40 ms on a machine with nothing else to do.
+MOST_STEPS = 400_000
+TraceFunction: TypeAlias = Callable[[FrameType, str, Any], Any]
 MONDAY = datetime(2026, 3, 2, 23, 30)
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -75,8 +77,14 @@ REFUSED = (
     "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=0",
     "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=32",
     "FREQ=WEEKLY;WKST=1",
-    "FREQ=DAILY;BYHOUR=9",
-    "FREQ=DAILY;BYMINUTE=30",
+    "FREQ=DAILY;BYHOUR=24",
+    "FREQ=DAILY;BYHOUR=-1",
+    "FREQ=DAILY;BYMINUTE=60",
+    "FREQ=DAILY;BYHOUR=",
+    "FREQ=DAILY;BYHOUR=0,1,2,3,4;BYMINUTE=0,10,20,30,40",
+    "FREQ=HOURLY;BYHOUR=9",
+    "FREQ=HOURLY;BYMINUTE=30",
+    "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=1;BYHOUR=9,17",
     "FREQ=DAILY;BYSECOND=1",
     "FREQ=YEARLY;BYWEEKNO=20",
     "FREQ=YEARLY;BYYEARDAY=100",
@@ -103,7 +111,18 @@ ALL_DAYS = "BYDAY=" + ",".join(f"{nth}{day}" for nth in (5, -5) for day in ("MO"
 LONG_LIST = "BYMONTHDAY=" + ",".join(map(str, range(1, 32)))
 ALL_MONTHS = "BYMONTH=" + ",".join(map(str, range(1, 13)))
 
+ALL_HOURS = "BYHOUR=" + ",".join(map(str, range(24)))
+
 ACCEPTED = (
+    f"FREQ=DAILY;{ALL_HOURS}",
+    f"FREQ=DAILY;{ALL_HOURS};COUNT=10000",
+    f"FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;{ALL_HOURS};COUNT=10000",
+    f"FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO;{ALL_HOURS}",
+    "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29;BYDAY=SU;BYHOUR=9,21;COUNT=10000",
+    "FREQ=DAILY;INTERVAL=52;BYMONTH=9;BYDAY=SA,TU,TH",
+    "FREQ=YEARLY;BYMONTHDAY=13;BYDAY=FR",
+    f"FREQ=YEARLY;{LONG_LIST};BYDAY=5MO;BYSETPOS=31,-31",
+    "FREQ=MONTHLY;BYMONTHDAY=31;BYSETPOS=31,-31",
     "FREQ=DAILY;INTERVAL=7;BYDAY=TU",
     "FREQ=DAILY;INTERVAL=364;BYDAY=TU",
     "FREQ=DAILY;INTERVAL=999;BYMONTH=2;BYMONTHDAY=29",
@@ -144,32 +163,31 @@ ACCEPTED = (
 )
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The best of a few tries, in time of our own: others may keep the processors busy, and nothing here waits.
+def steps(work: Callable[[], object]) -> int:
+    """How many lines of Python this runs with empty caches: the same on every machine, however busy."""
+    count, tracer = 0, sys.gettrace()
 
-    Measuring coverage makes everything several times slower, so it pauses meanwhile.
-    """
-    best, tracer = float("inf"), sys.gettrace()
-    sys.settrace(None)
+    def step(frame: FrameType, event: str, argument: object) -> TraceFunction:
+        nonlocal count
+        count += event == "line"
+        return step
+
+    for cache in (generator.days_of_span, generator.days_of_year, parse):
+        cache.cache_clear()
+    sys.settrace(step)
     try:
-        for _ in range(TRIES):
-            begun = thread_time()
-            work()
-            best = min(best, thread_time() - begun)
-            if best < LIMIT:
-                break
+        work()
     finally:
         sys.settrace(tracer)
-    return best
+    return count
 
 
 def answer(text: str, start: datetime, **columns: object) -> Plan:
     return Plan.of(text, start, timezone="America/New_York", **columns)
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize("text", REFUSED, ids=lambda text: repr(text[:40]))
-def test_refused_with_a_sentence_at_once(text: str) -> None:
+def test_refused_with_a_sentence_in_few_steps(text: str) -> None:
     def refuse() -> None:
         with pytest.raises(RuleError) as problem:
             parse(text, True)
@@ -178,95 +196,90 @@ def test_refused_with_a_sentence_at_once(text: str) -> None:
         assert problem.value.message.endswith(".")
         assert len(problem.value.message) < 200
 
-    assert seconds(refuse) < LIMIT
+    assert steps(refuse) < 2_000
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize("text", ACCEPTED, ids=lambda text: repr(text[:40]))
 @pytest.mark.parametrize("invalid", ["backward", "forward", "omit"])
-def test_previewed_in_time(text: str, invalid: str) -> None:
-    assert seconds(lambda: preview(answer(text, MONDAY, on_invalid_date=invalid), 12, "UTC")) < LIMIT
+def test_previewed_in_bounded_steps(text: str, invalid: str) -> None:
+    assert steps(lambda: preview(answer(text, MONDAY, on_invalid_date=invalid), 12, "UTC")) < MOST_STEPS
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize("text", ACCEPTED, ids=lambda text: repr(text[:40]))
 @pytest.mark.parametrize("policy", list(OnMissed))
-@pytest.mark.parametrize("years_ago", [1, 10, 56])
-def test_caught_up_in_time(text: str, policy: OnMissed, years_ago: int) -> None:
+@pytest.mark.parametrize("years_ago", [1, 56])
+def test_caught_up_in_bounded_steps(text: str, policy: OnMissed, years_ago: int) -> None:
     start = datetime(2026 - years_ago, 2, 28, 23, 30)
     plan = answer(text, start, on_missed=policy, expire_after=timedelta(days=366))
     occurrence = first(plan)
 
-    assert seconds(lambda: decide_missed(plan, occurrence, [], NOW)) < LIMIT
+    assert steps(lambda: decide_missed(plan, occurrence, [], NOW)) < MOST_STEPS
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize("text", ACCEPTED, ids=lambda text: repr(text[:40]))
-def test_the_next_after_a_long_sleep_in_time(text: str) -> None:
+def test_the_next_after_a_long_sleep_in_bounded_steps(text: str) -> None:
     plan = answer(text, datetime(1970, 2, 28, 23, 30))
     moment = datetime(2026, 11, 21, 10)
 
-    assert seconds(lambda: first_after(plan, moment, plan.start, 1)) < LIMIT
-    assert seconds(lambda: next_after(plan, moment, 1)) < LIMIT
+    assert steps(lambda: first_after(plan, moment, plan.start, 1)) < MOST_STEPS
+    assert steps(lambda: next_after(plan, moment, 1)) < MOST_STEPS
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize("freq", ["HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"])
 @pytest.mark.parametrize("completed", [datetime(1900, 1, 1), datetime(2026, 11, 21), datetime(2200, 12, 31, 23, 59)])
-def test_completed_ages_early_or_late_in_time(freq: str, completed: datetime) -> None:
+def test_completed_ages_early_or_late_in_bounded_steps(freq: str, completed: datetime) -> None:
     plan = answer(f"FREQ={freq};BYDAY=MO", datetime(2026, 1, 1, 9), anchor="completion")
 
-    assert seconds(lambda: after_completion(plan, datetime(2100, 1, 1, 9), completed, 1)) < LIMIT
+    assert steps(lambda: after_completion(plan, datetime(2100, 1, 1, 9), completed, 1)) < MOST_STEPS
 
 
-@pytest.mark.timing
+HOLIDAYS = [date(2020, 1, 1) + timedelta(days=days) for days in range(3_650)]
+
+
+@pytest.mark.parametrize("holidays", [1_000, 3_650])
 @pytest.mark.parametrize(
     ("text", "shift"),
     [("FREQ=HOURLY", "skip")]
     + [(text, shift) for text in ("FREQ=DAILY", "FREQ=WEEKLY", "FREQ=DAILY;COUNT=10000") for shift in Shift],
 )
-def test_ten_years_of_holidays_in_time(text: str, shift: str) -> None:
-    holidays = [date(2020, 1, 1) + timedelta(days=days) for days in range(3_650)]
-    plan = answer(text, datetime(2020, 1, 4, 9), shift=shift, holidays=holidays)
+def test_years_of_holidays_in_bounded_steps(text: str, shift: str, holidays: int) -> None:
+    plan = answer(text, datetime(2020, 1, 4, 9), shift=shift, holidays=HOLIDAYS[:holidays])
 
-    assert seconds(lambda: preview(plan, 12, "UTC")) < LIMIT
-    assert seconds(lambda: decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW)) < LIMIT
+    assert steps(lambda: preview(plan, 100, "UTC")) < MOST_STEPS
+    assert steps(lambda: decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW)) < MOST_STEPS
 
 
-@pytest.mark.timing
-def test_a_rule_that_a_zone_stopped_in_time() -> None:
+def test_a_rule_that_a_zone_stopped_in_bounded_steps() -> None:
     # Kwajalein left out a day in 1993: what came on Thursdays would come on Fridays, and no more on days of the rule
     plan = Plan.of("FREQ=HOURLY;INTERVAL=168;BYDAY=TH,SU", datetime(1970, 5, 14, 4, 53), timezone="Pacific/Kwajalein")
 
-    assert seconds(lambda: decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW)) < LIMIT
+    assert steps(lambda: decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW)) < MOST_STEPS
 
 
-@pytest.mark.timing
-def test_a_hundred_pauses_and_ten_thousand_exceptions_in_time() -> None:
+def test_a_hundred_pauses_and_ten_thousand_exceptions_in_bounded_steps() -> None:
     pauses = [
         (date(2020 + year, month, 1), date(2020 + year, month, 20)) for year in range(8) for month in range(1, 13)
     ]
     exceptions = [datetime(2020, 1, 4, 9) + timedelta(hours=hours) for hours in range(10_000)]
     plan = answer("FREQ=HOURLY", datetime(2020, 1, 4, 9), pauses=pauses, exceptions=exceptions)
 
-    assert seconds(lambda: preview(plan, 100, "UTC")) < LIMIT
-    assert seconds(lambda: decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW)) < LIMIT
+    assert steps(lambda: preview(plan, 100, "UTC")) < MOST_STEPS
+    assert steps(lambda: decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW)) < MOST_STEPS
 
 
-@pytest.mark.timing
-def test_the_longest_preview_in_time() -> None:
+def test_the_longest_preview_in_bounded_steps() -> None:
     for text in ACCEPTED:
-        assert seconds(lambda text=text: preview(answer(text, MONDAY, on_invalid_date="omit"), 100, "UTC")) < LIMIT, (
-            text
-        )
+        assert (
+            steps(lambda text=text: preview(answer(text, MONDAY, on_invalid_date="omit"), 100, "UTC")) < MOST_STEPS
+        ), text
 
 
-@pytest.mark.timing
-def test_the_usual_next_takes_less_than_a_tenth_of_a_millisecond() -> None:
-    plan = answer("FREQ=MONTHLY;BYMONTHDAY=31", datetime(1926, 1, 31, 9))
+@pytest.mark.parametrize("year", [1926, 2026])
+def test_the_usual_next_takes_two_hundred_steps_at_any_age(year: int) -> None:
+    plan = answer("FREQ=MONTHLY;BYMONTHDAY=31", datetime(year, 1, 31, 9))
     moment = datetime(2026, 10, 31, 9)
 
-    assert seconds(lambda: [next_after(plan, moment, 1) for _ in range(100)]) / 100 < 0.000_1
+    assert steps(lambda: next_after(plan, moment, 1)) < 200
 
 
 @pytest.mark.parametrize(
@@ -317,12 +330,11 @@ def test_hourly_is_refused_unless_allowed() -> None:
         parse("FREQ=HOURLY", hourly=False)
 
 
-@pytest.mark.timing
 def test_a_rule_written_by_hand_ends_too() -> None:
     impossible = parse("FREQ=MONTHLY;BYDAY=5MO;BYMONTHDAY=1,2,3").rule
     start = datetime(2026, 1, 1, 9)
 
     assert (
-        seconds(lambda: list(original_starts(impossible, start, None, Plan(impossible, start).on_invalid_date, None)))
-        < LIMIT
+        steps(lambda: list(original_starts(impossible, start, None, Plan(impossible, start).on_invalid_date, None)))
+        < MOST_STEPS
     )

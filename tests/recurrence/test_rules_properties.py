@@ -34,6 +34,10 @@ def random_rule(random: Random) -> str:
         parts["BYMONTHDAY"] = chosen(random, [day for day in range(-31, 32) if day], 4)
     if random.random() < 0.5:
         parts["BYDAY"] = random_weekdays(random, numbered=freq in ("MONTHLY", "YEARLY"))
+    if freq != "HOURLY" and random.random() < 0.3:
+        parts["BYHOUR"] = chosen(random, range(24), 3)
+    if freq != "HOURLY" and random.random() < 0.2:
+        parts["BYMINUTE"] = chosen(random, range(60), 2)
     if freq in ("MONTHLY", "YEARLY") and parts.keys() & {"BYDAY", "BYMONTHDAY", "BYMONTH"} and random.random() < 0.3:
         parts["BYSETPOS"] = chosen(random, [-3, -2, -1, 1, 2, 3, 5], 2)
     if random.random() < 0.3:

@@ -15,7 +15,12 @@ from todo.schema import ONE_LINE, Schema
 
 Rrule = Annotated[
     str,
-    Meta(min_length=1, max_length=300, description="An RFC 5545 rule.", examples=["FREQ=MONTHLY;BYMONTHDAY=31"]),
+    Meta(
+        min_length=1,
+        max_length=300,
+        description="An RFC 5545 rule. BYHOUR and BYMINUTE give at most 24 times a day, without BYSETPOS.",
+        examples=["FREQ=MONTHLY;BYMONTHDAY=31", "FREQ=DAILY;BYHOUR=9,21"],
+    ),
 ]
 LocalText = Annotated[
     str,
@@ -113,7 +118,8 @@ class RecurrencePatch(Schema):
 
 
 class Recurrence(RecurrencePatch, kw_only=True):
-    """How work comes back. The first occurrence is due when the task is; without a due, today.
+    """How work comes back. The first occurrence is due when the task is; without a due, today. Where the rule does not
+    give that time, the task moves to the first that it gives after it; the preview warns of that.
 
     Unless said otherwise: counted from the schedule, a 31st in a short month moves to its last day (`backward`), the
     open occurrence stays when the next comes (`keep_one`), the next appears when this one is closed or its own time

@@ -1,11 +1,7 @@
-"""A plan in words: one sentence, and what to expect of it."""
+"""A plan in words: one sentence."""
 
-from datetime import timedelta
-from itertools import islice
-
-from todo.domain.recurrence.rules.generator import OnInvalidDate
+from todo.domain.recurrence.rules.generator import OnInvalidDate, times_of_day
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, LONGEST_MONTH, Freq, Rule, Weekday
-from todo.domain.recurrence.rules.occurrences import first, occurrences
 from todo.domain.recurrence.rules.plan import Anchor, Plan, Shift
 from todo.domain.recurrence.rules.words import MONTHS, joined, ordinal
 
@@ -28,12 +24,6 @@ SHIFTS = {
     Shift.NEAREST: "; on a holiday or weekend due the nearest working day",
     Shift.SKIP: "; not on holidays and weekends",
 }
-MANY_A_YEAR = 500
-YEAR = timedelta(days=365)
-IDLE_HOLIDAYS = "Holidays change nothing here: shift must say where an occurrence goes that falls on one."
-NEVER = "This rule never happens: no date before its end, or in all the years we look at, fits every part of it."
-# How many occurrences show whether all of them are leap days.
-SAMPLE = 4
 
 
 def sentence(plan: Plan) -> str:
@@ -48,33 +38,6 @@ def sentence(plan: Plan) -> str:
         where = "other years" if rule.by_month == (2,) and max(rule.by_month_day) == 29 else "shorter months"
         text += "; " + ON_INVALID_DATE[plan.on_invalid_date].format(where)
     return text + (SHIFTS[plan.shift] if plan.shift else "")
-
-
-def warnings(plan: Plan) -> list[str]:
-    """What a person may not expect of the plan, in sentences. An hourly plan must not be floating."""
-    if first(plan) is None:
-        return [NEVER]
-    return ([IDLE_HOLIDAYS] if plan.holidays and plan.shift is None else []) + _of_rule(plan)
-
-
-def _of_rule(plan: Plan) -> list[str]:
-    if plan.anchor is Anchor.COMPLETION:
-        return []
-    if plan.rule.freq is Freq.HOURLY:
-        return [f"This rule happens more than {MANY_A_YEAR} times a year."] if _is_often(plan) else []
-    sample = [occurrence.original_start for occurrence in islice(occurrences(plan, None, 0), SAMPLE)]
-    if len(sample) > 1 and all((original_start.month, original_start.day) == (2, 29) for original_start in sample):
-        return ["This rule happens only in leap years."]
-    if plan.on_invalid_date is OnInvalidDate.OMIT and reaches_short_months(plan.explicit):
-        return ["This rule skips the months that are too short."]
-    return []
-
-
-def _is_often(plan: Plan) -> bool:
-    if plan.rule.interval * MANY_A_YEAR > YEAR / timedelta(hours=1):
-        return False
-    many = [occurrence.original_start for occurrence in islice(occurrences(plan, None, 0), MANY_A_YEAR + 1)]
-    return len(many) > MANY_A_YEAR and many[-1] - many[0] < YEAR
 
 
 def reaches_short_months(rule: Rule) -> bool:
@@ -124,7 +87,8 @@ def _clock(plan: Plan) -> str:
     if plan.all_day:
         return ""
     at = "minute %M" if plan.rule.freq is Freq.HOURLY else "%H:%M:%S" if plan.start.second else "%H:%M"
-    return f" at {plan.start:{at}}" + (f" ({plan.timezone})" if plan.timezone else "")
+    times = joined(f"{one:{at}}" for one in times_of_day(plan.rule, plan.start.time()))
+    return f" at {times}" + (f" ({plan.timezone})" if plan.timezone else "")
 
 
 def _end(plan: Plan) -> str:

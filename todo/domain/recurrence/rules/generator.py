@@ -11,12 +11,12 @@ from enum import StrEnum
 from functools import lru_cache
 
 from todo.domain.recurrence.rules.clock import to_instant, to_local, zone
-from todo.domain.recurrence.rules.grammar import Freq, Rule, Weekday
+from todo.domain.recurrence.rules.grammar import LONGEST_MONTH, YEARS, Freq, Rule, Weekday
 
-# 400 years hold every kind of year, 1,000 months or weeks all but absurd rules.
-PATIENCE = {Freq.HOURLY: 1_000, Freq.DAILY: 1_000, Freq.WEEKLY: 1_000, Freq.MONTHLY: 1_000, Freq.YEARLY: 400}
-# What a match gives back, so that a list of rare dates (29 February: 47 empty months) is not cut off.
-EARNED = 50
+# How many periods without an occurrence end a search: 400 years hold every kind of year, 1,000 months or weeks all but
+# absurd rules. Daily rules are searched month by month, hourly ones by months and the days in them.
+PATIENCE = {Freq.HOURLY: 1_000, Freq.DAILY: 1_200, Freq.WEEKLY: 1_000, Freq.MONTHLY: 1_000, Freq.YEARLY: 400}
+PERIODS_A_YEAR = {Freq.HOURLY: 12 * 32, Freq.DAILY: 12, Freq.WEEKLY: 53, Freq.MONTHLY: 12, Freq.YEARLY: 1}
 LAST_YEAR = 9_000
 TICK = timedelta(microseconds=1)
 DAY = timedelta(days=1)
@@ -40,32 +40,57 @@ def explicit(rule: Rule, start: datetime) -> Rule:
     return replace(rule, by_month=by_month, by_month_day=(start.day,))
 
 
+def times_of_day(rule: Rule, start: time) -> list[time]:
+    """The times at which a rule of days or longer happens: BYHOUR and BYMINUTE, or those of `start`."""
+    hours, minutes = rule.by_hour or (start.hour,), rule.by_minute or (start.minute,)
+    return [time(hour, minute, start.second) for hour in hours for minute in minutes]
+
+
+def years_searched(rule: Rule) -> int:
+    """How many years there are at least between an occurrence and the end of a vain search for the next."""
+    step = 1 if rule.freq in (Freq.HOURLY, Freq.DAILY) else rule.interval
+    return min(PATIENCE[rule.freq] * step // PERIODS_A_YEAR[rule.freq], LAST_YEAR - YEARS[-1])
+
+
 def original_starts(
     rule: Rule, start: datetime, after: datetime | None, invalid: OnInvalidDate, timezone: str | None
 ) -> Iterator[datetime]:
     """Every original start later than `after` and not before `start`; the rule must be explicit.
 
-    `timezone` matters to hourly rules only: they count real hours.
+    `timezone` matters to hourly rules, which count real hours, and to rules with several times a day.
     """
     floor = start - TICK if after is None else max(after, start - TICK)
     if rule.freq is Freq.HOURLY:
         return _hours(rule, start, floor, timezone)
-    return _times(rule, start, floor, invalid)
+    return _times(rule, start, floor, invalid, timezone)
 
 
-def _times(rule: Rule, start: datetime, floor: datetime, invalid: OnInvalidDate) -> Iterator[datetime]:
-    patience, clock_time = PATIENCE[rule.freq], start.time()
+def _times(
+    rule: Rule, start: datetime, floor: datetime, invalid: OnInvalidDate, timezone: str | None
+) -> Iterator[datetime]:
+    patience, times, earliest = PATIENCE[rule.freq], times_of_day(rule, start.time()), floor.toordinal()
     for days in _periods(rule, start.date(), floor.date(), invalid):
         for day in days:
-            local = datetime.combine(date.fromordinal(day), clock_time)
-            # also drops the second of two wishes that a short month moved onto one day
-            if local > floor:
-                floor = local
-                patience = min(patience + EARNED, PATIENCE[rule.freq])
-                yield local
+            if day < earliest:
+                continue
+            for local in _on_day(date.fromordinal(day), times, timezone):
+                # also drops the second of two wishes that a short month moved onto one day
+                if local > floor:
+                    floor = local
+                    patience = PATIENCE[rule.freq]
+                    yield local
         patience -= 1
         if not patience:
             return
+
+
+def _on_day(day: date, times: list[time], timezone: str | None) -> list[datetime]:
+    """These times of a day, without one that a clock change moves onto another: both are the same instant."""
+    found = [datetime.combine(day, at) for at in times]
+    if len(times) == 1 or timezone is None or _midnight(day + DAY, timezone) - _midnight(day, timezone) == DAY:
+        return found
+    shown = [to_local(to_instant(local, timezone), timezone) for local in found]
+    return [local for local, seen in zip(found, shown, strict=True) if seen == local or seen not in found]
 
 
 def _periods(rule: Rule, start: date, after: date, invalid: OnInvalidDate) -> Iterator[list[int]]:
@@ -118,21 +143,30 @@ def _months(rule: Rule, start: date, after: date, invalid: OnInvalidDate) -> Ite
 def _years(rule: Rule, start: date, after: date, invalid: OnInvalidDate) -> Iterator[list[int]]:
     behind = max(0, (after.year - start.year) // rule.interval)
     for year in range(start.year + behind * rule.interval, LAST_YEAR, rule.interval):
-        yield choose(_year_days(rule, year, invalid), rule.by_set_pos)
+        first = date(year, 1, 1).toordinal()
+        length = date(year + 1, 1, 1).toordinal() - first
+        yield [first + day for day in days_of_year(rule, (first - 1) % 7, length, invalid)]
 
 
-def _year_days(rule: Rule, year: int, invalid: OnInvalidDate) -> list[int]:
-    if rule.by_month:
-        # a set, since a 31st that moved forward may be the wished 1st of the next month
-        return sorted({day for month in rule.by_month for day in month_days(rule, year, month, invalid)})
-    first = date(year, 1, 1).toordinal()
-    length = date(year + 1, 1, 1).toordinal() - first
-    by_day = [first + day for day in days_of_span((), rule.by_day, (first - 1) % 7, length, invalid)]
-    if not rule.by_month_day:
-        return by_day
-    every_month = replace(rule, by_day=())  # a number in BYDAY counts in the year
-    wished = {day for month in range(1, 13) for day in month_days(every_month, year, month, invalid)}
-    return sorted(wished.intersection(by_day) if rule.by_day else wished)
+@lru_cache(maxsize=1024)
+def days_of_year(rule: Rule, first_weekday: int, length: int, invalid: OnInvalidDate) -> list[int]:
+    """The offsets of the days that fit, in a year that begins on `first_weekday`."""
+    if not (rule.by_month or rule.by_month_day):
+        return choose(list(days_of_span((), rule.by_day, first_weekday, length, invalid)), rule.by_set_pos)
+    # a number in BYDAY counts in the months that BYMONTH names, or else in the year
+    by_day = rule.by_day if rule.by_month else ()
+    days: set[int] = set()
+    begin = 0
+    for month, longest in enumerate(LONGEST_MONTH, 1):
+        size = length - 337 if month == 2 else longest
+        if not rule.by_month or month in rule.by_month:
+            # a set, since a 31st that moved forward may be the wished 1st of the next month
+            weekday = (first_weekday + begin) % 7
+            days.update(begin + day for day in days_of_span(rule.by_month_day, by_day, weekday, size, invalid))
+        begin += size
+    if rule.by_day and not rule.by_month:
+        days.intersection_update(days_of_span((), rule.by_day, first_weekday, length, invalid))
+    return choose(sorted(days), rule.by_set_pos)
 
 
 def _hours(rule: Rule, start: datetime, floor: datetime, timezone: str | None) -> Iterator[datetime]:
@@ -158,7 +192,7 @@ def _hours(rule: Rule, start: datetime, floor: datetime, timezone: str | None) -
                 instant += step
                 local = local + step if regular else to_local(instant, timezone)
             local = to_local(instant, timezone) if regular else local
-            patience = min(patience + EARNED, PATIENCE[rule.freq]) if instant > begin else patience - 1
+            patience = PATIENCE[rule.freq] if instant > begin else patience - 1
         if patience <= 0:
             return
 
@@ -208,7 +242,7 @@ def choose(days: list[int], by_set_pos: tuple[int, ...]) -> list[int]:
     if not by_set_pos:
         return days
     places = {place - 1 if place > 0 else len(days) + place for place in by_set_pos}
-    return [day for place, day in enumerate(days) if place in places]
+    return [days[place] for place in sorted(places) if 0 <= place < len(days)]
 
 
 def _resolve(wish: int, length: int, invalid: OnInvalidDate) -> int | None:

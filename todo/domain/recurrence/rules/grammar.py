@@ -1,10 +1,12 @@
 """The part of RFC 5545 recurrence rules that we run: read it, refuse the rest with a sentence, write it in one form."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from enum import StrEnum
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from todo.domain.recurrence.rules.words import MONTHS, joined, ordinal
@@ -12,16 +14,27 @@ from todo.domain.recurrence.rules.words import MONTHS, joined, ordinal
 MAX_TEXT = 300
 MAX_COUNT = 10_000
 MAX_LIST = 31
+MAX_TIMES = 24
 YEARS = range(1900, 2201)
 END_OF_DAY = time(23, 59, 59)
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 LONGEST_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-PARTS = ("FREQ", "INTERVAL", "BYMONTH", "BYMONTHDAY", "BYDAY", "BYSETPOS", "WKST", "COUNT", "UNTIL")
+PARTS = (
+    "FREQ",
+    "INTERVAL",
+    "BYMONTH",
+    "BYMONTHDAY",
+    "BYDAY",
+    "BYHOUR",
+    "BYMINUTE",
+    "BYSETPOS",
+    "WKST",
+    "COUNT",
+    "UNTIL",
+)
 REMEDIES = {
-    "BYHOUR": "the time of day comes from start",
-    "BYMINUTE": "the time of day comes from start",
-    "BYSECOND": "the time of day comes from start",
+    "BYSECOND": "the second comes from start",
     "SKIP": "say on_invalid_date instead",
     "RSCALE": "say on_invalid_date instead",
     "DTSTART": "say start instead",
@@ -68,6 +81,8 @@ class Rule:
     by_month: tuple[int, ...] = ()
     by_month_day: tuple[int, ...] = ()
     by_day: tuple[Weekday, ...] = ()
+    by_hour: tuple[int, ...] = ()
+    by_minute: tuple[int, ...] = ()
     by_set_pos: tuple[int, ...] = ()
     week_start: int = 0
 
@@ -78,6 +93,8 @@ class Rule:
             "BYMONTH": ",".join(map(str, self.by_month)),
             "BYMONTHDAY": ",".join(map(str, self.by_month_day)),
             "BYDAY": ",".join(map(str, self.by_day)),
+            "BYHOUR": ",".join(map(str, self.by_hour)),
+            "BYMINUTE": ",".join(map(str, self.by_minute)),
             "BYSETPOS": ",".join(map(str, self.by_set_pos)),
             "WKST": WEEKDAYS[self.week_start] if self.week_start else "",
         }
@@ -106,10 +123,13 @@ def parse(text: str, hourly: bool = True) -> Parsed:
         by_month=_numbers(parts, "BYMONTH", 1, 12),
         by_month_day=_numbers(parts, "BYMONTHDAY", -31, 31),
         by_day=_by_day(parts),
+        by_hour=_numbers(parts, "BYHOUR", 0, 23),
+        by_minute=_numbers(parts, "BYMINUTE", 0, 59),
         by_set_pos=_numbers(parts, "BYSETPOS", -31, 31),
         week_start=_weekday("WKST", parts.get("WKST", "MO")),
     )
-    _refuse_combinations(rule)
+    for message in chain(_wrong_days(rule), _wrong_times(rule)):
+        raise refuse(message)
     if "COUNT" in parts and "UNTIL" in parts:
         raise refuse("COUNT and UNTIL cannot be combined: a rule has one end.")
     count = _number("COUNT", parts["COUNT"], 1, MAX_COUNT) if "COUNT" in parts else None
@@ -202,17 +222,27 @@ def _until(text: str) -> datetime:
     return until.replace(tzinfo=UTC) if text.endswith("Z") else until
 
 
-def _refuse_combinations(rule: Rule) -> None:
+def _wrong_days(rule: Rule) -> Iterator[str]:
     by_month_or_year = rule.freq in (Freq.MONTHLY, Freq.YEARLY)
     if rule.by_month_day and rule.freq is Freq.WEEKLY:
-        raise refuse("BYMONTHDAY cannot be used with WEEKLY; use MONTHLY.")
+        yield "BYMONTHDAY cannot be used with WEEKLY; use MONTHLY."
     if any(day.nth for day in rule.by_day) and not by_month_or_year:
-        raise refuse(f"BYDAY with a number, like 1MO, needs MONTHLY or YEARLY, not {rule.freq}.")
+        yield f"BYDAY with a number, like 1MO, needs MONTHLY or YEARLY, not {rule.freq}."
     if rule.by_set_pos and not by_month_or_year:
-        raise refuse(f"BYSETPOS needs MONTHLY or YEARLY, not {rule.freq}.")
+        yield f"BYSETPOS needs MONTHLY or YEARLY, not {rule.freq}."
     if rule.by_set_pos and not (rule.by_month or rule.by_month_day or rule.by_day):
-        raise refuse("BYSETPOS needs days to choose from: add BYDAY, BYMONTHDAY or BYMONTH.")
+        yield "BYSETPOS needs days to choose from: add BYDAY, BYMONTHDAY or BYMONTH."
     longest = max(LONGEST_MONTH[month - 1] for month in rule.by_month or range(1, 13))
     if rule.by_month_day and min(map(abs, rule.by_month_day)) > longest:
         months = joined(MONTHS[month - 1] for month in rule.by_month)
-        raise refuse(f"This rule never happens: {months} has no {ordinal(min(map(abs, rule.by_month_day)))}.")
+        yield f"This rule never happens: {months} has no {ordinal(min(map(abs, rule.by_month_day)))}."
+
+
+def _wrong_times(rule: Rule) -> Iterator[str]:
+    times = max(1, len(rule.by_hour)) * max(1, len(rule.by_minute))
+    if rule.freq is Freq.HOURLY and (rule.by_hour or rule.by_minute):
+        yield "BYHOUR and BYMINUTE need DAILY, WEEKLY, MONTHLY or YEARLY, not HOURLY."
+    if times > MAX_TIMES:
+        yield f"BYHOUR and BYMINUTE together may give at most {MAX_TIMES} times a day, not {times}."
+    if times > 1 and rule.by_set_pos:
+        yield "BYSETPOS cannot choose among several times a day: give one BYHOUR and one BYMINUTE."

@@ -103,11 +103,8 @@ def _from_completion(plan: Plan, begin: datetime, after: datetime | None) -> Ite
 
 
 def is_free(plan: Plan, day: date) -> bool:
-    """Whether nobody works on this day: a holiday, or a weekend day that the rule does not itself name."""
-    if day in plan.holidays:
-        return True
-    rule = plan.rule if plan.anchor is Anchor.COMPLETION else plan.explicit
-    return day.weekday() in plan.weekend and all(day.weekday() != named.weekday for named in rule.by_day)
+    """Whether nobody works on this day: a holiday, or a weekend day that the rule does not name."""
+    return day in plan.holidays or day.weekday() in plan.weekdays_off
 
 
 def is_skipped(plan: Plan, original_start: datetime) -> bool:

@@ -71,9 +71,9 @@ class PlannedOccurrence(NamedTuple):
 class Plan:
     """Every field of a series that matters to arithmetic. All times are local, without zone; build it with `Plan.of`.
 
-    `timezone` None is floating: give it its owner's zone (`in_zone`) before asking for instants or for hourly
-    occurrences. `until` is the last local moment that counts. `pauses` are first and last day, `weekend` weekdays from
-    Monday = 0.
+    `timezone` None is floating: give it its owner's zone (`in_zone`) before asking for instants, or for occurrences of
+    a rule that is hourly or has several times a day. `until` is the last local moment that counts. `pauses` are first
+    and last day, `weekend` weekdays from Monday = 0.
     """
 
     rule: Rule
@@ -155,6 +155,12 @@ class Plan:
         """The rule with the days that `start` implies written out."""
         return explicit(self.rule, self.start)
 
+    @cached_property
+    def weekdays_off(self) -> frozenset[int]:
+        """The weekend, but for days that the rule names."""
+        rule = self.rule if self.anchor is Anchor.COMPLETION else self.explicit
+        return self.weekend - {day.weekday for day in rule.by_day}
+
     def is_beyond_end(self, occurrence: PlannedOccurrence) -> bool:
         """Whether an occurrence comes after the last one that `count` or `until` allows."""
         too_many = self.count is not None and occurrence.n > self.count
@@ -201,6 +207,8 @@ def _check_times(plan: Plan) -> None:
         raise RuleError("start", "start must be a day, without a time, when the work is for whole days.")
     if plan.all_day and plan.rule.freq is Freq.HOURLY:
         raise RuleError("rrule", "An HOURLY rule needs a start with a time.")
+    if plan.all_day and (plan.rule.by_hour or plan.rule.by_minute):
+        raise RuleError("rrule", "BYHOUR and BYMINUTE need a start with a time.")
 
 
 def _check_end(plan: Plan) -> None:
@@ -234,7 +242,7 @@ def _check_limits(plan: Plan) -> None:
 
 
 def _check_completion(rule: Rule) -> None:
-    if rule.by_month or rule.by_month_day or rule.by_set_pos or any(day.nth for day in rule.by_day):
+    if replace(rule, interval=1, week_start=0, by_day=()) != Rule(rule.freq) or any(day.nth for day in rule.by_day):
         raise RuleError("rrule", "A rule counted from completion takes only FREQ, INTERVAL and weekdays in BYDAY.")
 
 

@@ -3,15 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 
-from todo.domain.recurrence.rules.explain import sentence, warnings
+from todo.domain.recurrence.rules.explain import sentence
+from todo.domain.recurrence.rules.generator import years_searched
 from todo.domain.recurrence.rules.grammar import canonical
 from todo.domain.recurrence.rules.notes import note
 from todo.domain.recurrence.rules.occurrences import after_completion, due_at, first, occurrences
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.warn import warnings
 
 MAX_OCCURRENCES = 100
+# How many occurrences show whether all of them are leap days.
+SAMPLE = 4
+# Where a list ends: a list of rare dates takes as long as this many searches in vain.
+MOST_SEARCHES = 4
+MIN_YEARS = 200
 
 
 @dataclass(frozen=True)
@@ -35,17 +42,24 @@ class Preview:
 
 def preview(plan: Plan, count: int, owner_zone: str) -> Preview:
     """The first `count` occurrences, at most MAX_OCCURRENCES; after completion, as if each were done on its day."""
-    fixed = plan.in_zone(owner_zone)
-    coming = islice(_coming(fixed), max(0, min(count, MAX_OCCURRENCES)))
+    fixed, count = plan.in_zone(owner_zone), max(0, min(count, MAX_OCCURRENCES))
+    listed = first_occurrences(fixed, MAX_OCCURRENCES if plan.shift else max(count, SAMPLE))
     return Preview(
         rrule=canonical(plan.rule, plan.count, plan.until),
         sentence=sentence(plan),
-        warnings=warnings(fixed),
+        warnings=warnings(fixed, listed, count),
         occurrences=[
             Occurrence(original_start, due_at(fixed, original_start), note(fixed, original_start))
-            for original_start, _ in coming
+            for original_start, _ in listed[:count]
         ],
     )
+
+
+def first_occurrences(plan: Plan, count: int) -> list[PlannedOccurrence]:
+    """The first `count` occurrences, of rare ones those of some centuries."""
+    last_year = plan.start.year + max(MIN_YEARS, MOST_SEARCHES * years_searched(plan.rule))
+    coming = takewhile(lambda occurrence: occurrence.original_start.year <= last_year, _coming(plan))
+    return list(islice(coming, count))
 
 
 def _coming(plan: Plan) -> Iterator[PlannedOccurrence]:

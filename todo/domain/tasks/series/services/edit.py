@@ -13,6 +13,7 @@ from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.grammar import Freq, parse
 from todo.domain.recurrence.rules.occurrences import first
 from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.warn import nothing_happens
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import TASK, Task
@@ -189,7 +190,7 @@ class SeriesChanges:
         begun = like.changed(sent | times, hourly=self.series.hourly)
         found = first(plan := begun.plan())
         if found is None:
-            raise Invalid.field("body.recurrence.rrule", "This rule never happens.")
+            raise Invalid.field("body.recurrence.rrule", nothing_happens(plan))
         return begun, plan, found.original_start
 
     async def _hand_over(
@@ -252,6 +253,8 @@ def retimed(
     names_days = rule.by_day or rule.by_month or rule.by_month_day
     if names_days and not same_day and not fresh:
         raise Invalid.field("body.due", "The rule names its days: for another day change recurrence.rrule.")
+    if (rule.by_hour or rule.by_minute) and when.time() != original_start.time() and not fresh:
+        raise Invalid.field("body.due", "The rule names its times of day: for another time change recurrence.rrule.")
     start = datetime.combine(series.start.date(), when.time()) if same_day and not fresh else when
     distance = when - original_start
     try:

@@ -24,6 +24,7 @@ from todo.domain.recurrence.rules.occurrences import (
     resumes_on,
 )
 from todo.domain.recurrence.rules.plan import Anchor, OnMissed, Opens, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.warn import nothing_happens
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series, series_like
@@ -72,7 +73,7 @@ class SeriesService(AuditedService[Series], model=Series):
             plan = series.plan()
             occurrence = first(plan)
         if occurrence is None:
-            raise Invalid.field("body.recurrence.rrule", "This rule never happens.")
+            raise Invalid.field("body.recurrence.rrule", nothing_happens(plan))
         await self.store(series, plan, occurrence, [occurrence.original_start])
         await self._enter(series, occurrence.original_start, task.id)
         return series.new_task_values(plan, occurrence.original_start)
