@@ -42,7 +42,7 @@ class NotificationAdmin(ModelAdmin[Notification]):
     icon, group = "inbox", "Notifications"
     display = "title"
     columns = ("title", "kind", "user_id", "task_id", "read_at", "created_at")
-    types = {"kind": Literal["reminder", "missed", "digest", "overdue"]}
+    types = {"kind": Literal["reminder", "missed", "digest", "overdue", "series_ended"]}
     filters = ("kind", "user_id", "task_id", "created_at")
     search = ("title",)
     heavy = ("text",)

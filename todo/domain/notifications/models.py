@@ -74,7 +74,7 @@ class Notification(Row, table=True):
 
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
     dedup: str = Field(unique=True)
-    kind: str  # reminder | missed | digest | overdue
+    kind: str  # reminder | missed | digest | overdue | series_ended
     title: str
     text: str = ""
     task_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="SET NULL")
@@ -95,6 +95,7 @@ class Preferences(Row, table=True):
     missed: list[Any] = Field(default_factory=lambda: ["app", "email"], sa_column=Column(JSONB, nullable=False))
     digest: list[Any] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
     overdue: list[Any] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
+    series_ended: list[Any] = Field(default_factory=lambda: ["app"], sa_column=Column(JSONB, nullable=False))
     digest_time: str = "08:00"
     day_time: str = "09:00"
     quiet_begin: str | None = None

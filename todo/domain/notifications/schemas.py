@@ -11,7 +11,7 @@ from todo.schema import Instant, Schema
 Clock = Annotated[
     str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$(?!\n)", description="A local time of day.", examples=["09:00"])
 ]
-Kind = Literal["reminder", "missed", "digest", "overdue"]
+Kind = Literal["reminder", "missed", "digest", "overdue", "series_ended"]
 Channel = Literal["app", "email"]
 Channels = Annotated[list[Channel], Meta(max_length=2, description="An empty list turns this off.")]
 
@@ -82,7 +82,7 @@ class ReminderOut(Struct):
 
 
 class NotificationOut(Struct):
-    """A notification: `reminder`, `missed` (several reminders, sent late), `digest` or `overdue`."""
+    """A notification: `reminder`, `missed` (several reminders, sent late), `digest`, `overdue` or `series_ended`."""
 
     id: UUID
     version: int
@@ -124,6 +124,7 @@ class PreferencesOut(Struct):
     missed: Channels
     digest: Channels
     overdue: Channels
+    series_ended: Channels
     digest_time: str
     day_time: str
     quiet_hours: QuietHours | None
@@ -137,6 +138,7 @@ class PreferencesPatch(Schema):
     missed: Channels | UnsetType = UNSET
     digest: Channels | UnsetType = UNSET
     overdue: Channels | UnsetType = UNSET
+    series_ended: Channels | UnsetType = UNSET
     digest_time: Clock | UnsetType = UNSET
     day_time: Clock | UnsetType = UNSET
     quiet_hours: QuietHours | None | UnsetType = UNSET

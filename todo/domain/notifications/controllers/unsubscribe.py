@@ -19,6 +19,7 @@ WORDS = {
     "missed": "messages about missed reminders",
     "digest": "daily digests",
     "overdue": "summaries of overdue tasks",
+    "series_ended": "messages about series that have ended",
 }
 
 

@@ -22,7 +22,8 @@ from todo.domain.notifications.rules.reminders import Person
 from todo.domain.notifications.schemas import PreferencesOut, PreferencesPatch, QuietHours
 from todo.errors import Invalid, NotFound, Stale
 
-KINDS = ("reminder", "missed", "digest", "overdue")  # links store the index of a kind: only ever append
+# Links store the index of a kind: only ever append.
+KINDS = ("reminder", "missed", "digest", "overdue", "series_ended")
 MAC_BYTES = 16
 
 
@@ -92,7 +93,7 @@ def shown(row: Preferences, user: User) -> PreferencesOut:
     quiet = QuietHours(row.quiet_begin, row.quiet_end) if row.quiet_begin and row.quiet_end else None
     return PreferencesOut(
         row.version, user.timezone, row.email, user.email_verified_at is not None, row.reminder, row.missed,
-        row.digest, row.overdue, row.digest_time, row.day_time, quiet,
+        row.digest, row.overdue, row.series_ended, row.digest_time, row.day_time, quiet,
     )  # fmt: skip
 
 

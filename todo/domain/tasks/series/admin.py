@@ -40,11 +40,12 @@ class SeriesAdmin(ModelAdmin[Series]):
     fieldsets = {
         "Series": ("title", "status", "owner_id", "rrule", "start", "kind", "timezone"),
         "What it does": ("anchor", "on_invalid_date", "on_missed", "opens", "lead_seconds", "shift", "holidays",
-                         "pauses", "exceptions", "until", "count", "max_open", "expire_after_seconds"),
+                         "pauses", "vacations", "exceptions", "until", "count", "max_open", "expire_after_seconds"),
         "Where it is": ("n", "last_original_start", "next_original_start", "next_run_at", "failures", "last_error"),
     }  # fmt: skip
     inlines = (Inline("occurrences", via="series_id"), Inline("tasks", via="series_id"))
-    heavy = ("template", "holidays", "pauses", "exceptions")
+    heavy = ("template", "holidays", "pauses", "vacations", "exceptions")
+    hidden = ("end_notice_at",)
     every_row = "series.all"
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:

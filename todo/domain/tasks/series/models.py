@@ -34,6 +34,7 @@ class Series(Row, table=True):
         Index("ix_series_owner", "owner_id", "id"),
         Index("ix_series_set_aside", "id", postgresql_where=text("failures > 0")),
         Index("ix_series_predecessor", "predecessor_id", postgresql_where=text("predecessor_id IS NOT NULL")),
+        Index("ix_series_end_notice", "end_notice_at", postgresql_where=text("end_notice_at IS NOT NULL")),
         {"postgresql_with": {"fillfactor": 85}},
     )
 
@@ -68,6 +69,9 @@ class Series(Row, table=True):
     next_original_start: datetime | None = Field(default=None, sa_type=DateTime(timezone=False))
     next_n: int | None = None
     next_run_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # null: nothing to wait for
+    end_notice_at: datetime | None = Field(  # when it came to its end by itself; null: its owner need not be notified
+        default=None, sa_type=DateTime(timezone=True)
+    )
     failures: int = 0
     last_error: str | None = None
 

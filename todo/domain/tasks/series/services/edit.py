@@ -224,7 +224,7 @@ class SeriesChanges:
 
 NOT_COPIED = {
     "id", "created_at", "updated_at", "version", "status", "predecessor_id", "next_original_start", "next_n",
-    "next_run_at",    "failures", "last_error",
+    "next_run_at", "end_notice_at", "failures", "last_error",
 }  # fmt: skip
 
 

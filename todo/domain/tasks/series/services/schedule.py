@@ -132,9 +132,12 @@ class SeriesService(AuditedService[Series], model=Series):
         state = ScheduleState.after(plan, last, coming, still_open, now())
         await self.save_state(series, state.paused() if series.status == "paused" else state)
 
-    async def save_state(self, series: Series, state: ScheduleState) -> None:
-        """Write where a locked series stands: no new version and no audit event, nobody has changed it."""
-        values = {**asdict(state), "failures": 0, "last_error": None}
+    async def save_state(self, series: Series, state: ScheduleState, *, came_to_end: bool = False) -> None:
+        """Write where a locked series stands: no new version and no audit event, nobody has changed it.
+
+        `came_to_end`: it has ended by itself, and its owner is to be notified.
+        """
+        values = {**asdict(state), "failures": 0, "last_error": None, "end_notice_at": now() if came_to_end else None}
         await self.session.execute(update(Series).where(SERIES.id == series.id).values(values))
         for name, value in values.items():
             set_committed_value(series, name, value)
@@ -160,7 +163,7 @@ class SeriesService(AuditedService[Series], model=Series):
         if not alone or series.status == "ended":
             return None
         if coming is None:
-            await self.save_state(series, series.state.ended())
+            await self.save_state(series, series.state.ended(), came_to_end=True)
             return None
         if (
             series.status == "paused"

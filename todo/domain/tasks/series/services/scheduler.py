@@ -74,7 +74,8 @@ CANCEL = """
 SAVE_STATES = """
     UPDATE series SET status = state.status, last_original_start = state.last_original_start, n = state.n, failures = 0,
         next_original_start = state.next_original_start, next_n = state.next_n,
-        next_run_at = state.next_run_at, last_error = NULL
+        next_run_at = state.next_run_at, last_error = NULL,
+        end_notice_at = CASE state.status WHEN 'ended' THEN now() END
     FROM unnest($1::uuid[], $2::text[], $3::timestamp[], $4::int[], $5::timestamp[], $6::int[], $7::timestamptz[])
         AS state (id, status, last_original_start, n, next_original_start, next_n, next_run_at)
     WHERE series.id = state.id"""
