@@ -37,7 +37,22 @@ async def test_options_says_every_method(client: httpx.AsyncClient, path: str, m
     answer = await client.options(path)
 
     assert (answer.status_code, answer.content) == (204, b"")
-    assert set(answer.headers["allow"].split(", ")) == methods | {"OPTIONS"}
+    assert set(answer.headers["allow"].split(", ")) == methods | {"OPTIONS", "HEAD"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/health/live", 200), ("/health/ready", 200), ("/api/tasks", 200), ("/admin/login", 200), ("/nothing", 404),
+     ("/api/auth/login", 405)],
+)  # fmt: skip
+async def test_head_answers_as_get_does_without_the_body(ada: Person, path: str, status: int) -> None:
+    got, head = await ada.http.get(path), await ada.http.head(path)
+
+    changing = {"x-request-id", "date", "ratelimit", "set-cookie", "content-security-policy"}
+    headers = [{name: text for name, text in answer.headers.items() if name not in changing} for answer in (got, head)]
+    assert (got.status_code, head.status_code, head.content) == (status, status, b"")
+    assert headers[0] == headers[1]
+    assert int(head.headers["content-length"]) == len(got.content) > 0
 
 
 async def broken(*_: object, **__: object) -> Any:

@@ -331,3 +331,12 @@ def test_a_connection_queues_sixteen_requests(port: int) -> None:
     answer = answer_to(port, [LIVE.replace(b"Connection: close\r\n", b"") * 1000])
 
     assert answer.count(b'{"status":"ok"}') == 17
+
+
+def test_a_connection_goes_on_after_head(port: int) -> None:
+    head = b"HEAD /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    first, _, second = answer_to(port, [head + LIVE]).partition(b"\r\n\r\n")
+
+    assert first.startswith(b"HTTP/1.1 200") and b"content-length: 15" in first.lower()
+    assert second.startswith(b"HTTP/1.1 200") and second.endswith(b"}")

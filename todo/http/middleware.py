@@ -59,18 +59,29 @@ class AdminMount(NamedTuple):
 
 
 class Reply:
-    """The response of a request. `headers` are added to every response, whatever produced it."""
+    """The response of a request. `headers` are added to every response, whatever produced it.
 
-    def __init__(self, send: Send, complete: Callable[[Headers], Headers]):
+    HEAD is answered as GET, without the body (RFC 9110 section 9.3.2).
+    """
+
+    def __init__(self, scope: HTTPScope, send: Send, complete: Callable[[Headers], Headers]):
+        self._scope = scope
         self._send = send
         self._complete = complete
+        self._is_head = scope["method"] == "HEAD"
+        if self._is_head:
+            scope["method"] = "GET"
         self.headers: Headers = []
         self.status = 0  # until the response has started
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if self._is_head:
+                self._scope["method"] = "HEAD"  # for the server, which would count the missing body
             self.status = message["status"]
             message["headers"] = self._complete([*message["headers"], *self.headers])
+        elif self._is_head and message["type"] == "http.response.body":
+            message["body"] = b""
         await self._send(message)
 
 
@@ -109,7 +120,7 @@ class Middleware:
         admin_sessions = self._browsers if self._browsers and self._browsers.serve(scope) else None
         scope["state"]["origin"] = Origin(ANYBODY, "admin" if admin_sessions else "api", request_id, address_of(scope))
         bind_contextvars(request_id=request_id)
-        reply = Reply(send, lambda headers: self._complete(headers, scope, request_id))
+        reply = Reply(scope, send, lambda headers: self._complete(headers, scope, request_id))
         try:
             await self._answer(scope, receive, reply, credential, admin_sessions)
         except Exception as error:

@@ -122,7 +122,12 @@ def methods_of(app: Litestar) -> dict[str, str]:
 
     Litestar 2 lists only one of several methods (litestar-org/litestar#4169).
     """
-    return {route.path_format: ", ".join(sorted(route.methods)) for route in app.routes if isinstance(route, HTTPRoute)}
+    found = {}
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            methods: set[str] = {*route.methods, "HEAD"} if "GET" in route.methods else {*route.methods}
+            found[route.path_format] = ", ".join(sorted(methods))
+    return found
 
 
 async def begin(request: Request[Any, Any, Any]) -> Response[Any] | None:
