@@ -1,18 +1,19 @@
 """Our generator beside dateutil's, over the whole grammar that both read alike."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from random import Random
 
 import pytest
 from dateutil import rrule as dateutil_rrule
+from support.rules import is_read, ours, random_rule, random_start
+from support.vectors import rfc_vectors
 
 from todo.domain.recurrence.rules.generator import OnInvalidDate, explicit, original_starts
-from todo.domain.recurrence.rules.grammar import WEEKDAYS, canonical, parse
+from todo.domain.recurrence.rules.grammar import Freq, canonical, parse
 
 RULES = 2_000
 OCCURRENCES = 40
-FREQUENCIES = ("HOURLY", *(2 * ("DAILY", "WEEKLY")), *(3 * ("MONTHLY", "YEARLY")))
 # dateutil visits every hour and day to see that nothing comes, so the comparison ends here.
 HORIZON = 2050
 
@@ -25,42 +26,6 @@ NEVER = (
 )
 
 
-def random_rule(random: Random) -> str:
-    freq = random.choice(FREQUENCIES)
-    parts = {"FREQ": freq, "INTERVAL": str(random.choice((1, 1, 1, 2, 3, 5, 13)))}
-    if random.random() < 0.25:
-        parts["BYMONTH"] = chosen(random, range(1, 13), 4)
-    if freq != "WEEKLY" and random.random() < 0.35:
-        parts["BYMONTHDAY"] = chosen(random, [day for day in range(-31, 32) if day], 4)
-    if random.random() < 0.5:
-        parts["BYDAY"] = random_weekdays(random, numbered=freq in ("MONTHLY", "YEARLY"))
-    if freq != "HOURLY" and random.random() < 0.3:
-        parts["BYHOUR"] = chosen(random, range(24), 3)
-    if freq != "HOURLY" and random.random() < 0.2:
-        parts["BYMINUTE"] = chosen(random, range(60), 2)
-    if freq in ("MONTHLY", "YEARLY") and parts.keys() & {"BYDAY", "BYMONTHDAY", "BYMONTH"} and random.random() < 0.3:
-        parts["BYSETPOS"] = chosen(random, [-3, -2, -1, 1, 2, 3, 5], 2)
-    if random.random() < 0.3:
-        parts["WKST"] = random.choice(WEEKDAYS)
-    return ";".join(f"{name}={value}" for name, value in parts.items())
-
-
-def random_weekdays(random: Random, numbered: bool) -> str:
-    # dateutil intersects numbered and plain weekdays in one BYDAY instead of joining them, so a rule has only one kind
-    days = random.sample(WEEKDAYS, random.randint(1, 4))
-    if numbered and random.random() < 0.6:
-        return ",".join(f"{random.choice((-5, -2, -1, 1, 2, 3, 4, 5))}{day}" for day in days)
-    return ",".join(days)
-
-
-def chosen(random: Random, values: range | list[int], most: int) -> str:
-    return ",".join(map(str, random.sample(values, random.randint(1, most))))
-
-
-def random_start(random: Random) -> datetime:
-    return datetime(2015, 1, 1, 9, 30) + timedelta(days=random.randrange(6_000), hours=random.randrange(12))
-
-
 def cases() -> list[tuple[str, datetime]]:
     random, found = Random(5545), []
     while len(found) < RULES:
@@ -69,19 +34,6 @@ def cases() -> list[tuple[str, datetime]]:
         if is_read(text) and ours(text, start, None, 1):
             found.append((text, start))
     return found
-
-
-def is_read(text: str) -> bool:
-    try:
-        parse(text, True)
-    except ValueError:
-        return False
-    return True
-
-
-def ours(text: str, start: datetime, after: datetime | None, count: int) -> list[datetime]:
-    rule = explicit(parse(text, True).rule, start)
-    return list(islice(original_starts(rule, start, after, OnInvalidDate.OMIT, "UTC"), count))
 
 
 def theirs(text: str, start: datetime) -> list[datetime]:
@@ -103,6 +55,23 @@ def test_random_rules_agree_with_dateutil(random_cases: list[tuple[str, datetime
         ]
 
         assert found == expected, f"{text} from {start}"
+
+
+def test_vectors_agree_with_dateutil() -> None:
+    # dateutil knows no clock changes, and intersects days like FR,1MO
+    comparable = [
+        case for case in rfc_vectors()
+        if (case.plan.timezone == "UTC" or case.plan.rule.freq is not Freq.HOURLY and not case.plan.rule.by_hour)
+        and len({day.nth == 0 for day in case.plan.rule.by_day}) < 2
+    ]  # fmt: skip
+    for name, plan, starts in comparable:
+        end = f";COUNT={plan.count}" if plan.count else f";UNTIL={plan.until:%Y%m%dT%H%M%S}" if plan.until else ""
+        found = dateutil_rrule.rrulestr(f"{plan.rule}{end}", dtstart=plan.start)
+        happening = (start for start in found if start not in plan.exceptions)
+
+        assert list(islice(happening, len(starts))) == starts, name
+
+    assert len(comparable) > 180
 
 
 @pytest.mark.parametrize("text", NEVER)

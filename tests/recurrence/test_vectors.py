@@ -1,53 +1,18 @@
 """The published vectors (tests/vectors/recurrence/README.md), run against our rules."""
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
 import pytest
+from support.vectors import VECTORS, Case, cases, local, plan_of
 
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.grammar import RuleError, canonical
 from todo.domain.recurrence.rules.missed import decide_missed
 from todo.domain.recurrence.rules.occurrences import after_completion, due, next_after, opens_at
-from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.plan import PlannedOccurrence
 from todo.domain.recurrence.rules.preview import preview
-
-VECTORS = Path(__file__).parents[1] / "vectors" / "recurrence"
-Case = dict[str, Any]
-
-
-def cases(kind: str) -> list[Any]:
-    """The cases that state this kind of fact, from all files."""
-    return [
-        pytest.param(case, id=f"{path.stem}: {case['name']}")
-        for path in sorted(VECTORS.glob("*.json"))
-        for case in json.loads(path.read_text())
-        if kind in case
-    ]
-
-
-def plan_of(case: Case) -> Plan:
-    series = dict(case["series"])
-    all_day = "T" not in series["start"]
-    times = {name: local(series.pop(name)) for name in ("start", "until") if name in series}
-    lengths = {
-        name: timedelta(seconds=series.pop(f"{name}_seconds"))
-        for name in ("lead", "expire_after")
-        if f"{name}_seconds" in series
-    }
-    lists = {
-        "holidays": map(date.fromisoformat, series.pop("holidays", [])),
-        "exceptions": map(local, series.pop("exceptions", [])),
-        "pauses": [tuple(map(date.fromisoformat, pause)) for pause in series.pop("pauses", [])],
-    }
-    return Plan.of(all_day=all_day, **series, **times, **lengths, **lists)
-
-
-def local(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def sent(original_start: datetime | None, like: str) -> str | None:
