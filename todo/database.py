@@ -310,7 +310,7 @@ M = TypeVar("M", bound=Row)
 
 def table_of(model: type[SQLModel] | SQLModel) -> Table:
     """Return the Core table of a model."""
-    return SQLModel.metadata.tables[str(model.__tablename__)]
+    return model.metadata.tables[str(model.__tablename__)]
 
 
 def columns(model: type[SQLModel]) -> ReadOnlyColumnCollection[str, Column[Any]]:
