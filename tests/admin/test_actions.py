@@ -63,7 +63,7 @@ async def test_an_action_is_the_verb_of_the_room(admin: AdminService, ada: Perso
 async def test_what_does_not_fit_a_row_is_refused(admin: AdminService, ada: Person) -> None:
     task = await ada.add()
 
-    with pytest.raises(Forbidden):
+    with pytest.raises(Forbidden, match="This task is open: only closed tasks can be reopened."):
         await admin.actions.act_on_one("tasks", "reopen", task["id"])
 
 
@@ -77,7 +77,19 @@ async def test_rows_of_a_selection_that_refuse_are_reported_and_the_others_done(
     outcome = await admin.actions.act("tasks", "complete", Selection(ids=ids))
 
     assert outcome.done == 2
-    assert {failure.id for failure in outcome.failed} == set(ids[1::2])
+    assert {failure.id: failure.message for failure in outcome.failed} == {
+        second["id"]: "This task is closed: reopen it first.", ids[3]: "Not found.",
+    }  # fmt: skip
+
+
+async def test_a_row_of_a_selection_that_refuses_a_field_names_it(admin: AdminService, ada: Person) -> None:
+    task = await ada.add(due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=DAILY"})
+
+    outcome = await admin.actions.act("tasks", "change", Selection(ids=[task["id"]]), {"due": None})
+
+    assert [failure.message for failure in outcome.failed] == [
+        "due: An occurrence of a series has a due: move it, skip it, or end the series."
+    ]
 
 
 async def test_fields_are_set_on_a_selection(admin: AdminService, ada: Person, sql: Any) -> None:

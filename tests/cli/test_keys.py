@@ -32,7 +32,7 @@ def test_a_retired_key_can_be_revoked_and_the_one_that_signs_cannot(todo, url: s
 
     assert gone.exit_code == 0
     assert (refused.exit_code, refused.output) == (
-        1, "Error: This is not allowed for this signing key.\n",
+        1, "Error: This key signs tokens now: rotate the keys first, then revoke it.\n",
     )  # fmt: skip
     assert unknown.exit_code == 3
     assert kids(todo("keys", "list", "--json", TODO_DATABASE_URL=url).output, "retired") == []

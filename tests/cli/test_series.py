@@ -110,7 +110,10 @@ def test_a_series_is_paused_resumed_and_ended(todo, filled: str) -> None:
     assert status("pause", series, "--from", "2031-01-01", "--until", "2031-02-01") == "active"
     assert status("end", series, "--open", "cancel") == "ended"
     again = todo("series", "end", series, TODO_DATABASE_URL=filled)
-    assert (again.exit_code, again.output) == (1, "Error: This is not allowed for this series.\n")
+    assert (again.exit_code, again.output) == (
+        1,
+        "Error: This series has ended: give its last task a recurrence to go on.\n",
+    )
 
 
 def test_a_series_with_an_error_is_evaluated_again(todo, filled: str) -> None:

@@ -18,7 +18,7 @@ from todo.admin.values import read_action_form
 from todo.contention import is_contention
 from todo.database import WriteSession, columns, now
 from todo.database_errors import problem_from
-from todo.errors import Invalid, NotFound, Problem
+from todo.errors import FieldError, Invalid, NotFound, Problem
 from todo.queue import enqueue
 
 AT_ONCE = 100  # rows per request; more are processed in the background
@@ -245,5 +245,10 @@ class Actions:
 
 
 def sentence(problem: Problem) -> str:
-    """Return the problem as one line."""
-    return " ".join(error.message for error in problem.errors) or problem.detail
+    """Return the problem as one line, with the fields it is about."""
+    return " ".join(_named(error) for error in problem.errors) or problem.detail
+
+
+def _named(error: FieldError) -> str:
+    name = error.field.removeprefix("body").removeprefix(".form").lstrip(".")
+    return f"{name}: {error.message}" if name else error.message

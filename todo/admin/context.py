@@ -51,7 +51,7 @@ class AdminContext:
     def may(self, resource: str, verb: str, row: Any = None) -> bool:
         """Return whether the actor may do this (to the row, if given), to show or hide a button."""
         found = self.registry[resource]
-        return found.may(self.actor, verb) and (row is None or found.has(self.actor, verb, row))
+        return found.may(self.actor, verb) and (row is None or not found.obstacle(self.actor, verb, row))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[WriteSession]:
@@ -67,11 +67,11 @@ class AdminContext:
         return ActionContext(session, self.actor, self.database)
 
     def require(self, resource: Resource, verb: str, row: Any = None) -> None:
-        """Raise Forbidden unless the actor may do this."""
+        """Raise Forbidden unless the actor may do this and it applies to the row."""
         if not resource.may(self.actor, verb):
             raise Forbidden(f"This needs the permission {resource.name}.{verb}.")
-        if row is not None and not resource.has(self.actor, verb, row):
-            raise Forbidden(f"This is not allowed for this {resource.label_one.lower()}.")
+        if row is not None and (obstacle := resource.obstacle(self.actor, verb, row)):
+            raise Forbidden(obstacle)
 
     def resource(self, name: str, verb: str = "view") -> Resource:
         """Return a resource. Raise NotFound or Forbidden."""

@@ -150,12 +150,12 @@ class Resource:
         return cast(ActionName, f"{self.name}.{verb}")
 
     def may(self, actor: Actor, verb: str) -> bool:
-        """Return whether the actor may do this at all. `scope` and `has` decide about rows."""
+        """Return whether the actor may do this at all. `scope` and `obstacle` decide about rows."""
         return f"{self.name}.{verb}" in self.permissions and actor.may(f"{self.name}.{verb}")
 
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        """Return whether the verb applies to this row, apart from permissions."""
-        return True
+    def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
+        """Return why the verb does not apply to this row and what to do, or "". Permissions are checked elsewhere."""
+        return ""
 
     def is_dangerous(self, verb: str) -> bool:
         """Return whether a verb or action requires a recent sign-in."""

@@ -38,9 +38,10 @@ class SavedViewAdmin(ModelAdmin[SavedView]):
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
         return OWN_OR_SHARED
 
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        """Return whether the actor may do this: everyone can use shared views, but change only their own."""
-        return verb == "view" or row.owner_id == actor.id
+    def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
+        """Everyone can use shared views, but change only their own."""
+        mine = verb == "view" or row.owner_id == actor.id
+        return "" if mine else "This view belongs to somebody else: save a view of your own."
 
     async def add_row(self, do: Any, values: dict[str, Any]) -> SavedView:
         row: SavedView = await super().add_row(do, values | {"owner_id": do.actor.user_id})

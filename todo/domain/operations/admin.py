@@ -28,6 +28,9 @@ BEATS = Query(
 )
 
 
+NOT_FAILED = "This delivery has not failed: only failed ones can be retried."
+
+
 class DeliveryAdmin(ModelAdmin[Delivery]):
     model = Delivery
     label, label_one = "Deliveries", "Delivery"
@@ -46,14 +49,14 @@ class DeliveryAdmin(ModelAdmin[Delivery]):
     hidden = ("payload", "lease_token")  # contains links that grant access to accounts
     verbs = ("view", "export")
 
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        return verb != "retry" or row.failed_at is not None
+    def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
+        return NOT_FAILED if verb == "retry" and row.failed_at is None else ""
 
     @action("Retry")
     async def retry(self, do: ActionContext, row: Delivery) -> None:
         """Send the message again, with all attempts available."""
         if not await outbox.retry(do.session, row.id):
-            raise Conflict("Only a failed delivery can be retried.")
+            raise Conflict(NOT_FAILED)
 
 
 class AuditAdmin(ModelAdmin[Event]):
@@ -109,9 +112,15 @@ class JobAdmin(RowsAdmin):
             for job in found
         ]
 
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+    def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
         over = row.status in {"complete", "failed", "aborted"}
-        return {"retry": over, "abort": not over}.get(verb, True)
+        if verb == "abort" and over:
+            return f"This job is {row.status}: only a waiting or running job can be aborted."
+        return (
+            f"This job is {row.status}: abort it, or wait until it has finished."
+            if verb == "retry" and not over
+            else ""
+        )
 
     @action("Retry")
     async def retry(self, do: ActionContext, row: JobRow) -> None:
@@ -149,9 +158,10 @@ class ScheduleAdmin(RowsAdmin):
             found = await jobs.schedules()
         return [ScheduleRow(**msgspec.structs.asdict(one), id=one.function) for one in found]
 
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        """Only scheduled functions can be run by hand: the others need arguments."""
-        return verb != "run_now" or bool(row.schedule)
+    def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
+        """Jobs without a schedule need arguments."""
+        by_hand = verb != "run_now" or bool(row.schedule)
+        return "" if by_hand else "This job has no schedule: it runs when a request asks for it."
 
     @action("Run now")
     async def run_now(self, do: ActionContext, row: ScheduleRow) -> str:

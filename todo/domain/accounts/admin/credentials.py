@@ -28,10 +28,12 @@ LIVE_TOKEN = PERSONAL_TOKEN.revoked_at.is_(None) & (PERSONAL_TOKEN.expires_at > 
 LIVE_PASSKEY = PASSKEY.revoked_at.is_(None)
 
 
-def is_over(row: Any) -> bool:
-    """Return whether the credential has ended."""
+def ended(what: str, row: Any) -> str:
+    """Return a sentence saying that the credential has ended, or "" while it is valid."""
     expires_at = getattr(row, "expires_at", None)
-    return row.revoked_at is not None or (expires_at is not None and expires_at <= now())
+    if row.revoked_at is not None:
+        return f"{what} has ended already."
+    return f"{what} has expired already." if expires_at is not None and expires_at <= now() else ""
 
 
 class SessionAdmin(ModelAdmin[Session]):
@@ -44,8 +46,8 @@ class SessionAdmin(ModelAdmin[Session]):
     sorts = ("seen_at",)
     verbs = ("view", "export")
 
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        return verb != "end" or not is_over(row)
+    def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
+        return ended("This session", row) if verb == "end" else ""
 
     @action("Sign out")
     async def end(self, do: ActionContext, row: Session) -> None:
@@ -63,8 +65,8 @@ class PersonalTokenAdmin(ModelAdmin[PersonalToken]):
     search = ("name", "last_four")
     verbs = ("view", "export")
 
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        return verb != "revoke" or not is_over(row)
+    def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
+        return ended("This token", row) if verb == "revoke" else ""
 
     @action("Revoke", dangerous=True)
     async def revoke(self, do: ActionContext, row: PersonalToken) -> None:
@@ -82,8 +84,8 @@ class PasskeyAdmin(ModelAdmin[Passkey]):
     search = ("name",)
     verbs = ("view", "export")
 
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        return verb != "revoke" or not is_over(row)
+    def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
+        return ended("This passkey", row) if verb == "revoke" else ""
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
         """Lock the account first, in the order of all code that ends credentials."""

@@ -11,7 +11,7 @@ from todo.access import Actor
 from todo.admin.declaration import ActionContext, ModelAdmin, RowsAdmin, action
 from todo.database import Database
 from todo.domain.accounts.models import SigningKey
-from todo.domain.accounts.services.key_rotation import LOCK, KeyService
+from todo.domain.accounts.services.key_rotation import LOCK, STILL_SIGNS, KeyService
 from todo.settings import secret_key
 
 
@@ -23,9 +23,8 @@ class SigningKeyAdmin(ModelAdmin[SigningKey]):
     filters = ("status",)
     verbs = ("view", "export")
 
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
-        """Return whether the verb applies: an active key must be rotated before it can be revoked."""
-        return verb != "revoke" or row.status != "active"
+    def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
+        return STILL_SIGNS if verb == "revoke" and row.status == "active" else ""
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
         await do.session.execute(select(func.pg_advisory_xact_lock(LOCK)))

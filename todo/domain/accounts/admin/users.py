@@ -29,7 +29,7 @@ from todo.domain.accounts.services.invitations import InvitationService
 from todo.domain.accounts.services.second_factor import forget_second_factor
 from todo.domain.accounts.services.service_accounts import add_service_account
 from todo.domain.accounts.services.users import AccountService
-from todo.domain.accounts.services.vacations import VacationService, current_of
+from todo.domain.accounts.services.vacations import NO_VACATION, VacationService, current_of
 from todo.errors import Conflict
 from todo.schema import Line
 
@@ -83,17 +83,16 @@ class UserAdmin(ModelAdmin[User]):
     hidden = ("credential_version",)
     verbs = ("view", "change", "export")
 
-    def has(self, actor: Any, verb: str, row: Any) -> bool:
-        """Return whether the verb applies. Service accounts have neither e-mail nor a second factor."""
-        person, out = row.kind == "person", row.status == "disabled"
-        allowed: dict[str, bool] = {
-            "disable": not out,
-            "enable": out,
-            "send_reset": person and not out,
-            "reset_second_factor": person,
-            "end_vacation": current_of(row) is not None,
-        }
-        return allowed.get(verb, True)
+    def obstacle(self, actor: Any, verb: str, row: Any) -> str:
+        """Service accounts have neither e-mail nor a second factor."""
+        disabled = row.status == "disabled"
+        if verb in {"send_reset", "reset_second_factor"} and row.kind != "person":
+            return "This is a service account: it has tokens only. Revoke them instead."
+        if verb in {"disable", "send_reset"} and disabled:
+            return "This account is disabled: enable it first." if verb == "send_reset" else "This account is disabled."
+        if verb == "enable" and not disabled:
+            return "This account is not disabled."
+        return NO_VACATION if verb == "end_vacation" and current_of(row) is None else ""
 
     async def change_row(self, do: ActionContext, row: User, values: dict[str, Any]) -> None:
         """Change the user. A new time zone moves floating dates, as if the user had changed it."""

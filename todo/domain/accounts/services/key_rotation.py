@@ -14,6 +14,8 @@ from todo.errors import Conflict, NotFound
 
 LOCK = 7_031_002  # serializes creation, rotation and revocation of keys, also with the setup of an installation
 
+STILL_SIGNS = "This key signs tokens now: rotate the keys first, then revoke it."
+
 
 class KeyService(AuditedService[SigningKey], model=SigningKey):
     """Rotate keys without invalidating tokens: the next key is published long before it signs."""
@@ -56,7 +58,7 @@ class KeyService(AuditedService[SigningKey], model=SigningKey):
         if key is None:
             raise NotFound("There is no such key.")
         if key.status == "active":
-            raise Conflict("This key signs at present: rotate first, then revoke it.")
+            raise Conflict(STILL_SIGNS)
         await self.delete(key, action="signing_keys.revoke")
         await self.prepare()
 

@@ -18,6 +18,7 @@ from todo.domain.accounts.schemas.vacations import VacationIn, VacationOut
 from todo.errors import Conflict, Invalid, NotFound, Stale
 
 DAY, LONGEST = timedelta(days=1), timedelta(days=366)
+NO_VACATION = "There is no vacation to end: none is running or planned."
 KEPT = 20  # vacations of a user, those that are over included
 
 
@@ -60,7 +61,7 @@ class VacationService(AuditedService[User], model=User):
         user = await self._locked(user_id, if_match)
         today, current = today_of(user), current_of(user)
         if current is None:
-            raise Conflict("There is no vacation to end.")
+            raise Conflict(NO_VACATION)
         begun = current[0] < str(today)
         await self._write(user, [current[0], str(today - DAY)] if begun else None, action)
 

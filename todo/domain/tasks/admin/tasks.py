@@ -71,13 +71,17 @@ class TaskAdmin(ModelAdmin[Task]):
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
         return None if actor.may(self.every_row) else OWN_TASKS
 
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+    def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
         """Closed tasks are reopened, open ones completed; what lies in the trash is restored first."""
         if row.deleted_at is not None:
-            return verb in {"view", "delete", "purge", "export"}
+            kept = {"view", "delete", "purge", "export"}
+            return "" if verb in kept else "This task is in the trash: restore it first."
         closed = row.status in rules.CLOSED
-        occurrence = not closed and row.series_id is not None
-        return {"complete": not closed, "skip": occurrence, "reopen": closed}.get(verb, True)
+        if closed and verb in {"complete", "skip"}:
+            return "This task is closed: reopen it first."
+        if verb == "skip" and row.series_id is None:
+            return "This task comes only once: complete or delete it."
+        return "This task is open: only closed tasks can be reopened." if verb == "reopen" and not closed else ""
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
         """The owner and the series come before the task: see `series/locks.py`."""

@@ -45,21 +45,18 @@ class SeriesAdmin(ModelAdmin[Series]):
     }  # fmt: skip
     inlines = (Inline("occurrences", via="series_id"), Inline("tasks", via="series_id"))
     heavy = ("template", "holidays", "pauses", "vacations", "exceptions")
-    hidden = ("end_notice_at",)
     every_row = "series.all"
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
         return None if actor.may(self.every_row) else OWN_SERIES
 
-    def has(self, actor: Actor, verb: str, row: Any) -> bool:
+    def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
         """What rests is resumed, what goes on is paused, what has ended stays so."""
-        allowed = {
-            "pause": ("active",),
-            "resume": ("active", "paused"),
-            "end": ("active", "paused"),
-            "run": ("active",),
-        }
-        return verb not in allowed or row.status in allowed[verb]
+        if row.status == "ended" and verb in {"pause", "resume", "end", "run"}:
+            return "This series has ended: give its last task a recurrence to go on."
+        if row.status == "paused" and verb in {"pause", "run"}:
+            return "This series is paused: resume it first."
+        return ""
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
         """The owner comes before the series: see `series/locks.py`."""
