@@ -20,10 +20,11 @@ from todo.app import create_app
 from todo.cli.migrate import install
 from todo.database import Database
 from todo.embedded.server import Server
-from todo.settings import Settings, load_settings
+from todo.settings import SecretKey, Settings, load_settings
 
 SERVER = "TODO_TEST_SERVER"
 SECRET = "only for tests: 0123456789abcdef0123456789"
+SECRET_KEY = SecretKey(SECRET)
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 KEPT = {"roles", "signing_keys", "alembic_version", "saq_versions"}
 

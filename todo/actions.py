@@ -28,7 +28,7 @@ Permission = Literal[
     "series.skip_missed", "series.view",
     "sessions.end", "sessions.export", "sessions.view",
     "settings.export", "settings.view",
-    "signing_keys.export", "signing_keys.revoke", "signing_keys.rotate", "signing_keys.view",
+    "signing_keys.export", "signing_keys.revoke", "signing_keys.rewrap", "signing_keys.rotate", "signing_keys.view",
     "tasks.add", "tasks.all", "tasks.change", "tasks.complete", "tasks.delete", "tasks.export", "tasks.import",
     "tasks.purge", "tasks.reopen", "tasks.skip", "tasks.view",
     "users.add_service_account", "users.begin_vacation", "users.change", "users.disable", "users.enable",

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -33,6 +34,21 @@ Network = Annotated[str, AfterValidator(lambda text: str(ip_network(text)))]
 
 class SettingsError(Exception):
     """A setting is invalid. The message names the variable and the reason."""
+
+
+@dataclass(frozen=True)
+class SecretKey:
+    """The key that encrypts secrets in the database, and former keys, which still decrypt and verify."""
+
+    current: str
+    former: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return self.current, *self.former
+
+
+NO_KEY = SecretKey("")  # for services that neither encrypt nor issue anything
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -136,6 +152,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(
         SecretStr(""), description="At least 32 characters; encrypts private keys. `todo up` generates its own."
     )
+    secret_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Former secret keys, separated by commas: they decrypt until `todo keys rewrap` has run."
+    )
     access_token_seconds: int = Field(600, ge=60, le=86400, description="Seconds until an access token expires.")
     actor_cache_seconds: float = Field(3, ge=0, le=5, description="Maximum seconds a user's permissions are cached.")
     admin_email: str = Field("", description="E-mail address of the first administrator, for unattended starts.")
@@ -217,6 +236,11 @@ class Settings(BaseSettings):
             raise ValueError("this needs TODO_DATABASE_URL, whose pooler it bypasses")
         return value
 
+    @field_validator("secret_key_fallbacks", mode="before")
+    @classmethod
+    def _read_fallbacks(cls, value: Any) -> Any:
+        return [key.strip() for key in value.split(",") if key.strip()] if isinstance(value, str) else value
+
     @field_validator("issuers", mode="before")
     @classmethod
     def _read_issuers(cls, value: Any) -> Any:
@@ -247,6 +271,8 @@ def masked(value: object) -> str:
     """Return a value as text, with passwords hidden, including those in URLs."""
     if isinstance(value, SecretStr):
         return "********" if value.get_secret_value() else ""
+    if isinstance(value, tuple) and any(isinstance(one, SecretStr) for one in value):
+        return ", ".join(map(masked, value))
     text = re.sub(r"(://[^:/@]*:).*@", r"\1********@", str(value))
     return re.sub(r"(password=)[^&]+", r"\1********", text)
 
@@ -285,12 +311,12 @@ def get_settings() -> Settings:
     return load_settings()
 
 
-def secret_key(settings: Settings) -> str:
-    """Return the secret that encrypts private keys, from the setting or `todo up`. Raise SettingsError."""
+def secret_key(settings: Settings) -> SecretKey:
+    """Return the secret key from the settings or `todo up`, with the former ones. Raise SettingsError."""
     kept = settings.data_dir / "secret_key"
     secret = settings.secret_key.get_secret_value()
     if not secret and kept.is_file():
         secret = kept.read_text().strip()
     if len(secret) < 32:
         raise SettingsError("TODO_SECRET_KEY: must be at least 32 random characters (`todo up` generates its own).")
-    return secret
+    return SecretKey(secret, tuple(key.get_secret_value() for key in settings.secret_key_fallbacks))

@@ -13,7 +13,7 @@ import httpx
 import jwt
 import pyotp
 import pytest
-from conftest import SECRET, create_database, serving, settings_for
+from conftest import SECRET_KEY, create_database, serving, settings_for
 from litestar import Litestar
 from support.factories import OPERATOR, PASSWORD, Person, World
 from support.issuer import JWKS, FakeIssuer, http
@@ -360,7 +360,7 @@ async def own_url(worker_id_or_main: str) -> str:
 
 async def rotate(at: Instance) -> str:
     async with at.database.session(worker_origin()) as session:
-        return str((await KeyService(session, OPERATOR, SECRET).rotate()).id)
+        return str((await KeyService(session, OPERATOR, SECRET_KEY).rotate()).id)
 
 
 async def test_while_keys_rotate_no_good_token_is_refused(own_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,7 +400,7 @@ async def test_tokens_of_a_revoked_key_are_refused_within_seconds(
 
         await rotate(here)
         async with here.database.session(worker_origin()) as session:
-            await KeyService(session, OPERATOR, SECRET).revoke(UUID(kid))
+            await KeyService(session, OPERATOR, SECRET_KEY).revoke(UUID(kid))
         await asyncio.sleep(0.2 + CACHE_SECONDS)
         after = [await one.status(ada.token) for one in (here, there)]
         left = (await here.client().get("/.well-known/jwks.json")).json()["keys"]

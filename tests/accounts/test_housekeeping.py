@@ -3,7 +3,7 @@
 from typing import Any
 
 import asyncpg
-from conftest import SECRET, create_database, settings_for
+from conftest import SECRET_KEY, create_database, settings_for
 from support.factories import OPERATOR, PASSWORD, Person, World, job_context, origin_for
 
 from todo.database import Database
@@ -19,7 +19,7 @@ async def test_without_a_pending_key_a_rotation_still_leaves_its_event(worker_id
     connection = await asyncpg.connect(url)
     await connection.execute("DELETE FROM signing_keys WHERE status = 'pending'")
     async with database.session(origin_for(OPERATOR)) as session:
-        await KeyService(session, OPERATOR, SECRET).rotate()
+        await KeyService(session, OPERATOR, SECRET_KEY).rotate()
 
     names = [row[0] for row in await connection.fetch("SELECT action FROM audit_events ORDER BY id DESC LIMIT 4")]
     await connection.close()
@@ -33,7 +33,7 @@ async def test_a_retired_key_is_kept_until_its_last_token_is_over(worker_id_or_m
     connection = await asyncpg.connect(url)
     retired = "SELECT count(*) FROM signing_keys WHERE status = 'retired'"
     async with database.session(origin_for(OPERATOR)) as session:
-        await KeyService(session, OPERATOR, SECRET).rotate()
+        await KeyService(session, OPERATOR, SECRET_KEY).rotate()
 
     await delete_ended_credentials(job_context(database))
     kept = await connection.fetchval(retired)

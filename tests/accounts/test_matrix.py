@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 import jwt
 import pytest
-from conftest import SECRET, serving, settings_for
+from conftest import SECRET_KEY, serving, settings_for
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 from support.admin_table import BASE, rest_routes
@@ -123,7 +123,7 @@ RECENT = {"POST /api/auth/tokens", "DELETE /api/auth/passkeys/{passkey_id}", "PO
 RECENT_PERMISSIONS = {
     "users.grant_role", "users.take_role", "users.disable", "users.reset_second_factor", "users.add_service_account",
     "roles.add", "roles.change", "roles.delete", "invitations.add", "identities.delete", "personal_tokens.revoke",
-    "passkeys.revoke", "signing_keys.rotate", "signing_keys.revoke", "series.end", "jobs.abort",
+    "passkeys.revoke", "signing_keys.rotate", "signing_keys.rewrap", "signing_keys.revoke", "series.end", "jobs.abort",
 }  # fmt: skip
 RECENT |= {route for route, (permission, _) in ROUTES.items() if BASE in route and permission in RECENT_PERMISSIONS}
 EVERY = frozenset(permission for permission, _ in ROUTES.values() if permission)
@@ -243,7 +243,7 @@ async def somebody_half_signed_in(stage: Stage) -> Somebody:
     await stage.sql.execute(
         "INSERT INTO totp (user_id, secret, confirmed_at, last_step) VALUES ($1, $2, now(), 0)",
         bob.id,
-        encrypt(b"JBSWY3DPEHPK3PXP", SECRET, f"authenticator app of {bob.id}"),
+        encrypt(b"JBSWY3DPEHPK3PXP", SECRET_KEY, f"authenticator app of {bob.id}"),
     )
     return (await stage.signed_in(bob))["mfa_token"], UNKNOWN
 

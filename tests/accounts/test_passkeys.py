@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
-from conftest import SECRET, settings_for
+from conftest import SECRET_KEY, settings_for
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from support.factories import PASSWORD, Person
@@ -25,7 +25,7 @@ from todo.domain.accounts.services import passkeys as module
 from todo.domain.accounts.services.passkeys import Site, check_passkey, sign_in_options
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-SITE = Site("localhost", "http://localhost:8000", SECRET)
+SITE = Site("localhost", "http://localhost:8000", SECRET_KEY)
 PRESENT, VERIFIED, ATTESTED = 0x01, 0x04, 0x40
 
 
@@ -381,4 +381,4 @@ async def test_a_state_that_is_none_of_ours_is_refused(
     ],
 )
 def test_passkeys_are_bound_to_the_public_address(public_url: str, rp_id: str, origin: str) -> None:
-    assert Site.of(settings_for("", public_url=public_url), SECRET) == Site(rp_id, origin, SECRET)
+    assert Site.of(settings_for("", public_url=public_url), SECRET_KEY) == Site(rp_id, origin, SECRET_KEY)

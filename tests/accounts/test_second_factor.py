@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 import pyotp
 import pytest
-from conftest import SECRET
+from conftest import SECRET_KEY
 from support.factories import PASSWORD, Person
 
 from todo.access import worker_origin
@@ -51,7 +51,7 @@ async def enrolled(person: Person) -> tuple[pyotp.TOTP, list[str]]:
 
 async def check(database: Database, person: Person, code: str, at: datetime) -> str | None:
     async with database.session(worker_origin()) as session:
-        return await check_second_factor(session, person.id, code, at, SECRET)
+        return await check_second_factor(session, person.id, code, at, SECRET_KEY)
 
 
 async def count(sql: Sql, table: str) -> int:
@@ -205,7 +205,7 @@ async def test_a_code_given_back_by_a_rollback_was_not_used(ada: Person, databas
 
     with pytest.raises(LookupError):
         async with database.session(worker_origin()) as session:
-            assert await check_second_factor(session, ada.id, app.at(at), at, SECRET) == "otp"
+            assert await check_second_factor(session, ada.id, app.at(at), at, SECRET_KEY) == "otp"
             raise LookupError
 
     assert await check(database, ada, app.at(at), at) == "otp"

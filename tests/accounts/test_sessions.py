@@ -9,10 +9,14 @@ import asyncpg
 import bcrypt
 import httpx
 import pytest
-from conftest import serving, settings_for
+from conftest import SECRET_KEY, serving, settings_for
 from support.factories import PASSWORD, Person
 
+from todo.access import WORKER, worker_origin
 from todo.app import create_app
+from todo.database import Database
+from todo.domain.accounts.services.sessions import SessionService
+from todo.settings import SecretKey
 
 Sql = Any
 CACHE_SECONDS = 0.25  # a little more than the tests' actor_cache_seconds
@@ -51,6 +55,21 @@ async def test_twenty_refreshes_at_once_make_one_successor(client: httpx.AsyncCl
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
     assert await sql.fetchval("SELECT count(*) FROM refresh_tokens") == 2
+
+
+async def test_a_refresh_repeated_after_a_change_of_the_secret_key_gives_the_token_that_was_issued(
+    client: httpx.AsyncClient, ada: Person, database: Database
+) -> None:
+    tokens = await signed_in(client, ada)
+    issued = (await refreshed(client, tokens["refresh_token"])).json()["refresh_token"]
+    changed = SecretKey("another secret, just as long as it must be", (SECRET_KEY.current,))
+
+    async with database.session(worker_origin()) as session:
+        repeated = await SessionService(session, WORKER, changed).refresh(tokens["refresh_token"])
+
+    assert repeated is not None
+    assert repeated.refresh_token == issued
+    assert (await refreshed(client, issued)).status_code == 200
 
 
 async def test_a_token_used_again_later_ends_the_session_for_good(

@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 import jwt
 import pytest
-from conftest import SECRET, settings_for
+from conftest import SECRET_KEY, settings_for
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from support.factories import Person, World, origin_for
@@ -18,7 +18,7 @@ from todo.access import ANYBODY, Actor
 from todo.database import Database, Direct
 from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.keys import TokenKeys, Verified, decrypt_key, new_signing_key
-from todo.settings import Settings, SettingsError
+from todo.settings import SecretKey, Settings, SettingsError
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 RAW = serialization.Encoding.Raw, serialization.PublicFormat.Raw
@@ -200,7 +200,7 @@ async def test_with_no_memory_rights_are_read_every_time(
 async def test_a_process_that_has_just_started_refuses_no_good_token(
     database: Database, settings: Settings, ada: Person, bob: Person
 ) -> None:
-    keys = TokenKeys(database, settings, SECRET)
+    keys = TokenKeys(database, settings, SECRET_KEY)
 
     found = await asyncio.gather(*(keys.verify(person.token) for person in (ada, bob)), return_exceptions=True)
 
@@ -213,7 +213,7 @@ async def test_after_a_failed_read_of_the_keys_a_good_token_is_good(
     async def away(*_: object) -> Any:
         raise ConnectionRefusedError
 
-    keys = TokenKeys(database, settings, SECRET)
+    keys = TokenKeys(database, settings, SECRET_KEY)
     with monkeypatch.context() as patch, pytest.raises(ConnectionRefusedError):
         patch.setattr(Direct, "_rows", away)
         await keys.verify(ada.token)
@@ -226,7 +226,7 @@ async def test_after_a_failed_read_of_the_keys_a_good_token_is_good(
 async def test_a_token_of_a_key_made_elsewhere_since_is_known_after_a_while(
     database: Database, settings: Settings, ada: Person, sql: Sql
 ) -> None:
-    keys = TokenKeys(database, settings, SECRET)
+    keys = TokenKeys(database, settings, SECRET_KEY)
     await keys.load()
     keys._public.clear()  # as if the key had been added by another process after this one read them
     keys._loaded_at -= 2  # and a while has passed
@@ -239,7 +239,7 @@ async def test_a_token_of_a_key_made_elsewhere_since_is_known_after_a_while(
 async def test_private_keys_are_encrypted_at_rest(ada: Person, sql: Sql) -> None:
     row = await sql.fetchrow("SELECT public_key, private_key FROM signing_keys WHERE status = 'active'")
 
-    key = decrypt_key(row["private_key"], SECRET)
+    key = decrypt_key(row["private_key"], SECRET_KEY)
     raw = key.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
     assert key.public_key().public_bytes(*RAW) == row["public_key"]
     assert raw not in row["private_key"]
@@ -247,21 +247,21 @@ async def test_private_keys_are_encrypted_at_rest(ada: Person, sql: Sql) -> None
 
 
 def test_no_two_keys_are_encrypted_alike() -> None:
-    first, second = new_signing_key(SECRET), new_signing_key(SECRET)
+    first, second = new_signing_key(SECRET_KEY), new_signing_key(SECRET_KEY)
 
     assert first.public_key != second.public_key
     assert first.private_key[:12] != second.private_key[:12]
 
 
 async def test_with_another_secret_the_keys_stay_closed(database: Database, settings: Settings, ada: Person) -> None:
-    keys = TokenKeys(database, settings, "another secret, just as long as it must be")
+    keys = TokenKeys(database, settings, SecretKey("another secret, just as long as it must be"))
 
     with pytest.raises(SettingsError, match="TODO_SECRET_KEY"):
         await keys.load()
 
 
 async def test_without_a_key_nothing_is_signed(database: Database, settings: Settings, ada: Person, sql: Sql) -> None:
-    keys = TokenKeys(database, settings, SECRET)
+    keys = TokenKeys(database, settings, SECRET_KEY)
     await sql.execute("UPDATE signing_keys SET status = 'retired'")
     try:
         with pytest.raises(SettingsError, match="todo migrate"):

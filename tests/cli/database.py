@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import asyncpg
-from conftest import SECRET, settings_for
+from conftest import SECRET_KEY, settings_for
 from support.factories import PASSWORD
 
 from todo.cli.demo import fill
@@ -29,7 +29,7 @@ async def demonstrate(url: str) -> None:
     """Fill in the people and tasks of `todo up --demo`."""
     settings = settings_for(url)
     async with opened(settings, url) as database:
-        sign_in = SignIn(database, settings, SECRET)
+        sign_in = SignIn(database, settings, SECRET_KEY)
         await sign_in.start()
         await fill(database, sign_in, PASSWORD)
         await sign_in.stop()

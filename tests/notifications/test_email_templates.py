@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from conftest import SECRET, settings_for
+from conftest import SECRET_KEY, settings_for
 from delivery.test_email import deliver_due, skip_waiting
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ from todo.domain.notifications.rules import calendar
 from todo.domain.notifications.rules.email_templates import one_line, when
 from todo.domain.notifications.services.preferences import KINDS, link_token, read_link_token
 from todo.errors import NotFound
-from todo.settings import Settings
+from todo.settings import SecretKey, Settings
 
 PUBLIC = "https://todo.example.org"
 
@@ -164,7 +164,7 @@ async def test_while_the_server_is_away_nothing_is_lost_or_doubled_and_the_order
 async def test_one_click_ends_this_kind_of_mail_and_no_other(ada: Person, client: httpx.AsyncClient, kind: str) -> None:
     everything = dict.fromkeys(KINDS, ["app", "email"])
     await ada.http.patch("/api/me/notifications", json=everything)
-    link = f"/unsubscribe/{link_token(SECRET, ada.id, kind)}"
+    link = f"/unsubscribe/{link_token(SECRET_KEY, ada.id, kind)}"
 
     looked = await client.get(link)
     between = (await ada.http.get("/api/me/notifications")).json()
@@ -178,7 +178,7 @@ async def test_one_click_ends_this_kind_of_mail_and_no_other(ada: Person, client
 
 
 async def test_the_page_of_a_link_is_a_form_without_script(ada: Person, client: httpx.AsyncClient) -> None:
-    answer = await client.get(f"/unsubscribe/{link_token(SECRET, ada.id, 'digest')}")
+    answer = await client.get(f"/unsubscribe/{link_token(SECRET_KEY, ada.id, 'digest')}")
 
     assert answer.headers["content-type"].startswith("text/html")
     assert "form-action 'self'" in answer.headers["content-security-policy"]
@@ -188,16 +188,16 @@ async def test_the_page_of_a_link_is_a_form_without_script(ada: Person, client: 
 
 
 async def test_an_unsubscription_leaves_its_trace(ada: Person, client: httpx.AsyncClient, sql: Sql) -> None:
-    await client.post(f"/unsubscribe/{link_token(SECRET, ada.id, 'reminder')}")
+    await client.post(f"/unsubscribe/{link_token(SECRET_KEY, ada.id, 'reminder')}")
 
     row = await sql.fetchrow("SELECT actor_id, after FROM audit_events WHERE action = 'notifications.unsubscribe'")
     assert tuple(row) == (ada.id, '{"reminder": ["app"]}')
 
 
 async def test_nobody_can_make_a_link(world: World, ada: Person, client: httpx.AsyncClient, sql: Sql) -> None:
-    good = link_token(SECRET, ada.id, "reminder")
-    other = link_token("another secret of another installation", ada.id, "reminder")
-    gone = link_token(SECRET, uuid4(), "reminder")
+    good = link_token(SECRET_KEY, ada.id, "reminder")
+    other = link_token(SecretKey("another secret of another installation"), ada.id, "reminder")
+    gone = link_token(SECRET_KEY, uuid4(), "reminder")
     bad = ["x", "%00", "A" * 44, good[:-2], good[:-3] + "AAA", good + "AAAA", other, gone, "A" * 5000, "ü"]
 
     statuses = {(await client.post(f"/unsubscribe/{token}")).status_code for token in bad}
@@ -211,12 +211,21 @@ def test_bytes_that_are_no_link_are_not_found(raw: bytes) -> None:
     token = re.sub("[^A-Za-z0-9_-]", "", raw.decode("latin-1"))
 
     with pytest.raises(NotFound):
-        read_link_token(SECRET, token)
+        read_link_token(SECRET_KEY, token)
 
 
 @given(st.uuids(), st.sampled_from(KINDS))
 def test_a_link_says_whom_and_what(user_id: UUID, kind: str) -> None:
-    assert read_link_token(SECRET, link_token(SECRET, user_id, kind)) == (user_id, kind)
+    assert read_link_token(SECRET_KEY, link_token(SECRET_KEY, user_id, kind)) == (user_id, kind)
+
+
+def test_a_link_of_a_former_secret_key_works_while_that_is_a_fallback() -> None:
+    user_id, changed = uuid4(), "another secret, just as long as it must be"
+    token = link_token(SECRET_KEY, user_id, "digest")
+
+    assert read_link_token(SecretKey(changed, (SECRET_KEY.current,)), token) == (user_id, "digest")
+    with pytest.raises(NotFound):
+        read_link_token(SecretKey(changed), token)
 
 
 def unfolded(text: str) -> list[str]:

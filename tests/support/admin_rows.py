@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any, get_args
 from uuid import UUID, uuid4
 
-from conftest import SECRET
+from conftest import SECRET_KEY
 from msgspec import Struct
 from pydantic_core import PydanticUndefined
 from sqlalchemy import (
@@ -42,7 +42,7 @@ from todo.domain.accounts.services.keys import new_signing_key
 
 NUMBERS = count(1)
 FUTURE = datetime(2031, 1, 31, 12, tzinfo=UTC)
-SIGNING_KEY = new_signing_key(SECRET, "pending")
+SIGNING_KEY = new_signing_key(SECRET_KEY, "pending")
 SPECIAL: dict[tuple[str, str], Any] = {
     ("users", "timezone"): "Europe/Berlin",
     ("users", "status"): "active",

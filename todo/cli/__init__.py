@@ -106,6 +106,7 @@ GROUPS = [
         ShortName("list", "List signing keys.", "signing_keys.list"),
         ShortName("rotate", "Sign with the next key; tokens of the old key stay valid.", "signing_keys.rotate"),
         ShortName("revoke", "Delete a key; its tokens are refused.", "signing_keys.revoke", ID),
+        ShortName("rewrap", "Encrypt every secret again after a change of TODO_SECRET_KEY.", "signing_keys.rewrap"),
     ),
 ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from todo.cli.failures import sentence_of
 from todo.cli.installation import database_url, is_current, opened
 from todo.deployment import Finding, unfit_for_production
 from todo.domain.accounts.services.keys import TokenKeys
+from todo.domain.accounts.services.rewrap import Secrets, outdated
 from todo.http.health import schedules_of, state_of
 from todo.http.openapi import permission_of
 from todo.settings import Settings, load_settings, secret_key
@@ -109,9 +110,12 @@ async def check_database(settings: Settings, url: str) -> list[Finding]:
         if not await is_current(database):
             return [Finding("database.migrations", "error", "The schema is not this version's: run `todo migrate`.")]
         await TokenKeys(database, settings, secret_key(settings)).load()
+        old = await outdated(database, secret_key(settings))
         state = await state_of(database)
         schedules = schedules_of(state, JOBS)
     findings = []
+    if old != Secrets():
+        findings.append(("secrets.former_key", f"{old} need a former secret key: run `todo keys rewrap`."))
     if state.read_only:
         return [Finding("database.read_only", "error", "The database takes no changes: is it a replica?")]
     if not state.has_worker:

@@ -84,7 +84,7 @@ NEVER_SCOPES = frozenset(
     {
         "users.grant_role", "users.reset_second_factor", "users.impersonate", "users.add_service_account",
         "roles.add", "roles.change", "roles.delete", "invitations.add", "signing_keys.rotate", "signing_keys.revoke",
-        "passkeys.revoke",
+        "signing_keys.rewrap",         "passkeys.revoke",
     }
 )  # fmt: skip
 

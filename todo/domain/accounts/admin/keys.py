@@ -12,7 +12,9 @@ from todo.admin.declaration import ActionContext, ModelAdmin, RowsAdmin, action
 from todo.database import Database
 from todo.domain.accounts.models import SigningKey
 from todo.domain.accounts.services.key_rotation import LOCK, STILL_SIGNS, KeyService
-from todo.settings import secret_key
+from todo.domain.accounts.services.rewrap import rewrap
+from todo.errors import Conflict
+from todo.settings import SettingsError, secret_key
 
 
 class SigningKeyAdmin(ModelAdmin[SigningKey]):
@@ -35,6 +37,15 @@ class SigningKeyAdmin(ModelAdmin[SigningKey]):
         await do.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
         active = await self._keys(do).rotate()
         return f"{active.id} signs from now on."
+
+    @action("Rewrap", on="resource", dangerous=True)
+    async def rewrap(self, do: ActionContext) -> str:
+        """Encrypt with the current TODO_SECRET_KEY what was encrypted with a former one."""
+        await do.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+        try:
+            return f"Encrypted again: {await rewrap(do.session, secret_key(do.database.settings))}."
+        except SettingsError as error:
+            raise Conflict(f"{error} Add the key they were encrypted with to TODO_SECRET_KEY_FALLBACKS.") from error
 
     @action("Revoke", dangerous=True)
     async def revoke(self, do: ActionContext, row: SigningKey) -> None:

@@ -27,7 +27,7 @@ from todo.domain.accounts.services.second_factor import SecondFactorService
 from todo.domain.accounts.services.sessions import BROWSER_IDLE, SessionService
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Forbidden, Unauthorized
-from todo.settings import Settings
+from todo.settings import SecretKey, Settings
 
 SEEN_EVERY = timedelta(minutes=1)  # precision of the time of last use
 ENROLLMENT = "/admin/account/second-factor"
@@ -83,7 +83,7 @@ SEEN = Query(
 class AdminSessions:
     """The interface of the admin pages to accounts (todo.admin.pages.sessions.Accounts)."""
 
-    def __init__(self, database: Database, sign_in: SignIn, settings: Settings, secret: str):
+    def __init__(self, database: Database, sign_in: SignIn, settings: Settings, secret: SecretKey):
         self._database = database
         self._sign_in = sign_in
         self._required = settings.second_factor_for

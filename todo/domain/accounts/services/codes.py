@@ -16,7 +16,8 @@ from todo.audit import Event, record
 from todo.database import WriteSession, columns, now, table_of
 from todo.domain.accounts.models import TOTP, USER, RecoveryCode, Totp
 from todo.domain.accounts.services.email_tokens import notify
-from todo.domain.accounts.services.keys import decrypt
+from todo.domain.accounts.services.encryption import decrypt
+from todo.settings import SecretKey
 
 TOTPS, CODES = table_of(Totp), table_of(RecoveryCode)
 
@@ -38,7 +39,9 @@ async def note_wrong(session: WriteSession, action: Action, user_id: UUID) -> No
         await notify(session, email, "Somebody tries to guess your code", text)
 
 
-async def check_second_factor(session: WriteSession, user_id: UUID, code: str, at: datetime, secret: str) -> str | None:
+async def check_second_factor(
+    session: WriteSession, user_id: UUID, code: str, at: datetime, secret: SecretKey
+) -> str | None:
     """Check a code and mark it as used. Return "otp", "recovery", or None for a wrong code."""
     plain = plain_code(code)
     stored = await session.scalar(select(TOTP.secret).where(*confirmed(user_id)))

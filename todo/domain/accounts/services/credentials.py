@@ -39,7 +39,7 @@ async def end_credentials(
     await session.execute(delete(EmailToken).where(EMAIL_TOKEN.user_id == user_id))
     await session.execute(delete(MfaToken).where(MFA_TOKEN.user_id == user_id))
     await session.execute(delete(Totp).where(TOTP.user_id == user_id, TOTP.confirmed_at.is_(None)))
-    await SessionService(session, actor, "").end_all(user_id, reason, but=but)  # ending needs no secret
+    await SessionService(session, actor).end_all(user_id, reason, but=but)
     forget(session, user_id, None)
 
 

@@ -40,5 +40,5 @@ async def delete_ended(database: Database, origin: Origin) -> None:
     """Delete sessions a month after their end, keys after their last token has expired, unused tokens immediately."""
     lifetime = timedelta(seconds=database.settings.access_token_seconds) + LEEWAY
     async with database.session(origin) as session:
-        await KeyService(session, origin.actor, "").delete_retired(lifetime)  # deleting needs no secret
+        await KeyService(session, origin.actor).delete_retired(lifetime)
     await delete_expired(database, *EXPIRED)

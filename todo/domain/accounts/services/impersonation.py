@@ -56,7 +56,7 @@ async def person_to_act_as(session: WriteSession, operator: Actor, user_id: UUID
 async def begin(session: WriteSession, operator: Actor, user_id: UUID, reason: str, *, writes: bool) -> Actor:
     """Start to impersonate in the operator's browser session. Raise NotFound or Forbidden."""
     person = await person_to_act_as(session, operator, user_id, writes=writes)
-    sessions = SessionService(session, operator, "")
+    sessions = SessionService(session, operator)
     row = await sessions.locked(SESSION.id == operator.session_id, SESSION.revoked_at.is_(None))
     values = {"acting_as": user_id, "acting_until": now() + LONGEST, "acting_writes": writes}
     await sessions.update(values, row, action="sessions.impersonate", reason=reason)
@@ -67,7 +67,7 @@ async def begin(session: WriteSession, operator: Actor, user_id: UUID, reason: s
 
 async def end(session: WriteSession, operator: Actor) -> None:
     """Stop impersonating. Raise Conflict when not impersonating."""
-    sessions = SessionService(session, operator, "")
+    sessions = SessionService(session, operator)
     row = await sessions.locked(SESSION.id == operator.session_id)
     if row.acting_as is None:
         raise Conflict("You act as yourself.")

@@ -11,6 +11,7 @@ from todo.database import WriteSession, now
 from todo.domain.accounts.models import KEY, SigningKey
 from todo.domain.accounts.services.keys import new_signing_key
 from todo.errors import Conflict, NotFound
+from todo.settings import NO_KEY, SecretKey
 
 LOCK = 7_031_002  # serializes creation, rotation and revocation of keys, also with the setup of an installation
 
@@ -20,7 +21,7 @@ STILL_SIGNS = "This key signs tokens now: rotate the keys first, then revoke it.
 class KeyService(AuditedService[SigningKey], model=SigningKey):
     """Rotate keys without invalidating tokens: the next key is published long before it signs."""
 
-    def __init__(self, session: WriteSession, actor: Actor, secret: str):
+    def __init__(self, session: WriteSession, actor: Actor, secret: SecretKey = NO_KEY):
         super().__init__(session, actor)
         self._secret = secret
 

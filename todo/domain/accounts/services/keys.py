@@ -1,31 +1,29 @@
 """The keys that sign access tokens."""
 
 import asyncio
-import os
 import time
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import jwt
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from jwt.utils import base64url_encode
 from sqlalchemy import select
 from uuid_utils.compat import uuid7
 
 from todo.database import Database, Query
 from todo.domain.accounts.models import KEY, SigningKey
+from todo.domain.accounts.services.encryption import decrypt, encrypt
 from todo.errors import Unauthorized
-from todo.settings import Settings, SettingsError
+from todo.settings import SecretKey, Settings, SettingsError
 
 KEYS = Query(
     lambda *row: row,
     select(KEY.id, KEY.status, KEY.public_key, KEY.private_key).order_by(KEY.created_at.desc()),
 )
+PRIVATE_KEYS = "signing keys"  # purpose of their encryption
 FRESH_SECONDS = 2.0  # how long a process may miss a rotation; with the token cache, 5 in all
 REMEMBERED = 10_000
 PATIENCE_SECONDS = 1.0  # minimum interval between database queries for unknown keys
@@ -43,7 +41,7 @@ class Verified(NamedTuple):
 class TokenKeys:
     """Sign and verify access tokens (JWT, EdDSA, RFC 9068) with keys stored in the database."""
 
-    def __init__(self, database: Database, settings: Settings, secret: str):
+    def __init__(self, database: Database, settings: Settings, secret: SecretKey):
         self._database = database
         self._settings = settings
         self._secret = secret
@@ -156,33 +154,14 @@ def authenticated_at(claims: dict[str, Any]) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def cipher(secret: str, purpose: str) -> AESGCM:
-    """Return AES-256-GCM with a separate key for each purpose."""
-    return AESGCM(sha256(f"todo {purpose}".encode() + secret.encode()).digest())
-
-
-def encrypt(plain: bytes, secret: str, purpose: str) -> bytes:
-    """Encrypt for storage. The nonce is prepended."""
-    nonce = os.urandom(12)
-    return nonce + cipher(secret, purpose).encrypt(nonce, plain, None)
-
-
-def decrypt(stored: bytes, secret: str, purpose: str) -> bytes:
-    """Decrypt. Raise SettingsError for a wrong secret."""
-    try:
-        return cipher(secret, purpose).decrypt(stored[:12], stored[12:], None)
-    except InvalidTag:
-        raise SettingsError("TODO_SECRET_KEY: not the key this database's secrets were encrypted with.") from None
-
-
-def new_signing_key(secret: str, status: str = "active") -> SigningKey:
+def new_signing_key(secret: SecretKey, status: str = "active") -> SigningKey:
     """Generate an Ed25519 key pair, with the private key encrypted."""
     key = Ed25519PrivateKey.generate()
     raw = key.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
     public = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return SigningKey(status=status, public_key=public, private_key=encrypt(raw, secret, "signing keys"))
+    return SigningKey(status=status, public_key=public, private_key=encrypt(raw, secret, PRIVATE_KEYS))
 
 
-def decrypt_key(stored: bytes, secret: str) -> Ed25519PrivateKey:
+def decrypt_key(stored: bytes, secret: SecretKey) -> Ed25519PrivateKey:
     """Decrypt a private key. Raise SettingsError for a wrong secret."""
-    return Ed25519PrivateKey.from_private_bytes(decrypt(stored, secret, "signing keys"))
+    return Ed25519PrivateKey.from_private_bytes(decrypt(stored, secret, PRIVATE_KEYS))

@@ -16,10 +16,10 @@ from todo.domain.accounts.models import PASSKEY, USER, Passkey, User
 from todo.domain.accounts.schemas.second_factor import PasskeyIn, PasskeyOptions, PasskeyOut
 from todo.domain.accounts.services.credentials import Authentication, end_credentials
 from todo.domain.accounts.services.email_tokens import notify_change
-from todo.domain.accounts.services.keys import decrypt, encrypt
+from todo.domain.accounts.services.encryption import decrypt, encrypt
 from todo.errors import Invalid
 from todo.listing import Listing, Sort
-from todo.settings import Settings, SettingsError
+from todo.settings import SecretKey, Settings, SettingsError
 
 if TYPE_CHECKING:
     from todo.domain.accounts.services.webauthn import WebAuthn
@@ -44,10 +44,10 @@ class Site:
 
     rp_id: str
     origin: str
-    secret: str
+    secret: SecretKey
 
     @classmethod
-    def of(cls, settings: Settings, secret: str) -> "Site":
+    def of(cls, settings: Settings, secret: SecretKey) -> "Site":
         parts = urlsplit(settings.public_url or f"http://localhost:{settings.port}")
         host = parts.hostname or "localhost"
         usual = {"https": 443, "http": 80}.get(parts.scheme)

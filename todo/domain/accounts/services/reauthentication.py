@@ -16,6 +16,7 @@ from todo.domain.accounts.services.passwords import Passwords
 from todo.domain.accounts.services.sessions import Granted, SessionService
 from todo.errors import Forbidden
 from todo.http.limits import check
+from todo.settings import SecretKey
 
 _user = bindparam("user", type_=USER.id.type)
 
@@ -40,7 +41,7 @@ KNOWN = Query(Known, select(USER.password_hash, USER.credential_version, _factor
 class Reauthentication:
     """Reauthentication of one signed-in user. Passwords are checked before a transaction begins."""
 
-    def __init__(self, database: Database, passwords: Passwords, secret: str, origin: Origin):
+    def __init__(self, database: Database, passwords: Passwords, secret: SecretKey, origin: Origin):
         self._database = database
         self._passwords = passwords
         self._secret = secret

@@ -25,9 +25,10 @@ from todo.domain.accounts.services.codes import (
 )
 from todo.domain.accounts.services.credentials import Authentication, end_credentials
 from todo.domain.accounts.services.email_tokens import notify, notify_change
-from todo.domain.accounts.services.keys import decrypt, encrypt
+from todo.domain.accounts.services.encryption import decrypt, encrypt
 from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.errors import Conflict, Invalid
+from todo.settings import SecretKey
 
 HOW_MANY = 10
 
@@ -58,7 +59,7 @@ async def forget_second_factor(session: WriteSession, actor: Actor, user: User) 
 class SecondFactorService:
     """Add and remove second factors of a reauthenticated user."""
 
-    def __init__(self, database: Database, secret: str, origin: Origin, reauthentication: Reauthentication):
+    def __init__(self, database: Database, secret: SecretKey, origin: Origin, reauthentication: Reauthentication):
         self._database = database
         self._secret = secret
         self._origin, self._actor = origin, origin.actor

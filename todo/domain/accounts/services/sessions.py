@@ -17,6 +17,7 @@ from todo.database import WriteSession, now
 from todo.delivery.email import send_email
 from todo.domain.accounts.models import REFRESH, SESSION, USER, RefreshToken, Session
 from todo.domain.accounts.services.remembered import forget
+from todo.settings import NO_KEY, SecretKey
 
 PREFIX = "todo_rt_"
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=90)
@@ -38,7 +39,7 @@ class Granted:
 class SessionService(AuditedService[Session], model=Session):
     """One user's sessions, in the caller's transaction."""
 
-    def __init__(self, session: WriteSession, actor: Actor, secret: str):
+    def __init__(self, session: WriteSession, actor: Actor, secret: SecretKey = NO_KEY):
         super().__init__(session, actor)
         self._secret = secret
 
@@ -129,7 +130,7 @@ class SessionService(AuditedService[Session], model=Session):
             return None
         newest = await self.session.scalar(last.where(REFRESH.session_id == known.session_id))
         if known.generation == (newest or 0) - 1 and now() - known.used_at <= REPEAT:
-            return _granted(live, self._token(live.id, known.generation + 1))
+            return _granted(live, await self._issued(live.id, known.generation + 1))
         await record(self.session, "sessions.reuse", "sessions", subject_id=live.id)
         await self._end(live, "reuse")
         email = await self.session.scalar(select(USER.email).where(USER.id == live.user_id))
@@ -145,7 +146,7 @@ class SessionService(AuditedService[Session], model=Session):
         return row
 
     async def _issue(self, session_id: UUID, generation: int) -> str:
-        token = self._token(session_id, generation)
+        token = token_of(self._secret.current, session_id, generation)
         values: dict[str, Any] = {
             "hash": sha256(token.encode()).digest(), "session_id": session_id, "generation": generation,
             "expires_at": now() + IDLE,
@@ -153,11 +154,20 @@ class SessionService(AuditedService[Session], model=Session):
         await self.session.execute(insert(RefreshToken).values(values))
         return token
 
-    def _token(self, session_id: UUID, generation: int) -> str:
-        """Return 256 bits that only we can reproduce, so that a repeated request gets the same response."""
-        key = sha256(b"todo refresh tokens" + self._secret.encode()).digest()
-        body = hmac.new(key, f"{session_id} {generation}".encode(), sha256).hexdigest()
-        return f"{PREFIX}{body}{crc32(body.encode()):08x}"
+    async def _issued(self, session_id: UUID, generation: int) -> str:
+        """Return a token that was issued before, perhaps with a former secret key."""
+        stored = await self.session.scalar(
+            select(REFRESH.hash).where(REFRESH.session_id == session_id, REFRESH.generation == generation)
+        )
+        tokens = [token_of(key, session_id, generation) for key in self._secret.all]
+        return next((token for token in tokens if sha256(token.encode()).digest() == stored), tokens[0])
+
+
+def token_of(key: str, session_id: UUID, generation: int) -> str:
+    """Return 256 bits that only we can reproduce, so that a repeated request gets the same response."""
+    derived = sha256(b"todo refresh tokens" + key.encode()).digest()
+    body = hmac.new(derived, f"{session_id} {generation}".encode(), sha256).hexdigest()
+    return f"{PREFIX}{body}{crc32(body.encode()):08x}"
 
 
 def _granted(row: Session, token: str) -> Granted:

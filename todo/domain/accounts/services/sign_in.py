@@ -36,7 +36,7 @@ from todo.domain.accounts.services.sessions import Granted, SessionService
 from todo.domain.accounts.services.users import AccountService
 from todo.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from todo.http.limits import check
-from todo.settings import Settings
+from todo.settings import SecretKey, Settings
 
 _names = select(ROLE.name).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == USER.id)
 
@@ -98,7 +98,7 @@ class SignIn:
     Passwords are checked before a transaction begins.
     """
 
-    def __init__(self, database: Database, settings: Settings, secret: str):
+    def __init__(self, database: Database, settings: Settings, secret: SecretKey):
         self._database = database
         self._settings = settings
         self._secret = secret

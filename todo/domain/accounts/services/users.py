@@ -15,6 +15,7 @@ from todo.domain.accounts.schemas.users import MePatch, Registration
 from todo.domain.accounts.services.key_rotation import LOCK, KeyService
 from todo.errors import Invalid, Stale
 from todo.queue import enqueue
+from todo.settings import SecretKey
 
 
 class AccountService(AuditedService[User], model=User):
@@ -59,7 +60,7 @@ class AccountService(AuditedService[User], model=User):
             await enqueue(self.session, "follow_timezones")
         await self.update(values, user, action=action)
 
-    async def prepare(self, secret: str) -> None:
+    async def prepare(self, secret: SecretKey) -> None:
         """Create the initial roles and a signing key. Safe to repeat."""
         await self.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
         for name, permissions in rules.GRANTS.items():

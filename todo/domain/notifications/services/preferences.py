@@ -21,6 +21,7 @@ from todo.domain.notifications.rules.hours import next_at
 from todo.domain.notifications.rules.reminders import Person
 from todo.domain.notifications.schemas import PreferencesOut, PreferencesPatch, QuietHours
 from todo.errors import Invalid, NotFound, Stale
+from todo.settings import SecretKey
 
 # Links store the index of a kind: only ever append.
 KINDS = ("reminder", "missed", "digest", "overdue", "series_ended")
@@ -109,29 +110,30 @@ async def preferences_of(session: WriteSession, user_ids: Sequence[UUID]) -> dic
     return found | {user_id: Preferences(user_id=user_id) for user_id in user_ids if user_id not in found}
 
 
-def link_token(secret: str, user_id: UUID, kind: str) -> str:
+def link_token(secret: SecretKey, user_id: UUID, kind: str) -> str:
     """Return the token of an unsubscribe link: user, kind and MAC. It never expires."""
     sent = user_id.bytes + bytes([KINDS.index(kind)])
-    return base64.urlsafe_b64encode(sent + _mac(secret, sent)).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(sent + _mac(secret.current, sent)).rstrip(b"=").decode()
 
 
-def read_link_token(secret: str, token: str) -> tuple[UUID, str]:
+def read_link_token(secret: SecretKey, token: str) -> tuple[UUID, str]:
     """Parse an unsubscribe token. Raise NotFound when it is not valid."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise NotFound from None
     sent, mac = raw[:17], raw[17:]
-    if not hmac.compare_digest(mac, _mac(secret, sent)) or sent[16] >= len(KINDS):
+    is_ours = any(hmac.compare_digest(mac, _mac(key, sent)) for key in secret.all)
+    if not is_ours or sent[16] >= len(KINDS):
         raise NotFound
     return UUID(bytes=sent[:16]), KINDS[sent[16]]
 
 
-def _mac(secret: str, sent: bytes) -> bytes:
-    return hmac.digest(secret.encode(), b"unsubscribe:" + sent, sha256)[:MAC_BYTES]
+def _mac(key: str, sent: bytes) -> bytes:
+    return hmac.digest(key.encode(), b"unsubscribe:" + sent, sha256)[:MAC_BYTES]
 
 
-async def unsubscribe(session: WriteSession, secret: str, token: str) -> str:
+async def unsubscribe(session: WriteSession, secret: SecretKey, token: str) -> str:
     """Unsubscribe by a link and return its kind. Raise NotFound for an invalid link or a deleted user."""
     user_id, kind = read_link_token(secret, token)
     email = await session.scalar(select(USER.email).where(USER.id == user_id))

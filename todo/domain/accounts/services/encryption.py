@@ -1,0 +1,40 @@
+"""Encryption of secrets in the database with `TODO_SECRET_KEY`."""
+
+import os
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from todo.settings import SecretKey, SettingsError
+
+
+def cipher(key: str, purpose: str) -> AESGCM:
+    """Return AES-256-GCM with a separate key for each purpose."""
+    return AESGCM(sha256(f"todo {purpose}".encode() + key.encode()).digest())
+
+
+def encrypt(plain: bytes, secret: SecretKey, purpose: str) -> bytes:
+    """Encrypt for storage with the current key. The nonce is prepended."""
+    nonce = os.urandom(12)
+    return nonce + cipher(secret.current, purpose).encrypt(nonce, plain, None)
+
+
+def decrypt(stored: bytes, secret: SecretKey, purpose: str) -> bytes:
+    """Decrypt with the current or a former key. Raise SettingsError when none fits."""
+    for key in secret.all:
+        try:
+            return cipher(key, purpose).decrypt(stored[:12], stored[12:], None)
+        except InvalidTag:
+            continue
+    raise SettingsError("TODO_SECRET_KEY: not the key this database's secrets were encrypted with.")
+
+
+def needs_rewrap(stored: bytes, secret: SecretKey, purpose: str) -> bool:
+    """Return whether only a former key decrypts this. Raise SettingsError when none does."""
+    decrypt(stored, secret, purpose)
+    try:
+        cipher(secret.current, purpose).decrypt(stored[:12], stored[12:], None)
+    except InvalidTag:
+        return True
+    return False
