@@ -49,6 +49,52 @@ async def test_the_first_occurrence_is_the_first_the_rule_gives(ada: Person) -> 
     assert (task["occurrence"], task["due"]) == ("2031-01-31", day("2031-01-31"))
 
 
+async def test_a_first_due_that_the_rule_moves_is_warned_of(ada: Person) -> None:
+    moved = "start is {}, which is not an occurrence: the first is Tuesday, 1 December 2026."
+    rule = {"rrule": "FREQ=WEEKLY;BYDAY=TU"}
+
+    added = await ada.add(due=day("2026-11-28"), recurrence=rule)
+    plain = await ada.add(due=day("2026-11-29"))
+    begun = await ada.http.patch(f"/api/tasks/{plain['id']}", json={"recurrence": rule})
+    renamed = await ada.http.patch(f"/api/tasks/{plain['id']}?scope=all", json={"title": "Water the plants"})
+
+    assert (added["due"], added["warnings"]) == (day("2026-12-01"), [moved.format("Saturday, 28 November 2026")])
+    assert begun.json()["warnings"] == [moved.format("Sunday, 29 November 2026")]
+    assert not any("warnings" in answer for answer in (plain, renamed.json()))
+
+
+async def test_a_rule_with_several_times_a_day_comes_back_at_each(ada: Person) -> None:
+    rule = {"rrule": "FREQ=DAILY;BYHOUR=9,21;COUNT=3"}
+    first = await ada.add(due={"kind": "floating", "at": "2031-05-01T09:00"}, recurrence=rule)
+
+    second = await successor(ada, first)
+    third = await successor(ada, second)
+
+    assert [task["occurrence"] for task in (second, third)] == ["2031-05-01T21:00", "2031-05-02T09:00"]
+    assert await successor(ada, third) is None
+
+
+async def test_a_time_that_the_rule_names_is_not_moved_for_all(ada: Person) -> None:
+    due = {"kind": "floating", "at": "2031-05-01T09:00"}
+    task = await ada.add(due=due, recurrence={"rrule": "FREQ=DAILY;BYHOUR=9,21"})
+    body = {"due": due | {"at": "2031-05-01T10:00"}}
+
+    refused = await ada.http.patch(f"/api/tasks/{task['id']}?scope=following", json=body)
+    moved = await ada.http.patch(f"/api/tasks/{task['id']}?scope=this", json=body)
+
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "body.due")
+    assert (moved.status_code, moved.json()["occurrence"]) == (200, "2031-05-01T09:00")
+
+
+async def test_a_rule_that_never_happens_is_refused_with_the_years_searched(ada: Person) -> None:
+    body = {"title": "x", "due": day("2026-11-23"), "recurrence": {"rrule": "FREQ=DAILY;INTERVAL=7;BYDAY=TU"}}
+
+    answer = await ada.http.post("/api/tasks", json=body)
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "body.recurrence.rrule")
+    assert "never happens within 100 years" in answer.text
+
+
 async def test_without_a_due_a_series_begins_today(ada: Person) -> None:
     before = datetime.now(BERLIN).date()
 

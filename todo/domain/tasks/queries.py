@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+from msgspec import UNSET
 from sqlalchemy import String, any_, bindparam, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -12,7 +13,7 @@ from todo.access import Actor
 from todo.database import ACTOR, Direct, Query
 from todo.domain.tasks.guards import trashed_by, visible_to
 from todo.domain.tasks.models import FAR_AWAY, TASK, Task
-from todo.domain.tasks.schemas import TaskOut
+from todo.domain.tasks.schemas import TaskOut, TaskSaved
 from todo.errors import NotFound
 from todo.listing import Listing, Sort
 from todo.schema import Instant, Page
@@ -22,6 +23,7 @@ COLUMNS = select(
     TASK.deadline, TASK.estimate_minutes, TASK.parent_id, TASK.series_id, TASK.occurrence, TASK.created_at,
     TASK.updated_at, TASK.completed_at, TASK.owner_id,
 )  # fmt: skip
+Out = TypeVar("Out", bound=TaskOut)
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
 
 READ = Query(TaskOut, COLUMNS.where(visible_to(ACTOR), TASK.id == bindparam("task")))
@@ -68,4 +70,15 @@ class TaskReads:
 
 def task_out(task: Task) -> TaskOut:
     """A loaded row as the wire shows it."""
-    return TaskOut(*(getattr(task, column.name) for column in COLUMNS.selected_columns))
+    return _out(TaskOut, task)
+
+
+def task_saved(task: Task, warnings: list[str]) -> TaskSaved:
+    """A row that was written, with what to expect of a series it began."""
+    saved = _out(TaskSaved, task)
+    saved.warnings = warnings or UNSET
+    return saved
+
+
+def _out(schema: type[Out], task: Task) -> Out:
+    return schema(*(getattr(task, column.name) for column in COLUMNS.selected_columns))

@@ -113,6 +113,16 @@ class TaskOut(Struct):
     created_by: UUID
 
 
+class TaskSaved(TaskOut):
+    """A task that was added or changed.
+
+    `warnings`, where there are any, say what to expect of a series that it began, as a preview does: the first
+    occurrence is not at the due that was sent, the rule is rare, and so on.
+    """
+
+    warnings: list[str] | UnsetType = UNSET
+
+
 class Completed(TaskOut):
     """The task that was completed or skipped, and the one its series opened."""
 

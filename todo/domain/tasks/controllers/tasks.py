@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from todo.access import Actor, requires
 from todo.database import Database, WriteSession
 from todo.domain.tasks.queries import TaskReads
-from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch
+from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch, TaskSaved
 from todo.domain.tasks.series.queries import upcoming
 from todo.domain.tasks.series.services.edit import read_scope
 from todo.domain.tasks.services.tasks import TaskService
@@ -145,7 +145,7 @@ class TaskController(Controller):
         return page
 
     @post(operation_id="add_task", guards=[requires("tasks.add")])
-    async def add_task(self, tasks: Tasks, data: JSONBody[TaskIn]) -> Response[TaskOut]:
+    async def add_task(self, tasks: Tasks, data: JSONBody[TaskIn]) -> Response[TaskSaved]:
         """Add a task; with `recurrence` it is the first of a series.
 
         Example: `{"title": "Pay the rent", "due": {"kind": "day", "date": "2026-12-31"},
@@ -171,7 +171,7 @@ class TaskController(Controller):
         data: JSONBody[TaskPatch],
         if_match: IfMatch = None,
         reach: ScopeOfChange = None,
-    ) -> Response[TaskOut]:
+    ) -> Response[TaskSaved]:
         """Change the fields you send; `null` clears one.
 
         An occurrence of a series: `scope=this` changes this one only, its place in the series stays. `all` also changes

@@ -16,11 +16,12 @@ from todo.audit import insert_in_one_statement
 from todo.database import Database, WriteSession, now
 from todo.domain.accounts.models import USER
 from todo.domain.accounts.rules import TIMEZONES
+from todo.domain.recurrence.rules.preview import preview
 from todo.domain.tasks import rules
 from todo.domain.tasks.guards import trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.queries import task_out
-from todo.domain.tasks.schemas import Completed, Moment, Scope, TaskIn, TaskOut, TaskPatch, Zoned
+from todo.domain.tasks.queries import task_out, task_saved
+from todo.domain.tasks.schemas import Completed, Moment, Scope, TaskIn, TaskOut, TaskPatch, TaskSaved, Zoned
 from todo.domain.tasks.series.locks import lock_owner, lock_tree
 from todo.domain.tasks.series.models import Series
 from todo.domain.tasks.series.services.edit import SeriesChanges, scope_of
@@ -52,12 +53,12 @@ class TaskService(TaskWriter):
     def series(self) -> SeriesService:
         return SeriesService(self.session, self.actor)
 
-    async def add(self, data: TaskIn) -> TaskOut:
+    async def add(self, data: TaskIn) -> TaskSaved:
         """Add a task; with a rule, the first occurrence of a series. Raises Invalid for due, parent or rule."""
         if self._database and data.recurrence is None and data.parent_id is None:
             task = new_task(data, self.owner_id, self.actor.timezone)
             if await self._add_at_once(self._database, task):
-                return task_out(task)
+                return task_saved(task, [])
         if data.parent_id is not None:
             await lock_tree(self.session, self.owner_id)
         timezone = await lock_owner(self.session, self.owner_id)
@@ -68,7 +69,13 @@ class TaskService(TaskWriter):
             _refuse_subtask(task.parent_id)
             for name, value in (await self.series.begin(task, data.recurrence, timezone)).items():
                 setattr(task, name, value)
-        return task_out(await self.create(task, action="tasks.add"))
+        return await self._saved(await self.create(task, action="tasks.add"), None)
+
+    async def _saved(self, task: Task, old_series_id: UUID | None) -> TaskSaved:
+        if task.series_id is None or task.series_id == old_series_id:
+            return task_saved(task, [])
+        series = await self.session.get_one(Series, task.series_id)
+        return task_saved(task, preview(series.plan(), 0, series.owner_timezone).warnings)
 
     async def _add_at_once(self, database: Database, task: Task) -> bool:
         """Add a task in one round trip; False when the actor's time zone has changed since it was remembered."""
@@ -84,7 +91,7 @@ class TaskService(TaskWriter):
 
     async def change_fields(
         self, task_id: UUID, data: TaskPatch, if_match: frozenset[int] | None, scope: Scope | None = None
-    ) -> TaskOut:
+    ) -> TaskSaved:
         """Change what was sent, in this occurrence or in its series; raises NotFound, Stale, Invalid, Conflict."""
         sent = data.sent()
         scope = scope_of(sent, scope)
@@ -97,7 +104,7 @@ class TaskService(TaskWriter):
             timezone, series, task = "", None, await self._own(task_id, if_match)
         if task.status in rules.CLOSED and data.status is not UNSET:
             raise Conflict("This task is closed; reopen it first.")
-        values = values_of(data, timezone)
+        values, series_id = values_of(data, timezone), task.series_id
         if (parent_id := values.get("parent_id")) is not None:
             _refuse_subtask(task.series_id)
             await check_parent(self.session, self.owner_id, parent_id, task)
@@ -105,7 +112,7 @@ class TaskService(TaskWriter):
             values |= await SeriesChanges(self.series).apply(series, task, values, data, scope, timezone)
         elif series and "due" in values:
             await self.series.note_due(series, task, values)
-        return task_out(await self.update(values, task, action="tasks.change"))
+        return await self._saved(await self.update(values, task, action="tasks.change"), series_id)
 
     async def move(self, task_id: UUID, due: Moment, if_match: frozenset[int] | None) -> TaskOut:
         """Give an open task another due; raises NotFound, Stale, Invalid, Conflict."""
