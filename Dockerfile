@@ -1,5 +1,7 @@
-FROM python:3.13-slim AS build
-RUN pip install --no-cache-dir uv && uv venv /opt/todo
+# A release passes the digest of the day: docker build --build-arg PYTHON=python@sha256:...
+ARG PYTHON=python:3.13-slim-trixie
+FROM ${PYTHON} AS build
+RUN pip install --no-cache-dir uv==0.13.9 && uv venv /opt/todo
 ENV VIRTUAL_ENV=/opt/todo
 WORKDIR /src
 COPY requirements.lock .
@@ -9,7 +11,7 @@ COPY todo todo
 COPY migrations migrations
 RUN uv pip install --no-cache --no-deps .
 
-FROM python:3.13-slim
+FROM ${PYTHON}
 RUN useradd --system --no-create-home --uid 10001 todo
 COPY --from=build /opt/todo /opt/todo
 ENV PATH=/opt/todo/bin:$PATH TODO_ENV=production TODO_HOST=0.0.0.0 PYTHONUNBUFFERED=1
