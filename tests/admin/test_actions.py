@@ -88,7 +88,7 @@ async def test_a_row_of_a_selection_that_refuses_a_field_names_it(admin: AdminSe
     outcome = await admin.actions.act("tasks", "change", Selection(ids=[task["id"]]), {"due": None})
 
     assert [failure.message for failure in outcome.failed] == [
-        "due: An occurrence of a series has a due: move it, skip it, or end the series."
+        "due: An occurrence of this series has a due: move it, skip it, or end the series."
     ]
 
 

@@ -118,8 +118,9 @@ class RecurrencePatch(Schema):
 
 
 class Recurrence(RecurrencePatch, kw_only=True):
-    """How work comes back. The first occurrence is due when the task is; without a due, today. Where the rule does not
-    give that time, the task moves to the first that it gives after it, and `warnings` say so.
+    """How work comes back. The first occurrence is due when the task is. A task with a start and no due repeats by its
+    start, and gets no due; without both, it is due today. Where the rule does not give that time, the task moves to the
+    first that it gives after it, and `warnings` say so.
 
     Unless said otherwise: counted from the schedule, a 31st in a short month moves to its last day (`backward`), the
     open occurrence stays when the next comes (`keep_one`), the next appears when this one is closed or its own time

@@ -135,8 +135,8 @@ class Upcoming(Struct):
     series_id: UUID
     occurrence: str
     title: str
-    due: Moment
-    due_at: datetime
+    due: Moment | None  # null where the series repeats by start
+    due_at: datetime | None
     start: Moment | None
     deadline: date | None
     note: str | None

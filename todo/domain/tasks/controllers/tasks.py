@@ -177,10 +177,11 @@ class TaskController(Controller):
         An occurrence of a series: `scope=this` changes this one only, its place in the series stays. `all` also changes
         title, notes, priority, estimate, start, deadline, due or rule of every occurrence that is not open yet.
         `following` ends the series before this occurrence and begins one with it that knows its predecessor. `start`
-        and `deadline` of later occurrences are as far from their due as you set them here. With these two scopes a new
-        due moves the time of day; a new day moves the start as well where the rule takes its days from it, and is
-        refused where the rule names them. `recurrence` makes a task the first occurrence of a series or changes its
-        series (`all`, or `following`); `null` ends the series and leaves this occurrence open.
+        and `deadline` of later occurrences are as far from their due as you set them here. In a series that repeats by
+        start, `start` takes the place of the due. With these two scopes a new due moves the time of day; a new day
+        moves the start as well where the rule takes its days from it, and is refused where the rule names them.
+        `recurrence` makes a task the first occurrence of a series or changes its series (`all`, or `following`); `null`
+        ends the series and leaves this occurrence open.
 
         Example: `{"title": "Pay the rent", "recurrence": {"on_missed": "skip_to_next"}}`
         """

@@ -28,6 +28,7 @@ class SeriesAdmin(ModelAdmin[Series]):
     columns = ("title", "rrule", "status", "owner_id", "next_run_at", "failures", "last_error")
     types = {
         "rrule": Rrule, "status": Literal["active", "paused", "ended"], "kind": Literal["day", "floating", "zoned"],
+        "repeats_by": Literal["due", "start"],
         "anchor": Literal["schedule", "completion"], "on_invalid_date": Literal["backward", "forward", "omit"],
         "on_missed": Literal["keep_one", "skip_to_next", "backfill", "expire"], "opens": Opens,
     }  # fmt: skip
@@ -38,7 +39,7 @@ class SeriesAdmin(ModelAdmin[Series]):
     )  # fmt: skip
     sorts = ("next_run_at",)
     fieldsets = {
-        "Series": ("title", "status", "owner_id", "rrule", "start", "kind", "timezone"),
+        "Series": ("title", "status", "owner_id", "rrule", "repeats_by", "start", "kind", "timezone"),
         "What it does": ("anchor", "on_invalid_date", "on_missed", "opens", "lead_seconds", "shift", "holidays",
                          "pauses", "vacations", "exceptions", "until", "count", "max_open", "expire_after_seconds"),
         "Where it is": ("n", "last_original_start", "next_original_start", "next_run_at", "failures", "last_error"),

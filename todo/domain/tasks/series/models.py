@@ -43,7 +43,8 @@ class Series(Row, table=True):
     status: str = "active"  # active | paused | ended
     rrule: str
     start: datetime = Field(sa_type=DateTime(timezone=False))
-    kind: str  # day | floating | zoned, as the first due was
+    repeats_by: str = Field(default="due", sa_column_kwargs={"server_default": "due"})  # the date of a task it gives
+    kind: str  # day | floating | zoned, as the first due (or start) was
     timezone: str | None = None
     anchor: str = "schedule"
     on_invalid_date: str = "backward"
@@ -130,9 +131,11 @@ class Series(Row, table=True):
 
     def occurrence_values(self, plan: Plan, original_start: datetime) -> dict[str, Any]:
         """The columns that make a task this occurrence of the series."""
+        moment = rules.moment_at(due(plan, original_start), self.kind, self.timezone)
+        instant = {"due_at": due_at(plan, original_start)} if self.repeats_by == "due" else {}
         return {
-            "due": rules.moment_at(due(plan, original_start), self.kind, self.timezone),
-            "due_at": due_at(plan, original_start),
+            self.repeats_by: moment,
+            **instant,
             "series_id": self.id,
             "occurrence": written(original_start, all_day=self.kind == "day"),
         }
@@ -140,7 +143,11 @@ class Series(Row, table=True):
     def new_task_values(self, plan: Plan, original_start: datetime) -> dict[str, Any]:
         """The columns of a new task that is this occurrence of the series."""
         values = self.occurrence_values(plan, original_start)
-        return columns_of(self.template, values["due"]) | values
+        return columns_of(self.template, values[self.repeats_by]) | values
+
+    def date_of(self, task: Task) -> dict[str, Any] | None:
+        """The due of one of its tasks or, where the series repeats by start, its start."""
+        return task.due if self.repeats_by == "due" else task.start
 
 
 class Occurrence(Row, table=True):
@@ -176,15 +183,22 @@ SERIES, OCCURRENCE = columns(Series), columns(Occurrence)
 
 
 def series_like(task: Task, timezone: str) -> Series:
-    """A series that would begin with this task, without its rule; a task without a due is due today."""
-    due_then = task.due or {"kind": "day", "date": datetime.now(ZoneInfo(timezone)).date().isoformat()}
+    """A series that would begin with this task, without its rule.
+
+    It repeats by the due of the task or, without one, by its start; a task without both is due today.
+    """
+    columns = task.model_dump()
+    by_start = task.due is None and task.start is not None
+    moment = columns.pop("start") if by_start else task.due
+    moment = moment or {"kind": "day", "date": datetime.now(ZoneInfo(timezone)).date().isoformat()}
     return Series(
         owner_id=task.owner_id,
         owner_timezone=timezone,
-        start=rules.local_time_of(due_then),
-        kind=due_then["kind"],
-        timezone=due_then.get("timezone"),
-        template=template_of(task.model_dump(), due_then),
+        repeats_by="start" if by_start else "due",
+        start=rules.local_time_of(moment),
+        kind=moment["kind"],
+        timezone=moment.get("timezone"),
+        template=template_of(columns, moment),
         rrule="",
     )
 

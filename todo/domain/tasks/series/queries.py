@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from heapq import merge
 from itertools import chain, islice
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -147,22 +147,22 @@ async def upcoming(reads: Direct, actor: Actor, until: datetime) -> tuple[list[U
     if until > now() + FARTHEST:
         raise Invalid.field("query.until", f"This is more than {FARTHEST.days} days ahead.")
     series = await reads.all(SERIES_TO_COME, actor=actor.user_id, limit=MOST + 1)
-    occurrences_of_all = merge(*(upcoming_occurrences(one, until) for one in series[:MOST]), key=attrgetter("due_at"))
-    found = list(islice(occurrences_of_all, MOST + 1))
+    occurrences_of_all = merge(*(upcoming_occurrences(one, until) for one in series[:MOST]), key=itemgetter(0))
+    found = [occurrence for _, occurrence in islice(occurrences_of_all, MOST + 1)]
     return found[:MOST], len(found) > MOST or len(series) > MOST
 
 
-def upcoming_occurrences(series: Series, until: datetime) -> Iterator[Upcoming]:
-    """The occurrences of one series to come until then; a rule that cannot be read gives none."""
+def upcoming_occurrences(series: Series, until: datetime) -> Iterator[tuple[datetime, Upcoming]]:
+    """The occurrences of one series to come until then, and when; a rule that cannot be read gives none."""
     try:
         plan = series.plan()
     except RuleError:
         return
     for original_start, _ in _coming(series, plan):
-        values = series.new_task_values(plan, original_start)
-        if values["due_at"] > until:
+        if (at := due_at(plan, original_start)) > until:
             return
-        yield Upcoming(note=note(plan, original_start), **{name: values[name] for name in SHOWN})
+        values = {"due": None, "due_at": None} | series.new_task_values(plan, original_start)
+        yield at, Upcoming(note=note(plan, original_start), **{name: values[name] for name in SHOWN})
 
 
 def _coming(series: Series, plan: Plan) -> Iterator[PlannedOccurrence]:

@@ -1,10 +1,10 @@
 """Series and their occurrences in requests and responses."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from todo.domain.recurrence.schemas import (
     Anchor,
@@ -42,6 +42,9 @@ class Template(Struct):
     deadline_offset_days: int | None  # from the day it is due
 
 
+RepeatsBy = Annotated[
+    Literal["due", "start"], Meta(description="The date of a task that the rule gives: `start` for tasks without due.")
+]
 SeriesStatus = Literal["active", "paused", "ended"]
 OccurrenceStatus = Literal["open", "moved", "done", "skipped", "missed", "cancelled"]
 
@@ -55,6 +58,7 @@ class SeriesOut(Struct):
     sentence: str
     template: Template
     rrule: str
+    repeats_by: RepeatsBy
     start: str
     timezone: str | None
     anchor: Anchor

@@ -110,8 +110,8 @@ class TaskService(TaskWriter):
             await check_parent(self.session, self.owner_id, parent_id, task)
         if scope != "this" or "recurrence" in sent:
             values |= await SeriesChanges(self.series).apply(series, task, values, data, scope, timezone)
-        elif series and "due" in values:
-            await self.series.note_due(series, task, values)
+        elif series:
+            await self.series.note_moved(series, task, values)
         return await self._saved(await self.update(values, task, action="tasks.change"), series_id)
 
     async def move(self, task_id: UUID, due: Moment, if_match: frozenset[int] | None) -> TaskOut:
@@ -121,8 +121,10 @@ class TaskService(TaskWriter):
         if task.status in rules.CLOSED:
             raise Conflict("This task is closed; reopen it first.")
         values = values_of(TaskPatch(due=due), timezone)
+        if series and series.repeats_by == "start":
+            raise Invalid.field("body.due", "This series repeats by its start: change `start` of the task instead.")
         if series:
-            await self.series.note_due(series, task, values)
+            await self.series.note_moved(series, task, values)
         return task_out(await self.update(values, task, action="tasks.move"))
 
     async def trash(self, task_id: UUID, if_match: frozenset[int] | None, scope: Scope = "this") -> None:

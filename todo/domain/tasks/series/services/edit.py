@@ -20,7 +20,7 @@ from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Scope, TaskPatch
 from todo.domain.tasks.series.models import OCCURRENCE, Occurrence, Series
 from todo.domain.tasks.series.rules import TEMPLATE, columns_of, template_of
-from todo.domain.tasks.series.services.schedule import FIELDS, SeriesService, TaskWriter
+from todo.domain.tasks.series.services.schedule import SeriesService, TaskWriter, fields_of
 from todo.domain.tasks.subtasks import descendants, trash_all
 from todo.errors import Conflict, Invalid
 
@@ -70,22 +70,22 @@ class SeriesChanges:
         if series is None:
             return await self._begin(task, values, recurrence, timezone)
         if recurrence is UNSET and series.status == "ended":
-            if "due" in values:
-                await self.series.note_due(series, task, values)
+            await self.series.note_moved(series, task, values)
             return {}
-        if "due" in values and values["due"] is None:
-            raise Invalid.field("body.due", "An occurrence of a series has a due: end the series first.")
+        by = series.repeats_by
+        _check_date(series, values)
         with rule_problems("body.recurrence"):
             sent = {} if recurrence is UNSET else recurrence.columns()
-        due = values.get("due") or task.due or rules.moment_at(original_start_of(task), series.kind, series.timezone)
-        sent |= {"template": series.template | template_of(values, due)}
-        if task.status in rules.CLOSED and (scope == "following" or "due" in values or series.status == "ended"):
+        moment = values.get(by) or series.date_of(task)
+        moment = moment or rules.moment_at(original_start_of(task), series.kind, series.timezone)
+        sent |= {"template": series.template | template_of(_without(by, values), moment)}
+        if task.status in rules.CLOSED and (scope == "following" or by in values or series.status == "ended"):
             raise Conflict("This occurrence is closed: change the series by an occurrence that is open.")
         if scope == "following" or series.status == "ended":
-            changes = await self._split(series, task, values.get("due"), sent)
+            changes = await self._split(series, task, values.get(by), sent)
         else:
             changes = await self._change_all(series, task, values, sent)
-        return changes | dates_along(task, values, due, changes.get("due", due))
+        return changes | dates_along(series, task, values, moment, changes.get(by, moment))
 
     async def end_from(self, series: Series | None, task: Task, scope: Scope) -> None:
         """End the series of a task, its open occurrences (from this one on, or all) cancelled and in the trash."""
@@ -137,26 +137,25 @@ class SeriesChanges:
         days from it; a rule that names its days is changed by `recurrence`.
         """
         last = series.last.original_start
-        if (due := values.get("due", UNSET)) is not UNSET:
-            times, distance = retimed(series, original_start_of(task), due, fresh="rrule" in sent)
+        if moment := values.get(series.repeats_by):
+            times, distance = retimed(series, original_start_of(task), moment, fresh="rrule" in sent)
             sent |= times
             last += distance
         await self.series.replan(series, sent, PlannedOccurrence(last, series.n), "body.recurrence")
-        if due is not UNSET:
-            await self.series.note_due(series, task, values)
+        await self.series.note_moved(series, task, values)
         return {}
 
     async def _split(
-        self, series: Series, task: Task, due: dict[str, Any] | None, sent: dict[str, Any]
+        self, series: Series, task: Task, moment: dict[str, Any] | None, sent: dict[str, Any]
     ) -> dict[str, Any]:
         """End a series before this occurrence, and begin one that goes on with it and knows its predecessor."""
         original_start = original_start_of(task)
         like = Series(**series.model_dump(exclude=NOT_COPIED), predecessor_id=series.id)
         was_paused = series.status == "paused"
-        fresh = "rrule" in sent or "anchor" in sent or due is not None
-        with rule_problems("body.recurrence", **FIELDS):
+        fresh = "rrule" in sent or "anchor" in sent or moment is not None
+        with rule_problems("body.recurrence", **fields_of(series)):
             if fresh:
-                successor, plan, last = self._restart(series, like, original_start, due, sent)
+                successor, plan, last = self._restart(series, like, original_start, moment, sent)
             else:
                 successor = like.changed(sent, hourly=self.series.hourly)
                 plan, last = successor.plan(), series.last_original_start or original_start
@@ -175,14 +174,19 @@ class SeriesChanges:
         return values
 
     def _restart(
-        self, series: Series, like: Series, original_start: datetime, due: dict[str, Any] | None, sent: dict[str, Any]
+        self,
+        series: Series,
+        like: Series,
+        original_start: datetime,
+        moment: dict[str, Any] | None,
+        sent: dict[str, Any],
     ) -> tuple[Series, Plan, datetime]:
         """A series with other times, and its first one. An end that is not sent stays that of the predecessor."""
         plan = series.plan()
         times: dict[str, Any] = {"start": original_start}
-        if due:
-            times, _ = retimed(series, original_start, due, fresh="rrule" in sent)
-            times["start"] = rules.local_time_of(due)
+        if moment:
+            times, _ = retimed(series, original_start, moment, fresh="rrule" in sent)
+            times["start"] = rules.local_time_of(moment)
         if "rrule" in sent:
             sent = sent | {"rrule": _with_days_of(sent["rrule"], plan)}
         elif times["start"].date() == original_start.date():
@@ -233,36 +237,54 @@ def original_start_of(task: Task) -> datetime:
     return datetime.fromisoformat(task.occurrence or "")
 
 
-def dates_along(task: Task, values: dict[str, Any], sent_due: dict[str, Any], due: dict[str, Any]) -> dict[str, Any]:
-    """`start` and `deadline` of a task that is due then, as far from it as they were or, if sent, as they shall be."""
-    dates = {"start": task.start, "deadline": task.deadline}
-    sent = {name: values[name] for name in dates.keys() & values.keys()}
-    return columns_of(template_of(dates, task.due or sent_due) | template_of(sent, sent_due), due)
+def dates_along(
+    series: Series, task: Task, values: dict[str, Any], sent: dict[str, Any], moment: dict[str, Any]
+) -> dict[str, Any]:
+    """`start` and `deadline` of a task that is at `moment`, as far from it as they were or, where values have them, as
+    they are from the date that was sent. A start that the series repeats by is not among them.
+    """
+    dates = _without(series.repeats_by, {"start": task.start, "deadline": task.deadline})
+    given = {name: values[name] for name in dates.keys() & values.keys()}
+    template = template_of(dates, series.date_of(task) or sent) | template_of(given, sent)
+    return {name: value for name, value in columns_of(template, moment).items() if name in dates}
+
+
+def _without(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {other: value for other, value in values.items() if other != name}
+
+
+def _check_date(series: Series, values: Mapping[str, Any]) -> None:
+    """Raises Invalid for a change that would take from a series the date it repeats by, or give it another one."""
+    by = series.repeats_by
+    if by in values and values[by] is None:
+        raise Invalid.field(f"body.{by}", f"An occurrence of this series has a {by}: end the series first.")
+    if by == "start" and values.get("due"):
+        raise Invalid.field("body.due", "This series repeats by its start: only one occurrence can have a due.")
 
 
 def retimed(
-    series: Series, original_start: datetime, due: dict[str, Any], fresh: bool
+    series: Series, original_start: datetime, moment: dict[str, Any], fresh: bool
 ) -> tuple[dict[str, Any], timedelta]:
-    """The times of a series one of whose occurrences shall be due then, and how far its occurrences move; raises
+    """The times of a series one of whose occurrences shall be then, and how far its occurrences move; raises
     Invalid.
 
-    `fresh`: there is a new rule, which counts from that due.
+    `fresh`: there is a new rule, which counts from that moment.
     """
-    when, rule = rules.local_time_of(due), series.plan().rule
+    when, rule, field = rules.local_time_of(moment), series.plan().rule, f"body.{series.repeats_by}"
     same_day = when.date() == original_start.date()
     names_days = rule.by_day or rule.by_month or rule.by_month_day
     if names_days and not same_day and not fresh:
-        raise Invalid.field("body.due", "The rule names its days: for another day change recurrence.rrule.")
+        raise Invalid.field(field, "The rule names its days: for another day change recurrence.rrule.")
     if (rule.by_hour or rule.by_minute) and when.time() != original_start.time() and not fresh:
-        raise Invalid.field("body.due", "The rule names its times of day: for another time change recurrence.rrule.")
+        raise Invalid.field(field, "The rule names its times of day: for another time change recurrence.rrule.")
     start = datetime.combine(series.start.date(), when.time()) if same_day and not fresh else when
     distance = when - original_start
     try:
         moved = [datetime.fromisoformat(text) + distance for text in series.exceptions]
     except OverflowError:
-        raise Invalid.field("body.due", "This would move exceptions beyond the calendar.") from None
-    exceptions = [written(original_start, all_day=due["kind"] == "day") for original_start in moved]
-    times = {"start": start, "kind": due["kind"], "timezone": due.get("timezone"), "exceptions": exceptions}
+        raise Invalid.field(field, "This would move exceptions beyond the calendar.") from None
+    exceptions = [written(original_start, all_day=moment["kind"] == "day") for original_start in moved]
+    times = {"start": start, "kind": moment["kind"], "timezone": moment.get("timezone"), "exceptions": exceptions}
     return times, distance
 
 

@@ -1,9 +1,10 @@
 """Skipping what is overdue in series, and going on with what comes next."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from todo.access import Actor
 from todo.audit import record
@@ -18,6 +19,7 @@ from todo.domain.tasks.series.schemas import SkippedMissed
 from todo.domain.tasks.series.services.schedule import SeriesService, TaskWriter
 from todo.errors import Stale
 
+MAY_BE_LATE = or_(TASK.due_at < func.now(), SERIES.repeats_by == "start")
 MOST = 200  # series in one request
 
 
@@ -44,7 +46,7 @@ class MissedWork:
         timezone = await lock_owner(self.session, owner_id)
         late = select(OCCURRENCE.series_id).join(Task, TASK.id == OCCURRENCE.task_id)
         late = late.join(Series, SERIES.id == OCCURRENCE.series_id)
-        late = late.where(self.within, OCCURRENCE.status == "open", TASK.due_at < now()).distinct()
+        late = late.where(self.within, OCCURRENCE.status == "open", MAY_BE_LATE).distinct()
         found = (await self.session.scalars(late.order_by(OCCURRENCE.series_id).limit(MOST + 1))).all()
         answer = SkippedMissed(0, 0, [], more=len(found) > MOST)
         for series_id in found[:MOST]:
@@ -57,7 +59,7 @@ class MissedWork:
 
     async def _skip(self, series: Series, timezone: str) -> tuple[int, Sequence[Task]]:
         """Skip the overdue occurrences of a locked series, the first first; how many, and what opened."""
-        late = [task for task in await self._open_tasks(series) if _is_overdue(task, timezone)]
+        late = [task for task in await self._open_tasks(series) if _is_over(series.date_of(task), timezone)]
         following = []
         for task in late:
             await self.tasks.update({"status": "cancelled", "completed_at": now()}, task, action="tasks.skip")
@@ -76,5 +78,5 @@ class MissedWork:
         return [task for task, _ in sorted(found, key=lambda row: row[1])]
 
 
-def _is_overdue(task: Task, timezone: str) -> bool:
-    return task.due is not None and rules.overdue_at(task.due, timezone) <= now()
+def _is_over(moment: dict[str, Any] | None, timezone: str) -> bool:
+    return moment is not None and rules.overdue_at(moment, timezone) <= now()

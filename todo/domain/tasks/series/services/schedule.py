@@ -26,6 +26,7 @@ from todo.domain.recurrence.rules.occurrences import (
 from todo.domain.recurrence.rules.plan import Anchor, OnMissed, Opens, Plan, PlannedOccurrence
 from todo.domain.recurrence.rules.warn import nothing_happens
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
+from todo.domain.tasks import rules
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series, series_like
 from todo.domain.tasks.series.rules import ScheduleState, Undo, following
@@ -33,8 +34,6 @@ from todo.domain.tasks.subtasks import Copied, copy_subtasks, descendants
 from todo.errors import Invalid
 from todo.loops import LONGEST_SLEEP
 from todo.queue import enqueue
-
-FIELDS = {"start": "body.due", "timezone": "body.due.timezone"}  # where a request has what a rule begins with
 
 OTHER, CHILD = table_of(Occurrence).alias().c, table_of(Task).alias().c
 
@@ -66,10 +65,11 @@ class SeriesService(AuditedService[Series], model=Series):
     async def begin(self, task: Task, recurrence: RecurrencePatch, timezone: str) -> dict[str, Any]:
         """Store a series with a task as its first occurrence; the columns of that task. Raises Invalid.
 
-        A task without a due is due today.
+        A series of a task without a due repeats by its start; without both, the task is due today.
         """
-        with rule_problems("body.recurrence", **FIELDS):
-            series = series_like(task, timezone).changed(recurrence.columns(), hourly=self.hourly)
+        like = series_like(task, timezone)
+        with rule_problems("body.recurrence", **fields_of(like)):
+            series = like.changed(recurrence.columns(), hourly=self.hourly)
             plan = series.plan()
             occurrence = first(plan)
         if occurrence is None:
@@ -89,7 +89,7 @@ class SeriesService(AuditedService[Series], model=Series):
     async def replan(self, series: Series, sent: Mapping[str, Any], last: PlannedOccurrence, body: str) -> None:
         """Change a locked series that has come as far as `last`, and compute its next occurrence; raises Invalid."""
         still_open = await self.open_starts(series)
-        with rule_problems(body, **FIELDS):
+        with rule_problems(body, **fields_of(series)):
             changed = series.changed(sent, hourly=self.hourly)
             plan = changed.plan()
             coming = following(plan, last)
@@ -193,12 +193,17 @@ class SeriesService(AuditedService[Series], model=Series):
             if stored and await self._withdraw(series, undo := convert(stored, Undo)):
                 await self.save_state(series, await self._restored(series, undo.before))
 
-    async def note_due(self, series: Series, task: Task, values: Mapping[str, Any]) -> None:
-        """Record in an occurrence whether it is due when its rule says; raises Invalid when it would lose its due."""
-        if values["due"] is None:
-            raise Invalid.field("body.due", "An occurrence of a series has a due: move it, skip it, or end the series.")
+    async def note_moved(self, series: Series, task: Task, values: Mapping[str, Any]) -> None:
+        """Record in an occurrence whether it is when its rule says; raises Invalid when it would lose that date."""
+        name = series.repeats_by
+        if name not in values:
+            return
+        moment = values[name]
+        if moment is None:
+            sentence = f"An occurrence of this series has a {name}: move it, skip it, or end the series."
+            raise Invalid.field(f"body.{name}", sentence)
         own = series.occurrence_values(series.plan(), datetime.fromisoformat(task.occurrence or ""))
-        moved_to = None if values["due"] == own["due"] else values["due_at"]
+        moved_to = None if moment == own[name] else rules.instant_of(moment, series.owner_timezone)
         await self.session.execute(_open_occurrence_of(task).values(moved_to=moved_to))
 
     async def open_starts(self, series: Series) -> Sequence[datetime]:
@@ -274,6 +279,11 @@ class SeriesService(AuditedService[Series], model=Series):
     async def _enqueue_when_due(self, state: ScheduleState) -> None:
         if state.next_run_at is not None and state.next_run_at < now() + timedelta(seconds=LONGEST_SLEEP):
             await enqueue(self.session, "materialize_due")
+
+
+def fields_of(series: Series) -> dict[str, str]:
+    """Where a request has what the rule of a series begins with."""
+    return {"start": f"body.{series.repeats_by}", "timezone": f"body.{series.repeats_by}.timezone"}
 
 
 def _content(task: Task) -> dict[str, Any]:
