@@ -26,6 +26,10 @@ slow:
 docs:
     pytest tests/docs tests/admin/test_readme.py tests/test_vocabulary.py
 
+# The tables of docs/recurrence.md, from the vectors
+tables:
+    PYTHONPATH=tests python -m support.policy_tables
+
 # A migration from the difference between models and database
 migration message:
     todo makemigrations "{{ message }}"

@@ -14,12 +14,17 @@ VECTORS = Path(__file__).parents[1] / "vectors" / "recurrence"
 Case = dict[str, Any]
 
 
+def all_cases(file: str) -> list[Case]:
+    found: list[Case] = json.loads((VECTORS / f"{file}.json").read_text())
+    return found
+
+
 def cases(kind: str) -> list[Any]:
     """The cases that state this kind of fact, from all files."""
     return [
         pytest.param(case, id=f"{path.stem}: {case['name']}")
         for path in sorted(VECTORS.glob("*.json"))
-        for case in json.loads(path.read_text())
+        for case in all_cases(path.stem)
         if kind in case
     ]
 
