@@ -1,7 +1,9 @@
 """DeletionScheduled: closed at once, back within the days of grace, erased after them."""
 
 import asyncio
+import json
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -114,7 +116,9 @@ async def test_in_the_end_nothing_of_theirs_remains(
     client: httpx.AsyncClient, ada: Person, bob: Person, sql: Sql, database: Database
 ) -> None:
     await client.post("/api/auth/login", json={"email": ada.email, "password": PASSWORD})
-    await ada.add("Secret plan", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})
+    task = await ada.add("Secret plan", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})
+    await ada.http.post(f"/api/tasks/{task['id']}/complete")
+    await ada.http.patch(f"/api/tasks/{task['id']}", json={"notes": "Secret plan"})
     kept = await bob.add("Bob's")
     await leave(ada)
     await sql.execute(OVER)
@@ -123,7 +127,7 @@ async def test_in_the_end_nothing_of_theirs_remains(
 
     tables = [row[0] for row in await sql.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
     rest = {name: str(await sql.fetch(f'SELECT t::text FROM "{name}" t')) for name in tables}
-    assert [name for name, rows in rest.items() if ada.email in rows] == []
+    assert [name for name, rows in rest.items() if ada.email in rows or "Secret plan" in rows] == []
     assert [name for name, rows in rest.items() if str(ada.id) in rows] == ["audit_events"]
     assert (await bob.http.get("/api/tasks")).json()["items"] == [kept]
 
@@ -143,6 +147,37 @@ async def test_the_audit_log_stays_without_their_name(ada: Person, sql: Sql, dat
     assert "ada" not in str(rows)
 
 
+async def test_the_audit_log_keeps_the_fields_and_loses_values_reasons_and_addresses(
+    ada: Person, bob: Person, sql: Sql, database: Database
+) -> None:
+    task, kept = await ada.add("Secret plan"), await bob.add("Bob's")
+    await sql.execute("UPDATE audit_events SET reason = 'Ticket 17'")
+    await leave(ada)
+    await sql.execute(OVER)
+
+    await erase_deleted_accounts(job_context(database))
+
+    event = "SELECT after, reason, address FROM audit_events WHERE action = 'tasks.add' AND subject_id = $1"
+    erased, other = await sql.fetchrow(event, UUID(task["id"])), await sql.fetchrow(event, UUID(kept["id"]))
+    assert set(json.loads(erased["after"]).values()) == {None} and "title" in json.loads(erased["after"])
+    assert (erased["reason"], erased["address"]) == (None, "erased")
+    assert json.loads(other["after"])["title"] == "Bob's" and other["reason"] == "Ticket 17"
+
+
+async def test_many_events_are_erased_in_batches(
+    ada: Person, sql: Sql, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("todo.cleanup.BATCH", 2)
+    for number in range(5):
+        await ada.add(f"Secret {number}")
+    await leave(ada)
+    await sql.execute(OVER)
+
+    await erase_deleted_accounts(job_context(database))
+
+    assert "Secret" not in str(await sql.fetch("SELECT e::text FROM audit_events e"))
+
+
 async def test_before_its_time_nothing_is_erased(ada: Person, sql: Sql, database: Database) -> None:
     await leave(ada)
 
@@ -151,6 +186,7 @@ async def test_before_its_time_nothing_is_erased(ada: Person, sql: Sql, database
         await erase(session, ada.id)
 
     assert await sql.fetchval("SELECT count(*) FROM users") == 1
+    assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE address = 'erased'") == 0
 
 
 async def test_one_that_cannot_be_erased_holds_up_nobody(

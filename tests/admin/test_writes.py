@@ -14,7 +14,7 @@ from todo.admin.registry import Registry
 from todo.admin.schemas import ListQuery, Selection
 from todo.admin.service import AdminService
 from todo.database import Database
-from todo.errors import Forbidden, Invalid, NotFound
+from todo.errors import Conflict, Forbidden, Invalid, NotFound
 
 DAY = {"kind": "day", "date": "2031-01-31"}
 
@@ -200,7 +200,21 @@ async def test_a_task_goes_to_the_trash_and_from_there_for_good(admin: AdminServ
     await admin.editor.delete("tasks", task["id"])
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 0
     (entry,) = await events(sql, "tasks.purge")
-    assert (entry["before"]["title"], entry["after"]) == ("Water", None)
+    assert (entry["before"]["title"], entry["after"]) == (None, None)
+    assert "Water" not in str(await sql.fetch("SELECT e::text FROM audit_events e"))
+
+
+async def test_an_erased_change_cannot_be_undone(admin: AdminService, ada: Person, sql: Any) -> None:
+    task = await ada.add("Water")
+    await admin.editor.change("tasks", task["id"], {"title": "Milk"})
+    change = (await admin.history.of_row("tasks", task["id"])).items[0]
+    await sql.execute("UPDATE audit_events SET before = '{\"title\": null}', after = '{\"title\": null}'")
+
+    erased = (await admin.history.of_row("tasks", task["id"])).items[0]
+
+    assert (change.undoable, erased.undoable) == (True, False)
+    with pytest.raises(Conflict, match="cannot be undone"):
+        await admin.history.revert("tasks", task["id"], change.id)
 
 
 async def test_what_lies_in_the_trash_can_be_had_back(admin: AdminService, ada: Person) -> None:

@@ -100,7 +100,7 @@ class History:
         """
         before, after = _sides(entry)
         writable = {field.name for field in self._editor.writable(admin.name, adding=False)}
-        names = sorted(before.keys() & after.keys() & writable)
+        names = sorted(name for name in before.keys() & after.keys() & writable if before[name] != after[name])
         if not names:
             raise Conflict("This change cannot be undone.")
         return self._editor.accept(admin, {name: before[name] for name in names}, adding=False), after
@@ -143,7 +143,8 @@ def _change(admin: ModelAdmin[Any], fields: Mapping[str, Field], entry: Entry) -
     ]
     # An action is reverted by its counterpart, e.g. complete by reopen.
     by_action = entry.action.rpartition(".")[2] in admin.actions
-    undoable = not by_action and any(name in fields and fields[name].on_change for name in before.keys() & after.keys())
+    changed = [name for name in before.keys() & after.keys() if before[name] != after[name]]  # none in an erased event
+    undoable = not by_action and any(name in fields and fields[name].on_change for name in changed)
     return Change(
         entry.id, entry.at, entry.actor, entry.actor_kind, entry.on_behalf_of, entry.action, entry.source, entry.reason,
         differences, undoable,

@@ -4,11 +4,11 @@ import logging
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT, array
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, literal, select, update
 
 from todo.access import Actor, Origin
 from todo.audit import Event, record
+from todo.cleanup import BATCH_SECONDS, in_batches
 from todo.database import Database, Query, WriteSession, columns, now
 from todo.delivery.email import send_email
 from todo.delivery.models import DELIVERY, Delivery
@@ -23,6 +23,7 @@ from todo.domain.accounts.models import (
 from todo.domain.accounts.services.credentials import end_credentials
 from todo.domain.accounts.services.roles import require_another_superuser
 from todo.domain.accounts.services.users import AccountService
+from todo.erasure import erase_events, erase_some, events_of
 from todo.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -67,27 +68,39 @@ async def erase_due(database: Database, origin: Origin) -> None:
     """Erase all accounts that are due, each in its own transaction."""
     for user_id in await database.reads.all(DUE):
         try:
+            await _erase_events(database, user_id)
             async with database.session(origin) as session:
                 await erase(session, user_id)
         except Exception:
             log.exception("account %s cannot be erased", user_id)
 
 
+async def _erase_events(database: Database, user_id: UUID) -> None:
+    """Erase most events of a user in batches that commit separately: there can be millions."""
+    due = exists().where(USER.id == bindparam("user"), OVER)
+    for condition in events_of(bindparam("user", type_=USER.id.type)):
+        query = erase_some(condition, due)
+
+        async def some(limit: int, query: Query[int] = query) -> int:
+            return await database.primary.one_within(query, BATCH_SECONDS, limit=limit, user=user_id)
+
+        await in_batches(some)
+
+
 async def erase(session: WriteSession, user_id: UUID) -> None:
     """Delete a user with all data if the deletion is due and was not canceled.
 
-    The audit log remains, without the name.
+    The audit log remains, without names, values, reasons and addresses.
     """
     email = await session.scalar(select(USER.email).where(USER.id == user_id, OVER).with_for_update())
     if email is None:
         return
     invitations = delete(Invitation).where(INVITATION.email == email).returning(INVITATION.id)
-    ids = [user_id, *await session.scalars(invitations)]
+    ids = (await session.scalars(invitations)).all()
     await session.execute(update(Event).where(EVENT.actor_id == user_id).values(actor=ERASED))
-    personal = array(["email", "name"], type_=ARRAY(TEXT))
-    scrubbed = {side: EVENT[side].op("-")(personal) for side in ("before", "after")}
-    about = and_(EVENT.subject.in_(["users", "invitations"]), EVENT.subject_id.in_(ids))
-    await session.execute(update(Event).where(about).values(scrubbed))
+    await erase_events(session, EVENT.subject == "invitations", EVENT.subject_id.in_(ids))
+    for condition in events_of(literal(user_id)):
+        await erase_events(session, condition)
     await session.execute(delete(Delivery).where(DELIVERY.recipient == email))
     await session.execute(delete(User).where(USER.id == user_id))
     await record(session, "accounts.erase", "users", subject_id=user_id)

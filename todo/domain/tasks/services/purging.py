@@ -1,5 +1,6 @@
 """Deleting for good what lies in the trash."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from sqlalchemy import Boolean, delete, func, insert, literal_column, select
 from todo.audit import Event, event
 from todo.database import WriteSession
 from todo.domain.tasks.models import TASK, Task
+from todo.erasure import EVENT, erase_events
 from todo.errors import Conflict
 
 # True of the last occurrence of a series that goes on, and of what went to the trash with it: the next occurrence
@@ -32,20 +34,28 @@ STILL_COPIED = literal_column(
 
 
 async def purge(session: WriteSession, kept: timedelta, limit: int) -> int:
-    """Delete up to `limit` tasks that were put into the trash longer ago; return how many. Their audit events stay.
+    """Delete up to `limit` tasks that were put into the trash longer ago; return how many.
+
+    Their audit events stay, without values.
 
     What a series still needs for its next occurrence waits until that is there, or the series has ended.
     """
     old = select(TASK.id).where(TASK.deleted_at < func.now() - kept, ~STILL_COPIED).limit(limit)
     old = old.with_for_update(skip_locked=True)
-    gone = delete(Task).where(TASK.id.in_(old)).returning(TASK.id, TASK.title, TASK.deleted_at)
+    gone = delete(Task).where(TASK.id.in_(old)).returning(TASK.id, TASK.deleted_at)
     events: list[dict[str, Any]] = [
-        event(session.origin, "tasks.purge", "tasks", task_id, before={"title": title, "deleted_at": deleted_at})
-        for task_id, title, deleted_at in (await session.execute(gone)).all()
+        event(session.origin, "tasks.purge", "tasks", task_id, before={"deleted_at": deleted_at})
+        for task_id, deleted_at in (await session.execute(gone)).all()
     ]
     if events:
+        await erase_values(session, [one["subject_id"] for one in events])
         await session.execute(insert(Event), events)
     return len(events)
+
+
+async def erase_values(session: WriteSession, ids: Sequence[UUID]) -> None:
+    """Erase the values of deleted tasks from the audit log: what is deleted for good is nowhere any more."""
+    await erase_events(session, EVENT.subject == "tasks", EVENT.subject_id.in_(ids))
 
 
 async def require_purgeable(session: WriteSession, task_id: UUID) -> None:
