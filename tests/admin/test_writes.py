@@ -212,7 +212,7 @@ async def test_an_erased_change_cannot_be_undone(admin: AdminService, ada: Perso
 
     erased = (await admin.history.of_row("tasks", task["id"])).items[0]
 
-    assert (change.undoable, erased.undoable) == (True, False)
+    assert (change.revertible, erased.revertible) == (True, False)
     with pytest.raises(Conflict, match="cannot be undone"):
         await admin.history.revert("tasks", task["id"], change.id)
 
