@@ -175,3 +175,40 @@ async def test_series_begun_before_take_over_the_dates_of_their_open_occurrence(
     await connection.close()
 
     assert template == {"title": "Water", "start_offset": expected, "deadline_offset_days": 2}
+
+
+BEFORE_CONSTRAINTS = """
+    INSERT INTO users (id, created_at, updated_at, version, email, name, timezone, kind, status,
+        credential_version)
+    VALUES ({id}, now(), now(), 1, 'ada@example.com', '', 'UTC', 'person', 'active', 1);
+    INSERT INTO series (id, created_at, updated_at, version, owner_id, owner_timezone, status, rrule, start, kind,
+        anchor, on_invalid_date, on_missed, opens, lead_seconds, max_open, holidays, pauses, exceptions, template, n,
+        count, next_original_start, next_n, next_run_at, failures)
+    SELECT gen_random_uuid(), now(), now(), 1, {id}, 'UTC', status, 'FREQ=DAILY', '2031-03-01', 'day', 'schedule',
+        'backward', 'keep_one', 'either', 0, 50, '{{}}', '[]', '{{}}', template, 1, count, '2031-03-02', 2, run_at, 0
+    FROM (VALUES
+        ('paused', '{{"title": "Water"}}'::jsonb, NULL::int, now()),
+        ('active', '{{"title": "Water"}}', 1, now()),
+        ('active', '{{}}', NULL, now()),
+        ('active', '{{"title": "Water"}}', NULL, NULL)
+    ) AS given (status, template, count, run_at)"""
+
+
+async def test_series_in_contradiction_are_repaired_before_the_database_refuses_them(empty_url: str) -> None:
+    settings = settings_for(empty_url)
+    await migrate.upgrade(settings, revision="0021")
+    connection = await asyncpg.connect(empty_url)
+    await connection.execute(BEFORE_CONSTRAINTS.format(id=f"'{UUID(int=1)}'"))
+
+    await migrate.upgrade(settings, revision="0022")
+    rows = await connection.fetch(
+        "SELECT status, next_run_at IS NOT NULL AS goes_on, next_n FROM series ORDER BY 1, 2, 3"
+    )
+    await connection.close()
+
+    assert [tuple(row) for row in rows] == [
+        ("active", True, 2),
+        ("ended", False, None),
+        ("ended", False, None),
+        ("paused", False, 2),
+    ]

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from support.factories import Person, World
+from support.invariants import spoil
 from support.series import (
     Json,
     Sql,
@@ -300,7 +301,7 @@ async def test_a_request_that_is_repeated_makes_no_second_occurrence(ada: Person
 
 async def test_donetick_463_completing_is_never_a_500(ada: Person, sql: Sql) -> None:
     task = await begin(ada, "2031-01-01")
-    await sql.execute("UPDATE series SET count = 1, until = NULL")
+    await spoil(sql, "UPDATE series SET count = 1, until = NULL")
 
     assert (await ada.http.post(f"/api/tasks/{task['id']}/complete")).status_code == 200
 

@@ -15,6 +15,7 @@ from todo.access import worker_origin
 from todo.database import Database
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.occurrences import first, opens_at
+from todo.domain.tasks.models import Task
 from todo.domain.tasks.series.models import SERIES, Occurrence, Series
 from todo.domain.tasks.series.queries import upcoming_occurrences
 from todo.domain.tasks.series.services.scheduler import materialize_series
@@ -60,9 +61,10 @@ async def stored(database: Database, series: Series, open_starts: list[datetime]
     async with database.session(worker_origin()) as session:
         session.add(series)
         await session.flush()
-        session.add_all(
-            Occurrence(series_id=series.id, original_start=original_start) for original_start in open_starts
-        )
+        for original_start in open_starts:
+            named = written(original_start, all_day=series.kind == "day")
+            task = Task(owner_id=series.owner_id, title="Again", series_id=series.id, occurrence=named)
+            session.add_all([task, Occurrence(series_id=series.id, original_start=original_start, task_id=task.id)])
 
 
 async def opened(database: Database, series: Series, moment: datetime) -> Series:
@@ -82,10 +84,11 @@ async def opened(database: Database, series: Series, moment: datetime) -> Series
 async def test_what_came_while_nobody_looked(ada: Person, database: Database, sql: Sql, case: Case) -> None:
     wanted, start = case["decide_missed"], case["series"]["start"]
     waits_for = local(wanted["waits_for"])
-    series = series_of(ada, case, n=wanted["n"] - 1, next_original_start=waits_for, next_n=wanted["n"])
+    now = local(wanted["now"]).astimezone(UTC)
+    series = series_of(ada, case, n=wanted["n"] - 1, next_original_start=waits_for, next_n=wanted["n"], next_run_at=now)
     await stored(database, series, [local(text) for text in wanted["open"]])
 
-    after = await opened(database, series, local(wanted["now"]).astimezone(UTC))
+    after = await opened(database, series, now)
 
     def shown(original_start: datetime) -> str:
         return written(original_start, all_day="T" not in start)
@@ -111,6 +114,8 @@ async def test_each_occurrence_at_its_time(ada: Person, database: Database, sql:
     if occurrence := first(plan):
         series.next_original_start, series.next_n = occurrence.original_start, occurrence.n
         series.next_run_at = opens_at(plan, occurrence.original_start)
+    else:
+        series.status = "ended"
     await stored(database, series, [])
     coming = upcoming_occurrences(series, datetime.max.replace(tzinfo=UTC))
     foretold = [occurrence for _, occurrence in islice(coming, len(wanted))]

@@ -1,4 +1,8 @@
-"""Series, a rule and the template of the tasks it makes, and their occurrences."""
+"""Series, a rule and the template of the tasks it makes, and their occurrences.
+
+Constraint triggers (`series_check`, `occurrences_check_*`, `tasks_check_*`, in the migration) refuse at commit what
+`invariants.py` forbids, where the row itself has just become so.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime

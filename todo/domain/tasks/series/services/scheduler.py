@@ -79,6 +79,8 @@ SAVE_STATES = """
     FROM unnest($1::uuid[], $2::text[], $3::timestamp[], $4::int[], $5::timestamp[], $6::int[], $7::timestamptz[])
         AS state (id, status, last_original_start, n, next_original_start, next_n, next_run_at)
     WHERE series.id = state.id"""
+# The triggers that compare tasks with occurrences, which would otherwise fail the commit of all series.
+CHECK = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"
 BLANK = Task(owner_id=UUID(int=0), title="").model_dump()  # building a model for every row would double the time
 
 
@@ -176,6 +178,7 @@ async def _open_together(session: WriteSession, claimed: Sequence[Series], momen
     if pairs:
         await copy_subtasks(session, await load_copied(session, pairs))
     await driver.execute(SAVE_STATES, *zip(*batch.states, strict=True))
+    await driver.execute(CHECK)
 
 
 async def _close(driver: Connection, batch: Batch, origin: Origin) -> list[dict[str, Any]]:
