@@ -68,7 +68,7 @@ async def test_the_body_is_checked(ada: Person, sql: Sql, body: dict[str, Any]) 
 async def test_who_leaves_is_reported_until_when_it_can_be_undone(ada: Person, sql: Sql) -> None:
     until = (await leave(ada)).json()["deletion_at"]
 
-    text = await sql.fetchval("SELECT payload->>'text' FROM deliveries WHERE subject = 'Goodbye'")
+    text = await sql.fetchval("SELECT payload->>'text' FROM deliveries WHERE subject = 'Your account will be erased'")
     assert until[:16].replace("T", " ") in text
 
 

@@ -12,7 +12,7 @@ def test_an_administrator_is_added_once(todo, url: str) -> None:
 
     assert (first.exit_code, second.exit_code) == (0, 1)
     assert first.output == "ada@example.com is an administrator now.\n"
-    assert second.output == "Error: There is an account for ADA@example.com already.\n"
+    assert second.output == "Error: An account for ADA@example.com already exists.\n"
 
 
 def test_what_is_missing_is_asked_for(todo, url: str) -> None:
@@ -38,8 +38,8 @@ def test_noinput_takes_both_from_the_environment(todo, url: str) -> None:
 @pytest.mark.parametrize(
     ("email", "password", "sentence"),
     [
-        ("ada", PASSWORD, "email: This is not an e-mail address."),
-        ("ada@example.com", "short", "password: A password has at least 15 characters"),
+        ("ada", PASSWORD, "email: Enter a valid e-mail address."),
+        ("ada@example.com", "short", "password: The password must have at least 15 characters"),
     ],
 )
 def test_what_is_wrong_is_reported_in_a_sentence(todo, url: str, email: str, password: str, sentence: str) -> None:

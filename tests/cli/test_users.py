@@ -45,7 +45,7 @@ def test_roles_are_given_and_taken(todo, with_ada: str) -> None:
     again = todo("users", "revoke", "ada@example.com", "support", TODO_DATABASE_URL=with_ada)
 
     assert (given.exit_code, "support" in after["roles"], taken.exit_code) == (0, True, 0)
-    assert (again.exit_code, again.output) == (3, "Error: They do not hold the role support.\n")
+    assert (again.exit_code, again.output) == (3, "Error: The user does not have the role support.\n")
 
 
 @pytest.mark.parametrize("command", [("disable", "ada@example.com"), ("revoke", "ada@example.com", "superuser")])

@@ -129,7 +129,7 @@ async def test_a_reason_is_needed(visitor: Visitor, ada: Person, reason: str) ->
     refused = await visitor.send(f"/admin/impersonation/{ada.id}", reason=reason)
 
     assert refused.status_code == 422
-    assert "Say why" in text_of(refused)
+    assert "The reason must have 3 to" in text_of(refused)
     assert "You are impersonating" not in text_of(await visitor.get("/admin/users"))
 
 
@@ -152,7 +152,7 @@ async def test_nobody_acts_as_somebody_who_may_do_more(entering: Entering, suppo
     prompted, refused = await visitor.get(f"/admin/impersonation/{boss.id}"), await act_as(visitor, boss)
 
     assert (prompted.status_code, refused.status_code) == (403, 403)
-    assert "They may do more than you may" in text_of(refused)
+    assert "This user has permissions that you do not have" in text_of(refused)
 
 
 async def test_who_may_act_as_others_acts_as_who_may_do_less(entering: Entering, support: Person, ada: Person) -> None:

@@ -144,13 +144,13 @@ def _is_host_label(label: str) -> bool:
 def password_problem(password: str, email: str, shortest: int) -> str | None:
     """Return why a password is rejected (NIST SP 800-63B-4 section 3.1.1.2), or None. No composition rules."""
     if len(password) < shortest:
-        return f"A password has at least {shortest} characters; several words are easy to keep in mind."
+        return f"The password must have at least {shortest} characters. Several words are easy to remember."
     if len(password.encode()) > LONGEST_PASSWORD:
-        return f"A password has at most {LONGEST_PASSWORD} bytes."
+        return f"The password must have at most {LONGEST_PASSWORD} bytes."
     own = {email, email.partition("@")[0]} - {""}
     folded = password.casefold()
     if len(set(folded)) < 4 or folded in COMMON_PASSWORDS or _only(own, folded) or _is_run(folded):
-        return "This password is among the first that others would try; choose one that is yours alone."
+        return "The password is too easy to guess. Choose another one."
     return None
 
 

@@ -36,7 +36,7 @@ class SigningKeyAdmin(ModelAdmin[SigningKey]):
         """Activate the pending key. Tokens signed by the previous key stay valid until they expire."""
         await do.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
         active = await self._keys(do).rotate()
-        return f"{active.id} signs from now on."
+        return f"{active.id} signs tokens now."
 
     @action("Rewrap", on="resource", dangerous=True)
     async def rewrap(self, do: ActionContext) -> str:

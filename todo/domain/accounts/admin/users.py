@@ -154,7 +154,7 @@ class UserAdmin(ModelAdmin[User]):
     async def add_service_account(self, do: ActionContext, form: ServiceAccount) -> str:
         """Create an account for a program. Create its token with `todo service-accounts token`."""
         made = await add_service_account(do.session, do.actor, form.name, form.roles)
-        return f"{made.email} is there."
+        return f"{made.email} was created."
 
 
 class RoleAdmin(ModelAdmin[Role]):
@@ -181,7 +181,7 @@ class RoleAdmin(ModelAdmin[Role]):
     async def delete_row(self, do: ActionContext, row: Role) -> None:
         """Delete the role. Users lose its permissions."""
         if row.name == MEMBER:
-            raise Conflict("Everybody who registers is a member; take permissions from that role instead.")
+            raise Conflict("The role member cannot be deleted: every new user gets it. Remove its permissions instead.")
         roles.require_editable(do.actor, row)
         await super().delete_row(do, row)
 
@@ -215,5 +215,5 @@ class InvitationAdmin(ModelAdmin[Invitation]):
 
     async def delete_row(self, do: ActionContext, row: Invitation) -> None:
         if row.accepted_at is not None and row.accepted_at <= now():
-            raise Conflict("This invitation has been used: it is part of how somebody came in.")
+            raise Conflict("This invitation was accepted. Accepted invitations cannot be deleted.")
         await InvitationService(do.session, do.actor).withdraw(row.id)

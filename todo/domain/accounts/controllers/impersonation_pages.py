@@ -54,7 +54,7 @@ class ImpersonationPages(Controller):
         sent = await sent_by(request)
         reason = sent.get("reason", [""])[-1].strip()
         if not 3 <= len(reason) <= LONGEST_REASON:
-            problem = Invalid.field("body.reason", f"Say why, in 3 to {LONGEST_REASON} characters.")
+            problem = Invalid.field("body.reason", f"The reason must have 3 to {LONGEST_REASON} characters.")
             return await _ask(pages, session, request, user_id, problem, reason)
         await require_reauthentication(pages, request)
         await impersonation.begin(session, request.user, user_id, reason, writes="writes" in sent)

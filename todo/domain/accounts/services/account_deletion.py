@@ -48,8 +48,8 @@ async def leave(session: WriteSession, settings: Settings, actor: Actor) -> date
     await end_credentials(session, actor, user.id, "leaving")
     live = (PERSONAL_TOKEN.user_id == user.id, PERSONAL_TOKEN.revoked_at.is_(None))
     await session.execute(update(PersonalToken).where(*live).values(revoked_at=func.now()))
-    text = f"Your account is closed, and will be erased after {deletion_at:%Y-%m-%d %H:%M} UTC with all that is in it."
-    await send_email(session, user.email, "Goodbye", text, "Until then you can have it back: just sign in.")
+    text = f"Your account is closed and will be erased after {deletion_at:%Y-%m-%d %H:%M} UTC with all its data."
+    await send_email(session, user.email, "Your account will be erased", text, "To keep it, sign in before then.")
     return deletion_at
 
 

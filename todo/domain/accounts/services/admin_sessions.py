@@ -135,7 +135,7 @@ class AdminSessions:
         try:
             answer = {"state": state, "credential": msgspec.json.decode(credential)}
         except msgspec.DecodeError:
-            raise Unauthorized("The browser's answer cannot be read.") from None
+            raise Unauthorized("The response of the browser is not valid JSON.") from None
         found = await self._sign_in.check_passkey(origin, _read(answer, PasskeyAnswer))
         return await self._begin(origin, found, user_agent)
 
@@ -195,4 +195,4 @@ def _read(values: Mapping[str, Any], kind: Any) -> Any:
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError:
-        raise Unauthorized("This does not sign anybody in.") from None
+        raise Unauthorized("The sign-in form is not valid. Try again.") from None

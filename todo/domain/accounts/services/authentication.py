@@ -76,7 +76,7 @@ class Authenticator:
         if time.time() >= found.expires:
             return Unauthorized("The token has expired; sign in again.", error="invalid_token")
         if actor is None:
-            return Unauthorized("The session or the account behind this token is over.", error="invalid_token")
+            return Unauthorized("The session or the account of this token has ended.", error="invalid_token")
         return replace(actor, authenticated_at=found.authenticated_at)
 
     async def _verified(self, token: str, origin: Origin) -> Verified:

@@ -41,8 +41,8 @@ PURPOSES = {
         USER.email_verified_at.is_(None),
         "Please confirm your e-mail address",
         (
-            "Somebody, hopefully you, opened an account with this e-mail address.",
-            "If it was not you, ignore this mail. If it was, confirm the address within 24 hours:",
+            "An account was created with this e-mail address.",
+            "If it was not you, ignore this e-mail. If it was, confirm the address within 24 hours:",
         ),
     ),
     "reset": Purpose(
@@ -50,8 +50,8 @@ PURPOSES = {
         USER.password_hash.is_not(None),  # users of an identity provider get no second way to sign in
         "Choose a new password",
         (
-            "Somebody, hopefully you, asked for a new password for your account.",
-            "If it was not you, ignore this mail: nothing has changed. If it was, choose one within an hour:",
+            "A new password was requested for your account.",
+            "If it was not you, ignore this e-mail: nothing has changed. If it was, choose one within an hour:",
         ),
     ),
 }
@@ -93,7 +93,7 @@ async def ask(session: WriteSession, settings: Settings, address: str, purpose: 
     """
     email = rules.normalize_email(address)
     if not rules.is_email(email):
-        raise Invalid.field("body.email", "This is not an e-mail address.")
+        raise Invalid.field("body.email", "Enter a valid e-mail address.")
     there = (USER.email == email, USER.kind == "person", USER.status != "disabled", PURPOSES[purpose].to)
     user_id = await session.scalar(select(USER.id).where(*there).with_for_update())
     async with session.begin_nested() as point:
@@ -135,7 +135,7 @@ async def spend(session: WriteSession, token: str, purpose: str) -> Actor:
 
 
 def _no_good() -> Invalid:
-    return Invalid.field("body.token", "This link was used already or is too old; ask for a new one.")
+    return Invalid.field("body.token", "The link was used or has expired. Request a new one.")
 
 
 async def verify(session: WriteSession, token: str) -> None:

@@ -24,8 +24,7 @@ OVER: Mapping[str, Any] = {"acting_as": None, "acting_until": None, "acting_writ
 
 
 def acting(operator: Actor, person: Actor, *, writes: bool) -> Actor:
-    """Return the user as actor with the operator behind it. Raise Forbidden when the operator may not impersonate the
-    user.
+    """Return the user as actor with the operator behind it. Raise Forbidden when that is not allowed.
 
     Impersonation grants no power: users with permissions that neither the operator nor a member has cannot be
     impersonated, and credentials cannot be changed. The operator's access to the admin is kept.
@@ -33,9 +32,9 @@ def acting(operator: Actor, person: Actor, *, writes: bool) -> Actor:
     if not operator.may(IMPERSONATE):
         raise Forbidden(f"This needs the permission {IMPERSONATE}.")
     if operator.by is not None or operator.id == person.id:
-        raise Forbidden("You can act as somebody else, as yourself, and as one at a time.")
+        raise Forbidden("You can impersonate one other user at a time.")
     if not rules.covers(operator, person.permissions):
-        raise Forbidden("They may do more than you may.")
+        raise Forbidden("This user has permissions that you do not have.")
     permissions = frozenset(name for name in PERMISSIONS if _may_be_used(name, writes))
     return replace(person, permissions=person.permissions | {ENTER}, scopes=permissions, amr=operator.amr, by=operator)
 
@@ -49,7 +48,7 @@ async def person_to_act_as(session: WriteSession, operator: Actor, user_id: UUID
     """Return the user to impersonate. Raise NotFound when missing or inactive, Forbidden when not allowed."""
     person = await actor_of(session, user_id)
     if person is None:
-        raise NotFound("There is no such person, or their account is not active.")
+        raise NotFound("No active user has this id.")
     return acting(operator, person, writes=writes)
 
 
@@ -70,6 +69,6 @@ async def end(session: WriteSession, operator: Actor) -> None:
     sessions = SessionService(session, operator)
     row = await sessions.locked(SESSION.id == operator.session_id)
     if row.acting_as is None:
-        raise Conflict("You act as yourself.")
+        raise Conflict("You are not impersonating anyone.")
     await record(session, "users.impersonate_end", "users", subject_id=row.acting_as)
     await sessions.update(OVER, row, action="sessions.impersonate_end")

@@ -44,12 +44,12 @@ class InvitationService(AuditedService[Invitation], model=Invitation):
             raise Conflict("Registration is closed.")
         email, roles = rules.normalize_email(data.email), sorted(set(data.roles)) or [rules.MEMBER]
         if not rules.is_email(email):
-            raise Invalid.field("body.email", "This is not an e-mail address.")
+            raise Invalid.field("body.email", "Enter a valid e-mail address.")
         needed = await _permissions_of(self.session, roles)
         if needed is None:
             raise Invalid.field("body.roles", "There is no such role.")
         if not rules.covers(self.actor, needed):
-            raise Forbidden("You can give only roles that may do no more than you.")
+            raise Forbidden("You can only give roles whose permissions you have.")
         return await self._send(settings, email, roles)
 
     async def _send(self, settings: Settings, email: str, roles: list[str]) -> InvitationOut:
@@ -61,7 +61,7 @@ class InvitationService(AuditedService[Invitation], model=Invitation):
             email=email, hash=hashed(token), roles=roles, invited_by=self.actor.id, expires_at=now() + LASTS
         )
         await self.create(invitation, action="invitations.add")
-        text = "You are invited to open an account here. The invitation is good for seven days and for this address:"
+        text = "You are invited to create an account. The invitation is valid for seven days and for this address only:"
         await send_email(self.session, email, "You are invited", text, link=link(settings, "register", token))
         return InvitationOut(*(getattr(invitation, name) for name in _COLUMNS))
 
@@ -83,7 +83,7 @@ def check_admission(settings: Settings, data: Registration) -> None:
     if settings.registration == "closed":
         raise Forbidden("Registration is closed.")
     if settings.registration == "invitation" and not data.invitation:
-        raise Forbidden("Registration is by invitation.")
+        raise Forbidden("Registration requires an invitation.")
 
 
 async def come_in(session: WriteSession, settings: Settings, data: Registration, password_hash: str) -> User | None:
@@ -108,7 +108,7 @@ async def _accept(session: WriteSession, data: Registration) -> Sequence[str]:
     used = update(Invitation).where(*mine, *good).values(accepted_at=func.now(), version=INVITATION.version + 1)
     found = (await session.execute(used.returning(INVITATION.id, INVITATION.roles, INVITATION.invited_by))).first()
     if found is None or not await _may_still_give(session, found.invited_by, found.roles):
-        raise Forbidden("This invitation was used already, is too old, or is for another address.")
+        raise Forbidden("The invitation was used, has expired, or is for another address.")
     await record(session, "invitations.accept", "invitations", subject_id=found.id)
     roles: list[str] = found.roles
     return roles

@@ -53,7 +53,7 @@ async def first_step(database: Database, token: str) -> Authentication:
     if found is None:
         raise Unauthorized("Sign in with your password first.", error="invalid_token")
     if found.expires_at <= now():
-        raise Unauthorized("That took too long; sign in with your password again.", error="invalid_token")
+        raise Unauthorized("The sign-in has expired. Sign in with your password again.", error="invalid_token")
     return Authentication(found.user_id, ("pwd",), found.credential_version, hashed)
 
 

@@ -65,10 +65,10 @@ class Site:
         try:
             plain = decrypt(base64.urlsafe_b64decode(state), self.secret, purpose)
         except (SettingsError, ValueError):
-            raise Invalid.field("body.state", "This is not the state of the options.") from None
+            raise Invalid.field("body.state", "The state is not valid. Request new options.") from None
         made_at = datetime.fromisoformat(plain[32:].decode())
         if now() - made_at > GOOD_FOR:
-            raise Invalid.field("body.state", "Too late; ask for the options again.")
+            raise Invalid.field("body.state", "The state has expired. Request new options.")
         return plain[:32], made_at
 
 
@@ -96,7 +96,7 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
         challenge, _ = site.open(data.state, await self._purpose())
         made = webauthn().verified_registration(site.rp_id, site.origin, challenge, data.credential)
         if made is None:
-            raise Invalid.field("body.credential", "This is not the answer to these options.")
+            raise Invalid.field("body.credential", "The credential does not match these options.")
         if len(made.credential_id) > LONGEST_ID:
             raise Invalid.field("body.credential", "The credential's id is too long.")
         row = Passkey(
@@ -105,7 +105,7 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
         )  # fmt: skip
         await self.create(row, action="passkeys.add")
         await end_credentials(self.session, self.actor, row.user_id, "second_factor", but=self.actor.session_id)
-        text = "From now on it signs you in without a password."
+        text = "It can now be used to sign in without a password."
         await notify_change(self.session, self.actor.name, "A passkey was added", text)
         return PasskeyOut(row.id, row.version, row.name, row.created_at, row.used_at)
 

@@ -97,7 +97,7 @@ class PersonalTokens:
         """Return the owner, limited to the scopes, or a Problem. Malformed tokens need no query."""
         holder = await self._find(sha256(token.encode()).digest()) if is_token(token) else None
         if holder is None or holder.expires_at <= now():
-            return Unauthorized("The token has ended, was revoked, or never was.", error="invalid_token")
+            return Unauthorized("The token is not valid, has expired or was revoked.", error="invalid_token")
         self._note_use(holder)
         return holder.actor
 
@@ -135,14 +135,16 @@ class TokenService(AuditedService[PersonalToken], model=PersonalToken):
         scopes = set(data.scopes)
         given = {scope for scope in scopes & PERMISSIONS if self.actor.may(scope) and owner.may(scope)}
         if refused := sorted(scope for scope in scopes if scope not in given or not may_be_scope(scope)):
-            raise Invalid.field("body.scopes", f"Not for a token, or not among your rights: {', '.join(refused)}.")
+            raise Invalid.field(
+                "body.scopes", f"A token cannot have these scopes, or you do not have them: {', '.join(refused)}."
+            )
         token = new_token()
         row = PersonalToken(
             user_id=owner.user_id, name=data.name, hash=sha256(token.encode()).digest(), last_four=token[-4:],
             scopes=sorted(scopes), expires_at=now() + timedelta(days=data.expires_in_days),
         )  # fmt: skip
         await self.create(row, action="personal_tokens.add")
-        text = "It acts as you, within its scopes, until it ends or you revoke it."
+        text = "It can act for you within its scopes until it expires or you revoke it."
         await notify_change(self.session, owner.name, "A personal access token was made", text)
         return TokenMade(**{column.name: getattr(row, column.name) for column in COLUMNS.selected_columns}, token=token)
 

@@ -100,13 +100,13 @@ class Reauthentication:
 
     async def _require_factor(self, known: Known) -> None:
         if known.second_factor and FACTORS.isdisjoint(known.amr or ()):
-            await self._refuse("This needs your second factor: a code, or a session that began with code or passkey.")
+            await self._refuse("This needs your second factor: send a code, or sign in with a code or passkey.")
 
     async def reauthenticate(self, reauthentication: ReauthenticationIn) -> Granted:
         """Record a reauthentication of the session, with its methods. Raise Forbidden or TooManyRequests."""
         found = await self.verify_identity(reauthentication)
         if self._actor.session_id is None:
-            raise Forbidden("There is no session of ours behind this token: sign in again where it comes from.")
+            raise Forbidden("This token has no session here. Sign in again with its identity provider.")
         async with self._database.session(self._origin) as session:
             await self.require_current(session, found)
             sessions = SessionService(session, self._actor, self._secret)

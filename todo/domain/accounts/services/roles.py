@@ -33,7 +33,7 @@ async def revoke(session: WriteSession, actor: Actor, user_id: UUID, name: str) 
         await require_another_superuser(session, user_id)
     taken = delete(UserRole).where(USER_ROLE.user_id == user_id, USER_ROLE.role_id == role.id)
     if (await session.execute(taken.returning(USER_ROLE.role_id))).first() is None:
-        raise NotFound(f"They do not hold the role {name}.")
+        raise NotFound(f"The user does not have the role {name}.")
     await record(session, "users.take_role", "users", subject_id=user_id, before={"role": name})
 
 
@@ -59,23 +59,23 @@ def require_givable(actor: Actor, permissions: Iterable[str]) -> None:
     if unknown := sorted(set(permissions) - PERMISSIONS - {EVERYTHING}):
         raise Invalid.field("body.permissions", f"There is no permission {', '.join(unknown)}.")
     if not rules.covers(actor, permissions):
-        raise Forbidden("Nobody can give or take what they do not have.")
+        raise Forbidden("You can only give or take permissions that you have.")
 
 
 def require_editable(actor: Actor, role: Role, permissions: Iterable[str] = ()) -> None:
     """Raise Conflict for the superuser role, and Invalid or Forbidden for permissions that the actor cannot grant."""
     if role.name == rules.SUPERUSER:
-        raise Conflict("The superuser may do everything; that role stays as it is.")
+        raise Conflict("The role superuser cannot be changed or deleted.")
     require_givable(actor, permissions)
     if not rules.covers(actor, role.permissions):
-        raise Forbidden("Nobody can give or take what they do not have.")
+        raise Forbidden("You can only give or take permissions that you have.")
 
 
 async def find_user(session: WriteSession, email: str) -> User:
     """Return the user with this address. Raise NotFound."""
     user: User | None = await session.scalar(select(User).where(USER.email == rules.normalize_email(email)))
     if user is None:
-        raise NotFound(f"Nobody has the address {email}.")
+        raise NotFound(f"No user has the address {email}.")
     return user
 
 
@@ -85,7 +85,7 @@ async def require_another_superuser(session: WriteSession, user_id: UUID) -> Non
     holders = select(USER.id).join(UserRole, USER_ROLE.user_id == USER.id).join(Role, USER_ROLE.role_id == ROLE.id)
     active = await session.scalars(holders.where(ROLE.name == rules.SUPERUSER, USER.status == "active"))
     if set(active) == {user_id}:
-        raise Conflict("This is the last superuser: give the role to somebody else first.")
+        raise Conflict("This is the last superuser: give the role to another user first.")
 
 
 async def _role(session: WriteSession, actor: Actor, name: str) -> Role:
@@ -93,7 +93,7 @@ async def _role(session: WriteSession, actor: Actor, name: str) -> Role:
     if role is None:
         raise NotFound(f"There is no role {name}.")
     if not rules.covers(actor, role.permissions):
-        raise Forbidden("Nobody can give or take what they do not have.")
+        raise Forbidden("You can only give or take permissions that you have.")
     return role
 
 
@@ -102,4 +102,4 @@ async def require_no_escalation(session: WriteSession, actor: Actor, user_id: UU
     held = select(Role).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == user_id)
     for role in (await session.scalars(held)).all():
         if not rules.covers(actor, role.permissions):
-            raise Forbidden("They may do more than you may.")
+            raise Forbidden("This user has permissions that you do not have.")

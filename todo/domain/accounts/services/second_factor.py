@@ -81,7 +81,7 @@ class SecondFactorService:
         async with self._database.session(self._origin) as session:
             await self._reauthentication.require_current(session, found)
             if (await session.execute(added.returning(TOTPS.c.user_id))).first() is None:
-                raise Conflict("There is an authenticator app already; remove it first.")
+                raise Conflict("You already have an authenticator app. Remove it first.")
             await self._record(session, "accounts.totp_begin")
         issuer = urlsplit(self._database.settings.public_url).hostname or "todo"
         return Enrollment(secret, pyotp.TOTP(secret).provisioning_uri(name=self._actor.name, issuer_name=issuer))
@@ -94,12 +94,12 @@ class SecondFactorService:
             waiting = TOTPS.c.user_id == user_id, TOTPS.c.confirmed_at.is_(None)
             stored = await session.scalar(select(TOTPS.c.secret).where(*waiting).with_for_update())
             if stored is None:
-                raise Conflict("There is nothing to confirm: begin with POST /api/auth/mfa/totp.")
+                raise Conflict("No authenticator app is waiting to be confirmed. Start with POST /api/auth/mfa/totp.")
             step = matching_step(decrypt(stored, self._secret, purpose_of(user_id)), plain_code(code), now())
             if step is None:
-                raise Invalid.field("body.code", "This is not what the app shows now. Is the clock right?")
+                raise Invalid.field("body.code", "The code is wrong. Check that the clock of your device is right.")
             await use_step(session, step, *waiting, confirmed_at=now())
-            text = "From now on signing in asks for a code of it."
+            text = "Signing in now needs a code from it."
             await self._changed(session, "accounts.totp_confirm", "An authenticator app was added", text)
             return await self._new_codes(session)
 
@@ -110,7 +110,7 @@ class SecondFactorService:
             await self._lock(session, found)
             for table in (TOTPS, CODES):
                 await session.execute(delete(table).where(table.c.user_id == self._actor.user_id))
-            text = "From now on your password alone signs you in."
+            text = "Your password alone is now enough to sign in."
             await self._changed(session, "accounts.totp_remove", "Your authenticator app was removed", text)
 
     async def renew(self, reauthentication: ReauthenticationIn) -> RecoveryCodes:
@@ -118,7 +118,7 @@ class SecondFactorService:
         found = await self._reauthentication.check_factor(reauthentication)
         async with self._database.session(self._origin) as session:
             await self._lock(session, found)
-            text = "The ones before are worth nothing any more."
+            text = "The earlier codes no longer work."
             await self._changed(session, "accounts.recovery_codes", "You have new recovery codes", text)
             return await self._new_codes(session)
 
@@ -133,7 +133,7 @@ class SecondFactorService:
         await self._reauthentication.require_current(session, reauthenticated)
         found = select(TOTP.user_id).where(*confirmed(self._actor.user_id)).with_for_update()
         if await session.scalar(found) is None:
-            raise Conflict("There is no authenticator app.")
+            raise Conflict("You have no authenticator app.")
 
     async def _new_codes(self, session: WriteSession) -> RecoveryCodes:
         user_id, codes = self._actor.user_id, [new_recovery_code() for _ in range(HOW_MANY)]

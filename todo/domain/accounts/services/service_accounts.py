@@ -23,12 +23,12 @@ async def add_service_account(session: WriteSession, actor: Actor, name: str, ro
     Raise Invalid for the name or an unknown role, Forbidden for permissions the actor lacks.
     """
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
-        raise Invalid.field("body.name", "Lower-case letters, digits and hyphens, such as backup-robot.")
+        raise Invalid.field("body.name", "Use lowercase letters, digits and hyphens, such as backup-robot.")
     found = (await session.scalars(select(Role).where(ROLE.name.in_(roles)).with_for_update(read=True))).all()
     if unknown := set(roles) - {role.name for role in found}:
         raise Invalid.field("body.roles", f"There is no role {', '.join(sorted(unknown))}.")
     if not rules.covers(actor, (permission for role in found for permission in role.permissions)):
-        raise Forbidden("Nobody can give away what they do not have.")
+        raise Forbidden("You can only give roles whose permissions you have.")
     user = User(email=f"{name}@service.invalid", name=name, kind="service")
     await AccountService(session, actor).create(user, action="users.add_service_account")
     if found:

@@ -61,8 +61,7 @@ class SessionService(AuditedService[Session], model=Session):
         return await self.create(begun, action="sessions.begin")
 
     async def refresh(self, token: str) -> Granted | None:
-        """Use a refresh token. Exactly one successor is issued, even for concurrent calls. Return None when it is
-        invalid.
+        """Use a refresh token and issue exactly one successor. Return None when the token is invalid.
 
         The reuse of a token ends its session (RFC 9700 section 4.14), unless the response may have been lost: within
         ten seconds the latest token returns the same successor again. Commit in either case.
@@ -134,7 +133,7 @@ class SessionService(AuditedService[Session], model=Session):
         await record(self.session, "sessions.reuse", "sessions", subject_id=live.id)
         await self._end(live, "reuse")
         email = await self.session.scalar(select(USER.email).where(USER.id == live.user_id))
-        text = "A sign-in of yours was used in two places, so it may have been copied. We ended it; sign in again."
+        text = "A refresh token was used twice, so it may have been copied. The session was ended. Sign in again."
         await send_email(self.session, email or "", "We ended one of your sessions", text)
         return None
 

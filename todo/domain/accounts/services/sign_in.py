@@ -85,9 +85,9 @@ def check_registration(data: Registration, settings: Settings) -> None:
     """Raise Invalid for the field that is wrong."""
     email = rules.normalize_email(data.email)
     if not rules.is_email(email):
-        raise Invalid.field("body.email", "This is not an e-mail address.")
+        raise Invalid.field("body.email", "Enter a valid e-mail address.")
     if data.timezone not in rules.TIMEZONES:
-        raise Invalid.field("body.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
+        raise Invalid.field("body.timezone", "Unknown time zone. Use an IANA name such as Europe/Berlin.")
     if problem := rules.password_problem(data.password, email, settings.password_min_length):
         raise Invalid.field("body.password", problem)
 
@@ -189,7 +189,7 @@ class SignIn:
             found = await check_passkey(session, self.site, data.state, data.credential)
         if found is None:
             await self._note(origin, "accounts.passkey_refused", None)
-            raise Unauthorized("This passkey does not sign anybody in here.")
+            raise Unauthorized("This passkey is not registered here.")
         return found
 
     async def refresh(self, origin: Origin, token: str) -> Tokens:
@@ -233,7 +233,7 @@ class SignIn:
                 user = await people.locked(USER.id == found.id)
                 await people.update({"password_hash": hashed}, user, action="accounts.password")
                 await end_credentials(session, actor, found.id, "password", but=actor.session_id)
-                text = "If that was not you, set a new one now."
+                text = "If this was not you, set a new password now."
                 await notify(session, found.email, "Your password was changed", text)
         if not unchanged:
             await self._refuse_password(origin)
@@ -250,14 +250,14 @@ class SignIn:
     async def me(self, actor: Actor) -> Me:
         me = await self._database.reads.one_or_none(ME, user=actor.user_id)
         if me is None:
-            raise Unauthorized("The account behind this token is gone.", error="invalid_token")
+            raise Unauthorized("The account of this token no longer exists.", error="invalid_token")
         return me
 
     async def _candidate(self, origin: Origin, email: str) -> Candidate | None:
-        """Return the account of an address, with rate limits by network and, unless the network is familiar, by
-        account.
+        """Return the account of an address, with rate limits.
 
-        This prevents guessing passwords without letting an attacker lock users out.
+        They count by network and, unless the network is familiar, by account. This prevents guessing passwords without
+        letting an attacker lock users out.
         """
         await check(self._database, "login", origin.address or "unknown")
         found = await self._database.reads.one_or_none(CANDIDATE, email=email, address=origin.address)
@@ -327,5 +327,5 @@ async def add_superuser(sign_in: SignIn, origin: Origin, email: str, password: s
     data = Registration(email=email, password=password, name="Administrator")
     user = await sign_in.register(origin, data, rules.SUPERUSER, rules.MEMBER)
     if user is None:
-        raise Conflict(f"There is an account for {email} already.")
+        raise Conflict(f"An account for {email} already exists.")
     return user

@@ -52,7 +52,7 @@ class AccountService(AuditedService[User], model=User):
     async def change_person(self, user: User, values: Mapping[str, Any], action: Action) -> None:
         """Change name or time zone of a locked account; the worker moves floating dates. Raise Invalid."""
         if values.get("timezone", user.timezone) not in rules.TIMEZONES:
-            raise Invalid.field("body.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
+            raise Invalid.field("body.timezone", "Unknown time zone. Use an IANA name such as Europe/Berlin.")
         if values.get("timezone", user.timezone) != user.timezone:
             # Waits for transactions that store a due date in the old zone, and blocks new ones until the commit.
             await self.session.execute(select(USER.id).where(USER.id == user.id).with_for_update())

@@ -6,11 +6,11 @@ const PAGES = {
             body: () => ({ token }), done: "Your address is confirmed. You can sign in now." },
   reset: { title: "Choose a new password", fields: ["password"], button: "Set the password",
            path: "/api/auth/password/reset", body: (given) => ({ token, password: given.password }),
-           done: "Your password is set, and every device is signed out. Sign in with the new one." },
-  register: { title: "Open your account", fields: ["email", "name", "password"], button: "Open the account",
+           done: "Your password was changed, and every device is signed out. Sign in with the new one." },
+  register: { title: "Create your account", fields: ["email", "name", "password"], button: "Create the account",
               path: "/api/auth/register",
               body: (given) => ({ ...given, invitation: token, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone }),
-              done: "Your account is open. You can sign in now." },
+              done: "Your account was created. You can sign in now." },
 };
 const here = PAGES[page];
 const byId = (id) => document.getElementById(id);
@@ -37,5 +37,5 @@ for (const name of here.fields) {
   byId(`${name}-field`).hidden = false;
   byId("form").elements[name].required = name !== "name";
 }
-if (token) { byId("form").hidden = false; } else { say("This link is not complete: open it from the mail."); }
+if (token) { byId("form").hidden = false; } else { say("The link is incomplete. Open it from the e-mail."); }
 byId("form").addEventListener("submit", send);

@@ -238,7 +238,7 @@ def _moment(field: str, moment: Moment | None, owner_timezone: str) -> tuple[dic
     if moment is None:
         return None, None
     if isinstance(moment, Zoned) and moment.timezone not in TIMEZONES:
-        raise Invalid.field(f"{field}.timezone", "This is not an IANA time zone, such as Europe/Berlin.")
+        raise Invalid.field(f"{field}.timezone", "Unknown time zone. Use an IANA name such as Europe/Berlin.")
     stored = msgspec.to_builtins(moment)
     try:
         return stored, rules.instant_of(stored, owner_timezone)
