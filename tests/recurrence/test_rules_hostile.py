@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from todo.domain.recurrence.rules import generator
+from todo.domain.recurrence.rules import days
 from todo.domain.recurrence.rules.generator import original_starts
 from todo.domain.recurrence.rules.grammar import MAX_COUNT, RuleError, parse
 from todo.domain.recurrence.rules.missed import decide_missed
@@ -172,7 +172,7 @@ def steps(work: Callable[[], object]) -> int:
         count += event == "line"
         return step
 
-    for cache in (generator.days_of_span, generator.days_of_year, parse):
+    for cache in (days.days_of_span, days.days_of_year, parse):
         cache.cache_clear()
     sys.settrace(step)
     try:

@@ -1,6 +1,6 @@
 """Our generator beside dateutil's, over the whole grammar that both read alike."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from random import Random
 
@@ -9,8 +9,12 @@ from dateutil import rrule as dateutil_rrule
 from support.rules import is_read, ours, random_rule, random_start
 from support.vectors import rfc_vectors
 
-from todo.domain.recurrence.rules.generator import OnInvalidDate, explicit, original_starts
+from todo.domain.recurrence.rules.clock import to_instant
+from todo.domain.recurrence.rules.days import OnInvalidDate
+from todo.domain.recurrence.rules.generator import explicit, original_starts
 from todo.domain.recurrence.rules.grammar import Freq, canonical, parse
+from todo.domain.recurrence.rules.occurrences import next_after, occurrences
+from todo.domain.recurrence.rules.plan import Plan
 
 RULES = 2_000
 OCCURRENCES = 40
@@ -115,3 +119,24 @@ def test_the_canonical_text_reads_back_unchanged(random_cases: list[tuple[str, d
 
         assert parse(str(rule), True).rule == rule
         assert canonical(parse(canonical(rule, 7, None), True).rule, 7, None) == f"{rule};COUNT=7"
+
+
+def test_several_times_a_day_agree_with_counting_instants_in_zones_with_clock_changes() -> None:
+    random = Random(2026)
+    for zone in ("America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "Europe/Berlin", "America/Santiago"):
+        for _ in range(8):
+            hours, minutes = sorted(random.sample(range(24), 4)), sorted(random.sample(range(60), 2))
+            text = f"FREQ=DAILY;BYHOUR={','.join(map(str, hours))};BYMINUTE={','.join(map(str, minutes))}"
+            plan = Plan.of(text, datetime(2026, 1, 1), timezone=zone, count=366 * 8)
+            expected: list[datetime] = []
+            for day in range(365):
+                clock = (timedelta(days=day, hours=hour, minutes=minute) for hour in hours for minute in minutes)
+                instants = {to_instant(plan.start + at, zone) for at in clock}
+                expected += sorted(instants)
+
+            found = list(islice(occurrences(plan, None, 0), len(expected)))
+
+            assert sorted(to_instant(one.original_start, zone) for one in found) == expected, f"{text} in {zone}"
+            assert [one.n for one in found] == list(range(1, len(expected) + 1))
+            for before, following in zip(found[::7], found[1::7], strict=False):
+                assert next_after(plan, *before) == following

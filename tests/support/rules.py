@@ -6,7 +6,8 @@ from random import Random
 from typing import NamedTuple
 
 from todo.domain.recurrence.rules.clock import SECOND_PASS, to_instant, to_local
-from todo.domain.recurrence.rules.generator import OnInvalidDate, explicit, original_starts
+from todo.domain.recurrence.rules.days import OnInvalidDate
+from todo.domain.recurrence.rules.generator import explicit, original_starts
 from todo.domain.recurrence.rules.grammar import WEEKDAYS, Freq, parse
 from todo.domain.recurrence.rules.occurrences import occurrences
 from todo.domain.recurrence.rules.plan import Anchor, Plan

@@ -1,6 +1,7 @@
 """A plan in words: one sentence."""
 
-from todo.domain.recurrence.rules.generator import OnInvalidDate, times_of_day
+from todo.domain.recurrence.rules.days import OnInvalidDate
+from todo.domain.recurrence.rules.generator import times_of_day
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, LONGEST_MONTH, Freq, Rule, Weekday
 from todo.domain.recurrence.rules.plan import Anchor, Plan, Shift
 from todo.domain.recurrence.rules.words import MONTHS, joined, ordinal

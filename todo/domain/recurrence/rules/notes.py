@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 
 from todo.domain.recurrence.rules.clock import SECOND_PASS, is_repeated, to_instant, to_local
-from todo.domain.recurrence.rules.generator import OnInvalidDate, month_span
+from todo.domain.recurrence.rules.days import OnInvalidDate, month_span
 from todo.domain.recurrence.rules.grammar import Freq
 from todo.domain.recurrence.rules.occurrences import due, resumes_on
 from todo.domain.recurrence.rules.plan import Anchor, Plan

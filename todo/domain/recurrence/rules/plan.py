@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 from todo.domain.recurrence.rules.clock import to_local, zone
-from todo.domain.recurrence.rules.generator import OnInvalidDate, explicit
+from todo.domain.recurrence.rules.days import OnInvalidDate
+from todo.domain.recurrence.rules.generator import explicit
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, MAX_COUNT, YEARS, Freq, Rule, RuleError, parse
 
 LONGEST = timedelta(days=366)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 
+from todo.domain.recurrence.rules.days import OnInvalidDate
 from todo.domain.recurrence.rules.explain import WEEKDAYS, reaches_short_months
-from todo.domain.recurrence.rules.generator import OnInvalidDate, original_starts, times_of_day, years_searched
+from todo.domain.recurrence.rules.generator import original_starts, times_of_day, years_searched
 from todo.domain.recurrence.rules.grammar import Freq
 from todo.domain.recurrence.rules.occurrences import due, first, occurrences
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence, Shift
