@@ -8,6 +8,7 @@ from support.sending import Sql, confirm, email_templates, sent
 from support.series import Json, act, begin, changed, steer, work
 
 from todo.database import Database
+from todo.domain.notifications.services import endings
 
 ONCE = "FREQ=DAILY;COUNT=1"
 
@@ -116,3 +117,15 @@ async def test_who_cannot_sign_in_is_not_notified(ada: Person, database: Databas
 
     assert await sql.fetchval("SELECT count(*) FROM notifications") == 0
     assert await sql.fetchval("SELECT count(*) FROM series WHERE end_notice_at IS NOT NULL") == 0
+
+
+async def test_an_owner_who_is_locked_is_notified_later(ada: Person, database: Database, sql: Sql) -> None:
+    await act(ada, await begin(ada, "2031-01-01", ONCE), "complete")
+
+    async with sql.transaction():
+        await sql.execute("SELECT FROM users FOR UPDATE")
+        await endings.notify_ended_series(database)
+        waiting = await sql.fetchval("SELECT count(*) FROM series WHERE end_notice_at IS NOT NULL")
+    await endings.notify_ended_series(database)
+
+    assert (waiting, await sent(ada)) == (1, ["Series ended: Water the plants"])

@@ -1,6 +1,6 @@
 """Notifications of series that have come to their end by themselves: `series.end_notice_at` says which."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -26,12 +26,12 @@ async def notify_ended_series(database: Database) -> int:
     async with database.session(worker_origin()) as session:
         waiting = select(Series).where(SERIES.end_notice_at.is_not(None)).order_by(SERIES.end_notice_at)
         locked = waiting.limit(SERIES_AT_ONCE).with_for_update(key_share=True, skip_locked=True)
-        ended = (await session.scalars(locked)).all()
+        claimed = (await session.scalars(locked)).all()
+        users = await _lock_owners(session, {series.owner_id for series in claimed})
+        ended = [series for series in claimed if series.owner_id in users]
         if not ended:
             return 0
-        ids = {series.owner_id for series in ended}
-        users = {user.id: user for user in await session.scalars(select(User).where(USER.id.in_(ids)))}
-        preferences, tasks = await preferences_of(session, list(ids)), await _last_tasks(session, ended)
+        preferences, tasks = await preferences_of(session, list(users)), await _last_tasks(session, ended)
         messages = [
             _message(series, user, preferences[user.id], tasks.get(series.id))
             for series in ended
@@ -41,6 +41,12 @@ async def notify_ended_series(database: Database) -> int:
         await session.execute(done.values(end_notice_at=None))
         await notify(session, database.settings, messages)
     return len(ended)
+
+
+async def _lock_owners(session: WriteSession, ids: Collection[UUID]) -> dict[UUID, User]:
+    """Return the owners that nobody else has locked, without waiting: they come before their series (`locks.py`)."""
+    found = select(User).where(USER.id.in_(ids)).with_for_update(read=True, key_share=True, skip_locked=True)
+    return {user.id: user for user in await session.scalars(found)} if ids else {}
 
 
 async def _last_tasks(session: WriteSession, ended: Sequence[Series]) -> Mapping[UUID, UUID]:
