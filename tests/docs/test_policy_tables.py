@@ -11,7 +11,17 @@ def test_every_policy_has_its_values_in_a_table() -> None:
     values = (
         *("on_invalid_date backward", "on_invalid_date forward", "on_invalid_date omit"),
         *("on_missed skip_to_next", "on_missed backfill", "on_missed expire"),
-        *("shift previous", "shift next", "shift nearest", "shift skip", "anchor completion", "pauses "),
+        *(
+            "shift previous",
+            "shift next",
+            "shift nearest",
+            "shift skip",
+            "anchor completion",
+            "pauses ",
+            "opens either",
+            "opens on_close",
+            "opens on_time",
+        ),
     )
 
     assert [value for value in values if value not in tables()] == []

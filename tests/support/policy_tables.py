@@ -1,5 +1,6 @@
 """The tables "what happens when" of docs/recurrence.md, made from the vectors: `just tables` writes them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,14 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
             *("keep_one: the open", "keep_one: after", "keep_one: nothing open", "keep_one: missed"),
             *("skip_to_next: the late", "skip_to_next: after", "skip_to_next: nothing comes"),
             *("backfill: each", "backfill: at most", "backfill: those", "backfill: max_open"),
-            *("expire: the occurrences", "expire: an ", "expire: closes", "expire: the very", "opens on close"),
+            *("expire: the occurrences", "expire: an ", "expire: closes", "expire: the very"),
         )
     },
-    "When an occurrence appears (`lead_seconds`)": {"timing": ("",), "on_missed": ("lead: ",)},
+    "When an occurrence appears (`opens`, `lead_seconds`)": {
+        "opens": ("",),
+        "timing": ("",),
+        "on_missed": ("opens on close", "lead: "),
+    },
     "Pauses (`pauses`)": {
         "pauses": (*("before a pause", "on the ", "after a pause", "two pauses", "in a pause", "back from"),)
     },
@@ -80,27 +85,31 @@ def _series(case: Case) -> str:
 
 
 def _outcome(case: Case) -> str:
-    if "occurrences" in case:
-        end = ", no more" if case.get("ends") else ", ..."
-        return ", ".join(map(_occurrence, case["occurrences"][:MOST_SHOWN])) + end
-    if "completed" in case:
-        done = case["completed"]
-        return f"{done['original_start']} done at {done['completed']}: {done['next'] or 'nothing'} follows"
-    if "decide_missed" in case:
-        return _decided(case["decide_missed"])
-    fact = case.get("due") or case.get("opens") or case.get("next")
-    if fact is None:
-        raise ValueError(f"The case {case['name']!r} states nothing that a table shows.")
-    verb = "is due" if "due" in fact else "appears"
-    return f"{fact['original_start']} {verb} {fact.get('due') or fact.get('at')}"
+    (name,) = OUTCOMES.keys() & case.keys()
+    text, fact = OUTCOMES[name](case[name]), case[name]
+    if name != "occurrences":
+        return text
+    return f"{text}, no more" if case.get("ends") and len(fact) <= MOST_SHOWN else f"{text}, ..."
 
 
 def _decided(fact: dict[str, Any]) -> str:
     verbs = {"opens": "opens", "missed": "missed", "paused": "paused", "closes": "closes as missed"}
     happens = [f"{verb} {_plain(fact[name])}" for name, verb in verbs.items() if fact.get(name)]
     still = f", {_plain(fact['open'])} open" if fact["open"] else ""
-    happens.append(f"waits for {fact['next']}" if fact["next"] else "waits for nothing")
+    happens.append(f"waits for {fact['next'] or 'nothing'}")
     return f"at {fact['now']}{still}: " + "; ".join(happens)
+
+
+OUTCOMES: dict[str, Callable[[Any], str]] = {
+    "occurrences": lambda fact: ", ".join(map(_occurrence, fact[:MOST_SHOWN])),
+    "completed": lambda fact: (
+        f"{fact['original_start']} done at {fact['completed']}: {fact['next'] or 'nothing'} follows"
+    ),
+    "closed": lambda fact: f"{fact['original_start']} is closed: {fact['next']} appears {fact['appears'] or 'at once'}",
+    "opens": lambda fact: f"{fact['original_start']} " + (f"appears {fact['at']}" if fact["at"] else "does not happen"),
+    "due": lambda fact: f"{fact['original_start']} is due {fact['due']}",
+    "decide_missed": _decided,
+}
 
 
 def _occurrence(occurrence: str | dict[str, str]) -> str:
