@@ -310,7 +310,8 @@ M = TypeVar("M", bound=Row)
 
 def table_of(model: type[SQLModel] | SQLModel) -> Table:
     """Return the Core table of a model."""
-    return model.metadata.tables[str(model.__tablename__)]
+    table: Table = model.__table__  # type: ignore[union-attr]  # SQLModel sets it on table classes only
+    return table
 
 
 def columns(model: type[SQLModel]) -> ReadOnlyColumnCollection[str, Column[Any]]:
