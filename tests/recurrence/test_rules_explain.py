@@ -61,6 +61,10 @@ def notes(rrule: str, start: str, count: int, **columns: object) -> list[str | N
             "2026-01-01",
             {},
         ),
+        (
+            "Every year in every month on the 1st if it is the 1st Monday of the year",
+            *("FREQ=YEARLY;BYMONTHDAY=1;BYDAY=1MO", "2026-01-01", {}),
+        ),
         ("Every month on the 1st, last day and 2nd last day", "FREQ=MONTHLY;BYMONTHDAY=-2,-1,1", "2026-01-01", {}),
         ("Every year in March and July on the 4th, once", "FREQ=YEARLY;BYMONTH=7,3;COUNT=1", "2026-03-04", {}),
         (

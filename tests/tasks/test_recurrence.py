@@ -74,12 +74,13 @@ async def test_a_rule_with_several_times_a_day_comes_back_at_each(ada: Person) -
     assert await successor(ada, third) is None
 
 
-async def test_a_time_that_the_rule_names_is_not_moved_for_all(ada: Person) -> None:
+@pytest.mark.parametrize("scope", ["following", "all"])
+async def test_a_time_that_the_rule_names_is_not_moved_for_all(ada: Person, scope: str) -> None:
     due = {"kind": "floating", "at": "2031-05-01T09:00"}
     task = await ada.add(due=due, recurrence={"rrule": "FREQ=DAILY;BYHOUR=9,21"})
     body = {"due": due | {"at": "2031-05-01T10:00"}}
 
-    refused = await ada.http.patch(f"/api/tasks/{task['id']}?scope=following", json=body)
+    refused = await ada.http.patch(f"/api/tasks/{task['id']}?scope={scope}", json=body)
     moved = await ada.http.patch(f"/api/tasks/{task['id']}?scope=this", json=body)
 
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "body.due")

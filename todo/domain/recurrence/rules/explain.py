@@ -52,10 +52,12 @@ def reaches_short_months(rule: Rule) -> bool:
 def _days(rule: Rule) -> str:
     by_period = rule.freq in (Freq.HOURLY, Freq.DAILY)
     text = f" in {joined(MONTHS[month - 1] for month in rule.by_month)}" if rule.by_month else ""
+    every_month = rule.freq is Freq.YEARLY and not rule.by_month
     if rule.by_month_day:
-        text = " in every month" if rule.freq is Freq.YEARLY and not rule.by_month else text
+        text = " in every month" if every_month else text
         text += f"{', only' if by_period else ''} on {_month_days(rule)}"
         text += f" if it is {_weekdays(rule.by_day, 'or')}" if rule.by_day else ""
+        text += " of the year" if every_month and any(day.nth for day in rule.by_day) else ""
     elif rule.by_day:
         text += f"{', only' if by_period else ''} on {_weekdays(rule.by_day, 'and')}"
     if rule.by_set_pos:

@@ -209,7 +209,9 @@ def _check_times(plan: Plan) -> None:
     if plan.all_day and plan.rule.freq is Freq.HOURLY:
         raise RuleError("rrule", "An HOURLY rule needs a start with a time.")
     if plan.all_day and (plan.rule.by_hour or plan.rule.by_minute):
-        raise RuleError("rrule", "BYHOUR and BYMINUTE need a start with a time.")
+        raise RuleError(
+            "rrule", "BYHOUR and BYMINUTE need a time of day: start, or the due of the task, must have one."
+        )
 
 
 def _check_end(plan: Plan) -> None:
