@@ -1,17 +1,15 @@
 """`POST /api/recurrences/preview`: what a series would do, before anybody saves it."""
 
-import json
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
 from conftest import settings_for
 from support.factories import Person
+from support.vectors import cases
 
 from todo.database import Database
 
-VECTORS = Path(__file__).parents[1] / "vectors" / "recurrence"
 EXAMPLE = {
     "rrule": "FREQ=MONTHLY;BYMONTHDAY=31", "start": "2026-01-31T09:00", "timezone": "Europe/Berlin",
     "on_invalid_date": "backward", "count": 12,
@@ -30,10 +28,9 @@ def on_the_wire(case: dict[str, Any]) -> dict[str, Any]:
     return series
 
 
-def cases(kind: str) -> list[dict[str, Any]]:
+def asked(kind: str) -> list[dict[str, Any]]:
     """All vectors that state this kind of fact and can be asked for: a weekend is no field of a series yet."""
-    found = [case for path in sorted(VECTORS.glob("*.json")) for case in json.loads(path.read_text())]
-    return [case for case in found if kind in case and "weekend" not in case["series"]]
+    return [case.values[0] for case in cases(kind) if "weekend" not in case.values[0]["series"]]
 
 
 @pytest.fixture
@@ -61,7 +58,7 @@ async def test_the_example_of_the_documentation(ada: Person) -> None:
 @pytest.mark.usefixtures("hourly")
 async def test_every_vector_of_occurrences_is_answered_so(ada: Person) -> None:
     wrong = []
-    for case in cases("occurrences"):
+    for case in asked("occurrences"):
         body = on_the_wire(case) | {"count": min(100, len(case["occurrences"]) + 1)}
         body.setdefault("timezone", case.get("owner_zone", "UTC"))
         answer = await ask(ada, body)
@@ -80,7 +77,7 @@ async def test_every_vector_of_occurrences_is_answered_so(ada: Person) -> None:
 @pytest.mark.usefixtures("hourly")
 async def test_every_vector_of_refusals_is_refused_by_its_field(ada: Person) -> None:
     wrong = []
-    for case in cases("refused"):
+    for case in asked("refused"):
         answer = await ask(ada, on_the_wire(case))
         field = answer.json()["errors"][0]["field"] if answer.status_code == 422 else str(answer.status_code)
         name = field.removeprefix("body.").partition("[")[0].removesuffix("_seconds")
@@ -92,9 +89,9 @@ async def test_every_vector_of_refusals_is_refused_by_its_field(ada: Person) -> 
 
 @pytest.mark.usefixtures("hourly")
 async def test_every_vector_of_canonical_forms_is_answered_so(ada: Person) -> None:
-    found = {case["name"]: (await ask(ada, on_the_wire(case))).json().get("rrule") for case in cases("canonical")}
+    found = {case["name"]: (await ask(ada, on_the_wire(case))).json().get("rrule") for case in asked("canonical")}
 
-    assert found == {case["name"]: case["canonical"] for case in cases("canonical")}
+    assert found == {case["name"]: case["canonical"] for case in asked("canonical")}
 
 
 async def test_by_the_hour_only_where_the_settings_allow_it(ada: Person) -> None:
