@@ -129,7 +129,8 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
             cls.table = table_of(model)
 
     def __init__(self, session: WriteSession, actor: Actor):
-        super().__init__(session=session, auto_refresh=False)
+        # As they are, so that a deadlock is retried and a silent database is a 503.
+        super().__init__(session=session, auto_refresh=False, wrap_exceptions=False)
         self.session = session
         self.actor = actor
 

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, literal, select, update
@@ -9,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, func, lit
 from todo.access import Actor, Origin
 from todo.audit import Event, record
 from todo.cleanup import BATCH_SECONDS, in_batches
+from todo.contention import retry
 from todo.database import Database, Query, WriteSession, columns, now
 from todo.delivery.email import send_email
 from todo.delivery.models import DELIVERY, Delivery
@@ -69,10 +71,14 @@ async def erase_due(database: Database, origin: Origin) -> None:
     for user_id in await database.reads.all(DUE):
         try:
             await _erase_events(database, user_id)
-            async with database.session(origin) as session:
-                await erase(session, user_id)
+            await retry(partial(_erase_one, database, origin, user_id))
         except Exception:
             log.exception("account %s cannot be erased", user_id)
+
+
+async def _erase_one(database: Database, origin: Origin, user_id: UUID) -> None:
+    async with database.session(origin) as session:
+        await erase(session, user_id)
 
 
 async def _erase_events(database: Database, user_id: UUID) -> None:

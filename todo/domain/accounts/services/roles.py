@@ -19,8 +19,8 @@ from todo.errors import Conflict, Forbidden, Invalid, NotFound
 
 async def grant(session: WriteSession, actor: Actor, user_id: UUID, name: str) -> None:
     """Grant a role. Raise NotFound or Forbidden."""
-    role = await _role(session, actor, name)
     user = await AccountService(session, actor).locked(USER.id == user_id)
+    role = await _role(session, actor, name)
     given = upsert(UserRole).values(user_id=user.id, role_id=role.id).on_conflict_do_nothing()
     if (await session.execute(given.returning(USER_ROLE.role_id))).first():
         await record(session, "users.grant_role", "users", subject_id=user_id, after={"role": name})
@@ -28,6 +28,7 @@ async def grant(session: WriteSession, actor: Actor, user_id: UUID, name: str) -
 
 async def revoke(session: WriteSession, actor: Actor, user_id: UUID, name: str) -> None:
     """Remove a role. Raise NotFound, Forbidden, or Conflict for the last superuser."""
+    await AccountService(session, actor).locked(USER.id == user_id)
     role = await _role(session, actor, name)
     if name == rules.SUPERUSER:
         await require_another_superuser(session, user_id)
@@ -89,7 +90,9 @@ async def require_another_superuser(session: WriteSession, user_id: UUID) -> Non
 
 
 async def _role(session: WriteSession, actor: Actor, name: str) -> Role:
-    role: Role | None = await session.scalar(select(Role).where(ROLE.name == name).with_for_update(read=True))
+    # That of superusers as `require_another_superuser` locks it: two that hold it shared would wait for each other.
+    query = select(Role).where(ROLE.name == name).with_for_update(read=name != rules.SUPERUSER)
+    role: Role | None = await session.scalar(query)
     if role is None:
         raise NotFound(f"There is no role {name}.")
     if not rules.covers(actor, role.permissions):

@@ -3,12 +3,13 @@
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 
 from todo.access import Actor
 from todo.database import WriteSession, now
 from todo.domain.recurrence.rules.clock import to_local
 from todo.domain.recurrence.schemas import rule_problems
+from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import SERIES, Series
 from todo.domain.tasks.series.queries import series_out
 from todo.domain.tasks.series.rules import AS_THEY_ARE
@@ -87,7 +88,9 @@ class SeriesVerbs:
         return series_out(series)
 
     async def _going(self, series_id: UUID, if_match: frozenset[int] | None) -> Series:
-        series = await self.series.locked(self.within, SERIES.id == series_id)
+        there = (self.within, SERIES.id == series_id)
+        await lock_owner(self.session, select(SERIES.owner_id).where(*there))
+        series = await self.series.locked(*there)
         if if_match is not None and series.version not in if_match:
             raise Stale(series_out(series))
         if series.status == "ended":
