@@ -52,7 +52,9 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("signing_keys", "public_key"): SIGNING_KEY.public_key,
     ("signing_keys", "private_key"): SIGNING_KEY.private_key,
     ("series", "rrule"): "FREQ=MONTHLY",
-    ("series", "status"): "active",
+    ("series", "template"): {"title": "Water the plants"},
+    ("series", "status"): "paused",  # an active one goes on at some time
+    ("occurrences", "status"): "done",  # an open one has an open task
 }
 
 
