@@ -1,11 +1,12 @@
 """Subtasks: which parent is allowed; moving to the trash, restoring and copying them with their parent."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, insert, select, text, update
 
 from todo.actions import Action
 from todo.audit import Event, event
@@ -20,6 +21,14 @@ MAX_LEVELS = 5
 CHILD = table_of(Task).alias("child")
 # What a copy does not take from its model.
 NOT_COPIED = {"id", "created_at", "updated_at", "version", "status", "completed_at", "deleted_at"}
+# As the trigger `tasks_copy_reminders` does for the occurrence itself; at the epoch means: send it also when late.
+COPY_REMINDERS = text("""
+    WITH copied AS (
+        INSERT INTO reminders (id, created_at, updated_at, version, user_id, task_id, timing, urgent, run_at)
+        SELECT new_id(), now(), now(), 1, user_id, new, timing, urgent, to_timestamp(0)
+        FROM unnest(CAST(:old AS uuid[]), CAST(:new AS uuid[])) AS pairs (old, new) JOIN reminders ON task_id = old
+        WHERE timing->>'kind' = 'relative' RETURNING id)
+    SELECT pg_notify('todo_due', 'reminders') FROM copied LIMIT 1""")
 
 
 class Copied(NamedTuple):
@@ -92,31 +101,34 @@ async def copy_subtasks(session: WriteSession, roots: Sequence[Copied]) -> None:
 
     Of an old task in the trash these are the subtasks that were moved there with it: deleting one occurrence takes
     nothing from the later ones. Dues, starts and deadlines move as far as one occurrence is from the other. The new
-    tasks must be stored. Three statements whatever the number of tasks; one when there is nothing to copy.
+    tasks must be stored. Reminders that follow a date are copied too. Four statements whatever the number of tasks; one
+    when there is nothing to copy.
     """
-    tree = await descendants(session, [root.old.id for root in roots])
-    copies = list(_copies(tree, {root.old.id: root for root in roots}))
+    children = defaultdict[UUID | None, list[Task]](list)
+    for task in await descendants(session, [root.old.id for root in roots]):
+        children[task.parent_id].append(task)
+    copies = [copy for root in roots for copy in _copies(children, root, root.old.id, root.new.id)]
     if not copies:
         return
-    await session.execute(insert(table_of(Task)), [copy.model_dump() for copy in copies])
-    await _record_events(session, "tasks.open", [(copy.id, None, copy.model_dump()) for copy in copies])
+    await session.execute(insert(table_of(Task)), [copy.model_dump() for copy, _ in copies])
+    await session.execute(COPY_REMINDERS, {"old": [old for _, old in copies], "new": [copy.id for copy, _ in copies]})
+    await _record_events(session, "tasks.open", [(copy.id, None, copy.model_dump()) for copy, _ in copies])
 
 
-def _copies(tree: Sequence[Task], roots: Mapping[UUID, Copied]) -> Iterable[Task]:
-    """`roots`: by the id of the old task."""
-    homes = dict(roots)
-    parents = {old: root.new.id for old, root in roots.items()}
-    for task in tree:
-        if task.parent_id not in parents:  # its parent was deleted by itself
+def _copies(
+    children: Mapping[UUID | None, Sequence[Task]], root: Copied, old: UUID, parent: UUID
+) -> Iterator[tuple[Task, UUID]]:
+    """Copies, for one root, of what is below the task `old`, to be below `parent`; each with the id of its model."""
+    for task in children.get(old, ()):
+        if task.deleted_at not in (None, root.old.deleted_at):  # deleted by itself
             continue
-        old, new, timezone = homes[task.id] = homes[task.parent_id]
-        if task.deleted_at not in (None, old.deleted_at):
-            continue
-        copy = Task(**task.model_dump(exclude=NOT_COPIED), created_at=new.created_at, updated_at=new.created_at)
-        copy.parent_id = parents[task.parent_id]
-        _shift(copy, _distance(old, new), timezone)
-        parents[task.id] = copy.id
-        yield copy
+        copy = Task(
+            **task.model_dump(exclude=NOT_COPIED), created_at=root.new.created_at, updated_at=root.new.created_at
+        )
+        copy.parent_id = parent
+        _shift(copy, _distance(root.old, root.new), root.timezone)
+        yield copy, task.id
+        yield from _copies(children, root, task.id, copy.id)
 
 
 def _distance(old: Task, new: Task) -> timedelta:

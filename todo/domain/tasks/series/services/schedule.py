@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import convert
 from msgspec.structs import asdict, replace
-from sqlalchemy import Select, Update, bindparam, case, delete, null, select, update
+from sqlalchemy import Select, Update, bindparam, case, delete, null, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -34,6 +34,11 @@ from todo.domain.tasks.subtasks import Copied, copy_subtasks, descendants
 from todo.errors import Invalid
 from todo.loops import LONGEST_SLEEP
 from todo.queue import enqueue
+
+# Those that came with an occurrence follow the template of its series.
+OWN_REMINDER = text("""
+    SELECT EXISTS (
+        SELECT FROM reminders WHERE task_id = :task AND (template_id IS NULL OR snoozed_until IS NOT NULL))""")
 
 OTHER, CHILD = table_of(Occurrence).alias().c, table_of(Task).alias().c
 
@@ -272,7 +277,9 @@ class SeriesService(AuditedService[Series], model=Series):
         return replace(before, next_run_at=next_run_at(series.plan(), before.next_original_start, still_open))
 
     async def _is_worked_on(self, task: Task) -> bool:
-        """Whether a subtask was changed or added since the task came up."""
+        """Whether a subtask was changed or added, or a reminder set or snoozed, since the task came up."""
+        if await self.session.scalar(OWN_REMINDER, {"task": task.id}):
+            return True
         children = await descendants(self.session, [task.id])
         return any(child.version > 1 or child.created_at != task.created_at for child in children)
 
