@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from todo.domain.recurrence.rules.occurrences import Now
 from todo.domain.recurrence.rules.plan import Plan
+from todo.domain.recurrence.rules.timing import Now
 
 DAILY = Plan.of(
     "FREQ=DAILY", datetime(2031, 3, 1), timezone="Europe/Berlin", pauses=[(date(2031, 3, 5), date(2031, 3, 9))]

@@ -1,6 +1,6 @@
 """A plan and its occurrences in words."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -116,7 +116,8 @@ def test_a_free_day_and_a_pause_are_noted() -> None:
         "weekend: due on 28 December",
     ]
     pause = {"pauses": [(date(2026, 12, 24), date(2026, 12, 31))]}
-    assert notes("FREQ=WEEKLY", "2026-12-25", 2, **pause) == ["paused: opens on 1 January", None]
+    pause |= {"lead": timedelta(days=2)}
+    assert notes("FREQ=WEEKLY", "2026-12-25", 2, **pause) == ["paused: opens on 1 January", None]  # without the 25th
 
 
 def test_the_rule_of_a_preview_reads_back() -> None:

@@ -10,9 +10,10 @@ from support.vectors import VECTORS, Case, cases, local, plan_of
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.grammar import RuleError, canonical
 from todo.domain.recurrence.rules.missed import decide_missed
-from todo.domain.recurrence.rules.occurrences import after_completion, due, next_after, opens_at
+from todo.domain.recurrence.rules.occurrences import after_completion, due, in_pause, next_after
 from todo.domain.recurrence.rules.plan import PlannedOccurrence
 from todo.domain.recurrence.rules.preview import preview
+from todo.domain.recurrence.rules.timing import opens_at
 
 
 def sent(original_start: datetime | None, like: str) -> str | None:
@@ -70,12 +71,16 @@ def test_catch_up(case: Case) -> None:
     assert decision.all_listed == wanted.get("all_listed", True)
     if decision.all_listed:
         assert written_starts(decision.missed, start) == wanted["missed"]
+        assert written_starts(decision.paused, start) == wanted.get("paused", [])
         assert [sent(original_start, start) for original_start in decision.closes] == wanted["closes"]
 
 
 @pytest.mark.parametrize("case", cases("opens"))
 def test_opens(case: Case) -> None:
-    assert opens_at(plan_of(case), local(case["opens"]["original_start"])) == local(case["opens"]["at"]).astimezone(UTC)
+    plan, original_start, at = plan_of(case), local(case["opens"]["original_start"]), case["opens"]["at"]
+
+    assert in_pause(plan, original_start) is (at is None)
+    assert at is None or opens_at(plan, original_start) == local(at).astimezone(UTC)
 
 
 @pytest.mark.parametrize("case", cases("due"))

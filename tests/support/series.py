@@ -1,14 +1,19 @@
 """Short ways to say what the tests of series say often."""
 
 import asyncio
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import asyncpg
 import httpx
+from sqlalchemy import select
 from support.factories import Person
 
+from todo.access import worker_origin
 from todo.app import LOOPS
 from todo.database import Database
+from todo.domain.tasks.series.models import SERIES, Series
+from todo.domain.tasks.series.services.scheduler import materialize_series
 from todo.loops import run_once
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -88,6 +93,13 @@ async def work(database: Database, workers: int = 1) -> None:
     """What workers do now."""
     async with asyncio.timeout(20):
         await asyncio.gather(*(run_once(database, LOOPS) for _ in range(workers)))
+
+
+async def work_at(database: Database, moment: datetime) -> None:
+    """What the worker does with every series that is not paused or ended, at this moment."""
+    async with database.session(worker_origin()) as session:
+        found = (await session.scalars(select(Series).where(SERIES.status == "active").with_for_update())).all()
+        await materialize_series(session, found, moment)
 
 
 def fields(answer: httpx.Response) -> list[str]:

@@ -4,21 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 from support.factories import Person
-from support.series import Sql, act, begin, day, everything, open_occurrences, series_of, work
+from support.series import Sql, act, begin, day, everything, open_occurrences, series_of, work, work_at
 
-from todo.access import worker_origin
 from todo.database import Database
-from todo.domain.tasks.series.models import Series
-from todo.domain.tasks.series.services.scheduler import materialize_series
-
-LATER = datetime(2031, 1, 3, 12, tzinfo=UTC)
-
-
-async def worker_looks(database: Database, moment: datetime) -> None:
-    async with database.session(worker_origin()) as session:
-        await materialize_series(session, (await session.scalars(select(Series).with_for_update())).all(), moment)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +36,9 @@ async def test_done_work_opens_at_its_time_minus_lead(ada: Person, sql: Sql, dat
     await act(ada, task, "complete")
     looks = await sql.fetchval("SELECT next_run_at FROM series")
 
-    await worker_looks(database, looks - timedelta(seconds=1))
+    await work_at(database, looks - timedelta(seconds=1))
     before = await open_occurrences(ada)
-    await worker_looks(database, looks)
+    await work_at(database, looks)
 
     assert (str(looks), before) == ("2031-01-01 22:00:00+00:00", [])  # Berlin's midnight, an hour early
     assert await open_occurrences(ada) == ["2031-01-02"]
@@ -78,7 +67,7 @@ async def test_reopening_takes_back_the_one_that_came_meanwhile(ada: Person, sql
     task = await begin(ada, "2031-01-01", opens="on_time")
     before = await everything(sql)
     await act(ada, task, "complete")
-    await worker_looks(database, datetime(2031, 1, 2, 12, tzinfo=UTC))
+    await work_at(database, datetime(2031, 1, 2, 12, tzinfo=UTC))
     came = await open_occurrences(ada)
 
     await act(ada, task, "reopen")
@@ -94,7 +83,7 @@ async def test_counted_from_completion_the_next_waits_for_its_time_when_asked(ad
     closed = await act(ada, task, "complete")
     await work(database)
     before = await open_occurrences(ada)
-    await worker_looks(database, datetime.now(UTC) + timedelta(days=4))
+    await work_at(database, datetime.now(UTC) + timedelta(days=4))
 
     assert (closed["next_task"], before) == (None, [])
     assert len(await open_occurrences(ada)) == 1

@@ -1,6 +1,6 @@
 """`/api/series`: seeing a series and its occurrences; changing, pausing, resuming and ending it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -145,77 +145,6 @@ async def test_no_entry_of_that_kind_is_an_empty_page(ada: Person) -> None:
     answer = await ada.http.get(f"/api/series/{task['series_id']}/occurrences?status=missed")
 
     assert (answer.status_code, answer.json()["items"]) == (200, [])
-
-
-async def test_a_paused_series_opens_nothing_until_it_is_resumed(ada: Person, database: Database) -> None:
-    task = await begin(ada, "2026-01-01", "FREQ=DAILY;UNTIL=20260103", on_missed="backfill")
-
-    paused = await steer(ada, task, "pause", {})
-    await work(database)
-    meanwhile = await open_occurrences(ada)
-    resumed = await steer(ada, task, "resume")
-    await work(database)
-
-    assert (paused.json()["status"], resumed.json()["status"]) == ("paused", "active")
-    assert meanwhile == ["2026-01-01"]
-    assert await open_occurrences(ada) == ["2026-01-01", "2026-01-02", "2026-01-03"]
-
-
-async def test_what_came_in_a_pause_is_missed_where_one_is_kept(ada: Person, database: Database) -> None:
-    task = await begin(ada, "2026-01-01", "FREQ=DAILY;UNTIL=20260103", on_missed="keep_one")
-    await steer(ada, task, "pause", {})
-
-    await steer(ada, task, "resume")
-    await work(database)
-
-    assert await series_occurrences(ada, task) == [
-        ("2026-01-01", "open"),
-        ("2026-01-02", "missed"),
-        ("2026-01-03", "missed"),
-    ]
-
-
-@pytest.mark.parametrize("recurrence", [{}, {"anchor": "completion"}, {"opens": "on_close"}], ids=str)
-async def test_an_occurrence_done_in_a_pause_brings_up_nothing_before_its_end(
-    ada: Person, database: Database, recurrence: dict[str, Any]
-) -> None:
-    task = await begin(ada, "2026-01-01", **recurrence)
-    await steer(ada, task, "pause", {})
-
-    done = await act(ada, task, "complete")
-    await work(database)
-    meanwhile = await open_occurrences(ada)
-    resumed = (await steer(ada, task, "resume")).json()
-
-    assert (done["next_task"], meanwhile, resumed["status"]) == (None, [], "active")
-    assert resumed["next_occurrence"] > today()
-
-
-async def test_a_window_of_pause_is_kept_and_the_next_occurrence_waits_for_its_end(ada: Person, sql: Sql) -> None:
-    start = datetime.now(UTC).date()
-    task = await begin(ada, str(start - timedelta(days=1)), "FREQ=DAILY")
-    until = start + timedelta(days=10)
-
-    answer = await steer(ada, task, "pause", {"until": str(until)})
-    done = await act(ada, task, "complete")
-
-    assert answer.json()["pauses"][0]["until"] == str(until)
-    assert done["next_task"] is None
-    looks = await sql.fetchval("SELECT next_run_at FROM series")
-    assert looks.date() in (until, until + timedelta(days=1))  # Berlin's midnight
-
-
-async def test_the_last_occurrence_before_a_window_brings_up_none_inside_it(ada: Person, sql: Sql) -> None:
-    task = await begin(ada, "2031-12-23")
-    await steer(ada, task, "pause", {"from": "2031-12-24", "until": "2032-01-06"})
-    before = await everything(sql)
-
-    done = await act(ada, task, "complete")
-    looks = await sql.fetchval("SELECT next_run_at FROM series")
-    await act(ada, task, "reopen")
-
-    assert (done["next_task"], str(looks)) == (None, "2032-01-06 23:00:00+00:00")
-    assert await everything(sql) == before
 
 
 async def test_a_window_is_ended_early(ada: Person) -> None:

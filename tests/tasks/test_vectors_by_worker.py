@@ -14,7 +14,8 @@ from support.factories import Person
 from todo.access import worker_origin
 from todo.database import Database
 from todo.domain.recurrence.rules.clock import written
-from todo.domain.recurrence.rules.occurrences import first, opens_at
+from todo.domain.recurrence.rules.occurrences import first
+from todo.domain.recurrence.rules.timing import opens_at
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.series.models import SERIES, Occurrence, Series
 from todo.domain.tasks.series.queries import upcoming_occurrences
@@ -94,10 +95,11 @@ async def test_what_came_while_nobody_looked(ada: Person, database: Database, sq
         return written(original_start, all_day="T" not in start)
 
     found = {status: {shown(row["original_start"]) for row in await sql.fetch(OCCURRENCES) if row["status"] == status}
-             for status in ("open", "missed")}  # fmt: skip
+             for status in ("open", "missed", "paused")}  # fmt: skip
     assert found["open"] == {*wanted["open"], *wanted["opens"]} - {*wanted.get("closes", [])}
     if wanted.get("all_listed", True):
         assert found["missed"] == {*wanted["missed"], *wanted.get("closes", [])}
+        assert found["paused"] == {*wanted.get("paused", [])}
     if wanted["next"] is not None:
         assert after.next_original_start is not None
         assert shown(after.next_original_start) == wanted["next"]

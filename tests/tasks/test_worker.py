@@ -76,11 +76,21 @@ async def test_backfill_opens_no_more_than_the_series_allows(ada: Person, sql: S
 
 
 async def test_what_waits_for_a_completion_stays_closed(ada: Person, sql: Sql, database: Database) -> None:
-    await past(ada, opens="on_close")
+    await past(ada, opens="on_close", on_missed="backfill")
 
     await wake(database)
 
     assert await series_occurrences(sql) == days(1, 1, "open")
+
+
+async def test_what_passes_while_one_waits_for_a_completion_is_missed(
+    ada: Person, sql: Sql, database: Database
+) -> None:
+    await past(ada, opens="on_close")
+
+    await wake(database)
+
+    assert await series_occurrences(sql) == days(1, 1, "open") + days(2, 5, "missed")
 
 
 @pytest.mark.parametrize("on_missed", ["keep_one", "skip_to_next", "backfill"])

@@ -76,7 +76,7 @@ TimezoneName = Annotated[str, Meta(min_length=1, max_length=64, pattern=ONE_LINE
 
 
 class Pause(Struct, forbid_unknown_fields=True):
-    """A window in which nothing opens: its first and last day."""
+    """A window, its first and last day: what is due in it does not happen, and nothing opens."""
 
     begin: date = msgspec.field(name="from")
     until: date

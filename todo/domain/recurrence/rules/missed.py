@@ -1,115 +1,221 @@
-"""What happens to due occurrences: the same decision on time as after a downtime or a pause."""
+"""What happens to due occurrences: the same decision on time as after a downtime."""
 
-from collections import deque
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
-from todo.domain.recurrence.rules.occurrences import Now, is_expired, occurrences, opens_at
-from todo.domain.recurrence.rules.plan import MAX_OPEN, Anchor, OnMissed, Opens, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.clock import to_local
+from todo.domain.recurrence.rules.occurrences import SLACK, after_completion, in_pause, occurrences, over
+from todo.domain.recurrence.rules.plan import Anchor, OnMissed, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.timing import Now, capacity, expires_at, waits_for_closing
 
-# After a long downtime only the first missed occurrences are listed, and the last ones that may still open.
-MAX_LISTED = MAX_OPEN
+# A month of hours, two years of days. After a longer downtime the first of these are listed, and what may still open.
+MAX_LISTED = 800
+JUMPS = (MAX_LISTED, 3 * MAX_LISTED)
+NEVER = datetime(1, 1, 1)
+WINDOWS = (1, 10, 100, 1_000, 10_000, 100_000)  # days
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to write down: occurrences to open, occurrences to record as missed, open ones to close as missed, and what
-    comes next.
+    """What to write down: occurrences to open, to record as missed or as paused, and open ones to close as missed.
 
-    `next` is None when the series has ended or waits for a completion. `all_listed` is False when there may be more
-    missed occurrences than `missed` lists; then, without a count, the numbers of the last occurrences are too low.
+    `last` is the last that has come, `next` the one to wait for, None when the series has ended or waits for a
+    completion. `all_listed` is False when more was missed than is listed; then, without a count, numbers are too low.
     """
 
     opens: tuple[PlannedOccurrence, ...] = ()
     missed: tuple[PlannedOccurrence, ...] = ()
+    paused: tuple[PlannedOccurrence, ...] = ()
     closes: tuple[datetime, ...] = ()
+    last: PlannedOccurrence | None = None
     next: PlannedOccurrence | None = None
     all_listed: bool = True
 
 
 def decide_missed(
-    plan: Plan, occurrence: PlannedOccurrence | None, open_starts: Sequence[datetime], now: datetime
+    plan: Plan,
+    occurrence: PlannedOccurrence | None,
+    open_starts: Sequence[datetime],
+    now: datetime,
+    last: PlannedOccurrence | None = None,
+    *,
+    is_paused: bool = False,
 ) -> Decision:
-    """What `on_missed` decides at the instant `now` for a series that waits for `occurrence` and has these occurrences
-    open.
+    """What has happened by the instant `now` to a series that waits for `occurrence` and has these occurrences open,
+    `last` the last of them.
 
-    keep_one: the open one stays, or the first that came opens; the others are missed. skip_to_next: the last that came
-    opens, all before it are missed. backfill: each opens while fewer than `max_open` are open, the others are missed.
-    expire: each opens whose time is not up, of the last MAX_OPEN. A series that opens on close has one open at most.
+    The answer does not depend on when the series was evaluated before. An occurrence opens at its time unless
+    too many are open; then it waits, and is missed once it is over. keep_one: one may be open, and stays. skip_to_next:
+    an open one that is over closes as missed when the next comes. backfill: `max_open` may be open. expire: an open one
+    closes as missed `expire_after` past its time. With `on_close` one may be open; with backfill the next then waits as
+    long as it takes. What is due in a pause never opens, and is recorded when its day is over.
+    `is_paused`: the series as a whole was paused until now, so nothing opens that is over.
     """
-    came, following, all_came = _came(plan, occurrence, now)
-    closes = _closing(plan, open_starts, bool(came), now)
-    staying = len(open_starts) - len(closes)
-    if not came or (staying and plan.opens is Opens.ON_CLOSE):
-        return Decision(closes=closes, next=occurrence)
-    opens = _opening(plan, came, staying, now)
-    opening = set(opens)
-    missed = [other for other in came if other not in opening]
-    joined = missed[: 2 * MAX_LISTED]
-    return Decision(tuple(opens), tuple(joined), closes, following, all_came and joined == missed)
+    evaluation = _Evaluation(plan, now, open_starts, is_paused)
+    coming = evaluation.coming(occurrence, last)
+    following = next(coming, None)
+    while following:
+        following = evaluation.miss(following, coming)
+        if following is None or not evaluation.take(following):
+            break
+        if evaluation.is_long():
+            coming = evaluation.latest(following)
+        following = next(coming, None)
+    return evaluation.decision(following)
 
 
-def _closing(plan: Plan, open_starts: Sequence[datetime], came: bool, now: datetime) -> tuple[datetime, ...]:
-    if plan.on_missed is OnMissed.SKIP_TO_NEXT:
-        return tuple(open_starts) if came else ()
-    return tuple(original_start for original_start in open_starts if is_expired(plan, original_start, now))
+class _Evaluation:
+    """What has happened so far to the occurrences that came, taken one after another."""
 
+    def __init__(self, plan: Plan, now: datetime, open_starts: Sequence[datetime], is_paused: bool) -> None:
+        self.plan = plan
+        self.now = Now(plan, now)
+        self.is_paused = is_paused
+        self.capacity = capacity(plan)
+        self.open = sorted(open_starts)
+        self.opened: dict[datetime, PlannedOccurrence] = {}
+        self.missed: list[PlannedOccurrence] = []
+        self.paused: list[PlannedOccurrence] = []
+        self.closed: list[datetime] = []
+        self.last: PlannedOccurrence | None = None
+        self.jumps = 0
 
-def _opening(plan: Plan, came: list[PlannedOccurrence], staying: int, now: datetime) -> list[PlannedOccurrence]:
-    if plan.on_missed is OnMissed.KEEP_ONE:
-        return [] if staying else came[:1]
-    if plan.on_missed is OnMissed.SKIP_TO_NEXT:
-        return came[-1:]
-    if plan.on_missed is OnMissed.BACKFILL:
-        most = 1 if plan.opens is Opens.ON_CLOSE else plan.max_open
-        return came[: max(0, most - staying)]
-    alive = [occurrence for occurrence in came[-MAX_OPEN:] if not is_expired(plan, occurrence.original_start, now)]
-    return alive[-1:] if plan.opens is Opens.ON_CLOSE else alive
+    def coming(
+        self, occurrence: PlannedOccurrence | None, last: PlannedOccurrence | None
+    ) -> Iterator[PlannedOccurrence]:
+        """The occurrences to take, from the one that the series waits for on."""
+        if self.plan.anchor is Anchor.COMPLETION:
+            return self._from_completion(occurrence, last)
+        return chain([occurrence], occurrences(self.plan, *occurrence)) if occurrence else iter(())
 
+    def is_long(self) -> bool:
+        """Whether it is time to jump: a count needs every occurrence, to number it."""
+        return self.plan.count is None and len(self.missed) + len(self.opened) + len(self.paused) >= self._limit()
 
-def _came(
-    plan: Plan, occurrence: PlannedOccurrence | None, now: datetime
-) -> tuple[list[PlannedOccurrence], PlannedOccurrence | None, bool]:
-    """The occurrences from `occurrence` on that have opened by now, the first that has not, and whether these are
-    surely all.
-    """
-    if occurrence is None:
-        return [], None, True
-    if plan.anchor is Anchor.COMPLETION:
-        return (
-            ([occurrence], None, True) if opens_at(plan, occurrence.original_start) <= now else ([], occurrence, True)
-        )
-    came: list[PlannedOccurrence] = []
-    clock = Now(plan, now)
-    for candidate in chain([occurrence], occurrences(plan, *occurrence)):
-        if not clock.has_opened(candidate.original_start):
-            return came, candidate, True
-        came.append(candidate)
-        if plan.count is None and len(came) == MAX_LISTED:
-            tail, following = _after_sleep(plan, candidate, clock)
-            return came + tail, following, not tail
-    return came, None, True
+    def _limit(self) -> int:
+        can_jump = self.plan.count is None and self.jumps < len(JUMPS)
+        return JUMPS[self.jumps] if can_jump else sys.maxsize
 
+    def latest(self, taken: PlannedOccurrence) -> Iterator[PlannedOccurrence]:
+        """The last occurrences that have come, and those after them, looked for backward from now in growing windows.
 
-def _after_sleep(
-    plan: Plan, last: PlannedOccurrence, clock: Now
-) -> tuple[list[PlannedOccurrence], PlannedOccurrence | None]:
-    """The last occurrences that have opened and the first that has not, looked for backward from now in growing
-    windows.
-    """
-    span = plan.expire_after or timedelta()
-    begin = clock.latest
-    for days in (1, 10, 100, 1_000, 10_000, 100_000):
-        begin = max(last.original_start, clock.latest - span - timedelta(days=days))
-        tail: deque[PlannedOccurrence] = deque(maxlen=MAX_OPEN)
-        following = None
-        for candidate in occurrences(plan, begin, last.n):
-            if not clock.has_opened(candidate.original_start):
-                following = candidate
+        What is left out is missed; at the second jump, of very many, also what would still be open.
+        """
+        longest = timedelta() if self.jumps else self.plan.expire_after or timedelta()
+        self.jumps += 1
+        if self.plan.anchor is Anchor.COMPLETION:
+            return iter(())
+        end = self.now.local - longest - SLACK
+        for days in WINDOWS:
+            begin = max(taken.original_start, end - timedelta(days=days))
+            found = next(occurrences(self.plan, begin, taken.n), None)
+            if begin == taken.original_start or (found and self.now.has_opened(found.original_start)):
                 break
-            tail.append(candidate)
-        if tail or begin == last.original_start:
-            return list(tail), following
-    return [], None
+        return occurrences(self.plan, begin, taken.n)
+
+    def miss(self, occurrence: PlannedOccurrence, coming: Iterator[PlannedOccurrence]) -> PlannedOccurrence | None:
+        """Note at once what is surely missed, which is most of what came in a long downtime; the first that is not."""
+        before, most = self._missed_before(), self._limit()
+        following: PlannedOccurrence | None = occurrence
+        while following and following.original_start < before and len(self.missed) < most:
+            self.missed.append(following)
+            following = next(coming, None)
+        if following is not occurrence:
+            self.last = self.missed[-1]
+            if self.plan.on_missed is OnMissed.SKIP_TO_NEXT:
+                self._close_all()
+                self._open(self.missed.pop())
+        return following
+
+    def take(self, occurrence: PlannedOccurrence) -> bool:
+        """Note what has become of the next occurrence; False when nothing has yet."""
+        start = occurrence.original_start
+        if self.is_paused or in_pause(self.plan, start):
+            has_passed = self.now.is_over(start) if self.is_paused else self.now.has_passed(start)
+            self.paused += [occurrence] * has_passed
+            self.last = occurrence if has_passed else self.last
+            return has_passed
+        if self.now.has_opened(start) and self._may_open(start):
+            self._open(occurrence)
+        elif waits_for_closing(self.plan) or not self.now.is_over(start):
+            return False
+        else:
+            self.missed.append(occurrence)
+        self.last = occurrence
+        return True
+
+    def decision(self, following: PlannedOccurrence | None) -> Decision:
+        for start in [start for start in self.open if self.now.is_expired(start)]:
+            self._close(start)
+        opens, missed = tuple(self.opened.values()), tuple(sorted(self.missed))
+        return Decision(opens, missed, tuple(self.paused), tuple(self.closed), self.last, following, not self.jumps)
+
+    def _missed_before(self) -> datetime:
+        """What began before this moment is surely missed, with skip_to_next but the last of it."""
+        plan, long_ago = self.plan, self.now.long_ago
+        if plan.pauses or self.is_paused or plan.anchor is Anchor.COMPLETION or waits_for_closing(plan):
+            return NEVER
+        if plan.on_missed is OnMissed.SKIP_TO_NEXT:
+            return long_ago if not self.open or self.open[-1] < long_ago else NEVER
+        is_full, length = len(self.open) >= self.capacity, plan.expire_after
+        if plan.on_missed is OnMissed.EXPIRE and length is not None:
+            if is_full:
+                return min(long_ago, over(plan, self.open[0]) + length - SLACK)
+            return long_ago - length if self.capacity > 1 else NEVER
+        return long_ago if is_full else NEVER
+
+    def _may_open(self, start: datetime) -> bool:
+        """Whether this occurrence may open, once those that are over or have expired when it comes are closed."""
+        if self.plan.on_missed is OnMissed.SKIP_TO_NEXT:
+            if any(not self.now.is_over(other) for other in self.open):
+                return False
+            self._close_all()
+            return True
+        while len(self.open) >= self.capacity and self._expires_in_time(self.open[0], start):
+            self._close(self.open[0])
+        return len(self.open) < self.capacity
+
+    def _expires_in_time(self, earlier: datetime, start: datetime) -> bool:
+        """Whether an open occurrence has expired, and before this one was over."""
+        if not self.now.is_expired(earlier):
+            return False
+        length = self.plan.expire_after or timedelta()
+        return self.now.is_before(over(self.plan, earlier), length, over(self.plan, start))
+
+    def _open(self, occurrence: PlannedOccurrence) -> None:
+        self.open.append(occurrence.original_start)
+        self.opened[occurrence.original_start] = occurrence
+
+    def _close_all(self) -> None:
+        self.missed += self.opened.values()
+        self.closed += [start for start in self.open if start not in self.opened]
+        self.opened.clear()
+        self.open.clear()
+
+    def _close(self, start: datetime) -> None:
+        self.open.remove(start)
+        if start in self.opened:
+            self.missed.append(self.opened.pop(start))
+        else:
+            self.closed.append(start)
+
+    def _from_completion(
+        self, occurrence: PlannedOccurrence | None, last: PlannedOccurrence | None
+    ) -> Iterator[PlannedOccurrence]:
+        """One, and another one after it when it is paused or expires."""
+        while occurrence := occurrence or self._after_expiry(last):
+            yield occurrence
+            last, begun = occurrence, occurrence.original_start
+            is_paused = bool(self.paused) and self.paused[-1] == occurrence
+            occurrence = after_completion(self.plan, begun, begun, occurrence.n) if is_paused else None
+
+    def _after_expiry(self, last: PlannedOccurrence | None) -> PlannedOccurrence | None:
+        if last is None or not self.open or not all(map(self.now.is_expired, self.open)):
+            return None
+        expiry = expires_at(self.plan, self.open[-1])
+        self._close_all()
+        closed_at = to_local(expiry, self.plan.timezone) if expiry else last.original_start
+        return after_completion(self.plan, last.original_start, closed_at, last.n)

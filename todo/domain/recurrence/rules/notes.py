@@ -5,8 +5,9 @@ from datetime import date, datetime, timedelta
 from todo.domain.recurrence.rules.clock import SECOND_PASS, is_repeated, to_instant, to_local
 from todo.domain.recurrence.rules.days import OnInvalidDate, month_span
 from todo.domain.recurrence.rules.grammar import Freq
-from todo.domain.recurrence.rules.occurrences import due, resumes_on
+from todo.domain.recurrence.rules.occurrences import due
 from todo.domain.recurrence.rules.plan import Anchor, Plan
+from todo.domain.recurrence.rules.timing import resumes_on
 from todo.domain.recurrence.rules.words import MONTHS, ordinal
 
 

@@ -9,7 +9,7 @@ from todo.domain.recurrence.rules.explain import sentence
 from todo.domain.recurrence.rules.generator import years_searched
 from todo.domain.recurrence.rules.grammar import canonical
 from todo.domain.recurrence.rules.notes import note
-from todo.domain.recurrence.rules.occurrences import after_completion, due_at, first, occurrences
+from todo.domain.recurrence.rules.occurrences import after_completion, due_at, first, in_pause, occurrences
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
 from todo.domain.recurrence.rules.warn import warnings
 
@@ -56,10 +56,10 @@ def preview(plan: Plan, count: int, owner_zone: str) -> Preview:
 
 
 def first_occurrences(plan: Plan, count: int) -> list[PlannedOccurrence]:
-    """The first `count` occurrences, of rare ones those of some centuries."""
+    """The first `count` occurrences but those in a pause, of rare ones those of some centuries."""
     last_year = plan.start.year + max(MIN_YEARS, MOST_SEARCHES * years_searched(plan.rule))
     coming = takewhile(lambda occurrence: occurrence.original_start.year <= last_year, _coming(plan))
-    return list(islice(coming, count))
+    return list(islice((one for one in coming if not in_pause(plan, one.original_start)), count))
 
 
 def _coming(plan: Plan) -> Iterator[PlannedOccurrence]:

@@ -70,7 +70,7 @@ class SeriesAdmin(ModelAdmin[Series]):
 
     @action("Resume")
     async def resume(self, do: ActionContext, row: Series) -> None:
-        """End a pause; `on_missed` decides about the occurrences of the time between."""
+        """End a pause; what was due meanwhile stays out."""
         await _verbs(do).resume(row.id, None)
 
     @action("End", form=EndSeries, dangerous=True)
@@ -97,7 +97,7 @@ class OccurrenceAdmin(ModelAdmin[Occurrence]):
     icon, group, label_one = "occurrences", "Work", "Occurrence"
     display = "original_start"
     columns = ("original_start", "status", "series_id", "task_id", "moved_to", "closed_at")
-    types = {"status": Literal["open", "done", "skipped", "missed", "cancelled"]}
+    types = {"status": Literal["open", "done", "skipped", "missed", "paused", "cancelled"]}
     filters = ("status", "series_id", "task_id")
     every_row = "series.all"
 

@@ -109,7 +109,7 @@ class SeriesController(Controller):
         series_reads: NamedDependency[SeriesReads],
         series_id: FromPath[UUID],
         status: Annotated[
-            list[OccurrenceStatus] | None, QueryParameter(max_items=6, description="One or more of these.")
+            list[OccurrenceStatus] | None, QueryParameter(max_items=7, description="One or more of these.")
         ] = None,
         sort: Annotated[
             str | None,
@@ -123,10 +123,10 @@ class SeriesController(Controller):
         cursor: Cursor = None,
         count: Count = False,
     ) -> Page[OccurrenceOut]:
-        """Every occurrence that has opened, and its status.
+        """Every occurrence that has come, and its status.
 
         `open`; `moved`: open, with another due than its rule says; `done`; `skipped` on request; `missed`: its time
-        went by; `cancelled` with its series.
+        went by; `paused`: it was due in a pause; `cancelled` with its series.
 
         Example: `GET /api/series/0190f5f0-7c1d-7000-8000-000000000000/occurrences?status=missed`
         """
@@ -143,7 +143,8 @@ class SeriesController(Controller):
     ) -> Response[SeriesOut]:
         """Open nothing from one day to another, or from now until it is resumed (`{}`); open occurrences stay.
 
-        Occurrences whose time comes meanwhile are treated on return as `on_missed` says, as after any absence.
+        What is due meanwhile does not happen: it becomes `paused`, never `missed`, and the first occurrence after the
+        pause opens as if there had been none.
 
         Example: `{"from": "2026-12-24", "until": "2027-01-06"}`
         """
@@ -153,7 +154,7 @@ class SeriesController(Controller):
     async def resume_series(
         self, series: Series, series_id: FromPath[UUID], if_match: IfMatch = None
     ) -> Response[SeriesOut]:
-        """End a pause now; `on_missed` decides about the occurrences of the time between.
+        """End a pause now. What was due meanwhile stays `paused`; today's work, if its time is not over, opens.
 
         Example: `POST /api/series/0190f5f0-7c1d-7000-8000-000000000000/resume`
         """

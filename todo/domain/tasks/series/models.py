@@ -176,7 +176,8 @@ class Occurrence(Row, table=True):
     series_id: UUID = Field(foreign_key="series.id", ondelete="CASCADE")
     original_start: datetime = Field(sa_type=DateTime(timezone=False))
     task_id: UUID | None = Field(default=None, index=True)
-    status: str = "open"  # open | done | skipped | missed | cancelled; on the wire an open one with moved_to is `moved`
+    # open | done | skipped | missed | paused | cancelled; on the wire an open one with moved_to is `moved`
+    status: str = "open"
     closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     moved_to: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))  # when it is due instead
     # What closing this occurrence changed (`Undo`), so that reopening it can be exactly nothing.

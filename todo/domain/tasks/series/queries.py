@@ -19,7 +19,7 @@ from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.explain import sentence
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, RuleError
 from todo.domain.recurrence.rules.notes import note
-from todo.domain.recurrence.rules.occurrences import due_at, occurrences
+from todo.domain.recurrence.rules.occurrences import due_at, in_pause, occurrences
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
 from todo.domain.recurrence.schemas import Pause
 from todo.domain.tasks.schemas import Upcoming
@@ -153,7 +153,9 @@ async def upcoming(reads: Direct, actor: Actor, until: datetime) -> tuple[list[U
 
 
 def upcoming_occurrences(series: Series, until: datetime) -> Iterator[tuple[datetime, Upcoming]]:
-    """The occurrences of one series to come until then, and when; a rule that cannot be read gives none."""
+    """The occurrences of one series to come until then, and when, but none in a pause; a rule that cannot be read gives
+    none.
+    """
     try:
         plan = series.plan()
     except RuleError:
@@ -161,6 +163,8 @@ def upcoming_occurrences(series: Series, until: datetime) -> Iterator[tuple[date
     for original_start, _ in _coming(series, plan):
         if (at := due_at(plan, original_start)) > until:
             return
+        if in_pause(plan, original_start):
+            continue
         values = {"due": None, "due_at": None} | series.new_task_values(plan, original_start)
         yield at, Upcoming(note=note(plan, original_start), **{name: values[name] for name in SHOWN})
 

@@ -8,8 +8,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from todo.domain.recurrence.rules.clock import to_local
-from todo.domain.recurrence.rules.occurrences import after_completion, next_after, next_run_at
+from todo.domain.recurrence.rules.occurrences import after_completion, in_pause, next_after
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.timing import next_run_at, pause_ends_at
 from todo.domain.tasks import rules
 
 AS_THEY_ARE = ("title", "notes", "priority", "estimate_minutes")
@@ -63,7 +64,12 @@ class ScheduleState(Struct, frozen=True):
             coming = after_completion(plan, last.original_start, to_local(moment, plan.timezone), last.n)
         start, n = coming or (None, None)
         status = "active" if coming or still_open else "ended"
-        return cls(status, last.original_start, last.n, start, n, next_run_at(plan, start, still_open))
+        run_at = next_run_at(plan, start, still_open)
+        if (
+            start and run_at and not still_open and not in_pause(plan, start)
+        ):  # it may have waited for the one that was open
+            run_at = max(run_at, pause_ends_at(plan, moment) or run_at)
+        return cls(status, last.original_start, last.n, start, n, run_at)
 
     def paused(self) -> "ScheduleState":
         return replace(self, status="paused", next_run_at=None)

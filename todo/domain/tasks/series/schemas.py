@@ -46,7 +46,7 @@ RepeatsBy = Annotated[
     Literal["due", "start"], Meta(description="The date of a task that the rule gives: `start` for tasks without due.")
 ]
 SeriesStatus = Literal["active", "paused", "ended"]
-OccurrenceStatus = Literal["open", "moved", "done", "skipped", "missed", "cancelled"]
+OccurrenceStatus = Literal["open", "moved", "done", "skipped", "missed", "paused", "cancelled"]
 
 
 class SeriesOut(Struct):

@@ -1,6 +1,5 @@
 """Beginning series, opening and closing their occurrences, each once, and saving where a series stands."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,21 +14,17 @@ from sqlalchemy.orm.attributes import set_committed_value
 from todo.audit import AuditedService, record
 from todo.database import now, table_of
 from todo.domain.recurrence.rules.clock import to_local
-from todo.domain.recurrence.rules.occurrences import (
-    after_completion,
-    first,
-    is_paused,
-    next_run_at,
-    opens_at,
-    resumes_on,
-)
-from todo.domain.recurrence.rules.plan import Anchor, OnMissed, Opens, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.missed import decide_missed
+from todo.domain.recurrence.rules.occurrences import after_completion, first, in_pause
+from todo.domain.recurrence.rules.plan import Anchor, Opens, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.timing import next_run_at, opens_at, pause_ends_at
 from todo.domain.recurrence.rules.warn import nothing_happens
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series, series_like
 from todo.domain.tasks.series.rules import ScheduleState, Undo, following
+from todo.domain.tasks.series.services.scheduler import Closing, catch_up
 from todo.domain.tasks.subtasks import Copied, copy_subtasks, descendants
 from todo.errors import Invalid
 from todo.loops import LONGEST_SLEEP
@@ -105,14 +100,24 @@ class SeriesService(AuditedService[Series], model=Series):
         await self.advance(series, plan, last, coming, still_open)
 
     async def pause(self, series: Series) -> None:
-        """Open nothing until the series is resumed."""
+        """Open nothing until the series is resumed, and record nothing as missed."""
         await self.update({"status": "paused"}, series, action="series.pause")
         await self.save_state(series, series.state.paused())
 
     async def resume(self, series: Series) -> None:
-        """Open occurrences again; `on_missed` decides about those of the time between."""
+        """Open occurrences again, from the first that is not over; those before it are recorded as paused."""
         await self.update({"status": "active"}, series, action="series.resume")
-        await self.advance(series, series.plan(), series.last, series.coming, await self.open_starts(series))
+        plan, resumed_at = series.plan(), now()
+        decision = decide_missed(plan, series.coming, (), resumed_at, series.last, is_paused=True)
+        rows = [
+            Occurrence(series_id=series.id, original_start=other.original_start, status="paused", closed_at=resumed_at)
+            for other in decision.paused
+        ]
+        if rows:
+            entries = insert(Occurrence).values([row.model_dump() for row in rows]).on_conflict_do_nothing()
+            await self.session.execute(entries)
+        last = decision.last or series.last
+        await self.advance(series, plan, last, decision.next, await self.open_starts(series))
 
     async def stop(self, series: Series) -> None:
         """End a series because somebody asks for it."""
@@ -153,35 +158,37 @@ class SeriesService(AuditedService[Series], model=Series):
     ) -> Task | None:
         """Close a task's occurrence as done or skipped, and open the next one unless another is open already.
 
-        One that falls into a pause, or comes while the series is paused, waits until that is over; one that opens on
-        time waits for its time. `timezone` is the owner's. `jump`: over all that has passed, also where
-        each is to open (`backfill`).
+        First comes what the worker would have done by now, so that the history does not depend on it. In a pause, or
+        before one in which the next is due, the next one waits until that is over; one that opens on time waits for its
+        time. `timezone` is the owner's. `jump`: over all that is late, also where each is to open (`backfill`).
         """
-        closed_at, plan = now(), series.plan()
-        coming = None
-        if series.status != "ended":
-            jumping = dataclasses.replace(plan, on_missed=OnMissed.KEEP_ONE) if jump else plan
-            coming = after_completion(
-                jumping, series.last.original_start, to_local(closed_at, plan.timezone), series.n
-            )  # fmt: skip
+        closed_at = now()
+        came = await self.catch_up(series, closed_at, Closing(datetime.fromisoformat(task.occurrence or ""), jump))
+        plan = series.plan()
+        coming = _coming(series, plan, closed_at)
         alone, has_subtasks = await self._close(series, task, coming, status, closed_at)
-        if not alone or series.status == "ended":
+        if series.status == "ended":
             return None
+        if not alone:
+            await self.advance(series, plan, series.last, series.coming, await self.open_starts(series))
+            return await self.session.get(Task, came[0]) if came else None
         if coming is None:
             await self.save_state(series, series.state.ended(), came_to_end=True)
             return None
-        if (
-            series.status == "paused"
-            or is_paused(plan, closed_at)
-            or resumes_on(plan, coming.original_start)
-            or (plan.opens is Opens.ON_TIME and opens_at(plan, coming.original_start) > closed_at)
-        ):
+        if _waits(series, plan, coming, closed_at):
             await self.advance(series, plan, series.last, coming, ())
             return None
         successor = await self._open(series, plan, coming)
         if successor and has_subtasks:
             await copy_subtasks(self.session, [Copied(task, successor, timezone)])
         return successor
+
+    async def catch_up(self, series: Series, moment: datetime, closing: Closing | None = None) -> list[UUID]:
+        """What the worker has not done yet for this series; the ids of the tasks that opened."""
+        is_due = series.next_run_at is not None and series.next_run_at <= moment
+        if series.status != "active" or not (is_due or (closing and closing.jump)):
+            return []
+        return await catch_up(self.session, series, moment, closing)
 
     async def reopen(self, series: Series, task: Task) -> None:
         """Open the occurrence of a task again, and remove the one that its closing opened if nobody has changed that.
@@ -291,6 +298,20 @@ class SeriesService(AuditedService[Series], model=Series):
 def fields_of(series: Series) -> dict[str, str]:
     """Where a request has what the rule of a series begins with."""
     return {"start": f"body.{series.repeats_by}", "timezone": f"body.{series.repeats_by}.timezone"}
+
+
+def _coming(series: Series, plan: Plan, closed_at: datetime) -> PlannedOccurrence | None:
+    """What follows an occurrence that closes now; while a series is paused, nothing is jumped over."""
+    if series.status == "ended" or (series.status == "paused" and plan.anchor is Anchor.SCHEDULE):
+        return series.coming
+    return after_completion(plan, series.last.original_start, to_local(closed_at, plan.timezone), series.n)
+
+
+def _waits(series: Series, plan: Plan, coming: PlannedOccurrence, closed_at: datetime) -> bool:
+    """Whether an occurrence stays closed although the one before it closes now."""
+    if series.status == "paused" or pause_ends_at(plan, closed_at) or in_pause(plan, coming.original_start):
+        return True
+    return plan.opens is Opens.ON_TIME and opens_at(plan, coming.original_start) > closed_at
 
 
 def _content(task: Task) -> dict[str, Any]:

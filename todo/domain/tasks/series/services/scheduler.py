@@ -7,10 +7,10 @@ series, and the unique (series, original start) of occurrences prevents every ot
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from msgspec.structs import astuple
@@ -25,6 +25,7 @@ from todo.connection import Connection
 from todo.database import DIALECT, WriteSession, table_of, to_json
 from todo.domain.accounts.models import USER
 from todo.domain.recurrence.rules.missed import decide_missed
+from todo.domain.recurrence.rules.plan import OnMissed
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.series.models import SERIES, Series
@@ -84,6 +85,13 @@ CHECK = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"
 BLANK = Task(owner_id=UUID(int=0), title="").model_dump()  # building a model for every row would double the time
 
 
+class Closing(NamedTuple):
+    """An occurrence that a person closes now, so that it is not missed. `jump`: what is late and not open yet, is."""
+
+    original_start: datetime
+    jump: bool = False
+
+
 @dataclass
 class Batch:
     """What a number of series need written: tasks to add, occurrences to record or close, and new schedule states."""
@@ -94,23 +102,29 @@ class Batch:
     closes: list[tuple[UUID, datetime]] = field(default_factory=list)
     states: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def add(self, series: Series, open_starts: Sequence[datetime]) -> None:
-        """Decide what becomes of one series; raises what its rule raises."""
+    def add(self, series: Series, open_starts: Sequence[datetime], closing: Closing | None = None) -> None:
+        """Decide what becomes of one series, where a person closes an occurrence; raises what its rule raises."""
         plan = series.plan()
-        decision = decide_missed(plan, series.coming, open_starts, self.moment)
+        decided = replace(plan, on_missed=OnMissed.KEEP_ONE) if closing and closing.jump else plan
+        decision = decide_missed(decided, series.coming, open_starts, self.moment, series.last)
         for occurrence in decision.opens:
             task: dict[str, Any] = {"id": uuid7(), "created_at": self.moment, "updated_at": self.moment}
             task |= {"owner_id": series.owner_id} | series.new_task_values(plan, occurrence.original_start)
             self.tasks.append(BLANK | task)
             self.entries.append((series.id, occurrence.original_start, task["id"], "open"))
-        self.entries += [(series.id, occurrence.original_start, None, "missed") for occurrence in decision.missed]
-        self.closes += [(series.id, original_start) for original_start in decision.closes]
-        last = max((*decision.opens, *decision.missed), default=series.last)
-        staying = sorted(
-            {*open_starts, *(occurrence.original_start for occurrence in decision.opens)} - set(decision.closes)
-        )
+        for status, occurrences in (("missed", decision.missed), ("paused", decision.paused)):
+            self.entries += [(series.id, occurrence.original_start, None, status) for occurrence in occurrences]
+        closes = [
+            original_start
+            for original_start in decision.closes
+            if not closing or original_start != closing.original_start
+        ]
+        self.closes += [(series.id, original_start) for original_start in closes]
+        last = decision.last or series.last
+        staying = sorted({*open_starts, *(occurrence.original_start for occurrence in decision.opens)} - set(closes))
         state = ScheduleState.after(plan, last, decision.next, staying, self.moment)
-        if state.next_run_at and state.next_run_at <= self.moment:  # it would be evaluated for ever
+        is_past = state.next_run_at is not None and state.next_run_at <= self.moment
+        if is_past and closing is None:  # it would be evaluated for ever
             raise ValueError(f"the series stands still at {last.original_start}")
         self.states.append((series.id, *astuple(state)))
 
@@ -153,6 +167,7 @@ async def materialize_series(session: WriteSession, claimed: Sequence[Series], m
     try:
         async with session.begin_nested():
             await _open_together(session, claimed, moment)
+            await (await _driver(session)).execute(CHECK)
     except Exception as error:
         if len(claimed) == 1:
             log.exception("series %s is set aside", first)
@@ -163,14 +178,25 @@ async def materialize_series(session: WriteSession, claimed: Sequence[Series], m
         await materialize_series(session, claimed[half:], moment)
 
 
-async def _open_together(session: WriteSession, claimed: Sequence[Series], moment: datetime) -> None:
+async def catch_up(session: WriteSession, series: Series, moment: datetime, closing: Closing | None) -> list[UUID]:
+    """Do for one locked series what the worker would have done by this moment, but close none that a person closes
+    then; the ids of the tasks that opened.
+    """
+    opened = await _open_together(session, [series], moment, closing)
+    await session.refresh(series)
+    return opened
+
+
+async def _open_together(
+    session: WriteSession, claimed: Sequence[Series], moment: datetime, closing: Closing | None = None
+) -> list[UUID]:
     driver, ids = await _driver(session), [series.id for series in claimed]
     batch, open_starts = Batch(moment), defaultdict(list)
     for series_id, original_start in await driver.fetch(OPEN, ids):
         open_starts[series_id].append(original_start)
     parents = {series_id: task_id for series_id, task_id in await driver.fetch(PARENTS, ids)}
     for series in claimed:
-        batch.add(series, open_starts[series.id])
+        batch.add(series, open_starts[series.id], closing)
     events = await _close(driver, batch, session.origin) if batch.closes else []
     opened, opening = await _enter(driver, batch, session.origin) if batch.entries else ([], [])
     await _insert(driver, Event, events + opening)
@@ -178,7 +204,7 @@ async def _open_together(session: WriteSession, claimed: Sequence[Series], momen
     if pairs:
         await copy_subtasks(session, await load_copied(session, pairs))
     await driver.execute(SAVE_STATES, *zip(*batch.states, strict=True))
-    await driver.execute(CHECK)
+    return [task["id"] for task in opened]
 
 
 async def _close(driver: Connection, batch: Batch, origin: Origin) -> list[dict[str, Any]]:

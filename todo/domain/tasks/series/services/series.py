@@ -46,6 +46,7 @@ class SeriesVerbs:
                 raise Invalid.field("body.until", "Say until when; without days the pause begins now.")
             if series.status == "paused":
                 raise Conflict("This series is paused already.")
+            await self.series.catch_up(series, now())
             await self.series.pause(series)
         else:
             window = [str(data.begin or today_of(series)), str(data.until)]
@@ -57,7 +58,7 @@ class SeriesVerbs:
         return series_out(series)
 
     async def resume(self, series_id: UUID, if_match: frozenset[int] | None) -> SeriesOut:
-        """End a pause; `on_missed` decides about the occurrences meanwhile. Raises NotFound, Stale, Conflict."""
+        """End a pause; what was due meanwhile does not happen. Raises NotFound, Stale, Conflict."""
         series = await self._going(series_id, if_match)
         today = today_of(series)
         windows = [[begin, min(end, str(today - DAY))] if begin <= str(today) else [begin, end]
