@@ -5,7 +5,7 @@ tests/tasks/test_lock_order.py reads the statements of every verb.
 1. The tree of a person's tasks (`lock_tree`), by requests that make a task a subtask.
 2. The owner, FOR KEY SHARE (`lock_owner`), by whatever stores a due or adds tasks. A change of the time zone and the
    deletion of the account take FOR UPDATE: what was stored with the old zone is committed before the zone changes. The
-   deletion waits here for whoever is in the midst of the rest. Roles come after users.
+   deletion waits here for those who hold the rest. Roles come after users.
 3. Series, in the order of their ids. The worker skips what others have locked, and so waits for nobody.
 4. Occurrences, which are written by the holder of their series alone.
 5. Tasks, those above first, otherwise in the order of their ids; then, by triggers, their reminders.
