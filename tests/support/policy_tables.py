@@ -37,6 +37,7 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
             *("skip_to_next: the late", "skip_to_next: after", "skip_to_next: nothing comes"),
             *("backfill: each", "backfill: at most", "backfill: those", "backfill: max_open"),
             *("expire: the occurrences", "expire: an ", "expire: closes", "expire: the very"),
+            *("whole days", "lead longer"),
         )
     },
     "When an occurrence appears (`opens`, `lead_seconds`)": {
@@ -45,7 +46,11 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
         "on_missed": ("opens on close", "lead: "),
     },
     "Pauses (`pauses`)": {
-        "pauses": (*("before a pause", "on the ", "after a pause", "two pauses", "in a pause", "back from"),)
+        "pauses": (
+            *("before a pause", "on the ", "after a pause", "two pauses", "in a pause", "back from"),
+            *("a lead into a pause: ", "moved by a holiday", "an all-day occurrence in", "paused occurrences"),
+            *("counted from completion",),
+        )
     },
 }
 
