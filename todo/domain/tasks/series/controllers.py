@@ -79,11 +79,12 @@ class SeriesController(Controller):
     ) -> Response[SeriesOut]:
         """One series, with its rule in words and its place: which occurrence came last, and which is next.
 
-        New occurrences do not change `version`: it counts the changes people make.
+        New occurrences do not change `version`, which counts the changes people make; they change `updated_at` and
+        the `ETag`. `If-Match` compares the version alone.
 
         Example: `GET /api/series/0190f5f0-7c1d-7000-8000-000000000000`
         """
-        return versioned(await series_reads.one(series_id), if_none_match=if_none_match)
+        return versioned(await series_reads.one(series_id), if_none_match=if_none_match, checksum=True)
 
     @patch("/{series_id:uuid}", operation_id="change_series", guards=[may_change])
     async def change_series(
@@ -101,7 +102,7 @@ class SeriesController(Controller):
 
         Example: `{"rrule": "FREQ=WEEKLY;BYDAY=MO,TH", "title": "Water the plants"}`
         """
-        return versioned(await series.change(series_id, data, versions_of(if_match)))
+        return versioned(await series.change(series_id, data, versions_of(if_match)), checksum=True)
 
     @get("/{series_id:uuid}/occurrences", operation_id="list_occurrences", guards=[may_view])
     async def list_occurrences(
@@ -148,7 +149,7 @@ class SeriesController(Controller):
 
         Example: `{"from": "2026-12-24", "until": "2027-01-06"}`
         """
-        return versioned(await series.pause(series_id, data, versions_of(if_match)))
+        return versioned(await series.pause(series_id, data, versions_of(if_match)), checksum=True)
 
     @post("/{series_id:uuid}/resume", operation_id="resume_series", status_code=200, guards=[may_change])
     async def resume_series(
@@ -158,7 +159,7 @@ class SeriesController(Controller):
 
         Example: `POST /api/series/0190f5f0-7c1d-7000-8000-000000000000/resume`
         """
-        return versioned(await series.resume(series_id, versions_of(if_match)))
+        return versioned(await series.resume(series_id, versions_of(if_match)), checksum=True)
 
     @post("/{series_id:uuid}/end", operation_id="end_series", status_code=200, guards=[may_change])
     async def end_series(
@@ -172,7 +173,7 @@ class SeriesController(Controller):
 
         Example: `{"open": "keep"}`
         """
-        return versioned(await series.end(series_id, data, versions_of(if_match)))
+        return versioned(await series.end(series_id, data, versions_of(if_match)), checksum=True)
 
     @post("/{series_id:uuid}/skip-missed", operation_id="skip_missed", status_code=200, guards=[may_change])
     async def skip_missed(

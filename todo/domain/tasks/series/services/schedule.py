@@ -147,7 +147,9 @@ class SeriesService(AuditedService[Series], model=Series):
 
         `came_to_end`: it has ended by itself, and its owner is to be notified.
         """
-        values = {**asdict(state), "failures": 0, "last_error": None, "end_notice_at": now() if came_to_end else None}
+        written_at = now()
+        values = {**asdict(state), "failures": 0, "last_error": None, "updated_at": written_at}
+        values["end_notice_at"] = written_at if came_to_end else None
         await self.session.execute(update(Series).where(SERIES.id == series.id).values(values))
         for name, value in values.items():
             set_committed_value(series, name, value)

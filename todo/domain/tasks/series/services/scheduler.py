@@ -74,6 +74,7 @@ CANCEL = """
     FROM late WHERE tasks.id = late.id RETURNING tasks.id, late.status"""
 SAVE_STATES = """
     UPDATE series SET status = state.status, last_original_start = state.last_original_start, n = state.n, failures = 0,
+        updated_at = now(),
         next_original_start = state.next_original_start, next_n = state.next_n,
         next_run_at = state.next_run_at, last_error = NULL,
         end_notice_at = CASE state.status WHEN 'ended' THEN now() END
@@ -248,7 +249,12 @@ def _insertion(model: type[SQLModel]) -> str:
 async def _set_aside(session: WriteSession, series_id: UUID, failures: int, error: Exception) -> None:
     """Note why a series could not be opened, and evaluate it again later: in 2, 4, 8 ... minutes, at most a day."""
     pause = timedelta(minutes=min(2**failures, 1440))
-    values = {"failures": failures, "last_error": repr(error)[:500], "next_run_at": func.now() + pause}
+    values = {
+        "failures": failures,
+        "last_error": repr(error)[:500],
+        "next_run_at": func.now() + pause,
+        "updated_at": func.now(),
+    }
     await session.execute(update(Series).where(SERIES.id == series_id).values(values))
 
 
