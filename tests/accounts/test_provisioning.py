@@ -5,13 +5,18 @@ import json
 from typing import Any, TypeAlias
 
 import asyncpg
+import httpx
 import jwt
 import pytest
+from conftest import serving, settings_for
 from support.factories import World
 from support.issuer import FakeIssuer, Trust, refused
 
+from todo.app import create_app
 from todo.database import Database
 from todo.domain.accounts.services.identity_providers import IdentityProviders
+from todo.http.limits import POLICIES
+from todo.http.token_bucket import Policy
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 PEOPLE = """
@@ -183,3 +188,21 @@ async def test_nobody_new_where_the_settings_admit_nobody(trust: Trust, issuer: 
 
     user_id, *_ = await trust(issuer.settings()).verify(issuer.token())
     assert (await trust(issuer.settings(auto_provision=False)).verify(issuer.token()))[0] == user_id
+
+
+async def test_an_issuer_opens_so_many_accounts_an_hour_and_no_more(
+    database_url: str, issuer: FakeIssuer, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(POLICIES, "provision", Policy("provision", 3, 3600, strict=True))
+    settings = settings_for(database_url, rate_limit="100/minute", issuers=[issuer.settings()])
+    async with serving(create_app(settings)) as app:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            bearer = [{"Authorization": f"Bearer {issuer.token(sub=str(n))}"} for n in range(5)]
+            answers = [await client.get("/api/auth/me", headers=headers) for headers in bearer]
+            again = await client.get("/api/auth/me", headers=bearer[0])
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+    assert int(answers[3].headers["retry-after"]) > 0
+    assert again.status_code == 200
+    assert await sql.fetchval("SELECT count(*) FROM users") == 3

@@ -19,7 +19,7 @@ from inbox import Inbox
 
 from todo.access import worker_origin
 from todo.database import Database
-from todo.delivery import engine
+from todo.delivery import engine, outbox
 from todo.delivery.email import send_email
 from todo.delivery.smtp import Smtp
 from todo.errors import Invalid
@@ -265,3 +265,22 @@ def test_a_bad_address_of_a_server_is_named_without_its_password(url: str) -> No
 def test_a_bad_sender_is_named(sender: str) -> None:
     with pytest.raises(SettingsError, match="TODO_MAIL_FROM"):
         Smtp(settings_for("postgresql://nowhere/todo", mail_from=sender))
+
+
+async def test_in_production_the_console_gets_no_message_and_the_delivery_can_be_retried(
+    database: Database, database_url: str, mailing: Settings, inbox: Inbox, sql: Sql, caplog: pytest.LogCaptureFixture
+) -> None:
+    await write(database, "Choose a new password", text="todo_secret_of_the_link")
+    production = settings_for(
+        database_url, env="production", mail_url="console://", public_url="https://todo.example.org"
+    )
+
+    await deliver_due(database, production)
+
+    failed = await sql.fetchrow("SELECT id, failed_at, last_error FROM deliveries")
+    assert failed["failed_at"] is not None and "TODO_MAIL_URL" in failed["last_error"]
+    assert "todo_secret_of_the_link" not in caplog.text
+    async with database.session(worker_origin()) as session:
+        assert await outbox.retry(session, failed["id"])
+    await deliver_due(database, mailing)
+    assert inbox.subjects() == ["Choose a new password"]

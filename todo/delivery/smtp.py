@@ -87,17 +87,21 @@ def address_of(delivery: Delivery) -> Address:
 class Smtp:
     """The channel `email`: send messages to the server in `TODO_MAIL_URL`.
 
-    Raise SettingsError when `TODO_MAIL_URL` or `TODO_MAIL_FROM` is invalid.
+    With `console://` messages are logged, except in production: there they fail, and can be retried once a server is
+    set. Raise SettingsError when `TODO_MAIL_URL` or `TODO_MAIL_FROM` is invalid.
     """
 
     name = "email"
 
     def __init__(self, settings: Settings):
         self._server = server_of(settings)
+        self._may_log = settings.env != "production"  # messages contain links that grant access to accounts
 
     async def deliver(self, delivery: Delivery) -> None:
         """Send a message. Raise Rejected for a permanent failure, SMTPException or OSError for a temporary one."""
         server = self._server
+        if server.scheme == "console" and not self._may_log:
+            raise Rejected("TODO_MAIL_URL is console://, which sends nothing in production.")
         if server.scheme == "console":
             text = indent(delivery.payload["text"], "    ")
             log.warning("mail to %s: %s\n%s", delivery.recipient, delivery.subject, text)

@@ -37,6 +37,7 @@ POLICIES = {
         Policy("refresh", 30, 60, strict=True),
         Policy("reset", 5, 900, strict=True),
         Policy("mail", 5, 3600, strict=True),
+        Policy("provision", 1000, 3600, strict=True),
     )
 }
 UNCOUNTED = frozenset(

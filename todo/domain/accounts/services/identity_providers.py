@@ -16,6 +16,7 @@ from todo.domain.accounts.services.jwks import LONGEST_KID, KeySet
 from todo.domain.accounts.services.keys import Verified, authenticated_at
 from todo.domain.accounts.services.provisioning import admit
 from todo.errors import Unauthorized
+from todo.http.limits import check
 from todo.settings import Issuer, Settings
 
 LONGEST_TOKEN = 8192  # characters
@@ -126,7 +127,8 @@ class IdentityProviders:
         return user_id
 
     async def _admit(self, issuer: Issuer, claims: dict[str, Any], origin: Origin) -> UUID:
-        """Return the account of a new identity, created once even for concurrent requests."""
+        """Return the account of a new identity, created once even for concurrent requests. Raise TooManyRequests."""
+        await check(self._database, "provision", issuer.issuer)
         subject = claims["sub"]
         lock = func.pg_advisory_xact_lock(func.hashtextextended(f"{issuer.issuer} {subject}", 0))
         of_theirs = IDENTITY.issuer == issuer.issuer, IDENTITY.subject == subject
