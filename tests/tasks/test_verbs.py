@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.factories import Person
@@ -235,3 +236,15 @@ async def test_an_expired_occurrence_counted_from_completion_is_followed_by_the_
 
     assert await series_occurrences(ada, task) == [("2026-01-01", "missed")]
     assert (await series_of(ada, task))["next_occurrence"] is not None
+
+
+async def test_counted_from_completion_and_done_early_one_interval_after_it_was_done(ada: Person) -> None:
+    today = datetime.now(ZoneInfo("Europe/Berlin")).date()
+    task = await begin(ada, str(today + timedelta(days=40)), "FREQ=DAILY;INTERVAL=3", anchor="completion")
+
+    following = (await act(ada, task, "complete"))["next_task"]
+    again = (await act(ada, following, "complete"))["next_task"]  # as early: that day is taken
+
+    days = [str(today + timedelta(days=days)) for days in (3, 6)]
+    assert [following["occurrence"], again["occurrence"]] == days
+    assert [entry for entry, _ in await series_occurrences(ada, task)] == [*days, task["occurrence"]]

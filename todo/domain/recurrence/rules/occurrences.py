@@ -3,7 +3,7 @@
 An occurrence on a holiday or weekend keeps its original start; what moves is the day it is due.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime, timedelta
 
 from todo.domain.recurrence.rules.clock import to_instant
@@ -53,18 +53,22 @@ def first_after(plan: Plan, moment: datetime, last: datetime, n: int) -> Planned
     )
 
 
-def after_completion(plan: Plan, original_start: datetime, completed: datetime, n: int) -> PlannedOccurrence | None:
+def after_completion(
+    plan: Plan, original_start: datetime, completed: datetime, n: int, taken: Collection[datetime] = ()
+) -> PlannedOccurrence | None:
     """The occurrence that follows when occurrence number `n` is closed (done, skipped, missed) at this local moment.
 
     On schedule: the first one after it that is not over, so an early completion counts for its own occurrence and a
     late one jumps over what has passed; `backfill` jumps over nothing. From completion: a whole interval later at the
-    time of day of the original start, as often as it takes to come after `original_start`, then the next weekday that
-    BYDAY allows.
+    time of day of the original start, then the next weekday that BYDAY allows; done early, this may be before
+    `original_start`. What is itself or `taken` by another occurrence is left out.
     """
     if plan.anchor is Anchor.COMPLETION:
         at = completed.replace(second=0, microsecond=0)
         begin = at if plan.rule.freq is Freq.HOURLY else datetime.combine(at.date(), original_start.time())
-        return next(_happening(plan, _from_completion(plan, begin, max(begin, original_start)), n), None)
+        times = _from_completion(plan, begin, begin)
+        free = (other for other in times if other != original_start and other not in taken)
+        return next(_happening(plan, free, n), None)
     if plan.on_missed is OnMissed.BACKFILL:
         return next_after(plan, original_start, n)
     return first_after(plan, completed, original_start, n)

@@ -167,7 +167,7 @@ class SeriesService(AuditedService[Series], model=Series):
         closed_at = now()
         came = await self.catch_up(series, closed_at, Closing(datetime.fromisoformat(task.occurrence or ""), jump))
         plan = series.plan()
-        coming = _coming(series, plan, closed_at)
+        coming = await self._coming(series, plan, closed_at)
         alone, has_subtasks = await self._close(series, task, coming, status, closed_at)
         if series.status == "ended":
             return None
@@ -184,6 +184,17 @@ class SeriesService(AuditedService[Series], model=Series):
         if successor and has_subtasks:
             await copy_subtasks(self.session, [Copied(task, successor, timezone)])
         return successor
+
+    async def _coming(self, series: Series, plan: Plan, closed_at: datetime) -> PlannedOccurrence | None:
+        """What follows an occurrence that closes now; while a series is paused, nothing is jumped over."""
+        if series.status == "ended" or (series.status == "paused" and plan.anchor is Anchor.SCHEDULE):
+            return series.coming
+        last, closed_local = series.last, to_local(closed_at, plan.timezone)
+        taken: Sequence[datetime] = ()
+        if plan.anchor is Anchor.COMPLETION:
+            others = select(OCCURRENCE.original_start).where(OCCURRENCE.series_id == series.id)
+            taken = (await self.session.scalars(others.where(OCCURRENCE.original_start > closed_local))).all()
+        return after_completion(plan, last.original_start, closed_local, last.n, taken)
 
     async def catch_up(self, series: Series, moment: datetime, closing: Closing | None = None) -> list[UUID]:
         """What the worker has not done yet for this series; the ids of the tasks that opened."""
@@ -300,13 +311,6 @@ class SeriesService(AuditedService[Series], model=Series):
 def fields_of(series: Series) -> dict[str, str]:
     """Where a request has what the rule of a series begins with."""
     return {"start": f"body.{series.repeats_by}", "timezone": f"body.{series.repeats_by}.timezone"}
-
-
-def _coming(series: Series, plan: Plan, closed_at: datetime) -> PlannedOccurrence | None:
-    """What follows an occurrence that closes now; while a series is paused, nothing is jumped over."""
-    if series.status == "ended" or (series.status == "paused" and plan.anchor is Anchor.SCHEDULE):
-        return series.coming
-    return after_completion(plan, series.last.original_start, to_local(closed_at, plan.timezone), series.n)
 
 
 def _waits(series: Series, plan: Plan, coming: PlannedOccurrence, closed_at: datetime) -> bool:

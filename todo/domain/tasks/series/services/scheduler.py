@@ -50,10 +50,11 @@ OPEN = """
     WHERE series_id = ANY($1) AND status = 'open' ORDER BY original_start"""
 # The task of each series' last occurrence, where it has subtasks that the next occurrence copies.
 PARENTS = """
-    SELECT series.id, last.task_id FROM unnest($1::uuid[]) AS series (id) CROSS JOIN LATERAL (
+    SELECT series.id, last.task_id FROM series CROSS JOIN LATERAL (
         SELECT task_id FROM occurrences WHERE series_id = series.id AND task_id IS NOT NULL
+            AND original_start <= coalesce(last_original_start, 'infinity')  -- done early, it may be before older ones
         ORDER BY original_start DESC LIMIT 1
-    ) AS last WHERE EXISTS (SELECT FROM tasks WHERE parent_id = last.task_id)"""
+    ) AS last WHERE series.id = ANY($1) AND EXISTS (SELECT FROM tasks WHERE parent_id = last.task_id)"""
 ENTER = """
     INSERT INTO occurrences (id, created_at, updated_at, version, series_id, original_start, task_id, status, closed_at)
     SELECT id, $1::timestamptz, $1, 1, series_id, original_start, task_id, status,
