@@ -267,6 +267,14 @@ def test_a_hundred_pauses_and_ten_thousand_exceptions_in_bounded_steps() -> None
     assert steps(lambda: decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW)) < MOST_STEPS
 
 
+@pytest.mark.parametrize("anchor", ["schedule", "completion"])
+@pytest.mark.parametrize("text", ["FREQ=HOURLY", "FREQ=DAILY", "FREQ=DAILY;COUNT=10000"])
+def test_a_pause_of_centuries_is_previewed_in_bounded_steps(text: str, anchor: str) -> None:
+    plan = answer(text, datetime(2020, 1, 4, 9), anchor=anchor, pauses=[(date(1970, 1, 1), date(2200, 12, 31))])
+
+    assert steps(lambda: preview(plan, 100, "UTC")) < MOST_STEPS
+
+
 def test_the_longest_preview_in_bounded_steps() -> None:
     for text in ACCEPTED:
         assert (

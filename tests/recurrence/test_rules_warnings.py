@@ -38,8 +38,20 @@ def previewed(rrule: str, start: str, count: int = 3, **columns: Any) -> Preview
             *("FREQ=DAILY;COUNT=1", "2026-01-01", {"exceptions": [datetime(2026, 1, 1)]}),
         ),
         (
-            "This rule never happens: all its occurrences are exceptions or on days off.",
+            "This rule never happens: all its occurrences are exceptions, on days off or in a pause.",
             *("FREQ=DAILY;INTERVAL=7", "2026-01-03", {"shift": "skip"}),
+        ),
+        (
+            "This rule never happens: all its occurrences are exceptions, on days off or in a pause.",
+            *("FREQ=DAILY;COUNT=3", "2026-01-03", {"pauses": [(date(2026, 1, 1), date(2026, 1, 9))]}),
+        ),
+        (
+            "Only 2 of 3 occurrences are shown: the later ones are exceptions, on days off or in a pause.",
+            *("FREQ=DAILY", "2026-01-03", {"pauses": [(date(2026, 1, 5), date(2199, 1, 1))]}),
+        ),
+        (
+            "start is Saturday, 3 January 2026, which is not an occurrence: the first is Saturday, 10 January 2026.",
+            *("FREQ=DAILY", "2026-01-03", {"pauses": [(date(2026, 1, 1), date(2026, 1, 9))]}),
         ),
         ("This rule happens more than 500 times a year.", "FREQ=HOURLY", "2026-01-01T09:00", {}),
         ("This rule happens more than 500 times a year.", "FREQ=DAILY;BYHOUR=9,21", "2026-01-01T09:00", {}),

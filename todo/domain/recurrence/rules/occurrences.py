@@ -134,6 +134,15 @@ def in_pause(plan: Plan, original_start: datetime) -> bool:
     return bool(plan.pauses) and is_pause(plan, due(plan, original_start).date())
 
 
+def outside_pauses(plan: Plan, coming: Iterable[PlannedOccurrence], most: int) -> Iterator[PlannedOccurrence]:
+    """These occurrences but those in a pause; ends after passing over `most` of them."""
+    for occurrence in coming:
+        if not in_pause(plan, occurrence.original_start):
+            yield occurrence
+        elif not (most := most - 1):
+            return
+
+
 def is_pause(plan: Plan, day: date) -> bool:
     return any(begin <= day <= end for begin, end in plan.pauses)
 

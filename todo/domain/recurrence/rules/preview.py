@@ -9,7 +9,7 @@ from todo.domain.recurrence.rules.explain import sentence
 from todo.domain.recurrence.rules.generator import years_searched
 from todo.domain.recurrence.rules.grammar import canonical
 from todo.domain.recurrence.rules.notes import note
-from todo.domain.recurrence.rules.occurrences import after_completion, due_at, first, in_pause, occurrences
+from todo.domain.recurrence.rules.occurrences import after_completion, due_at, first, occurrences, outside_pauses
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
 from todo.domain.recurrence.rules.warn import warnings
 
@@ -19,6 +19,8 @@ SAMPLE = 4
 # Where a list ends: a list of rare dates takes as long as this many searches in vain.
 MOST_SEARCHES = 4
 MIN_YEARS = 200
+# How many occurrences in pauses a list passes over; counted from completion each of them costs a step.
+MOST_PAUSED = {Anchor.SCHEDULE: 5_000, Anchor.COMPLETION: 1_000}
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def first_occurrences(plan: Plan, count: int) -> list[PlannedOccurrence]:
     """The first `count` occurrences but those in a pause, of rare ones those of some centuries."""
     last_year = plan.start.year + max(MIN_YEARS, MOST_SEARCHES * years_searched(plan.rule))
     coming = takewhile(lambda occurrence: occurrence.original_start.year <= last_year, _coming(plan))
-    return list(islice((one for one in coming if not in_pause(plan, one.original_start)), count))
+    return list(islice(outside_pauses(plan, coming, MOST_PAUSED[plan.anchor]), count))
 
 
 def _coming(plan: Plan) -> Iterator[PlannedOccurrence]:

@@ -10,11 +10,12 @@ from todo.domain.recurrence.rules.days import OnInvalidDate
 from todo.domain.recurrence.rules.explain import WEEKDAYS, reaches_short_months
 from todo.domain.recurrence.rules.generator import original_starts, times_of_day, years_searched
 from todo.domain.recurrence.rules.grammar import Freq
-from todo.domain.recurrence.rules.occurrences import due, first, occurrences
+from todo.domain.recurrence.rules.occurrences import due, first, occurrences, outside_pauses
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence, Shift
 from todo.domain.recurrence.rules.words import MONTHS
 
 MANY_A_YEAR = 500
+MANY_PAUSED = 1_000
 YEAR = timedelta(days=365)
 IDLE_HOLIDAYS = "Holidays change nothing here: shift must say where an occurrence goes that falls on one."
 
@@ -32,10 +33,11 @@ def warnings(plan: Plan, listed: Sequence[PlannedOccurrence], count: int) -> lis
 
 def nothing_happens(plan: Plan) -> str:
     """Why a plan has no occurrence."""
-    if first(replace(plan, until=None, count=None)):
+    begin = first(replace(plan, until=None, count=None))
+    if begin and plan.is_beyond_end(begin):
         return "This rule never happens before its end."
-    if _gives_after(plan, None):
-        return "This rule never happens: all its occurrences are exceptions or on days off."
+    if begin or _gives_after(plan, None):
+        return "This rule never happens: all its occurrences are exceptions, on days off or in a pause."
     return f"This rule never happens within {years_searched(plan.rule)} years: no date fits every part of it."
 
 
@@ -62,10 +64,11 @@ def _of_list(plan: Plan, listed: Sequence[PlannedOccurrence], count: int) -> Ite
     if len(listed) >= count or plan.anchor is Anchor.COMPLETION:
         return
     last = listed[-1]
-    following = next(occurrences(replace(plan, until=None, count=None), last.original_start, last.n), None)
+    later = occurrences(replace(plan, until=None, count=None), last.original_start, last.n)
+    following = next(outside_pauses(plan, later, MANY_PAUSED), None)
     only = f"Only {len(listed)} of {count} occurrences are shown"
     if following is None and _gives_after(plan, last.original_start):
-        yield f"{only}: the later ones are exceptions or on days off."
+        yield f"{only}: the later ones are exceptions, on days off or in a pause."
     elif following is None:
         yield f"{only}: the rule gives no other within {years_searched(plan.rule)} years."
     elif not plan.is_beyond_end(following):
