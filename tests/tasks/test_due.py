@@ -1,11 +1,16 @@
 """The three kinds of due, and the instant each means."""
 
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import pytest
 from support.factories import Person, World
 from support.series import Sql
 
+from todo.access import worker_origin
 from todo.database import Database
 from todo.domain.tasks.series.services.timezones import follow_pending
+from todo.domain.tasks.services.dashboard import in_work
 
 
 def day(date: str) -> dict[str, str]:
@@ -158,3 +163,13 @@ async def test_what_lies_at_the_edge_of_the_calendar_keeps_nobody_from_moving(
     await follow_pending(database)
 
     assert str(await sql.fetchval("SELECT due_at FROM tasks WHERE title LIKE '2027%'")) == "2027-01-10 14:00:00+00:00"
+
+
+async def test_the_first_page_of_the_admin_calls_no_work_of_today_late(ada: Person, database: Database) -> None:
+    today = datetime.now(ZoneInfo("Europe/Berlin")).date()
+    await ada.add(due=day(str(today)))
+    before = (await in_work(database, worker_origin().actor)).note
+    await ada.add(due=day(str(today - timedelta(days=1))))
+    await ada.add(due=zoned(f"{datetime.now(UTC) - timedelta(minutes=2):%Y-%m-%dT%H:%M}", "UTC"))
+
+    assert (before, (await in_work(database, worker_origin().actor)).note) == ("none of them late", "2 of them late")

@@ -220,3 +220,35 @@ async def test_a_series_that_goes_on_has_a_clean_slate(ada: Person, sql: Sql, da
     await wake(database)
 
     assert tuple(await sql.fetchrow("SELECT failures, last_error FROM series")) == (0, None)
+
+
+@pytest.mark.parametrize("change", ["pause", "patch", "complete"])
+async def test_an_error_stays_until_the_worker_has_evaluated_the_series_again(
+    ada: Person, sql: Sql, database: Database, change: str
+) -> None:
+    task = await ada.add(due={"kind": "day", "date": "2031-01-01"}, recurrence={"rrule": "FREQ=DAILY"})
+    await sql.execute("UPDATE series SET failures = 3, last_error = 'RuleError()', next_run_at = '2032-01-01'")
+    path = f"/api/series/{task['series_id']}"
+    if change == "pause":
+        await ada.http.post(f"{path}/pause", json={})
+    elif change == "patch":
+        await ada.http.patch(path, json={"rrule": "FREQ=WEEKLY"})
+    else:
+        await ada.http.post(f"/api/tasks/{task['id']}/complete")
+
+    kept = await sql.fetchrow("SELECT failures, last_error, next_run_at <= now() AS is_due FROM series")
+    if change == "pause":
+        await ada.http.post(f"{path}/resume")
+    await wake(database)
+
+    assert tuple(kept) == (3, "RuleError()", None if change == "pause" else True)
+    assert tuple(await sql.fetchrow("SELECT failures, last_error FROM series")) == (0, None)
+
+
+async def test_a_series_that_is_ended_has_no_error_any_more(ada: Person, sql: Sql) -> None:
+    task = await past(ada)
+    await sql.execute("UPDATE series SET failures = 3, last_error = 'RuleError()'")
+
+    await ada.http.post(f"/api/series/{task['series_id']}/end", json={})
+
+    assert tuple(await sql.fetchrow("SELECT failures, last_error FROM series")) == (0, None)

@@ -1,6 +1,8 @@
 """Work in numbers, for the first page of the admin."""
 
-from sqlalchemy import and_, func, select
+from datetime import timedelta
+
+from sqlalchemy import and_, case, func, select
 
 from todo.access import Actor
 from todo.admin.dashboard import Card, Daily, Figure, one
@@ -10,7 +12,9 @@ from todo.domain.tasks.models import TASK, Task
 
 ALIVE = TASK.deleted_at.is_(None)
 IN_WORK = and_(*(TASK.status != one for one in sorted(rules.CLOSED)))  # an IN is not compiled once
-OPEN = one(select(func.count(), func.count().filter(TASK.due_at < func.now())).select_from(Task).where(ALIVE, IN_WORK))
+LATE_SINCE = case((TASK.due["kind"].astext == "day", func.now() - timedelta(days=1)), else_=func.now())
+LATE = TASK.due_at < LATE_SINCE  # a whole day is late when it is over
+OPEN = one(select(func.count(), func.count().filter(LATE)).select_from(Task).where(ALIVE, IN_WORK))
 ADDED, DONE = Daily(TASK.created_at, ALIVE), Daily(TASK.completed_at, ALIVE)
 
 

@@ -145,10 +145,14 @@ class SeriesService(AuditedService[Series], model=Series):
     async def save_state(self, series: Series, state: ScheduleState, *, came_to_end: bool = False) -> None:
         """Write where a locked series stands: no new version and no audit event, nobody has changed it.
 
-        `came_to_end`: it has ended by itself, and its owner is to be notified.
+        `came_to_end`: it has ended by itself, and its owner is to be notified. An error stays until the worker has
+        evaluated the series without one, which it tries at once, or until the series ends.
         """
         written_at = now()
-        values = {**asdict(state), "failures": 0, "last_error": None, "updated_at": written_at}
+        if series.failures and state.next_run_at is not None:
+            state = state.due(written_at)
+        values = {**asdict(state), "updated_at": written_at}
+        values |= {"failures": 0, "last_error": None} if state.status == "ended" else {}
         values["end_notice_at"] = written_at if came_to_end else None
         await self.session.execute(update(Series).where(SERIES.id == series.id).values(values))
         for name, value in values.items():
