@@ -101,3 +101,33 @@ async def test_the_past_has_nothing_to_come(ada: Person) -> None:
     await begin(ada, on(1))
 
     assert (await upcoming(ada, -5))["upcoming"] == []
+
+
+@pytest.mark.parametrize(
+    ("recurrence", "is_blocked"),
+    [
+        ({}, True), ({"opens": "on_time"}, True), ({"on_missed": "backfill", "max_open": 1}, True),
+        ({"on_missed": "backfill"}, False), ({"on_missed": "skip_to_next"}, False),
+        ({"on_missed": "expire", "expire_after_seconds": 9_999_999}, False),
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_what_an_overdue_task_keeps_from_opening_names_it(
+    ada: Person, recurrence: dict[str, Any], is_blocked: bool
+) -> None:
+    task = await begin(ada, on(-2), **recurrence)
+
+    found = await upcoming(ada, 2)
+
+    assert {occurrence["blocked_by"] for occurrence in found["upcoming"]} == {task["id"] if is_blocked else None}
+
+
+async def test_nothing_is_blocked_before_the_open_one_is_late(ada: Person) -> None:
+    task = await begin(ada, on(1))
+    late = await begin(ada, on(-2))
+    await act(ada, late, "move", {"due": day(on(1))})
+
+    found = (await upcoming(ada, 5))["upcoming"]
+
+    assert {occurrence["series_id"] for occurrence in found} == {task["series_id"], late["series_id"]}
+    assert {occurrence["blocked_by"] for occurrence in found} == {None}

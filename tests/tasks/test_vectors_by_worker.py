@@ -18,8 +18,8 @@ from todo.domain.recurrence.rules.occurrences import first
 from todo.domain.recurrence.rules.timing import opens_at
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.series.models import SERIES, Occurrence, Series
-from todo.domain.tasks.series.queries import upcoming_occurrences
 from todo.domain.tasks.series.services.scheduler import materialize_series
+from todo.domain.tasks.series.upcoming import Coming, upcoming_occurrences
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Case: TypeAlias = dict[str, Any]
@@ -119,7 +119,7 @@ async def test_each_occurrence_at_its_time(ada: Person, database: Database, sql:
     else:
         series.status = "ended"
     await stored(database, series, [])
-    coming = upcoming_occurrences(series, datetime.max.replace(tzinfo=UTC))
+    coming = upcoming_occurrences(Coming(series, None, None, None, None), datetime.max.replace(tzinfo=UTC))
     foretold = [occurrence for _, occurrence in islice(coming, len(wanted))]
 
     after = series

@@ -130,7 +130,11 @@ class Completed(TaskOut):
 
 
 class Upcoming(Struct):
-    """A future occurrence: computed, not stored. `note` says what moved it."""
+    """A future occurrence: computed, not stored. `note` says what moved it.
+
+    `blocked_by` is an overdue task of its series: while that is open, this one does not open, and is missed once it is
+    late. Null when nothing stops it.
+    """
 
     series_id: UUID
     occurrence: str
@@ -140,6 +144,7 @@ class Upcoming(Struct):
     start: Moment | None
     deadline: date | None
     note: str | None
+    blocked_by: UUID | None
 
 
 class TaskPage(Struct, omit_defaults=True):

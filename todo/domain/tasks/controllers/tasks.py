@@ -12,8 +12,8 @@ from todo.access import Actor, requires
 from todo.database import Database, WriteSession
 from todo.domain.tasks.queries import TaskReads
 from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch, TaskSaved
-from todo.domain.tasks.series.queries import upcoming
 from todo.domain.tasks.series.services.edit import read_scope
+from todo.domain.tasks.series.upcoming import upcoming
 from todo.domain.tasks.services.tasks import TaskService
 from todo.errors import Invalid
 from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
@@ -123,7 +123,8 @@ class TaskController(Controller):
     ) -> TaskPage:
         """The tasks you can see, newest first, a page at a time.
 
-        Filters apply to `items`; `upcoming` holds what your active series will bring, whatever page this is.
+        Filters apply to `items`; `upcoming` holds what your active series will bring, whatever page this is. What an
+        overdue task keeps from opening names it in `blocked_by`.
 
         Example: `GET /api/tasks?status=open&status=waiting&sort=due_at,-priority&limit=20`
         """

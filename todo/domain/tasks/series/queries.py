@@ -1,11 +1,8 @@
 """Reading series, what became of their occurrences, and the occurrences to come."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from heapq import merge
-from itertools import chain, islice
-from operator import itemgetter
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,19 +11,16 @@ from sqlalchemy import String, any_, bindparam, case, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo.access import Actor
-from todo.database import ACTOR, Direct, Query, now, table_of
+from todo.database import ACTOR, Direct, Query, table_of
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.explain import sentence
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, RuleError
-from todo.domain.recurrence.rules.notes import note
-from todo.domain.recurrence.rules.occurrences import due_at, in_pause, occurrences
-from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.occurrences import due_at
 from todo.domain.recurrence.schemas import Pause
-from todo.domain.tasks.schemas import Upcoming
 from todo.domain.tasks.series.guards import visible_to
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.schemas import OccurrenceOut, SeriesOut, Template
-from todo.errors import Invalid, NotFound
+from todo.errors import NotFound
 from todo.listing import Listing, Sort
 from todo.schema import Page
 
@@ -125,52 +119,3 @@ class SeriesReads:
         if not page.items:
             await self.one(series_id)
         return page
-
-
-MOST = 500  # occurrences, and series evaluated
-SHOWN = set(Upcoming.__struct_fields__) - {"note"}
-FARTHEST = timedelta(days=366)
-SERIES_TO_COME = Query(
-    row_of,
-    COLUMNS.where(visible_to(ACTOR), SERIES.status == "active", SERIES.next_original_start.is_not(None))
-    .order_by(SERIES.next_original_start)
-    .limit(bindparam("limit")),
-)
-
-
-async def upcoming(reads: Direct, actor: Actor, until: datetime) -> tuple[list[Upcoming], bool]:
-    """The next occurrences of a person's active series due until then, soonest first, and whether there are more.
-
-    Counted from completion, an occurrence is known once the one before is done. Raises Invalid for more than 366 days
-    ahead.
-    """
-    if until > now() + FARTHEST:
-        raise Invalid.field("query.until", f"This is more than {FARTHEST.days} days ahead.")
-    series = await reads.all(SERIES_TO_COME, actor=actor.user_id, limit=MOST + 1)
-    occurrences_of_all = merge(*(upcoming_occurrences(one, until) for one in series[:MOST]), key=itemgetter(0))
-    found = [occurrence for _, occurrence in islice(occurrences_of_all, MOST + 1)]
-    return found[:MOST], len(found) > MOST or len(series) > MOST
-
-
-def upcoming_occurrences(series: Series, until: datetime) -> Iterator[tuple[datetime, Upcoming]]:
-    """The occurrences of one series to come until then, and when, but none in a pause; a rule that cannot be read gives
-    none.
-    """
-    try:
-        plan = series.plan()
-    except RuleError:
-        return
-    for original_start, _ in _coming(series, plan):
-        if (at := due_at(plan, original_start)) > until:
-            return
-        if in_pause(plan, original_start):
-            continue
-        values = {"due": None, "due_at": None} | series.new_task_values(plan, original_start)
-        yield at, Upcoming(note=note(plan, original_start), **{name: values[name] for name in SHOWN})
-
-
-def _coming(series: Series, plan: Plan) -> Iterator[PlannedOccurrence]:
-    coming = series.coming
-    if coming is None or plan.anchor is Anchor.COMPLETION:
-        return iter([coming] if coming else [])
-    return chain([coming], occurrences(plan, *coming))
