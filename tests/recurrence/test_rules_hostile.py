@@ -267,12 +267,31 @@ def test_a_hundred_pauses_and_ten_thousand_exceptions_in_bounded_steps() -> None
     assert steps(lambda: decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW)) < MOST_STEPS
 
 
-@pytest.mark.parametrize("anchor", ["schedule", "completion"])
-@pytest.mark.parametrize("text", ["FREQ=HOURLY", "FREQ=DAILY", "FREQ=DAILY;COUNT=10000"])
-def test_a_pause_of_centuries_is_previewed_in_bounded_steps(text: str, anchor: str) -> None:
-    plan = answer(text, datetime(2020, 1, 4, 9), anchor=anchor, pauses=[(date(1970, 1, 1), date(2200, 12, 31))])
+@pytest.mark.parametrize(
+    ("text", "anchor"),
+    [(text, "schedule") for text in ("FREQ=HOURLY", f"FREQ=DAILY;{ALL_HOURS}", "FREQ=DAILY", "FREQ=DAILY;COUNT=10000")]
+    + [("FREQ=HOURLY", "completion"), ("FREQ=DAILY", "completion")],
+)
+def test_a_pause_of_centuries_in_bounded_steps(text: str, anchor: str) -> None:
+    plan = answer(text, datetime(1970, 1, 4, 9), anchor=anchor, pauses=[(date(1970, 1, 1), date(2200, 12, 31))])
 
     assert steps(lambda: preview(plan, 100, "UTC")) < MOST_STEPS
+    decided = steps(lambda: decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW))
+    assert decided < 2 * MOST_STEPS  # a count numbers each of ten thousand
+
+
+def test_after_many_days_of_a_pause_the_last_of_them_are_recorded() -> None:
+    plan = Plan.of(
+        "FREQ=HOURLY", datetime(2020, 1, 4, 9), timezone="UTC", pauses=[(date(2020, 1, 1), date(2200, 1, 1))]
+    )
+
+    decision = decide_missed(plan, PlannedOccurrence(plan.start, 1), [], NOW)
+
+    assert len(decision.paused) < 5_000
+    assert decision.paused[-1].original_start == datetime(2026, 11, 20, 23)
+    assert decision.next is not None
+    assert decision.next.original_start == datetime(2026, 11, 21)
+    assert not decision.all_listed
 
 
 def test_the_longest_preview_in_bounded_steps() -> None:

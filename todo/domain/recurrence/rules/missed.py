@@ -112,9 +112,13 @@ class _Evaluation:
         for days in WINDOWS:
             begin = max(taken.original_start, end - timedelta(days=days))
             found = next(occurrences(self.plan, begin, taken.n), None)
-            if begin == taken.original_start or (found and self.now.has_opened(found.original_start)):
+            # what is due in a pause never opens, but is over
+            if begin == taken.original_start or (found and self._has_come(found.original_start)):
                 break
         return occurrences(self.plan, begin, taken.n)
+
+    def _has_come(self, start: datetime) -> bool:
+        return self.now.has_opened(start) or self.now.is_over(start)
 
     def miss(self, occurrence: PlannedOccurrence, coming: Iterator[PlannedOccurrence]) -> PlannedOccurrence | None:
         """Note at once what is surely missed, which is most of what came in a long downtime; the first that is not."""
