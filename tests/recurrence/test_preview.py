@@ -139,7 +139,7 @@ async def test_a_start_that_the_rule_moves_is_warned_of(ada: Person) -> None:
 
     assert [occurrence["original_start"] for occurrence in answer.json()["occurrences"]] == ["2026-12-01"]
     assert answer.json()["warnings"] == [
-        "start is Saturday, 28 November 2026, which is not an occurrence: the first is Tuesday, 1 December 2026."
+        "Saturday, 28 November 2026 is not an occurrence: the first is Tuesday, 1 December 2026."
     ]
 
 

@@ -50,7 +50,7 @@ def _gives_after(plan: Plan, after: datetime | None) -> bool:
 def _of_start(plan: Plan, begin: PlannedOccurrence) -> Iterator[str]:
     if begin.original_start != plan.start:
         moments = (_moment(plan, moment) for moment in (plan.start, begin.original_start))
-        yield "start is {}, which is not an occurrence: the first is {}.".format(*moments)
+        yield "{} is not an occurrence: the first is {}.".format(*moments)
 
 
 def _moment(plan: Plan, local: datetime) -> str:
