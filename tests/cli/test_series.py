@@ -93,6 +93,9 @@ def test_a_series_is_shown(todo, filled: str) -> None:
     sent = json.loads(todo("series", "show", series["id"], "--json", TODO_DATABASE_URL=filled).output)
 
     assert series["rrule"] in shown.output
+    assert series["repeats"].startswith("Every ")
+    assert len(series["next_occurrences"].split(", ")) == 3
+    assert all(text in shown.output for text in (series["repeats"], series["next_occurrences"]))
     assert (sent["id"], sent["title"]) == (series["id"], series["title"])
 
 

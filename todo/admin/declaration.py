@@ -58,11 +58,15 @@ class Inline:
 
 @dataclass(frozen=True)
 class Computed:
-    """A field that is not a column: a SQL expression over the model's columns."""
+    """A field that is not a column: a SQL expression over the model's columns.
+
+    `read` makes the value that is shown from what the database answers.
+    """
 
     expression: ColumnElement[Any]
     type: Any
     label: str = ""
+    read: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,9 @@ class TableReads:
     def _into(self, row: Sequence[Any], *, heavy: bool) -> Struct:
         shown = [field for field in self.fields if heavy or not field.heavy]
         values = {field.name: _read(value) for field, value in zip(shown, row[1:], strict=False)}
+        for name, computed in getattr(self.admin, "computed", {}).items():
+            if computed.read is not None and name in values:
+                values[name] = computed.read(values[name])
         named = row[1 + len(shown) :]
         labels = {
             name: label for (name, _), label in zip(self.read_view.labels, named, strict=True) if label is not None

@@ -1,9 +1,11 @@
 """The admin of series and occurrences."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, func, literal_column, select, true
 
 from todo.access import Actor
 from todo.admin.declaration import ActionContext, Computed, Filter, Inline, ModelAdmin, action
@@ -12,12 +14,25 @@ from todo.database import ACTOR
 from todo.domain.recurrence.schemas import Opens, Rrule
 from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
+from todo.domain.tasks.series.queries import sentence_of
 from todo.domain.tasks.series.schemas import EndSeries, PauseSeries
 from todo.domain.tasks.series.services.missed import MissedWork
 from todo.domain.tasks.series.services.series import SeriesVerbs
+from todo.domain.tasks.series.upcoming import next_starts
 
 OWN_SERIES = SERIES.owner_id == ACTOR
 OF_OWN_SERIES = OCCURRENCE.series_id.in_(select(SERIES.id).where(OWN_SERIES))
+
+
+# What is computed of a series needs all of it.
+WHOLE_ROW: ColumnElement[Any] = func.to_jsonb(literal_column("series"))
+SHOWN = 3  # occurrences to come
+TIMES = ("start", "until", "last_original_start", "next_original_start")
+
+
+def _series(row: Mapping[str, Any]) -> Series:
+    """A series from its row as JSON."""
+    return Series(**{**row, **{name: datetime.fromisoformat(row[name]) for name in TIMES if row[name]}})
 
 
 class SeriesAdmin(ModelAdmin[Series]):
@@ -25,21 +40,26 @@ class SeriesAdmin(ModelAdmin[Series]):
     label, label_one = "Series", "Series"
     icon, group = "repeat", "Work"
     display = "title"
-    columns = ("title", "rrule", "status", "owner_id", "next_run_at", "failures", "last_error")
+    columns = ("title", "repeats", "next_occurrences", "status", "owner_id", "next_run_at", "failures", "last_error")
     types = {
         "rrule": Rrule, "status": Literal["active", "paused", "ended"], "kind": Literal["day", "floating", "zoned"],
         "repeats_by": Literal["due", "start"],
         "anchor": Literal["schedule", "completion"], "on_invalid_date": Literal["backward", "forward", "omit"],
         "on_missed": Literal["keep_one", "skip_to_next", "backfill", "expire"], "opens": Opens,
     }  # fmt: skip
-    computed = {"title": Computed(SERIES.template["title"].astext, str)}
+    computed = {
+        "title": Computed(SERIES.template["title"].astext, str),
+        "repeats": Computed(WHOLE_ROW, str, read=lambda row: sentence_of(_series(row))),
+        "next_occurrences": Computed(WHOLE_ROW, str, read=lambda row: ", ".join(next_starts(_series(row), SHOWN))),
+    }
     filters = (
         "status", Filter("trouble", {"set_aside": SERIES.failures > 0, "none": SERIES.failures == 0}), "owner_id",
         "next_run_at", "created_at",
     )  # fmt: skip
     sorts = ("next_run_at",)
     fieldsets = {
-        "Series": ("title", "status", "owner_id", "rrule", "repeats_by", "start", "kind", "timezone"),
+        "Series": ("title", "repeats", "next_occurrences", "status", "owner_id", "rrule", "repeats_by", "start", "kind",
+                   "timezone"),
         "What it does": ("anchor", "on_invalid_date", "on_missed", "opens", "lead_seconds", "shift", "holidays",
                          "pauses", "vacations", "exceptions", "until", "count", "max_open", "expire_after_seconds"),
         "Where it is": ("n", "last_original_start", "next_original_start", "next_run_at", "failures", "last_error"),

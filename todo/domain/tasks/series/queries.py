@@ -27,19 +27,26 @@ from todo.schema import Page
 NAMES = tuple(column.name for column in table_of(Series).c)
 
 
+def sentence_of(series: Series) -> str:
+    """The rule of a series in words, or why it cannot be read."""
+    try:
+        return sentence(replace(series.plan(), timezone=series.timezone))
+    except RuleError as error:
+        return error.message
+
+
 def series_out(series: Series) -> SeriesOut:
     """A row as the wire shows it; also one whose rule cannot be read any more."""
     all_day = series.kind == "day"
-    sent, next_due_at = "", None
+    next_due_at = None
     try:
         plan = series.plan()
-        sent = sentence(replace(plan, timezone=series.timezone))
         next_due_at = due_at(plan, series.next_original_start) if series.next_original_start else None
-    except RuleError as error:
-        sent = error.message
+    except RuleError:
+        pass
     same = {name: getattr(series, name) for name in SeriesOut.__struct_fields__ if name in NAMES}
     computed = {
-        "sentence": sent,
+        "sentence": sentence_of(series),
         "template": Template(**{name: series.template.get(name) for name in Template.__struct_fields__}),  # type: ignore[arg-type]  # from JSON of ours
         "start": written(series.start, all_day),
         "until": written(series.until, all_day or series.until.time() == END_OF_DAY) if series.until else None,

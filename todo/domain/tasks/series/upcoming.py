@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, func, select, true
 
 from todo.access import Actor
 from todo.database import ACTOR, Direct, Query, now
+from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.grammar import RuleError
 from todo.domain.recurrence.rules.notes import note
 from todo.domain.recurrence.rules.occurrences import due_at, in_pause, occurrences
@@ -100,3 +101,15 @@ def _coming(series: Series, plan: Plan) -> Iterator[PlannedOccurrence]:
     if coming is None or plan.anchor is Anchor.COMPLETION:
         return iter([coming] if coming else [])
     return chain([coming], occurrences(plan, *coming))
+
+
+def next_starts(series: Series, most: int) -> list[str]:
+    """The original starts to come of an active series, at most so many; none for a rule that cannot be read."""
+    if series.status != "active":
+        return []
+    try:
+        plan = series.plan()
+    except RuleError:
+        return []
+    happening = (start for start, _ in _coming(series, plan) if not in_pause(plan, start))
+    return [written(start, all_day=series.kind == "day") for start in islice(happening, most)]
