@@ -104,3 +104,15 @@ async def test_nothing_is_missed_before_its_time_with_a_long_lead(ada: Person, d
 
     assert before == [("2031-03-01T09:00", "open")]
     assert await series_occurrences(ada, task) == [("2031-03-01T09:00", "open"), ("2031-03-02T09:00", "missed")]
+
+
+async def test_what_is_reopened_beside_a_changed_successor_still_expires_at_its_time(ada: Person, sql: Sql) -> None:
+    recurrence = {"rrule": "FREQ=DAILY", "on_missed": "expire", "expire_after_seconds": 3_600}
+    task = await ada.add(due=floating("2031-03-01T09:00"), recurrence=recurrence)
+    following = (await act(ada, task, "complete"))["next_task"]
+    await ada.http.patch(f"/api/tasks/{following['id']}", json={"notes": "important"})
+
+    await act(ada, task, "reopen")
+
+    assert await series_occurrences(ada, task) == [("2031-03-01T09:00", "open"), ("2031-03-02T09:00", "open")]
+    assert await sql.fetchval("SELECT next_run_at FROM series") == datetime(2031, 3, 1, 9, tzinfo=UTC)

@@ -221,6 +221,8 @@ class SeriesService(AuditedService[Series], model=Series):
             await self.session.execute(opened.values(status="open", closed_at=None, undo=None))
             if stored and await self._withdraw(series, undo := convert(stored, Undo)):
                 await self.save_state(series, await self._restored(series, undo.before))
+            elif series.status == "active":  # two are open, and the older one may expire sooner
+                await self.advance(series, series.plan(), series.last, series.coming, await self.open_starts(series))
 
     async def note_moved(self, series: Series, task: Task, values: Mapping[str, Any]) -> None:
         """Record in an occurrence whether it is when its rule says; raises Invalid when it would lose that date."""
