@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from cli.database import demonstrate, query
+from cli.test_doctor import UNCHECKED, on
 from support.factories import PASSWORD
 
 from todo.cli import main
@@ -66,7 +68,12 @@ ADA = "ada@example.com"
 ROBOT = ("service-accounts", "add", "robot", "--roles", "member")
 SERIES = "SELECT id FROM series WHERE status = 'active' AND next_run_at IS NOT NULL LIMIT 1"
 TASK = "SELECT id FROM tasks WHERE deleted_at IS NULL AND status = 'open' LIMIT 1"
+OVERDUE = """SELECT series_id FROM tasks JOIN series ON series.id = series_id AND series.status = 'active'
+    WHERE tasks.status = 'open' AND deleted_at IS NULL AND due_at < now() - interval '1 day' LIMIT 1"""
 NEW_KEY = "SELECT id FROM signing_keys WHERE status = 'pending'"
+
+
+VACATION = (ADA, str(date.today() + timedelta(days=9)))  # noqa: DTZ011 -- any day to come
 
 
 def failed_delivery(todo: Any, url: str) -> list[str]:
@@ -86,8 +93,8 @@ def changed_task(todo: Any, url: str) -> list[str]:
     return ["tasks", task_id, str(query(url, event)[0]["id"])]
 
 
-def moved_dues(todo: Any, url: str) -> list[str]:
-    query(url, "UPDATE tasks SET due_at = due_at + interval '3 hours' WHERE due->>'kind' = 'day'")
+def broken_series(todo: Any, url: str) -> list[str]:
+    on(url, UNCHECKED, f"UPDATE series SET status = 'ended' WHERE id = ({SERIES})")
     return ["--repair"]
 
 
@@ -97,18 +104,20 @@ WRITES: dict[str, Prepare] = {
     "admin delete": found(TASK, "tasks", "{}", "--yes"),
     "admin revert": changed_task,
     "admin set": found(TASK, "tasks", "{}", "title=Something else"),
-    "doctor": moved_dues,
+    "doctor": broken_series,
     "createsuperuser": given("--email", "root@example.com", "--password", PASSWORD),
     "jobs abort": queued_job,
     "jobs retry": after("jobs", "abort", "{}")(queued_job),
     "jobs run": given("empty_trash"),
     "keys revoke": found(NEW_KEY, "{}"),
+    "keys rewrap": given(),
     "keys rotate": given(),
     "outbox retry": failed_delivery,
     "series end": found(SERIES, "{}"),
     "series pause": found(SERIES, "{}"),
     "series resume": after("series", "pause", "{}")(found(SERIES, "{}")),
     "series run": found(SERIES, "{}"),
+    "series skip-missed": found(OVERDUE, "{}"),
     "service-accounts add": given("robot", "--roles", "member"),
     "service-accounts token": after(*ROBOT)(given("robot", "--scope", "tasks.view")),
     "users disable": given(ADA),
@@ -116,6 +125,8 @@ WRITES: dict[str, Prepare] = {
     "users grant": given(ADA, "support"),
     "users revoke": given(ADA, "member"),
     "users sign-out": given(ADA),
+    "users vacation": given(*VACATION),
+    "users end-vacation": after("users", "vacation", *VACATION)(given(ADA)),
 }
 
 

@@ -12,7 +12,7 @@ from support.waiting import waiting_for_locks
 from todo.access import WORKER, worker_origin
 from todo.database import Database
 from todo.domain.tasks.models import TASK
-from todo.domain.tasks.series.services.schedule import TaskWriter
+from todo.domain.tasks.series.services.occurrences import TaskWriter
 
 TOMORROW = {"kind": "day", "date": "2031-01-31"}
 

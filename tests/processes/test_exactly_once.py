@@ -15,7 +15,7 @@ from conftest import SECRET, create_database, settings_for
 from support.processes import Process, eventually, started
 
 from todo.cli.migrate import install
-from todo.domain.tasks.series.services.scheduler import NAME
+from todo.domain.tasks.series.services.materialize import NAME
 from todo.embedded.server import Server
 
 START = 180  # seconds: three workers take some on a busy machine

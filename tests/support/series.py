@@ -13,7 +13,7 @@ from todo.access import worker_origin
 from todo.app import LOOPS
 from todo.database import Database
 from todo.domain.tasks.series.models import SERIES, Series
-from todo.domain.tasks.series.services.scheduler import materialize_series
+from todo.domain.tasks.series.services.materialize import materialize_series
 from todo.loops import run_once
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

@@ -17,7 +17,7 @@ from todo.database_errors import problem_from
 from todo.domain.accounts.services.account_deletion import erase_due
 from todo.domain.accounts.services.roles import disable, grant, revoke
 from todo.domain.tasks.series.models import SERIES
-from todo.domain.tasks.series.services.schedule import SeriesService
+from todo.domain.tasks.series.services.occurrences import SeriesService
 from todo.domain.tasks.services.purging import purge
 from todo.errors import Unavailable
 

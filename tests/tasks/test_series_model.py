@@ -27,10 +27,10 @@ from support.series import Json, Sql
 from todo.access import worker_origin
 from todo.database import Database
 from todo.domain.tasks.series.models import SERIES, Series
-from todo.domain.tasks.series.services.scheduler import materialize_series
+from todo.domain.tasks.series.services.materialize import materialize_series
 
 BEGIN, HOUR = datetime(2031, 1, 1, tzinfo=UTC), 9
-CLOCKS = ("series.services.schedule", "series.services.series", "series.services.edit", "services.tasks")
+CLOCKS = ("series.services.occurrences", "series.services.series", "series.services.edit", "services.tasks")
 
 
 @dataclass

@@ -18,7 +18,7 @@ from todo.domain.recurrence.rules.occurrences import first
 from todo.domain.recurrence.rules.timing import opens_at
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.series.models import SERIES, Occurrence, Series
-from todo.domain.tasks.series.services.scheduler import materialize_series
+from todo.domain.tasks.series.services.materialize import materialize_series
 from todo.domain.tasks.series.upcoming import Coming, upcoming_occurrences
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

@@ -18,7 +18,7 @@ from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskIn, TaskOut, TaskPatch, Title
 from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import SERIES
-from todo.domain.tasks.series.services.schedule import SeriesService
+from todo.domain.tasks.series.services.occurrences import SeriesService
 from todo.domain.tasks.services.purging import erase_values, require_purgeable
 from todo.domain.tasks.services.tasks import TaskService
 from todo.domain.tasks.subtasks import descendants

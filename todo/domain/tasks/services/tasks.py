@@ -25,7 +25,7 @@ from todo.domain.tasks.schemas import Completed, Moment, Scope, TaskIn, TaskOut,
 from todo.domain.tasks.series.locks import lock_owner, lock_tree
 from todo.domain.tasks.series.models import Series
 from todo.domain.tasks.series.services.edit import SeriesChanges, scope_of
-from todo.domain.tasks.series.services.schedule import SeriesService, TaskWriter
+from todo.domain.tasks.series.services.occurrences import SeriesService, TaskWriter
 from todo.domain.tasks.subtasks import check_parent, descendants, trash_all
 from todo.errors import Conflict, Contention, Invalid, Stale
 
@@ -140,7 +140,7 @@ class TaskService(TaskWriter):
         deleted_at = now()
         await self.update({"deleted_at": deleted_at}, task, action="tasks.delete")
         if series and scope == "this" and task.status not in rules.CLOSED:
-            await self.series.succeed(series, task, "skipped", timezone)
+            await self.series.close_and_open_next(series, task, "skipped", timezone)
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at.is_(None))
         await trash_all(self.session, subtasks, deleted_at, "tasks.delete")
 
@@ -186,7 +186,7 @@ class TaskService(TaskWriter):
             raise Conflict("This task comes only once: complete or delete it.")
         await self.update(values | {"completed_at": now()}, task, action=action)
         how = "done" if action == "tasks.complete" else "skipped"
-        following = await self.series.succeed(series, task, how, timezone) if series else None
+        following = await self.series.close_and_open_next(series, task, how, timezone) if series else None
         return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)
 
     async def _locked(

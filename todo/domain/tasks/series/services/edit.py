@@ -20,7 +20,7 @@ from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Scope, TaskPatch
 from todo.domain.tasks.series.models import OCCURRENCE, Occurrence, Series
 from todo.domain.tasks.series.rules import TEMPLATE, columns_of, template_of
-from todo.domain.tasks.series.services.schedule import SeriesService, TaskWriter, fields_of
+from todo.domain.tasks.series.services.occurrences import SeriesService, TaskWriter, fields_of
 from todo.domain.tasks.subtasks import descendants, trash_all
 from todo.errors import Conflict, Invalid
 

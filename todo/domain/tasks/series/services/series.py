@@ -15,7 +15,7 @@ from todo.domain.tasks.series.queries import series_out
 from todo.domain.tasks.series.rules import AS_THEY_ARE
 from todo.domain.tasks.series.schemas import EndSeries, PauseSeries, SeriesOut, SeriesPatch
 from todo.domain.tasks.series.services.edit import SeriesChanges
-from todo.domain.tasks.series.services.schedule import SeriesService
+from todo.domain.tasks.series.services.occurrences import SeriesService
 from todo.errors import Conflict, Invalid, Stale
 
 DAY = timedelta(days=1)

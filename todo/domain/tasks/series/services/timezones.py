@@ -23,7 +23,7 @@ from todo.domain.tasks import rules
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import SERIES, Series
-from todo.domain.tasks.series.services.schedule import SeriesService
+from todo.domain.tasks.series.services.occurrences import SeriesService
 from todo.errors import NotFound
 from todo.queue import enqueue
 

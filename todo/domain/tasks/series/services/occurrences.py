@@ -24,7 +24,7 @@ from todo.domain.tasks import rules
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series, series_like
 from todo.domain.tasks.series.rules import ScheduleState, Undo, following
-from todo.domain.tasks.series.services.scheduler import Closing, catch_up
+from todo.domain.tasks.series.services.materialize import Closing, catch_up
 from todo.domain.tasks.subtasks import Copied, copy_subtasks, descendants
 from todo.errors import Invalid
 from todo.loops import LONGEST_SLEEP
@@ -159,7 +159,7 @@ class SeriesService(AuditedService[Series], model=Series):
             set_committed_value(series, name, value)
         await self._enqueue_when_due(state)
 
-    async def succeed(
+    async def close_and_open_next(
         self, series: Series, task: Task, status: str, timezone: str, *, jump: bool = False
     ) -> Task | None:
         """Close a task's occurrence as done or skipped, and open the next one unless another is open already.
