@@ -53,7 +53,7 @@ class SessionAdmin(ModelAdmin[Session]):
     async def end(self, do: ActionContext, row: Session) -> None:
         """Sign out this device. Its tokens stop working within seconds."""
         await require_no_escalation(do.session, do.actor, row.user_id)
-        await SessionService(do.session, do.actor).end(row.id, row.user_id, "operator")
+        await SessionService(do.session, do.actor).revoke(row.id, row.user_id, "operator")
 
 
 class PersonalTokenAdmin(ModelAdmin[PersonalToken]):

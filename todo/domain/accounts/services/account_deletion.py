@@ -22,7 +22,7 @@ from todo.domain.accounts.models import (
     PersonalToken,
     User,
 )
-from todo.domain.accounts.services.credentials import end_credentials
+from todo.domain.accounts.services.credentials import revoke_credentials
 from todo.domain.accounts.services.roles import require_another_superuser
 from todo.domain.accounts.services.users import AccountService
 from todo.erasure import erase_events, erase_some, events_of
@@ -47,7 +47,7 @@ async def leave(session: WriteSession, settings: Settings, actor: Actor) -> date
     await require_another_superuser(session, actor.user_id)
     deletion_at = now() + timedelta(days=settings.deletion_days)
     await people.update({"status": "leaving", "deletion_at": deletion_at}, user, action="accounts.leave")
-    await end_credentials(session, actor, user.id, "leaving")
+    await revoke_credentials(session, actor, user.id, "leaving")
     live = (PERSONAL_TOKEN.user_id == user.id, PERSONAL_TOKEN.revoked_at.is_(None))
     await session.execute(update(PersonalToken).where(*live).values(revoked_at=func.now()))
     text = f"Your account is closed and will be erased after {deletion_at:%Y-%m-%d %H:%M} UTC with all its data."

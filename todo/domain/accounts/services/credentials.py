@@ -25,7 +25,7 @@ class Authentication(NamedTuple):
     mfa_token: bytes | None = None
 
 
-async def end_credentials(
+async def revoke_credentials(
     session: WriteSession, actor: Actor, user_id: UUID, reason: str, *, but: UUID | None = None
 ) -> None:
     """Revoke everything issued so far that could still sign in, as part of the caller's change.
@@ -39,13 +39,13 @@ async def end_credentials(
     await session.execute(delete(EmailToken).where(EMAIL_TOKEN.user_id == user_id))
     await session.execute(delete(MfaToken).where(MFA_TOKEN.user_id == user_id))
     await session.execute(delete(Totp).where(TOTP.user_id == user_id, TOTP.confirmed_at.is_(None)))
-    await SessionService(session, actor).end_all(user_id, reason, but=but)
+    await SessionService(session, actor).revoke_all(user_id, reason, but=but)
     forget(session, user_id, None)
 
 
 async def sign_out_everywhere(session: WriteSession, actor: Actor, user_id: UUID, reason: str) -> None:
     """Sign out every device and revoke issued credentials; audited."""
-    await end_credentials(session, actor, user_id, reason)
+    await revoke_credentials(session, actor, user_id, reason)
     await record(session, "users.sign_out", "users", subject_id=user_id)
 
 

@@ -19,7 +19,7 @@ from todo.database import Database, Query, WriteSession, now
 from todo.delivery.email import send_email
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import EMAIL_TOKEN, USER, EmailToken, User
-from todo.domain.accounts.services.credentials import end_credentials
+from todo.domain.accounts.services.credentials import revoke_credentials
 from todo.domain.accounts.services.passwords import Passwords
 from todo.domain.accounts.services.users import AccountService
 from todo.errors import Forbidden, Invalid
@@ -163,7 +163,7 @@ async def _set_password(session: WriteSession, person: Actor, password_hash: str
     user = await people.locked(USER.id == person.id)
     values = {"password_hash": password_hash, "email_verified_at": user.email_verified_at or now()}
     await people.update(values, user, action="accounts.reset_password")
-    await end_credentials(session, person, user.id, "password")
+    await revoke_credentials(session, person, user.id, "password")
     await notify(session, user.email, "Your password was changed", "Your password was changed by a link in a mail.")
 
 

@@ -14,7 +14,7 @@ from todo.audit import AuditedService
 from todo.database import ACTOR, WriteSession, now, table_of
 from todo.domain.accounts.models import PASSKEY, USER, Passkey, User
 from todo.domain.accounts.schemas.second_factor import PasskeyIn, PasskeyOptions, PasskeyOut
-from todo.domain.accounts.services.credentials import Authentication, end_credentials
+from todo.domain.accounts.services.credentials import Authentication, revoke_credentials
 from todo.domain.accounts.services.email_tokens import notify_change
 from todo.domain.accounts.services.encryption import decrypt, encrypt
 from todo.errors import Invalid
@@ -104,7 +104,7 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
             public_key=made.credential_public_key, sign_count=made.sign_count,
         )  # fmt: skip
         await self.create(row, action="passkeys.add")
-        await end_credentials(self.session, self.actor, row.user_id, "second_factor", but=self.actor.session_id)
+        await revoke_credentials(self.session, self.actor, row.user_id, "second_factor", but=self.actor.session_id)
         text = "It can now be used to sign in without a password."
         await notify_change(self.session, self.actor.name, "A passkey was added", text)
         return PasskeyOut(row.id, row.version, row.name, row.created_at, row.used_at)
@@ -116,7 +116,7 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
         email = await self.session.scalar(account)
         row = await self.locked(PASSKEY.id == passkey_id, PASSKEY.user_id == user_id, PASSKEY.revoked_at.is_(None))
         await self.update({"revoked_at": now()}, row, action="passkeys.revoke")
-        await end_credentials(self.session, self.actor, user_id, "second_factor", but=self.actor.session_id)
+        await revoke_credentials(self.session, self.actor, user_id, "second_factor", but=self.actor.session_id)
         await notify_change(self.session, email or "", "A passkey was removed", "It signs nobody in any more.")
 
     async def _purpose(self) -> str:

@@ -12,7 +12,7 @@ from todo.audit import record
 from todo.database import WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
-from todo.domain.accounts.services.credentials import end_credentials
+from todo.domain.accounts.services.credentials import revoke_credentials
 from todo.domain.accounts.services.users import AccountService
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -44,7 +44,7 @@ async def disable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
     await require_no_escalation(session, actor, user_id)
     await require_another_superuser(session, user_id)
     await AccountService(session, actor).update({"status": "disabled"}, user, action="users.disable")
-    await end_credentials(session, actor, user_id, "disabled")
+    await revoke_credentials(session, actor, user_id, "disabled")
 
 
 async def enable(session: WriteSession, actor: Actor, user_id: UUID) -> None:

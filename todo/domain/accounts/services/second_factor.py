@@ -23,7 +23,7 @@ from todo.domain.accounts.services.codes import (
     purpose_of,
     use_step,
 )
-from todo.domain.accounts.services.credentials import Authentication, end_credentials
+from todo.domain.accounts.services.credentials import Authentication, revoke_credentials
 from todo.domain.accounts.services.email_tokens import notify, notify_change
 from todo.domain.accounts.services.encryption import decrypt, encrypt
 from todo.domain.accounts.services.reauthentication import Reauthentication
@@ -52,7 +52,7 @@ async def forget_second_factor(session: WriteSession, actor: Actor, user: User) 
     keys = update(Passkey).where(PASSKEY.user_id == user.id, PASSKEY.revoked_at.is_(None))
     await session.execute(keys.values(revoked_at=now()))
     await record(session, "users.reset_second_factor", "users", subject_id=user.id)
-    await end_credentials(session, actor, user.id, "operator")
+    await revoke_credentials(session, actor, user.id, "operator")
     await notify(session, user.email, "Your second factor was removed", "An operator removed it at your request.")
 
 
@@ -126,7 +126,7 @@ class SecondFactorService:
         """Audit the change, notify the user by e-mail, and revoke other credentials except this session."""
         await self._record(session, action)
         user_id = self._actor.user_id
-        await end_credentials(session, self._actor, user_id, "second_factor", but=self._actor.session_id)
+        await revoke_credentials(session, self._actor, user_id, "second_factor", but=self._actor.session_id)
         await notify_change(session, self._actor.name, subject, text)
 
     async def _lock(self, session: WriteSession, reauthenticated: Authentication) -> None:

@@ -75,9 +75,9 @@ class SessionService(AuditedService[Session], model=Session):
         ).first()
         if found:
             return await self._continue(found.session_id, found.generation)
-        return await self._repeat_or_end(hashed)
+        return await self._repeat_or_revoke(hashed)
 
-    async def end(self, session_id: UUID, user_id: UUID, reason: str = "logout") -> None:
+    async def revoke(self, session_id: UUID, user_id: UUID, reason: str = "logout") -> None:
         """Sign out one device. Raise NotFound when it is not the user's or has ended."""
         row = await self.locked(
             SESSION.id == session_id,
@@ -85,16 +85,16 @@ class SessionService(AuditedService[Session], model=Session):
             SESSION.revoked_at.is_(None),
             SESSION.expires_at > now(),
         )
-        await self._end(row, reason)
+        await self._revoke(row, reason)
 
-    async def end_all(self, user_id: UUID, reason: str, *, but: UUID | None = None) -> None:
+    async def revoke_all(self, user_id: UUID, reason: str, *, but: UUID | None = None) -> None:
         """Sign out every device, except `but`."""
         live = select(Session).where(
             SESSION.user_id == user_id, SESSION.revoked_at.is_(None), SESSION.expires_at > now()
         )
         for row in (await self.session.scalars(live.order_by(SESSION.id).with_for_update())).all():
             if row.id != but:
-                await self._end(row, reason)
+                await self._revoke(row, reason)
 
     async def reauthenticate(self, session_id: UUID, amr: Iterable[str]) -> Granted:
         """Record that the user has reauthenticated, and how. Raise NotFound when the session has ended.
@@ -107,7 +107,7 @@ class SessionService(AuditedService[Session], model=Session):
         forget(self.session, row.user_id, row.id)
         return _granted(row, "")
 
-    async def _end(self, row: Session, reason: str) -> None:
+    async def _revoke(self, row: Session, reason: str) -> None:
         await self.update({"revoked_at": now(), "revoked_for": reason}, row, action="sessions.end")
         forget(self.session, row.user_id, row.id)
 
@@ -119,7 +119,7 @@ class SessionService(AuditedService[Session], model=Session):
         token = await self._issue(session_id, generation + 1)
         return _granted(live, token)
 
-    async def _repeat_or_end(self, hashed: bytes) -> Granted | None:
+    async def _repeat_or_revoke(self, hashed: bytes) -> Granted | None:
         last = select(func.max(REFRESH.generation)).where(REFRESH.session_id == RefreshToken.session_id)
         known = (await self.session.execute(select(RefreshToken).where(REFRESH.hash == hashed))).scalar_one_or_none()
         if known is None or known.used_at is None:
@@ -131,7 +131,7 @@ class SessionService(AuditedService[Session], model=Session):
         if known.generation == (newest or 0) - 1 and now() - known.used_at <= REPEAT:
             return _granted(live, await self._issued(live.id, known.generation + 1))
         await record(self.session, "sessions.reuse", "sessions", subject_id=live.id)
-        await self._end(live, "reuse")
+        await self._revoke(live, "reuse")
         email = await self.session.scalar(select(USER.email).where(USER.id == live.user_id))
         text = "A refresh token was used twice, so it may have been copied. The session was ended. Sign in again."
         await send_email(self.session, email or "", "We ended one of your sessions", text)

@@ -21,8 +21,8 @@ from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.codes import check_second_factor, codes_key, note_wrong
 from todo.domain.accounts.services.credentials import (
     Authentication,
-    end_credentials,
     is_current,
+    revoke_credentials,
     sign_out_everywhere,
 )
 from todo.domain.accounts.services.email_tokens import notify, notify_new_sign_in, require_verified
@@ -208,12 +208,12 @@ class SignIn:
                 await sign_out_everywhere(session, actor, actor.user_id, "logout")
             elif actor.session_id is not None:
                 with suppress(NotFound):  # already ended; other processes learn it within seconds
-                    await SessionService(session, actor, self._secret).end(actor.session_id, actor.user_id)
+                    await SessionService(session, actor, self._secret).revoke(actor.session_id, actor.user_id)
 
     async def end_session(self, origin: Origin, session_id: UUID) -> None:
         """End a session. Raise NotFound."""
         async with self._database.session(origin) as session:
-            await SessionService(session, origin.actor, self._secret).end(session_id, origin.actor.user_id)
+            await SessionService(session, origin.actor, self._secret).revoke(session_id, origin.actor.user_id)
 
     async def change_password(self, origin: Origin, current: str, new: str) -> None:
         """Change the password and revoke every other credential. Raise Forbidden or Invalid."""
@@ -232,7 +232,7 @@ class SignIn:
                 people = AccountService(session, actor)
                 user = await people.locked(USER.id == found.id)
                 await people.update({"password_hash": hashed}, user, action="accounts.password")
-                await end_credentials(session, actor, found.id, "password", but=actor.session_id)
+                await revoke_credentials(session, actor, found.id, "password", but=actor.session_id)
                 text = "If this was not you, set a new password now."
                 await notify(session, found.email, "Your password was changed", text)
         if not unchanged:
