@@ -20,7 +20,7 @@ from support.pages import TOKEN
 from todo.access import ANYBODY, worker_origin
 from todo.actions import PERMISSIONS
 from todo.domain.accounts.rules import NEVER_SCOPES
-from todo.domain.accounts.services import roles
+from todo.domain.accounts.services import account_status
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 NEW = "a wholly different phrase"
@@ -128,7 +128,7 @@ async def an_operator_resets_the_second_factor(owner: Owner) -> None:
 
 async def an_operator_disables_by_command(owner: Owner) -> None:
     async with owner.here.database.session(worker_origin()) as session:
-        await roles.disable(session, OPERATOR, owner.ada.id)
+        await account_status.disable(session, OPERATOR, owner.ada.id)
 
 
 WAYS = [

@@ -94,7 +94,7 @@ def action(label: str, **options: Any) -> Callable[[Callable[..., Awaitable[Any]
 
             @action("Disable", dangerous=True)
             async def disable(self, do: ActionContext, user: User) -> None:
-                    await roles.disable(do.session, do.actor, user.id)
+                    await account_status.disable(do.session, do.actor, user.id)
     """
 
     def mark(method: Callable[..., Awaitable[Any]]) -> Any:

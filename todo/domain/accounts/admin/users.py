@@ -23,7 +23,7 @@ from todo.domain.accounts.rules import MEMBER
 from todo.domain.accounts.schemas.email_tokens import Invite, RoleName
 from todo.domain.accounts.schemas.users import Email, Timezone
 from todo.domain.accounts.schemas.vacations import VacationIn
-from todo.domain.accounts.services import email_tokens, roles
+from todo.domain.accounts.services import account_status, email_tokens, roles
 from todo.domain.accounts.services.credentials import sign_out_everywhere
 from todo.domain.accounts.services.invitations import InvitationService
 from todo.domain.accounts.services.second_factor import forget_second_factor
@@ -113,12 +113,12 @@ class UserAdmin(ModelAdmin[User]):
     @action("Disable", dangerous=True)
     async def disable(self, do: ActionContext, row: User) -> None:
         """Block sign-in and end all sessions and tokens within seconds."""
-        await roles.disable(do.session, do.actor, row.id)
+        await account_status.disable(do.session, do.actor, row.id)
 
     @action("Enable")
     async def enable(self, do: ActionContext, row: User) -> None:
         """Allow sign-in again."""
-        await roles.enable(do.session, do.actor, row.id)
+        await account_status.enable(do.session, do.actor, row.id)
 
     @action("Sign out everywhere")
     async def sign_out(self, do: ActionContext, row: User) -> None:

@@ -1,4 +1,4 @@
-"""Granting roles, and enabling and disabling accounts. Actors can only grant permissions they have."""
+"""Granting and revoking roles. Actors can only grant permissions they have."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -12,7 +12,6 @@ from todo.audit import record
 from todo.database import WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
-from todo.domain.accounts.services.credentials import revoke_credentials
 from todo.domain.accounts.services.users import AccountService
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -36,23 +35,6 @@ async def revoke(session: WriteSession, actor: Actor, user_id: UUID, name: str) 
     if (await session.execute(taken.returning(USER_ROLE.role_id))).first() is None:
         raise NotFound(f"The user does not have the role {name}.")
     await record(session, "users.take_role", "users", subject_id=user_id, before={"role": name})
-
-
-async def disable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
-    """Disable an account: all credentials stop working within seconds. Raise NotFound, Conflict or Forbidden."""
-    user = await AccountService(session, actor).locked(USER.id == user_id)
-    await require_no_escalation(session, actor, user_id)
-    await require_another_superuser(session, user_id)
-    await AccountService(session, actor).update({"status": "disabled"}, user, action="users.disable")
-    await revoke_credentials(session, actor, user_id, "disabled")
-
-
-async def enable(session: WriteSession, actor: Actor, user_id: UUID) -> None:
-    """Enable an account. Raise NotFound or Forbidden."""
-    people = AccountService(session, actor)
-    user = await people.locked(USER.id == user_id)
-    await require_no_escalation(session, actor, user_id)
-    await people.update({"status": "active", "deletion_at": None}, user, action="users.enable")
 
 
 def require_givable(actor: Actor, permissions: Iterable[str]) -> None:
