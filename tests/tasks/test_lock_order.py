@@ -15,7 +15,8 @@ from todo.access import EVERYTHING, Actor, worker_origin
 from todo.database import Database
 from todo.database_errors import problem_from
 from todo.domain.accounts.services.account_deletion import erase_due
-from todo.domain.accounts.services.roles import disable, grant, revoke
+from todo.domain.accounts.services.account_status import disable
+from todo.domain.accounts.services.roles import grant, revoke
 from todo.domain.tasks.series.models import SERIES
 from todo.domain.tasks.series.services.occurrences import SeriesService
 from todo.domain.tasks.services.purging import purge
