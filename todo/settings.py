@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     )
     mail_url: SecretStr = Field(
         SecretStr("console://"),
-        description="Mail server: smtp://user:password@host:port or smtps://...; console:// only logs e-mails.",
+        description="Mail server: smtp://user:password@host:port or smtps://...; console:// logs (in development).",
     )
     mail_from: str = Field("Todo <todo@localhost>", description="Sender of all e-mails.")
 
