@@ -30,11 +30,11 @@ def decrypt(stored: bytes, secret: SecretKey, purpose: str) -> bytes:
     raise SettingsError("TODO_SECRET_KEY: not the key this database's secrets were encrypted with.")
 
 
-def needs_rewrap(stored: bytes, secret: SecretKey, purpose: str) -> bool:
-    """Return whether only a former key decrypts this. Raise SettingsError when none does."""
-    decrypt(stored, secret, purpose)
+def rewrapped(stored: bytes, secret: SecretKey, purpose: str) -> bytes | None:
+    """Encrypt with the current key what only a former one decrypts, or return None. Raise SettingsError for no key."""
+    plain = decrypt(stored, secret, purpose)
     try:
         cipher(secret.current, purpose).decrypt(stored[:12], stored[12:], None)
     except InvalidTag:
-        return True
-    return False
+        return encrypt(plain, secret, purpose)
+    return None

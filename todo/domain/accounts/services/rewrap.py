@@ -9,7 +9,7 @@ from todo.audit import record
 from todo.database import Database, Query, WriteSession, table_of
 from todo.domain.accounts.models import KEY, TOTP, SigningKey, Totp
 from todo.domain.accounts.services.codes import purpose_of
-from todo.domain.accounts.services.encryption import decrypt, encrypt, needs_rewrap
+from todo.domain.accounts.services.encryption import rewrapped
 from todo.domain.accounts.services.keys import PRIVATE_KEYS
 from todo.settings import SecretKey
 
@@ -42,12 +42,12 @@ async def rewrap(session: WriteSession, secret: SecretKey) -> Secrets:
 
     Raise SettingsError when a secret fits none of the keys.
     """
-    keys = (await session.execute(select(KEY.id, KEY.private_key).with_for_update())).all()
-    old = [(kid, stored) for kid, stored in keys if needs_rewrap(stored, secret, PRIVATE_KEYS)]
-    for kid, stored in old:
-        wrapped = encrypt(decrypt(stored, secret, PRIVATE_KEYS), secret, PRIVATE_KEYS)
-        await session.execute(update(KEYS).where(KEYS.c.id == kid).values(private_key=wrapped))
-    done = Secrets(len(old), await _rewrap_apps(session, secret))
+    count = 0
+    for kid, stored in (await session.execute(select(KEY.id, KEY.private_key).with_for_update())).all():
+        if wrapped := rewrapped(stored, secret, PRIVATE_KEYS):
+            await session.execute(update(KEYS).where(KEYS.c.id == kid).values(private_key=wrapped))
+            count += 1
+    done = Secrets(count, await _rewrap_apps(session, secret))
     counts = {"signing_keys": done.signing_keys, "authenticator_apps": done.authenticator_apps}
     await record(session, "signing_keys.rewrap", "signing_keys", after=counts)
     return done
@@ -57,11 +57,10 @@ async def _rewrap_apps(session: WriteSession, secret: SecretKey) -> int:
     count, after = 0, FIRST
     write = update(APPS).where(APPS.c.user_id == bindparam("id")).values(secret=bindparam("wrapped"))
     while rows := (await session.execute(NEXT_APPS.with_for_update(), {"after": after, "limit": BATCH})).all():
-        old = [(user_id, stored) for user_id, stored in rows if needs_rewrap(stored, secret, purpose_of(user_id))]
         wrapped = [
-            {"id": user_id, "wrapped": encrypt(decrypt(stored, secret, purpose), secret, purpose)}
-            for user_id, stored in old
-            for purpose in [purpose_of(user_id)]
+            {"id": user_id, "wrapped": again}
+            for user_id, stored in rows
+            if (again := rewrapped(stored, secret, purpose_of(user_id)))
         ]
         if wrapped:
             await session.execute(write, wrapped)
@@ -73,9 +72,9 @@ async def outdated(database: Database, secret: SecretKey) -> Secrets:
     """Count the secrets that only a former key decrypts. Raise SettingsError when one fits none of the keys."""
     if not secret.former:
         return Secrets()
-    keys = sum(needs_rewrap(stored, secret, PRIVATE_KEYS) for stored in await database.reads.all(ALL_KEYS))
+    keys = sum(rewrapped(stored, secret, PRIVATE_KEYS) is not None for stored in await database.reads.all(ALL_KEYS))
     apps, after = 0, FIRST
     while rows := await database.reads.all(SOME_APPS, after=after, limit=BATCH):
-        apps += sum(needs_rewrap(stored, secret, purpose_of(user_id)) for user_id, stored in rows)
+        apps += sum(rewrapped(stored, secret, purpose_of(user_id)) is not None for user_id, stored in rows)
         after = rows[-1][0]
     return Secrets(keys, apps)
