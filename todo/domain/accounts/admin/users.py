@@ -92,7 +92,7 @@ class UserAdmin(ModelAdmin[User]):
             return "This account is disabled: enable it first." if verb == "send_reset" else "This account is disabled."
         if verb == "enable" and not disabled:
             return "This account is not disabled."
-        return NO_VACATION if verb == "end_vacation" and current_of(row) is None else ""
+        return NO_VACATION if verb == "end_vacation" and current_of(row.vacations, row.timezone) is None else ""
 
     async def change_row(self, do: ActionContext, row: User, values: dict[str, Any]) -> None:
         """Change the user. A new time zone moves floating dates, as if the user had changed it."""

@@ -26,7 +26,7 @@ from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.second_factor import SecondFactorService
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.domain.accounts.services.users import AccountService
-from todo.domain.accounts.services.vacations import VacationService
+from todo.domain.accounts.services.vacations import read_vacation
 from todo.errors import Problem, Stale
 from todo.http.transactions import origin_of
 from todo.schema import Line, read_form
@@ -239,13 +239,11 @@ async def _account(
     owner = request.user
     me = await sign_in.me(owner)
     own = controls(FIELDS, me, owner.timezone, sent=sent, problem=problem)
-    async with database.session(origin_of(request.scope)) as session:
-        vacation = await VacationService(session, owner).read(owner.user_id)
     passkeys = await PASSKEYS.page(database.reads, {}, actor=owner.user_id)
     values: dict[str, Any] = {
         "me": me, "sessions": await sign_in.sessions(owner), "passkeys": passkeys.items, "problem": problem,
         "own": {one.field.name: one for one in own}, "version": form_version(sent, me),
-        "zones": sorted(rules.TIMEZONES), "vacation": vacation,
+        "zones": sorted(rules.TIMEZONES), "vacation": await read_vacation(database.reads, owner),
     }  # fmt: skip
     return pages.render(request.scope, "account.html", int(problem.status) if problem else 200, **values)
 

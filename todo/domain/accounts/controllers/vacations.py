@@ -8,9 +8,9 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from todo.access import Actor, requires
-from todo.database import WriteSession
+from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.vacations import VacationIn, VacationOut
-from todo.domain.accounts.services.vacations import VacationService
+from todo.domain.accounts.services.vacations import VacationService, read_vacation
 from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
 
 ActorRequest = Request[Actor, Any, State]
@@ -25,14 +25,13 @@ class VacationController(Controller):
 
     @get(operation_id="get_vacation", guards=[requires("accounts.me")])
     async def get_vacation(
-        self, session: Session, request: ActorRequest, if_none_match: IfNoneMatch = None
+        self, database: NamedDependency[Database], request: ActorRequest, if_none_match: IfNoneMatch = None
     ) -> Response[VacationOut]:
         """Get your running or planned vacation.
 
         Example: `GET /api/me/vacation`
         """
-        found = await VacationService(session, request.user).read(request.user.user_id)
-        return versioned(found, if_none_match=if_none_match)
+        return versioned(await read_vacation(database.reads, request.user), if_none_match=if_none_match)
 
     @post(operation_id="begin_vacation", status_code=200, guards=[requires("accounts.change")])
     async def begin_vacation(

@@ -3,6 +3,7 @@
 The user has the days; a trigger copies them to the series (see todo/domain/tasks/series/models.py).
 """
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,9 +11,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import select
 
+from todo.access import Actor
 from todo.actions import Action
 from todo.audit import AuditedService
-from todo.database import now
+from todo.database import ACTOR, Direct, Query, now
 from todo.domain.accounts.models import USER, User
 from todo.domain.accounts.schemas.vacations import VacationIn, VacationOut
 from todo.errors import Conflict, Invalid, NotFound, Stale
@@ -25,13 +27,6 @@ KEPT = 20  # vacations of a user, those that are over included
 class VacationService(AuditedService[User], model=User):
     """Vacations, in the caller's transaction. A user has one at a time, running or planned."""
 
-    async def read(self, user_id: UUID) -> VacationOut:
-        """Return the running or planned vacation. Raise NotFound."""
-        user: User | None = await self.session.scalar(select(User).where(USER.id == user_id))
-        if user is None:
-            raise NotFound
-        return shown(user)
-
     async def begin(
         self, user_id: UUID, data: VacationIn, action: Action, if_match: frozenset[int] | None = None
     ) -> VacationOut:
@@ -40,7 +35,7 @@ class VacationService(AuditedService[User], model=User):
         Raise NotFound, Invalid or Stale.
         """
         user = await self._locked(user_id, if_match)
-        today, current = today_of(user), current_of(user)
+        today, current = today_in(user.timezone), current_of(user.vacations, user.timezone)
         begin = data.begin or today
         _check(begin, data.until, today)
         if current and current[0] < str(today):
@@ -59,7 +54,7 @@ class VacationService(AuditedService[User], model=User):
         Raise NotFound, Conflict or Stale.
         """
         user = await self._locked(user_id, if_match)
-        today, current = today_of(user), current_of(user)
+        today, current = today_in(user.timezone), current_of(user.vacations, user.timezone)
         if current is None:
             raise Conflict(NO_VACATION)
         begun = current[0] < str(today)
@@ -77,25 +72,44 @@ class VacationService(AuditedService[User], model=User):
 
     async def _write(self, user: User, window: list[str] | None, action: Action) -> VacationOut:
         """Replace the running or planned vacation."""
-        today = str(today_of(user))
+        today = str(today_in(user.timezone))
         over = [one for one in user.vacations if one[1] < today]
         vacations = [*over, window] if window else over
         return shown(await self.update({"vacations": vacations[-KEPT:]}, user, action=action))
 
 
-def today_of(user: User) -> date:
-    return now().astimezone(ZoneInfo(user.timezone)).date()
+def today_in(timezone: str) -> date:
+    return now().astimezone(ZoneInfo(timezone)).date()
 
 
-def current_of(user: User) -> list[str] | None:
-    """The first and last day of the running or planned vacation."""
-    today = str(today_of(user))
-    return next((window for window in user.vacations if window[1] >= today), None)
+def current_of(vacations: Sequence[list[str]], timezone: str) -> list[str] | None:
+    """The first and last day of the running or planned vacation of a user in this time zone."""
+    today = str(today_in(timezone))
+    return next((window for window in vacations if window[1] >= today), None)
 
 
 def shown(user: User) -> VacationOut:
-    begin, until = current_of(user) or (None, None)
-    return msgspec.convert({"version": user.version, "from": begin, "until": until}, VacationOut)
+    return _out(user.version, user.vacations, user.timezone)
+
+
+def _out(version: int, vacations: Sequence[list[str]], timezone: str) -> VacationOut:
+    begin, until = current_of(vacations, timezone) or (None, None)
+    return msgspec.convert({"version": version, "from": begin, "until": until}, VacationOut)
+
+
+def _read(version: int, vacations: msgspec.Raw, timezone: str) -> VacationOut:
+    return _out(version, msgspec.json.decode(vacations), timezone)
+
+
+VACATION = Query(_read, select(USER.version, USER.vacations, USER.timezone).where(USER.id == ACTOR))
+
+
+async def read_vacation(reads: Direct, actor: Actor) -> VacationOut:
+    """Return the actor's running or planned vacation. Raise NotFound."""
+    found = await reads.one_or_none(VACATION, actor=actor.user_id)
+    if found is None:
+        raise NotFound
+    return found
 
 
 def _check(begin: date, until: date, today: date) -> None:
