@@ -1,19 +1,20 @@
 """Notifications of series that have come to their end by themselves: `series.end_notice_at` says which."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 
 from todo.access import worker_origin
 from todo.database import Database, WriteSession, table_of
-from todo.domain.accounts.models import USER, User
+from todo.domain.accounts.models import User
 from todo.domain.notifications.models import Notification, Preferences
 from todo.domain.notifications.rules import email_templates
 from todo.domain.notifications.services.channels import Message
 from todo.domain.notifications.services.messages import notify
 from todo.domain.notifications.services.preferences import preferences_of
 from todo.domain.tasks.models import TASK, Task
+from todo.domain.tasks.series.locks import unlocked_owners
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.queries import series_out
 
@@ -27,7 +28,8 @@ async def notify_ended_series(database: Database) -> int:
         waiting = select(Series).where(SERIES.end_notice_at.is_not(None)).order_by(SERIES.end_notice_at)
         locked = waiting.limit(SERIES_AT_ONCE).with_for_update(key_share=True, skip_locked=True)
         claimed = (await session.scalars(locked)).all()
-        users = await _lock_owners(session, {series.owner_id for series in claimed})
+        owners = unlocked_owners({series.owner_id for series in claimed})
+        users = {user.id: user for user in await session.scalars(owners)} if claimed else {}
         ended = [series for series in claimed if series.owner_id in users]
         if not ended:
             return 0
@@ -41,12 +43,6 @@ async def notify_ended_series(database: Database) -> int:
         await session.execute(done.values(end_notice_at=None))
         await notify(session, database.settings, messages)
     return len(ended)
-
-
-async def _lock_owners(session: WriteSession, ids: Collection[UUID]) -> dict[UUID, User]:
-    """Return the owners that nobody else has locked, without waiting: they come before their series (`locks.py`)."""
-    found = select(User).where(USER.id.in_(ids)).with_for_update(read=True, key_share=True, skip_locked=True)
-    return {user.id: user for user in await session.scalars(found)} if ids else {}
 
 
 async def _last_tasks(session: WriteSession, ended: Sequence[Series]) -> Mapping[UUID, UUID]:

@@ -15,12 +15,13 @@ What was read to find a lock is read again under it; a verb whose task has chang
 and `todo.contention` runs it again.
 """
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
 
 from todo.database import WriteSession
-from todo.domain.accounts.models import USER
+from todo.domain.accounts.models import USER, User
 from todo.errors import Conflict, NotFound
 
 
@@ -43,3 +44,10 @@ async def lock_owner(session: WriteSession, owner_id: UUID | Select[tuple[UUID]]
     if timezone is None:
         raise Conflict("This account no longer exists.") if isinstance(owner_id, UUID) else NotFound
     return timezone
+
+
+def unlocked_owners(ids: Collection[UUID]) -> Select[User]:
+    """Lock those of these people whom nobody else has locked, without waiting: for the worker, which claims series
+    first, and leaves those of the others for later.
+    """
+    return select(User).where(USER.id.in_(ids)).with_for_update(read=True, key_share=True, skip_locked=True)

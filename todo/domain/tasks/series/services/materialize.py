@@ -6,7 +6,7 @@ series, and the unique (series, original start) of occurrences prevents every ot
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -28,6 +28,7 @@ from todo.domain.recurrence.rules.missed import decide_missed
 from todo.domain.recurrence.rules.plan import OnMissed
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
+from todo.domain.tasks.series.locks import unlocked_owners
 from todo.domain.tasks.series.models import SERIES, Series
 from todo.domain.tasks.series.rules import ScheduleState
 from todo.domain.tasks.subtasks import copy_subtasks, load_copied
@@ -139,20 +140,13 @@ async def materialize_batch(session: WriteSession, limit: int = BATCH) -> int:
     claimed = (
         await session.execute(due.order_by(SERIES.next_run_at).limit(limit).with_for_update(skip_locked=True))
     ).all()
-    owners = await _lock_owners(session, {series.owner_id for series, _ in claimed})
+    # Not in one query with the series: that would sort all that are due.
+    unlocked = unlocked_owners({series.owner_id for series, _ in claimed}).with_only_columns(USER.id)
+    owners = set(await session.scalars(unlocked)) if claimed else set()
     free = [series for series, _ in claimed if series.owner_id in owners]
     if free:
         await materialize_series(session, free, claimed[0][1])
     return len(free)
-
-
-async def _lock_owners(session: WriteSession, ids: Collection[UUID]) -> set[UUID]:
-    """The owners whose time zone is not being changed, locked as for adding tasks (see `locks.py`).
-
-    Without waiting, and not in one query with the series: that would sort all that are due.
-    """
-    found = select(USER.id).where(USER.id.in_(ids)).with_for_update(read=True, key_share=True, skip_locked=True)
-    return set(await session.scalars(found)) if ids else set()
 
 
 async def end_stalled_transactions(session: WriteSession) -> None:
