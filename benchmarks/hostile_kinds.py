@@ -1,4 +1,4 @@
-"""Forty kinds of hostile traffic: what one connection sends, in parts."""
+"""Kinds of hostile traffic: what one connection sends, in parts."""
 
 from itertools import repeat
 

@@ -37,7 +37,7 @@ Verb = Literal["create", "update", "delete"]
 
 
 class Event(SQLModel, table=True):
-    """An audit event. Never updated or deleted."""
+    """An audit event. Never deleted; only an erasure changes it (`todo/erasure.py`)."""
 
     __tablename__ = "audit_events"
     __table_args__ = (

@@ -37,7 +37,7 @@ def zoned(at: str, timezone: str) -> Json:
 
 
 async def occurrences(person: Person, task: Json, count: int) -> list[str]:
-    """The occurrences of this occurrence and those after it, each completed in its occurrence."""
+    """The original starts of this occurrence and those after it, each completed in turn."""
     found = [task["occurrence"]]
     while len(found) < count and (following := (await act(person, task, "complete"))["next_task"]):
         task = following

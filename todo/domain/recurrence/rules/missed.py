@@ -139,8 +139,9 @@ class _Evaluation:
         start = occurrence.original_start
         if self.is_paused or in_pause(self.plan, start):
             has_passed = self.now.is_over(start) if self.is_paused else self.now.has_passed(start)
-            self.paused += [occurrence] * has_passed
-            self.last = occurrence if has_passed else self.last
+            if has_passed:
+                self.paused.append(occurrence)
+                self.last = occurrence
             return has_passed
         if self.now.has_opened(start) and self._may_open(start):
             self._open(occurrence)
