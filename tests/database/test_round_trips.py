@@ -45,6 +45,8 @@ async def test_reads_take_one_round_trip(wire: Wire, eve: Person) -> None:
     assert await trips(wire, eve, "GET", f"/api/tasks/{task['id']}") == 1
     assert await trips(wire, eve, "GET", "/api/trash") == 1
     assert await trips(wire, eve, "GET", "/api/auth/me") == 1
+    assert await trips(wire, eve, "GET", "/api/series") == 1
+    assert await trips(wire, eve, "GET", "/api/me/vacation") == 1
     assert await trips(wire, eve, "GET", "/health/ready") == 1
     assert await trips(wire, eve, "GET", "/health/live") == 0
 
