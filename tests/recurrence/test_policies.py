@@ -10,7 +10,7 @@ import pytest
 from todo.domain.recurrence.rules.missed import decide_missed
 from todo.domain.recurrence.rules.occurrences import first
 from todo.domain.recurrence.rules.plan import OnMissed, Opens, Plan, PlannedOccurrence, Shift
-from todo.domain.recurrence.rules.timing import capacity, over_at
+from todo.domain.recurrence.rules.timing import OpenOccurrence, capacity, over_at
 from todo.domain.tasks.series.rules import ScheduleState, following
 
 DAY = timedelta(days=1)
@@ -60,6 +60,7 @@ class Simulation:
     """A series whose first occurrence is open and that nobody touches."""
 
     plan: Plan
+    moved: dict[datetime, datetime] = field(default_factory=dict)  # to when they are late
     rows: dict[datetime, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -69,8 +70,12 @@ class Simulation:
         self.save(begun, following(self.plan, begun), BEGIN.replace(tzinfo=UTC))
 
     @property
-    def open(self) -> list[datetime]:
-        return sorted(start for start, status in self.rows.items() if status == "open")
+    def open(self) -> list[OpenOccurrence]:
+        starts = sorted(start for start, status in self.rows.items() if status == "open")
+        return [OpenOccurrence(start, self.late_at(start)) for start in starts]
+
+    def late_at(self, start: datetime) -> datetime:
+        return self.moved.get(start) or over_at(self.plan, start)
 
     def save(self, last: PlannedOccurrence, coming: PlannedOccurrence | None, moment: datetime) -> None:
         self.state = ScheduleState.after(self.plan, last, coming, self.open, moment)
@@ -81,7 +86,7 @@ class Simulation:
         coming = PlannedOccurrence(state.next_original_start, state.next_n or 0) if state.next_original_start else None
         decision = decide_missed(self.plan, coming, self.open, moment, last)
         missed = [*decision.closes, *(occurrence.original_start for occurrence in decision.missed)]
-        assert all(over_at(self.plan, start) <= moment for start in missed), "missed before its time"
+        assert all(self.late_at(start) <= moment for start in missed), "missed before its time"
         self.rows |= {occurrence.original_start: "open" for occurrence in decision.opens}
         self.rows |= {occurrence.original_start: "paused" for occurrence in decision.paused}
         self.rows |= dict.fromkeys(missed, "missed")
@@ -92,15 +97,13 @@ class Simulation:
         return dict(sorted(self.rows.items())), self.state
 
 
-def at_each(plan: Plan, moments: Iterable[datetime]) -> tuple[dict[datetime, str], ScheduleState]:
-    simulation = Simulation(plan)
+def at_each(simulation: Simulation, moments: Iterable[datetime]) -> tuple[dict[datetime, str], ScheduleState]:
     for moment in moments:
         simulation.look(moment)
     return simulation.outcome()
 
 
-def when_it_says(plan: Plan, end: datetime) -> tuple[dict[datetime, str], ScheduleState]:
-    simulation = Simulation(plan)
+def when_it_says(simulation: Simulation, end: datetime) -> tuple[dict[datetime, str], ScheduleState]:
     while (moment := simulation.state.next_run_at) is not None and moment <= end:
         simulation.look(moment)
         assert simulation.state.next_run_at is None or simulation.state.next_run_at > moment, "stands still"
@@ -116,10 +119,10 @@ def test_once_at_the_end_each_hour_and_when_the_series_says_are_the_same(on_miss
         end = BEGIN.replace(tzinfo=UTC) + DAYS * DAY + timedelta(minutes=random.randrange(1440))
         hours = [end - number * HOUR for number in range(24 * DAYS, -1, -1)]
 
-        once = at_each(plan, [end])
+        once = at_each(Simulation(plan), [end])
 
-        assert at_each(plan, hours) == once, plan
-        assert when_it_says(plan, end) == once, plan
+        assert at_each(Simulation(plan), hours) == once, plan
+        assert when_it_says(Simulation(plan), end) == once, plan
 
 
 @pytest.mark.parametrize("on_missed", list(OnMissed))
@@ -131,7 +134,25 @@ def test_after_a_long_downtime_it_is_the_same(on_missed: OnMissed, opens: Opens)
         end = BEGIN.replace(tzinfo=UTC) + timedelta(days=random.randrange(60, 200), minutes=random.randrange(1440))
         often = [end - number * timedelta(hours=50) for number in range(100, -1, -1)]
 
-        assert at_each(plan, often) == at_each(plan, [end]), plan
+        assert at_each(Simulation(plan), often) == at_each(Simulation(plan), [end]), plan
+
+
+@pytest.mark.parametrize("on_missed", list(OnMissed))
+@pytest.mark.parametrize("opens", list(Opens))
+def test_an_occurrence_that_was_moved_is_judged_by_its_new_date(on_missed: OnMissed, opens: Opens) -> None:
+    random = Random(f"moved {on_missed} {opens}")
+    for _ in range(2 * PLANS):
+        plan = random_plan(random, on_missed, opens)
+        begun = first(plan)
+        assert begun is not None
+        moved = {begun.original_start: BEGIN.replace(tzinfo=UTC) + timedelta(hours=random.randrange(24 * DAYS))}
+        end = BEGIN.replace(tzinfo=UTC) + timedelta(days=random.choice([DAYS, 90]), minutes=random.randrange(1440))
+        hours = [end - number * HOUR for number in range(24 * DAYS, -1, -1)]
+
+        once = at_each(Simulation(plan, moved), [end])
+
+        assert at_each(Simulation(plan, moved), hours) == once, (plan, moved)
+        assert when_it_says(Simulation(plan, moved), end) == once, (plan, moved)
 
 
 def test_a_month_of_hours_is_recorded_in_full() -> None:

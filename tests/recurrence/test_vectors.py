@@ -13,7 +13,7 @@ from todo.domain.recurrence.rules.missed import decide_missed
 from todo.domain.recurrence.rules.occurrences import after_completion, due, in_pause, next_after
 from todo.domain.recurrence.rules.plan import PlannedOccurrence
 from todo.domain.recurrence.rules.preview import preview
-from todo.domain.recurrence.rules.timing import opens_at
+from todo.domain.recurrence.rules.timing import OpenOccurrence, opens_at, over_at
 
 
 def sent(original_start: datetime | None, like: str) -> str | None:
@@ -64,7 +64,11 @@ def test_catch_up(case: Case) -> None:
     wanted, start = case["decide_missed"], case["series"]["start"]
     waits_for = PlannedOccurrence(local(wanted["waits_for"]), wanted["n"])
 
-    decision = decide_missed(plan_of(case), waits_for, [local(text) for text in wanted["open"]], local(wanted["now"]))
+    plan = plan_of(case)
+    late = {local(text): local(instant) for text, instant in wanted.get("late", {}).items()}
+    starts = [local(text) for text in wanted["open"]]
+    still_open = [OpenOccurrence(start, late.get(start) or over_at(plan, start)) for start in starts]
+    decision = decide_missed(plan, waits_for, still_open, local(wanted["now"]))
 
     assert written_starts(decision.opens, start) == wanted["opens"]
     assert sent(decision.next and decision.next.original_start, start) == wanted["next"]

@@ -35,6 +35,7 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
         "on_missed": (
             *("keep_one: the open", "keep_one: after", "keep_one: nothing open", "keep_one: missed"),
             *("skip_to_next: the late", "skip_to_next: after", "skip_to_next: nothing comes"),
+            *("skip_to_next: an occurrence moved", "skip_to_next: a moved", "expire: a moved"),
             *("backfill: each", "backfill: at most", "backfill: those", "backfill: max_open"),
             *("expire: the occurrences", "expire: an ", "expire: closes", "expire: the very"),
             *("whole days", "lead longer"),
@@ -101,6 +102,7 @@ def _decided(fact: dict[str, Any]) -> str:
     verbs = {"opens": "opens", "missed": "missed", "paused": "paused", "closes": "closes as missed"}
     happens = [f"{verb} {_plain(fact[name])}" for name, verb in verbs.items() if fact.get(name)]
     still = f", {_plain(fact['open'])} open" if fact["open"] else ""
+    still += "".join(f" (moved to {instant})" for instant in fact.get("late", {}).values())
     happens.append(f"waits for {fact['next'] or 'nothing'}")
     return f"at {fact['now']}{still}: " + "; ".join(happens)
 

@@ -261,6 +261,16 @@ async def test_what_is_due_wherever_the_owner_is_follows_and_what_is_due_in_one_
     assert (await read(ada, zoned))["due_at"] == zoned["due_at"]
 
 
+async def test_a_moved_occurrence_moves_with_its_owner(ada: Person, database: Database, sql: Sql) -> None:
+    task = await ada.add(due=floating("2031-01-31T09:00"), recurrence={"rrule": "FREQ=DAILY"})
+    await ada.http.post(f"/api/tasks/{task['id']}/move", json={"due": floating("2031-02-02T09:00")})
+
+    await go(ada)
+    await work(database)
+
+    assert str(await sql.fetchval("SELECT moved_to FROM occurrences")) == "2031-02-02 14:00:00+00:00"
+
+
 async def test_a_series_goes_on_where_its_owner_has_moved(ada: Person, database: Database, sql: Sql) -> None:
     await ada.add(due=floating("2031-01-31T09:00"), recurrence={"rrule": "FREQ=DAILY"})
 

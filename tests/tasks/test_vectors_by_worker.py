@@ -58,13 +58,15 @@ def local(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-async def stored(database: Database, series: Series, open_starts: list[datetime]) -> None:
+async def stored(database: Database, series: Series, open_starts: list[datetime], late: dict[str, str]) -> None:
     async with database.session(worker_origin()) as session:
         session.add(series)
         await session.flush()
         for original_start in open_starts:
             named = written(original_start, all_day=series.kind == "day")
             task = Task(owner_id=series.owner_id, title="Again", series_id=series.id, occurrence=named)
+            if moved := late.get(named):
+                task.due = {"kind": "zoned", "at": moved.removesuffix("Z"), "timezone": "UTC"}
             session.add_all([task, Occurrence(series_id=series.id, original_start=original_start, task_id=task.id)])
 
 
@@ -87,7 +89,7 @@ async def test_what_came_while_nobody_looked(ada: Person, database: Database, sq
     waits_for = local(wanted["waits_for"])
     now = local(wanted["now"]).astimezone(UTC)
     series = series_of(ada, case, n=wanted["n"] - 1, next_original_start=waits_for, next_n=wanted["n"], next_run_at=now)
-    await stored(database, series, [local(text) for text in wanted["open"]])
+    await stored(database, series, [local(text) for text in wanted["open"]], wanted.get("late", {}))
 
     after = await opened(database, series, now)
 
@@ -118,7 +120,7 @@ async def test_each_occurrence_at_its_time(ada: Person, database: Database, sql:
         series.next_run_at = opens_at(plan, occurrence.original_start)
     else:
         series.status = "ended"
-    await stored(database, series, [])
+    await stored(database, series, [], {})
     coming = upcoming_occurrences(Coming(series, None, None, None, None), datetime.max.replace(tzinfo=UTC))
     foretold = [occurrence for _, occurrence in islice(coming, len(wanted))]
 

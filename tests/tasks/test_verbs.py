@@ -1,6 +1,6 @@
 """Skipping, moving, completing early and late, and taking it back."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,8 @@ from support.series import (
 )  # fmt: skip
 
 from todo.database import Database
+
+BERLIN = ZoneInfo("Europe/Berlin")  # where ada lives
 
 
 async def test_skipping_closes_the_occurrence_and_answers_the_next(ada: Person) -> None:
@@ -223,6 +225,34 @@ async def test_an_occurrence_expires_when_its_time_is_up(ada: Person, sql: Sql, 
 
     assert await series_occurrences(ada, task) == [(str(yesterday), "missed")]
     assert (await ada.http.get(f"/api/tasks/{task['id']}")).json()["status"] == "cancelled"
+
+
+async def test_a_moved_occurrence_expires_after_its_new_day(ada: Person, sql: Sql, database: Database) -> None:
+    today = datetime.now(BERLIN).date()
+    task = await begin(
+        ada, str(today - timedelta(days=1)), "FREQ=YEARLY", on_missed="expire", expire_after_seconds=3600
+    )
+    await act(ada, task, "move", {"due": day(str(today + timedelta(days=2)))})
+    expiry = datetime.combine(today + timedelta(days=3), time(1), BERLIN)
+
+    await work(database)
+
+    assert (await ada.http.get(f"/api/tasks/{task['id']}")).json()["status"] == "open"
+    assert await sql.fetchval("SELECT next_run_at FROM series") == expiry
+
+
+async def test_a_moved_occurrence_is_not_skipped_before_its_new_day(ada: Person, database: Database) -> None:
+    today = datetime.now(BERLIN).date()
+    task = await begin(ada, str(today - timedelta(days=2)), "FREQ=DAILY", on_missed="skip_to_next")
+    await ada.http.patch(f"/api/tasks/{task['id']}?scope=this", json={"due": day(str(today + timedelta(days=1)))})
+
+    await work(database)
+
+    assert (await ada.http.get(f"/api/tasks/{task['id']}")).json()["status"] == "open"
+    assert await series_occurrences(ada, task) == [
+        (str(today - timedelta(days=2)), "moved"),
+        (str(today - timedelta(days=1)), "missed"),
+    ]
 
 
 async def test_an_expired_occurrence_counted_from_completion_is_followed_by_the_next(

@@ -5,11 +5,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+from operator import attrgetter
 
 from todo.domain.recurrence.rules.clock import to_local
-from todo.domain.recurrence.rules.occurrences import SLACK, after_completion, in_pause, occurrences, over
+from todo.domain.recurrence.rules.occurrences import SLACK, after_completion, in_pause, occurrences
 from todo.domain.recurrence.rules.plan import Anchor, OnMissed, Plan, PlannedOccurrence
-from todo.domain.recurrence.rules.timing import Now, capacity, expires_at, waits_for_closing
+from todo.domain.recurrence.rules.timing import (
+    Now,
+    OpenOccurrence,
+    capacity,
+    expires_at,
+    has_expired,
+    over_at,
+    unmoved,
+    waits_for_closing,
+)
 
 # A month of hours, two years of days. After a longer downtime the first of these are listed, and what may still open.
 MAX_LISTED = 800
@@ -38,7 +48,7 @@ class Decision:
 def decide_missed(
     plan: Plan,
     occurrence: PlannedOccurrence | None,
-    open_starts: Sequence[datetime],
+    still_open: Sequence[OpenOccurrence],
     now: datetime,
     last: PlannedOccurrence | None = None,
     *,
@@ -49,12 +59,13 @@ def decide_missed(
 
     The answer does not depend on when the series was evaluated before. An occurrence opens at its time unless
     too many are open; then it waits, and is missed once it is over. keep_one: one may be open, and stays. skip_to_next:
-    an open one that is over closes as missed when the next comes. backfill: `max_open` may be open. expire: an open one
-    closes as missed `expire_after` past its time. With `on_close` one may be open; with backfill the next then waits as
-    long as it takes. What is due in a pause never opens, and is recorded when its day is over.
-    `is_paused`: the series as a whole was paused until now, so nothing opens that is over.
+    an open one that is late closes as missed when the next comes; moved past the next, it stays, and that is missed.
+    backfill: `max_open` may be open. expire: an open one closes as missed `expire_after` past its time. With `on_close`
+    one may be open; with backfill the next then waits as long as it takes. What is due in a pause never opens, and is
+    recorded when its day is over. `is_paused`: the series as a whole was paused until now, so nothing opens that is
+    over.
     """
-    evaluation = _Evaluation(plan, now, open_starts, is_paused)
+    evaluation = _Evaluation(plan, now, still_open, is_paused)
     coming = evaluation.coming(occurrence, last)
     following = next(coming, None)
     while following:
@@ -70,12 +81,12 @@ def decide_missed(
 class _Evaluation:
     """What has happened so far to the occurrences that came, taken one after another."""
 
-    def __init__(self, plan: Plan, now: datetime, open_starts: Sequence[datetime], is_paused: bool) -> None:
+    def __init__(self, plan: Plan, now: datetime, still_open: Sequence[OpenOccurrence], is_paused: bool) -> None:
         self.plan = plan
         self.now = Now(plan, now)
         self.is_paused = is_paused
         self.capacity = capacity(plan)
-        self.open = sorted(open_starts)
+        self.open = list(still_open)
         self.opened: dict[datetime, PlannedOccurrence] = {}
         self.missed: list[PlannedOccurrence] = []
         self.paused: list[PlannedOccurrence] = []
@@ -130,8 +141,7 @@ class _Evaluation:
         if following is not occurrence:
             self.last = self.missed[-1]
             if self.plan.on_missed is OnMissed.SKIP_TO_NEXT:
-                self._close_all()
-                self._open(self.missed.pop())
+                self.take(self.missed.pop())
         return following
 
     def take(self, occurrence: PlannedOccurrence) -> bool:
@@ -153,8 +163,8 @@ class _Evaluation:
         return True
 
     def decision(self, following: PlannedOccurrence | None) -> Decision:
-        for start in [start for start in self.open if self.now.is_expired(start)]:
-            self._close(start)
+        for occurrence in self._expired():
+            self._close(occurrence)
         opens, missed = tuple(self.opened.values()), tuple(sorted(self.missed))
         return Decision(opens, missed, tuple(self.paused), tuple(self.closed), self.last, following, not self.jumps)
 
@@ -164,48 +174,48 @@ class _Evaluation:
         if plan.pauses or self.is_paused or plan.anchor is Anchor.COMPLETION or waits_for_closing(plan):
             return NEVER
         if plan.on_missed is OnMissed.SKIP_TO_NEXT:
-            return long_ago if not self.open or self.open[-1] < long_ago else NEVER
+            return long_ago
         is_full, length = len(self.open) >= self.capacity, plan.expire_after
         if plan.on_missed is OnMissed.EXPIRE and length is not None:
             if is_full:
-                return min(long_ago, over(plan, self.open[0]) + length - SLACK)
+                return min(long_ago, to_local(self._first_late().late_at, plan.timezone) + length - SLACK)
             return long_ago - length if self.capacity > 1 else NEVER
         return long_ago if is_full else NEVER
 
     def _may_open(self, start: datetime) -> bool:
-        """Whether this occurrence may open, once those that are over or have expired when it comes are closed."""
+        """Whether this occurrence may open, once those are closed that are late or have expired before it is late."""
+        if not self.open:
+            return True
+        in_time = min(self.now.now, over_at(self.plan, start))
         if self.plan.on_missed is OnMissed.SKIP_TO_NEXT:
-            if any(not self.now.is_over(other) for other in self.open):
+            if any(other.late_at > in_time for other in self.open):
                 return False
             self._close_all()
             return True
-        while len(self.open) >= self.capacity and self._expires_in_time(self.open[0], start):
-            self._close(self.open[0])
+        while len(self.open) >= self.capacity and has_expired(self.plan, first := self._first_late(), in_time):
+            self._close(first)
         return len(self.open) < self.capacity
 
-    def _expires_in_time(self, earlier: datetime, start: datetime) -> bool:
-        """Whether an open occurrence has expired, and before this one was over."""
-        if not self.now.is_expired(earlier):
-            return False
-        length = self.plan.expire_after or timedelta()
-        return self.now.is_before(over(self.plan, earlier), length, over(self.plan, start))
+    def _expired(self) -> list[OpenOccurrence]:
+        return [occurrence for occurrence in self.open if has_expired(self.plan, occurrence, self.now.now)]
+
+    def _first_late(self) -> OpenOccurrence:
+        return min(self.open, key=attrgetter("late_at"))
 
     def _open(self, occurrence: PlannedOccurrence) -> None:
-        self.open.append(occurrence.original_start)
+        self.open.append(unmoved(self.plan, occurrence.original_start))
         self.opened[occurrence.original_start] = occurrence
 
     def _close_all(self) -> None:
-        self.missed += self.opened.values()
-        self.closed += [start for start in self.open if start not in self.opened]
-        self.opened.clear()
-        self.open.clear()
+        for occurrence in list(self.open):
+            self._close(occurrence)
 
-    def _close(self, start: datetime) -> None:
-        self.open.remove(start)
-        if start in self.opened:
-            self.missed.append(self.opened.pop(start))
+    def _close(self, occurrence: OpenOccurrence) -> None:
+        self.open.remove(occurrence)
+        if occurrence.original_start in self.opened:
+            self.missed.append(self.opened.pop(occurrence.original_start))
         else:
-            self.closed.append(start)
+            self.closed.append(occurrence.original_start)
 
     def _from_completion(
         self, occurrence: PlannedOccurrence | None, last: PlannedOccurrence | None
@@ -218,9 +228,9 @@ class _Evaluation:
             occurrence = after_completion(self.plan, begun, begun, occurrence.n) if is_paused else None
 
     def _after_expiry(self, last: PlannedOccurrence | None) -> PlannedOccurrence | None:
-        if last is None or not self.open or not all(map(self.now.is_expired, self.open)):
+        if last is None or not self.open or len(self._expired()) < len(self.open):
             return None
-        expiry = expires_at(self.plan, self.open[-1])
+        expiry = expires_at(self.plan, max(self.open, key=attrgetter("late_at")))
         self._close_all()
         closed_at = to_local(expiry, self.plan.timezone) if expiry else last.original_start
         return after_completion(self.plan, last.original_start, closed_at, last.n)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 
 from todo.domain.recurrence.rules.clock import to_instant, to_local
 from todo.domain.recurrence.rules.occurrences import DAY, SLACK, due, in_pause, is_pause, over
@@ -9,6 +10,18 @@ from todo.domain.recurrence.rules.plan import MAX_OPEN, OnMissed, Opens, Plan
 
 # Further apart than this, wall-clock times are in the order of their instants.
 NEAR = 2 * DAY
+
+
+class OpenOccurrence(NamedTuple):
+    """An open occurrence, and the instant (UTC) from which it is late: somebody may have moved it."""
+
+    original_start: datetime
+    late_at: datetime
+
+
+def unmoved(plan: Plan, original_start: datetime) -> OpenOccurrence:
+    """An open occurrence that is late when its rule says."""
+    return OpenOccurrence(original_start, over_at(plan, original_start))
 
 
 def opens_at(plan: Plan, original_start: datetime) -> datetime:
@@ -32,11 +45,16 @@ def over_at(plan: Plan, original_start: datetime) -> datetime:
     return to_instant(over(plan, original_start), plan.timezone)
 
 
-def expires_at(plan: Plan, original_start: datetime) -> datetime | None:
+def expires_at(plan: Plan, occurrence: OpenOccurrence) -> datetime | None:
     """The instant (UTC) an open occurrence closes as missed: `expire_after` past its time, or None for never."""
     if plan.on_missed is not OnMissed.EXPIRE or plan.expire_after is None:
         return None
-    return over_at(plan, original_start) + plan.expire_after
+    return occurrence.late_at + plan.expire_after
+
+
+def has_expired(plan: Plan, occurrence: OpenOccurrence, at: datetime) -> bool:
+    expiry = expires_at(plan, occurrence)
+    return expiry is not None and expiry <= at
 
 
 def pause_ends_at(plan: Plan, now: datetime) -> datetime | None:
@@ -58,20 +76,23 @@ def waits_for_closing(plan: Plan) -> bool:
     return plan.on_missed is OnMissed.BACKFILL and plan.opens is Opens.ON_CLOSE
 
 
-def next_run_at(plan: Plan, following: datetime | None, still_open: Sequence[datetime]) -> datetime | None:
+def next_run_at(plan: Plan, following: datetime | None, still_open: Sequence[OpenOccurrence]) -> datetime | None:
     """The instant (UTC) at which something happens to a series by itself: its next occurrence comes, is missed or
     passes in a pause, or an open one expires.
     """
-    expiries = (expires_at(plan, original_start) for original_start in still_open)
+    expiries = (expires_at(plan, occurrence) for occurrence in still_open)
     comes = _evaluated_at(plan, following, still_open) if following else None
     return min((instant for instant in (comes, *expiries) if instant), default=None)
 
 
-def _evaluated_at(plan: Plan, following: datetime, still_open: Sequence[datetime]) -> datetime | None:
+def _evaluated_at(plan: Plan, following: datetime, still_open: Sequence[OpenOccurrence]) -> datetime | None:
     if in_pause(plan, following):
         return _midnight(plan, due(plan, following).date() + DAY)
     if plan.on_missed is OnMissed.SKIP_TO_NEXT:
-        return max([opens_at(plan, following), *(over_at(plan, original_start) for original_start in still_open)])
+        free_at = max((occurrence.late_at for occurrence in still_open), default=None)
+        if free_at and free_at > over_at(plan, following):  # somebody moved the open one past the next, which is missed
+            return over_at(plan, following)
+        return max(opens_at(plan, following), free_at or opens_at(plan, following))
     if len(still_open) < capacity(plan):
         return opens_at(plan, following)
     return None if waits_for_closing(plan) else over_at(plan, following)
@@ -98,18 +119,6 @@ class Now:
         if original_start < self.long_ago:
             return True
         return self._is_past(over(self.plan, original_start), self.local, self.now)
-
-    def is_expired(self, original_start: datetime) -> bool:
-        length = self.plan.expire_after
-        if self.plan.on_missed is not OnMissed.EXPIRE or length is None:
-            return False
-        return self._is_past(over(self.plan, original_start), self.local - length, self.now - length)
-
-    def is_before(self, local: datetime, length: timedelta, other: datetime) -> bool:
-        """Whether this time after a wall-clock time another one has not passed."""
-        if abs(local + length - other) > NEAR:
-            return local + length < other
-        return to_instant(local, self.plan.timezone) + length <= to_instant(other, self.plan.timezone)
 
     def has_passed(self, original_start: datetime) -> bool:
         """Whether the day is over on which an occurrence is due."""

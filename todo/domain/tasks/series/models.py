@@ -19,6 +19,7 @@ from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.grammar import parse
 from todo.domain.recurrence.rules.occurrences import due, due_at
 from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence, check_exceptions
+from todo.domain.recurrence.rules.timing import OpenOccurrence, unmoved
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.series.rules import ScheduleState, columns_of, template_of
@@ -132,6 +133,12 @@ class Series(Row, table=True):
         check_exceptions(changed.exceptions, changed.kind)
         changed.rrule, changed.count, changed.until = str(plan.rule), plan.count, plan.until
         return changed
+
+    def open_occurrence(self, plan: Plan, original_start: datetime, moment: dict[str, Any] | None) -> OpenOccurrence:
+        """An open occurrence whose task has this due or, where the series repeats by start, this start."""
+        if moment is None:
+            return unmoved(plan, original_start)
+        return OpenOccurrence(original_start, rules.overdue_at(moment, self.owner_timezone))
 
     def occurrence_values(self, plan: Plan, original_start: datetime) -> dict[str, Any]:
         """The columns that make a task this occurrence of the series."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from todo.domain.recurrence.rules.clock import to_local
 from todo.domain.recurrence.rules.occurrences import after_completion, in_pause, next_after
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
-from todo.domain.recurrence.rules.timing import next_run_at, pause_ends_at
+from todo.domain.recurrence.rules.timing import OpenOccurrence, next_run_at, pause_ends_at
 from todo.domain.tasks import rules
 
 AS_THEY_ARE = ("title", "notes", "priority", "estimate_minutes")
@@ -52,7 +52,7 @@ class ScheduleState(Struct, frozen=True):
         plan: Plan,
         last: PlannedOccurrence,
         coming: PlannedOccurrence | None,
-        still_open: Sequence[datetime],
+        still_open: Sequence[OpenOccurrence],
         moment: datetime,
     ) -> "ScheduleState":
         """The state once `last` has opened, `coming` is next, and these occurrences are open.

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from heapq import merge
 from itertools import chain, islice
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, true
+import msgspec
+from sqlalchemy import bindparam, case, func, select, true
 
 from todo.access import Actor
 from todo.database import ACTOR, Direct, Query, now
@@ -17,18 +18,22 @@ from todo.domain.recurrence.rules.grammar import RuleError
 from todo.domain.recurrence.rules.notes import note
 from todo.domain.recurrence.rules.occurrences import due_at, in_pause, occurrences
 from todo.domain.recurrence.rules.plan import Anchor, OnMissed, Plan, PlannedOccurrence
-from todo.domain.recurrence.rules.timing import capacity, over_at
+from todo.domain.recurrence.rules.timing import capacity
+from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Upcoming
 from todo.domain.tasks.series.guards import visible_to
-from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Series
+from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.queries import COLUMNS, row_of
 from todo.errors import Invalid
 
 MOST = 500  # occurrences, and series evaluated
 SHOWN = set(Upcoming.__struct_fields__) - {"note", "blocked_by"}
 FARTHEST = timedelta(days=366)
-_open = select(OCCURRENCE.task_id, OCCURRENCE.original_start, OCCURRENCE.moved_to, func.count().over().label("number"))
-_open = _open.where(OCCURRENCE.series_id == SERIES.id, OCCURRENCE.status == "open")
+DATE = case((SERIES.repeats_by == "start", TASK.start), else_=TASK.due)  # of the task, by which the series repeats
+_open = select(OCCURRENCE.task_id, OCCURRENCE.original_start, DATE.label("date"), func.count().over().label("number"))
+_open = _open.outerjoin_from(Occurrence, Task, TASK.id == OCCURRENCE.task_id).where(
+    OCCURRENCE.series_id == SERIES.id, OCCURRENCE.status == "open"
+)
 FIRST_OPEN = _open.order_by(OCCURRENCE.original_start).limit(1).lateral("first_open")
 
 
@@ -38,7 +43,7 @@ class Coming(NamedTuple):
     series: Series
     task_id: UUID | None
     original_start: datetime | None
-    moved_to: datetime | None
+    date: Any
     number: int | None
 
     def blocked_by(self) -> UUID | None:
@@ -47,8 +52,9 @@ class Coming(NamedTuple):
         frees_itself = plan.on_missed in (OnMissed.SKIP_TO_NEXT, OnMissed.EXPIRE)
         if self.original_start is None or frees_itself or (self.number or 0) < capacity(plan):
             return None
-        late_at = self.moved_to or over_at(plan, self.original_start)
-        return self.task_id if late_at <= now() else None
+        moment = msgspec.json.decode(self.date) if self.date else None
+        first = self.series.open_occurrence(plan, self.original_start, moment)
+        return self.task_id if first.late_at <= now() else None
 
 
 SERIES_TO_COME = Query(

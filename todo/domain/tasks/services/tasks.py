@@ -112,7 +112,10 @@ class TaskService(TaskWriter):
             values |= await SeriesChanges(self.series).apply(series, task, values, data, scope, timezone)
         elif series:
             await self.series.note_moved(series, task, values)
-        return await self._saved(await self.update(values, task, action="tasks.change"), series_id)
+        changed = await self.update(values, task, action="tasks.change")
+        if series and series.repeats_by in values:
+            await self.series.advance_as_it_is(series)
+        return await self._saved(changed, series_id)
 
     async def move(self, task_id: UUID, due: Moment, if_match: frozenset[int] | None) -> TaskOut:
         """Give an open task another due; raises NotFound, Stale, Invalid, Conflict."""
@@ -125,7 +128,10 @@ class TaskService(TaskWriter):
             raise Invalid.field("body.due", "This series repeats by its start: change `start` of the task instead.")
         if series:
             await self.series.note_moved(series, task, values)
-        return task_out(await self.update(values, task, action="tasks.move"))
+        moved = await self.update(values, task, action="tasks.move")
+        if series:
+            await self.series.advance_as_it_is(series)
+        return task_out(moved)
 
     async def trash(self, task_id: UUID, if_match: frozenset[int] | None, scope: Scope = "this") -> None:
         """Move a task and its subtasks to the trash, from where it can be restored; raises NotFound, Stale, Invalid.

@@ -13,6 +13,7 @@ from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.grammar import Freq, parse
 from todo.domain.recurrence.rules.occurrences import first
 from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence
+from todo.domain.recurrence.rules.timing import unmoved
 from todo.domain.recurrence.rules.warn import nothing_happens
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
 from todo.domain.tasks import rules
@@ -159,7 +160,8 @@ class SeriesChanges:
             else:
                 successor = like.changed(sent, hourly=self.series.hourly)
                 plan, last = successor.plan(), series.last_original_start or original_start
-        opened = [other for other in await self.series.open_starts(series) if other >= original_start]
+        still_open = await self.series.open_occurrences(series, series.plan())
+        opened = [other for other in still_open if other.original_start >= original_start]
         kept = opened[:1] if fresh else opened
         if successor.count in (None, series.count):  # it counts on from the first occurrence of all
             occurrence = PlannedOccurrence(last, series.n - len(opened) + len(kept))
@@ -167,7 +169,9 @@ class SeriesChanges:
             occurrence = PlannedOccurrence(last, max(1, len(kept)))
         if series.status != "ended":
             await self.series.stop(series)
-        await self.series.store(successor, plan, occurrence, [occurrence.original_start] if fresh else opened)
+        await self.series.store(
+            successor, plan, occurrence, [unmoved(plan, occurrence.original_start)] if fresh else opened
+        )
         values = await self._hand_over(series, successor, plan, occurrence, task, fresh)
         if was_paused:
             await self.series.pause(successor)

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
+from asyncpg import Record
 from msgspec.structs import astuple
 from sqlalchemy import String, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
@@ -26,6 +27,7 @@ from todo.database import DIALECT, WriteSession, table_of, to_json
 from todo.domain.accounts.models import USER
 from todo.domain.recurrence.rules.missed import decide_missed
 from todo.domain.recurrence.rules.plan import OnMissed
+from todo.domain.recurrence.rules.timing import unmoved
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.series.locks import unlocked_owners
@@ -47,8 +49,9 @@ FREE = """
         AND wait_event_type = 'Client' AND xact_start < now() - interval '30 seconds'"""
 
 OPEN = """
-    SELECT series_id, original_start FROM occurrences
-    WHERE series_id = ANY($1) AND status = 'open' ORDER BY original_start"""
+    SELECT occurrence.series_id, original_start, task.due, task.start
+    FROM occurrences AS occurrence LEFT JOIN tasks AS task ON task.id = task_id
+    WHERE occurrence.series_id = ANY($1) AND occurrence.status = 'open' ORDER BY original_start"""
 # The task of each series' last occurrence, where it has subtasks that the next occurrence copies.
 PARENTS = """
     SELECT series.id, last.task_id FROM series CROSS JOIN LATERAL (
@@ -105,11 +108,15 @@ class Batch:
     closes: list[tuple[UUID, datetime]] = field(default_factory=list)
     states: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def add(self, series: Series, open_starts: Sequence[datetime], closing: Closing | None = None) -> None:
-        """Decide what becomes of one series, where a person closes an occurrence; raises what its rule raises."""
+    def add(self, series: Series, rows: Sequence[Record], closing: Closing | None = None) -> None:
+        """Decide what becomes of one series, where a person closes an occurrence; raises what its rule raises.
+
+        `rows`: its open occurrences, by `OPEN`.
+        """
         plan = series.plan()
+        still_open = [series.open_occurrence(plan, row["original_start"], row[series.repeats_by]) for row in rows]
         decided = replace(plan, on_missed=OnMissed.KEEP_ONE) if closing and closing.jump else plan
-        decision = decide_missed(decided, series.coming, open_starts, self.moment, series.last)
+        decision = decide_missed(decided, series.coming, still_open, self.moment, series.last)
         for occurrence in decision.opens:
             task: dict[str, Any] = {"id": uuid7(), "created_at": self.moment, "updated_at": self.moment}
             task |= {"owner_id": series.owner_id} | series.new_task_values(plan, occurrence.original_start)
@@ -124,7 +131,8 @@ class Batch:
         ]
         self.closes += [(series.id, original_start) for original_start in closes]
         last = decision.last or series.last
-        staying = sorted({*open_starts, *(occurrence.original_start for occurrence in decision.opens)} - set(closes))
+        staying = [occurrence for occurrence in still_open if occurrence.original_start not in closes]
+        staying += [unmoved(plan, occurrence.original_start) for occurrence in decision.opens]
         state = ScheduleState.after(plan, last, decision.next, staying, self.moment)
         is_past = state.next_run_at is not None and state.next_run_at <= self.moment
         if is_past and closing is None:  # it would be evaluated for ever
@@ -187,12 +195,12 @@ async def _open_together(
     session: WriteSession, claimed: Sequence[Series], moment: datetime, closing: Closing | None = None
 ) -> list[UUID]:
     driver, ids = await _driver(session), [series.id for series in claimed]
-    batch, open_starts = Batch(moment), defaultdict(list)
-    for series_id, original_start in await driver.fetch(OPEN, ids):
-        open_starts[series_id].append(original_start)
+    batch, still_open = Batch(moment), defaultdict(list)
+    for row in await driver.fetch(OPEN, ids):
+        still_open[row["series_id"]].append(row)
     parents = {series_id: task_id for series_id, task_id in await driver.fetch(PARENTS, ids)}
     for series in claimed:
-        batch.add(series, open_starts[series.id], closing)
+        batch.add(series, still_open[series.id], closing)
     events = await _close(driver, batch, session.origin) if batch.closes else []
     opened, opening = await _enter(driver, batch, session.origin) if batch.entries else ([], [])
     await _insert(driver, Event, events + opening)

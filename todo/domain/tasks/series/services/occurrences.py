@@ -17,7 +17,7 @@ from todo.domain.recurrence.rules.clock import to_local
 from todo.domain.recurrence.rules.missed import decide_missed
 from todo.domain.recurrence.rules.occurrences import after_completion, first, in_pause
 from todo.domain.recurrence.rules.plan import Anchor, Opens, Plan, PlannedOccurrence
-from todo.domain.recurrence.rules.timing import next_run_at, opens_at, pause_ends_at
+from todo.domain.recurrence.rules.timing import OpenOccurrence, next_run_at, opens_at, pause_ends_at, unmoved
 from todo.domain.recurrence.rules.warn import nothing_happens
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
 from todo.domain.tasks import rules
@@ -74,11 +74,13 @@ class SeriesService(AuditedService[Series], model=Series):
             occurrence = first(plan)
         if occurrence is None:
             raise Invalid.field("body.recurrence.rrule", nothing_happens(plan))
-        await self.store(series, plan, occurrence, [occurrence.original_start])
+        await self.store(series, plan, occurrence, [unmoved(plan, occurrence.original_start)])
         await self._enter(series, occurrence.original_start, task.id)
         return series.new_task_values(plan, occurrence.original_start)
 
-    async def store(self, series: Series, plan: Plan, last: PlannedOccurrence, still_open: Sequence[datetime]) -> None:
+    async def store(
+        self, series: Series, plan: Plan, last: PlannedOccurrence, still_open: Sequence[OpenOccurrence]
+    ) -> None:
         """Insert a series that has come as far as `last`."""
         state = ScheduleState.after(plan, last, following(plan, last), still_open, now())
         for name, value in asdict(state).items():
@@ -88,7 +90,7 @@ class SeriesService(AuditedService[Series], model=Series):
 
     async def replan(self, series: Series, sent: Mapping[str, Any], last: PlannedOccurrence, body: str) -> None:
         """Change a locked series that has come as far as `last`, and compute its next occurrence; raises Invalid."""
-        still_open = await self.open_starts(series)
+        still_open = await self.open_occurrences(series, series.plan())
         with rule_problems(body, **fields_of(series)):
             changed = series.changed(sent, hourly=self.hourly)
             plan = changed.plan()
@@ -117,7 +119,7 @@ class SeriesService(AuditedService[Series], model=Series):
             entries = insert(Occurrence).values([row.model_dump() for row in rows]).on_conflict_do_nothing()
             await self.session.execute(entries)
         last = decision.last or series.last
-        await self.advance(series, plan, last, decision.next, await self.open_starts(series))
+        await self.advance(series, plan, last, decision.next, await self.open_occurrences(series, plan))
 
     async def stop(self, series: Series) -> None:
         """End a series because somebody asks for it."""
@@ -127,6 +129,10 @@ class SeriesService(AuditedService[Series], model=Series):
     async def move(self, series: Series, timezone: str) -> None:
         """Move a floating series to the new time zone of its owner; the worker evaluates it again."""
         await self.update({"owner_timezone": timezone}, series, action="series.change")
+        moved = select(Occurrence, Task).join(Task, TASK.id == OCCURRENCE.task_id)
+        moved = moved.where(OCCURRENCE.series_id == series.id, OCCURRENCE.moved_to.is_not(None))
+        for occurrence, task in await self.session.execute(moved.where(OCCURRENCE.status == "open")):
+            occurrence.moved_to = rules.instant_of(series.date_of(task) or {}, timezone)
         if series.next_run_at is not None:  # for the next occurrence, or for the expiry of an open one
             await self.save_state(series, series.state.due(now()))
 
@@ -136,11 +142,18 @@ class SeriesService(AuditedService[Series], model=Series):
         plan: Plan,
         last: PlannedOccurrence,
         coming: PlannedOccurrence | None,
-        still_open: Sequence[datetime],
+        still_open: Sequence[OpenOccurrence],
     ) -> None:
         """Save which occurrence came up last, which is next and which are open; a paused series stays paused."""
         state = ScheduleState.after(plan, last, coming, still_open, now())
         await self.save_state(series, state.paused() if series.status == "paused" else state)
+
+    async def advance_as_it_is(self, series: Series) -> None:
+        """Save when a series is evaluated again, after its open occurrences have changed."""
+        if series.status == "ended":
+            return
+        plan = series.plan()
+        await self.advance(series, plan, series.last, series.coming, await self.open_occurrences(series, plan))
 
     async def save_state(self, series: Series, state: ScheduleState, *, came_to_end: bool = False) -> None:
         """Write where a locked series stands: no new version and no audit event, nobody has changed it.
@@ -176,7 +189,7 @@ class SeriesService(AuditedService[Series], model=Series):
         if series.status == "ended":
             return None
         if not alone:
-            await self.advance(series, plan, series.last, series.coming, await self.open_starts(series))
+            await self.advance_as_it_is(series)
             return await self.session.get(Task, came[0]) if came else None
         if coming is None:
             await self.save_state(series, series.state.ended(), came_to_end=True)
@@ -221,8 +234,8 @@ class SeriesService(AuditedService[Series], model=Series):
             await self.session.execute(opened.values(status="open", closed_at=None, undo=None))
             if stored and await self._withdraw(series, undo := convert(stored, Undo)):
                 await self.save_state(series, await self._restored(series, undo.before))
-            elif series.status == "active":  # two are open, and the older one may expire sooner
-                await self.advance(series, series.plan(), series.last, series.coming, await self.open_starts(series))
+            else:  # two are open, and the older one may expire sooner
+                await self.advance_as_it_is(series)
 
     async def note_moved(self, series: Series, task: Task, values: Mapping[str, Any]) -> None:
         """Record in an occurrence whether it is when its rule says; raises Invalid when it would lose that date."""
@@ -237,10 +250,15 @@ class SeriesService(AuditedService[Series], model=Series):
         moved_to = None if moment == own[name] else rules.instant_of(moment, series.owner_timezone)
         await self.session.execute(_open_occurrence_of(task).values(moved_to=moved_to))
 
-    async def open_starts(self, series: Series) -> Sequence[datetime]:
-        """The original starts of the occurrences that are open, in order."""
-        still = select(OCCURRENCE.original_start).where(OCCURRENCE.series_id == series.id, OCCURRENCE.status == "open")
-        return (await self.session.scalars(still.order_by(OCCURRENCE.original_start))).all()
+    async def open_occurrences(self, series: Series, plan: Plan) -> Sequence[OpenOccurrence]:
+        """The occurrences that are open, in order."""
+        moment = TASK.due if series.repeats_by == "due" else TASK.start
+        still = select(OCCURRENCE.original_start, moment).outerjoin_from(
+            Occurrence, Task, TASK.id == OCCURRENCE.task_id
+        )
+        still = still.where(OCCURRENCE.series_id == series.id, OCCURRENCE.status == "open")
+        rows = await self.session.execute(still.order_by(OCCURRENCE.original_start))
+        return [series.open_occurrence(plan, *row) for row in rows]
 
     async def _close(
         self, series: Series, task: Task, coming: PlannedOccurrence | None, status: str, closed_at: datetime
@@ -263,7 +281,7 @@ class SeriesService(AuditedService[Series], model=Series):
         entered = await self._enter(series, coming.original_start, task.id)
         if entered:
             await TaskWriter(self.session, self.actor).create(task, action="tasks.open")
-        still_open = [coming.original_start] if entered else []
+        still_open = [unmoved(plan, coming.original_start)] if entered else []
         await self.advance(series, plan, coming, following(plan, coming), still_open)
         return task if entered else None
 
@@ -299,8 +317,9 @@ class SeriesService(AuditedService[Series], model=Series):
         """The state before a closing; a vacation that began or ended since changes when it goes on."""
         if before.next_run_at is None:
             return before
-        still_open = await self.open_starts(series)
-        return replace(before, next_run_at=next_run_at(series.plan(), before.next_original_start, still_open))
+        plan = series.plan()
+        still_open = await self.open_occurrences(series, plan)
+        return replace(before, next_run_at=next_run_at(plan, before.next_original_start, still_open))
 
     async def _is_worked_on(self, task: Task) -> bool:
         """Whether a subtask was changed or added, or a reminder set or snoozed, since the task came up."""
