@@ -1,6 +1,6 @@
 """The audit log: each event is written in the same statement as the change it records."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, ClassVar, Generic, Literal
@@ -9,11 +9,13 @@ from uuid import UUID
 from advanced_alchemy.repository import SQLAlchemyAsyncRepository
 from advanced_alchemy.service import ModelDictT, SQLAlchemyAsyncRepositoryService, schema_dump
 from sqlalchemy import (
+    CTE,
     CheckConstraint,
     Column,
     DateTime,
     Index,
     Insert,
+    Result,
     Select,
     Table,
     bindparam,
@@ -26,14 +28,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.sql.selectable import ForUpdateArg
 from sqlmodel import Field, SQLModel
-from uuid_utils.compat import uuid7
 
 from todo.access import SOURCES, Actor, Origin
 from todo.actions import ACTIONS, Action
-from todo.database import Database, M, Query, Row, WriteSession, now, table_of
+from todo.database import Database, M, Query, Row, WriteSession, new_id, now, table_of
 from todo.errors import NotFound
 
 Verb = Literal["create", "update", "delete"]
+Extend = Callable[[Insert], Insert]
 
 
 class Event(SQLModel, table=True):
@@ -48,7 +50,7 @@ class Event(SQLModel, table=True):
         CheckConstraint(f"source IN ({', '.join(map(repr, SOURCES))})", "source"),
     )
 
-    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    id: UUID = Field(default_factory=new_id, primary_key=True)
     at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
     actor_id: UUID | None = None
     actor: str
@@ -79,7 +81,7 @@ def event(
     actor = origin.actor
     who = actor.by or actor
     return {
-        "id": uuid7(),
+        "id": new_id(),
         "at": now(),
         "actor_id": who.id,
         "actor": who.name,
@@ -150,10 +152,16 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
     ) -> M:
         """Store a new row."""
         row = await self.to_model(data, "create")
-        values = row.model_dump()
-        parameters = _parameters(self.session.origin, row, action or self._plain("add"), values, reason, after=values)
-        await self.session.execute(_with_event(self.table, tuple(values), "create"), parameters)
+        await self.create_with(row, action or self._plain("add"), _as_it_is, reason=reason)
         return row
+
+    async def create_with(
+        self, row: M, action: Action, extend: Extend, *, reason: str | None = None, **parameters: Any
+    ) -> None:
+        """Store a new row by a statement to which `extend`, a function of a module, adds what has its `parameters`."""
+        values = row.model_dump()
+        parameters |= _parameters(self.session.origin, row, action, values, reason, after=values)
+        await self.session.execute(_with_event(self.table, tuple(values), "create", extend), parameters)
 
     async def update(
         self,
@@ -165,18 +173,27 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
         **_: Any,
     ) -> M:
         """Update the row with this id, or a loaded and locked row. Without a difference nothing is written."""
-        row, values = await self._row(item_id), schema_dump(data)
-        after = {name: value for name, value in values.items() if getattr(row, name) != value}
-        if not after:
+        row = await self._row(item_id)
+        values, diff = _changes(row, schema_dump(data))
+        if not diff:
             return row
-        before = {name: getattr(row, name) for name in after}
-        values = after | {"updated_at": now(), "version": row.version + 1}
         action = action or self._plain("change")
-        parameters = _parameters(self.session.origin, row, action, values, reason, before=before, after=after)
+        parameters = _parameters(self.session.origin, row, action, values, reason, **diff)
         await self.session.execute(_with_event(self.table, tuple(values), "update"), parameters)
-        for name, value in values.items():
-            set_committed_value(row, name, value)
+        _take_over(row, values)
         return row
+
+    async def update_with(
+        self, row: M, changes: Mapping[str, Any], action: Action, extend: Extend, **parameters: Any
+    ) -> "Result[Any]":
+        """Update a loaded and locked row by a statement to which `extend`, a function of a module, adds what has its
+        `parameters`; return what that statement returns. Also without a difference the audit event is written.
+        """
+        values, diff = _changes(row, changes)
+        parameters |= _parameters(self.session.origin, row, action, values, None, **diff)
+        result = await self.session.execute(_with_event(self.table, tuple(values), "update", extend), parameters)
+        _take_over(row, values)
+        return result
 
     async def delete(self, item_id: Any, *, action: Action | None = None, reason: str | None = None, **_: Any) -> M:
         """Delete the row with this id, or a loaded and locked row. The audit log keeps its values."""
@@ -202,13 +219,35 @@ async def insert_in_one_statement(
     Insert only if the query `provided` returns a row. Return whether the row was inserted.
     """
     values = row.model_dump()
-    query = _compiled(table_of(row), tuple(values), provided)
+    query = _compiled_insert(table_of(row), tuple(values), provided)
     change = _parameters(origin, row, action, values, None, after=values)
     return await database.primary.write(query, **change, **parameters)
 
 
+async def update_in_one_statement(
+    database: Database, origin: Origin, row: Row, action: Action, changes: Mapping[str, Any]
+) -> bool:
+    """Update a row that was read without a lock, and store the audit event, outside any session: one round trip.
+
+    Update only if the row still has the version that was read. Return whether it has the new values now.
+    """
+    values, diff = _changes(row, changes)
+    if not diff:
+        return True
+    parameters = _parameters(origin, row, action, values, None, **diff)
+    query = _compiled_update(table_of(row), tuple(values))
+    is_written = await database.primary.write(query, **parameters, read_version=row.version)
+    if is_written:
+        _take_over(row, values)
+    return is_written
+
+
+def _as_it_is(change: Insert) -> Insert:
+    return change
+
+
 @lru_cache(maxsize=500)
-def _with_event(table: Table, columns: tuple[str, ...], verb: Verb) -> Insert:
+def _with_event(table: Table, columns: tuple[str, ...], verb: Verb, extend: Extend = _as_it_is) -> Insert:
     """Build the statement that writes a row and its audit event, cached by the shape of the change."""
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
     this = table.c.id == bindparam("row_id", type_=table.c.id.type)
@@ -219,18 +258,45 @@ def _with_event(table: Table, columns: tuple[str, ...], verb: Verb) -> Insert:
     }[verb].cte("change")
     events = table_of(Event)
     entry = {column.name: bindparam(f"event_{column.name}", type_=column.type) for column in events.c}
-    return insert(events).values(entry).add_cte(change)
+    return extend(insert(events).values(entry).add_cte(change))
 
 
 @lru_cache(maxsize=100)
-def _compiled(table: Table, columns: tuple[str, ...], provided: Select[Any]) -> Query[UUID]:
+def _compiled_insert(table: Table, columns: tuple[str, ...], provided: Select[Any]) -> Query[UUID]:
     """Compile `_with_event` for an insert that depends on a query."""
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
-    entry = {column.name: bindparam(f"event_{column.name}", type_=column.type) for column in table_of(Event).c}
     row = insert(table).from_select(list(values), select(*values.values()).select_from(provided.cte("provided")))
-    change = row.returning(table.c.id).cte("change")
+    return _compiled(row.returning(table.c.id).cte("change"))
+
+
+@lru_cache(maxsize=100)
+def _compiled_update(table: Table, columns: tuple[str, ...]) -> Query[UUID]:
+    """Compile `_with_event` for an update that depends on the version of the row."""
+    values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
+    this = table.c.id == bindparam("row_id", type_=table.c.id.type)
+    row = update(table).where(this, table.c.version == bindparam("read_version")).values(values)
+    return _compiled(row.returning(table.c.id).cte("change"))
+
+
+def _compiled(change: CTE) -> Query[UUID]:
+    entry = {column.name: bindparam(f"event_{column.name}", type_=column.type) for column in table_of(Event).c}
     events = insert(table_of(Event)).from_select(list(entry), select(*entry.values()).select_from(change))
     return Query(lambda event_id: event_id, events.returning(table_of(Event).c.id))
+
+
+def _changes(row: Row, sent: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return what to write, and `before` and `after` of the fields that differ: nothing when none does."""
+    after = {name: value for name, value in sent.items() if getattr(row, name) != value}
+    if not after:
+        return {}, {}
+    before = {name: getattr(row, name) for name in after}
+    return after | {"updated_at": now(), "version": row.version + 1}, {"before": before, "after": after}
+
+
+def _take_over(row: Row, values: Mapping[str, Any]) -> None:
+    """Set what was written on the loaded row, which is then not changed again by a flush."""
+    for name, value in values.items():
+        set_committed_value(row, name, value)
 
 
 def _parameters(

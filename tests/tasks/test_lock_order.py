@@ -37,8 +37,7 @@ SOON = str(datetime.now(UTC).date() + timedelta(days=2))
 def tables(statement: str) -> list[str]:
     """The tables whose rows a statement locks."""
     if re.search(r"\bFOR (NO KEY UPDATE|UPDATE|KEY SHARE|SHARE)\b", statement):
-        named = OF.search(statement) or LOCKED.search(statement)
-        return [named[1]] if named else []
+        return OF.findall(statement) or LOCKED.findall(statement)[:1]
     return ["users"] * bool(REFERRED.search(statement)) + WRITTEN.findall(statement)
 
 
@@ -137,7 +136,7 @@ VERBS: dict[str, Verb] = {
     "subtask": make_subtask,
     **{f"delete {scope}": lambda ada, task, _, scope=scope: ada.http.delete(f"/api/tasks/{task['id']}?scope={scope}")
        for scope in ("this", "following", "all")},
-    **{f"title of {scope}": patched({"title": "x"}, scope) for scope in ("this", "following", "all")},
+    **{f"title of {scope}": patched({"title": "x"}, scope) for scope in ("following", "all")},  # of this: no lock
     "due of following": patched({"due": day("2031-03-03")}, "following"),
     "rule": patched({"recurrence": {"rrule": "FREQ=WEEKLY"}}, "all"),
     "no rule": patched({"recurrence": None}, "all"),

@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, bindparam, select
 
 from todo.access import Actor
 from todo.actions import Action
-from todo.audit import insert_in_one_statement
-from todo.database import Database, WriteSession, now
+from todo.audit import insert_in_one_statement, update_in_one_statement
+from todo.database import ACTOR, Database, Query, WriteSession, now, table_of
 from todo.domain.accounts.models import USER
 from todo.domain.accounts.rules import TIMEZONES
 from todo.domain.recurrence.rules.preview import preview
@@ -25,15 +25,23 @@ from todo.domain.tasks.schemas import Completed, Moment, Scope, TaskIn, TaskOut,
 from todo.domain.tasks.series.locks import lock_owner, lock_tree
 from todo.domain.tasks.series.models import Series
 from todo.domain.tasks.series.services.edit import SeriesChanges, scope_of
-from todo.domain.tasks.series.services.occurrences import SeriesService, TaskWriter
+from todo.domain.tasks.series.services.occurrences import SeriesService, TaskChange, TaskWriter
+from todo.domain.tasks.series.services.reopening import Reopening
+from todo.domain.tasks.series.statements import LOCK_OCCURRENCE
 from todo.domain.tasks.subtasks import check_parent, descendants, trash_all
-from todo.errors import Conflict, Contention, Invalid, Stale
+from todo.errors import Conflict, Contention, Invalid, NotFound, Stale
 
 IN_ZONE = (
     select(USER.id)
     .where(USER.id == bindparam("owner"), USER.timezone == bindparam("timezone"))
     .with_for_update(read=True, key_share=True)
 )
+ROW = Query(
+    lambda *values: Task(**dict(zip(table_of(Task).c.keys(), values, strict=True))),
+    select(*table_of(Task).c).where(visible_to(ACTOR), TASK.id == bindparam("task")),
+)
+# What the owner's time zone, the series, and other tasks have no part in.
+PLAIN = frozenset({"title", "notes", "status", "priority", "estimate_minutes", "deadline"})
 
 
 class TaskService(TaskWriter):
@@ -95,6 +103,10 @@ class TaskService(TaskWriter):
         """Change what was sent, in this occurrence or in its series; raises NotFound, Stale, Invalid, Conflict."""
         sent = data.sent()
         scope = scope_of(sent, scope)
+        if self._database and scope == "this" and sent.keys() <= PLAIN:
+            task = await self._change_at_once(self._database, task_id, data, if_match)
+            if task:
+                return task_saved(task, [])
         if sent.get("parent_id"):
             await lock_tree(self.session, self.owner_id)
         if {"due", "start", "recurrence"} & sent.keys() or scope != "this":
@@ -102,8 +114,7 @@ class TaskService(TaskWriter):
             series, task = await self._locked(task_id, if_match)
         else:
             timezone, series, task = "", None, await self._own(task_id, if_match)
-        if task.status in rules.CLOSED and data.status is not UNSET:
-            raise Conflict("This task is closed; reopen it first.")
+        _check_status(task, data)
         values, series_id = values_of(data, timezone), task.series_id
         if (parent_id := values.get("parent_id")) is not None:
             _refuse_subtask(task.series_id)
@@ -116,6 +127,22 @@ class TaskService(TaskWriter):
         if series and series.repeats_by in values:
             await self.series.advance_as_it_is(series)
         return await self._saved(changed, series_id)
+
+    async def _change_at_once(
+        self, database: Database, task_id: UUID, data: TaskPatch, if_match: frozenset[int] | None
+    ) -> Task | None:
+        """Change a task without a lock, in two round trips; None when somebody else changed it between them."""
+        task = await self._read(database, task_id, if_match)
+        _check_status(task, data)
+        values = values_of(data, "")
+        done = await update_in_one_statement(database, self.session.origin, task, "tasks.change", values)
+        return task if done else None
+
+    async def _read(self, database: Database, task_id: UUID, if_match: frozenset[int] | None) -> Task:
+        task = await database.primary.one_or_none(ROW, actor=self.owner_id, task=task_id)
+        if task is None:
+            raise NotFound
+        return _current(task, if_match)
 
     async def move(self, task_id: UUID, due: Moment, if_match: frozenset[int] | None) -> TaskOut:
         """Give an open task another due; raises NotFound, Stale, Invalid, Conflict."""
@@ -144,9 +171,12 @@ class TaskService(TaskWriter):
         if scope != "this":
             await SeriesChanges(self.series).end_from(series, task, scope)
         deleted_at = now()
-        await self.update({"deleted_at": deleted_at}, task, action="tasks.delete")
+        values = {"deleted_at": deleted_at}
         if series and scope == "this" and task.status not in rules.CLOSED:
-            await self.series.close_and_open_next(series, task, "skipped", timezone)
+            change = TaskChange(values, "tasks.delete", "skipped")
+            await self.series.close_and_open_next(series, task, change, timezone)
+        else:
+            await self.update(values, task, action="tasks.delete")
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at.is_(None))
         await trash_all(self.session, subtasks, deleted_at, "tasks.delete")
 
@@ -155,13 +185,19 @@ class TaskService(TaskWriter):
         await lock_owner(self.session, self.owner_id)
         series, task = await self._locked(task_id, within=trashed_by)
         if series and task.status not in rules.CLOSED:
-            await self.series.reopen(series, task)
+            await Reopening(self.series).reopen(series, task)
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at == task.deleted_at)
         await trash_all(self.session, subtasks, None, "tasks.restore")
         return task_out(await self.update({"deleted_at": None}, task, action="tasks.restore"))
 
     async def complete(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
         """Close a task, and open the next occurrence of its series; raises NotFound, Stale, Conflict."""
+        if self._database:
+            task = await self._read(self._database, task_id, if_match)
+            if task.series_id is None and task.status not in rules.CLOSED:
+                done = {"status": "done", "completed_at": now()}
+                if await update_in_one_statement(self._database, self.session.origin, task, "tasks.complete", done):
+                    return Completed(**structs.asdict(task_out(task)), next_task=None)
         return await self._close(task_id, if_match, {"status": "done"}, "tasks.complete")
 
     async def skip(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
@@ -178,22 +214,36 @@ class TaskService(TaskWriter):
         if task.status not in rules.CLOSED:
             raise Conflict("This task is open.")
         if series:
-            await self.series.reopen(series, task)
+            await Reopening(self.series).reopen(series, task)
         return task_out(await self.update({"status": "open", "completed_at": None}, task, action="tasks.reopen"))
 
     async def _close(
         self, task_id: UUID, if_match: frozenset[int] | None, values: dict[str, Any], action: Action
     ) -> Completed:
-        timezone = await lock_owner(self.session, self.owner_id)
-        series, task = await self._locked(task_id, if_match)
+        series, task, timezone = await self._locked_with_owner(task_id, if_match)
         if task.status in rules.CLOSED:
             raise Conflict("This task is already done.")
         if series is None and action == "tasks.skip":
             raise Conflict("This task comes only once: complete or delete it.")
-        await self.update(values | {"completed_at": now()}, task, action=action)
-        how = "done" if action == "tasks.complete" else "skipped"
-        following = await self.series.close_and_open_next(series, task, how, timezone) if series else None
+        values = values | {"completed_at": now()}
+        following = None
+        if series:
+            change = TaskChange(values, action, "done" if action == "tasks.complete" else "skipped")
+            following = await self.series.close_and_open_next(series, task, change, timezone)
+        else:
+            await self.update(values, task, action=action)
         return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)
+
+    async def _locked_with_owner(
+        self, task_id: UUID, if_match: frozenset[int] | None
+    ) -> tuple[Series | None, Task, str]:
+        """A task, its series and the time zone of its owner, all locked; raises NotFound, Stale."""
+        found = await self.session.execute(LOCK_OCCURRENCE, {"actor": self.owner_id, "task": task_id})
+        if row := found.first():
+            series, task, timezone = row
+            return series, _current(task, if_match), timezone
+        timezone = await lock_owner(self.session, self.owner_id)  # no occurrence, or one that has just changed
+        return *await self._locked(task_id, if_match), timezone
 
     async def _locked(
         self,
@@ -217,6 +267,11 @@ def _current(task: Task, if_match: frozenset[int] | None) -> Task:
     if if_match is not None and task.version not in if_match:
         raise Stale(task_out(task))
     return task
+
+
+def _check_status(task: Task, data: TaskPatch) -> None:
+    if task.status in rules.CLOSED and data.status is not UNSET:
+        raise Conflict("This task is closed; reopen it first.")
 
 
 def _refuse_subtask(other: UUID | None) -> None:

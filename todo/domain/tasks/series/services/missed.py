@@ -16,7 +16,7 @@ from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.queries import series_out
 from todo.domain.tasks.series.schemas import SkippedMissed
-from todo.domain.tasks.series.services.occurrences import SeriesService, TaskWriter
+from todo.domain.tasks.series.services.occurrences import SeriesService, TaskChange, TaskWriter
 from todo.errors import Stale
 
 MAY_BE_LATE = or_(TASK.due_at < func.now(), SERIES.repeats_by == "start")
@@ -62,8 +62,8 @@ class MissedWork:
         late = [task for task in await self._open_tasks(series) if _is_over(series.date_of(task), timezone)]
         following = []
         for task in late:
-            await self.tasks.update({"status": "cancelled", "completed_at": now()}, task, action="tasks.skip")
-            following += [await self.series.close_and_open_next(series, task, "skipped", timezone, jump=True)]
+            change = TaskChange({"status": "cancelled", "completed_at": now()}, "tasks.skip", "skipped")
+            following += [await self.series.close_and_open_next(series, task, change, timezone, jump=True)]
         if late:
             await record(
                 self.session, "series.skip_missed", "series", subject_id=series.id, after={"skipped": len(late)}

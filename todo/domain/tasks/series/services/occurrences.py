@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from msgspec import convert
-from msgspec.structs import asdict, replace
-from sqlalchemy import Select, Update, bindparam, case, delete, null, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from msgspec.structs import asdict
+from sqlalchemy import Select, Update, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm.attributes import set_committed_value
 
-from todo.audit import AuditedService, record
-from todo.database import now, table_of
+from todo.actions import Action
+from todo.audit import AuditedService
+from todo.database import now
 from todo.domain.recurrence.rules.clock import to_local
 from todo.domain.recurrence.rules.missed import decide_missed
 from todo.domain.recurrence.rules.occurrences import after_completion, first, in_pause
 from todo.domain.recurrence.rules.plan import Anchor, Opens, Plan, PlannedOccurrence
-from todo.domain.recurrence.rules.timing import OpenOccurrence, next_run_at, opens_at, pause_ends_at, unmoved
+from todo.domain.recurrence.rules.timing import OpenOccurrence, opens_at, pause_ends_at, unmoved
 from todo.domain.recurrence.rules.warn import nothing_happens
 from todo.domain.recurrence.schemas import RecurrencePatch, rule_problems
 from todo.domain.tasks import rules
@@ -25,17 +25,27 @@ from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series, series_like
 from todo.domain.tasks.series.rules import ScheduleState, Undo, following
 from todo.domain.tasks.series.services.materialize import Closing, catch_up
-from todo.domain.tasks.subtasks import Copied, copy_subtasks, descendants
+from todo.domain.tasks.series.statements import SAVE_END, SAVE_STATE, closing, opening, prefixed
+from todo.domain.tasks.subtasks import Copied, copy_subtasks
 from todo.errors import Invalid
 from todo.loops import LONGEST_SLEEP
 from todo.queue import enqueue
 
-# Those that came with an occurrence follow the template of its series.
-OWN_REMINDER = text("""
-    SELECT EXISTS (
-        SELECT FROM reminders WHERE task_id = :task AND (template_id IS NULL OR snoozed_until IS NOT NULL))""")
 
-OTHER, CHILD = table_of(Occurrence).alias().c, table_of(Task).alias().c
+class TaskChange(NamedTuple):
+    """The change of a task that closes its occurrence."""
+
+    values: Mapping[str, Any]
+    action: Action
+    status: str  # of the occurrence: done or skipped
+
+
+class Closed(NamedTuple):
+    """What was found in the statement that closed an occurrence."""
+
+    alone: bool  # no other is open
+    is_taken: bool  # there is an occurrence already at the next original start
+    has_subtasks: bool
 
 
 class TaskWriter(AuditedService[Task], model=Task):
@@ -75,7 +85,8 @@ class SeriesService(AuditedService[Series], model=Series):
         if occurrence is None:
             raise Invalid.field("body.recurrence.rrule", nothing_happens(plan))
         await self.store(series, plan, occurrence, [unmoved(plan, occurrence.original_start)])
-        await self._enter(series, occurrence.original_start, task.id)
+        entry = Occurrence(series_id=series.id, original_start=occurrence.original_start, task_id=task.id)
+        await self.session.execute(insert(Occurrence).values(entry.model_dump()))
         return series.new_task_values(plan, occurrence.original_start)
 
     async def store(
@@ -86,7 +97,7 @@ class SeriesService(AuditedService[Series], model=Series):
         for name, value in asdict(state).items():
             setattr(series, name, value)
         await self.create(series, action="series.begin")
-        await self._enqueue_when_due(state)
+        await self._wake_worker(state)
 
     async def replan(self, series: Series, sent: Mapping[str, Any], last: PlannedOccurrence, body: str) -> None:
         """Change a locked series that has come as far as `last`, and compute its next occurrence; raises Invalid."""
@@ -161,21 +172,25 @@ class SeriesService(AuditedService[Series], model=Series):
         `came_to_end`: it has ended by itself, and its owner is to be notified. An error stays until the worker has
         evaluated the series without one, which it tries at once, or until the series ends.
         """
-        written_at = now()
-        if series.failures and state.next_run_at is not None:
-            state = state.due(written_at)
-        values = {**asdict(state), "updated_at": written_at}
-        values |= {"failures": 0, "last_error": None} if state.status == "ended" else {}
-        values["end_notice_at"] = written_at if came_to_end else None
-        await self.session.execute(update(Series).where(SERIES.id == series.id).values(values))
-        for name, value in values.items():
+        state, values = _stored(series, state, came_to_end=came_to_end)
+        statement = SAVE_END if state.status == "ended" else SAVE_STATE
+        await self.session.execute(statement, {"series": series.id} | prefixed("state", values))
+        await self._note_stored(series, state, values)
+
+    async def _note_stored(self, series: Series, state: ScheduleState, values: Mapping[str, Any]) -> None:
+        ended = {"failures": 0, "last_error": None} if state.status == "ended" else {}
+        for name, value in {**values, **ended}.items():
             set_committed_value(series, name, value)
-        await self._enqueue_when_due(state)
+        await self._wake_worker(state)
+
+    async def _wake_worker(self, state: ScheduleState) -> None:
+        if state.next_run_at is not None and state.next_run_at < now() + timedelta(seconds=LONGEST_SLEEP):
+            await enqueue(self.session, "materialize_due")
 
     async def close_and_open_next(
-        self, series: Series, task: Task, status: str, timezone: str, *, jump: bool = False
+        self, series: Series, task: Task, change: TaskChange, timezone: str, *, jump: bool = False
     ) -> Task | None:
-        """Close a task's occurrence as done or skipped, and open the next one unless another is open already.
+        """Close a task's occurrence by a change of the task, and open the next one unless another is open already.
 
         First comes what the worker would have done by now, so that the history does not depend on it. In a pause, or
         before one in which the next is due, the next one waits until that is over; one that opens on time waits for its
@@ -185,20 +200,23 @@ class SeriesService(AuditedService[Series], model=Series):
         came = await self.catch_up(series, closed_at, Closing(datetime.fromisoformat(task.occurrence or ""), jump))
         plan = series.plan()
         coming = await self._coming(series, plan, closed_at)
-        alone, has_subtasks = await self._close(series, task, coming, status, closed_at)
+        closed = await self._close(series, task, change, coming, closed_at)
         if series.status == "ended":
             return None
-        if not alone:
+        if not closed.alone:
             await self.advance_as_it_is(series)
             return await self.session.get(Task, came[0]) if came else None
         if coming is None:
             await self.save_state(series, series.state.ended(), came_to_end=True)
             return None
         if _waits(series, plan, coming, closed_at):
-            await self.advance(series, plan, series.last, coming, ())
+            await self.advance(series, plan, series.last, series.coming, ())
+            return None
+        if closed.is_taken:
+            await self.advance(series, plan, coming, following(plan, coming), ())
             return None
         successor = await self._open(series, plan, coming)
-        if successor and has_subtasks:
+        if closed.has_subtasks:
             await copy_subtasks(self.session, [Copied(task, successor, timezone)])
         return successor
 
@@ -219,23 +237,6 @@ class SeriesService(AuditedService[Series], model=Series):
         if series.status != "active" or not (is_due or (closing and closing.jump)):
             return []
         return await catch_up(self.session, series, moment, closing)
-
-    async def reopen(self, series: Series, task: Task) -> None:
-        """Open the occurrence of a task again, and remove the one that its closing opened if nobody has changed that.
-
-        So closing and reopening changes nothing. If the successor was changed, or the series has gone on, both are
-        open and nothing is doubled.
-        """
-        row = await self.session.execute(
-            select(OCCURRENCE.id, OCCURRENCE.undo).where(OCCURRENCE.task_id == task.id, OCCURRENCE.status != "open")
-        )
-        for occurrence_id, stored in row:
-            opened = update(Occurrence).where(OCCURRENCE.id == occurrence_id)
-            await self.session.execute(opened.values(status="open", closed_at=None, undo=None))
-            if stored and await self._withdraw(series, undo := convert(stored, Undo)):
-                await self.save_state(series, await self._restored(series, undo.before))
-            else:  # two are open, and the older one may expire sooner
-                await self.advance_as_it_is(series)
 
     async def note_moved(self, series: Series, task: Task, values: Mapping[str, Any]) -> None:
         """Record in an occurrence whether it is when its rule says; raises Invalid when it would lose that date."""
@@ -261,76 +262,36 @@ class SeriesService(AuditedService[Series], model=Series):
         return [series.open_occurrence(plan, *row) for row in rows]
 
     async def _close(
-        self, series: Series, task: Task, coming: PlannedOccurrence | None, status: str, closed_at: datetime
-    ) -> tuple[bool, bool]:
-        """Close an occurrence; whether it was the only open one, and whether its task has subtasks."""
-        others = select(OTHER.id).where(OTHER.series_id == series.id, OTHER.status == "open", OTHER.task_id != task.id)
-        subtasks = select(CHILD.id).where(CHILD.parent_id == task.id, CHILD.deleted_at.is_(None))
-        undo = bindparam(
-            "undo", Undo(series.version, series.state, coming.original_start if coming else None), type_=JSONB
+        self, series: Series, task: Task, change: TaskChange, coming: PlannedOccurrence | None, closed_at: datetime
+    ) -> Closed:
+        closed = prefixed("closed", {"status": change.status, "closed_at": closed_at})
+        next_start = coming.original_start if coming else None
+        undo = Undo(series.version, series.state, next_start)
+        result = await TaskWriter(self.session, self.actor).update_with(
+            task, change.values, change.action, closing, series=series.id, undo=undo, coming=next_start, **closed
         )
-        closed = _open_occurrence_of(task).values(
-            status=status, closed_at=closed_at, undo=case((others.exists(), null()), else_=undo)
-        )
-        row = (await self.session.execute(closed.returning(~others.exists(), subtasks.exists()))).first()
-        return (row[0], row[1]) if row else (False, False)
+        return Closed._make(result.one())
 
-    async def _open(self, series: Series, plan: Plan, coming: PlannedOccurrence) -> Task | None:
-        """Open the occurrence that follows a closed one; None when it came up before."""
+    async def _open(self, series: Series, plan: Plan, coming: PlannedOccurrence) -> Task:
+        """Open the occurrence that follows a closed one."""
         task = Task(owner_id=series.owner_id, **series.new_task_values(plan, coming.original_start))
-        entered = await self._enter(series, coming.original_start, task.id)
-        if entered:
-            await TaskWriter(self.session, self.actor).create(task, action="tasks.open")
-        still_open = [unmoved(plan, coming.original_start)] if entered else []
-        await self.advance(series, plan, coming, following(plan, coming), still_open)
-        return task if entered else None
-
-    async def _enter(self, series: Series, original_start: datetime, task_id: UUID) -> bool:
-        """Insert the row of an occurrence; False when there is one already."""
-        row = Occurrence(series_id=series.id, original_start=original_start, task_id=task_id).model_dump()
-        entered = await self.session.execute(
-            insert(Occurrence).values(row).on_conflict_do_nothing().returning(OCCURRENCE.id)
+        still_open = [unmoved(plan, coming.original_start)]
+        state = ScheduleState.after(plan, coming, following(plan, coming), still_open, now())
+        state, values = _stored(series, state)
+        entry = Occurrence(series_id=series.id, original_start=coming.original_start, task_id=task.id).model_dump()
+        await TaskWriter(self.session, self.actor).create_with(
+            task, "tasks.open", opening, series=series.id, **prefixed("entry", entry), **prefixed("state", values)
         )
-        return entered.first() is not None
+        await self._note_stored(series, state, values)
+        return task
 
-    async def _withdraw(self, series: Series, undo: Undo) -> bool:
-        """Remove the occurrence that a closing opened; whether the series is now as that closing left it."""
-        if series.version != undo.version:
-            return False
-        if undo.next is None:
-            return series.status == "ended"
-        if series.last_original_start != undo.next:
-            return series.next_original_start == undo.next and series.n == undo.before.n
-        is_it = (OCCURRENCE.series_id == series.id, OCCURRENCE.original_start == undo.next)
-        query = select(Task).join(Occurrence, OCCURRENCE.task_id == TASK.id).where(*is_it, OCCURRENCE.status == "open")
-        successor: Task | None = await self.session.scalar(query.with_for_update(of=Task, key_share=True))
-        fresh = Task(owner_id=series.owner_id, **series.new_task_values(series.plan(), undo.next))
-        if successor is None or _content(successor) != _content(fresh) or await self._is_worked_on(successor):
-            return False
-        await self.session.execute(delete(Occurrence).where(*is_it))
-        await self.session.execute(delete(Task).where(TASK.id == successor.id))
-        before = successor.model_dump()
-        await record(self.session, "tasks.undo", "tasks", subject_id=successor.id, before=before)
-        return True
 
-    async def _restored(self, series: Series, before: ScheduleState) -> ScheduleState:
-        """The state before a closing; a vacation that began or ended since changes when it goes on."""
-        if before.next_run_at is None:
-            return before
-        plan = series.plan()
-        still_open = await self.open_occurrences(series, plan)
-        return replace(before, next_run_at=next_run_at(plan, before.next_original_start, still_open))
-
-    async def _is_worked_on(self, task: Task) -> bool:
-        """Whether a subtask was changed or added, or a reminder set or snoozed, since the task came up."""
-        if await self.session.scalar(OWN_REMINDER, {"task": task.id}):
-            return True
-        children = await descendants(self.session, [task.id])
-        return any(child.version > 1 or child.created_at != task.created_at for child in children)
-
-    async def _enqueue_when_due(self, state: ScheduleState) -> None:
-        if state.next_run_at is not None and state.next_run_at < now() + timedelta(seconds=LONGEST_SLEEP):
-            await enqueue(self.session, "materialize_due")
+def _stored(series: Series, state: ScheduleState, *, came_to_end: bool = False) -> tuple[ScheduleState, dict[str, Any]]:
+    """The state to store, and its columns; a series with an error is evaluated at once."""
+    written_at = now()
+    if series.failures and state.next_run_at is not None:
+        state = state.due(written_at)
+    return state, {**asdict(state), "updated_at": written_at, "end_notice_at": written_at if came_to_end else None}
 
 
 def fields_of(series: Series) -> dict[str, str]:
@@ -343,11 +304,6 @@ def _waits(series: Series, plan: Plan, coming: PlannedOccurrence, closed_at: dat
     if series.status == "paused" or pause_ends_at(plan, closed_at) or in_pause(plan, coming.original_start):
         return True
     return plan.opens is Opens.ON_TIME and opens_at(plan, coming.original_start) > closed_at
-
-
-def _content(task: Task) -> dict[str, Any]:
-    """What a person can have changed; the due of an unchanged task follows its owner's time zone."""
-    return task.model_dump(exclude={"id", "created_at", "updated_at", "version"})
 
 
 def _open_occurrence_of(task: Task) -> Update:
