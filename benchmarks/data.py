@@ -19,7 +19,7 @@ from todo.cli.installation import opened
 from todo.cli.migrate import install
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.embedded.server import Server
-from todo.settings import Settings, load_settings
+from todo.settings import Settings, load_settings, secret_key
 
 USERS, TASKS = 200, 40_000
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -84,7 +84,7 @@ def _task(n: int, owner: UUID) -> dict[str, Any]:
 
 async def _our_tokens(settings: Settings, url: str, users: list[UUID]) -> dict[UUID, str]:
     async with opened(settings, url) as database:
-        keys = TokenKeys(database, settings, SECRET)
+        keys = TokenKeys(database, settings, secret_key(settings))
         return {user: await keys.sign(user) for user in users}
 
 

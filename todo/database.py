@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     Select,
     Table,
+    TextClause,
     Update,
     bindparam,
     event,
@@ -69,6 +70,9 @@ def new_id() -> UUID:
     return uuid7()
 
 
+Statement: TypeAlias = Select[Any] | CompoundSelect[Any] | Insert | Update | TextClause
+
+
 class Query(Generic[S]):
     """A Core statement compiled once. Each row it returns becomes `into(*columns)`.
 
@@ -76,7 +80,7 @@ class Query(Generic[S]):
     names of the statement's `bindparam`s.
     """
 
-    def __init__(self, into: Callable[..., S], statement: Select[Any] | CompoundSelect[Any] | Insert | Update):
+    def __init__(self, into: Callable[..., S], statement: Statement):
         compiled = statement.compile(dialect=DIALECT)
         self.sql = str(compiled)
         self.into = into
@@ -119,6 +123,14 @@ class Direct:
         """
         return bool(await self._fetch(query.sql, query.arguments(values)))
 
+    async def returning(self, query: Query[S], seconds: float, **values: Any) -> list[S]:
+        """Run a statement that changes rows, as `write` does, and return its rows.
+
+        Raise TimeoutError when the database does not answer within `seconds`.
+        """
+        rows = await self._fetch(query.sql, query.arguments(values), seconds)
+        return [query.into(*row) for row in rows]
+
     async def one_within(self, query: Query[S], seconds: float, **values: Any) -> S:
         """Run a statement that returns one row and may take up to `seconds`, in its own transaction."""
         arguments = query.arguments(values)
@@ -139,15 +151,15 @@ class Direct:
             await self._pool.expire_connections()
             return await self._fetch(query.sql, arguments)
 
-    async def _fetch(self, sql: str, arguments: Sequence[Any]) -> list[asyncpg.Record]:
+    async def _fetch(self, sql: str, arguments: Sequence[Any], seconds: float | None = None) -> list[asyncpg.Record]:
         try:
             async with self._gate:
                 self._watch.check()
                 async with self._pool.acquire() as connection:
                     if self._prepared:
-                        return await connection.fetch(sql, *arguments)
+                        return await connection.fetch(sql, *arguments, timeout=seconds)
                     async with connection.transaction():
-                        return await connection.fetch(sql, *arguments)
+                        return await connection.fetch(sql, *arguments, timeout=seconds)
         except asyncpg.ReadOnlySQLTransactionError:
             await self._watch.renew()
             raise
@@ -253,16 +265,6 @@ class Database:
                 if sqlstate_of(error) == READ_ONLY:
                     await self.watch.renew()
                 raise
-            finally:
-                await asyncio.shield(session.close())
-
-    @asynccontextmanager
-    async def autocommit(self) -> AsyncIterator[AsyncSession]:
-        """Open a session that commits each statement, for counters that are not audited."""
-        async with self._gate:
-            session = AsyncSession(self.engine.execution_options(isolation_level="AUTOCOMMIT"))
-            try:
-                yield session
             finally:
                 await asyncio.shield(session.close())
 

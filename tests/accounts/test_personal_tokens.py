@@ -18,6 +18,7 @@ from todo.database import Database, Direct
 from todo.domain.accounts.schemas.personal_tokens import TokenIn
 from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.personal_tokens import PersonalTokens, is_token, may_be_scope, new_token
+from todo.domain.accounts.services.remembered import Known
 from todo.domain.accounts.services.service_accounts import add_service_account, add_service_token
 from todo.errors import Forbidden, Invalid, NotFound, Unauthorized
 
@@ -53,9 +54,9 @@ async def listed(person: Person) -> list[dict[str, Any]]:
 
 
 async def actor_of(tokens: PersonalTokens, token: str) -> Actor:
-    actor = await tokens.actor_of(token)
-    assert isinstance(actor, Actor)
-    return actor
+    known = await tokens.known(token)
+    assert isinstance(known, Known)
+    return known.actor
 
 
 async def test_a_token_acts_for_its_owner_within_its_scopes(ada: Person, tokens: PersonalTokens) -> None:
@@ -190,7 +191,7 @@ async def test_a_token_that_ended_opens_nothing(ada: Person, tokens: PersonalTok
 
     await sql.execute(end)
 
-    assert isinstance(await tokens.actor_of(token), Unauthorized)
+    assert isinstance(await tokens.known(token), Unauthorized)
 
 
 async def test_a_revoked_token_is_gone_and_its_revocation_in_the_audit_log(
@@ -201,7 +202,7 @@ async def test_a_revoked_token_is_gone_and_its_revocation_in_the_audit_log(
     assert (await ada.http.delete(f"/api/auth/tokens/{token['id']}")).status_code == 204
 
     assert await listed(ada) == []
-    assert isinstance(await tokens.actor_of(token["token"]), Unauthorized)
+    assert isinstance(await tokens.known(token["token"]), Unauthorized)
     assert (await ada.http.delete(f"/api/auth/tokens/{token['id']}")).status_code == 404
     rows = await sql.fetch("SELECT action FROM audit_events WHERE subject = 'personal_tokens' ORDER BY id")
     assert [row["action"] for row in rows] == ["personal_tokens.add", "personal_tokens.revoke"]
@@ -212,7 +213,7 @@ async def test_somebody_elses_tokens_do_not_exist(ada: Person, bob: Person, toke
 
     assert await listed(bob) == []
     assert (await bob.http.delete(f"/api/auth/tokens/{token['id']}")).status_code == 404
-    assert isinstance(await tokens.actor_of(token["token"]), Actor)
+    assert isinstance(await tokens.known(token["token"]), Known)
 
 
 async def test_the_list_comes_in_pages(ada: Person) -> None:
@@ -244,7 +245,7 @@ def queries(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     ["", "todo_pat_", "todo_pat_" + "a" * 36, "todo_pat_" + "ü" * 36, "TODO_PAT_", "x" * 9000, "todo_rt_abc", "\x00"],
 )
 async def test_garbage_asks_no_database(tokens: PersonalTokens, sql: Sql, queries: list[Any], garbage: str) -> None:
-    assert isinstance(await tokens.actor_of(garbage), Unauthorized)
+    assert isinstance(await tokens.known(garbage), Unauthorized)
     assert queries == []
 
 
@@ -254,7 +255,7 @@ async def test_a_token_with_one_letter_changed_asks_no_database(
     token = new_token()
     for at in range(9, len(token)):
         other = token[:at] + ("a" if token[at] != "a" else "b") + token[at + 1 :]
-        assert isinstance(await tokens.actor_of(other), Unauthorized)
+        assert isinstance(await tokens.known(other), Unauthorized)
 
     assert queries == []
 
@@ -264,7 +265,7 @@ async def test_what_is_known_of_a_token_is_remembered(ada: Person, database: Dat
     tokens = PersonalTokens(database)
     queries.clear()
 
-    found = [await tokens.actor_of(token) for _ in range(20)]
+    found = [await tokens.known(token) for _ in range(20)]
 
     assert found == [found[0]] * 20
     assert len(queries) == 1
@@ -274,12 +275,12 @@ async def test_what_is_known_of_a_token_is_remembered(ada: Person, database: Dat
 async def test_use_is_noted_once_a_minute(ada: Person, tokens: PersonalTokens, database: Database, sql: Sql) -> None:
     token = (await made(ada))["token"]
 
-    await asyncio.gather(*(tokens.actor_of(token) for _ in range(5)))
+    await asyncio.gather(*(tokens.known(token) for _ in range(5)))
     await tokens.close()
 
     first = (await listed(ada))[0]["used_at"]
     elsewhere = PersonalTokens(database)
-    await elsewhere.actor_of(token)
+    await elsewhere.known(token)
     await elsewhere.close()
     assert first is not None
     assert (await listed(ada))[0]["used_at"] == first
@@ -290,7 +291,7 @@ async def test_use_is_noted_again_after_a_minute(ada: Person, tokens: PersonalTo
     token = (await made(ada))["token"]
     await sql.execute("UPDATE personal_tokens SET used_at = now() - interval '2 minutes'")
 
-    await tokens.actor_of(token)
+    await tokens.known(token)
     await tokens.close()
 
     assert await sql.fetchval("SELECT used_at > now() - interval '1 minute' FROM personal_tokens")

@@ -11,6 +11,9 @@ from support.factories import Person, World
 from support.wire import Wire, tapped
 
 from todo.app import create_app
+from todo.database import Database
+from todo.domain.accounts.services.sign_in import SignIn
+from todo.http.limits import limiter_of
 
 
 @pytest.fixture
@@ -49,6 +52,63 @@ async def test_reads_take_one_round_trip(wire: Wire, eve: Person) -> None:
     assert await trips(wire, eve, "GET", "/api/me/vacation") == 1
     assert await trips(wire, eve, "GET", "/health/ready") == 1
     assert await trips(wire, eve, "GET", "/health/live") == 0
+
+
+@pytest.fixture
+async def fay(wire: Wire) -> AsyncIterator[Person]:
+    """Somebody of a service at its default settings, but one connection, where every statement is prepared."""
+    defaults = {"rate_limit": "100/minute", "actor_cache_seconds": 3, "database_pool": 2, "database_overflow": 0}
+    async with serving(create_app(settings_for(wire.url, **defaults))) as app:
+        world = World(app)
+        yield await world.person("fay")
+        await world.close()
+
+
+async def cold(wire: Wire, person: Person, path: str, **headers: str) -> int:
+    """Round trips of a request of somebody of whom this process remembers only that the signature is good."""
+    sign_in: SignIn = person.app.dependencies["sign_in"].dependency()
+    database: Database = person.app.dependencies["database"].dependency()
+    sign_in.authenticate.cache_clear()
+    sign_in.authenticate._load.cache_clear()  # type: ignore[attr-defined]  # of async_lru
+    sign_in.tokens._find.cache_clear()  # type: ignore[attr-defined]  # of async_lru
+    limiter_of(database)._leases.clear()
+    sign_in.keys._loaded_at -= 600
+    wire.trips = 0
+    answer = await person.http.get(path, headers=headers)
+    assert (answer.status_code, "ratelimit" in answer.headers) == (200, True)
+    return wire.trips
+
+
+async def test_the_coldest_read_takes_two_round_trips_and_the_next_ones_one(wire: Wire, fay: Person) -> None:
+    task = await fay.add()
+    path = f"/api/tasks/{task['id']}"
+    await fay.http.get(path)
+
+    assert await cold(wire, fay, path) == 2
+    for _ in range(9):  # what was leased
+        wire.trips = 0
+        assert (await fay.http.get(path)).status_code == 200
+        assert wire.trips == 1
+
+
+async def test_the_coldest_read_by_personal_token_takes_two(wire: Wire, fay: Person) -> None:
+    data = {"name": "script", "scopes": ["accounts.me"]}
+    made = (await fay.http.post("/api/auth/tokens", json=data)).json()
+    token = f"Bearer {made['token']}"
+    await fay.http.get("/api/auth/me", headers={"authorization": token})
+    await fay.app.dependencies["sign_in"].dependency().tokens.close()  # its use is noted once a minute
+
+    assert await cold(wire, fay, "/api/auth/me", authorization=token) == 2
+
+
+async def test_a_lease_that_ends_before_the_actor_is_forgotten_takes_one_more(wire: Wire, fay: Person) -> None:
+    database: Database = fay.app.dependencies["database"].dependency()
+    await fay.http.get("/api/tasks")
+    limiter_of(database)._leases.clear()
+    wire.trips = 0
+
+    assert (await fay.http.get("/api/tasks")).status_code == 200
+    assert wire.trips == 2
 
 
 async def test_a_count_takes_one_more(wire: Wire, eve: Person) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -20,7 +21,8 @@ from support.processes import started
 from support.wire import Wire, tapped
 
 from todo.app import create_app
-from todo.database import Database
+from todo.database import Database, Direct
+from todo.domain.accounts.services.authentication import ACTORS
 from todo.errors import TooManyRequests, Unavailable
 from todo.http import limits
 from todo.http.limits import POLICIES
@@ -170,6 +172,13 @@ async def test_bad_credentials_count_for_the_address_and_good_ones_still_pass(da
         assert (await ada.http.get("/api/tasks")).status_code == 200
 
 
+async def test_the_highest_limit_that_can_be_set_lets_requests_through(database_url: str, sql: Sql) -> None:
+    async with limited(database_url, "9999999/second") as world:
+        ada = await world.person("ada")
+
+        assert (await ada.http.get("/api/auth/me")).status_code == 200
+
+
 async def test_probes_are_not_counted(database_url: str, sql: Sql) -> None:
     async with limited(database_url, "1/hour") as world, client_of(world) as client:
         answers = [await client.get("/health/live") for _ in range(3)]
@@ -241,6 +250,15 @@ async def counting(database_url: str, sql: object) -> AsyncIterator[Database]:
     await database.close()
 
 
+async def test_an_ended_session_leases_nothing_of_its_user(counting: Database, sql: Sql) -> None:
+    nobody = UUID(int=1)
+
+    found = await ACTORS.one_or_none(counting, nobody, user=nobody)
+
+    assert found is None
+    assert await sql.fetchval("SELECT count(*) FROM rate_limits") == 0
+
+
 def break_down(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(*_: object) -> None:
         raise OperationalError("", {}, OSError("connection refused"), connection_invalidated=True)
@@ -257,6 +275,20 @@ async def test_without_the_database_a_process_counts_alone(counting: Database, m
         await limiter.admit(counting, policy, "ada")
     with pytest.raises(TooManyRequests):
         await limiter.admit(counting, policy, "ada")
+
+
+async def test_a_user_is_loaded_from_a_database_that_cannot_count(
+    database_url: str, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read_only(*_: object, **__: object) -> None:
+        raise asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT in a read-only transaction")
+
+    async with limited(database_url, "3/hour", actor_cache_seconds=0) as world:
+        ada = await world.person("ada")
+        monkeypatch.setattr(Direct, "returning", read_only)
+        statuses = [(await ada.http.get("/api/auth/me")).status_code for _ in range(4)]
+
+    assert statuses == [200, 200, 200, 429]
 
 
 async def test_strict_policies_refuse_without_the_database(counting: Database, monkeypatch: pytest.MonkeyPatch) -> None:

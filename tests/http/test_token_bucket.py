@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from todo.http import token_bucket
-from todo.http.token_bucket import Lease, policy_of
+from todo.http.token_bucket import Grant, Lease, policy_of
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -30,8 +30,8 @@ class World:
     def window(self) -> float:
         return self.policy.window.total_seconds()
 
-    def debit(self, lease: Lease, delay: float) -> bool:
-        """What the statement in limits.py does; the answer is under way for a while."""
+    def debit(self, lease: Lease, delay: float) -> tuple[float, Grant]:
+        """What the statement in limits.py does; the answer is under way for a while. Return when it was sent."""
         began, back = self.now, lease.give_back()
         self.now += delay
         held, expires = back["held"], back["expires"]
@@ -42,9 +42,9 @@ class World:
         granted = min(self.policy.block, -(-module // 2))
         self.tat = base + granted * self.cost
         self.let_through(granted > 0)
-        at, tat = self.at, BEGIN + timedelta(seconds=self.tat)
+        grant = Grant(self.at, BEGIN + timedelta(seconds=self.tat), granted)
         self.now += delay
-        return lease.renew(began, at, tat, granted)
+        return began, grant
 
     @property
     def at(self) -> datetime:
@@ -56,7 +56,17 @@ class World:
         return passed
 
     def request(self, lease: Lease, delay: float) -> bool:
-        return self.let_through(lease.spend()) or (lease.wait() <= 0 and self.debit(lease, delay))
+        return self.let_through(lease.spend()) or (lease.wait() <= 0 and lease.renew(*self.debit(lease, delay)))
+
+    def request_of_user(self, lease: Lease, delay: float, gap: float) -> bool:
+        """A request whose user is loaded by the statement that leases; it is counted a moment later."""
+        if lease.has_token() or lease.wait() > 0:
+            return self.request(lease, delay)
+        began, grant = self.debit(lease, delay)
+        lease.prepay(began, grant)
+        self.now += gap
+        assert lease.spend() is (grant.tokens > 0)
+        return grant.tokens > 0
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 8])
@@ -69,7 +79,11 @@ def test_together_they_obey_one_bucket(monkeypatch: pytest.MonkeyPatch, processe
 
     for _ in range(3000):
         world.now += chance.choice([0, 0, 0.0001, 0.1, 1, 10]) * chance.random() * world.cost * 3
-        world.request(chance.choice(leases), chance.choice([0, 0.001, 0.2]) * chance.random())
+        lease, delay = chance.choice(leases), chance.choice([0, 0.001, 0.2]) * chance.random()
+        if chance.random() < 0.3:
+            world.request_of_user(lease, delay, chance.choice([0, 0.0001, 0.1]) * chance.random() * world.cost)
+        else:
+            world.request(lease, delay)
         assert world.whole_at - world.now <= world.window + 1e-3
 
 
@@ -82,4 +96,4 @@ def test_a_single_process_refuses_nothing_that_the_bucket_holds(monkeypatch: pyt
     for _ in range(1000):
         world.now += every
         holds = max(world.whole_at, world.now) + world.cost - world.now <= world.window - 1e-3
-        assert world.request(lease, 0) or not holds
+        assert world.request_of_user(lease, 0, 0.01) or not holds

@@ -7,25 +7,29 @@ all processes together never allow more than one bucket would. The price: with s
 rejected a little early while another process holds tokens that it will not use. A single process is exact.
 """
 
-import asyncio
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha256
 from time import monotonic
+from typing import Any, Generic, TypeVar
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from litestar.types import Scope
-from sqlalchemy import DateTime, bindparam, func, text
+from sqlalchemy import DateTime, Integer, Interval, Select, TextClause, bindparam, func, select, text, true
 from sqlmodel import Field, SQLModel
 
 from todo.access import Actor
 from todo.cleanup import Expired, delete_expired
-from todo.database import Database, columns
+from todo.database import Database, Query, columns
 from todo.database_errors import problem_from
 from todo.errors import TooManyRequests, Unavailable
 from todo.http.proxies import address_of, network_of
-from todo.http.token_bucket import Lease, Policy, policy_of
+from todo.http.token_bucket import Grant, Lease, Policy, policy_of
 from todo.queue import Context
+
+S = TypeVar("S")
 
 # Exact, without leases, one limit per key. They answer 503 while the database is unavailable.
 POLICIES = {
@@ -59,25 +63,66 @@ class RateLimit(SQLModel, table=True):
     granted: int  # tokens of the latest debit
 
 
-# Return what is left of the caller's last lease to the bucket, then lease again: at most `block` tokens and half of
-# what the bucket holds, none when it is empty. Returns the bucket, the tokens, and the database's time.
-DEBIT = text("""
-    INSERT INTO rate_limits AS r (key, tat, granted)
-    VALUES (:key, clock_timestamp() + :block * CAST(:cost AS interval), :block)
-    ON CONFLICT (key) DO UPDATE SET (tat, granted) = (
-        SELECT base + tokens * CAST(:cost AS interval), tokens
-        FROM (
-            SELECT base, CAST(least(:block, ceil(floor(
-                extract(epoch FROM :window - (base - now)) / extract(epoch FROM CAST(:cost AS interval))
-            ) / 2)) AS integer) AS tokens
+def debit(key: str, source: str = "") -> TextClause:
+    """Build the statement that debits the bucket of `key`, an SQL expression over the rows of `source`.
+
+    It returns what is left of the caller's last lease to the bucket, then leases again: at most `block` tokens and half
+    of what the bucket holds, none when it is empty. Its row is the database's time, the bucket, and the tokens.
+    """
+    return text(f"""
+        INSERT INTO rate_limits AS r (key, tat, granted)
+        SELECT {key}, clock_timestamp() + :block * CAST(:cost AS interval), :block {source}
+        ON CONFLICT (key) DO UPDATE SET (tat, granted) = (
+            SELECT base + tokens * CAST(:cost AS interval), tokens
             FROM (
-                SELECT now, greatest(now, r.tat - greatest(least(:held, :expires - now), interval '0')) AS base
-                FROM (SELECT clock_timestamp() AS now) AS clock
-            ) AS settled
-        ) AS debit
+                SELECT base, CAST(least(:block, ceil(floor(
+                    extract(epoch FROM :window - (base - now)) / extract(epoch FROM CAST(:cost AS interval))
+                ) / 2)) AS integer) AS tokens
+                FROM (
+                    SELECT now, greatest(now, r.tat - greatest(least(:held, :expires - now), interval '0')) AS base
+                    FROM (SELECT clock_timestamp() AS now) AS clock
+                ) AS settled
+            ) AS debit
+        )
+        RETURNING clock_timestamp() AS at, tat, granted
+    """).bindparams(  # noqa: S608 -- both parts are ours
+        bindparam("block", type_=Integer()),
+        *(bindparam(name, type_=Interval()) for name in ("cost", "window", "held")),
+        bindparam("expires", type_=DateTime(timezone=True)),
     )
-    RETURNING clock_timestamp(), tat, granted
-""").bindparams(bindparam("expires", type_=DateTime(timezone=True)))
+
+
+DEBIT = Query(Grant, debit(":key"))
+
+
+class UserQuery(Generic[S]):
+    """A query of one user that also leases tokens for this user when theirs are spent, in the same statement.
+
+    `user` selects the user's id as `id`. Without a row no tokens are leased.
+    """
+
+    def __init__(self, into: Callable[..., S], user: Select[Any]):
+        found = user.cte("found")
+        lease = debit("'user:' || id", "FROM found").columns(
+            at=DateTime(timezone=True), tat=DateTime(timezone=True), granted=Integer()
+        ).cte("lease")  # fmt: skip
+        self.alone = Query(into, user)
+        self.leasing = Query(
+            lambda user_id, at, tat, granted, *row: (user_id, Grant(at, tat, granted), into(*row)),
+            select(found.c.id, *lease.c, *found.c).select_from(found).join(lease, true()),
+        )
+
+    async def one_or_none(self, database: Database, user_id: UUID | None, **values: Any) -> S | None:
+        """Return the user's row. `user_id` may be None when only the row will tell whose it is."""
+        limiter = limiter_of(database)
+        lease = limiter.spent(user_id)
+        if lease is None:
+            return await database.reads.one_or_none(self.alone, **values)
+        try:
+            return await limiter.lease_with(database, self, lease, values)
+        except Exception as error:
+            limiter.note(error)
+            return await database.reads.one_or_none(self.alone, **values)
 
 
 class Limiter:
@@ -110,7 +155,7 @@ class Limiter:
         async with lease.lock:  # one request queries the database, those waiting behind it spend what it leased
             if lease.spend():
                 return lease
-            if lease.wait() <= 0 and await self._renew(database, policy, f"{policy.name}:{key}", lease):
+            if lease.wait() <= 0 and await self._renew(database, f"{policy.name}:{key}", lease):
                 return lease
             raise TooManyRequests(policy.name, lease.wait(), policy.headers(lease))
 
@@ -121,31 +166,52 @@ class Limiter:
             self._leases.popitem(last=False)
         return lease
 
-    async def _renew(self, database: Database, policy: Policy, key: str, lease: Lease) -> bool:
+    async def _renew(self, database: Database, key: str, lease: Lease) -> bool:
         """Lease more tokens.
 
         While the database is unavailable, use a bucket of this process, unless the limit is strict.
         """
         if monotonic() >= self._away_until:
             try:
-                return lease.renew(*await _debit(database, policy, key, lease))
+                return lease.renew(monotonic(), await _debit(database, key, lease))
             except Exception as error:
-                if not isinstance(problem_from(error), Unavailable):
-                    raise
-                self._away_until = monotonic() + COOL_DOWN
-        if policy.strict:
+                self.note(error)
+        if lease.policy.strict:
             raise Unavailable("The rate limit cannot be checked while the database is unavailable.", retry_after=2)
         return lease.renew_alone()
 
+    def note(self, error: Exception) -> None:
+        """Stop querying the database for a moment when it is unavailable. Raise any other error."""
+        if not isinstance(problem_from(error), Unavailable):
+            raise error
+        self._away_until = monotonic() + COOL_DOWN
 
-async def _debit(database: Database, policy: Policy, key: str, lease: Lease) -> tuple[float, datetime, datetime, int]:
-    values = {"key": key, "block": policy.block, "cost": policy.cost, "window": policy.window}
-    async with database.autocommit() as session:
-        async with asyncio.timeout(DATABASE_TIMEOUT):
-            connection = await session.connection()
+    def spent(self, user_id: UUID | None) -> Lease | None:
+        """Return the lease of a user when it has to be renewed now, or None. Nothing is known of no user."""
+        if self._user is None or monotonic() < self._away_until:
+            return None
+        if user_id is None:
+            return Lease(self._user)
+        lease = self._lease(self._user, f"user:{user_id}")
+        return None if lease.lock.locked() or lease.has_token() or lease.wait() > 0 else lease
+
+    async def lease_with(
+        self, database: Database, query: UserQuery[S], lease: Lease, values: Mapping[str, Any]
+    ) -> S | None:
+        """Run a query of a user that also renews the lease of this user."""
+        async with lease.lock:
             began = monotonic()
-            at, tat, granted = (await connection.execute(DEBIT, values | lease.give_back())).one()
-    return began, at, tat, granted
+            sent = {**values, **lease.policy.parameters, **lease.give_back()}
+            for user_id, grant, row in await database.primary.returning(query.leasing, DATABASE_TIMEOUT, **sent):
+                self._lease(lease.policy, f"user:{user_id}").prepay(began, grant)
+                return row
+            return None
+
+
+async def _debit(database: Database, key: str, lease: Lease) -> Grant:
+    sent = {**lease.policy.parameters, **lease.give_back()}
+    (grant,) = await database.primary.returning(DEBIT, DATABASE_TIMEOUT, key=key, **sent)
+    return grant
 
 
 LIMITERS: WeakKeyDictionary[Database, Limiter] = WeakKeyDictionary()

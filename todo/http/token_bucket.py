@@ -5,6 +5,7 @@ import math
 import re
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import NamedTuple
 
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -21,7 +22,8 @@ class Policy:
         self.strict = strict
         self.block = 1 if strict else max(1, limit // 10)
         self.window = timedelta(seconds=seconds)
-        self.cost = timedelta(microseconds=seconds * 1_000_000 // limit)
+        self.cost = timedelta(microseconds=max(1, seconds * 1_000_000 // limit))
+        self.parameters = {"block": self.block, "cost": self.cost, "window": self.window}  # of a debit
         self._described = f'"{name}";q={limit};w={seconds}'
 
     def headers(self, lease: "Lease") -> dict[str, str]:
@@ -41,6 +43,14 @@ def policy_of(name: str, limit: str) -> Policy | None:
     return Policy(name, int(found[1]), SECONDS[found[2]]) if found else None
 
 
+class Grant(NamedTuple):
+    """What a debit returns: the time of the database, the bucket after it, and the tokens leased."""
+
+    at: datetime
+    tat: datetime
+    tokens: int
+
+
 class Lease:
     """The tokens of a key that one process has leased from the bucket in the database.
 
@@ -50,22 +60,41 @@ class Lease:
     bucket.
     """
 
-    __slots__ = ("_queried", "_at", "_busy", "_cost", "_held", "_expired_to", "_taken", "_window", "block", "lock")
+    __slots__ = (
+        "_queried",
+        "_at",
+        "_busy",
+        "_cost",
+        "_held",
+        "_expired_to",
+        "_prepaid",
+        "_taken",
+        "_window",
+        "lock",
+        "policy",
+    )
 
     def __init__(self, policy: Policy):
         self.lock = asyncio.Lock()
-        self.block = policy.block
+        self.policy = policy
         self._cost = policy.cost.total_seconds()
         self._window = policy.window.total_seconds()
         self._held = self._busy = self._taken = 0.0
+        self._prepaid = False
         self._expired_to = self._queried = monotonic()
         self._at: datetime | None = None  # `_queried` on the database's clock
 
+    def has_token(self) -> bool:
+        self._expire(monotonic())
+        return self._prepaid or self._held >= self._cost
+
     def spend(self) -> bool:
         """Spend one leased token. Return False when none is left."""
-        self._expire(monotonic())
-        if self._held < self._cost:
+        if not self.has_token():
             return False
+        if self._prepaid:
+            self._prepaid = False
+            return True
         self._held -= self._cost
         self._busy += self._cost
         return True
@@ -91,21 +120,25 @@ class Lease:
         expires = self._expired_to + self._busy + held - self._queried
         return {"held": timedelta(seconds=held), "expires": self._at + timedelta(seconds=expires)}
 
-    def renew(self, began: float, at: datetime, tat: datetime, granted: int) -> bool:
+    def renew(self, began: float, grant: Grant) -> bool:
         """Store leased tokens and spend one for the calling request. Return False when none were granted.
 
         `began` is the time before the query, so that tokens expire slightly early and never late.
         """
-        self._queried, self._at = monotonic(), at
-        self._taken = (tat - at).total_seconds()
+        self._queried, self._at = monotonic(), grant.at
+        self._taken = (grant.tat - grant.at).total_seconds()
         self._expired_to = began
-        self._held = granted * self._cost
+        self._held = grant.tokens * self._cost
         return self._first()
+
+    def prepay(self, began: float, grant: Grant) -> None:
+        """Renew the lease for a request that is counted later: the token spent now is the next one spent."""
+        self._prepaid = self.renew(began, grant)
 
     def renew_alone(self) -> bool:
         """Lease tokens from a bucket of this process alone, while the database is unavailable."""
         missing = self.missing()
-        granted = min(self.block, math.floor((self._window - missing) / self._cost))
+        granted = min(self.policy.block, math.floor((self._window - missing) / self._cost))
         self._queried, self._at, self._held = monotonic(), None, granted * self._cost
         self._taken = missing + self._held
         return self._first()
@@ -122,3 +155,4 @@ class Lease:
         self._busy = max(0.0, -idle)
         self._held = max(0.0, self._held - max(0.0, idle))
         self._expired_to = until
+        self._prepaid &= until - self._queried < self._cost  # the request was never counted

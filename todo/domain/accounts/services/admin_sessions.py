@@ -106,7 +106,7 @@ class AdminSessions:
 
     async def _as_somebody_else(self, admin_session: AdminSession, impersonation: Acting) -> AdminSession:
         """Return the session as the impersonated user, or as the operator when impersonation is no longer allowed."""
-        person = await self._database.primary.one_or_none(ACTORS, user=impersonation.person_id, session=None)
+        person = await self._database.primary.one_or_none(ACTORS.alone, user=impersonation.person_id)
         try:
             if person is None:
                 return replace(admin_session, acting=None)

@@ -40,7 +40,7 @@ async def revoke_credentials(
     await session.execute(delete(MfaToken).where(MFA_TOKEN.user_id == user_id))
     await session.execute(delete(Totp).where(TOTP.user_id == user_id, TOTP.confirmed_at.is_(None)))
     await SessionService(session, actor).revoke_all(user_id, reason, but=but)
-    forget(session, user_id, None)
+    forget(session)
 
 
 async def sign_out_everywhere(session: WriteSession, actor: Actor, user_id: UUID, reason: str) -> None:

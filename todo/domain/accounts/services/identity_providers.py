@@ -69,7 +69,7 @@ class IdentityProviders:
     def knows(self, token: str) -> bool:
         """Return whether the token claims a known issuer; nothing is verified yet."""
         try:
-            return self._choose(token)[0] in self._trusted
+            return bool(self._trusted) and self._choose(token)[0] in self._trusted
         except (jwt.PyJWTError, ValueError):
             return False
 

@@ -24,18 +24,19 @@ KEYS = Query(
     select(KEY.id, KEY.status, KEY.public_key, KEY.private_key).order_by(KEY.created_at.desc()),
 )
 PRIVATE_KEYS = "signing keys"  # purpose of their encryption
-FRESH_SECONDS = 2.0  # how long a process may miss a rotation; with the token cache, 5 in all
+FRESH_SECONDS = 2.0  # how long a process may sign with a key that another one has retired
 REMEMBERED = 10_000
 PATIENCE_SECONDS = 1.0  # minimum interval between database queries for unknown keys
 
 
 class Verified(NamedTuple):
-    """The content of a valid access token: user, expiry, session and time of sign-in."""
+    """The content of a valid access token: user, expiry, session, time of sign-in, and which of our keys signed it."""
 
     user_id: UUID
     expires: int
     session_id: UUID | None = None
     authenticated_at: datetime | None = None
+    key_id: UUID | None = None
 
 
 class TokenKeys:
@@ -49,7 +50,7 @@ class TokenKeys:
         self._active: tuple[str, Ed25519PrivateKey] | None = None
         self._loaded_at = float("-inf")
         self._lock = asyncio.Lock()
-        self._good: dict[str, tuple[str, Verified]] = {}  # valid tokens with their key; verification is expensive
+        self._good: dict[str, Verified] = {}  # verification is expensive
 
     async def load(self, older_than: float = 0) -> None:
         """Load the keys unless they are younger than `older_than` seconds.
@@ -90,11 +91,17 @@ class TokenKeys:
             claims["sid"] = str(session_id)
         return jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": kid, "typ": "at+jwt"})
 
+    def remembered(self, token: str) -> Verified | None:
+        """Return the content of a token that `verify` has accepted before, unless it has expired since."""
+        found = self._good.get(token)
+        return found if found is not None and found.expires > time.time() else None
+
     async def verify(self, token: str) -> Verified:
-        """Verify one of our access tokens. Raise Unauthorized."""
-        await self._keep_fresh()
-        kid, found = self._good.get(token, ("", None))
-        if found is not None and kid in self._public and found.expires > time.time():
+        """Verify one of our access tokens. Raise Unauthorized.
+
+        The key may have been revoked since this process read it: who looks the user up checks that too (`ACTORS`).
+        """
+        if found := self.remembered(token):
             return found
         try:
             header = jwt.get_unverified_header(token) if len(token) <= 8192 else {}
@@ -104,14 +111,16 @@ class TokenKeys:
                 leeway=5, options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )  # fmt: skip
             session_id = UUID(claims["sid"]) if "sid" in claims else None
-            found = Verified(UUID(claims["sub"]), int(claims["exp"]), session_id, authenticated_at(claims))
+            found = Verified(
+                UUID(claims["sub"]), int(claims["exp"]), session_id, authenticated_at(claims), UUID(header["kid"])
+            )
         except jwt.ExpiredSignatureError:
             raise Unauthorized("The token has expired; sign in again.", error="invalid_token") from None
         except (jwt.PyJWTError, ValueError, TypeError):
             raise Unauthorized("The token is not valid.", error="invalid_token") from None
         if len(self._good) >= REMEMBERED:
             self._good.clear()
-        self._good[token] = header["kid"], found
+        self._good[token] = found
         return found
 
     async def published(self) -> dict[str, Any]:
@@ -136,7 +145,8 @@ class TokenKeys:
         kid = header.get("kid")
         if header.get("typ") != "at+jwt" or not isinstance(kid, str):
             raise jwt.InvalidTokenError
-        await self._keep_fresh()
+        if not self._public:
+            await self.load(PATIENCE_SECONDS)
         if kid not in self._public:
             # Another process may have just activated it: wait for the next permitted query.
             await asyncio.sleep(max(0, self._loaded_at + PATIENCE_SECONDS - time.monotonic()))

@@ -24,8 +24,9 @@ from todo.domain.accounts import rules
 from todo.domain.accounts.models import PERMISSIONS_OF, PERSONAL_TOKEN, USER, PersonalToken, User
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
 from todo.domain.accounts.services.email_tokens import notify_change
-from todo.domain.accounts.services.remembered import forget, remember_in
+from todo.domain.accounts.services.remembered import Known, forget, remember_in
 from todo.errors import Invalid, Problem, Unauthorized
+from todo.http.limits import UserQuery
 from todo.listing import Listing, Sort
 
 log = logging.getLogger(__name__)
@@ -55,15 +56,17 @@ class Holder(NamedTuple):
     expires_at: datetime
     used_at: datetime | None
     actor: Actor
+    found_at: float  # time.monotonic
 
 
-HOLDERS = Query(
+HOLDERS = UserQuery(
     lambda token_id, expires_at, used_at, scopes, id, email, timezone, permissions: Holder(
         token_id, expires_at, used_at,
         Actor(id, email, "token", frozenset(permissions), timezone, scopes=frozenset(scopes) - rules.NEVER_SCOPES),
+        time.monotonic(),
     ),
     select(
-        PERSONAL_TOKEN.id, PERSONAL_TOKEN.expires_at, PERSONAL_TOKEN.used_at, PERSONAL_TOKEN.scopes,
+        PERSONAL_TOKEN.id.label("token_id"), PERSONAL_TOKEN.expires_at, PERSONAL_TOKEN.used_at, PERSONAL_TOKEN.scopes,
         USER.id, USER.email, USER.timezone, func.array(PERMISSIONS_OF.scalar_subquery()),
     )
     .select_from(User)
@@ -86,27 +89,33 @@ class PersonalTokens:
 
     def __init__(self, database: Database):
         self._database = database
+        self._seconds = database.settings.actor_cache_seconds
         self._find: Callable[[bytes], Awaitable[Holder | None]] = self._load
-        if database.settings.actor_cache_seconds > 0:
-            self._find = alru_cache(maxsize=10_000, ttl=database.settings.actor_cache_seconds)(self._load)
+        if self._seconds > 0:
+            self._find = alru_cache(maxsize=10_000, ttl=self._seconds)(self._load)
             remember_in(self._find)
+        self._owners: dict[bytes, UUID] = {}  # of the tokens used here, bounded by their number
         self._noted: dict[UUID, float] = {}  # bounded by the number of tokens in use
         self._noting: set[asyncio.Task[None]] = set()
 
-    async def actor_of(self, token: str) -> Actor | Problem:
+    async def known(self, token: str) -> Known | Problem:
         """Return the owner, limited to the scopes, or a Problem. Malformed tokens need no query."""
         holder = await self._find(sha256(token.encode()).digest()) if is_token(token) else None
         if holder is None or holder.expires_at <= now():
             return Unauthorized("The token is not valid, has expired or was revoked.", error="invalid_token")
         self._note_use(holder)
-        return holder.actor
+        left = (holder.expires_at - now()).total_seconds()
+        return Known(holder.actor, min(holder.found_at + self._seconds, time.monotonic() + left))
 
     async def close(self) -> None:
         """Wait for pending updates of `used_at`."""
         await asyncio.gather(*self._noting)
 
     async def _load(self, hashed: bytes) -> Holder | None:
-        return await self._database.reads.one_or_none(HOLDERS, hash=hashed)
+        holder = await HOLDERS.one_or_none(self._database, self._owners.get(hashed), hash=hashed)
+        if holder is not None:
+            self._owners[hashed] = holder.actor.user_id
+        return holder
 
     def _note_use(self, holder: Holder) -> None:
         """Update `used_at` at most once a minute, concurrently with the request."""
@@ -153,7 +162,7 @@ class TokenService(AuditedService[PersonalToken], model=PersonalToken):
         mine = PERSONAL_TOKEN.id == token_id, PERSONAL_TOKEN.user_id == (owner or self.actor.user_id)
         row = await self.locked(*mine, PERSONAL_TOKEN.revoked_at.is_(None))
         await self.update({"revoked_at": now()}, row, action="personal_tokens.revoke")
-        forget(self.session, row.hash)
+        forget(self.session)
 
 
 def may_be_scope(permission: str) -> bool:

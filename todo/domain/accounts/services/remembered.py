@@ -3,19 +3,26 @@
 Other processes see a change within `TODO_ACTOR_CACHE_SECONDS`.
 """
 
-from collections.abc import Hashable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakSet
 
 from sqlalchemy import event
 
+from todo.access import Actor
 from todo.database import WriteSession
 
 
-class Cache(Protocol):
-    """The interface of functions wrapped by `async_lru.alru_cache`."""
+class Known(NamedTuple):
+    """The actor of a token, and the time (`time.monotonic`) until which this need not be checked again."""
 
-    def cache_invalidate(self, /, *key: Hashable) -> bool: ...
+    actor: Actor
+    until: float
+
+
+class Cache(Protocol):
+    """Part of the interface of functions wrapped by `async_lru.alru_cache`."""
+
+    def cache_clear(self) -> None: ...
 
 
 _caches: WeakSet[Any] = WeakSet()  # of every application in this process
@@ -26,11 +33,11 @@ def remember_in(cache: Cache) -> None:
     _caches.add(cache)
 
 
-def forget(session: WriteSession, *key: Hashable) -> None:
-    """Invalidate this key once the transaction is committed (or earlier, in a savepoint)."""
+def forget(session: WriteSession) -> None:
+    """Clear all caches once the transaction is committed (or earlier, in a savepoint)."""
 
-    def drop(_: object) -> None:
+    def clear(_: object) -> None:
         for cache in _caches:
-            cache.cache_invalidate(*key)
+            cache.cache_clear()
 
-    event.listen(session.sync_session, "after_commit", drop)
+    event.listen(session.sync_session, "after_commit", clear)

@@ -104,12 +104,12 @@ class SessionService(AuditedService[Session], model=Session):
         row = await self.locked(SESSION.id == session_id, SESSION.revoked_at.is_(None))
         reauthenticated = {"reauthenticated_at": now(), "amr": list(dict.fromkeys([*row.amr, *amr]))}
         await self.update(reauthenticated, row, action="sessions.reauthenticate")
-        forget(self.session, row.user_id, row.id)
+        forget(self.session)
         return _granted(row, "")
 
     async def _revoke(self, row: Session, reason: str) -> None:
         await self.update({"revoked_at": now(), "revoked_for": reason}, row, action="sessions.end")
-        forget(self.session, row.user_id, row.id)
+        forget(self.session)
 
     async def _continue(self, session_id: UUID, generation: int) -> Granted | None:
         live = await self._live(session_id)
