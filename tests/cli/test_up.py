@@ -13,8 +13,9 @@ from conftest import SECRET, settings_for
 from support.factories import PASSWORD, World
 from support.processes import Process, eventually, postgres_pids, runs, started, worker_state
 
+from todo.cli.first_start import invite_administrator
 from todo.cli.lazy import CommandError
-from todo.cli.up import banner, invite_administrator, keep_secret
+from todo.cli.up import banner, keep_secret
 from todo.database import Database
 from todo.settings import secret_key
 

@@ -8,13 +8,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from typing import Any, TypeVar
 
 from todo.cli.lazy import CommandError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SUPERVISED = "TODO_SUPERVISED"
+T = TypeVar("T")
 
 
 class Stop:
@@ -46,6 +51,26 @@ def follow_supervisor() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True, name="follow-supervisor").start()
+
+
+def in_own_process(function: Callable[..., T], *arguments: Any) -> T:
+    """Run a function in a process that ends with it, or with this one; return or raise what it does."""
+    with ProcessPoolExecutor(1, get_context("spawn"), _end_with_parent) as process:
+        return process.submit(function, *arguments).result()
+
+
+def _end_with_parent() -> None:
+    """Leave signals to the parent, which waits for this process, and stop when the parent is gone."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent:
+            wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """`todo up`: the whole service in one command."""
 
-import asyncio
 import http.client
 import os
 import secrets
@@ -13,21 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from todo import __version__
-from todo.cli.demo import fill
-from todo.cli.installation import configured_url, opened
-from todo.cli.lazy import CommandError
-from todo.cli.migrate import install
-from todo.cli.operator import cli_origin
-from todo.cli.server import HOST, PORT, given, require_free
-from todo.cli.supervision import Child, Stop, running
-from todo.database import Database
-from todo.domain.accounts.services.sign_in import SignIn, add_superuser
-from todo.domain.accounts.services.users import has_superuser
+from todo.cli.address import HOST, PORT, given, require_free
+from todo.cli.lazy import CommandError, imported
+from todo.cli.supervision import Child, Stop, in_own_process, running
 from todo.embedded.server import Server, State
-from todo.errors import Problem
-from todo.settings import Settings, load_settings, secret_key
-
-DEFAULT_ADMIN = "admin@todo.local"
+from todo.settings import Settings, load_settings
 
 
 @click.command()
@@ -44,7 +33,7 @@ def up(host: str | None, port: int | None, demo: bool) -> None:
     settings = load_settings(**given(host=host, port=port))
     stop = Stop()
     if settings.database_url:
-        run(settings, configured_url(settings), stop, demo)
+        run(settings, settings.database_url, stop, demo)
     else:
         with Server(settings.data_dir) as server:
             run(settings, server.url, stop, demo, server)
@@ -54,15 +43,25 @@ def run(settings: Settings, url: str, stop: Stop, demo: bool, server: Server | N
     """Everything above the database, until somebody asks to stop."""
     require_free(settings)
     keep_secret(settings)
-    asyncio.run(install(settings, url))
+    in_own_process(_install, settings, url)
     environment = {
         "TODO_DATABASE_URL": url, "TODO_DATA_DIR": str(settings.data_dir),
         "TODO_HOST": settings.host, "TODO_PORT": str(settings.port),
     }  # fmt: skip
     with running(("server", "worker"), environment) as children:
         if came_up(settings, children, stop):
-            banner(settings, asyncio.run(invite(settings, url, demo)))
+            banner(settings, in_own_process(_add_people, settings, url, demo))
             keep_alive(children, server, stop)
+
+
+# Each imports the application in a process of its own: this one stays small.
+def _install(settings: Settings, url: str) -> None:
+    imported("todo.cli.first_start").install(settings, url)
+
+
+def _add_people(settings: Settings, url: str, demo: bool) -> dict[str, str]:
+    people: dict[str, str] = imported("todo.cli.first_start").add_people(settings, url, demo)
+    return people
 
 
 def keep_secret(settings: Settings) -> None:
@@ -81,34 +80,6 @@ def keep_secret(settings: Settings) -> None:
             f"The data folder {settings.data_dir} cannot be used ({error.strerror}):"
             " make it writable, choose another with TODO_DATA_DIR, or set TODO_SECRET_KEY."
         ) from None
-
-
-async def invite(settings: Settings, url: str, demo: bool) -> dict[str, str]:
-    """See that there are demo people, if wanted, and an administrator; what the banner tells of those who are new."""
-    async with opened(settings, url) as database:
-        sign_in = SignIn(database, settings, secret_key(settings))
-        people = await fill(database, sign_in, new_password(settings)) if demo else {}
-        return people | await invite_administrator(settings, database, sign_in)
-
-
-async def invite_administrator(settings: Settings, database: Database, sign_in: SignIn) -> dict[str, str]:
-    async with database.session(cli_origin()) as session:
-        if await has_superuser(session):
-            return {}
-    email, password = settings.admin_email or DEFAULT_ADMIN, settings.admin_password.get_secret_value()
-    ours = "" if password else new_password(settings)
-    try:
-        await add_superuser(sign_in, cli_origin(), email, password or ours)
-    except Problem as problem:
-        wrong_password = any(error.field == "body.password" for error in problem.errors)
-        variable = "TODO_ADMIN_PASSWORD" if wrong_password else "TODO_ADMIN_EMAIL"
-        message = problem.errors[0].message if problem.errors else problem.detail
-        raise CommandError(f"{variable}: {message} Choose another one.") from None
-    return {"Administrator": email} | ({"Password": f"{ours}   (shown once: keep it)"} if ours else {})
-
-
-def new_password(settings: Settings) -> str:
-    return secrets.token_urlsafe(max(18, settings.password_min_length))
 
 
 def came_up(settings: Settings, children: list[Child], stop: Stop) -> bool:
