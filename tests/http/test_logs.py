@@ -2,9 +2,11 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -12,6 +14,7 @@ import structlog
 from conftest import settings_for
 from support.factories import PASSWORD, Person
 
+from todo.access import Actor
 from todo.domain.tasks.queries import TaskReads
 from todo.http import logs
 
@@ -56,6 +59,38 @@ async def test_a_request_is_one_line(output: Output, ada: Person) -> None:
         "path": "/api/tasks/{task_id}", "status": 200, "user_id": str(ada.id),
         "request_id": answer.headers["x-request-id"],
     }  # fmt: skip
+
+
+async def test_a_request_in_text_has_the_same_fields(output: Output, ada: Person) -> None:
+    task = await ada.add()
+    configure(log_format="console")
+
+    answer = await ada.http.get(f"/api/tasks/{task['id']}")
+
+    (line,) = output().splitlines()
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z \[info     \] request \[todo\.requests\] method=GET ms=[\d.]+"
+        rf" path=/api/tasks/{{task_id}} request_id={answer.headers['x-request-id']} status=200 user_id={ada.id}",
+        line,
+    )
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+async def test_a_method_and_a_path_that_are_none_of_ours_stay_on_their_line(output: Output, log_format: str) -> None:
+    configure(log_format=log_format)
+    scope: Any = {
+        "type": "http", "method": "G\x1b[31m\nT", "path": "/x",
+        "raw_path": b"/\n2026 [error] \x9b\r todo_pat_secret?token=1",
+        "state": {"request_id": "one"},
+    }  # fmt: skip
+
+    logs.request(scope, 400, 0.001)
+
+    said = output()
+    assert said.endswith("\n")
+    assert said[:-1].isprintable()
+    assert "secret" not in said
+    assert "token=1" not in said
 
 
 @pytest.mark.parametrize(("env", "as_json"), [("production", True), ("development", False)])
@@ -128,6 +163,22 @@ async def test_probes_are_not_message(output: Output, client: httpx.AsyncClient)
     await client.get("/health/live")
 
     assert requests_in(output) == []
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_switched_on_it_costs_a_few_microseconds(output: Output, log_format: str) -> None:
+    configure(log_format=log_format)
+    scope: Any = {
+        "type": "http", "method": "GET", "path": "/api/tasks", "path_template": "/api/tasks",
+        "user": Actor(uuid4(), "ada"), "state": {"request_id": uuid4().hex},
+    }  # fmt: skip
+
+    began = process_time()
+    for _ in range(1000):
+        logs.request(scope, 200, 0.001)
+
+    assert (process_time() - began) / 1000 < 50e-6
 
 
 @pytest.mark.timing

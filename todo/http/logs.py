@@ -4,7 +4,9 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TextIO
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -52,6 +54,7 @@ def configure(settings: Settings) -> None:
     structlog.configure(processors=[*first, meta.wrap_for_formatter], logger_factory=structlog.stdlib.LoggerFactory())
     logging.captureWarnings(True)
     logging.root.handlers = [handler]
+    REQUESTS.configure(handler, as_json=as_json)
     logging.root.setLevel(settings.log_level)
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
@@ -82,15 +85,72 @@ def encode(_: Any, __: str, entry: Entry) -> str:
     return msgspec.json.encode(entry).decode()
 
 
+class Line(msgspec.Struct):
+    """The log line of one answered request."""
+
+    timestamp: datetime
+    level: str
+    method: str
+    path: str
+    status: int
+    ms: float
+    user_id: UUID | None
+    request_id: str
+    event: str = "request"
+    logger: str = log.name
+
+    def as_json(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+    def as_text(self) -> str:
+        """Return the line as structlog's `ConsoleRenderer` writes it, without colors."""
+        return (
+            f"{self.timestamp:%Y-%m-%dT%H:%M:%S.%fZ} [{self.level:<9}] {self.event} [{self.logger}]"
+            f" method={self.method} ms={self.ms} path={self.path} request_id={self.request_id}"
+            f" status={self.status} user_id={self.user_id}"
+        )
+
+
+class RequestLog:
+    """Write the lines of requests, which are most lines, without what `logging` and structlog do for each.
+
+    Its texts are ours or made harmless, so it does not need `clean`.
+    """
+
+    def __init__(self) -> None:
+        self._handler: logging.StreamHandler[TextIO] | None = None
+        self._format = Line.as_text
+
+    def configure(self, handler: "logging.StreamHandler[TextIO]", *, as_json: bool) -> None:
+        self._handler = handler
+        self._format = Line.as_json if as_json else Line.as_text
+
+    def write(self, line: Line) -> None:
+        """Write a line. Before `configure` there is nowhere to write it."""
+        handler = self._handler
+        if handler is None:
+            return
+        handler.acquire()
+        try:
+            handler.stream.write(self._format(line) + "\n")
+            handler.flush()
+        finally:
+            handler.release()
+
+
+REQUESTS = RequestLog()
+
+
 def request(scope: HTTPScope, status: int, seconds: float) -> None:
     """Log one answered request, without query string, headers or body. `/health` is logged at DEBUG only."""
     level = logging.DEBUG if scope["path"].startswith("/health/") else logging.INFO
     if not log.isEnabledFor(level):
         return
-    actor = scope.get("user")
-    path = scope.get("path_template") or scope.get("raw_path", b"")[:200].partition(b"?")[0].decode("latin-1")
-    sent = {
-        "method": scope["method"], "path": path, "status": int(status), "ms": round(seconds * 1000, 1),
-        "user_id": str(actor.id) if isinstance(actor, Actor) else None,
-    }  # fmt: skip
-    log.log(level, "request", extra=sent)
+    actor, method = scope.get("user"), scope["method"]
+    path = scope.get("path_template") or harmless(scope.get("raw_path", b"")[:200].partition(b"?")[0].decode("latin-1"))
+    line = Line(
+        datetime.now(UTC), "debug" if level == logging.DEBUG else "info",
+        method if method.isalpha() else harmless(method), path, int(status), round(seconds * 1000, 1),
+        actor.id if isinstance(actor, Actor) else None, scope["state"]["request_id"],
+    )  # fmt: skip
+    REQUESTS.write(line)
