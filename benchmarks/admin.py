@@ -42,7 +42,7 @@ TASKS = """
     WITH people AS (SELECT array_agg(id ORDER BY email) AS ids FROM users),
     rows AS (SELECT n, now() - (1 - n::float / $1) * interval '3 years' AS at FROM generate_series(1, $1::int) AS n)
     INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority, due, due_at,
-        deleted_at)
+        overdue_at, deleted_at)
     SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0')
             || '7' || substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid,
         at, at + n % 90 * interval '1 hour', 1, ids[1 + n % 199],
@@ -56,6 +56,7 @@ TASKS = """
         CASE WHEN n % 400 = 1 THEN 4 WHEN n % 4 = 0 THEN n / 4 % 4 ELSE 0 END,
         CASE WHEN n % 2 = 0 THEN jsonb_build_object('kind', 'day', 'date', (at + interval '7 days')::date) END,
         CASE WHEN n % 2 = 0 THEN at + interval '7 days' END,
+        CASE WHEN n % 2 = 0 THEN at + interval '8 days' END,
         CASE WHEN n % 50 = 5 THEN at + interval '1 day' END
     FROM rows, people"""
 

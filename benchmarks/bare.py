@@ -10,14 +10,15 @@ import asyncpg
 import msgspec
 from uuid_utils.compat import uuid7
 
+LATE = "overdue_at IS NOT NULL AND overdue_at <= now() AND status <> 'done' AND status <> 'cancelled'"
 FIELDS = (
-    "id, version, title, notes, status, priority, due, due_at, start, deadline, estimate_minutes, parent_id,"
-    " series_id, occurrence, created_at, updated_at, completed_at, owner_id"
+    "id, version, title, notes, status, priority, due, due_at, overdue_at, {late}start, deadline, estimate_minutes,"
+    " parent_id, series_id, occurrence, created_at, updated_at, completed_at, owner_id"
 )
 MINE = "FROM tasks WHERE owner_id = $1 AND deleted_at IS NULL"
-LIST = f"SELECT {FIELDS} {MINE} ORDER BY created_at DESC, id DESC LIMIT 50"
-READ = f"SELECT {FIELDS} {MINE} AND id = $2"
-ADD = f"INSERT INTO tasks ({FIELDS}) VALUES ({', '.join(f'${n + 1}' for n in range(18))})"  # noqa: S608 -- names and numbers of our own
+LIST = f"SELECT {FIELDS.format(late=LATE + ', ')} {MINE} ORDER BY created_at DESC, id DESC LIMIT 50"
+READ = f"SELECT {FIELDS.format(late=LATE + ', ')} {MINE} AND id = $2"
+ADD = f"INSERT INTO tasks ({FIELDS.format(late='')}) VALUES ({', '.join(f'${n + 1}' for n in range(19))})"  # noqa: S608 -- names and numbers of our own
 
 
 class TaskIn(msgspec.Struct):
@@ -37,6 +38,8 @@ class Task(msgspec.Struct):
     priority: int
     due: msgspec.Raw | None
     due_at: datetime | None
+    overdue_at: datetime | None
+    overdue: bool
     start: msgspec.Raw | None
     deadline: date | None
     estimate_minutes: int | None
@@ -84,10 +87,10 @@ async def add(user: UUID, receive: Any) -> Task:
         more = message["more_body"]
     new, now = decode(body), datetime.now(UTC)
     task = Task(
-        uuid7(), 1, new.title, new.notes, new.status, new.priority, None, None, None, None, new.estimate_minutes,
-        None, None, None, now, now, None, user,
+        uuid7(), 1, new.title, new.notes, new.status, new.priority, None, None, None, False, None, None,
+        new.estimate_minutes, None, None, None, now, now, None, user,
     )  # fmt: skip
-    await pool.execute(ADD, *msgspec.structs.astuple(task))
+    await pool.execute(ADD, *(value for name, value in msgspec.structs.asdict(task).items() if name != "overdue"))
     return task
 
 

@@ -79,6 +79,7 @@ def _task(n: int, owner: UUID) -> dict[str, Any]:
         "id": uuid7(), "created_at": at, "updated_at": at, "version": 1, "owner_id": owner,
         "title": f"Task number {n} of them all", "notes": "Some words about it. " * 5 if n % 3 == 0 else "",
         "status": "open", "priority": n % 5, "due": DUE if n % 2 else None, "due_at": at if n % 2 else None,
+        "overdue_at": at + timedelta(days=1) if n % 2 else None,
     }  # fmt: skip
 
 

@@ -54,10 +54,11 @@ FLOOR = """
         ON CONFLICT DO NOTHING RETURNING task_id
     ), added AS (
         INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority, due, due_at,
-            series_id, occurrence)
+            overdue_at, series_id, occurrence)
         SELECT task_id, now(), now(), 1, owner_id, template->>'title', '', 'open', 1,
             jsonb_build_object('kind', 'zoned', 'at', next_original_start, 'timezone', 'Europe/Berlin'),
-            next_original_start AT TIME ZONE 'Europe/Berlin', id, next_original_start::text
+            next_original_start AT TIME ZONE 'Europe/Berlin', next_original_start AT TIME ZONE 'Europe/Berlin', id,
+            next_original_start::text
         FROM due JOIN entered USING (task_id)
         RETURNING id, to_jsonb(tasks) AS row
     ), task_events AS (

@@ -1,25 +1,34 @@
 """Lists with filters, sorting and keyset pagination: one compiled query for every shape of request."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import ge, gt, le, lt
 from typing import Any, Generic, NamedTuple, TypeVar
+from zlib import crc32
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, func, or_, select, tuple_
+from msgspec.json import encode
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, func, literal_column, or_, select, tuple_
 
 from todo.database import Direct, Query
 from todo.errors import Invalid
 from todo.schema import Page, decode_cursor, encode_cursor
 
 S = TypeVar("S")
+MAX_COUNT = 1_000  # a count reads no more rows than this, and one
 
 
 class Sort(NamedTuple):
-    """A sort field: its SQL expression (never null, or pages would lose rows), its type, and its value in an item."""
+    """A sort field: its SQL expression (never null, or pages would lose rows), its type, and its value in an item.
+
+    `reverse`: the expression ascends where the field descends, such as `-priority`. `bound` is applied to the cursor's
+    value in SQL.
+    """
 
     expression: ColumnElement[Any]
     kind: Any
     value: Callable[[Any], Any]
+    reverse: bool = False
+    bound: Callable[[Any], Any] = lambda parameter: parameter
 
 
 class Key(NamedTuple):
@@ -29,20 +38,27 @@ class Key(NamedTuple):
     descending: bool
     sort: Sort
 
+    @property
+    def goes_down(self) -> bool:
+        """Return whether the expression descends."""
+        return self.descending is not self.sort.reverse
+
     def past(self, *, or_equal: bool = False) -> ColumnElement[bool]:
-        compare = {(True, True): le, (True, False): lt, (False, True): ge, (False, False): gt}[
-            self.descending, or_equal
-        ]
+        compare = {(True, True): le, (True, False): lt, (False, True): ge, (False, False): gt}[self.goes_down, or_equal]
         found: ColumnElement[bool] = compare(self.sort.expression, self.parameter)
         return found
 
     @property
     def parameter(self) -> Any:
-        return bindparam(f"after_{self.name}", type_=self.sort.expression.type)
+        return self.sort.bound(bindparam(f"after_{self.name}", type_=self.sort.expression.type))
 
 
 class Listing(Generic[S]):
-    """Keyset pages over `columns`. Each row becomes `into(*row)`. `sorts` must contain `id`, the final tie-breaker."""
+    """Keyset pages over `columns`. Each row becomes `into(*row)`. `sorts` must contain `id`, the final tie-breaker.
+
+    `orders`, if given, are the only ones accepted, those that an index has: `created_at,id` also serves its reverse and
+    its first fields alone. `ranges` are filters that need the order of one field, so that they read only what matches.
+    """
 
     def __init__(
         self,
@@ -52,14 +68,19 @@ class Listing(Generic[S]):
         filters: Mapping[str, ColumnElement[bool]],
         sorts: Mapping[str, Sort],
         default: str,
+        orders: Sequence[str] = (),
+        ranges: Mapping[str, str] | None = None,
     ):
         self._into = into
         self._columns = columns
         self._filters = filters
         self._sorts = sorts
         self._default = default
+        self._orders = [*orders, *(_reversed(order) for order in orders)]
+        self._ranges = ranges or {}
         self._page = lru_cache(maxsize=500)(self._compile_page)
         self._count = lru_cache(maxsize=100)(self._compile_count)
+        self._keys = lru_cache(maxsize=500)(self._parse)
 
     async def page(
         self,
@@ -70,18 +91,23 @@ class Listing(Generic[S]):
         limit: int = 50,
         cursor: str | None = None,
         count: bool = False,
+        asked: object = None,
         **values: Any,
     ) -> Page[S]:
         """Return one page, in one round trip (two with `count`). Filters that are None do not apply.
 
-        Raise Invalid for an undeclared field, and for a cursor that belongs to another order.
+        A cursor is good for the filters and the order it was made with; `asked` stands for filters whose values move
+        with the clock. Raise Invalid for an undeclared sort, one that a filter does not go with, and a foreign cursor.
         """
-        sort = sort or self._default
+        chosen = {name: value for name, value in filters.items() if value is not None}
+        values |= chosen
+        given = frozenset(name for name in self._filters if name in values)
+        sort = self._sort(sort, given)
         keys = self._keys(sort)
         order = ",".join(f"-{key.name}" if key.descending else key.name for key in keys)
-        values |= {name: value for name, value in filters.items() if value is not None}
-        given = frozenset(name for name in self._filters if name in values)
-        total = {"total": await reads.one_or_none(self._count(given), **values) or 0} if count else {}
+        if chosen:
+            order += f" {crc32(encode(chosen if asked is None else asked, order='deterministic')):08x}"
+        found = await reads.one_or_none(self._count(given), **values) if count else None
         if cursor is not None:
             position = decode_cursor(cursor, order, [key.sort.kind for key in keys])
             values |= {f"after_{key.name}": value for key, value in zip(keys, position, strict=True)}
@@ -89,10 +115,39 @@ class Listing(Generic[S]):
         more = len(items) > limit
         del items[limit:]
         following = encode_cursor(order, *(key.sort.value(items[-1]) for key in keys)) if more else None
-        return Page(items, following, **total)
+        if found is None:
+            return Page(items, following)
+        return Page(items, following, min(found, MAX_COUNT), found <= MAX_COUNT)
 
-    def _keys(self, sort: str) -> list[Key]:
+    def _sort(self, sort: str | None, given: frozenset[str]) -> str:
+        """Return the sort of a request, whose filters may need one."""
+        needed = {self._ranges[name]: name for name in sorted(given & self._ranges.keys())}
+        if len(needed) > 1:
+            raise Invalid.field(f"query.{max(needed.values())}", f"Ask for {' or '.join(sorted(needed.values()))}.")
+        for field, name in needed.items():
+            if sort and sort.removeprefix("-") != field:
+                raise Invalid.field("query.sort", f"With {name}, sort by {field} or -{field}.")
+            return sort or field
+        return sort or self._default
+
+    def _parse(self, sort: str) -> list[Key]:
         """Parse `-priority,due_at` into keys. `id` is appended, in the direction of the last field."""
+        names = self._names(sort)
+        return [
+            Key(name.removeprefix("-"), name.startswith("-"), self._sorts[name.removeprefix("-")]) for name in names
+        ]
+
+    def _names(self, sort: str) -> list[str]:
+        if self._orders:
+            order = next((order for order in self._orders if f"{order},".startswith(f"{sort},")), "")
+            if not order:
+                single = sorted({order.split(",")[0].removeprefix("-") for order in self._orders})
+                several = [order.rpartition(",")[0] for order in self._orders if order.count(",") > 1]
+                raise Invalid.field(
+                    "query.sort",
+                    f"Sort by one of {', '.join(single)}, where `-` reverses the order, or by {', '.join(several)}.",
+                )
+            return order.split(",")
         names = sort.split(",")
         unknown = [name for name in names if name.removeprefix("-") not in self._sorts]
         if unknown or len(names) > 3 or len({name.removeprefix("-") for name in names}) < len(names):
@@ -102,29 +157,34 @@ class Listing(Generic[S]):
             )
         if "id" not in names and "-id" not in names:
             names.append("-id" if names[-1].startswith("-") else "id")
-        return [
-            Key(name.removeprefix("-"), name.startswith("-"), self._sorts[name.removeprefix("-")]) for name in names
-        ]
+        return names
 
     def _compile_page(self, given: frozenset[str], sort: str, after: bool) -> Query[S]:
         keys = self._keys(sort)
         statement = self._columns.where(*(self._filters[name] for name in sorted(given)))
         if after:
             statement = statement.where(beyond(keys))
-        columns = [key.sort.expression.desc() if key.descending else key.sort.expression.asc() for key in keys]
+        columns = [key.sort.expression.desc() if key.goes_down else key.sort.expression.asc() for key in keys]
         return Query(self._into, statement.order_by(*columns).limit(bindparam("limit", type_=BigInteger())))
 
-    def _compile_count(self, given: frozenset[str]) -> Query[int]:
-        matching = self._columns.where(*(self._filters[name] for name in sorted(given))).subquery()
-        return Query(int, select(func.count()).select_from(matching))
+    def _compile_count(self, given: frozenset[str]) -> Query[int | None]:
+        matching = self._columns.where(*(self._filters[name] for name in sorted(given)))
+        some: Select[Any] = matching.with_only_columns(literal_column("1"), maintain_column_froms=True).limit(
+            MAX_COUNT + 1
+        )
+        return Query(int, select(func.count()).select_from(some.subquery()))
+
+
+def _reversed(order: str) -> str:
+    return ",".join(name[1:] if name.startswith("-") else f"-{name}" for name in order.split(","))
 
 
 def beyond(keys: list[Key]) -> ColumnElement[bool]:
     """Return the condition for rows after the cursor. In mixed directions the leading bound lets an index serve it."""
-    if len({key.descending for key in keys}) == 1:
+    if len({key.goes_down for key in keys}) == 1:
         here = tuple_(*(key.sort.expression for key in keys))
         there = tuple_(*(key.parameter for key in keys))
-        return here < there if keys[0].descending else here > there
+        return here < there if keys[0].goes_down else here > there
     clause = keys[-1].past()
     for key in reversed(keys[:-1]):
         clause = and_(key.past(or_equal=True), or_(key.past(), clause))

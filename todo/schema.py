@@ -23,7 +23,13 @@ Instant = Annotated[datetime, Meta(tz=True)]
 # Litestar reads the constraints of query parameters from QueryParameter only.
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Maximum number of items per page.")]
 Cursor = Annotated[str | None, QueryParameter(max_length=500, description="`next_cursor` of the previous page.")]
-Count = Annotated[bool, QueryParameter(description="Include `total`, the number of all matching items.")]
+Count = Annotated[
+    bool,
+    QueryParameter(
+        description="Include `total`, the number of matching items, up to 1,000: where there are more,"
+        " `total_is_exact` is false."
+    ),
+]
 
 
 class Schema(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -40,6 +46,7 @@ class Page(Struct, Generic[T], omit_defaults=True):
     items: list[T]
     next_cursor: str | None
     total: int | UnsetType = UNSET
+    total_is_exact: bool | UnsetType = UNSET
 
 
 def read_instant(field: str, text: str | None) -> datetime | None:
@@ -49,8 +56,9 @@ def read_instant(field: str, text: str | None) -> datetime | None:
     try:
         return msgspec.convert(text, Instant).astimezone(UTC)
     except (msgspec.ValidationError, OverflowError):
+        hint = " In a URL, write the plus sign of an offset as %2B." if " " in text else ""
         raise Invalid.field(
-            field, "This must be a date and time with UTC offset, such as 2026-12-31T09:00:00Z."
+            field, f"This must be a date and time with UTC offset, such as 2026-12-31T09:00:00Z.{hint}"
         ) from None
 
 
@@ -69,7 +77,9 @@ def decode_cursor(cursor: str, order: str, kinds: list[Any]) -> list[Any]:
             raise ValueError(found)
         return [msgspec.convert(value, kind) for value, kind in zip(position, kinds, strict=True)]
     except (binascii.Error, ValueError, TypeError, RecursionError) as error:
-        raise Invalid.field("query.cursor", "This is not a cursor of this list and sort order.") from error
+        raise Invalid.field(
+            "query.cursor", "This is not a cursor of this list with these filters and this order."
+        ) from error
 
 
 def read_form(sent: dict[str, str], kind: type[S]) -> S:

@@ -134,7 +134,7 @@ async def test_two_point_zero_is_two(ada: Person) -> None:
         ("due_before=%00", "query.due_before"),
         ("due_after=0001-01-01T00:00:00%2B23:59", "query.due_after"),
         ("due_after=9999-12-31T23:59:59-23:59", "query.due_after"),
-        ("sort=title", "query.sort"),
+        ("sort=notes", "query.sort"),
         ("sort=owner_id", "query.sort"),
         ("sort=%00", "query.sort"),
         ("sort=--id", "query.sort"),

@@ -38,7 +38,8 @@ async def test_a_bare_task_holds_defaults(ada: Person) -> None:
         if name not in {"id", "title", "created_at", "updated_at", "created_by"}
     }
     assert unset == {
-        "version": 1, "notes": "", "status": "open", "priority": 0, "due": None, "due_at": None, "start": None,
+        "version": 1, "notes": "", "status": "open", "priority": 0, "due": None, "due_at": None,
+        "overdue_at": None, "overdue": False, "start": None,
         "deadline": None, "estimate_minutes": None, "parent_id": None, "series_id": None, "occurrence": None,
         "completed_at": None,
     }  # fmt: skip
@@ -68,7 +69,7 @@ async def test_a_change_changes_what_was_sent_and_nothing_else(ada: Person, fiel
     different = {name for name in task if task[name] != changed[name]}
     assert answer.status_code == 200
     assert changed[field] == value
-    assert different - {"due_at"} == {field, "version", "updated_at"}
+    assert different - {"due_at", "overdue_at", "overdue"} == {field, "version", "updated_at"}
     assert (await ada.http.get(f"/api/tasks/{task['id']}")).json() == changed
 
 
@@ -92,7 +93,7 @@ async def test_what_cannot_be_empty_cannot_be_cleared(ada: Person, field: str) -
 
 @pytest.mark.parametrize(
     "field",
-    ["id", "version", "owner_id", "created_by", "due_at", "completed_at", "series_id", "occurrence", "x"],
+    ["id", "version", "owner_id", "created_by", "due_at", "overdue_at", "completed_at", "series_id", "x"],
 )
 async def test_what_is_not_the_clients_to_set_is_refused(ada: Person, field: str) -> None:
     task = await ada.add()

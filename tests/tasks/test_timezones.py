@@ -137,7 +137,9 @@ async def test_a_task_whose_due_follows_gets_a_new_version(ada: Person, database
     assert await read(ada, zoned) == zoned
     sent = await sql.fetchrow("SELECT actor, before, after FROM audit_events WHERE actor_kind = 'worker'")
     assert sent is not None
-    assert (sent["actor"], msgspec.json.decode(sent["before"])) == ("worker", {"due_at": before["due_at"]})
+    old = {name: before[name] for name in ("due_at", "overdue_at")}
+    assert (sent["actor"], msgspec.json.decode(sent["before"])) == ("worker", old)
+    assert (before["overdue_at"], after["overdue_at"]) == ("2026-12-24T23:00:00Z", "2026-12-25T05:00:00Z")
 
 
 async def test_a_series_that_follows_gets_a_new_version(ada: Person, database: Database) -> None:

@@ -1,7 +1,8 @@
 """Row versions as ETags (RFC 9110 section 13): `If-None-Match` saves transfers, `If-Match` prevents lost updates.
 
-Of a row that the worker advances, the tag also has a checksum of the body: `"3-1c291ca3"`. `If-None-Match` compares all
-of it, `If-Match` the version alone, so that a change is refused for what people have changed.
+Where the answer also changes without a new version, the tag says so: `"3-1c291ca3"` has a checksum of the body, of a
+row that the worker advances, and `"3-overdue"` the passing of time. `If-None-Match` compares all of it, `If-Match` the
+version alone, so that a change is refused for what people have changed.
 """
 
 import re
@@ -20,7 +21,7 @@ class Versioned(Protocol):
 
 
 T = TypeVar("T", bound=Versioned)
-ETAG = re.compile(r'(?:^|,)\s*(?:W/)?"([1-9][0-9]{0,8})(?:-[0-9a-f]{8})?"\s*(?=,|$)')
+ETAG = re.compile(r'(?:^|,)\s*(?:W/)?"([1-9][0-9]{0,8})(?:-[0-9a-z]{1,20})?"\s*(?=,|$)')
 
 IfMatch = Annotated[
     str | None,
@@ -42,13 +43,14 @@ def versions_of(if_match: str | None) -> frozenset[int] | None:
 
 
 def versioned(
-    row: T, *, status_code: int = 200, if_none_match: str | None = None, checksum: bool = False
+    row: T, *, status_code: int = 200, if_none_match: str | None = None, checksum: bool = False, state: str = ""
 ) -> Response[T]:
     """Build the response for a single row with its ETag, or 304 without body when the client has that version.
 
-    `checksum`: the body also changes without a new version.
+    `checksum`: the body also changes without a new version. `state`: what else it depends on, in a word.
     """
-    etag = f'"{row.version}-{crc32(encode(row)):08x}"' if checksum else f'"{row.version}"'
+    state = f"{crc32(encode(row)):08x}" if checksum else state
+    etag = f'"{row.version}-{state}"' if state else f'"{row.version}"'
     known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
     if known & {etag, "*"}:
         nothing: Any = None

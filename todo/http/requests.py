@@ -17,6 +17,7 @@ from litestar.routes import HTTPRoute
 
 from todo.errors import FieldError, Invalid, Status
 from todo.http.idempotency import REPEAT, Repeat
+from todo.http.middleware import address
 
 LARGE_BODY = 64 * 1024  # bytes; parsing more in Python blocks the event loop too long
 MAX_FORM_FIELDS = 1000
@@ -91,8 +92,8 @@ class StrictRequest(Request[Any, Any, Any]):
 
 
 @lru_cache(maxsize=1000)
-def known_to(handler: BaseRouteHandler) -> frozenset[str]:
-    """Return the parameter names of a handler and its dependencies, as clients write them."""
+def known_to(handler: BaseRouteHandler) -> dict[str, bool]:
+    """Return the parameters of a handler and its dependencies by the names clients write: which may be repeated."""
     providers = handler.resolve_dependencies()
     fields = dict(handler.parsed_fn_signature.parameters)
     for name in (names := list(fields)):  # grows by the parameters of each dependency
@@ -100,20 +101,32 @@ def known_to(handler: BaseRouteHandler) -> frozenset[str]:
             more = providers[name].parsed_fn_signature.parameters
             names += more.keys() - fields.keys()
             fields |= more
-    return frozenset(getattr(field.kwarg_definition, "name", None) or name for name, field in fields.items())
+    return {
+        getattr(field.kwarg_definition, "name", None) or name: field.is_non_string_sequence
+        for name, field in fields.items()
+    }
 
 
-async def refuse_unknown(request: Request[Any, Any, Any]) -> None:
-    """Raise Invalid for an unknown parameter, so that a misspelled filter is never silently ignored.
+async def refuse_unclear(request: Request[Any, Any, Any]) -> None:
+    """Raise Invalid for an unknown, empty or repeated parameter, so that no filter is silently ignored.
 
     A handler with `opt={"any_query": True}` checks its parameters itself.
     """
     if not request.scope["query_string"] or request.route_handler.opt.get("any_query"):
         return
-    unknown = sorted(set(request.query_params) - known_to(request.route_handler))
-    if unknown:
-        errors = [FieldError(f"query.{name}", "Unknown parameter.") for name in unknown]
+    known, sent = known_to(request.route_handler), request.query_params
+    errors = [FieldError(f"query.{name}", "Unknown parameter.") for name in sorted(set(sent) - known.keys())]
+    if errors:
         raise Invalid("The request has unknown query parameters.", errors=errors)
+    if not address(request.scope).startswith("/api/"):  # an HTML form sends its empty fields
+        return
+    for name, values in sent.dict().items():
+        if "" in values:
+            errors.append(FieldError(f"query.{name}", "This is empty. Leave it out, or give it a value."))
+        elif len(values) > 1 and not known[name]:
+            errors.append(FieldError(f"query.{name}", "This is given more than once, but takes one value."))
+    if errors:
+        raise Invalid("The request has unclear query parameters.", errors=errors)
 
 
 @lru_cache
@@ -131,8 +144,8 @@ def methods_of(app: Litestar) -> dict[str, str]:
 
 
 async def begin(request: Request[Any, Any, Any]) -> Response[Any] | None:
-    """Reject unknown query parameters, answer `OPTIONS`, and replay the response to an `Idempotency-Key`."""
-    await refuse_unknown(request)
+    """Reject unclear query parameters, answer `OPTIONS`, and replay the response to an `Idempotency-Key`."""
+    await refuse_unclear(request)
     repeat: Repeat | None = request.scope["state"].get(REPEAT)
     if repeat is not None:
         return repeat.answer()

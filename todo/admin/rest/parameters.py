@@ -65,7 +65,7 @@ def most_values(resource: Resource, item: str | Filter) -> int:
 def read_filters(resource: Resource, request: ActorRequest) -> dict[str, list[str]]:
     """Parse the filters in the URL of a list. Raise Invalid for unknown parameters."""
     most = {item if isinstance(item, str) else item.name: most_values(resource, item) for item in resource.filters}
-    others = known_to(request.route_handler) - (set() if has_trash(resource) else {"trash"})
+    others = known_to(request.route_handler).keys() - (set() if has_trash(resource) else {"trash"})
     filters, errors = {}, []
     for name in sorted(set(request.query_params)):
         values = request.query_params.getall(name)

@@ -4,49 +4,75 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, text
+from sqlalchemy import CheckConstraint, Column, DateTime, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from todo.database import Row, columns
+from todo.database import Row, columns, now
+from todo.domain.tasks import rules
 
 # Where tasks without a due date sort: spelled out in SQL, so that index and query agree.
 FAR_AWAY = "'9999-12-31 00:00:00+00'::timestamptz"
+FAR_DAY = "'9999-12-30'::date"  # asyncpg sends the last day of the calendar as infinity
+LONG_AGO = "'1900-01-01 00:00:00+00'::timestamptz"
+# Orders as SQL. A start sorts by its wall clock; what is not completed comes before what is.
+BY_START = "coalesce(start->>'at', start->>'date', '9999-12-31')"
+BY_DEADLINE = f"coalesce(deadline, {FAR_DAY})"
+BY_COMPLETED = f"coalesce(completed_at, {LONG_AGO})"
+BY_TITLE = "lower(left(title, 64))"
+
+
+# Where the planner must see that a partial index has all open tasks.
+IS_OPEN = "status <> 'done' AND status <> 'cancelled'"
+HERE, OPEN, TRASHED = (
+    text("deleted_at IS NULL"),
+    text(f"deleted_at IS NULL AND {IS_OPEN}"),
+    text("deleted_at IS NOT NULL"),
+)
+DUE = text(f"coalesce(due_at, {FAR_AWAY})")
+IMPORTANCE = text("(- priority)")  # the most important first
+START, DEADLINE, COMPLETED, TITLE = (text(f"({words})") for words in (BY_START, BY_DEADLINE, BY_COMPLETED, BY_TITLE))
 
 
 class Task(Row, table=True):
-    """A piece of work. `due` and `start` are kept as the client said them, `due_at` is the instant that means."""
+    """A piece of work. `due` and `start` are kept as the client said them.
+
+    `due_at` is the instant that `due` means, `overdue_at` the one after which open work is late: the end of the day,
+    where `due` is a day.
+    """
 
     __tablename__ = "tasks"
     __table_args__ = (
-        # One for every order a list can have; ties end on id, in the same direction.
-        Index("ix_tasks_created", "owner_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
-        Index("ix_tasks_updated", "owner_id", "updated_at", "id", postgresql_where=text("deleted_at IS NULL")),
-        Index("ix_tasks_priority", "owner_id", "priority", "id", postgresql_where=text("deleted_at IS NULL")),
-        Index(
-            "ix_tasks_due",
-            "owner_id",
-            text(f"coalesce(due_at, {FAR_AWAY})"),
-            "id",
-            postgresql_where=text("deleted_at IS NULL"),
-        ),
-        Index("ix_tasks_status", "owner_id", "status", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
-        Index("ix_tasks_trash", "owner_id", "updated_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
-        Index("ix_tasks_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
+        # One for every order that a list can have; ties end on id. docs/performance.md says what each costs.
+        Index("ix_tasks_created", "owner_id", "created_at", "id", postgresql_where=HERE),
+        Index("ix_tasks_updated", "owner_id", "updated_at", "id", postgresql_where=HERE),
+        Index("ix_tasks_due", "owner_id", DUE, "id", postgresql_where=HERE),
+        Index("ix_tasks_start", "owner_id", START, "id", postgresql_where=HERE),
+        Index("ix_tasks_deadline", "owner_id", DEADLINE, "id", postgresql_where=HERE),
+        Index("ix_tasks_completed", "owner_id", COMPLETED, "id", postgresql_where=HERE),
+        Index("ix_tasks_title", "owner_id", TITLE, "id", postgresql_where=HERE),
+        Index("ix_tasks_status", "owner_id", "status", "created_at", "id", postgresql_where=HERE),
+        Index("ix_tasks_priority", "owner_id", IMPORTANCE, DUE, "id", postgresql_where=HERE),
+        Index("ix_tasks_open_due", "owner_id", DUE, "id", postgresql_where=OPEN),
+        Index("ix_tasks_open_priority", "owner_id", IMPORTANCE, DUE, "id", postgresql_where=OPEN),
+        Index("ix_tasks_trash", "owner_id", "updated_at", "id", postgresql_where=TRASHED),
+        Index("ix_tasks_deleted", "deleted_at", postgresql_where=TRASHED),
         Index("uq_tasks_series_id_id", "series_id", "id", unique=True),  # what occurrences refer to
-        # The same orders over everybody's tasks, for operators.
-        Index("ix_tasks_all_created", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
-        Index("ix_tasks_all_updated", "updated_at", "id", postgresql_where=text("deleted_at IS NULL")),
-        Index("ix_tasks_all_priority", "priority", "id", postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+        # For operators, over everybody's tasks.
+        Index("ix_tasks_all_created", "created_at", "id", postgresql_where=HERE),
+        Index("ix_tasks_all_priority", "priority", "id", postgresql_where=HERE),
+        Index("ix_tasks_all_due", DUE, "id", postgresql_where=HERE),
         Index(
-            "ix_tasks_all_due", text(f"coalesce(due_at, {FAR_AWAY})"), "id", postgresql_where=text("deleted_at IS NULL")
+            "ix_tasks_all_status",
+            "status",
+            "id",
+            postgresql_where=text("deleted_at IS NULL AND status <> 'open' AND status <> 'done'"),
         ),
-        Index("ix_tasks_all_status", "status", "id", postgresql_where=text("deleted_at IS NULL")),
-        Index("ix_tasks_all_trash", "created_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
+        Index("ix_tasks_all_trash", "created_at", "id", postgresql_where=TRASHED),
         # Words anywhere in it, three letters or longer.
         Index("ix_tasks_title_trigrams", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
-        Index("ix_tasks_notes_trigrams", "notes", postgresql_using="gin", postgresql_ops={"notes": "gin_trgm_ops"}),
-        Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+        CheckConstraint("(due_at IS NULL) = (overdue_at IS NULL)", name="overdue_at"),
     )
 
     owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
@@ -56,6 +82,7 @@ class Task(Row, table=True):
     priority: int = 0  # 0 none .. 4 urgent
     due: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     due_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    overdue_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     start: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     deadline: date | None = None
     estimate_minutes: int | None = None
@@ -64,6 +91,11 @@ class Task(Row, table=True):
     occurrence: str | None = None  # the original start within the series, as the wire shows it
     completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     deleted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it is open and late."""
+        return self.status not in rules.CLOSED and self.overdue_at is not None and self.overdue_at <= now()
 
 
 TASK = columns(Task)

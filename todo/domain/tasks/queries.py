@@ -1,49 +1,106 @@
 """Finding tasks: one person's, a page or one at a time."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
 from msgspec import UNSET
-from sqlalchemy import String, any_, bindparam, func, literal_column, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Date,
+    DateTime,
+    Integer,
+    String,
+    and_,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo.access import Actor
 from todo.database import ACTOR, Direct, Query
+from todo.domain.tasks import models
 from todo.domain.tasks.guards import trashed_by, visible_to
-from todo.domain.tasks.models import FAR_AWAY, TASK, Task
+from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import TaskOut, TaskSaved
 from todo.errors import NotFound
 from todo.listing import Listing, Sort
 from todo.schema import Instant, Page
 
+IS_OPEN: ColumnElement[bool] = literal_column(f"({models.IS_OPEN})", Boolean())
+OVERDUE = and_(IS_OPEN, TASK.overdue_at.is_not(None), TASK.overdue_at <= func.now()).label("overdue")
 COLUMNS = select(
-    TASK.id, TASK.version, TASK.title, TASK.notes, TASK.status, TASK.priority, TASK.due, TASK.due_at, TASK.start,
-    TASK.deadline, TASK.estimate_minutes, TASK.parent_id, TASK.series_id, TASK.occurrence, TASK.created_at,
-    TASK.updated_at, TASK.completed_at, TASK.owner_id,
+    TASK.id, TASK.version, TASK.title, TASK.notes, TASK.status, TASK.priority, TASK.due, TASK.due_at, TASK.overdue_at,
+    OVERDUE, TASK.start, TASK.deadline, TASK.estimate_minutes, TASK.parent_id, TASK.series_id, TASK.occurrence,
+    TASK.created_at, TASK.updated_at, TASK.completed_at, TASK.owner_id,
 )  # fmt: skip
 Out = TypeVar("Out", bound=TaskOut)
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
+FAR_DAY = date(9999, 12, 30)
+LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 
 READ = Query(TaskOut, COLUMNS.where(visible_to(ACTOR), TASK.id == bindparam("task")))
+due_at: ColumnElement[Any] = func.coalesce(TASK.due_at, literal_column(models.FAR_AWAY))
+completed_at: ColumnElement[Any] = literal_column(models.BY_COMPLETED, DateTime(timezone=True))
 SORTS = {
     "id": Sort(TASK.id, UUID, lambda task: task.id),
     "created_at": Sort(TASK.created_at, Instant, lambda task: task.created_at),
     "updated_at": Sort(TASK.updated_at, Instant, lambda task: task.updated_at),
-    "due_at": Sort(func.coalesce(TASK.due_at, literal_column(FAR_AWAY)), Instant, lambda task: task.due_at or FAR),
-    "priority": Sort(TASK.priority, int, lambda task: task.priority),
-}
+    "completed_at": Sort(completed_at, Instant, lambda task: task.completed_at or LONG_AGO),
+    "due_at": Sort(due_at, Instant, lambda task: task.due_at or FAR),
+    "start": Sort(literal_column(models.BY_START, String()), str, lambda task: _wall_clock(task.start)),
+    "deadline": Sort(literal_column(models.BY_DEADLINE, Date()), date, lambda task: task.deadline or FAR_DAY),
+    "title": Sort(literal_column(models.BY_TITLE, String()), str, lambda task: task.title[:64], bound=func.lower),
+    "status": Sort(TASK.status, str, lambda task: task.status),
+    "priority": Sort(-TASK.priority, int, lambda task: -task.priority, reverse=True),
+}  # fmt: skip
+# Each is the columns of an index.
+ORDERS = (
+    "created_at,id", "updated_at,id", "completed_at,id", "due_at,id", "start,id", "deadline,id", "title,id",
+    "status,created_at,id", "-priority,due_at,id",
+)  # fmt: skip
 FILTERS = {
     "status": TASK.status == any_(bindparam("status", type_=ARRAY(String))),
-    "priority": TASK.priority == bindparam("priority"),
-    "due_before": TASK.due_at < bindparam("due_before"),
-    "due_after": TASK.due_at >= bindparam("due_after"),
+    "is_open": IS_OPEN,
+    "priority": -TASK.priority == -bindparam("priority", type_=Integer()),
+    "due_before": due_at < bindparam("due_before"),
+    "due_after": and_(due_at >= bindparam("due_after"), due_at < literal_column(models.FAR_AWAY)),
+    "overdue": and_(due_at <= func.now(), TASK.overdue_at <= func.now()),
+    "changed_since": TASK.updated_at >= bindparam("changed_since"),
+    "completed_before": and_(
+        completed_at < bindparam("completed_before"), completed_at > literal_column(models.LONG_AGO)
+    ),
+    "completed_after": completed_at >= bindparam("completed_after"),
     "parent_id": TASK.parent_id == bindparam("parent_id"),
+    "top_level": TASK.parent_id.is_(None),
     "series_id": TASK.series_id == bindparam("series_id"),
 }
-TASKS = Listing(TaskOut, COLUMNS.where(visible_to(ACTOR)), filters=FILTERS, sorts=SORTS, default="-created_at")
+RANGES = {
+    "due_before": "due_at", "due_after": "due_at", "overdue": "due_at", "changed_since": "updated_at",
+    "completed_before": "completed_at", "completed_after": "completed_at",
+}  # fmt: skip
+TASKS = Listing(
+    TaskOut,
+    COLUMNS.where(visible_to(ACTOR)),
+    filters=FILTERS,
+    sorts=SORTS,
+    default="-created_at",
+    orders=ORDERS,
+    ranges=RANGES,
+)
 TRASH = Listing(TaskOut, COLUMNS.where(trashed_by(ACTOR)), filters={}, sorts=SORTS, default="-updated_at")
+
+
+def _wall_clock(start: Any) -> str:
+    """A start as its order has it."""
+    found = msgspec.json.decode(start) if start is not None else {}
+    return str(found.get("at") or found.get("date") or "9999-12-31")
 
 
 class TaskReads:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from todo.domain.recurrence.rules.clock import to_instant, written
+from todo.domain.recurrence.rules.clock import to_instant, to_local, written
 
 CLOSED = frozenset({"done", "cancelled"})
+LAST_DAY = "9999-12-31"  # no day ends after it
 
 
 def local_time_of(moment: Mapping[str, Any]) -> datetime:
@@ -29,9 +30,23 @@ def instant_of(moment: dict[str, Any], owner_timezone: str) -> datetime:
 
 def overdue_at(due: dict[str, Any], owner_timezone: str) -> datetime:
     """The instant (UTC) after which open work is late: its due or, when that is a day, the end of it."""
-    if due["kind"] != "day":
+    if due["kind"] != "day" or due["date"] == LAST_DAY:
         return instant_of(due, owner_timezone)
     return to_instant(local_time_of(due) + timedelta(days=1), owner_timezone)
+
+
+def instants_of(due: dict[str, Any] | None, owner_timezone: str) -> dict[str, datetime | None]:
+    """The columns that follow from `due`. Raises ValueError."""
+    if due is None:
+        return {"due_at": None, "overdue_at": None}
+    due_at = instant_of(due, owner_timezone)
+    return {"due_at": due_at, "overdue_at": overdue_at(due, owner_timezone) if due["kind"] == "day" else due_at}
+
+
+def day_of(moment: datetime, timezone: str, days: int = 0) -> datetime:
+    """The instant (UTC) at which the day of a moment begins there, or a day so many days later."""
+    midnight = datetime.combine(to_local(moment, timezone).date() + timedelta(days=days), time.min)
+    return to_instant(midnight, timezone)
 
 
 def moment_at(original_start: datetime, kind: str, timezone: str | None) -> dict[str, Any]:

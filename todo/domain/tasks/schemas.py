@@ -91,7 +91,7 @@ class Move(Schema):
 
 
 class TaskOut(Struct):
-    """A task."""
+    """A task. `overdue_at` is the instant after which it is late while it is open: its due, or the end of that day."""
 
     id: UUID
     version: int
@@ -101,6 +101,8 @@ class TaskOut(Struct):
     priority: Priority
     due: Moment | None
     due_at: datetime | None
+    overdue_at: datetime | None
+    overdue: bool
     start: Moment | None
     deadline: date | None
     estimate_minutes: int | None
@@ -153,5 +155,6 @@ class TaskPage(Struct, omit_defaults=True):
     items: list[TaskOut]
     next_cursor: str | None
     total: int | UnsetType = UNSET
+    total_is_exact: bool | UnsetType = UNSET
     upcoming: list[Upcoming] | UnsetType = UNSET
     upcoming_cut_off: bool | UnsetType = UNSET  # whether there are more until then than the 500 shown

@@ -146,11 +146,11 @@ def _shift(task: Task, distance: timedelta, owner_timezone: str) -> None:
     """Move all dates of a copy, or none when one would leave the calendar: its parent must be able to close."""
     try:
         moved = {name: rules.shifted(moment, distance) for name in ("due", "start") if (moment := getattr(task, name))}
-        due_at = rules.instant_of(moved["due"], owner_timezone) if task.due else None
+        instants = rules.instants_of(moved.get("due"), owner_timezone)
         deadline = task.deadline + timedelta(days=distance.days) if task.deadline else None
     except (ValueError, OverflowError):
         return
-    for name, value in (moved | {"due_at": due_at, "deadline": deadline}).items():
+    for name, value in (moved | instants | {"deadline": deadline}).items():
         setattr(task, name, value)
 
 

@@ -44,13 +44,13 @@ class TaskAdmin(ModelAdmin[Task]):
         "estimate_minutes": Minutes,
     }  # fmt: skip
     filters = ("status", "priority", "due_at", "owner_id", "series_id", "parent_id", "created_at")
-    search = ("title", "notes")
-    sorts = ("created_at", "due_at", "priority", "updated_at")
+    search = ("title",)
+    sorts = ("created_at", "due_at", "priority")
     sort = "-created_at"  # of one owner, too, an index has this order
     date_hierarchy = "created_at"
     fieldsets = {
         "Task": ("title", "notes", "status", "priority", "owner_id", "parent_id"),
-        "When": ("due", "due_at", "start", "deadline", "estimate_minutes"),
+        "When": ("due", "due_at", "overdue_at", "start", "deadline", "estimate_minutes"),
         "Series": ("recurrence", "series_id", "occurrence"),
     }
     computed = {"recurrence": Computed(RULE_OF_SERIES, Recurrence)}

@@ -1,6 +1,6 @@
 """`/api/tasks`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, patch, post
@@ -10,8 +10,9 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from todo.access import Actor, requires
 from todo.database import Database, WriteSession
+from todo.domain.tasks.controllers import list_parameters as query
 from todo.domain.tasks.queries import TaskReads
-from todo.domain.tasks.schemas import Completed, Move, Status, TaskIn, TaskOut, TaskPage, TaskPatch, TaskSaved
+from todo.domain.tasks.schemas import Completed, Move, TaskIn, TaskOut, TaskPage, TaskPatch, TaskSaved
 from todo.domain.tasks.series.services.edit import read_scope
 from todo.domain.tasks.series.upcoming import upcoming
 from todo.domain.tasks.services.tasks import TaskService
@@ -24,15 +25,6 @@ ActorRequest = Request[Actor, Any, State]
 Tasks = NamedDependency[TaskService]
 Db = NamedDependency[Database]
 
-SORT = "-?(created_at|updated_at|due_at|priority|id)"
-SortBy = Annotated[
-    str | None,
-    QueryParameter(
-        max_length=100,
-        schema_extra={"pattern": f"^({SORT}(,{SORT}){{0,2}})?$"},
-        description="Up to three of created_at, updated_at, due_at, priority, id, each once; `-` means descending.",
-    ),
-]
 # Litestar reserves the name `scope`, and would report errors under ours.
 SCOPES = {"enum": ["this", "following", "all"]}
 ScopeOfChange = Annotated[
@@ -53,6 +45,14 @@ ScopeOfDeletion = Annotated[
         " from this one on, or all.",
     ),
 ]
+
+Row = TypeVar("Row", bound=TaskOut)
+
+
+def answer(task: Row, *, status_code: int = 200, if_none_match: str | None = None) -> Response[Row]:
+    """The response for a task, whose body also says whether it is late by now."""
+    state = "overdue" if task.overdue else ""
+    return versioned(task, status_code=status_code, if_none_match=if_none_match, state=state)
 
 
 def task_reads(database: NamedDependency[Database], request: ActorRequest) -> TaskReads:
@@ -84,39 +84,20 @@ class TaskController(Controller):
         database: Db,
         request: ActorRequest,
         task_reads: NamedDependency[TaskReads],
-        status: Annotated[list[Status] | None, QueryParameter(max_items=5, description="One or more of these.")] = None,
-        priority: Annotated[int | None, QueryParameter(ge=0, le=4, schema_extra={"minimum": 0})] = None,
-        due_before: Annotated[
-            str | None,
-            QueryParameter(
-                max_length=40,
-                schema_extra={"format": "date-time"},
-                description="Due before this instant, e.g. `2026-12-31T09:00:00Z`.",
-            ),
-        ] = None,
-        due_after: Annotated[
-            str | None,
-            QueryParameter(
-                max_length=40, schema_extra={"format": "date-time"}, description="Due at or after this instant."
-            ),
-        ] = None,
-        series_id: Annotated[UUID | None, QueryParameter(description="Of this series.")] = None,
-        parent_id: Annotated[UUID | None, QueryParameter(description="Directly below this task.")] = None,
-        include: Annotated[
-            Literal["upcoming"] | None,
-            QueryParameter(
-                description="Add the occurrences of your series to come, until `until`: computed, not stored."
-            ),
-        ] = None,
-        until: Annotated[
-            str | None,
-            QueryParameter(
-                max_length=40,
-                schema_extra={"format": "date-time"},
-                description="With `include=upcoming`: how far ahead, at most 366 days. Shows at most 500.",
-            ),
-        ] = None,
-        sort: SortBy = None,
+        status: query.StatusFilter = None,
+        priority: query.PriorityFilter = None,
+        when: query.WhenFilter = None,
+        days: query.Days = None,
+        due_before: query.DueBefore = None,
+        due_after: query.DueAfter = None,
+        changed_since: query.ChangedSince = None,
+        completed_before: query.CompletedBefore = None,
+        completed_after: query.CompletedAfter = None,
+        series_id: query.SeriesFilter = None,
+        parent_id: query.ParentFilter = None,
+        include: query.Include = None,
+        until: query.Until = None,
+        sort: query.SortBy = None,
         limit: Limit = 50,
         cursor: Cursor = None,
         count: Count = False,
@@ -124,23 +105,21 @@ class TaskController(Controller):
         """The tasks you can see, newest first, a page at a time.
 
         Filters apply to `items`; `upcoming` holds what your active series will bring, whatever page this is. What an
-        overdue task keeps from opening names it in `blocked_by`.
+        overdue task keeps from opening names it in `blocked_by`. Days are those of your account's time zone.
 
-        Example: `GET /api/tasks?status=open&status=waiting&sort=due_at,-priority&limit=20`
+        Example: `GET /api/tasks?when=today&priority=4`
         """
-        filters = {
-            "status": status,
-            "priority": priority,
-            "series_id": series_id,
-            "parent_id": parent_id,
-            "due_before": read_instant("query.due_before", due_before),
-            "due_after": read_instant("query.due_after", due_after),
-        }
+        asked: dict[str, Any] = {
+            "status": status, "priority": priority, "when": when, "days": days, "due_before": due_before,
+            "due_after": due_after, "changed_since": changed_since, "completed_before": completed_before,
+            "completed_after": completed_after, "series_id": series_id, "parent_id": parent_id,
+        }  # fmt: skip
+        filters = query.filters_of(request.user.timezone, **asked)
         ahead = read_instant("query.until", until)
         if (include is None) is not (ahead is None):
             raise Invalid.field("query.until", "`include=upcoming` and `until` go together.")
-        found = await task_reads.page(filters, sort=sort, limit=limit, cursor=cursor, count=count)
-        page = TaskPage(found.items, found.next_cursor, found.total)
+        found = await task_reads.page(filters, asked=asked, sort=sort, limit=limit, cursor=cursor, count=count)
+        page = TaskPage(found.items, found.next_cursor, found.total, found.total_is_exact)
         if ahead is not None:
             page.upcoming, page.upcoming_cut_off = await upcoming(database.reads, request.user, ahead)
         return page
@@ -152,7 +131,7 @@ class TaskController(Controller):
         Example: `{"title": "Pay the rent", "due": {"kind": "day", "date": "2026-12-31"},
         "recurrence": {"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"}}`
         """
-        return versioned(await tasks.add(data), status_code=201)
+        return answer(await tasks.add(data), status_code=201)
 
     @get("/{task_id:uuid}", operation_id="get_task", guards=[requires("tasks.view")])
     async def get_task(
@@ -162,7 +141,7 @@ class TaskController(Controller):
 
         Example: `GET /api/tasks/0190f5f0-7c1d-7000-8000-000000000000`
         """
-        return versioned(await task_reads.one(task_id), if_none_match=if_none_match)
+        return answer(await task_reads.one(task_id), if_none_match=if_none_match)
 
     @patch("/{task_id:uuid}", operation_id="change_task", guards=[requires("tasks.change")])
     async def change_task(
@@ -186,7 +165,7 @@ class TaskController(Controller):
 
         Example: `{"title": "Pay the rent", "recurrence": {"on_missed": "skip_to_next"}}`
         """
-        return versioned(await tasks.change_fields(task_id, data, versions_of(if_match), read_scope(reach)))
+        return answer(await tasks.change_fields(task_id, data, versions_of(if_match), read_scope(reach)))
 
     @delete("/{task_id:uuid}", operation_id="delete_task", guards=[requires("tasks.delete")])
     async def delete_task(
@@ -214,7 +193,7 @@ class TaskController(Controller):
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/complete`
         """
-        return versioned(await tasks.complete(task_id, versions_of(if_match)))
+        return answer(await tasks.complete(task_id, versions_of(if_match)))
 
     @post("/{task_id:uuid}/reopen", operation_id="reopen_task", status_code=200, guards=[requires("tasks.change")])
     async def reopen_task(self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None) -> Response[TaskOut]:
@@ -224,7 +203,7 @@ class TaskController(Controller):
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/reopen`
         """
-        return versioned(await tasks.reopen(task_id, versions_of(if_match)))
+        return answer(await tasks.reopen(task_id, versions_of(if_match)))
 
     @post("/{task_id:uuid}/skip", operation_id="skip_task", status_code=200, guards=[requires("tasks.change")])
     async def skip_task(self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None) -> Response[Completed]:
@@ -232,7 +211,7 @@ class TaskController(Controller):
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/skip`
         """
-        return versioned(await tasks.skip(task_id, versions_of(if_match)))
+        return answer(await tasks.skip(task_id, versions_of(if_match)))
 
     @post("/{task_id:uuid}/move", operation_id="move_task", status_code=200, guards=[requires("tasks.change")])
     async def move_task(
@@ -249,4 +228,4 @@ class TaskController(Controller):
 
         Example: `{"due": {"kind": "day", "date": "2027-01-02"}}`
         """
-        return versioned(await tasks.move(task_id, data.due, versions_of(if_match)))
+        return answer(await tasks.move(task_id, data.due, versions_of(if_match)))

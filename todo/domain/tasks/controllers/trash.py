@@ -7,11 +7,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from todo.access import requires
-from todo.domain.tasks.controllers.tasks import TASKS
+from todo.domain.tasks.controllers.tasks import TASKS, answer
 from todo.domain.tasks.queries import TaskReads
 from todo.domain.tasks.schemas import TaskOut
 from todo.domain.tasks.services.tasks import TaskService
-from todo.http.etags import versioned
 from todo.schema import Count, Cursor, Limit, Page
 
 
@@ -40,4 +39,4 @@ class TrashController(Controller):
 
         Example: `POST /api/trash/0190f5f0-7c1d-7000-8000-000000000000/restore`
         """
-        return versioned(await tasks.restore(task_id))
+        return answer(await tasks.restore(task_id))

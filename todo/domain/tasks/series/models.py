@@ -17,7 +17,7 @@ from sqlmodel import Field
 from todo.database import Row, columns
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.grammar import parse
-from todo.domain.recurrence.rules.occurrences import due, due_at
+from todo.domain.recurrence.rules.occurrences import due
 from todo.domain.recurrence.rules.plan import Plan, PlannedOccurrence, check_exceptions
 from todo.domain.recurrence.rules.timing import OpenOccurrence, unmoved
 from todo.domain.tasks import rules
@@ -143,10 +143,10 @@ class Series(Row, table=True):
     def occurrence_values(self, plan: Plan, original_start: datetime) -> dict[str, Any]:
         """The columns that make a task this occurrence of the series."""
         moment = rules.moment_at(due(plan, original_start), self.kind, self.timezone)
-        instant = {"due_at": due_at(plan, original_start)} if self.repeats_by == "due" else {}
+        instants = rules.instants_of(moment, self.owner_timezone) if self.repeats_by == "due" else {}
         return {
             self.repeats_by: moment,
-            **instant,
+            **instants,
             "series_id": self.id,
             "occurrence": written(original_start, all_day=self.kind == "day"),
         }

@@ -28,6 +28,7 @@ NOT_IN_TEMPLATE = {
     "series_id": "the series has it",
     "due": "comes from the rule",
     "due_at": "comes from the rule",
+    "overdue_at": "comes from the rule",
     "occurrence": "comes from the rule",
     "parent_id": "a recurring task is no subtask",
 }

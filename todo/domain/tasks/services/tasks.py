@@ -285,23 +285,22 @@ def new_task(data: TaskIn, owner_id: UUID, timezone: str) -> Task:
 
 
 def values_of(data: TaskIn | TaskPatch, owner_timezone: str) -> dict[str, Any]:
-    """Column values of what was sent: moments as JSON, and the instant of `due`."""
+    """Column values of what was sent: moments as JSON, and the instants of `due`."""
     values = data.sent()
     values.pop("recurrence", None)
     for name in values.keys() & {"due", "start"}:
-        values[name], instant = _moment(f"body.{name}", values[name], owner_timezone)
+        values[name], instants = _moment(f"body.{name}", values[name], owner_timezone)
         if name == "due":
-            values["due_at"] = instant
+            values |= instants
     return values
 
 
-def _moment(field: str, moment: Moment | None, owner_timezone: str) -> tuple[dict[str, Any] | None, datetime | None]:
-    if moment is None:
-        return None, None
+def _moment(field: str, moment: Moment | None, owner_timezone: str) -> tuple[Any, dict[str, datetime | None]]:
+    """A moment as JSON, and the columns that follow from it when it is the due."""
     if isinstance(moment, Zoned) and moment.timezone not in TIMEZONES:
         raise Invalid.field(f"{field}.timezone", "Unknown time zone. Use an IANA name such as Europe/Berlin.")
     stored = msgspec.to_builtins(moment)
     try:
-        return stored, rules.instant_of(stored, owner_timezone)
+        return stored, rules.instants_of(stored, owner_timezone)
     except ValueError:
         raise Invalid.field(field, "There is no such day or time.") from None

@@ -98,35 +98,31 @@ async def _move_tasks(database: Database, origin: Origin, user_id: UUID, ids: Se
         timezone = await lock_owner(session, user_id)
         found = select(Task).where(TASK.id.in_(ids), FLOATING).order_by(TASK.id).with_for_update(key_share=True)
         moved = [
-            (task, due_at)
+            (task, before, after)
             for task in await session.scalars(found)
-            if (due_at := _due_at(task, timezone)) != task.due_at
+            if (after := _instants(task, timezone)) != (before := {name: getattr(task, name) for name in after})
         ]
         if not moved:
             return
-        values: dict[str, Any] = {"due_at": bindparam("at"), "updated_at": now(), "version": TASK.version + 1}
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("due_at", "overdue_at")}
+        values |= {"updated_at": now(), "version": TASK.version + 1}
         change = update(table_of(Task)).where(TASK.id == bindparam("task")).values(values)
-        await session.execute(change, [{"task": task.id, "at": due_at} for task, due_at in moved])
+        await session.execute(
+            change, [{"task": task.id} | {f"new_{name}": at for name, at in after.items()} for task, _, after in moved]
+        )
         entries = [
-            event(
-                session.origin,
-                "tasks.change",
-                "tasks",
-                task.id,
-                before={"due_at": task.due_at},
-                after={"due_at": due_at},
-            )
-            for task, due_at in moved
+            event(session.origin, "tasks.change", "tasks", task.id, before=before, after=after)
+            for task, before, after in moved
         ]
         await session.execute(insert(Event), entries)
 
 
-def _due_at(task: Task, timezone: str) -> datetime | None:
-    """The instant of a due in this zone; at the edge of the calendar it stays as it is."""
+def _instants(task: Task, timezone: str) -> dict[str, datetime | None]:
+    """The instants of a due in this zone; at the edge of the calendar they stay as they are."""
     try:
-        return rules.instant_of(task.due or {}, timezone)
+        return rules.instants_of(task.due, timezone)
     except (ValueError, OverflowError):
-        return task.due_at
+        return {"due_at": task.due_at, "overdue_at": task.overdue_at}
 
 
 async def _note_followed(database: Database, origin: Origin, user_id: UUID, since: datetime) -> None:

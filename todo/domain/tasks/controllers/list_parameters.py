@@ -1,0 +1,112 @@
+"""The questions that a list of tasks can be asked, as query parameters."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from litestar.params import QueryParameter
+
+from todo.database import now
+from todo.domain.tasks import rules
+from todo.domain.tasks.queries import ORDERS
+from todo.domain.tasks.schemas import Status
+from todo.errors import Invalid
+from todo.schema import read_instant
+
+SORTS = [sign + order.split(",")[0].removeprefix("-") for order in ORDERS for sign in ("", "-")]
+
+
+def _instant(description: str) -> QueryParameter:
+    return QueryParameter(max_length=40, schema_extra={"format": "date-time"}, description=description)
+
+
+When = Literal["overdue", "today", "upcoming"]
+StatusFilter = Annotated[list[Status] | None, QueryParameter(max_items=5, description="One or more of these.")]
+PriorityFilter = Annotated[int | None, QueryParameter(ge=0, le=4, schema_extra={"minimum": 0})]
+WhenFilter = Annotated[
+    When | None,
+    QueryParameter(
+        description="Open tasks by your calendar: `overdue`, the late ones; `today`, due today, late or not;"
+        " `upcoming`, due after today, for `days`."
+    ),
+]
+Days = Annotated[
+    int | None, QueryParameter(ge=1, le=366, description="With `when=upcoming`: how many days after today; 7.")
+]
+DueBefore = Annotated[str | None, _instant("Due before this instant, e.g. `2026-12-31T09:00:00Z`.")]
+DueAfter = Annotated[str | None, _instant("Due at or after this instant.")]
+ChangedSince = Annotated[
+    str | None,
+    _instant(
+        "Added or changed at or after this instant, the longest unchanged first. Deleted tasks are not listed. A change"
+        " shows once it is committed, seconds after its `updated_at` at most: ask again with a minute of overlap."
+    ),
+]
+CompletedBefore = Annotated[str | None, _instant("Completed or cancelled before this instant.")]
+CompletedAfter = Annotated[str | None, _instant("Completed or cancelled at or after this instant.")]
+SeriesFilter = Annotated[UUID | None, QueryParameter(description="Of this series.")]
+ParentFilter = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=40,
+        schema_extra={"oneOf": [{"const": "none"}, {"format": "uuid"}]},
+        description="Directly below this task; `none`: below no task.",
+    ),
+]
+Include = Annotated[
+    Literal["upcoming"] | None,
+    QueryParameter(description="Add the occurrences of your series to come, until `until`: computed, not stored."),
+]
+Until = Annotated[str | None, _instant("With `include=upcoming`: how far ahead, at most 366 days. Shows at most 500.")]
+SortBy = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=100,
+        schema_extra={"enum": [*SORTS, "-priority,due_at", "priority,-due_at"]},
+        description="By this field; `-` reverses the order. Equal priorities are in the order of `due_at`, the most"
+        " important and soonest first, or reversed. `start` sorts by its local time. Tasks without a due, start or"
+        " deadline come last, those not completed before the completed ones. Filters by due, change or completion list"
+        " in the order of that instant.",
+    ),
+]
+
+
+def filters_of(
+    timezone: str, *, when: When | None, days: int | None, parent_id: str | None, status: Any, **asked: Any
+) -> dict[str, Any]:
+    """Return the filters of `Listing.page` for these parameters; `timezone` is the actor's. Raise Invalid."""
+    filters = {
+        name: read_instant(f"query.{name}", value) if name in INSTANTS else value for name, value in asked.items()
+    }
+    if days is not None and when != "upcoming":
+        raise Invalid.field("query.days", "`days` goes with `when=upcoming`.")
+    if when == "overdue":
+        filters["overdue"] = True
+    elif when is not None:
+        begin, end = (0, 1) if when == "today" else (1, 1 + (days or 7))
+        filters["due_after"] = _later(filters["due_after"], rules.day_of(now(), timezone, begin))
+        filters["due_before"] = _sooner(filters["due_before"], rules.day_of(now(), timezone, end))
+    filters["status"] = status
+    # So that the planner sees that an index of open tasks has them all.
+    filters["is_open"] = True if when or (status and not rules.CLOSED & set(status)) else None
+    return filters | _parent(parent_id)
+
+
+INSTANTS = frozenset({"due_before", "due_after", "changed_since", "completed_before", "completed_after"})
+
+
+def _later(one: datetime | None, other: datetime) -> datetime:
+    return max(one, other) if one else other
+
+
+def _sooner(one: datetime | None, other: datetime) -> datetime:
+    return min(one, other) if one else other
+
+
+def _parent(parent_id: str | None) -> dict[str, Any]:
+    if parent_id is None or parent_id == "none":
+        return {"top_level": True if parent_id else None}
+    try:
+        return {"parent_id": UUID(parent_id)}
+    except ValueError:
+        raise Invalid.field("query.parent_id", "This must be the id of a task, or `none`.") from None
