@@ -7,11 +7,11 @@ from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
 import todo.app  # noqa: F401 -- knows every room, and with it every table
 from todo.database import metadata
+from todo.migrate import is_ours
 
 
 def include_name(name: str | None, kind: str, _: Any) -> bool:
-    """SAQ keeps its own tables."""
-    return not (kind == "table" and name is not None and name.startswith("saq_"))
+    return kind != "table" or is_ours(name or "")
 
 
 def render_item(kind: str, item: Any, _: Any) -> str | Literal[False]:

@@ -18,6 +18,7 @@ from todo.admin.registry import Registry
 from todo.admin.rest.document import paths_of
 from todo.admin.rest.routes import admin_routes
 from todo.admin.runs import carry_out
+from todo.audit_partitions import maintain_partitions
 from todo.cleanup import delete_expired
 from todo.contention import is_contention
 from todo.database import Database
@@ -55,6 +56,11 @@ async def delete_old_deliveries(context: Context) -> None:
     await delete_expired(context["database"], EXPIRED)
 
 
+async def maintain_audit_log(context: Context) -> None:
+    """Create the coming partitions of the audit log, and drop those older than `TODO_AUDIT_RETENTION_MONTHS`."""
+    await maintain_partitions(context["database"])
+
+
 async def run_admin_action(context: Context, *, run_id: str) -> None:
     """Continue an admin action on many rows."""
     await carry_out(REGISTRY, context["database"], actor_of, UUID(run_id), job_origin(context))
@@ -70,6 +76,7 @@ CORE = Module(
         Cron(delete_old_answers, "17 * * * *", timeout=600),
         Cron(limits.delete_full, "* * * * *"),
         Cron(delete_old_deliveries, "23 * * * *", timeout=600),
+        Cron(maintain_audit_log, "29 * * * *", timeout=600),
     ],
     loops=[health.HEARTBEAT, delivery_loop(CHANNELS)],
 )  # fmt: skip

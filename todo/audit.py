@@ -39,7 +39,10 @@ Extend = Callable[[Insert], Insert]
 
 
 class Event(SQLModel, table=True):
-    """An audit event. Never deleted; only an erasure changes it (`todo/erasure.py`)."""
+    """An audit event. Only an erasure changes it (`todo/erasure.py`), and only the retention deletes it.
+
+    The table has a partition per month (`todo/audit_partitions.py`).
+    """
 
     __tablename__ = "audit_events"
     __table_args__ = (
@@ -48,6 +51,7 @@ class Event(SQLModel, table=True):
         Index("ix_audit_events_action", "action", "id"),
         Index("ix_audit_events_at", "at"),
         CheckConstraint(f"source IN ({', '.join(map(repr, SOURCES))})", "source"),
+        {"postgresql_partition_by": "RANGE (id)"},
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)

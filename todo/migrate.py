@@ -31,6 +31,11 @@ def config(connection: Connection | None = None) -> Config:
     return found
 
 
+def is_ours(table: str) -> bool:
+    """Whether a model describes this table: not for SAQ's, and not for partitions."""
+    return not table.startswith(("saq_", "audit_events_"))
+
+
 def current(connection: Connection) -> str | None:
     """Return the revision of the database, or None when it is empty."""
     return MigrationContext.configure(connection).get_current_revision()

@@ -174,6 +174,9 @@ class Settings(BaseSettings):
     registration: Literal["open", "invitation", "closed"] = Field("open", description="Who may create an account.")
     verify_email: bool = Field(False, description="Whether an e-mail address must be confirmed before signing in.")
     trash_days: int = Field(30, ge=1, le=3650, description="Days until items in the trash are deleted permanently.")
+    audit_retention_months: int = Field(
+        0, ge=0, le=1200, description="Full months the audit log is kept besides the current one; 0 for ever."
+    )
     hourly_rules: bool = Field(False, description="Whether tasks may recur hourly (FREQ=HOURLY).")
     signing_key_days: int = Field(
         90,

@@ -4,12 +4,14 @@ import asyncio
 import json
 
 import pytest
+from cli.database import query
 from litestar import get
 from sqlalchemy import func, update
 
 import todo.cli.check as check
 from todo.access import worker_origin
-from todo.database import Database
+from todo.audit_partitions import month_of, name_of
+from todo.database import Database, now
 from todo.http.health import Heartbeat, beat
 from todo.settings import Settings
 
@@ -50,6 +52,18 @@ def test_nothing_found_is_an_empty_list(todo, url: str) -> None:
     asyncio.run(heartbeat(url))
 
     assert json.loads(todo("check", "--json", TODO_DATABASE_URL=url).output) == []
+
+
+def test_a_month_without_a_partition_of_the_audit_log_is_a_warning(todo, url: str) -> None:
+    asyncio.run(heartbeat(url))
+    month = month_of(now().date(), 1)
+    query(url, f"DROP TABLE {name_of(month)}")
+
+    done = todo("check", TODO_DATABASE_URL=url)
+
+    assert done.output == (
+        f"warning audit.partitions  No partition for {month:%Y-%m}: run `todo jobs run maintain_audit_log`.\n"
+    )
 
 
 def test_a_key_that_does_not_fit_is_found(todo, url: str) -> None:

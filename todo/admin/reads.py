@@ -44,7 +44,8 @@ from todo.listing import Listing, Sort
 CAP = 10_000  # larger counts are shown as "10,000+"
 FAR_AWAY = "'9999-12-31 00:00:00+00'::timestamptz"  # sort position of rows without an instant, as in their indexes
 WORDS = 5
-PG_CLASS = table("pg_class", named("oid"), named("reltuples"))
+PG_CLASS = table("pg_class", named("oid"), named("relkind"), named("reltuples"))
+PG_INHERITS = table("pg_inherits", named("inhrelid"), named("inhparent"))
 
 
 @dataclass(frozen=True)
@@ -255,8 +256,7 @@ class TableReads:
             name = item if isinstance(item, str) else item.name
             rest = frozenset(key for key in names if not key.startswith(f"f_{name}__"))
             groups.setdefault(rest, []).extend((name, value, clause) for value, clause in self._choices(item))
-        size = select(PG_CLASS.c.reltuples.cast(BigInteger))
-        size = size.where(PG_CLASS.c.oid == func.to_regclass(str(self.admin.model.__tablename__)))
+        size = estimated_rows(str(self.admin.model.__tablename__))
         tallies = [self._tally(rest, trashed, [one[2] for one in choices]) for rest, choices in groups.items()]
         columns_of = [column for tally in tallies for column in tally.c]
         query = Query(lambda *row: row, select(size.scalar_subquery(), *columns_of).select_from(*tallies))
@@ -298,6 +298,14 @@ class TableReads:
 
 def bound(field: Field, period: str, end: str, column: ColumnElement[Any]) -> Any:
     return bindparam(f"p_{field.kind}_{period}_{end}", type_=column.type)
+
+
+def estimated_rows(name: str) -> Select[Any]:
+    """Return the query for the number of rows of a table, with its partitions, as of their last ANALYZE."""
+    parts = select(PG_INHERITS.c.inhrelid).where(PG_INHERITS.c.inhparent == func.to_regclass(name))
+    is_part = (PG_CLASS.c.oid == func.to_regclass(name)) | PG_CLASS.c.oid.in_(parts)
+    rows = func.sum(func.greatest(PG_CLASS.c.reltuples, 0)).cast(BigInteger)
+    return select(rows).where(is_part, PG_CLASS.c.relkind != "p")
 
 
 def _read(value: Any) -> Any:

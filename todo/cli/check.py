@@ -8,8 +8,10 @@ import rich_click as click
 from litestar.routes import HTTPRoute
 
 from todo.app import JOBS, create_app
+from todo.audit_partitions import PARTITIONS, missing
 from todo.cli.failures import sentence_of
 from todo.cli.installation import database_url, is_current, opened
+from todo.database import now
 from todo.deployment import Finding, unfit_for_production
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.rewrap import Secrets, outdated
@@ -113,6 +115,7 @@ async def check_database(settings: Settings, url: str) -> list[Finding]:
         old = await outdated(database, secret_key(settings))
         state = await state_of(database)
         schedules = schedules_of(state, JOBS)
+        partitions = await database.primary.all(PARTITIONS)
     findings = []
     if old != Secrets():
         findings.append(("secrets.former_key", f"{old} need a former secret key: run `todo keys rewrap`."))
@@ -124,4 +127,7 @@ async def check_database(settings: Settings, url: str) -> list[Finding]:
         findings.append(("schedules.late", f"Not run in time: {', '.join(schedules.late)}. See the worker's log."))
     if schedules.failed:
         findings.append(("schedules.failed", f"Failed: {', '.join(schedules.failed)}. See `todo jobs schedules`."))
+    if months := missing(partitions, now().date()):
+        names = ", ".join(f"{month:%Y-%m}" for month in months)
+        findings.append(("audit.partitions", f"No partition for {names}: run `todo jobs run maintain_audit_log`."))
     return [Finding(id, "warning", message) for id, message in findings]

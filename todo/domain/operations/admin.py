@@ -63,6 +63,7 @@ class AuditAdmin(ModelAdmin[Event]):
     model = Event
     name, label, label_one = "audit", "Audit log", "Event"
     icon, group = "history", "Operations"
+    help = "What was changed, by whom and from where. TODO_AUDIT_RETENTION_MONTHS says how long events are kept."
     display = "action"
     columns = ("at", "actor", "action", "subject", "subject_id", "source", "reason")
     types = {"actor_kind": Literal["user", "service", "worker", "operator", "anonymous"]}

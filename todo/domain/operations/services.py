@@ -12,8 +12,9 @@ from todo import __version__
 from todo.access import Actor
 from todo.actions import Permission
 from todo.admin.dashboard import Card, Daily, Figure, one
+from todo.audit_partitions import PARTITIONS, missing
 from todo.connection import AWAY
-from todo.database import Database, Query
+from todo.database import Database, Query, now
 from todo.delivery import outbox
 from todo.delivery.models import DELIVERY, PENDING, Delivery
 from todo.deployment import Finding, unfit_for_production
@@ -66,7 +67,7 @@ class Health:
 
 async def health(database: Database, catalog: JobCatalog) -> Health:
     """Check everything. Unavailable parts are reported, not raised."""
-    parts = [*await _database(database, catalog), *await _work(database)]
+    parts = [*await _database(database, catalog), *await _work(database), *await _audit_log(database)]
     return Health(parts, unfit_for_production(database.settings))
 
 
@@ -112,6 +113,18 @@ async def _work(database: Database) -> list[Part]:
         Part("Jobs", "late" if failed else "ok", f"{waiting:,} waiting, {running:,} running, {failed:,} failed."),
         Part("Deliveries", "late" if given_up else "ok", f"{pending:,} pending, {given_up:,} failed."),
     ]
+
+
+async def _audit_log(database: Database) -> list[Part]:
+    try:
+        partitions = await database.primary.all(PARTITIONS)
+    except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
+        return []
+    months, kept = missing(partitions, now().date()), database.settings.audit_retention_months
+    size = f"{sum(partition.size for partition in partitions) / 1e6:,.0f} MB"
+    lacks = f" No partition for {', '.join(f'{month:%Y-%m}' for month in months)}." if months else ""
+    note = f"{size}, kept {f'for {kept} months besides this one' if kept else 'for ever'}.{lacks}"
+    return [Part("Audit log", "late" if months else "ok", note)]
 
 
 async def wellbeing(catalog: JobCatalog, database: Database, _: Actor) -> Figure:
