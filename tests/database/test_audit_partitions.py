@@ -79,12 +79,12 @@ def in_months(monkeypatch: pytest.MonkeyPatch, months: int) -> None:
 async def test_the_migration_keeps_every_event_and_goes_back(worker_id_or_main: str) -> None:
     url = await create_database(f"todo_partitioned_{worker_id_or_main}")
     settings, whole = settings_for(url), "SELECT * FROM audit_events ORDER BY id"
-    await migrate.upgrade(settings, revision="0023")
+    await migrate.upgrade(settings, revision="0024")
     sql = await asyncpg.connect(url)
     await insert(sql, -40, -1, 0, 2, 100)
     before = await sql.fetch(whole)
 
-    await migrate.upgrade(settings, revision="0024")
+    await migrate.upgrade(settings, revision="0025")
     after, places = await sql.fetch(whole), await partitions(sql)
     await migrate.run(settings, lambda connection: command.downgrade(migrate.config(connection), "-1"))
     back = await sql.fetch(whole)
