@@ -1,6 +1,7 @@
 """The database all stacks are measured on: our embedded server and schema, people, tasks, a token for everybody."""
 
 import asyncio
+import json
 import random
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ from todo.embedded.server import Server
 from todo.settings import Settings, load_settings, secret_key
 
 USERS, TASKS = 200, 40_000
+PEERS = ("FastAPI + SQLModel", "its template", "Litestar + ORM", "Django REST", "django-ninja")
+ENDPOINTS = ("list", "filtered list", "read", "add", "change", "complete")
+NEW = {"title": "Pay the rent", "notes": "On the first of the month.", "priority": 2, "estimate_minutes": 5}
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 DUE = '{"kind": "day", "date": "2026-12-31"}'
 
@@ -34,13 +38,28 @@ class Person(NamedTuple):
 
 
 @contextmanager
-def database() -> Iterator[tuple[str, list[Person]]]:
-    """The URL of a filled database, and its people. Commits do not wait for the disk, for any stack."""
+def database(*, durable: bool = False) -> Iterator[tuple[str, list[Person], int]]:
+    """The URL of a filled database, its people, and the server's process id.
+
+    Unless `durable`, commits do not wait for the disk, for any stack.
+    """
+    commit = {"synchronous_commit": "on" if durable else "off"}
     with (
         tempfile.TemporaryDirectory(prefix="todo-benchmarks-") as folder,
-        Server(Path(folder), settings={"synchronous_commit": "off"}) as server,
+        Server(Path(folder), settings=commit | {"max_connections": "300"}) as server,
     ):
-        yield server.url, asyncio.run(_fill(server.url))
+        people = asyncio.run(_fill(server.url))
+        yield server.url, people, int((Path(folder) / "postgres" / "postmaster.pid").read_text().split()[0])
+
+
+async def open_again(url: str) -> None:
+    """Open what was completed, so that it can be completed again."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("UPDATE tasks SET status = 'open', completed_at = NULL WHERE status = 'done'")
+        await connection.execute("VACUUM ANALYZE tasks")
+    finally:
+        await connection.close()
 
 
 async def _fill(url: str) -> list[Person]:
@@ -78,7 +97,7 @@ def _task(n: int, owner: UUID) -> dict[str, Any]:
     return {
         "id": uuid7(), "created_at": at, "updated_at": at, "version": 1, "owner_id": owner,
         "title": f"Task number {n} of them all", "notes": "Some words about it. " * 5 if n % 3 == 0 else "",
-        "status": "open", "priority": n % 5, "due": DUE if n % 2 else None, "due_at": at if n % 2 else None,
+        "status": "open", "priority": n // USERS % 5, "due": DUE if n % 2 else None, "due_at": at if n % 2 else None,
         "overdue_at": at + timedelta(days=1) if n % 2 else None,
     }  # fmt: skip
 
@@ -90,21 +109,40 @@ async def _our_tokens(settings: Settings, url: str, users: list[UUID]) -> dict[U
 
 
 def _other_tokens(user: UUID) -> dict[str, str]:
-    claims = {"sub": str(user), "exp": datetime.now(UTC) + timedelta(days=1)}
-    return {"fastapi+sqlmodel": jwt.encode(claims, SECRET, algorithm="HS256"), "bare": user.hex}
+    until = datetime.now(UTC) + timedelta(days=1)
+    signed = jwt.encode({"sub": str(user), "exp": until}, SECRET, algorithm="HS256")
+    simple = {"sub": str(user), "exp": until, "token_type": "access", "jti": user.hex}
+    return dict.fromkeys(PEERS, signed) | {
+        "Django REST": jwt.encode(simple, SECRET, algorithm="HS256"),
+        "bare": user.hex,
+    }
 
 
 def requests(people: list[Person], stack: str) -> dict[str, list[str]]:
     """The raw HTTP requests of each endpoint, everybody in turn."""
-    task = '{"title": "Pay the rent", "notes": "On the first of the month.", "priority": 2, "estimate_minutes": 5}'
-    body = f"content-type: application/json\r\ncontent-length: {len(task)}"
     chosen = random.Random(1)
-    found: dict[str, list[str]] = {"list": [], "read": [], "add": []}
+    found: dict[str, list[str]] = {name: [] for name in ENDPOINTS}
     for person in people:
-        credential = f"host: 127.0.0.1\r\nauthorization: Bearer {person.credentials[stack]}"
-        found["list"].append(f"GET /api/tasks HTTP/1.1\r\n{credential}\r\n\r\n")
-        found["add"].append(f"POST /api/tasks HTTP/1.1\r\n{credential}\r\n{body}\r\n\r\n{task}")
-        found["read"] += [
-            f"GET /api/tasks/{task_id} HTTP/1.1\r\n{credential}\r\n\r\n" for task_id in chosen.sample(person.tasks, 10)
-        ]
+        ask = _Asker(person.credentials[stack])
+        some = chosen.sample(person.tasks, 10)
+        found["list"].append(ask("GET", "/api/tasks"))
+        found["filtered list"].append(ask("GET", "/api/tasks?status=open&priority=2"))
+        found["read"] += [ask("GET", f"/api/tasks/{task}") for task in some]
+        found["add"].append(ask("POST", "/api/tasks", NEW))
+        # A title that is the same would change nothing.
+        found["change"] += [ask("PATCH", f"/api/tasks/{task}", {"title": title}) for title in "AB" for task in some]
+        found["complete"] += [ask("POST", f"/api/tasks/{task}/complete") for task in person.tasks[50:150]]
+    mixed = ["list"] * 3 + ["read"] * 4 + ["change"] * 2 + ["add"]
+    found["mixed"] = [chosen.choice(found[chosen.choice(mixed)]) for _ in range(5_000)]
     return found
+
+
+class _Asker:
+    def __init__(self, credential: str):
+        self._head = f"host: 127.0.0.1\r\nauthorization: Bearer {credential}\r\n"
+
+    def __call__(self, method: str, path: str, body: object = None) -> str:
+        text = "" if body is None else json.dumps(body)
+        typed = "" if body is None else "content-type: application/json\r\n"
+        length = "" if method == "GET" else f"content-length: {len(text)}\r\n"
+        return f"{method} {path} HTTP/1.1\r\n{self._head}{typed}{length}\r\n{text}"

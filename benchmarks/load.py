@@ -1,6 +1,7 @@
 """One burst of load, in a process of its own: reads a plan (JSON) on stdin, prints what it measured (JSON).
 
-Every connection sends its next request as soon as the answer to its last one is complete.
+Every connection sends its next request as soon as the answer to its last one is complete or, as people do, a pause
+after it.
 """
 
 import asyncio
@@ -21,17 +22,27 @@ LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 class Client(asyncio.Protocol):
     """One keep-alive connection."""
 
-    def __init__(self, requests: Iterator[bytes]):
+    def __init__(self, requests: Iterator[bytes], pause: float):
         self.requests = requests
+        self.pause = pause
         self.latencies: list[float] = []
         self.failures = 0
         self.stopping = False
+        self.next: asyncio.TimerHandle | None = None
         self.closed = asyncio.Event()
+
+    def stop(self) -> None:
+        """Stop after the answer that is awaited, or now."""
+        self.stopping = True
+        if self.next:
+            self.next.cancel()
+            self.transport.close()
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
 
     def ask(self) -> None:
+        self.next = None
         self.head, self.missing = b"", -1
         self.sent_at = perf_counter()
         self.transport.write(next(self.requests))
@@ -52,37 +63,41 @@ class Client(asyncio.Protocol):
             self.transport.close()
             return
         self.latencies.append(perf_counter() - self.sent_at)
-        self.ask()
+        if self.pause:
+            self.next = asyncio.get_running_loop().call_later(self.pause, self.ask)
+        else:
+            self.ask()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.failures += not self.stopping
         self.closed.set()
 
 
-async def connect(port: int, requests: list[bytes], start: int) -> Client:
+async def connect(port: int, requests: list[bytes], start: int, pause: float) -> Client:
     rotated = itertools.cycle(requests[start:] + requests[:start])
-    _, client = await asyncio.get_running_loop().create_connection(lambda: Client(rotated), "127.0.0.1", port)
+    _, client = await asyncio.get_running_loop().create_connection(lambda: Client(rotated, pause), "127.0.0.1", port)
     return client
 
 
-async def burst(port: int, connections: int, seconds: float, requests: list[str]) -> dict[str, float]:
-    """Requests per second, median and 95th percentile of the latency (ms), and the number of failures."""
+async def burst(port: int, connections: int, seconds: float, requests: list[str], pause: float = 0) -> dict[str, float]:
+    """Requests per second, percentiles of the latency (ms), and the number of failures. `pause` in seconds."""
     raw, step = [request.encode() for request in requests], max(1, len(requests) // connections)
-    clients = [await connect(port, raw, n * step % len(raw)) for n in range(connections)]
+    clients = [await connect(port, raw, n * step % len(raw), pause) for n in range(connections)]
     started = perf_counter()
-    for client in clients:
-        client.ask()
+    for number, client in enumerate(clients):
+        loop = asyncio.get_running_loop()
+        client.next = loop.call_later(pause * number / connections, client.ask)
     await asyncio.sleep(seconds)
     elapsed = perf_counter() - started
     for client in clients:
-        client.stopping = True
+        client.stop()
     async with asyncio.timeout(30):
         await asyncio.gather(*(client.closed.wait() for client in clients))
     latencies = [latency * 1000 for client in clients for latency in client.latencies]
-    cuts = statistics.quantiles(latencies, n=20)
+    cuts = statistics.quantiles(latencies, n=100)
     return {
-        "requests": len(latencies), "rate": len(latencies) / elapsed, "p50": cuts[9], "p95": cuts[18],
-        "failures": sum(client.failures for client in clients),
+        "requests": len(latencies), "rate": len(latencies) / elapsed, "p50": cuts[49], "p95": cuts[94],
+        "p99": cuts[98], "failures": sum(client.failures for client in clients),
     }  # fmt: skip
 
 

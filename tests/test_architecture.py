@@ -12,7 +12,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from benchmarks import bare
+from benchmarks.peers import bare
 from todo.cli.check import PUBLIC
 from todo.domain.tasks.schemas import TaskOut
 from todo.http.openapi import permission_of

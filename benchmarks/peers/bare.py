@@ -4,6 +4,7 @@ import os
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import parse_qs
 from uuid import UUID
 
 import asyncpg
@@ -11,14 +12,21 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 LATE = "overdue_at IS NOT NULL AND overdue_at <= now() AND status <> 'done' AND status <> 'cancelled'"
-FIELDS = (
-    "id, version, title, notes, status, priority, due, due_at, overdue_at, {late}start, deadline, estimate_minutes,"
+STORED = (
+    "id, version, title, notes, status, priority, due, due_at, overdue_at, start, deadline, estimate_minutes,"
     " parent_id, series_id, occurrence, created_at, updated_at, completed_at, owner_id"
 )
+FIELDS = STORED.replace("overdue_at,", f"overdue_at, {LATE},")
 MINE = "FROM tasks WHERE owner_id = $1 AND deleted_at IS NULL"
-LIST = f"SELECT {FIELDS.format(late=LATE + ', ')} {MINE} ORDER BY created_at DESC, id DESC LIMIT 50"
-READ = f"SELECT {FIELDS.format(late=LATE + ', ')} {MINE} AND id = $2"
-ADD = f"INSERT INTO tasks ({FIELDS.format(late='')}) VALUES ({', '.join(f'${n + 1}' for n in range(19))})"  # noqa: S608 -- names and numbers of our own
+ORDER = "ORDER BY created_at DESC, id DESC LIMIT 50"
+CHANGED = "updated_at = now(), version = version + 1"
+THIS = f"WHERE owner_id = $1 AND id = $2 RETURNING {FIELDS}"
+LIST = f"SELECT {FIELDS} {MINE} {ORDER}"
+FILTERED = f"SELECT {FIELDS} {MINE} AND status = $2 AND priority = $3 {ORDER}"
+CHANGE = f"UPDATE tasks SET title = $3, {CHANGED} {THIS}"  # noqa: S608 -- names of our own
+COMPLETE = f"UPDATE tasks SET status = 'done', completed_at = now(), {CHANGED} {THIS}"  # noqa: S608 -- names of our own
+READ = f"SELECT {FIELDS} {MINE} AND id = $2"
+ADD = f"INSERT INTO tasks ({STORED}) VALUES ({', '.join(f'${n + 1}' for n in range(19))})"  # noqa: S608 -- names and numbers of our own
 
 
 class TaskIn(msgspec.Struct):
@@ -79,12 +87,16 @@ async def opened() -> Any:
     await pool.close()
 
 
-async def add(user: UUID, receive: Any) -> Task:
+async def body_of(receive: Any) -> bytes:
     body, more = b"", True
     while more:
         message = await receive()
         body += message["body"]
         more = message["more_body"]
+    return body
+
+
+async def add(user: UUID, body: bytes) -> Task:
     new, now = decode(body), datetime.now(UTC)
     task = Task(
         uuid7(), 1, new.title, new.notes, new.status, new.priority, None, None, None, False, None, None,
@@ -94,16 +106,33 @@ async def add(user: UUID, receive: Any) -> Task:
     return task
 
 
+async def many(user: UUID, query: bytes) -> list[Task]:
+    if not query:
+        return [Task(*row) for row in await pool.fetch(LIST, user)]
+    wanted = parse_qs(query.decode())
+    return [Task(*row) for row in await pool.fetch(FILTERED, user, wanted["status"][0], int(wanted["priority"][0]))]
+
+
+async def one(user: UUID, method: str, path: str, receive: Any) -> tuple[int, Any]:
+    _, _, _, task_id, *verb = path.split("/")
+    if verb:
+        row = await pool.fetchrow(COMPLETE, user, UUID(task_id))
+    elif method == "PATCH":
+        row = await pool.fetchrow(CHANGE, user, UUID(task_id), decode(await body_of(receive)).title)
+    else:
+        row = await pool.fetchrow(READ, user, UUID(task_id))
+    return (200, Task(*row)) if row else (404, None)
+
+
 async def answer(scope: Any, receive: Any) -> tuple[int, Any]:
     user = users.get(dict(scope["headers"]).get(b"authorization", b""))
     if user is None:
         return 401, None
+    if scope["path"] != "/api/tasks":
+        return await one(user, scope["method"], scope["path"], receive)
     if scope["method"] == "POST":
-        return 201, await add(user, receive)
-    if scope["path"] == "/api/tasks":
-        return 200, [Task(*row) for row in await pool.fetch(LIST, user)]
-    row = await pool.fetchrow(READ, user, UUID(scope["path"].rpartition("/")[2]))
-    return (200, Task(*row)) if row else (404, None)
+        return 201, await add(user, await body_of(receive))
+    return 200, await many(user, scope["query_string"])
 
 
 async def lifespan(receive: Any, send: Any) -> None:

@@ -1,8 +1,11 @@
-"""The same three endpoints as the documentation of FastAPI and SQLModel teaches, with an async session.
+"""The same endpoints as the documentation of FastAPI and SQLModel teaches, with an async session.
 
 https://fastapi.tiangolo.com/tutorial/sql-databases/ (models, session dependency, response_model) and
 https://fastapi.tiangolo.com/tutorial/security/oauth2-jwt/ (bearer token,
 HS256; the token is decoded, nobody is fetched).
+
+`PEER_LOADS_USER=1` makes it their full-stack template, which loads the user for each request:
+https://github.com/fastapi/full-stack-fastapi-template/blob/master/backend/app/api/deps.py
 """
 
 import os
@@ -62,6 +65,19 @@ class TaskCreate(TaskBase):
     pass
 
 
+class TaskUpdate(SQLModel):
+    title: str | None = None
+
+
+class User(SQLModel, table=True):
+    __tablename__ = "users"
+
+    id: UUID = Field(primary_key=True)
+    email: str
+    name: str
+    status: str
+
+
 class TaskPublic(TaskBase):
     id: UUID
     version: int
@@ -86,7 +102,11 @@ async def get_session() -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def get_current_user(token: Annotated[str, Depends(oauth2_scheme)]) -> UUID:
+SessionDep = Annotated[AsyncSession, Depends(get_session)]
+TokenDep = Annotated[str, Depends(oauth2_scheme)]
+
+
+async def get_token_user(token: TokenDep) -> UUID:
     try:
         payload = jwt.decode(token, SECRET_KEY, algorithms=[ALGORITHM])
         return UUID(payload["sub"])
@@ -95,23 +115,65 @@ async def get_current_user(token: Annotated[str, Depends(oauth2_scheme)]) -> UUI
         raise HTTPException(status_code=401, detail="Could not validate credentials", headers=headers) from None
 
 
-SessionDep = Annotated[AsyncSession, Depends(get_session)]
-CurrentUser = Annotated[UUID, Depends(get_current_user)]
+async def get_stored_user(session: SessionDep, token: TokenDep) -> UUID:
+    user = await session.get(User, await get_token_user(token))
+    if user is None:
+        raise HTTPException(status_code=404, detail="User not found")
+    if user.status != "active":
+        raise HTTPException(status_code=400, detail="Inactive user")
+    return user.id
+
+
+CurrentUser = Annotated[UUID, Depends(get_stored_user if os.environ.get("PEER_LOADS_USER") else get_token_user)]
 
 
 @app.get("/api/tasks", response_model=list[TaskPublic])
-async def read_tasks(session: SessionDep, user: CurrentUser, limit: int = 50) -> Any:
+async def read_tasks(
+    session: SessionDep, user: CurrentUser, limit: int = 50, status: str | None = None, priority: int | None = None
+) -> Any:
     mine = select(Task).where(Task.created_by == user, col(Task.deleted_at).is_(None))
+    if status is not None:
+        mine = mine.where(Task.status == status)
+    if priority is not None:
+        mine = mine.where(Task.priority == priority)
     tasks = await session.exec(mine.order_by(col(Task.created_at).desc(), col(Task.id).desc()).limit(limit))
     return tasks.all()
 
 
-@app.get("/api/tasks/{task_id}", response_model=TaskPublic)
-async def read_task(task_id: UUID, session: SessionDep, user: CurrentUser) -> Any:
+async def get_task(task_id: UUID, session: SessionDep, user: CurrentUser) -> Task:
     task = await session.get(Task, task_id)
     if task is None or task.created_by != user or task.deleted_at is not None:
         raise HTTPException(status_code=404, detail="Task not found")
     return task
+
+
+TaskDep = Annotated[Task, Depends(get_task)]
+
+
+@app.get("/api/tasks/{task_id}", response_model=TaskPublic)
+async def read_task(task: TaskDep) -> Any:
+    return task
+
+
+async def save(session: AsyncSession, task: Task) -> Task:
+    task.updated_at = moment()
+    task.version += 1
+    session.add(task)
+    await session.commit()
+    await session.refresh(task)
+    return task
+
+
+@app.patch("/api/tasks/{task_id}", response_model=TaskPublic)
+async def update_task(db_task: TaskDep, task: TaskUpdate, session: SessionDep) -> Any:
+    db_task.sqlmodel_update(task.model_dump(exclude_unset=True))
+    return await save(session, db_task)
+
+
+@app.post("/api/tasks/{task_id}/complete", response_model=TaskPublic)
+async def complete_task(task: TaskDep, session: SessionDep) -> Any:
+    task.status, task.completed_at = "done", moment()
+    return await save(session, task)
 
 
 @app.post("/api/tasks", response_model=TaskPublic, status_code=201)

@@ -1,0 +1,1 @@
+"""The same requests, answered as others would build it: see ../README.md."""
