@@ -88,6 +88,8 @@ async def burst(port: int, connections: int, seconds: float, requests: list[str]
         loop = asyncio.get_running_loop()
         client.next = loop.call_later(pause * number / connections, client.ask)
     await asyncio.sleep(seconds)
+    while sum(len(client.latencies) for client in clients) < 2 and not any(client.failures for client in clients):
+        await asyncio.sleep(0.1)
     elapsed = perf_counter() - started
     for client in clients:
         client.stop()
