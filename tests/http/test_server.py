@@ -1,23 +1,19 @@
 """`todo server` as strangers meet it: whatever they send, others are answered."""
 
 import asyncio
-import http.client
-import resource
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
-from http import HTTPStatus
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import repeat
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from conftest import SECRET, create_database
-from support.processes import eventually, started
+from support.processes import eventually
+from support.servers import answers, serving
 
 MB = 2**20
 HEAD = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -33,36 +29,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"TODO_DATABASE_URL": url, "TODO_SECRET_KEY": SECRET, "TODO_RATE_LIMIT": "off", **LIMITS}
 
 
-@contextmanager
-def serving(folder: Path, environment: dict[str, str], files: tuple[int, int] | None = None) -> Iterator[int]:
-    """The port of a `todo server` that may open so many files (soft and hard limit)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    with started(folder, "server", **environment, TODO_PORT=str(port)) as process:
-        if files:
-            resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE, files)
-        assert eventually(lambda: answers(port), 60), process.output
-        yield port
-        assert "Traceback" not in process.output, process.output
-        if files:
-            assert resource.prlimit(process.popen.pid, resource.RLIMIT_NOFILE)[0] == files[1]
-
-
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[int]:
     with serving(tmp_path_factory.mktemp("server"), environment) as port:
         yield port
-
-
-def answers(port: int) -> bool:
-    """Whether an ordinary request is answered."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    with suppress(OSError, http.client.HTTPException), closing(connection):
-        connection.request("GET", "/health/live")
-        with connection.getresponse() as response:
-            return response.status == HTTPStatus.OK
-    return False
 
 
 @contextmanager
@@ -277,29 +247,6 @@ def test_when_all_connections_are_taken_the_next_is_reported_so(tmp_path: Path, 
         with connect(port, "127.0.0.4") as connection:
             assert status_of(all_from(connection)) == 503
         assert eventually(lambda: answers(port)), "silent ones are closed"
-
-
-@pytest.mark.parametrize("megabytes", [1, 8, 40])
-@pytest.mark.parametrize(
-    "path, kind, status",
-    [
-        ("/api/tasks", "application/json", 401),
-        ("/nowhere", "application/json", 404),
-        ("/api/auth/login", "application/json", 413),
-        ("/api/auth/login", "text/plain", 415),
-    ],
-)
-def test_an_early_refusal_arrives_however_long_the_body(
-    port: int, path: str, kind: str, status: int, megabytes: int
-) -> None:
-    """urllib says `Connection: close`, sends everything, and only then reads."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}", b"a" * (megabytes * MB), {"Content-Type": kind}, method="POST"
-    )
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=30)  # noqa: S310 -- our own server
-    with refused.value as answer:
-        assert (answer.code, answer.headers.get_content_type()) == (status, "application/problem+json")
 
 
 def test_a_kept_connection_goes_on_after_an_early_refusal(port: int) -> None:
