@@ -15,7 +15,7 @@ from litestar.routes import HTTPRoute
 from benchmarks.peers import bare
 from todo.cli.check import PUBLIC
 from todo.domain.tasks.schemas import TaskOut
-from todo.http.openapi import permission_of
+from todo.http.document.operations import permission_of
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "todo").rglob("*.py"))

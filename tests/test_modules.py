@@ -7,8 +7,8 @@ from litestar.routes import HTTPRoute
 from todo.access import UnknownPermission, require_known, requires
 from todo.actions import PERMISSIONS
 from todo.app import APPLICATION, JOBS, REGISTRY
+from todo.http.document.operations import permissions_of
 from todo.http.health import HEARTBEAT
-from todo.http.openapi import permissions_of
 from todo.module import Module
 from todo.queue import Cron
 

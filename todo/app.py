@@ -68,8 +68,7 @@ async def run_admin_action(context: Context, *, run_id: str) -> None:
 
 CORE = Module(
     routes=[
-        health.live, health.ready, metrics.metrics, openapi.openapi_json, openapi.docs, openapi.docs_file,
-        *admin_pages.routes,
+        health.live, health.ready, metrics.metrics, *openapi.routes, *admin_pages.routes,
     ],
     jobs=[run_admin_action],
     schedules=[

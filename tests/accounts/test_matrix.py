@@ -26,7 +26,8 @@ from todo.admin.rest.routes import OF_RESOURCE
 from todo.app import REGISTRY, create_app
 from todo.domain.accounts.rules import ADMIN, AUDITOR, ENROLLMENT_ONLY, GRANTS, MEMBER, SUPERUSER, SUPPORT
 from todo.domain.accounts.services.keys import encrypt
-from todo.http.openapi import NOT_RECENT, permission_of
+from todo.http.document import shared
+from todo.http.document.operations import permission_of
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 PUBLIC = None
@@ -38,6 +39,7 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "GET /health/ready": (PUBLIC, 200),
     "GET /metrics": ("metrics.view", 200),
     "GET /openapi.json": (PUBLIC, 200),
+    "GET /openapi-admin.json": (PUBLIC, 200),
     "GET /docs": (PUBLIC, 200),
     "GET /docs/{name}": (PUBLIC, 404),
     "GET /account/{page}": (PUBLIC, 404),
@@ -406,7 +408,7 @@ def test_what_asks_for_a_recent_sign_in_is_what_the_table_says(running_app: Lite
     asking |= {
         route
         for route, operation in admin_operations().items()
-        if operation["responses"]["401"]["description"] == NOT_RECENT
+        if operation["responses"]["401"] == shared.response(shared.RECENT)
     }
 
     assert asking == RECENT

@@ -15,7 +15,7 @@ from support.factories import Person, World
 
 from todo.app import create_app
 from todo.domain.accounts.rules import GRANTS, MEMBER
-from todo.http.openapi import permissions_of
+from todo.http.document.operations import permissions_of
 from todo.settings import load_settings
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

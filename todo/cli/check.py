@@ -15,8 +15,8 @@ from todo.database import now
 from todo.deployment import Finding, unfit_for_production
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.rewrap import Secrets, outdated
+from todo.http.document.operations import permission_of
 from todo.http.health import schedules_of, state_of
-from todo.http.openapi import permission_of
 from todo.settings import Settings, load_settings, secret_key
 
 # Reviewed: what may be asked without signing in.
@@ -36,6 +36,7 @@ PUBLIC = frozenset(
         "health_live",
         "health_ready",
         "get_openapi",
+        "get_openapi_admin",
         "get_docs",
         "get_docs_file",
         "get_account_page",

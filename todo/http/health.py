@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 from msgspec import Struct, field
 from msgspec.structs import replace
 from sqlalchemy import Column, DateTime, column, delete, func, select, table
@@ -153,7 +154,12 @@ async def live() -> Live:
     return Live()
 
 
-@get("/health/ready", operation_id="health_ready", tags=["Operations"])
+@get(
+    "/health/ready",
+    operation_id="health_ready",
+    tags=["Operations"],
+    responses={503: ResponseSpec(Ready, description="Requests cannot be served at the moment.")},
+)
 async def ready(database: NamedDependency[Database], jobs: NamedDependency[JobCatalog]) -> Response[Ready]:
     """Report whether requests can be served: 503 when the database is unavailable, read-only or not migrated.
 

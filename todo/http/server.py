@@ -1,13 +1,12 @@
 """The server process of the API: uvicorn with our protocol."""
 
 import resource
-from threading import Thread
 
 import uvicorn
 from litestar import Litestar
 
 from todo.http.connections import Connections
-from todo.http.openapi import document
+from todo.http.openapi import documents
 from todo.http.protocol import BoundedProtocol
 from todo.http.proxies import Proxies
 from todo.settings import Settings
@@ -19,7 +18,7 @@ OTHER_FILES = 128  # files other than connections: the database, libraries, logs
 def serve(app: Litestar, settings: Settings) -> None:
     """Serve requests until the process receives a signal."""
     limit = min(settings.max_connections, max(1, raise_file_limit() - OTHER_FILES))
-    Thread(target=document, args=(app,), name="openapi", daemon=True).start()
+    documents(app)  # not while a request waits
     connections = Connections(limit, settings.max_connections_per_address, Proxies(settings.trusted_proxies).trusts)
 
     Protocol = type("Protocol", (BoundedProtocol,), {"settings": settings, "open_connections": connections})

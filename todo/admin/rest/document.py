@@ -17,7 +17,17 @@ from todo.admin.rest.parameters import ImportIn, body_for_many, form_of, has_tra
 from todo.admin.rest.reads import READS
 from todo.admin.rest.writes import WRITES
 from todo.admin.schemas import Facet, FacetValue, HistoryPage, ImportReport, Option, Outcome, Preview
-from todo.http.openapi import ALWAYS, ETAG, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, UNCHANGED, problems
+from todo.http.document.schemas import schemas_of
+from todo.http.document.shared import (
+    ALWAYS,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    LIMITED,
+    UNCHANGED,
+    headers,
+    problems,
+)  # fmt: skip
 from todo.schema import ONE_LINE
 
 ID = "0190f5f0-7c1d-7000-8000-000000000000"
@@ -35,8 +45,7 @@ def paths_of(registry: Registry) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the paths of the OpenAPI document, and the component schemas they refer to."""
     offered = [(resource, one) for resource in registry for one in operations_of(resource)]
     types = {kind: None for resource, one in offered for kind in (_body(resource, one), _answer(resource, one)) if kind}
-    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    shown = dict(zip(types, schemas, strict=True))
+    shown, components = schemas_of(types)
     paths: dict[str, Any] = {}
     for resource, one in offered:
         path = paths.setdefault(f"/api/admin/{resource.name}{one.path}", {})
@@ -58,7 +67,7 @@ def _operation(resource: Resource, one: Operation, shown: dict[Any, Any]) -> dic
         "x-permission": f"{resource.name}.{one.verb}",
     }
     if body is not None:
-        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": shown[body]}}}
+        found["requestBody"] = {"required": True} | _json(shown[body])
     return found
 
 
@@ -100,21 +109,35 @@ def page_type(resource: Resource) -> type[Struct]:
 
 
 def _responses(resource: Resource, one: Operation, shown: dict[Any, Any]) -> dict[str, Any]:
+    names = ["ETag"] if one.kind in OF_ONE_ROW and isinstance(resource, ModelAdmin) else []
+    names += ["Idempotency-Replayed"] if one.method == "POST" else []
+    answer = {"description": _success(resource, one), "headers": headers([*names, *LIMITED])}
     if one.kind == "export":
-        kinds = {kind: {"schema": {"type": "array" if "json" in kind else "string"}} for kind in FORMATS.values()}
-        return {"200": {"description": "The file.", "content": kinds}}
-    answer: dict[str, Any] = {
-        "description": "Done.", "content": {"application/json": {"schema": shown[_answer(resource, one)]}}
-    }  # fmt: skip
-    if one.kind in OF_ONE_ROW and isinstance(resource, ModelAdmin):
-        answer["headers"] = {"ETag": ETAG}
-    found = {"201" if one.kind == "add" else "200": answer}
+        rows = {"type": "array", "items": {"type": "object"}}
+        kinds = {kind: {"schema": rows if "json" in kind else {"type": "string"}} for kind in FORMATS.values()}
+        return {"200": answer | {"content": kinds}}
+    found = {"201" if one.kind == "add" else "200": answer | _json(shown[_answer(resource, one)])}
     if one.kind == "get":
         found["304"] = UNCHANGED
     if one.kind == "delete":
-        answer["description"] = "With `preview`: what would also be deleted or changed; nothing is deleted."
-        found["204"] = {"description": "The row was deleted."}
+        found["204"] = {"description": "The row was deleted; no body.", "headers": headers(LIMITED)}
     return found
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def _success(resource: Resource, one: Operation) -> str:
+    """Say what a successful answer is."""
+    words = {
+        "list": f"A page of {resource.label.lower()}.", "docs": "What the resource is, and what you may do with it.",
+        "history": "A page of changes, the latest first.", "dates": "Years, months or days, and how many rows each.",
+        "options": "Rows to choose from.", "import": "What was or would be imported, and what was refused.",
+        "delete": "With `preview`: what would also be deleted or changed; nothing is deleted.",
+        "export": "The file.",
+    }  # fmt: skip
+    return "The row." if one.kind in OF_ONE_ROW else words.get(one.kind, "What the action did.")
 
 
 def _problems(resource: Resource, one: Operation) -> Iterable[str]:
@@ -174,7 +197,7 @@ def _own_queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]
             about = "Count the rows of each filter choice."
             yield _query("facets", about, {"type": "boolean", "default": True})
         case "export":
-            yield _query("form", "File format.", {"enum": list(FORMATS), "default": "csv"})
+            yield _query("form", "File format.", {"type": "string", "enum": list(FORMATS), "default": "csv"})
         case "dates":
             yield _query("within", "Year or month to divide further.", {"type": "string", "maxLength": 7})
         case "options":
@@ -185,7 +208,7 @@ def _own_queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]
 
 
 def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+    return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 def _filter(resource: Resource, item: str | Filter) -> dict[str, Any]:

@@ -11,7 +11,14 @@ from todo.access import Actor, Origin, requires
 from todo.database import Database
 from todo.domain.accounts.controllers.second_factor import REAUTHENTICATION
 from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, PasskeyOptions, ReauthenticationIn
-from todo.domain.accounts.schemas.sessions import PasswordChange, Refresh, SecondFactor, Tokens
+from todo.domain.accounts.schemas.sessions import (
+    AccessToken,
+    MfaRequired,
+    PasswordChange,
+    Refresh,
+    SecondFactor,
+    Tokens,
+)
 from todo.domain.accounts.schemas.users import Login, Me, MePatch, Registered, Registration
 from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.sign_in import SignIn
@@ -46,7 +53,7 @@ class AuthController(Controller):
     @post("/login", operation_id="login", status_code=200)
     async def login(
         self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[Login], user_agent: UserAgent = ""
-    ) -> Tokens:
+    ) -> Tokens | MfaRequired:
         """Exchange e-mail and password for tokens, or for an `mfa_token` when a second factor is required.
 
         Example: `{"email": "ada@example.com", "password": "correct horse battery staple"}`
@@ -132,14 +139,14 @@ class AuthController(Controller):
         sign_in: SignInDependency,
         reauthentication: NamedDependency[Reauthentication],
         data: JSONBody[ReauthenticationIn],
-    ) -> Tokens:
+    ) -> AccessToken:
         """Reauthenticate by password, code or passkey, and get an access token with the new time.
 
         For ten minutes it is accepted where older ones get 401 `insufficient_user_authentication` (RFC 9470). A code or
         passkey counts as second factor of the session from then on. The refresh token does not change.
         Example: `{"password": "correct horse battery staple"}`
         """
-        return await sign_in.tokens_of(await reauthentication.reauthenticate(data))
+        return await sign_in.access_token_of(await reauthentication.reauthenticate(data))
 
     @get("/me", operation_id="get_me", guards=[requires("accounts.me")])
     async def me(

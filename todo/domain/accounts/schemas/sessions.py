@@ -1,7 +1,7 @@
 """API schemas of sessions."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -12,17 +12,24 @@ from todo.schema import Schema
 Secret = Annotated[str, Meta(min_length=1, max_length=8192, pattern=r"^[\x21-\x7e]*$")]
 
 
-class Tokens(Struct, omit_defaults=True):
-    """Send the access token as `Authorization: Bearer ...`. It expires after `expires_in` seconds.
+class AccessToken(Struct):
+    """Send the access token as `Authorization: Bearer ...`. It expires after `expires_in` seconds."""
 
-    With a second factor, only `mfa_token` is returned: send it with a code to `/api/auth/login/mfa`.
-    """
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
 
-    access_token: str = ""
-    token_type: str = ""
-    expires_in: int = 0
-    refresh_token: str = ""
-    mfa_token: str = ""
+
+class Tokens(AccessToken):
+    """The tokens of a session: an access token, and a refresh token for `/api/auth/refresh`."""
+
+    refresh_token: str
+
+
+class MfaRequired(Struct):
+    """A second factor is required: send `mfa_token` with a code to `/api/auth/login/mfa` within five minutes."""
+
+    mfa_token: str
 
 
 class Refresh(Schema):

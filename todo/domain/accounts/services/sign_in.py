@@ -13,7 +13,7 @@ from todo.database import Database, Query, WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, SESSION, TOTP, USER, USER_ROLE, User, UserRole
 from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, PasskeyOptions
-from todo.domain.accounts.schemas.sessions import SecondFactor, SessionOut, Tokens
+from todo.domain.accounts.schemas.sessions import AccessToken, MfaRequired, SecondFactor, SessionOut, Tokens
 from todo.domain.accounts.schemas.users import Login, Me, Registration
 from todo.domain.accounts.services import mfa_tokens
 from todo.domain.accounts.services.account_deletion import cancel_deletion
@@ -134,7 +134,7 @@ class SignIn:
                 return await come_in(session, self._settings, data, password_hash)
             return await AccountService(session, origin.actor).register(data, password_hash, *roles)
 
-    async def login(self, origin: Origin, data: Login, user_agent: str = "") -> Tokens:
+    async def login(self, origin: Origin, data: Login, user_agent: str = "") -> Tokens | MfaRequired:
         """Sign in by password: the only step without a second factor.
 
         Raise the same Unauthorized for an unknown address, a wrong password and a disabled account; Forbidden while the
@@ -142,7 +142,7 @@ class SignIn:
         """
         found = await self.check_password(origin, data)
         if found.second_factor:
-            return Tokens(mfa_token=await self.mfa_pending(origin, found))
+            return MfaRequired(await self.mfa_pending(origin, found))
         return await self._admit(origin, Authentication(found.id, ("pwd",), found.credential_version), user_agent)
 
     async def second_step(self, origin: Origin, data: SecondFactor, user_agent: str = "") -> Tokens:
@@ -305,8 +305,13 @@ class SignIn:
 
     async def tokens_of(self, granted: Granted) -> Tokens:
         """Return a new access token for a session, with its refresh token."""
+        access = await self.access_token_of(granted)
+        return Tokens(access.access_token, access.token_type, access.expires_in, granted.refresh_token)
+
+    async def access_token_of(self, granted: Granted) -> AccessToken:
+        """Return a new access token for a session."""
         access = await self.keys.sign(granted.user_id, granted.session_id, granted.amr, granted.authenticated_at)
-        return Tokens(access, "Bearer", self._settings.access_token_seconds, granted.refresh_token)
+        return AccessToken(access, "Bearer", self._settings.access_token_seconds)
 
     async def _upgrade(self, origin: Origin, user_id: UUID, stored: str, password: str) -> None:
         """Hash the password again when the cost changed or the hash is foreign. A concurrent change wins."""

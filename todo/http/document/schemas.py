@@ -1,0 +1,124 @@
+"""JSON Schemas of bodies and answers: as msgspec makes them, then fit for generated clients."""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from inspect import cleandoc
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+Schema = dict[str, Any]
+REF = "#/components/schemas/"
+GENERIC = re.compile(r"\bPage_(\w+)_$")  # msgspec's name for Page[TaskOut]
+
+
+def schemas_of(kinds: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schema]]:
+    """Return the schema of each type, and the components these refer to."""
+    wanted = list(kinds)
+    single = list(dict.fromkeys(one for kind in wanted for one in _members(kind)))
+    schemas, components = msgspec.json.schema_components(single, ref_template=f"{REF}{{name}}")
+    for name, kind in _structs(msgspec.Struct):
+        if name in components:
+            _complete(components[name], kind)
+    known = dict(zip(single, map(tidy, schemas), strict=True))
+    shown = {
+        kind: known[kind] if kind in known else {"oneOf": [known[one] for one in _members(kind)]} for kind in wanted
+    }
+    return shown, {component_name(name): tidy(schema) for name, schema in components.items()}
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    """Return the types of a union, which msgspec describes only when they are tagged, or the type itself."""
+    return get_args(kind) if get_origin(kind) is UnionType else (kind,)
+
+
+def component_name(name: str) -> str:
+    """Return the name of a component: `TaskOutPage` for `Page_TaskOut_`."""
+    return GENERIC.sub(r"\1Page", name)
+
+
+def _structs(kind: type[msgspec.Struct]) -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    for child in kind.__subclasses__():
+        yield child.__name__, child
+        yield from _structs(child)
+
+
+def _complete(schema: Schema, kind: type[msgspec.Struct]) -> None:
+    """Add what msgspec leaves out: the format of instants, and that answers always have fields with a default."""
+    hints = get_type_hints(kind)
+    config = kind.__struct_config__
+    for field in msgspec.structs.fields(kind):
+        node = schema["properties"].get(field.encode_name, {})
+        if datetime in (hints[field.name], *getattr(hints[field.name], "__args__", ())):
+            text = next(one for one in (node, *node.get("anyOf", ())) if one.get("type") == "string")
+            text["format"] = "date-time"
+        sent = not config.omit_defaults and not config.forbid_unknown_fields
+        if sent and not field.required and field.default is not msgspec.UNSET:
+            schema["required"] = [*schema["required"], field.encode_name]
+
+
+def tidy(node: Any) -> Any:
+    """Return a schema that generators read well: typed enums, `const`, one description a field, no defaults.
+
+    Generators for TypeScript make a field required when it has a default.
+    """
+    if isinstance(node, list):
+        return [tidy(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    found = {name: tidy(child) for name, child in node.items() if name not in {"default", "title"}}
+    if "properties" in node:
+        found["properties"] = {name: tidy(child) for name, child in node["properties"].items()}
+    if "discriminator" in node:
+        return _discriminated(node)
+    if isinstance(node.get("$ref"), str):
+        found["$ref"] = REF + component_name(node["$ref"].removeprefix(REF))
+    if isinstance(node.get("description"), str):
+        found["description"] = cleandoc(node["description"])
+    return _typed(_lifted(found))
+
+
+def _discriminated(node: Schema) -> Schema:
+    """`oneOf` instead of `anyOf`: the kinds exclude each other."""
+    rest = {name: child for name, child in node.items() if name not in {"anyOf", "oneOf", "default"}}
+    return {"oneOf": node.get("oneOf") or node["anyOf"], **rest}
+
+
+def _typed(node: Schema) -> Schema:
+    """Name the type of an enum of texts, and write an enum of one as `const`."""
+    choices = node.get("enum")
+    if not isinstance(choices, list) or not all(isinstance(choice, str) for choice in choices):
+        return node
+    rest = {name: child for name, child in node.items() if name != "enum"}
+    return rest | {"type": "string"} | ({"const": choices[0]} if len(choices) == 1 else {"enum": choices})
+
+
+def _lifted(node: Schema) -> Schema:
+    """Describe a field that may be null once, beside its type."""
+    members = node.get("anyOf")
+    if not isinstance(members, list) or "description" in node:
+        return node
+    words = [one["description"] for one in members if isinstance(one.get("description"), str)]
+    if not words:
+        return node
+    bare = [{name: child for name, child in one.items() if name != "description"} for one in members]
+    return node | {"anyOf": bare, "description": words[0]}
+
+
+def parameter_schema(schema: Schema) -> Schema:
+    """Return the schema of a query parameter or header, which has no null."""
+    members = [one for one in schema.get("oneOf", ()) if one != {"type": "null"}]
+    if len(members) == 1:
+        schema = {name: child for name, child in schema.items() if name != "oneOf"} | members[0] | _limits(schema)
+    if isinstance(schema.get("type"), list):
+        kind = next(kind for kind in schema["type"] if kind != "null")
+        schema = schema | {"type": kind, "enum": [choice for choice in schema["enum"] if choice is not None]}
+    found = {name: child for name, child in schema.items() if name != "description"}
+    whole = found.get("type") == "integer"
+    return _typed({name: int(child) if whole and isinstance(child, float) else child for name, child in found.items()})
+
+
+def _limits(schema: Schema) -> Schema:
+    return {name: child for name, child in schema.items() if name not in {"oneOf", "type"}}

@@ -1,0 +1,39 @@
+"""The texts of the documents: what they open on, and what each group of operations is about."""
+
+from importlib.resources import files
+from typing import Any
+
+from todo import __version__
+
+# In the order in which pages show them.
+TAGS = {
+    "Tasks": "Add, list, change, complete and delete tasks.",
+    "Series": "Recurring tasks: their rules, occurrences and pauses, and what a rule would do.",
+    "Notifications": "Reminders, the list of notifications, and when to send which.",
+    "Accounts": "Sign in, and manage your account: sessions, tokens, second factors, invitations.",
+    "Operations": "Whether the service works, for those who run it.",
+    "Admin": "Administration of everything: resources, search, recent changes.",
+}
+
+
+def read_text(name: str) -> str:
+    """Return a text file of this package."""
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def info() -> dict[str, Any]:
+    """Return the `info` of a document."""
+    return {
+        "title": "todo",
+        "version": __version__,
+        "summary": "A self-hosted, multi-user task service.",
+        "description": read_text("getting-started.md"),
+        "license": {"name": "MIT", "identifier": "MIT"},
+    }
+
+
+def tags_of(paths: dict[str, Any]) -> list[dict[str, str]]:
+    """Describe the tags of these paths, those of the administration last."""
+    used = {tag for item in paths.values() for operation in item.values() for tag in operation["tags"]}
+    about = TAGS | {tag: f"Administration of {tag.partition(': ')[2].lower()}." for tag in sorted(used - TAGS.keys())}
+    return [{"name": tag, "description": words} for tag, words in about.items() if tag in used]
