@@ -26,7 +26,7 @@ SERVER = "TODO_TEST_SERVER"
 SECRET = "only for tests: 0123456789abcdef0123456789"
 SECRET_KEY = SecretKey(SECRET)
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
-KEPT = {"roles", "signing_keys", "alembic_version", "saq_versions"}
+KEPT = {"roles", "quota_defaults", "signing_keys", "alembic_version", "saq_versions"}
 
 
 def settings_for(url: str, **values: object) -> Settings:

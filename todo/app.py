@@ -30,6 +30,7 @@ from todo.domain.accounts.controllers.account_pages import LINKS
 from todo.domain.accounts.rules import GRANTS
 from todo.domain.accounts.services.admin_sessions import AdminSessions
 from todo.domain.accounts.services.authentication import actor_of
+from todo.domain.accounts.services.quotas import store_defaults
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
 from todo.http import health, idempotency, limits, metrics, middleware, openapi
@@ -124,6 +125,7 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await database.open()
+        await store_defaults(database)
         await sign_in.start()
         try:
             yield

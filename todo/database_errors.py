@@ -1,11 +1,14 @@
 """Convert errors of SQLAlchemy and asyncpg to problems."""
 
+from typing import Any
+
 from sqlalchemy.exc import DBAPIError
 
 from todo.connection import AWAY, AWAY_STATES
-from todo.errors import Conflict, Invalid, Problem, Unavailable
+from todo.errors import Conflict, Invalid, Problem, QuotaReached, Unavailable
 
 READ_ONLY = "25006"
+QUOTA = "QUOTA"  # of `refuse_over_quota`, in the migration
 
 
 def sqlstate_of(error: Exception) -> str:
@@ -31,6 +34,9 @@ def problem_from(error: Exception) -> Problem | None:
         return Unavailable("The rows are locked by another request. Try again.", retry_after=2)
     if state == "57014":
         return Unavailable("The database took too long.", retry_after=5)
+    if state == QUOTA:
+        raised: Any = getattr(cause, "__cause__", None) or cause
+        return QuotaReached(raised.constraint_name, int(raised.detail))
     if state == "23505":
         return Conflict("An equal row already exists.")
     if state == "23503":

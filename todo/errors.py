@@ -130,6 +130,27 @@ class TooManyRequests(Problem):
         self.violated = [policy]
 
 
+ADVICE: dict[str, str] = {
+    "tasks": "Delete tasks from the trash: closed and deleted ones count.",
+    "series": "End a series.",
+    "reminders": "Delete reminders.",
+    "tokens": "Revoke a token.",
+    "storage": "Shorten notes, or delete tasks from the trash.",
+}
+
+
+class QuotaReached(Problem):
+    """The request would store more than the quota `name` of the owner allows. `limit` is in bytes for storage."""
+
+    status = HTTPStatus.CONFLICT
+    slug = "quota-reached"
+
+    def __init__(self, name: str, limit: int):
+        full = f"{limit / 1_000_000:,.0f} MB of storage" if name == "storage" else f"{limit:,} {name}"
+        super().__init__(f"The account is limited to {full}. {ADVICE[name]} The operator can raise the limit.")
+        self.violated = [name]
+
+
 class Unavailable(Problem):
     """A dependency is unavailable or at capacity. Clients should retry after `Retry-After` seconds."""
 

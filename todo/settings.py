@@ -187,6 +187,15 @@ class Settings(BaseSettings):
     deletion_days: int = Field(
         30, ge=0, le=365, description="Days until a deleted account is erased; 0 for immediately."
     )
+    quota_tasks: int = Field(
+        100_000, ge=0, description="Maximum tasks of a user, closed and deleted ones included; 0 for no limit."
+    )
+    quota_series: int = Field(2_000, ge=0, description="Maximum series of a user that have not ended; 0 for no limit.")
+    quota_reminders: int = Field(100_000, ge=0, description="Maximum reminders of a user; 0 for no limit.")
+    quota_tokens: int = Field(100, ge=0, description="Maximum personal access tokens of a user; 0 for no limit.")
+    quota_storage_mb: int = Field(
+        500, ge=0, le=1_000_000, description="Maximum MB of a user's titles, notes and templates; 0 for no limit."
+    )
     mail_url: SecretStr = Field(
         SecretStr("console://"),
         description="Mail server: smtp://user:password@host:port or smtps://...; console:// logs (in development).",

@@ -102,6 +102,8 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "POST /api/series/skip-missed": ("series.change", 200),
     "GET /api/trash": ("tasks.view", 200),
     "POST /api/trash/{task_id}/restore": ("tasks.delete", 404),
+    "DELETE /api/trash/{task_id}": ("tasks.delete", 404),
+    "GET /api/me/usage": ("accounts.me", 200),
     "GET /api/tasks/{task_id}/reminders": ("reminders.view", 404),
     "POST /api/tasks/{task_id}/reminders": ("reminders.add", 422),
     "GET /api/reminders": ("reminders.view", 200),

@@ -56,11 +56,25 @@ def test_each_kind_of_contradiction_is_one_line_with_what_to_do(todo, broken: tu
 
     lines = {line.partition(":")[0]: line for line in done.output.splitlines()}
     assert done.exit_code == 1
-    assert lines.keys() == {"series_at_rest_goes_on", "template_without_title", "task_due_in_old_time_zone"}
+    assert lines.keys() == {
+        "series_at_rest_goes_on", "template_without_title", "task_due_in_old_time_zone", "usage_miscounted",
+    }  # fmt: skip
     assert lines["series_at_rest_goes_on"] == (
         f"series_at_rest_goes_on: 1 series ({ended}). Expected: A series that is paused or has ended has no time at"
         " which it goes on. Run `todo doctor --repair`."
     )
+
+
+def test_what_counts_towards_quotas_is_recounted(todo, filled: str) -> None:  # noqa: F811 -- the fixture
+    on(filled, "UPDATE usage_changes SET tasks = tasks + 1 WHERE id = (SELECT max(id) FROM usage_changes) RETURNING id")
+
+    found = todo("doctor", TODO_DATABASE_URL=filled)
+    repaired = todo("doctor", "--repair", TODO_DATABASE_URL=filled)
+
+    assert (found.exit_code, found.output.partition(":")[0]) == (1, "usage_miscounted")
+    assert repaired.exit_code == 0, repaired.output
+    assert on(filled, "SELECT miscounted_usage()") == []
+    assert len(on(filled, "SELECT FROM audit_events WHERE action = 'users.repair'")) == 1
 
 
 def test_contradictions_are_for_scripts_too(todo, broken: tuple[str, str]) -> None:

@@ -142,3 +142,13 @@ def test_a_vacation_begins_and_ends(todo, with_ada: str) -> None:
 
     assert (begun.exit_code, row["until"], ended.exit_code) == (0, until, 0)
     assert (refused.exit_code, refused.output) == (1, "Error: until: The last day must not be before the first.\n")
+
+
+def test_a_quota_is_set_shown_and_taken_back(todo, with_ada: str) -> None:
+    done = todo("users", "quota", "ada@example.com", "storage", "--limit", "2", TODO_DATABASE_URL=with_ada)
+    shown = todo("users", "show", "ada@example.com", "--json", TODO_DATABASE_URL=with_ada)
+    back = todo("users", "quota", "ada@example.com", "storage", TODO_DATABASE_URL=with_ada)
+    (row,) = query(with_ada, "SELECT quotas FROM users")
+
+    assert (done.exit_code, back.exit_code, row["quotas"]) == (0, 0, "{}"), done.output
+    assert json.loads(shown.output)["usage"]["storage"] == {"used": 0, "limit": 2_000_000}

@@ -102,7 +102,7 @@ async def belongings(ada: Person, sql: Sql) -> list[UUID]:
     tables = await sql.fetch(
         "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'id'"
     )
-    kept = {"roles", "signing_keys"}
+    kept = {"roles", "signing_keys", "quota_defaults", "usage_changes"}  # the latter two have numbers
     return [row["id"] for (name,) in tables if name not in kept for row in await sql.fetch(f'SELECT id FROM "{name}"')]
 
 
@@ -177,6 +177,12 @@ async def test_lists_and_their_counts_show_only_what_is_mine(
     answer = await bob.http.get(f"{path}?count=true")
 
     assert answer.json() == {"items": [], "next_cursor": None, "total": 0, "total_is_exact": True}
+
+
+async def test_the_usage_is_mine_alone(bob: Person, belongings: list[UUID]) -> None:
+    answer = await bob.http.get("/api/me/usage")
+
+    assert {one["used"] for one in answer.json().values()} == {0}
 
 
 async def test_no_filter_shows_what_is_not_mine(ada: Person, bob: Person, belongings: list[UUID]) -> None:

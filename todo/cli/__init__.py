@@ -58,6 +58,10 @@ GROUPS = [
         ShortName("grant", "Give a user a role.", "users.grant_role", f"{PERSON} support"),
         ShortName("revoke", "Take a role from a user.", "users.take_role", f"{PERSON} support"),
         ShortName("sign-out", "End every session of a user.", "users.sign_out", PERSON),
+        ShortName(
+            "quota", "Limit what a user can store; without --limit, as everybody.", "users.set_quota",
+            f"{PERSON} storage --limit 2000",
+        ),
         ShortName("vacation", "Create no tasks until a day.", "users.begin_vacation", f"{PERSON} 2027-01-06"),
         ShortName("end-vacation", "Let all series of a user go on.", "users.end_vacation", PERSON),
     ),

@@ -13,9 +13,11 @@ from todo.actions import Action
 from todo.audit import Event, event
 from todo.cli.installation import with_session
 from todo.database import WriteSession
-from todo.domain.tasks.series.invariants import INVARIANTS
+from todo.domain.accounts.invariants import INVARIANTS as ACCOUNTS
+from todo.domain.tasks.series.invariants import INVARIANTS as SERIES
 from todo.invariants import Invariant
 
+INVARIANTS = (*SERIES, *ACCOUNTS)
 SHOWN = 5  # ids of each kind
 REPAIRED: dict[str, Action] = {
     "occurrences": "occurrences.repair", "series": "series.repair", "tasks": "tasks.repair", "users": "users.repair",
@@ -23,7 +25,7 @@ REPAIRED: dict[str, Action] = {
 REPAIR = "Run `todo doctor --repair`."
 PATIENCE = "SET LOCAL statement_timeout = '30min'"  # every row is looked at
 # No writes between finding and repairing rows; reads go on.
-LOCK = "LOCK TABLE users, series, occurrences, tasks IN SHARE ROW EXCLUSIVE MODE"
+LOCK = "LOCK TABLE users, series, occurrences, tasks, reminders, personal_tokens IN SHARE ROW EXCLUSIVE MODE"
 # The statement's own snapshot still shows the rows as they were.
 CHANGED = """
     WITH changed AS ({statement} RETURNING {table}.*)

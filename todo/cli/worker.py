@@ -12,6 +12,7 @@ from todo.app import JOBS, LOOPS
 from todo.cli.installation import database_url, installed, require_sessions
 from todo.cli.supervision import exit_on_signals, follow_supervisor
 from todo.database import Database
+from todo.domain.accounts.services.quotas import store_defaults
 from todo.http import logs
 from todo.queue import HAS_WAITING
 from todo.saq_queue import connected, new_worker, relay
@@ -37,6 +38,7 @@ def worker(once: bool) -> None:
 async def _work(settings: Settings, url: str, once: bool) -> None:
     async with installed(settings, url) as database:
         await require_sessions(settings, url)
+        await store_defaults(database)
         follow_supervisor()
         if once:
             await _work_once(settings, database)

@@ -6,6 +6,7 @@ from todo.access import WORKER
 from todo.domain.accounts.services.account_deletion import erase_due
 from todo.domain.accounts.services.housekeeping import delete_ended
 from todo.domain.accounts.services.key_rotation import KeyService
+from todo.domain.accounts.services.quotas import sum_up
 from todo.queue import Context, Cron, job_origin, job_session
 from todo.settings import secret_key
 
@@ -29,8 +30,14 @@ async def rotate_signing_keys(context: Context) -> None:
             await keys.rotate_when_old(timedelta(days=settings.signing_key_days))
 
 
+async def sum_up_usage(context: Context) -> None:
+    """Sum up what users store where it has changed often."""
+    await sum_up(context["database"])
+
+
 CRONS = [
     Cron(rotate_signing_keys, "11 3 * * *"),
     Cron(erase_deleted_accounts, "*/10 * * * *"),
+    Cron(sum_up_usage, "29 * * * *", timeout=600),
     Cron(delete_ended_credentials, "41 * * * *", timeout=600),
 ]

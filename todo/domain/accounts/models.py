@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, LargeBinary, String, UniqueConstraint, func, select, text
+from sqlalchemy import BigInteger, Column, DateTime, Index, LargeBinary, String, UniqueConstraint, func, select, text
+from sqlalchemy import Identity as Numbered
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
@@ -49,6 +50,39 @@ class User(Row, table=True):
     vacations: list[Any] = Field(
         default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
     )
+    # Limits of this user that differ from the defaults, by name; 0 for none. Storage is in bytes.
+    quotas: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
+    )
+
+
+class QuotaDefaults(SQLModel, table=True):
+    """The limits of every user without their own, as the settings have them: one row, for the triggers that check."""
+
+    __tablename__ = "quota_defaults"
+
+    id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    limits: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class UsageChange(SQLModel, table=True):
+    """What one statement added to what a user stores, or took from it: the sum of the rows is what they store.
+
+    Triggers write the rows (`<table>_count_usage`, in the migration), and check the limits at commit where `is_growth`.
+    No foreign key, so that changing a task does not wait for its owner's row; deleting a user deletes the rows.
+    """
+
+    __tablename__ = "usage_changes"
+    __table_args__ = (Index("ix_usage_changes_user", "user_id"),)
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Numbered(), primary_key=True))
+    user_id: UUID
+    is_growth: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    tasks: int = Field(sa_type=BigInteger)
+    series: int = Field(sa_type=BigInteger)
+    reminders: int = Field(sa_type=BigInteger)
+    tokens: int = Field(sa_type=BigInteger)
+    storage: int = Field(sa_type=BigInteger)  # bytes of titles, notes and templates
 
 
 class Role(Row, table=True):
@@ -102,7 +136,7 @@ class Session(Row, table=True):
     seen_at: datetime = _instant(default_factory=now)
     expires_at: datetime = _instant(index=True)
     revoked_at: datetime | None = _instant(default=None)
-    revoked_for: str | None = None  # logout | reuse | password | second_factor | disabled | leaving | operator
+    revoked_for: str | None = None  # logout | reuse | password | second_factor | disabled | leaving | operator | limit
     cookie_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, unique=True))  # of the admin pages
     reauthenticated_at: datetime | None = _instant(default=None)  # time of the last authentication
     acting_as: UUID | None = Field(default=None, foreign_key="users.id", ondelete="SET NULL")  # impersonation
@@ -225,6 +259,7 @@ class Passkey(Row, table=True):
 
 
 USER, ROLE, USER_ROLE, KEY = columns(User), columns(Role), columns(UserRole), columns(SigningKey)
+QUOTA_DEFAULTS, USAGE = columns(QuotaDefaults), columns(UsageChange)
 SESSION, REFRESH, IDENTITY, PERSONAL_TOKEN = (
     columns(Session),
     columns(RefreshToken),

@@ -33,7 +33,7 @@ _STEERING = frozenset(
     f"users.{verb}"
     for verb in (
         "change", "disable", "enable", "grant_role", "take_role", "reset_second_factor", "add_service_account",
-        "impersonate", "begin_vacation", "end_vacation",
+        "impersonate", "begin_vacation", "end_vacation", "set_quota",
     )
 ) | {
     "personal_tokens.revoke", "passkeys.revoke", "jobs.retry", "jobs.abort", "schedules.run_now",

@@ -21,11 +21,13 @@ from todo.domain.accounts.models import (
 )
 from todo.domain.accounts.rules import MEMBER
 from todo.domain.accounts.schemas.email_tokens import Invite, RoleName
+from todo.domain.accounts.schemas.usage import QuotaIn
 from todo.domain.accounts.schemas.users import Email, Timezone
 from todo.domain.accounts.schemas.vacations import VacationIn
 from todo.domain.accounts.services import account_status, email_tokens, roles
 from todo.domain.accounts.services.credentials import sign_out_everywhere
 from todo.domain.accounts.services.invitations import InvitationService
+from todo.domain.accounts.services.quotas import set_quota
 from todo.domain.accounts.services.second_factor import forget_second_factor
 from todo.domain.accounts.services.service_accounts import add_service_account
 from todo.domain.accounts.services.users import AccountService
@@ -68,6 +70,7 @@ class UserAdmin(ModelAdmin[User]):
     computed = {
         "roles": Computed(HELD, list[str]),
         "second_factor": Computed(HAS_SECOND_FACTOR, bool, "Second factor"),
+        "usage": Computed(func.usage_of(USER.id), dict[str, Any]),
     }
     filters = ("status", "kind", "created_at", "email_verified_at")
     search = ("email", "name")
@@ -76,9 +79,11 @@ class UserAdmin(ModelAdmin[User]):
     fieldsets = {
         "Person": ("email", "name", "timezone", "kind", "status", "vacations"),
         "Access": ("roles", "second_factor", "password_hash", "email_verified_at", "deletion_at"),
+        "Quotas": ("usage", "quotas"),
     }
     inlines = (Inline("sessions", via="user_id"), Inline("personal_tokens", via="user_id"))
-    heavy = ("vacations",)
+    heavy = ("vacations", "usage", "quotas")
+    help_texts = {"quotas": "Limits that differ from the defaults; 0 for none.", "usage": "Storage is in bytes."}
     editable = ("name", "timezone")
     hidden = ("credential_version",)
     verbs = ("view", "change", "export")
@@ -149,6 +154,12 @@ class UserAdmin(ModelAdmin[User]):
         """Let all their series go on from today, or cancel a planned vacation."""
         await roles.require_no_escalation(do.session, do.actor, row.id)
         await VacationService(do.session, do.actor).end(row.id, "users.end_vacation")
+
+    @action("Set a quota", form=QuotaIn)
+    async def set_quota(self, do: ActionContext, row: User, form: QuotaIn) -> None:
+        """Limit what they can store: 0 for no limit, nothing for the default. What is stored already stays."""
+        await roles.require_no_escalation(do.session, do.actor, row.id)
+        await set_quota(do.session, do.actor, row.id, form)
 
     @action("Add a service account", on="resource", form=ServiceAccount, dangerous=True)
     async def add_service_account(self, do: ActionContext, form: ServiceAccount) -> str:

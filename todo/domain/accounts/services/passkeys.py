@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 
 from todo.audit import AuditedService
 from todo.database import ACTOR, WriteSession, now, table_of
@@ -17,7 +17,7 @@ from todo.domain.accounts.schemas.second_factor import PasskeyIn, PasskeyOptions
 from todo.domain.accounts.services.credentials import Authentication, revoke_credentials
 from todo.domain.accounts.services.email_tokens import notify_change
 from todo.domain.accounts.services.encryption import decrypt, encrypt
-from todo.errors import Invalid
+from todo.errors import Conflict, Invalid
 from todo.listing import Listing, Sort
 from todo.settings import SecretKey, Settings, SettingsError
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 GOOD_FOR = timedelta(minutes=5)  # lifetime of a challenge
 LONGEST_ID = 1023  # bytes of a credential id (WebAuthn section 5.8.3)
+MOST = 20  # passkeys of a user
 SIGN_IN = "passkey sign-in"
 
 COLUMNS = select(PASSKEY.id, PASSKEY.version, PASSKEY.name, PASSKEY.created_at, PASSKEY.used_at)
@@ -89,7 +90,7 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
         return PasskeyOptions(webauthn().registration_options(site.rp_id, user_id, name, challenge, others), state)
 
     async def add(self, site: Site, data: PasskeyIn) -> PasskeyOut:
-        """Store a new passkey, and revoke other credentials. Raise Invalid.
+        """Store a new passkey, and revoke other credentials. Raise Invalid, or Conflict when there are too many.
 
         Credential ids are unique, so a repeated request is a conflict.
         """
@@ -105,6 +106,9 @@ class PasskeyService(AuditedService[Passkey], model=Passkey):
         )  # fmt: skip
         await self.create(row, action="passkeys.add")
         await revoke_credentials(self.session, self.actor, row.user_id, "second_factor", but=self.actor.session_id)
+        held = select(func.count()).where(PASSKEY.user_id == row.user_id, PASSKEY.revoked_at.is_(None))
+        if (await self.session.scalar(held) or 0) > MOST:  # the account is locked, so that no other is being added
+            raise Conflict(f"An account can have at most {MOST} passkeys. Remove one first.")
         text = "It can now be used to sign in without a password."
         await notify_change(self.session, self.actor.name, "A passkey was added", text)
         return PasskeyOut(row.id, row.version, row.name, row.created_at, row.used_at)

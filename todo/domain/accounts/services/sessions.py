@@ -22,6 +22,7 @@ from todo.settings import NO_KEY, SecretKey
 PREFIX = "todo_rt_"
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=90)
 BROWSER_IDLE, BROWSER_ABSOLUTE = timedelta(minutes=30), timedelta(hours=12)  # of a sign-in to the admin pages
+MOST = 100  # sessions of a user at a time
 REPEAT = timedelta(seconds=10)  # grace period for repeating a refresh whose response was lost
 
 
@@ -49,7 +50,7 @@ class SessionService(AuditedService[Session], model=Session):
             user_id=user_id, amr=list(amr), address=self.session.origin.address, user_agent=user_agent[:300],
             expires_at=now() + ABSOLUTE, reauthenticated_at=now(),
         )  # fmt: skip
-        await self.create(begun, action="sessions.begin")
+        await self._store(begun)
         return _granted(begun, await self._issue(begun.id, 0))
 
     async def begin_browser(self, user_id: UUID, amr: tuple[str, ...], user_agent: str, cookie_hash: bytes) -> Session:
@@ -58,7 +59,18 @@ class SessionService(AuditedService[Session], model=Session):
             user_id=user_id, amr=list(amr), address=self.session.origin.address, user_agent=user_agent[:300],
             expires_at=now() + BROWSER_ABSOLUTE, cookie_hash=cookie_hash, reauthenticated_at=now(),
         )  # fmt: skip
-        return await self.create(begun, action="sessions.begin")
+        await self._store(begun)
+        return begun
+
+    async def _store(self, begun: Session) -> None:
+        """Store a new session, and end the user's oldest beyond MOST."""
+        await self.create(begun, action="sessions.begin")
+        live = select(Session).where(
+            SESSION.user_id == begun.user_id, SESSION.revoked_at.is_(None), SESSION.expires_at > now()
+        )
+        oldest = live.order_by(SESSION.id.desc()).offset(MOST).with_for_update()
+        for row in (await self.session.scalars(oldest)).all():
+            await self._revoke(row, "limit")
 
     async def refresh(self, token: str) -> Granted | None:
         """Use a refresh token and issue exactly one successor. Return None when the token is invalid.

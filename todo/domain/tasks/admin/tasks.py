@@ -19,7 +19,6 @@ from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskIn,
 from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import SERIES
 from todo.domain.tasks.series.services.occurrences import SeriesService
-from todo.domain.tasks.services.purging import erase_values, require_purgeable
 from todo.domain.tasks.services.tasks import TaskService
 from todo.domain.tasks.subtasks import descendants
 from todo.errors import Invalid
@@ -104,9 +103,7 @@ class TaskAdmin(ModelAdmin[Task]):
         await _service(do, row.owner_id).trash(row.id, None)
 
     async def delete_row(self, do: ActionContext, row: Task) -> None:
-        await require_purgeable(do.session, row.id)
-        await super().delete_row(do, row)
-        await erase_values(do.session, [row.id])
+        await _service(do, row.owner_id).purge(row.id)
 
     async def in_order(self, do: ActionContext, ids: Sequence[UUID]) -> Sequence[UUID]:
         """Parents first: subtasks are deleted and restored with them."""

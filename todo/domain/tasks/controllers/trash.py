@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from litestar import Controller, Response, get, post
+from litestar import Controller, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
@@ -40,3 +40,11 @@ class TrashController(Controller):
         Example: `POST /api/trash/0190f5f0-7c1d-7000-8000-000000000000/restore`
         """
         return answer(await tasks.restore(task_id))
+
+    @delete("/{task_id:uuid}", operation_id="purge_task", guards=[requires("tasks.delete")])
+    async def purge_task(self, tasks: NamedDependency[TaskService], task_id: FromPath[UUID]) -> None:
+        """Delete a task in the trash permanently, with its subtasks and reminders. This cannot be undone.
+
+        Example: `DELETE /api/trash/0190f5f0-7c1d-7000-8000-000000000000`
+        """
+        await tasks.purge(task_id)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from sqlalchemy import BindParameter, Column, Insert, bindparam, case, exists, insert, null, select, text, update
+from sqlalchemy import BindParameter, Column, Insert, bindparam, case, exists, func, insert, null, select, text, update
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from todo.database import ACTOR, table_of
@@ -14,6 +14,9 @@ from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Seri
 from todo.domain.tasks.series.rules import ScheduleState
 
 Columns: TypeAlias = ReadOnlyColumnCollection[str, Column[Any]]
+# Lets occurrences have twice the quota of their owner, until the transaction ends: a full account loses none of them.
+DOUBLE_QUOTA = "todo.opens_occurrences"
+
 OTHER, CHILD = table_of(Occurrence).alias().c, table_of(Task).alias().c
 
 # An occurrence with its series and the time zone of its owner, locked in the order of locks.py.
@@ -56,12 +59,14 @@ _close = (
 
 
 def closing(change: Insert) -> Insert:
-    """Close the occurrence of a task with the change of the task.
+    """Close the occurrence of a task with the change of the task, and let the next one have twice the quota.
 
     Returns whether it was the only open one of its series, whether there is an occurrence at `coming` already, and
     whether the task has subtasks.
     """
-    return change.add_cte(_close.cte("closed")).returning(~_others, _taken, _subtasks)
+    return change.add_cte(_close.cte("closed")).returning(
+        ~_others, _taken, _subtasks, func.set_config(DOUBLE_QUOTA, "on", True)
+    )
 
 
 def opening(change: Insert) -> Insert:

@@ -28,6 +28,7 @@ from todo.domain.tasks.series.services.edit import SeriesChanges, scope_of
 from todo.domain.tasks.series.services.occurrences import SeriesService, TaskChange, TaskWriter
 from todo.domain.tasks.series.services.reopening import Reopening
 from todo.domain.tasks.series.statements import LOCK_OCCURRENCE
+from todo.domain.tasks.services.purging import erase_values, require_purgeable
 from todo.domain.tasks.subtasks import check_parent, descendants, trash_all
 from todo.errors import Conflict, Contention, Invalid, NotFound, Stale
 
@@ -189,6 +190,15 @@ class TaskService(TaskWriter):
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at == task.deleted_at)
         await trash_all(self.session, subtasks, None, "tasks.restore")
         return task_out(await self.update({"deleted_at": None}, task, action="tasks.restore"))
+
+    async def purge(self, task_id: UUID) -> None:
+        """Delete a task in the trash permanently, with its subtasks; raises NotFound, Conflict."""
+        await lock_owner(self.session, self.owner_id)
+        _, task = await self._locked(task_id, within=trashed_by)
+        await require_purgeable(self.session, task.id)
+        subtasks = await descendants(self.session, [task.id])
+        await self.delete(task, action="tasks.purge")
+        await erase_values(self.session, [task.id, *(subtask.id for subtask in subtasks)])
 
     async def complete(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
         """Close a task, and open the next occurrence of its series; raises NotFound, Stale, Conflict."""

@@ -33,6 +33,7 @@ from todo.domain.tasks.models import Task
 from todo.domain.tasks.series.locks import unlocked_owners
 from todo.domain.tasks.series.models import SERIES, Series
 from todo.domain.tasks.series.rules import ScheduleState
+from todo.domain.tasks.series.statements import DOUBLE_QUOTA
 from todo.domain.tasks.subtasks import copy_subtasks, load_copied
 
 log = logging.getLogger(__name__)
@@ -40,9 +41,9 @@ log = logging.getLogger(__name__)
 BATCH = 1_000  # series: their locks are held for about a tenth of a second
 # A suspended worker gives its series back: the server ends what is idle, other workers what waits for its client.
 NAME = "todo occurrences"
-FROZEN = (
-    "SELECT set_config('idle_in_transaction_session_timeout', '30s', true), set_config('application_name', :name, true)"
-)
+FROZEN = """
+    SELECT set_config('idle_in_transaction_session_timeout', '30s', true),
+        set_config('application_name', :name, true), set_config(:double_quota, 'on', true)"""
 FREE = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user AND application_name = :name
@@ -142,7 +143,7 @@ class Batch:
 
 async def materialize_batch(session: WriteSession, limit: int = BATCH) -> int:
     """Open every due occurrence of up to `limit` series that no other worker has locked; return how many series."""
-    await session.execute(text(FROZEN), {"name": NAME})
+    await session.execute(text(FROZEN), {"name": NAME, "double_quota": DOUBLE_QUOTA})
     # The clock that says what is due is the database's.
     due = select(Series, func.now()).where(SERIES.next_run_at <= func.now())
     claimed = (
@@ -186,6 +187,7 @@ async def catch_up(session: WriteSession, series: Series, moment: datetime, clos
     """Do for one locked series what the worker would have done by this moment, but close none that a person closes
     then; the ids of the tasks that opened.
     """
+    await session.execute(select(func.set_config(DOUBLE_QUOTA, "on", True)))
     opened = await _open_together(session, [series], moment, closing)
     await session.refresh(series)
     return opened

@@ -270,7 +270,7 @@ class SeriesService(AuditedService[Series], model=Series):
         result = await TaskWriter(self.session, self.actor).update_with(
             task, change.values, change.action, closing, series=series.id, undo=undo, coming=next_start, **closed
         )
-        return Closed._make(result.one())
+        return Closed._make(result.one()[:3])
 
     async def _open(self, series: Series, plan: Plan, coming: PlannedOccurrence) -> Task:
         """Open the occurrence that follows a closed one."""
