@@ -197,3 +197,49 @@ async def test_a_total_ends_at_a_thousand_and_says_so(ada: Person, sql: Sql) -> 
     assert await total() == (1000, True)
     await sql.execute(copy.format(1))
     assert await total() == (1000, False)
+
+
+@pytest.mark.parametrize(
+    ("q", "expected"),
+    [
+        ("rent", ["Pay the rent"]),
+        ("RENT pay", ["Pay the rent"]),
+        ("pay the re", ["Pay the rent"]),
+        ("re", ["Pay the rent"]),
+        ("pa rent", []),  # only the last word may be a beginning
+        ("muller", ["Call Frau Mu\u0308ller"]),
+        ("m\u00fcll", ["Call Frau Mu\u0308ller"]),
+        ("balcony", ["Water the roses"]),
+        ("o'ne", ["Meet O'Neill (again)"]),
+        ("again) &", ["Meet O'Neill (again)"]),
+        ("\\again", ["Meet O'Neill (again)"]),
+        ("'again':*", ["Meet O'Neill (again)"]),
+        ("\u0434\u043e\u043c", ["\u0414\u043e\u043c"]),
+        ("absent", []),
+    ],
+)
+async def test_words_are_found_in_title_and_notes(ada: Person, bob: Person, q: str, expected: list[str]) -> None:
+    for title in ("Pay the rent", "Call Frau Mu\u0308ller", "Meet O'Neill (again)", "\u0414\u043e\u043c"):
+        await ada.add(title)
+    await ada.add("Water the roses", notes="those on the balcony")
+    await bob.add("Pay the rent, roses on the balcony, again O'Neill and Muller absent \u0434\u043e\u043c")
+
+    answer = await ada.http.get("/api/tasks", params={"q": q})
+
+    assert [task["title"] for task in answer.json()["items"]] == expected
+    assert (await ada.http.get("/api/tasks", params={"q": q, "status": "open", "sort": "title"})).status_code == 200
+
+
+@pytest.mark.parametrize("q", [" ", "_", "%", "&|!", "a\x00", "a\x01b", "a" * 201])
+async def test_a_search_without_words_is_refused(ada: Person, q: str) -> None:
+    answer = await ada.http.get("/api/tasks", params={"q": q})
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "query.q")
+
+
+async def test_nobody_searches_as_somebody_else(ada: Person, bob: Person) -> None:
+    await ada.add("secret")
+
+    for q in (f"\u0001{ada.id}", str(ada.id), f"secret {ada.id}", f"' | '\u0001{ada.id}"):
+        answer = await bob.http.get("/api/tasks", params={"q": q})
+        assert answer.json().get("items", []) == []

@@ -20,8 +20,15 @@ BY_START = "coalesce(start->>'at', start->>'date', '9999-12-31')"
 BY_DEADLINE = f"coalesce(deadline, {FAR_DAY})"
 BY_COMPLETED = f"coalesce(completed_at, {LONG_AGO})"
 BY_TITLE = "lower(left(title, 64))"
-
-
+# Words without case and accents, of every language alike. The owner is one more of them, so that one search of the
+# index finds what is both; no word of a text begins with this character.
+OWNER_MARK = "\x01"
+MARKS = "[\u0300-\u036f]"  # accents, once they are parted from their letters
+# As PostgreSQL shows it, so that migrations compare equal.
+WORDS = (
+    "to_tsvector('simple'::regconfig, regexp_replace(NORMALIZE((title::text || ' '::text) || notes::text, NFKD),"
+    f" '{MARKS}'::text, ''::text, 'g'::text)) || array_to_tsvector(ARRAY[chr(1) || owner_id::text])"
+)
 # Where the planner must see that a partial index has all open tasks.
 IS_OPEN = "status <> 'done' AND status <> 'cancelled'"
 HERE, OPEN, TRASHED = (
@@ -59,6 +66,7 @@ class Task(Row, table=True):
         Index("ix_tasks_deleted", "deleted_at", postgresql_where=TRASHED),
         Index("uq_tasks_series_id_id", "series_id", "id", unique=True),  # what occurrences refer to
         Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+        Index("ix_tasks_words", text(f"({WORDS})"), postgresql_using="gin", postgresql_where=HERE),
         # For operators, over everybody's tasks.
         Index("ix_tasks_all_created", "created_at", "id", postgresql_where=HERE),
         Index("ix_tasks_all_priority", "priority", "id", postgresql_where=HERE),

@@ -14,14 +14,16 @@ from sqlalchemy import (
     DateTime,
     Integer,
     String,
+    Text,
     and_,
     any_,
     bindparam,
+    cast,
     func,
     literal_column,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
 
 from todo.access import Actor
 from todo.database import ACTOR, Direct, Query
@@ -65,6 +67,15 @@ ORDERS = (
     "created_at,id", "updated_at,id", "completed_at,id", "due_at,id", "start,id", "deadline,id", "title,id",
     "status,created_at,id", "-priority,due_at,id",
 )  # fmt: skip
+SIMPLE: ColumnElement[Any] = literal_column("'simple'::regconfig")
+
+
+def _plain(name: str) -> ColumnElement[Any]:
+    """A text without accents, as the index has it."""
+    parted = func.normalize(bindparam(name, type_=Text()), literal_column("NFKD"))
+    return func.regexp_replace(parted, literal_column(f"'{models.MARKS}'"), "", "g")
+
+
 FILTERS = {
     "status": TASK.status == any_(bindparam("status", type_=ARRAY(String))),
     "is_open": IS_OPEN,
@@ -80,6 +91,11 @@ FILTERS = {
     "parent_id": TASK.parent_id == bindparam("parent_id"),
     "top_level": TASK.parent_id.is_(None),
     "series_id": TASK.series_id == bindparam("series_id"),
+    "q": literal_column(f"({models.WORDS})", TSVECTOR()).op("@@")(
+        cast(bindparam("q_owner", type_=Text()), TSQUERY)
+        .op("&&")(func.plainto_tsquery(SIMPLE, _plain("q")))
+        .op("&&")(func.to_tsquery(SIMPLE, _plain("q_last")))
+    ),
 }
 RANGES = {
     "due_before": "due_at", "due_after": "due_at", "overdue": "due_at", "changed_since": "updated_at",
@@ -119,6 +135,8 @@ class TaskReads:
 
     async def page(self, filters: Mapping[str, Any], **options: Any) -> Page[TaskOut]:
         """Raises Invalid for an undeclared sort field or a cursor that is none of ours."""
+        if filters.get("q") is not None:
+            options["q_owner"] = f"'{models.OWNER_MARK}{self._actor}'"
         return await TASKS.page(self._reads, filters, actor=self._actor, **options)
 
     async def trash(self, **options: Any) -> Page[TaskOut]:

@@ -1,5 +1,6 @@
 """The questions that a list of tasks can be asked, as query parameters."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -44,6 +45,14 @@ ChangedSince = Annotated[
 ]
 CompletedBefore = Annotated[str | None, _instant("Completed or cancelled before this instant.")]
 CompletedAfter = Annotated[str | None, _instant("Completed or cancelled at or after this instant.")]
+Words = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=200,
+        description="With all of these words in title or notes, whatever their case and accents; the last may be the"
+        " beginning of one.",
+    ),
+]
 SeriesFilter = Annotated[UUID | None, QueryParameter(description="Of this series.")]
 ParentFilter = Annotated[
     str | None,
@@ -72,7 +81,14 @@ SortBy = Annotated[
 
 
 def filters_of(
-    timezone: str, *, when: When | None, days: int | None, parent_id: str | None, status: Any, **asked: Any
+    timezone: str,
+    *,
+    when: When | None,
+    days: int | None,
+    parent_id: str | None,
+    status: Any,
+    q: str | None,
+    **asked: Any,
 ) -> dict[str, Any]:
     """Return the filters of `Listing.page` for these parameters; `timezone` is the actor's. Raise Invalid."""
     filters = {
@@ -89,7 +105,7 @@ def filters_of(
     filters["status"] = status
     # So that the planner sees that an index of open tasks has them all.
     filters["is_open"] = True if when or (status and not rules.CLOSED & set(status)) else None
-    return filters | _parent(parent_id)
+    return filters | _parent(parent_id) | _words(q)
 
 
 INSTANTS = frozenset({"due_before", "due_after", "changed_since", "completed_before", "completed_after"})
@@ -101,6 +117,17 @@ def _later(one: datetime | None, other: datetime) -> datetime:
 
 def _sooner(one: datetime | None, other: datetime) -> datetime:
     return min(one, other) if one else other
+
+
+def _words(q: str | None) -> dict[str, Any]:
+    """The words of a search, the last one as a prefix."""
+    if q is None:
+        return {}
+    *words, last = q.split() or [""]
+    if not re.search(r"[^\W_]", q) or any(ord(character) < 32 for character in q):
+        raise Invalid.field("query.q", "Search for at least one word of letters or digits.")
+    escaped = last.replace("\\", "\\\\").replace("'", "''")
+    return {"q": " ".join(words), "q_last": f"'{escaped}':*"}
 
 
 def _parent(parent_id: str | None) -> dict[str, Any]:

@@ -95,6 +95,7 @@ class TaskController(Controller):
         completed_after: query.CompletedAfter = None,
         series_id: query.SeriesFilter = None,
         parent_id: query.ParentFilter = None,
+        q: query.Words = None,
         include: query.Include = None,
         until: query.Until = None,
         sort: query.SortBy = None,
@@ -112,7 +113,7 @@ class TaskController(Controller):
         asked: dict[str, Any] = {
             "status": status, "priority": priority, "when": when, "days": days, "due_before": due_before,
             "due_after": due_after, "changed_since": changed_since, "completed_before": completed_before,
-            "completed_after": completed_after, "series_id": series_id, "parent_id": parent_id,
+            "completed_after": completed_after, "series_id": series_id, "parent_id": parent_id, "q": q,
         }  # fmt: skip
         filters = query.filters_of(request.user.timezone, **asked)
         ahead = read_instant("query.until", until)
