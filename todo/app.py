@@ -34,6 +34,7 @@ from todo.domain.accounts.services.quotas import store_defaults
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
 from todo.http import health, idempotency, limits, metrics, middleware, openapi
+from todo.http.content import Content
 from todo.http.cors import Cors
 from todo.http.middleware import Middleware, Restarts, ask_restart
 from todo.http.proxies import Proxies
@@ -179,7 +180,7 @@ def enclose(app: Litestar, database: Database, sign_in: SignIn, pages: Pages, se
     """Wrap the middleware around the whole application, including routing."""
     keyed = idempotency.Idempotency(app.asgi_handler, database, settings.max_body_bytes, translate)
     app.asgi_handler = Middleware(
-        Restarts(keyed),
+        Content(Restarts(keyed)),
         sign_in.authenticate,
         translate,
         https=settings.public_url.startswith("https"),
