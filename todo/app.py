@@ -38,6 +38,7 @@ from todo.http.content import Content
 from todo.http.cors import Cors
 from todo.http.middleware import Middleware, Restarts, ask_restart
 from todo.http.proxies import Proxies
+from todo.http.reads import Reads
 from todo.http.requests import StrictRequest, begin
 from todo.http.transactions import origin_of, roll_back, session_of
 from todo.jobs import JobCatalog
@@ -140,6 +141,7 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
         exception_handlers={Exception: respond},
         after_exception=[roll_back],
         before_request=begin,
+        middleware=[Reads],
         lifespan=[lifespan],
         request_class=StrictRequest,
         openapi_config=openapi.configuration(),
