@@ -152,9 +152,16 @@ def _parameters(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
     is_table = isinstance(resource, ModelAdmin)
     uuid = {"type": "string", "format": "uuid"}
     if "{row_id}" in one.path:
-        yield {"name": "row_id", "in": "path", "required": True, "schema": uuid if is_table else {"type": "string"}}
+        yield {
+            "name": "row_id",
+            "in": "path",
+            "description": "Id of the row.",
+            "required": True,
+            "schema": uuid if is_table else {"type": "string"},
+        }
     if "{event_id}" in one.path:
-        yield {"name": "event_id", "in": "path", "required": True, "schema": uuid}
+        about = "Id of the change in the history."
+        yield {"name": "event_id", "in": "path", "description": about, "required": True, "schema": uuid}
     yield from _queries(resource, one)
     if one.kind == "get":
         yield IF_NONE_MATCH

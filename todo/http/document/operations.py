@@ -134,7 +134,8 @@ def takes_key(handler: HTTPRouteHandler, path: str) -> bool:
 def _parameter(one: dict[str, Any]) -> dict[str, Any]:
     if one["name"] in CONDITIONS:
         return CONDITIONS[one["name"]]
-    shown = {name: one[name] for name in ("name", "in", "description") if name in one}
+    words = one.get("description") or f"Id of the {one['name'].removesuffix('_id')}."
+    shown = {"name": one["name"], "in": one["in"], "description": words}
     required = {"required": True} if one.get("required") else {}
     return shown | required | {"schema": parameter_schema(one["schema"])}
 

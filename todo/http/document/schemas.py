@@ -73,6 +73,8 @@ def tidy(node: Any) -> Any:
         found["properties"] = {name: tidy(child) for name, child in node["properties"].items()}
     if "discriminator" in node:
         return _discriminated(node)
+    if {} in node.get("anyOf", ()):
+        del found["anyOf"]  # anything at all
     if isinstance(node.get("$ref"), str):
         found["$ref"] = REF + component_name(node["$ref"].removeprefix(REF))
     if isinstance(node.get("description"), str):

@@ -23,7 +23,9 @@ def _instant(description: str) -> QueryParameter:
 
 When = Literal["overdue", "today", "upcoming"]
 StatusFilter = Annotated[list[Status] | None, QueryParameter(max_items=5, description="One or more of these.")]
-PriorityFilter = Annotated[int | None, QueryParameter(ge=0, le=4, schema_extra={"minimum": 0})]
+PriorityFilter = Annotated[
+    int | None, QueryParameter(ge=0, le=4, schema_extra={"minimum": 0}, description="Of this priority.")
+]
 WhenFilter = Annotated[
     When | None,
     QueryParameter(
