@@ -13,6 +13,7 @@ from support.factories import Person
 from todo.app import create_app
 from todo.http.document.operations import CREDENTIAL_PROBLEMS
 from todo.http.document.shared import ALWAYS, PROBLEMS, RECENT
+from todo.http.document.texts import field_texts
 from todo.http.limits import UNCOUNTED
 from todo.http.openapi import documents
 from todo.http.server import serve
@@ -290,7 +291,7 @@ async def test_no_query_parameter_may_be_null(document: Document) -> None:
 async def test_kinds_are_constants_and_tell_the_members_of_a_union_apart(document: Document) -> None:
     schemas = document["components"]["schemas"]
 
-    assert schemas["Day"]["properties"]["kind"] == {"type": "string", "const": "day"}
+    assert schemas["Day"]["properties"]["kind"].items() >= {"type": "string", "const": "day"}.items()
     for name in ("TaskIn", "TaskOut"):
         due = next(one for one in schemas[name]["properties"]["due"]["anyOf"] if "oneOf" in one)
         assert due["discriminator"]["propertyName"] == "kind"
@@ -330,6 +331,32 @@ async def test_every_answer_documents_its_headers_and_says_what_it_is(document: 
                 assert ("Idempotency-Replayed" in answer["headers"]) is (keyed and method == "post"), path
             if status in {"429", "503"}:
                 assert "Retry-After" in answer["headers"] or path.startswith("/health/"), path
+
+
+async def test_every_field_outside_administration_is_described(clients: Document) -> None:
+    bare = [
+        f"{name}.{field}"
+        for name, schema in clients["components"]["schemas"].items()
+        for field, description in schema["properties"].items()
+        if not re.fullmatch(r"(?s).*\S{2,}.*", description.get("description", ""))
+    ]
+
+    assert bare == []
+
+
+async def test_every_description_of_a_field_is_of_a_field_there_is(everything: Document) -> None:
+    schemas = everything["components"]["schemas"]
+    names = {field for schema in schemas.values() for field in schema.get("properties", ())}
+
+    for name, fields in field_texts().items():
+        assert fields.keys() <= (names if name == "fields" else schemas[name]["properties"].keys()), name
+
+
+async def test_what_an_absent_field_means_is_in_its_description(clients: Document) -> None:
+    fields = clients["components"]["schemas"]["TaskIn"]["properties"]
+
+    assert fields["status"]["description"] == 'Where it stands. Default: `"open"`.'
+    assert "Default" not in fields["notes"]["description"] + fields["due"]["description"]
 
 
 async def test_every_tag_is_described_tasks_first(document: Document) -> None:

@@ -8,6 +8,9 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import json
+
+from todo.http.document.texts import field_text
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
@@ -18,7 +21,7 @@ def schemas_of(kinds: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schem
     """Return the schema of each type, and the components these refer to."""
     wanted = list(kinds)
     single = list(dict.fromkeys(one for kind in wanted for one in _members(kind)))
-    schemas, components = msgspec.json.schema_components(single, ref_template=f"{REF}{{name}}")
+    schemas, components = json.schema_components(single, ref_template=f"{REF}{{name}}")
     for name, kind in _structs(msgspec.Struct):
         if name in components:
             _complete(components[name], kind)
@@ -26,7 +29,19 @@ def schemas_of(kinds: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schem
     shown = {
         kind: known[kind] if kind in known else {"oneOf": [known[one] for one in _members(kind)]} for kind in wanted
     }
-    return shown, {component_name(name): tidy(schema) for name, schema in components.items()}
+    return shown, {component_name(name): _component(component_name(name), one) for name, one in components.items()}
+
+
+def _component(name: str, schema: Schema) -> Schema:
+    """Return a component whose fields have a description, and their default only in it."""
+    found: Schema = tidy(schema)
+    for field, node in found.get("properties", {}).items():
+        words = [node.get("description") or field_text(name, field)]
+        default = schema["properties"][field].get("default")
+        words += [f"Default: `{json.encode(default).decode()}`."] if default not in (None, "", []) else []
+        if description := " ".join(filter(None, words)):
+            node["description"] = description
+    return found
 
 
 def _members(kind: Any) -> tuple[Any, ...]:

@@ -1,5 +1,7 @@
 """The texts of the documents: what they open on, and what each group of operations is about."""
 
+import tomllib
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -19,6 +21,18 @@ TAGS = {
 def read_text(name: str) -> str:
     """Return a text file of this package."""
     return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+@lru_cache
+def field_texts() -> dict[str, dict[str, str]]:
+    """Return the descriptions of fields: by name in `fields`, and by schema and name."""
+    return tomllib.loads(read_text("fields.toml"))
+
+
+def field_text(schema: str, field: str) -> str | None:
+    """Return the description of a field whose type has none, or None."""
+    found = field_texts()
+    return found.get(schema, {}).get(field) or found["fields"].get(field)
 
 
 def info() -> dict[str, Any]:
