@@ -123,7 +123,7 @@ class PermissionGuard:
         if not isinstance(actor, Actor):
             raise Unauthorized("Sign in first.")
         if not actor.may(self.permission):
-            raise Forbidden(f"This needs the permission {self.permission}.")
+            raise Forbidden(f"This needs the permission {self.permission}.", slug="permission-required")
 
 
 async def signed_in_recently(connection: Connection, _: BaseRouteHandler) -> None:

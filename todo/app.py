@@ -9,6 +9,7 @@ from uuid import UUID
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import ValidationException
 
 from todo.access import EVERYTHING, require_known
 from todo.admin import pages as admin_pages
@@ -33,13 +34,13 @@ from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.quotas import store_defaults
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
-from todo.http import health, idempotency, limits, metrics, middleware, openapi
+from todo.http import health, idempotency, limits, metrics, middleware, openapi, problems
 from todo.http.content import Content
 from todo.http.cors import Cors
 from todo.http.middleware import Middleware, Restarts, ask_restart
 from todo.http.proxies import Proxies
 from todo.http.reads import Reads
-from todo.http.requests import StrictRequest, begin
+from todo.http.requests import StrictRequest, begin, refused
 from todo.http.transactions import origin_of, roll_back, session_of
 from todo.jobs import JobCatalog
 from todo.module import Module
@@ -72,6 +73,7 @@ async def run_admin_action(context: Context, *, run_id: str) -> None:
 CORE = Module(
     routes=[
         health.live, health.ready, metrics.metrics, *openapi.routes, *admin_pages.routes,
+        problems.list_problem_types, problems.get_problem_type,
     ],
     jobs=[run_admin_action],
     schedules=[
@@ -106,7 +108,7 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
             ask_restart(request.scope)
         answer: Response[Any] = request.app.state.pages.respond(request, error)
         return answer
-    problem = translate(error)
+    problem = refused(request, error) if isinstance(error, ValidationException) else translate(error)
     body = problem.body(request.url.path, request.scope["state"].get("request_id", ""))
     return Response(body, status_code=problem.status, headers=problem.headers, media_type="application/problem+json")
 

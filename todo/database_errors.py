@@ -38,11 +38,11 @@ def problem_from(error: Exception) -> Problem | None:
         raised: Any = getattr(cause, "__cause__", None) or cause
         return QuotaReached(raised.constraint_name, int(raised.detail))
     if state == "23505":
-        return Conflict("An equal row already exists.")
+        return Conflict("An equal row already exists.", slug="already-exists")
     if state == "23503":
-        return Conflict("A row that this refers to no longer exists.")
+        return Conflict("A row that this refers to no longer exists.", slug="reference-missing")
     if state.startswith("22"):
         return Invalid("The request has a value that cannot be stored.")
     if state in {"40001", "40P01"}:
-        return Unavailable("Another request changed the same rows. Try again.")
+        return Unavailable("Another request changed the same rows. Try again.", slug="contention")
     return None

@@ -2,48 +2,69 @@
 
 import logging
 import math
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from litestar.exceptions import HTTPException, InternalServerException, NotAuthorizedException, ValidationException
+from litestar.exceptions import HTTPException, InternalServerException, NotAuthorizedException
+from msgspec import Meta
+
+from todo.problem_types import PROBLEM_TYPES, FieldCode, Slug, slug_of
 
 log = logging.getLogger(__name__)
 
-# msgspec reports a missing or unknown field at its parent object; clients look for the field.
-BLAMED = re.compile(r"^Object (?:contains unknown|missing required) field `([^`]*)`")
-
 
 class FieldError(msgspec.Struct):
-    field: str
-    message: str
+    """An invalid field, with a code for programs and a sentence for people."""
+
+    field: Annotated[str, Meta(description="Where it is.", examples=["body.due.date", "query.limit"])]
+    message: Annotated[
+        str, Meta(description="What is allowed, as a sentence.", examples=["This must be a date, such as 2026-12-31."])
+    ]
+    code: Annotated[FieldCode, Meta(description="What is wrong, for programs.")] = "invalid"
 
 
 class ProblemDetails(msgspec.Struct, omit_defaults=True):
     """The body of every error response (RFC 9457)."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    request_id: str
-    errors: list[FieldError] = []
-    current: msgspec.Raw | None = None
-    violated_policies: list[str] = msgspec.field(default_factory=list, name="violated-policies")
+    type: Annotated[
+        str, Meta(description="The kind of problem: a page of the service.", examples=["/problems/invalid-values"])
+    ]
+    code: Annotated[
+        str, Meta(description="The last part of `type`, for programs to match on.", examples=["invalid-values"])
+    ]
+    title: Annotated[str, Meta(description="The name of the kind of problem.")]
+    status: Annotated[int, Meta(description="The status of the response.", examples=[422])]
+    detail: Annotated[str, Meta(description="What is wrong with this request, as a sentence.")]
+    instance: Annotated[str, Meta(description="The path of the request.", examples=["/api/tasks"])]
+    request_id: Annotated[str, Meta(description="The id of the request, for reports.")]
+    errors: Annotated[list[FieldError], Meta(description="The invalid fields, at most 50.")] = []
+    current: Annotated[
+        msgspec.Raw | None, Meta(description="With `stale-version`: the current row, as a read returns it.")
+    ] = None
+    violated_policies: Annotated[
+        list[str], Meta(description="With `quota-exceeded` and `quota-reached`: the names of the limits.")
+    ] = msgspec.field(default_factory=list, name="violated-policies")
 
 
 class Problem(Exception):
     """An error response with a message for the client. Create subclasses only for errors raised twice or caught."""
 
     status = HTTPStatus.BAD_REQUEST
-    slug = "about:blank"
+    slug: Slug = "malformed-request"  # of todo/problem_types.py
 
-    def __init__(self, detail: str, *, errors: list[FieldError] | None = None, headers: dict[str, str] | None = None):
+    def __init__(
+        self,
+        detail: str,
+        *,
+        slug: Slug | None = None,
+        errors: list[FieldError] | None = None,
+        headers: dict[str, str] | None = None,
+    ):
         super().__init__(detail)
         self.detail = detail
+        self.slug = slug or self.slug
         self.errors = errors or []
         self.headers = headers or {}
         self.current: msgspec.Raw | None = None
@@ -51,8 +72,8 @@ class Problem(Exception):
 
     def body(self, instance: str, request_id: str) -> bytes:
         details = ProblemDetails(
-            self.slug, self.status.phrase, self.status, self.detail, instance, request_id, self.errors, self.current,
-            self.violated,
+            f"/problems/{self.slug}", self.slug, PROBLEM_TYPES[self.slug].title, self.status, self.detail, instance,
+            request_id, self.errors, self.current, self.violated,
         )  # fmt: skip
         return msgspec.json.encode(details)
 
@@ -61,10 +82,12 @@ class Unauthorized(Problem):
     """The credential is missing or invalid (RFC 6750 section 3)."""
 
     status = HTTPStatus.UNAUTHORIZED
+    slug = "sign-in-required"
 
-    def __init__(self, detail: str, *, error: str | None = None):
+    def __init__(self, detail: str, *, error: str | None = None, slug: Slug | None = None):
         challenge = f'Bearer realm="todo", error="{error}"' if error else 'Bearer realm="todo"'
-        super().__init__(detail, headers={"WWW-Authenticate": challenge})
+        slug = slug or ("invalid-token" if error else "sign-in-required")
+        super().__init__(detail, slug=slug, headers={"WWW-Authenticate": challenge})
 
 
 class InsufficientAuthentication(Unauthorized):
@@ -74,18 +97,21 @@ class InsufficientAuthentication(Unauthorized):
         super().__init__(
             f"The last sign-in is older than {max_age // 60} minutes: call POST /api/auth/reauthenticate first.",
             error="insufficient_user_authentication",
+            slug="recent-sign-in-required",
         )
         self.headers["WWW-Authenticate"] += f', max_age="{max_age}"'
 
 
 class Forbidden(Problem):
     status = HTTPStatus.FORBIDDEN
+    slug = "forbidden"
 
 
 class NotFound(Problem):
     """The row does not exist or is not visible. The responses are identical on purpose."""
 
     status = HTTPStatus.NOT_FOUND
+    slug = "not-found"
 
     def __init__(self, detail: str = "Not found."):
         super().__init__(detail)
@@ -93,12 +119,14 @@ class NotFound(Problem):
 
 class Conflict(Problem):
     status = HTTPStatus.CONFLICT
+    slug = "conflict"
 
 
 class Stale(Problem):
     """`If-Match` does not match the current version. The problem contains the current row."""
 
     status = HTTPStatus.PRECONDITION_FAILED
+    slug = "stale-version"
 
     def __init__(self, current: Any):
         super().__init__("The row has changed since you read it. `current` is the current row.")
@@ -109,11 +137,17 @@ class Invalid(Problem):
     """The request can be parsed, but values are invalid. `errors` lists the fields."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+    slug = "invalid-values"
 
     @classmethod
-    def field(cls, field: str, message: str) -> "Invalid":
-        """Report one invalid field, e.g. `Invalid.field("body.email", "Not a valid e-mail address.")`."""
-        return cls("The request has invalid values.", errors=[FieldError(field, message)])
+    def field(cls, field: str, message: str, code: FieldCode = "invalid") -> "Invalid":
+        """Report one invalid field, e.g. `Invalid.field("body.email", "Enter a valid e-mail address.")`."""
+        return cls.fields([FieldError(field, message, code)])
+
+    @classmethod
+    def fields(cls, errors: list[FieldError]) -> "Invalid":
+        """Report invalid fields."""
+        return cls("The request has invalid values.", errors=errors)
 
 
 class TooManyRequests(Problem):
@@ -155,9 +189,10 @@ class Unavailable(Problem):
     """A dependency is unavailable or at capacity. Clients should retry after `Retry-After` seconds."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+    slug = "unavailable"
 
-    def __init__(self, detail: str, *, retry_after: int = 1):
-        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+    def __init__(self, detail: str, *, retry_after: int = 1, slug: Slug | None = None):
+        super().__init__(detail, slug=slug, headers={"Retry-After": str(retry_after)})
 
 
 class Contention(Exception):
@@ -171,7 +206,7 @@ class Status(Problem):
     """An error with a plain HTTP status."""
 
     def __init__(self, status: int, detail: str, headers: dict[str, str] | None = None):
-        super().__init__(detail, headers=headers)
+        super().__init__(detail, slug=slug_of(status), headers=headers)
         self.status = HTTPStatus(status)
 
 
@@ -180,8 +215,6 @@ def problem_of(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
-        case ValidationException():
-            return _invalid(error)
         case NotAuthorizedException():
             return Unauthorized("Sign in first.")
         case HTTPException(status_code=404):
@@ -191,7 +224,7 @@ def problem_of(error: Exception) -> Problem:
         case HTTPException():
             return Status(error.status_code, _sentence(error), dict(error.headers or {}))
         case Contention():
-            return Unavailable("Another request changed the same rows. Try again.")
+            return Unavailable("Another request changed the same rows. Try again.", slug="contention")
         case RecursionError():
             return Status(400, "The request body is nested too deeply.")
         case UnicodeError():
@@ -201,27 +234,8 @@ def problem_of(error: Exception) -> Problem:
 
 
 def _sentence(error: HTTPException) -> str:
-    if error.status_code == HTTPStatus.BAD_REQUEST:
-        return f"The request is malformed: {error.detail}"
-    return {405: "The method is not allowed for this URL.", 413: "The request body is too large."}.get(
-        error.status_code, error.detail
-    )
-
-
-def _invalid(error: ValidationException) -> Problem:
-    found = error.extra if isinstance(error.extra, list) else []
-    if any(isinstance(item, dict) and item.get("message") == "'data'" for item in found):
-        return Status(HTTPStatus.BAD_REQUEST, "The request must have a JSON body.")
-    errors = [_field_error(item) for item in found if isinstance(item, dict)]
-    return Invalid("The request has invalid values.", errors=errors)
-
-
-def _field_error(item: dict[str, Any]) -> FieldError:
-    """Convert Litestar's `{message, key, source}` to a FieldError."""
-    source = item.get("source")
-    where, key, message = getattr(source, "value", "body"), str(item.get("key", "")), str(item.get("message", ""))
-    if where == "body":
-        key = key.removeprefix("data").lstrip(".")
-    if blamed := BLAMED.match(message):
-        key = f"{key}.{blamed[1]}".lstrip(".")
-    return FieldError(f"{where}.{key}" if key else where, message)
+    return {
+        400: "The request is malformed.",
+        405: "The method is not allowed for this URL.",
+        413: "The request body is too large.",
+    }.get(error.status_code, error.detail)

@@ -10,6 +10,7 @@ from litestar.params import QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo.errors import Invalid
+from todo.field_errors import struct_errors
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -85,16 +86,15 @@ def decode_cursor(cursor: str, order: str, kinds: list[Any]) -> list[Any]:
 def read_form(sent: dict[str, str], kind: type[S]) -> S:
     """Convert form fields to a struct as the API would; JSON in them is parsed. Raise Invalid for the field."""
     fields = {one.name: one.type for one in msgspec.structs.fields(kind)}
+    values = {name: _json(name, text) if "dict" in str(fields.get(name)) else text for name, text in sent.items()}
     try:
-        values = {name: _json(text) if "dict" in str(fields.get(name)) else text for name, text in sent.items()}
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `$")
-        raise Invalid.field(f"body{place.strip('`')}", message) from None
+        raise Invalid.fields(struct_errors(error, values, kind)) from None
 
 
-def _json(text: str) -> Any:
+def _json(name: str, text: str) -> Any:
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise msgspec.ValidationError(str(error)) from None
+    except (msgspec.DecodeError, RecursionError):
+        raise Invalid.field(f"body.{name}", "This must be JSON.", "wrong_format") from None

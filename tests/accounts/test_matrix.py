@@ -42,6 +42,8 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "GET /openapi-admin.json": (PUBLIC, 200),
     "GET /docs": (PUBLIC, 200),
     "GET /docs/{name}": (PUBLIC, 404),
+    "GET /problems": (PUBLIC, 200),
+    "GET /problems/{slug}": (PUBLIC, 404),
     "GET /account/{page}": (PUBLIC, 404),
     "GET /account/files/{name}": (PUBLIC, 404),
     "GET /unsubscribe/{token}": (PUBLIC, 404),

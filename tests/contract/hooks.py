@@ -46,7 +46,6 @@ ADMIN = {
     "body.status": "closing and reopening have actions of their own",
 }
 BARE = re.compile(r"parameter `(\w+)` in query - violates")
-KEY_TAKEN = "This Idempotency-Key was already used for a different request."
 
 
 @schemathesis.hook
@@ -62,7 +61,9 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     problem = response.json()
     fields = [error["field"] for error in problem.get("errors", [])]
     sent = FORESEEN | (ADMIN if problem["instance"].startswith("/api/admin/") else {})
-    return problem["detail"] != KEY_TAKEN and not (fields and all(foreseen(field, sent) for field in fields))
+    return problem["code"] != "idempotency-key-reused" and not (
+        fields and all(foreseen(field, sent) for field in fields)
+    )
 
 
 def foreseen(field: str, sent: dict[str, str]) -> bool:

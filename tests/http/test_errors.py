@@ -11,7 +11,7 @@ from conftest import settings_for
 from support.factories import Person
 
 JSON = {"content-type": "application/json"}
-MEMBERS = {"type", "title", "status", "detail", "instance", "request_id"}
+MEMBERS = {"type", "code", "title", "status", "detail", "instance", "request_id"}
 LARGEST = settings_for("").max_body_bytes
 
 
@@ -289,4 +289,6 @@ async def test_an_unknown_query_parameter_is_refused(ada: Person) -> None:
     answer = await ada.http.get("/api/tasks?stauts=open&limit=5")
 
     assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"field": "query.stauts", "message": "Unknown parameter."}]
+    assert answer.json()["errors"] == [
+        {"field": "query.stauts", "message": "There is no such parameter.", "code": "unknown"}
+    ]

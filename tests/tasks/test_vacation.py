@@ -161,7 +161,8 @@ async def test_days_that_make_no_vacation_are_refused_by_their_field(
 ) -> None:
     answer = await go(ada, **{name: in_days(day) for name, day in days.items()})
 
-    assert (answer.status_code, answer.json()["errors"]) == (422, [{"field": field, "message": message}])
+    error = {"field": field, "message": message, "code": "invalid"}
+    assert (answer.status_code, answer.json()["errors"]) == (422, [error])
     assert await sql.fetchval("SELECT vacations FROM users") == "[]"
 
 

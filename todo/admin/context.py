@@ -42,7 +42,7 @@ class AdminContext:
         self.actor: Actor = origin.actor
         self._session = session
         if not self.actor.may(ENTER):
-            raise Forbidden(f"This needs the permission {ENTER}.")
+            raise Forbidden(f"This needs the permission {ENTER}.", slug="permission-required")
 
     def resources(self) -> list[Resource]:
         """Return the resources this actor may see, in the order of the registry."""
@@ -69,7 +69,7 @@ class AdminContext:
     def require(self, resource: Resource, verb: str, row: Any = None) -> None:
         """Raise Forbidden unless the actor may do this and it applies to the row."""
         if not resource.may(self.actor, verb):
-            raise Forbidden(f"This needs the permission {resource.name}.{verb}.")
+            raise Forbidden(f"This needs the permission {resource.name}.{verb}.", slug="permission-required")
         if row is not None and (obstacle := resource.obstacle(self.actor, verb, row)):
             raise Forbidden(obstacle)
 

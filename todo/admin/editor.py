@@ -133,7 +133,7 @@ class Editor:
                 continue
             there = self._context.registry.table(field.reference)
             if not there.may(actor, "view") or not await self._is_visible(session, there, value):
-                raise Invalid.field(f"body.{name}", f"There is no such {there.label_one.lower()}.")
+                raise Invalid.field(f"body.{name}", f"There is no such {there.label_one.lower()}.", "not_found")
 
     async def _is_visible(self, session: WriteSession, admin: ModelAdmin[Any], row_id: UUID) -> bool:
         ids = columns(admin.model)["id"]

@@ -153,7 +153,7 @@ class Files:
         try:
             there = await self._context.locked(session, admin, row_id)
         except NotFound:
-            raise Invalid.field("body.id", "There is no row with this id.") from None
+            raise Invalid.field("body.id", "There is no row with this id.", "not_found") from None
         sent = self._editor.accept(admin, self._writable_part(admin, row, adding=False), adding=False, lax=lax)
         before = {name: msgspec.to_builtins(getattr(there, name)) for name in sent}
         new = {name: value for name, value in sent.items() if msgspec.to_builtins(value) != before[name]}

@@ -8,10 +8,16 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, Struct
 
 from todo.admin.fields import Field, holds, kind_of, label_of, read_text
-from todo.errors import BLAMED, FieldError, Invalid
+from todo.errors import FieldError, Invalid
+from todo.field_errors import code_of, value_errors
 
-# Kinds whose constraints `holds` describes; for the others msgspec names the violated one.
+# Kinds whose constraints `holds` describes, as this resource knows them.
 PLAIN = {"choice", "boolean", "integer", "number", "instant", "local", "day", "id", "reference"}
+REQUIRED = "This field is required."
+
+
+class Missing(ValueError):
+    """A field that is required has no value."""
 
 
 def fields_of_form(form: type[Struct]) -> list[Field]:
@@ -40,10 +46,10 @@ def read_fields(
                 raise ValueError("The field does not exist or is read-only.")
             found[name] = _converted(known[name], value, lax=lax)
         except (ValueError, TypeError) as error:
-            errors.append(_field_error(name, known.get(name), error))
-    errors += [FieldError(f"body.{name}", "This field is required.") for name in required if name not in values]
+            errors += _field_errors(name, known.get(name), value, error)
+    errors += [FieldError(f"body.{name}", REQUIRED, "required") for name in required if name not in values]
     if errors:
-        raise Invalid("The request has invalid values.", errors=errors)
+        raise Invalid.fields(errors)
     return found
 
 
@@ -54,24 +60,27 @@ def read_action_form(form: type[Struct], values: Mapping[str, Any], *, lax: bool
     try:
         return msgspec.convert(found, form)
     except msgspec.ValidationError as error:  # checks of the form as a whole
-        raise Invalid("The request has invalid values.", errors=[_field_error("", None, error)]) from None
+        raise Invalid.fields([FieldError("body", str(error).partition(" - at `$")[0])]) from None
 
 
 def _converted(field: Field, value: Any, *, lax: bool) -> Any:
     if lax and isinstance(value, str):
         value = read_text(field, value)
     if value is UNSET:
-        raise ValueError("This field is required.")
+        raise Missing(REQUIRED)
     if value is None and field.nullable:
         return None
     return msgspec.convert(value, field.type, strict=not lax)
 
 
-def _field_error(name: str, field: Field | None, error: Exception) -> FieldError:
-    if isinstance(error, msgspec.ValidationError) and field is not None and field.kind in PLAIN:
-        return FieldError(f"body.{name}", f"Must be {holds(field)}.")
-    message, _, place = str(error).partition(" - at `$")
-    place = place.strip("`")
-    if blamed := BLAMED.match(message):
-        place = f"{place}.{blamed[1]}"
-    return FieldError(f"body.{name}{place}", message)
+def _field_errors(name: str, field: Field | None, value: Any, error: Exception) -> list[FieldError]:
+    place = f"body.{name}"
+    if isinstance(error, Missing):
+        return [FieldError(place, str(error), "required")]
+    if field is None:
+        return [FieldError(place, str(error), "unknown")]
+    if not isinstance(error, msgspec.ValidationError):
+        return [FieldError(place, str(error))]
+    if field.kind in PLAIN:
+        return [FieldError(place, f"Must be {holds(field)}.", code_of(field.type, msgspec.json.encode(value)))]
+    return value_errors(value, field.type, place) or [FieldError(place, str(error).partition(" - at `$")[0])]

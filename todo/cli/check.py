@@ -39,6 +39,8 @@ PUBLIC = frozenset(
         "get_openapi_admin",
         "get_docs",
         "get_docs_file",
+        "list_problem_types",
+        "get_problem_type",
         "get_account_page",
         "get_account_file",
         "get_unsubscribe_page",

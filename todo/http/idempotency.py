@@ -75,7 +75,9 @@ class Repeat(NamedTuple):
         """Return the stored response. Raise Invalid when the key was used for another request."""
         first = self.first
         if first.fingerprint != self.fingerprint:
-            raise Invalid("This Idempotency-Key was already used for a different request.")
+            raise Invalid(
+                "This Idempotency-Key was already used for a different request.", slug="idempotency-key-reused"
+            )
         headers = {"idempotency-replayed": "true"} | ({"etag": first.etag} if first.etag else {})
         return Response(first.body, status_code=first.status, headers=headers, media_type=first.content_type)
 
@@ -127,7 +129,10 @@ class Idempotency:
         try:
             async with self._database.session(origin_of(scope)) as session:
                 if not await _begin(session, user_id, key.decode()):
-                    raise Conflict("The first request with this Idempotency-Key is still running.")
+                    raise Conflict(
+                        "The first request with this Idempotency-Key is still running.",
+                        slug="idempotency-key-in-flight",
+                    )
                 first = await session.get(IdempotentAnswer, (user_id, key.decode()))
                 if first:
                     scope["state"][REPEAT] = Repeat(first, fingerprint)

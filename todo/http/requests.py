@@ -1,6 +1,8 @@
 """Stricter request parsing than Litestar 2 has: bodies, query parameters and `OPTIONS`."""
 
 import asyncio
+import re
+from collections.abc import Iterator
 from functools import lru_cache
 from http import HTTPStatus
 from math import isfinite
@@ -9,18 +11,20 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Litestar, Request, Response
-from litestar.datastructures import FormMultiDict
+from litestar.datastructures import FormMultiDict, MultiDict
 from litestar.enums import RequestEncodingType
-from litestar.exceptions import SerializationException, ValidationException
+from litestar.exceptions import ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
-from todo.errors import FieldError, Invalid, Status
+from todo.errors import FieldError, Invalid, Problem, Status
+from todo.field_errors import MOST, allowed, code_of, field_errors
 from todo.http.idempotency import REPEAT, Repeat
 from todo.http.middleware import address
 
 LARGE_BODY = 64 * 1024  # bytes; parsing more in Python blocks the event loop too long
 MAX_FORM_FIELDS = 1000
+MISSING = re.compile(r"Missing required (\w+) parameter '(\w+)'")  # Litestar reports it in words only
 
 
 def number(text: str) -> int | float:
@@ -51,7 +55,7 @@ def read_fields(body: bytes) -> FormMultiDict:
 def read_json(body: bytes, annotation: Any) -> Any:
     """Decode a JSON body into a type.
 
-    Raise SerializationException for invalid JSON, and ValidationException for a value of another type.
+    Raise a 400 problem for invalid JSON, and Invalid for a value of another type, with everything wrong in it.
     """
     try:
         try:
@@ -61,10 +65,21 @@ def read_json(body: bytes, annotation: Any) -> Any:
                 raise
             return msgspec.convert(JSON.decode(body), annotation)  # accepts 2.0 for 2
     except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `$")
-        raise ValidationException(extra=[{"message": message, "key": place.strip(".`")}]) from None
+        raise Invalid.fields(refused_body(body, annotation, error)) from None
     except msgspec.DecodeError as error:
-        raise SerializationException(str(error)) from error
+        raise malformed(error) from None
+
+
+def refused_body(body: bytes, annotation: Any, error: msgspec.ValidationError) -> list[FieldError]:
+    """Return what is wrong with a body, or only the error when that is not a matter of fields."""
+    return field_errors(body, annotation) or [FieldError("body", str(error).partition(" - at `$")[0])]
+
+
+def malformed(error: msgspec.DecodeError) -> Status:
+    """Build the problem for text that is not JSON."""
+    found = re.search(r"byte (\d+)", str(error))
+    where = f" at byte {found[1]}" if found else ": it ends too early" if "truncated" in str(error) else ""
+    return Status(HTTPStatus.BAD_REQUEST, f"The body is not valid JSON in UTF-8{where}.")
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -115,18 +130,63 @@ async def refuse_unclear(request: Request[Any, Any, Any]) -> None:
     if not request.scope["query_string"] or request.route_handler.opt.get("any_query"):
         return
     known, sent = known_to(request.route_handler), request.query_params
-    errors = [FieldError(f"query.{name}", "Unknown parameter.") for name in sorted(set(sent) - known.keys())]
-    if errors:
-        raise Invalid("The request has unknown query parameters.", errors=errors)
-    if not address(request.scope).startswith("/api/"):  # an HTML form sends its empty fields
+    if errors := [*_unknown(known, sent)] or [*_unclear(known, sent, address(request.scope))]:
+        raise Invalid.fields(errors[:MOST])
+
+
+def _unknown(known: dict[str, bool], sent: MultiDict[Any]) -> Iterator[FieldError]:
+    for name in sorted(set(sent) - known.keys()):
+        yield FieldError(f"query.{name[:100]}", "There is no such parameter.", "unknown")
+
+
+def _unclear(known: dict[str, bool], sent: MultiDict[Any], path: str) -> Iterator[FieldError]:
+    if not path.startswith("/api/"):  # an HTML form sends its empty fields
         return
     for name, values in sent.dict().items():
         if "" in values:
-            errors.append(FieldError(f"query.{name}", "This is empty. Leave it out, or give it a value."))
+            yield FieldError(f"query.{name}", "This is empty. Leave it out, or give it a value.", "too_short")
         elif len(values) > 1 and not known[name]:
-            errors.append(FieldError(f"query.{name}", "This is given more than once, but takes one value."))
-    if errors:
-        raise Invalid("The request has unclear query parameters.", errors=errors)
+            yield FieldError(f"query.{name}", "This is given more than once, but takes one value.", "repeated")
+
+
+def refused(request: Request[Any, Any, Any], error: ValidationException) -> Problem:
+    """Build the problem for a missing body or invalid parameters, in sentences that say what is allowed."""
+    found = [item for item in error.extra if isinstance(item, dict)] if isinstance(error.extra, list) else []
+    if any(item.get("message") == "'data'" for item in found):
+        return Status(HTTPStatus.BAD_REQUEST, "The request must have a JSON body.")
+    types = types_of(request.route_handler)
+    if missing := MISSING.match(error.detail):
+        place, name = missing.groups()
+        message = f"This is required; it must be {allowed(types.get(name))}."
+        return Invalid.field(f"{place}.{name}", message, "required")
+    return Invalid.fields([_parameter_error(item, types, request.query_params) for item in found])
+
+
+def _parameter_error(item: dict[str, Any], types: dict[str, Any], sent: MultiDict[Any]) -> FieldError:
+    """Convert Litestar's `{message, key, source}`, whose message is msgspec's."""
+    name = str(item.get("key", "")).partition(".")[0]
+    place = getattr(item.get("source"), "value", "query")
+    kind = types.get(name)
+    message = f"This must be {allowed(kind).removesuffix(', or null')}."
+    return FieldError(f"{place}.{name}", message, code_of(kind, _as_json(sent.get(name, ""))))
+
+
+def _as_json(text: str) -> bytes:
+    """Return a parameter as JSON: a number where it is one."""
+    return text.encode() if re.fullmatch(r"-?(0|[1-9]\d{0,30})", text) else msgspec.json.encode(text)
+
+
+@lru_cache(maxsize=1000)
+def types_of(handler: BaseRouteHandler) -> dict[str, Any]:
+    """Return the types of the parameters of a handler and its dependencies, with their limits."""
+    providers = handler.resolve_dependencies()
+    found: dict[str, Any] = dict(handler.signature_model.__annotations__)
+    for name in (names := list(found)):  # grows by the parameters of each dependency
+        if name in providers:
+            more = providers[name].signature_model.__annotations__
+            names += more.keys() - found.keys()
+            found |= more
+    return found
 
 
 @lru_cache

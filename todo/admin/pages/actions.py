@@ -114,7 +114,7 @@ def _read(admin: AdminService, resource: str, sent: Sent) -> BulkAction:
         raise NotFound(f"There is no action {name} for {declared.label.lower()}.")
     verb = name if action else {"restore": "delete"}.get(name, name)
     if not admin.may(resource, verb):
-        raise Forbidden(f"This needs the permission {resource}.{verb}.")
+        raise Forbidden(f"This needs the permission {resource}.{verb}.", slug="permission-required")
     query = _last(sent, "state").removeprefix("?")
     state = read_state(f"/admin/{resource}", query)
     back = safe(_last(sent, "back") or state.href())

@@ -35,6 +35,6 @@ class DocsPages(Controller):
         admin = pages.admin(request)
         declared = admin.registry[resource]
         if not admin.may(resource, "view"):
-            raise Forbidden(f"This needs the permission {resource}.view.")
+            raise Forbidden(f"This needs the permission {resource}.view.", slug="permission-required")
         values: dict[str, Any] = {"resource": declared, "fields": visible_fields(admin, declared), "admin": admin}
         return pages.render(request.scope, "doc.html", **values)

@@ -50,7 +50,7 @@ class FilePages(Controller):
         """
         admin = pages.admin(request)
         if not admin.may(resource, "import"):
-            raise Forbidden(f"This needs the permission {resource}.import.")
+            raise Forbidden(f"This needs the permission {resource}.import.", slug="permission-required")
         values: dict[str, Any] = {
             "resource": admin.registry[resource],
             "fields": admin.editor.writable(resource, adding=True),

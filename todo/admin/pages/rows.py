@@ -38,7 +38,7 @@ class RowPages(Controller):
         admin = pages.admin(request)
         declared = admin.registry[resource]
         if not admin.may(resource, "add"):
-            raise Forbidden(f"This needs the permission {resource}.add.")
+            raise Forbidden(f"This needs the permission {resource}.add.", slug="permission-required")
         given = {name: [value] for name, value in request.query_params.items()}
         return _adding(pages, request, admin, declared, given)
 

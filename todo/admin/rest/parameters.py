@@ -7,7 +7,6 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.exceptions import SerializationException
 from litestar.params import QueryParameter
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -72,9 +71,9 @@ def read_filters(resource: Resource, request: ActorRequest) -> dict[str, list[st
         if name in most and len(values) <= most[name]:
             filters[name] = values
         elif name in most:
-            errors.append(FieldError(f"query.{name}", f"Give at most {most[name]}."))
+            errors.append(FieldError(f"query.{name}", f"Give at most {most[name]}.", "too_long"))
         elif name not in others:
-            errors.append(FieldError(f"query.{name}", "Unknown parameter."))
+            errors.append(FieldError(f"query.{name}", "There is no such parameter.", "unknown"))
     if errors:
         raise Invalid("The request has invalid parameters.", errors=errors)
     return filters
@@ -85,14 +84,11 @@ def has_trash(resource: Resource) -> bool:
 
 
 async def read_body(request: ActorRequest, kind: type[Struct]) -> Any:
-    """Decode the body to a type. Raise Status 400 for invalid JSON, or ValidationException for another type."""
+    """Decode the body to a type. Raise Status 400 for invalid JSON, or Invalid for another type."""
     body = await request.body()
     if not body:
         raise Status(400, "The request must have a JSON body.")
-    try:
-        return read_json(body, kind)
-    except SerializationException as error:
-        raise Status(400, f"The request is malformed: {error}") from None
+    return read_json(body, kind)
 
 
 def sent_of(data: Struct) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def offered_by(registry: Registry) -> Guard:
             raise Status(405, "The method is not allowed for this URL.", {"Allow": ", ".join(sorted(methods))})
         actor: Actor = connection.user
         if not resource.may(actor, operation.verb):
-            raise Forbidden(f"This needs the permission {resource.name}.{operation.verb}.")
+            raise Forbidden(f"This needs the permission {resource.name}.{operation.verb}.", slug="permission-required")
         if resource.is_dangerous(operation.verb):
             await signed_in_recently(connection, handler)
 

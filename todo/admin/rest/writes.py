@@ -146,7 +146,7 @@ def _in_the_body(error: FieldError) -> FieldError:
     """Convert the field name of a list parameter to its place in `matching`."""
     place, _, name = error.field.partition(".")
     where = "body.matching" if name in {"q", "trash"} else "body.matching.filters"
-    return FieldError(f"{where}.{name}", error.message) if place == "query" else error
+    return FieldError(f"{where}.{name}", error.message, error.code) if place == "query" else error
 
 
 WRITES = [add_row, change_row, delete_row, restore_row, revert_row, import_rows, act_on_one, act_on_many]

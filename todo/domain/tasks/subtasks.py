@@ -60,7 +60,7 @@ async def check_parent(session: WriteSession, owner_id: UUID, parent_id: UUID, t
     """Raises Invalid unless a new task, or this one with its subtasks, may have that parent."""
     above = await _from_top(session, owner_id, parent_id)
     if not above:
-        raise Invalid.field("body.parent_id", "There is no such task.")
+        raise Invalid.field("body.parent_id", "There is no such task.", "not_found")
     children = {child.id: child for child in await descendants(session, [task.id])} if task else {}
     if task and task.id in above:
         raise Invalid.field("body.parent_id", "A task cannot be below itself.")

@@ -104,7 +104,7 @@ class Authenticator:
             return problem
         left = found.expires - time()
         if left <= 0:
-            return Unauthorized("The token has expired; sign in again.", error="invalid_token")
+            return Unauthorized("The token has expired; sign in again.", error="invalid_token", slug="token-expired")
         if loaded.actor is None:
             return Unauthorized("The session or the account of this token has ended.", error="invalid_token")
         actor = replace(loaded.actor, authenticated_at=found.authenticated_at)

@@ -22,7 +22,7 @@ from todo.domain.accounts.models import EMAIL_TOKEN, USER, EmailToken, User
 from todo.domain.accounts.services.credentials import revoke_credentials
 from todo.domain.accounts.services.passwords import Passwords
 from todo.domain.accounts.services.users import AccountService
-from todo.errors import Forbidden, Invalid
+from todo.errors import FieldError, Forbidden, Invalid
 from todo.settings import Settings
 
 
@@ -135,7 +135,8 @@ async def spend(session: WriteSession, token: str, purpose: str) -> Actor:
 
 
 def _no_good() -> Invalid:
-    return Invalid.field("body.token", "The link was used or has expired. Request a new one.")
+    message = "The link was used or has expired. Request a new one."
+    return Invalid(message, slug="invalid-link", errors=[FieldError("body.token", message)])
 
 
 async def verify(session: WriteSession, token: str) -> None:
@@ -182,7 +183,9 @@ async def greet(session: WriteSession, settings: Settings, address: str, user: U
 def require_verified(settings: Settings, user: User) -> None:
     """Raise Forbidden at sign-in while the address is unconfirmed."""
     if settings.verify_email and user.email_verified_at is None:
-        raise Forbidden("Confirm your e-mail address first: follow the link in the mail we sent you.")
+        raise Forbidden(
+            "Confirm your e-mail address first: follow the link in the mail we sent you.", slug="email-not-confirmed"
+        )
 
 
 async def notify(session: WriteSession, email: str, subject: str, *paragraphs: str) -> None:

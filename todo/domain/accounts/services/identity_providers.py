@@ -90,7 +90,9 @@ class IdentityProviders:
         try:
             return await self._claims(token)
         except jwt.ExpiredSignatureError:
-            raise Unauthorized("The token has expired; sign in again.", error="invalid_token") from None
+            raise Unauthorized(
+                "The token has expired; sign in again.", error="invalid_token", slug="token-expired"
+            ) from None
         except (jwt.PyJWTError, ValueError):
             raise Unauthorized("The token is not valid.", error="invalid_token") from None
 

@@ -30,11 +30,11 @@ def acting(operator: Actor, person: Actor, *, writes: bool) -> Actor:
     impersonated, and credentials cannot be changed. The operator's access to the admin is kept.
     """
     if not operator.may(IMPERSONATE):
-        raise Forbidden(f"This needs the permission {IMPERSONATE}.")
+        raise Forbidden(f"This needs the permission {IMPERSONATE}.", slug="permission-required")
     if operator.by is not None or operator.id == person.id:
         raise Forbidden("You can impersonate one other user at a time.")
     if not rules.covers(operator, person.permissions):
-        raise Forbidden("This user has permissions that you do not have.")
+        raise Forbidden("This user has permissions that you do not have.", slug="cannot-grant")
     permissions = frozenset(name for name in PERMISSIONS if _may_be_used(name, writes))
     return replace(person, permissions=person.permissions | {ENTER}, scopes=permissions, amr=operator.amr, by=operator)
 

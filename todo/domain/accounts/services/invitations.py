@@ -47,9 +47,9 @@ class InvitationService(AuditedService[Invitation], model=Invitation):
             raise Invalid.field("body.email", "Enter a valid e-mail address.")
         needed = await _permissions_of(self.session, roles)
         if needed is None:
-            raise Invalid.field("body.roles", "There is no such role.")
+            raise Invalid.field("body.roles", "There is no such role.", "not_found")
         if not rules.covers(self.actor, needed):
-            raise Forbidden("You can only give roles whose permissions you have.")
+            raise Forbidden("You can only give roles whose permissions you have.", slug="cannot-grant")
         return await self._send(settings, email, roles)
 
     async def _send(self, settings: Settings, email: str, roles: list[str]) -> InvitationOut:
@@ -81,9 +81,9 @@ class InvitationService(AuditedService[Invitation], model=Invitation):
 def check_admission(settings: Settings, data: Registration) -> None:
     """Reject a registration before hashing its password. Raise Forbidden."""
     if settings.registration == "closed":
-        raise Forbidden("Registration is closed.")
+        raise Forbidden("Registration is closed.", slug="registration-closed")
     if settings.registration == "invitation" and not data.invitation:
-        raise Forbidden("Registration requires an invitation.")
+        raise Forbidden("Registration requires an invitation.", slug="invitation-required")
 
 
 async def come_in(session: WriteSession, settings: Settings, data: Registration, password_hash: str) -> User | None:
@@ -108,7 +108,7 @@ async def _accept(session: WriteSession, data: Registration) -> Sequence[str]:
     used = update(Invitation).where(*mine, *good).values(accepted_at=func.now(), version=INVITATION.version + 1)
     found = (await session.execute(used.returning(INVITATION.id, INVITATION.roles, INVITATION.invited_by))).first()
     if found is None or not await _may_still_give(session, found.invited_by, found.roles):
-        raise Forbidden("The invitation was used, has expired, or is for another address.")
+        raise Forbidden("The invitation was used, has expired, or is for another address.", slug="invalid-invitation")
     await record(session, "invitations.accept", "invitations", subject_id=found.id)
     roles: list[str] = found.roles
     return roles

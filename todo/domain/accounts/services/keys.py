@@ -115,7 +115,9 @@ class TokenKeys:
                 UUID(claims["sub"]), int(claims["exp"]), session_id, authenticated_at(claims), UUID(header["kid"])
             )
         except jwt.ExpiredSignatureError:
-            raise Unauthorized("The token has expired; sign in again.", error="invalid_token") from None
+            raise Unauthorized(
+                "The token has expired; sign in again.", error="invalid_token", slug="token-expired"
+            ) from None
         except (jwt.PyJWTError, ValueError, TypeError):
             raise Unauthorized("The token is not valid.", error="invalid_token") from None
         if len(self._good) >= REMEMBERED:

@@ -51,9 +51,11 @@ async def first_step(database: Database, token: str) -> Authentication:
     hashed = _hash(token)
     found = await database.primary.one_or_none(STORED, hash=hashed)
     if found is None:
-        raise Unauthorized("Sign in with your password first.", error="invalid_token")
+        raise Unauthorized("Sign in with your password first.", error="invalid_token", slug="sign-in-expired")
     if found.expires_at <= now():
-        raise Unauthorized("The sign-in has expired. Sign in with your password again.", error="invalid_token")
+        raise Unauthorized(
+            "The sign-in has expired. Sign in with your password again.", error="invalid_token", slug="sign-in-expired"
+        )
     return Authentication(found.user_id, ("pwd",), found.credential_version, hashed)
 
 

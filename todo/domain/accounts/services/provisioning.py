@@ -41,7 +41,7 @@ async def admit(session: WriteSession, issuer: Issuer, claims: dict[str, Any]) -
         user_id = await session.scalar(select(USER.id).where(*reauthenticated))
     if user_id is None:
         if not issuer.auto_provision:
-            raise Unauthorized("No account exists for this token.", error="invalid_token")
+            raise Unauthorized("No account exists for this token.", error="invalid_token", slug="no-account")
         user_id, action = await provision(session, issuer, claims, email if verified else ""), "accounts.provision"
     identity = Identity(user_id=user_id, issuer=issuer.issuer, subject=claims["sub"], email=email)
     session.add(identity)

@@ -106,7 +106,9 @@ class Reauthentication:
         """Record a reauthentication of the session, with its methods. Raise Forbidden or TooManyRequests."""
         found = await self.verify_identity(reauthentication)
         if self._actor.session_id is None:
-            raise Forbidden("This token has no session here. Sign in again with its identity provider.")
+            raise Forbidden(
+                "This token has no session here. Sign in again with its identity provider.", slug="session-required"
+            )
         async with self._database.session(self._origin) as session:
             await self.require_current(session, found)
             sessions = SessionService(session, self._actor, self._secret)
@@ -120,9 +122,9 @@ class Reauthentication:
     async def require_current(self, session: WriteSession, found: Authentication) -> None:
         """Lock the account. Raise Forbidden when its credentials were revoked since the check."""
         if not await is_current(session, found.user_id, found.credential_version):
-            raise Forbidden("The password or the code is wrong.")
+            raise Forbidden("The password or the code is wrong.", slug="wrong-password")
 
     async def _refuse(self, sentence: str) -> None:
         async with self._database.session(self._origin) as session:
             await note_wrong(session, "accounts.reauthentication_failed", self._actor.user_id)
-        raise Forbidden(sentence)
+        raise Forbidden(sentence, slug="wrong-password")

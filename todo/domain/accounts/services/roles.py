@@ -42,7 +42,7 @@ def require_givable(actor: Actor, permissions: Iterable[str]) -> None:
     if unknown := sorted(set(permissions) - PERMISSIONS - {EVERYTHING}):
         raise Invalid.field("body.permissions", f"There is no permission {', '.join(unknown)}.")
     if not rules.covers(actor, permissions):
-        raise Forbidden("You can only give or take permissions that you have.")
+        raise Forbidden("You can only give or take permissions that you have.", slug="cannot-grant")
 
 
 def require_editable(actor: Actor, role: Role, permissions: Iterable[str] = ()) -> None:
@@ -51,7 +51,7 @@ def require_editable(actor: Actor, role: Role, permissions: Iterable[str] = ()) 
         raise Conflict("The role superuser cannot be changed or deleted.")
     require_givable(actor, permissions)
     if not rules.covers(actor, role.permissions):
-        raise Forbidden("You can only give or take permissions that you have.")
+        raise Forbidden("You can only give or take permissions that you have.", slug="cannot-grant")
 
 
 async def find_user(session: WriteSession, email: str) -> User:
@@ -78,7 +78,7 @@ async def _role(session: WriteSession, actor: Actor, name: str) -> Role:
     if role is None:
         raise NotFound(f"There is no role {name}.")
     if not rules.covers(actor, role.permissions):
-        raise Forbidden("You can only give or take permissions that you have.")
+        raise Forbidden("You can only give or take permissions that you have.", slug="cannot-grant")
     return role
 
 
@@ -87,4 +87,4 @@ async def require_no_escalation(session: WriteSession, actor: Actor, user_id: UU
     held = select(Role).join(UserRole, USER_ROLE.role_id == ROLE.id).where(USER_ROLE.user_id == user_id)
     for role in (await session.scalars(held)).all():
         if not rules.covers(actor, role.permissions):
-            raise Forbidden("This user has permissions that you do not have.")
+            raise Forbidden("This user has permissions that you do not have.", slug="cannot-grant")

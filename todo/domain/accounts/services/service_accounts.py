@@ -28,7 +28,7 @@ async def add_service_account(session: WriteSession, actor: Actor, name: str, ro
     if unknown := set(roles) - {role.name for role in found}:
         raise Invalid.field("body.roles", f"There is no role {', '.join(sorted(unknown))}.")
     if not rules.covers(actor, (permission for role in found for permission in role.permissions)):
-        raise Forbidden("You can only give roles whose permissions you have.")
+        raise Forbidden("You can only give roles whose permissions you have.", slug="cannot-grant")
     user = User(email=f"{name}@service.invalid", name=name, kind="service")
     await AccountService(session, actor).create(user, action="users.add_service_account")
     if found:

@@ -165,7 +165,7 @@ class SignIn:
         right = await self.passwords.verify(found.password_hash if found else None, data.password)
         if found is None or not right or found.status not in {"active", "leaving"}:
             await self._note(origin, "accounts.login_refused", found.id if found else None)
-            raise Unauthorized("The e-mail address or the password is wrong.")
+            raise Unauthorized("The e-mail address or the password is wrong.", slug="wrong-credentials")
         await self._upgrade(origin, found.id, found.password_hash or "", data.password)
         return found
 
@@ -179,7 +179,9 @@ class SignIn:
         if reauthentication is None:
             async with self._database.session(origin) as session:
                 await note_wrong(session, "accounts.code_refused", first.user_id)
-            raise Unauthorized("The code is wrong, or was used before.", error="invalid_token")
+            raise Unauthorized(
+                "The code is wrong, or was used before.", error="invalid_token", slug="wrong-credentials"
+            )
         return first._replace(amr=(*first.amr, reauthentication))
 
     async def check_passkey(self, origin: Origin, data: PasskeyAnswer) -> Authentication:
@@ -189,7 +191,7 @@ class SignIn:
             found = await check_passkey(session, self.site, data.state, data.credential)
         if found is None:
             await self._note(origin, "accounts.passkey_refused", None)
-            raise Unauthorized("This passkey is not registered here.")
+            raise Unauthorized("This passkey is not registered here.", slug="wrong-credentials")
         return found
 
     async def refresh(self, origin: Origin, token: str) -> Tokens:
@@ -241,7 +243,7 @@ class SignIn:
     async def _refuse_password(self, origin: Origin) -> None:
         """Raise Forbidden, which is audited."""
         await self._note(origin, "accounts.password_refused", origin.actor.id)
-        raise Forbidden("The current password is wrong.")
+        raise Forbidden("The current password is wrong.", slug="wrong-password")
 
     async def sessions(self, actor: Actor) -> list[SessionOut]:
         """Return the sessions of the actor, newest first."""
@@ -282,11 +284,11 @@ class SignIn:
         user = await session.get(User, found.user_id, with_for_update=True)
         # Credentials may have been revoked since they were checked.
         if user is None or user.credential_version != found.credential_version:
-            raise Unauthorized("The e-mail address or the password is wrong.")
+            raise Unauthorized("The e-mail address or the password is wrong.", slug="wrong-credentials")
         if found.mfa_token is not None and not await mfa_tokens.use(session, found.mfa_token):
-            raise Unauthorized("Sign in with your password first.", error="invalid_token")
+            raise Unauthorized("Sign in with your password first.", error="invalid_token", slug="sign-in-expired")
         if not (user.status == "active" or await cancel_deletion(session, user)):
-            raise Unauthorized("The e-mail address or the password is wrong.")
+            raise Unauthorized("The e-mail address or the password is wrong.", slug="wrong-credentials")
         require_verified(self._settings, user)
         person = Actor(id=user.id, name=user.email)
         session.origin = session.origin.by(person)
@@ -332,5 +334,5 @@ async def add_superuser(sign_in: SignIn, origin: Origin, email: str, password: s
     data = Registration(email=email, password=password, name="Administrator")
     user = await sign_in.register(origin, data, rules.SUPERUSER, rules.MEMBER)
     if user is None:
-        raise Conflict(f"An account for {email} already exists.")
+        raise Conflict(f"An account for {email} already exists.", slug="already-exists")
     return user

@@ -124,7 +124,7 @@ class ReminderService(AuditedService[Reminder], model=Reminder):
         until = _until(data, now())
         reminder, task = await self._own(reminder_id, if_match)
         if task.status in CLOSED:
-            raise Conflict("The task is closed. Reopen it first.")
+            raise Conflict("The task is closed. Reopen it first.", slug="task-closed")
         values = {"snoozed_until": until, "sent_key": key_of(reminder.timing, moments_of(task))}
         await self.update(values, reminder, action="reminders.snooze")
         await self._keep(reminder, task)

@@ -90,7 +90,7 @@ class TaskAdmin(ModelAdmin[Task]):
     async def add_row(self, do: ActionContext, values: dict[str, Any]) -> TaskOut:
         owner_id = values.pop("owner_id", None)
         if owner_id is None:
-            raise Invalid.field("body.owner_id", "owner_id is required: whose task is it?")
+            raise Invalid.field("body.owner_id", "Give the id of the owner.")
         _require_open(values)
         return await _service(do, owner_id).add(TaskIn(**values))
 

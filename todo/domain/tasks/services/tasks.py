@@ -150,7 +150,7 @@ class TaskService(TaskWriter):
         timezone = await lock_owner(self.session, self.owner_id)
         series, task = await self._locked(task_id, if_match)
         if task.status in rules.CLOSED:
-            raise Conflict("This task is closed; reopen it first.")
+            raise Conflict("This task is closed; reopen it first.", slug="task-closed")
         values = values_of(TaskPatch(due=due), timezone)
         if series and series.repeats_by == "start":
             raise Invalid.field("body.due", "This series repeats by its start: change `start` of the task instead.")
@@ -222,7 +222,7 @@ class TaskService(TaskWriter):
         await lock_owner(self.session, self.owner_id)
         series, task = await self._locked(task_id, if_match)
         if task.status not in rules.CLOSED:
-            raise Conflict("This task is open.")
+            raise Conflict("This task is open.", slug="task-open")
         if series:
             await Reopening(self.series).reopen(series, task)
         return task_out(await self.update({"status": "open", "completed_at": None}, task, action="tasks.reopen"))
@@ -232,9 +232,9 @@ class TaskService(TaskWriter):
     ) -> Completed:
         series, task, timezone = await self._locked_with_owner(task_id, if_match)
         if task.status in rules.CLOSED:
-            raise Conflict("This task is already done.")
+            raise Conflict("This task is already done.", slug="already-done")
         if series is None and action == "tasks.skip":
-            raise Conflict("This task comes only once: complete or delete it.")
+            raise Conflict("This task comes only once: complete or delete it.", slug="not-recurring")
         values = values | {"completed_at": now()}
         following = None
         if series:
@@ -281,7 +281,7 @@ def _current(task: Task, if_match: frozenset[int] | None) -> Task:
 
 def _check_status(task: Task, data: TaskPatch) -> None:
     if task.status in rules.CLOSED and data.status is not UNSET:
-        raise Conflict("This task is closed; reopen it first.")
+        raise Conflict("This task is closed; reopen it first.", slug="task-closed")
 
 
 def _refuse_subtask(other: UUID | None) -> None:

@@ -81,7 +81,9 @@ class SeriesChanges:
         moment = moment or rules.moment_at(original_start_of(task), series.kind, series.timezone)
         sent |= {"template": series.template | template_of(_without(by, values), moment)}
         if task.status in rules.CLOSED and (scope == "following" or by in values or series.status == "ended"):
-            raise Conflict("This occurrence is closed: change the series by an occurrence that is open.")
+            raise Conflict(
+                "This occurrence is closed: change the series by an occurrence that is open.", slug="task-closed"
+            )
         if scope == "following" or series.status == "ended":
             changes = await self._split(series, task, values.get(by), sent)
         else:
@@ -125,7 +127,7 @@ class SeriesChanges:
                 "body.recurrence", "A subtask cannot come back by itself; it comes back with its parent."
             )
         if task.status in rules.CLOSED:
-            raise Conflict("This task is closed; reopen it first.")
+            raise Conflict("This task is closed; reopen it first.", slug="task-closed")
         changed = Task(**(task.model_dump() | values))
         return await self.series.begin(changed, recurrence, timezone)
 

@@ -45,7 +45,7 @@ class SeriesVerbs:
             if data.begin is not None:
                 raise Invalid.field("body.until", "Say until when; without days the pause begins now.")
             if series.status == "paused":
-                raise Conflict("This series is paused already.")
+                raise Conflict("This series is paused already.", slug="series-paused")
             await self.series.catch_up(series, now())
             await self.series.pause(series)
         else:
@@ -65,7 +65,7 @@ class SeriesVerbs:
                    for begin, end in series.pauses]  # fmt: skip
         windows = [window for window in windows if window[0] <= window[1]]
         if series.status != "paused" and windows == series.pauses:
-            raise Conflict("This series is not paused.")
+            raise Conflict("This series is not paused.", slug="series-not-paused")
         if series.status == "paused":
             await self.series.resume(series)
         if windows != series.pauses:
@@ -84,7 +84,7 @@ class SeriesVerbs:
         """Have the worker evaluate a series now, also one that was set aside; raises NotFound, Conflict."""
         series = await self._going(series_id, None)
         if series.status == "paused":
-            raise Conflict("This series is paused: resume it first.")
+            raise Conflict("This series is paused: resume it first.", slug="series-paused")
         await self.series.save_state(series, series.state.due(now()))
         return series_out(series)
 
@@ -95,7 +95,7 @@ class SeriesVerbs:
         if if_match is not None and series.version not in if_match:
             raise Stale(series_out(series))
         if series.status == "ended":
-            raise Conflict("This series has ended; give its last task a `recurrence` to go on.")
+            raise Conflict("This series has ended; give its last task a `recurrence` to go on.", slug="series-ended")
         return series
 
 
