@@ -57,7 +57,10 @@ async def test_a_second_registration_changes_nothing(client: httpx.AsyncClient, 
     assert await sql.fetch("SELECT * FROM users") == before
 
 
-@pytest.mark.parametrize("email", ["EVE@Example.COM", " eve@example.com ", "Eve@example.com"])
+@pytest.mark.parametrize(
+    "email",
+    ["EVE@Example.COM", " eve@example.com ", "\uff25ve@example.com", "eve@\uff45xample.com", "eve@example\u3002com"],
+)
 async def test_one_address_is_one_account_however_it_is_written(
     client: httpx.AsyncClient, sql: Sql, email: str
 ) -> None:
@@ -109,9 +112,8 @@ async def test_many_registrations_of_one_address_at_once_make_one_account(client
         "eve\u200b@example.com",
         "eve@exa\u200fmple.com",
         "eve\u202e@example.com",
-        "\uff45ve@example.com",
-        "eve@\uff45xample.com",
-        "eve@example\u3002com",
+        "eve@example.invalid",
+        "eve\ufe6bexample@example.com",
     ],
 )
 async def test_what_is_no_address_is_refused(client: httpx.AsyncClient, sql: Sql, email: str) -> None:

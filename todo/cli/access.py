@@ -13,9 +13,9 @@ from todo.cli.installation import with_session
 from todo.cli.lazy import CommandError
 from todo.database import WriteSession
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
-from todo.domain.accounts.rules import normalize_email
 from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK
+from todo.email_address import normalize_email
 
 Answer = tuple[bool, str]
 

@@ -15,6 +15,7 @@ import msgspec
 from todo.delivery.email import Content
 from todo.delivery.engine import TIMEOUT, Rejected
 from todo.delivery.models import Delivery
+from todo.email_address import parse_email
 from todo.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,8 @@ POLICY = SMTP.clone(header_factory=HEADERS)
 def server_of(settings: Settings) -> Server:
     """Parse the mail settings. Raise SettingsError, without the URL, since it may contain a password."""
     name, address = parseaddr(settings.mail_from)
-    if "@" not in address:
+    address = parse_email(address, internal=True) or ""
+    if not address:
         raise SettingsError("TODO_MAIL_FROM: must be an address such as Todo <todo@example.com>.")
     try:
         parts = urlsplit(settings.mail_url.get_secret_value())

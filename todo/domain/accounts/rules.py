@@ -1,6 +1,5 @@
-"""Rules for accounts, independent of storage: initial roles, e-mail addresses, passwords."""
+"""Rules for accounts, independent of storage: initial roles, passwords."""
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +65,6 @@ KEYBOARD = (
     "zxcvbnm",
     "qwertyuiopasdfghjklzxcvbnm",
 )
-LOCAL_SIGNS = "!#$%&'*+/=?^_`{|}~-"  # of an e-mail address before the `@` (RFC 5322 section 3.2.3)
 LONGEST_PASSWORD = 1024  # bytes; longer ones only cost time
 TIMEZONES = frozenset(available_timezones()) - {"Factory", "localtime"}
 
@@ -103,42 +101,6 @@ def until_second_factor(actor: Actor, required: str) -> Actor:
         return actor
     held = ENROLLMENT_ONLY if EVERYTHING in actor.permissions else actor.permissions & ENROLLMENT_ONLY
     return replace(actor, permissions=held)
-
-
-def normalize_email(email: str) -> str:
-    """Return the unique form of an address: trimmed, NFC, lower case."""
-    return unicodedata.normalize("NFC", email.strip()).lower()
-
-
-def is_email(email: str) -> bool:
-    """Return whether this is an unambiguous e-mail address. Only an e-mail can verify that it is used.
-
-    Letters and digits of any script, and `.!#$%&'*+/=?^_`{|}~-` before the `@`: no quotes, comments, address literals,
-    invisible characters, or characters that only look like another one (RFC 5321 and RFC 6531 allow more).
-    """
-    local, _, domain = email.rpartition("@")
-    labels = domain.split(".")
-    return (
-        len(email.encode()) <= 254
-        and len(local.encode()) <= 64
-        and unicodedata.normalize("NFKC", email) == unicodedata.normalize("NFC", email)
-        and all(_is_spelled(part, LOCAL_SIGNS) for part in local.split("."))
-        and len(labels) > 1
-        and all(_is_spelled(label, "-") and _is_host_label(label) for label in labels)
-        and not labels[-1].isdecimal()
-    )
-
-
-def _is_spelled(text: str, signs: str) -> bool:
-    """Return whether a text is not empty and has only letters, marks, digits and these signs."""
-    return bool(text) and all(one in signs or unicodedata.category(one)[0] in "LMN" for one in text)
-
-
-def _is_host_label(label: str) -> bool:
-    try:
-        return len(label.encode("idna")) <= 63 and not label.startswith("-") and not label.endswith("-")
-    except UnicodeError:
-        return False
 
 
 def password_problem(password: str, email: str, shortest: int) -> str | None:

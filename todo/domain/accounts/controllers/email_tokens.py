@@ -6,10 +6,10 @@ from litestar.params import JSONBody
 
 from todo.access import Origin
 from todo.database import Database
-from todo.domain.accounts.rules import normalize_email
 from todo.domain.accounts.schemas.email_tokens import EmailConfirmation, MailAddress, MailRequested, PasswordReset
 from todo.domain.accounts.services import email_tokens
 from todo.domain.accounts.services.sign_in import SignIn
+from todo.email_address import normalize_email
 from todo.http.limits import check
 
 SENT = MailRequested("If this address has an account that needs it, a mail is on its way.")

@@ -22,6 +22,7 @@ from todo.domain.accounts.models import EMAIL_TOKEN, USER, EmailToken, User
 from todo.domain.accounts.services.credentials import revoke_credentials
 from todo.domain.accounts.services.passwords import Passwords
 from todo.domain.accounts.services.users import AccountService
+from todo.email_address import normalize_email, parse_email
 from todo.errors import FieldError, Forbidden, Invalid
 from todo.settings import Settings
 
@@ -91,8 +92,8 @@ async def ask(session: WriteSession, settings: Settings, address: str, purpose: 
     In both cases the same statements run and one audit event is committed: without an account the token refers to no
     user, and the e-mail is rolled back.
     """
-    email = rules.normalize_email(address)
-    if not rules.is_email(email):
+    email = parse_email(address)
+    if email is None:
         raise Invalid.field("body.email", "Enter a valid e-mail address.")
     there = (USER.email == email, USER.kind == "person", USER.status != "disabled", PURPOSES[purpose].to)
     user_id = await session.scalar(select(USER.id).where(*there).with_for_update())
@@ -170,7 +171,7 @@ async def _set_password(session: WriteSession, person: Actor, password_hash: str
 
 async def greet(session: WriteSession, settings: Settings, address: str, user: User | None) -> None:
     """Send the e-mail after a registration: to confirm the address, or to report that the account exists."""
-    email = rules.normalize_email(address)
+    email = normalize_email(address)
     if user is not None:
         await mail_token(session, settings, user.id, email, "verify")
         return

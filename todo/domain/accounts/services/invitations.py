@@ -16,6 +16,7 @@ from todo.domain.accounts.schemas.email_tokens import InvitationOut, Invite
 from todo.domain.accounts.schemas.users import Registration
 from todo.domain.accounts.services.email_tokens import greet, hashed, link, new_secret
 from todo.domain.accounts.services.users import AccountService
+from todo.email_address import normalize_email, parse_email
 from todo.errors import Conflict, Forbidden, Invalid
 from todo.listing import Listing, Sort
 from todo.settings import Settings
@@ -42,8 +43,8 @@ class InvitationService(AuditedService[Invitation], model=Invitation):
         """
         if settings.registration == "closed":
             raise Conflict("Registration is closed.")
-        email, roles = rules.normalize_email(data.email), sorted(set(data.roles)) or [rules.MEMBER]
-        if not rules.is_email(email):
+        email, roles = parse_email(data.email), sorted(set(data.roles)) or [rules.MEMBER]
+        if email is None:
             raise Invalid.field("body.email", "Enter a valid e-mail address.")
         needed = await _permissions_of(self.session, roles)
         if needed is None:
@@ -103,7 +104,7 @@ async def come_in(session: WriteSession, settings: Settings, data: Registration,
 
 async def _accept(session: WriteSession, data: Registration) -> Sequence[str]:
     """Use an invitation once and return its roles. Raise Forbidden with the same message for every reason."""
-    mine = (INVITATION.hash == hashed(data.invitation), INVITATION.email == rules.normalize_email(data.email))
+    mine = (INVITATION.hash == hashed(data.invitation), INVITATION.email == normalize_email(data.email))
     good = (INVITATION.accepted_at.is_(None), INVITATION.expires_at > func.now())
     used = update(Invitation).where(*mine, *good).values(accepted_at=func.now(), version=INVITATION.version + 1)
     found = (await session.execute(used.returning(INVITATION.id, INVITATION.roles, INVITATION.invited_by))).first()

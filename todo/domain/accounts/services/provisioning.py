@@ -13,6 +13,7 @@ from todo.audit import record
 from todo.database import WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, Identity, User, UserRole
+from todo.email_address import parse_email
 from todo.errors import Unauthorized
 from todo.settings import Issuer
 
@@ -25,10 +26,11 @@ def claimed_email(claims: dict[str, Any]) -> tuple[str, bool]:
     Only ASCII addresses count as verified: other letters may normalize to ASCII ones (KELVIN SIGN -> k).
     """
     claimed = claims.get("email")
-    if not isinstance(claimed, str) or not rules.is_email(claimed.strip()) or not claimed.isprintable():
+    if not isinstance(claimed, str) or not claimed.isprintable():
         return "", False
     verified = claims.get("email_verified", claims.get("emailVerified")) is True
-    return rules.normalize_email(claimed), verified and claimed.isascii()
+    email = parse_email(claimed) or ""
+    return email, bool(email) and verified and claimed.isascii()
 
 
 async def admit(session: WriteSession, issuer: Issuer, claims: dict[str, Any]) -> UUID:

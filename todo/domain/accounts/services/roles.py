@@ -13,6 +13,7 @@ from todo.database import WriteSession
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.services.users import AccountService
+from todo.email_address import normalize_email
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
 
 
@@ -56,7 +57,7 @@ def require_editable(actor: Actor, role: Role, permissions: Iterable[str] = ()) 
 
 async def find_user(session: WriteSession, email: str) -> User:
     """Return the user with this address. Raise NotFound."""
-    user: User | None = await session.scalar(select(User).where(USER.email == rules.normalize_email(email)))
+    user: User | None = await session.scalar(select(User).where(USER.email == normalize_email(email)))
     if user is None:
         raise NotFound(f"No user has the address {email}.")
     return user

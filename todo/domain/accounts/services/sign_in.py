@@ -34,6 +34,7 @@ from todo.domain.accounts.services.passwords import Passwords
 from todo.domain.accounts.services.personal_tokens import PersonalTokens
 from todo.domain.accounts.services.sessions import Granted, SessionService
 from todo.domain.accounts.services.users import AccountService
+from todo.email_address import normalize_email, parse_email
 from todo.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
 from todo.http.limits import check
 from todo.settings import SecretKey, Settings
@@ -83,8 +84,8 @@ SESSIONS = Query(
 
 def check_registration(data: Registration, settings: Settings) -> None:
     """Raise Invalid for the field that is wrong."""
-    email = rules.normalize_email(data.email)
-    if not rules.is_email(email):
+    email = parse_email(data.email)
+    if email is None:
         raise Invalid.field("body.email", "Enter a valid e-mail address.")
     if data.timezone not in rules.TIMEZONES:
         raise Invalid.field("body.timezone", "Unknown time zone. Use an IANA name such as Europe/Berlin.")
@@ -126,7 +127,7 @@ class SignIn:
         check_registration(data, self._settings)
         if not roles:
             check_admission(self._settings, data)
-            to = f"mail to {rules.normalize_email(data.email)}"  # a taken address also gets an e-mail
+            to = f"mail to {normalize_email(data.email)}"  # a taken address also gets an e-mail
             await check(self._database, "register", origin.address or "unknown", to)
         password_hash = await self.passwords.hash(data.password)
         async with self._database.session(origin) as session:
@@ -160,7 +161,7 @@ class SignIn:
 
     async def check_password(self, origin: Origin, data: Login) -> Candidate:
         """Return the account of this e-mail and password. Raise as `login` does."""
-        email = rules.normalize_email(data.email)
+        email = normalize_email(data.email)
         found = await self._candidate(origin, email)
         right = await self.passwords.verify(found.password_hash if found else None, data.password)
         if found is None or not right or found.status not in {"active", "leaving"}:

@@ -13,6 +13,7 @@ from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
 from todo.domain.accounts.schemas.users import MePatch, Registration
 from todo.domain.accounts.services.key_rotation import LOCK, KeyService
+from todo.email_address import normalize_email
 from todo.errors import Invalid, Stale
 from todo.queue import enqueue
 from todo.settings import SecretKey
@@ -24,7 +25,7 @@ class AccountService(AuditedService[User], model=User):
     async def register(self, data: Registration, password_hash: str, *roles: str) -> User | None:
         """Store a new user with these roles (default: `member`). Return None when the address is taken."""
         user = User(
-            email=rules.normalize_email(data.email), name=data.name, timezone=data.timezone, password_hash=password_hash
+            email=normalize_email(data.email), name=data.name, timezone=data.timezone, password_hash=password_hash
         )
         values = user.model_dump()
         added = await self.session.execute(upsert(User).values(values).on_conflict_do_nothing().returning(USER.id))
