@@ -1,23 +1,18 @@
-"""Connecting to PostgreSQL, directly or through a pooler, and queueing for connections."""
+"""Connecting to PostgreSQL, directly or through a pooler."""
 
-import asyncio
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
 
-from todo.errors import Unavailable
 from todo.settings import Settings
 
 # Quoted: generic for the type checker only.
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 # Parameters of libpq and hosting providers that asyncpg would send to the server as settings.
@@ -36,7 +31,6 @@ AWAY = (
     asyncpg.OperatorInterventionError,
 )
 AWAY_STATES = ("08", "57P", "53")
-MOMENT, STUCK = 0.1, 1.0  # seconds
 
 
 def clean_url(url: str) -> str:
@@ -145,51 +139,3 @@ async def _stays(first: Connection, second: Connection) -> bool:
 
 async def _process_of(connection: Connection) -> int:
     return int(await connection.fetchval("SELECT pg_backend_pid()"))
-
-
-class Gate:
-    """Let `size` users in at a time, in order of arrival. Raise Unavailable after `wait` seconds.
-
-    The pools behind it give a returned connection to the next caller, which would starve those already waiting.
-    """
-
-    def __init__(self, size: int, wait: float):
-        self._semaphore = asyncio.Semaphore(size)
-        self._wait = wait
-        self._users = 0
-        self._busy_since = -math.inf
-        self._moved_at = self._refused_at = -math.inf  # times of the last entry or exit, and of the last timeout
-
-    @property
-    def is_in_use(self) -> bool:
-        """Return whether a connection has been in use for more than a moment."""
-        return self._users > 0 and monotonic() - self._busy_since > MOMENT
-
-    @property
-    def is_stuck(self) -> bool:
-        """Return whether no connection became free for a second, or a request just timed out."""
-        at = monotonic()
-        return self._semaphore.locked() and at - self._moved_at > STUCK or at - self._refused_at < self._wait
-
-    async def __aenter__(self) -> None:
-        if not self._semaphore.locked():
-            await self._semaphore.acquire()
-        else:
-            await self._wait_for_place()
-        if not self._users:
-            self._busy_since = monotonic()
-        self._users += 1
-        self._moved_at = monotonic()
-
-    async def __aexit__(self, *_: object) -> None:
-        self._users -= 1
-        self._moved_at = monotonic()
-        self._semaphore.release()
-
-    async def _wait_for_place(self) -> None:
-        try:
-            async with asyncio.timeout(self._wait):
-                await self._semaphore.acquire()
-        except TimeoutError:
-            self._refused_at = monotonic()
-            raise Unavailable("Too many concurrent requests: no database connection is available.") from None

@@ -33,8 +33,9 @@ from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
 from todo.access import Origin
-from todo.connection import AWAY, Gate, Pool, Route, find_route
+from todo.connection import AWAY, Connection, Route, find_route
 from todo.database_errors import READ_ONLY, sqlstate_of
+from todo.pool import Gate, Pool
 from todo.settings import Settings
 from todo.watch import Monitor, Watch
 
@@ -102,9 +103,8 @@ class Query(Generic[S]):
 class Direct:
     """Run compiled statements on a pool, each in one round trip: no transaction, no reset, no ping."""
 
-    def __init__(self, pool: Pool, gate: Gate, watch: Watch, *, prepared: bool):
+    def __init__(self, pool: Pool, watch: Watch, *, prepared: bool):
         self._pool = pool
-        self._gate = gate
         self._watch = watch
         self._prepared = prepared
 
@@ -134,7 +134,7 @@ class Direct:
     async def one_within(self, query: Query[S], seconds: float, **values: Any) -> S:
         """Run a statement that returns one row and may take up to `seconds`, in its own transaction."""
         arguments = query.arguments(values)
-        async with self._gate, self._pool.acquire() as connection, connection.transaction():
+        async with self._pool.use() as connection, connection.transaction():
             await connection.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
             # The server should cancel first, as in `find_route`.
             (row,) = await connection.fetch(query.sql, *arguments, timeout=seconds + 1)
@@ -148,25 +148,20 @@ class Direct:
             if self._watch.is_silent or isinstance(error, TimeoutError):
                 raise
             # The connection may have died while idle. A read can be repeated on a new connection.
-            await self._pool.expire_connections()
+            self._pool.expire()
             return await self._fetch(query.sql, arguments)
 
     async def _fetch(self, sql: str, arguments: Sequence[Any], seconds: float | None = None) -> list[asyncpg.Record]:
+        self._watch.check()
         try:
-            async with self._gate:
-                self._watch.check()
-                async with self._pool.acquire() as connection:
-                    if self._prepared:
-                        return await connection.fetch(sql, *arguments, timeout=seconds)
-                    async with connection.transaction():
-                        return await connection.fetch(sql, *arguments, timeout=seconds)
+            async with self._pool.use() as connection:
+                if self._prepared:
+                    return await connection.fetch(sql, *arguments, timeout=seconds)
+                async with connection.transaction():
+                    return await connection.fetch(sql, *arguments, timeout=seconds)
         except asyncpg.ReadOnlySQLTransactionError:
             await self._watch.renew()
             raise
-
-
-async def _keep(_: Any) -> None:
-    """Skip the reset of a connection: reads change no session state."""
 
 
 async def _prepare_types(connection: Any) -> None:
@@ -218,7 +213,8 @@ class Database:
         else:
             self.primary = self.reads = await self._direct(route, most - write_most)
         self.engine = create_engine(route, write_most, self.watch)
-        self._gate = self._gate_of(write_most)
+        self._gate = Gate(write_most, settings.database_wait)
+        self.watch.gates.append(self._gate)
         self._watching = asyncio.create_task(self.watch.run())
         return self
 
@@ -232,22 +228,25 @@ class Database:
     @property
     def is_busy(self) -> bool:
         """Return whether requests are timing out waiting for a connection."""
-        return any(gate.is_stuck for gate in self.watch.gates)
-
-    def _gate_of(self, most: int) -> Gate:
-        gate = Gate(most, self.settings.database_wait)
-        self.watch.gates.append(gate)
-        return gate
+        return any(one.is_stuck for one in (*self.watch.gates, *self.watch.pools))
 
     async def _direct(self, route: Route, most: int) -> Direct:
         """Open a pool that keeps its share of `database_pool` and closes additional connections when idle."""
+
+        async def connect() -> Connection:
+            connection = await self.watch.connect(**route.arguments)
+            try:
+                await _prepare_types(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+            return connection
+
         keep = min(max(1, self.settings.database_pool * 2 // 3), most)
-        pool: Pool = await asyncpg.create_pool(
-            **route.arguments, min_size=keep, max_size=most, reset=_keep, init=_prepare_types,
-            connect=self.watch.connect,
-        )  # fmt: skip
+        pool = Pool(connect, keep=keep, most=most, wait=self.settings.database_wait)
         self.watch.pools.append(pool)
-        return Direct(pool, self._gate_of(most), self.watch, prepared=route.prepared)
+        await pool.open()
+        return Direct(pool, self.watch, prepared=route.prepared)
 
     @asynccontextmanager
     async def session(self, origin: Origin) -> AsyncIterator[WriteSession]:

@@ -8,8 +8,9 @@ from weakref import WeakSet
 
 import asyncpg
 
-from todo.connection import Connection, Gate, Pool, Route
+from todo.connection import Connection, Route
 from todo.errors import Unavailable
+from todo.pool import Gate, Pool
 
 RENEWAL_PAUSE = 1.0  # seconds between two renewals of all connections
 log = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ class Watch:
         self._renewed_at = -RENEWAL_PAUSE
 
     async def connect(self, *arguments: Any, **options: Any) -> Connection:
-        """Connect like `asyncpg.connect`, and track the connection."""
+        """Connect like `asyncpg.connect`, and track the connection. Raise Unavailable like `check`."""
+        self.check()
         connection: Connection = await asyncpg.connect(*arguments, **options)
         self._connections.add(connection)
         return connection
@@ -75,7 +77,7 @@ class Watch:
         self._outdated.update(self._connections)
         self._monitor.close()
         for pool in self.pools:
-            await pool.expire_connections()
+            pool.expire()
 
     async def run(self) -> None:
         """Run until cancelled.
@@ -84,7 +86,9 @@ class Watch:
         """
         while True:
             await asyncio.sleep(self._wait / 4)
-            if not self.is_silent and not any(gate.is_in_use for gate in self.gates):
+            for pool in self.pools:
+                pool.close_idle()
+            if not self.is_silent and not any(one.is_in_use for one in (*self.gates, *self.pools)):
                 continue
             self.is_silent = not await self._answers(self._wait / 4) and not await self._answers(self._wait / 2)
             if self.is_silent:

@@ -13,9 +13,10 @@ from support.poolers import pgbouncer
 
 from todo.access import worker_origin
 from todo.app import create_app
-from todo.connection import Gate, clean_url, direct_url, find_route, keeps_sessions
+from todo.connection import clean_url, direct_url, find_route, keeps_sessions
 from todo.database import Database
 from todo.errors import Unavailable
+from todo.pool import Gate
 from todo.settings import SettingsError
 
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'todo'"

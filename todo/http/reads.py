@@ -1,4 +1,4 @@
-"""A short way through Litestar for the requests that are most: GET, of a handler that only reads (decision 0016)."""
+"""A short way through Litestar for the requests that are most: GET, of a handler that only reads (decision 0017)."""
 
 from typing import Any, get_args, get_origin
 from uuid import UUID

@@ -13,7 +13,7 @@ import bcrypt
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from todo.connection import Gate
+from todo.pool import Gate
 from todo.settings import Settings
 
 
