@@ -16,7 +16,7 @@ USUAL: dict[str, Any] = {
 SERIES_ENDED = "This series has ended: give its last task a recurrence to go on."
 OBSTACLES: list[tuple[str, dict[str, Any], str]] = [
     ("tasks.complete", {"status": "done"}, "This task is closed: reopen it first."),
-    ("tasks.skip", {}, "This task comes only once: complete or delete it."),
+    ("tasks.skip", {}, "This task comes only once: complete, cancel or delete it."),
     ("tasks.skip", {"status": "cancelled"}, "This task is closed: reopen it first."),
     ("tasks.change", {"deleted_at": now()}, "This task is in the trash: restore it first."),
     ("series.pause", {"status": "ended"}, SERIES_ENDED),

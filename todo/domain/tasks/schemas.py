@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo.domain.recurrence.schemas import Recurrence, RecurrencePatch
-from todo.schema import ONE_LINE, Schema, Text
+from todo.schema import ONE_LINE, Instant, Schema, Text
 
 Status = Literal["open", "in_progress", "waiting", "done", "cancelled"]
 Scope = Literal["this", "following", "all"]
@@ -51,11 +51,14 @@ Minutes = Annotated[int, Meta(ge=1, le=525_600)]
 
 
 class TaskIn(Schema):
-    """A new task. With `recurrence` it is the first of a series."""
+    """A new task. With `recurrence` it is the first of a series.
+
+    A task from elsewhere brings its history: a closed `status`, when it was added, and when it was closed.
+    """
 
     title: Title
     notes: Text = ""
-    status: Literal["open", "in_progress", "waiting"] = "open"
+    status: Status = "open"
     priority: Priority = 0
     due: Moment | None = None
     start: Moment | None = None
@@ -63,6 +66,8 @@ class TaskIn(Schema):
     estimate_minutes: Minutes | None = None
     parent_id: UUID | None = None
     recurrence: Recurrence | None = None
+    created_at: Instant | None = None
+    completed_at: Instant | None = None
 
 
 class TaskPatch(Schema):

@@ -76,10 +76,10 @@ class TaskAdmin(ModelAdmin[Task]):
             kept = {"view", "delete", "purge", "export"}
             return "" if verb in kept else "This task is in the trash: restore it first."
         closed = row.status in rules.CLOSED
-        if closed and verb in {"complete", "skip"}:
+        if closed and verb in {"cancel", "complete", "skip"}:
             return "This task is closed: reopen it first."
         if verb == "skip" and row.series_id is None:
-            return "This task comes only once: complete or delete it."
+            return "This task comes only once: complete, cancel or delete it."
         return "This task is open: only closed tasks can be reopened." if verb == "reopen" and not closed else ""
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
@@ -122,6 +122,11 @@ class TaskAdmin(ModelAdmin[Task]):
     async def complete(self, do: ActionContext, row: Task) -> None:
         """Close it as done; the next occurrence of its series opens."""
         await _service(do, row.owner_id).complete(row.id, None)
+
+    @action("Cancel")
+    async def cancel(self, do: ActionContext, row: Task) -> None:
+        """Close it as no longer to be done; an occurrence of a series is skipped, and the next one opens."""
+        await _service(do, row.owner_id).cancel(row.id, None)
 
     @action("Skip")
     async def skip(self, do: ActionContext, row: Task) -> None:

@@ -214,6 +214,16 @@ class TaskController(Controller):
         """
         return answer(await tasks.skip(task_id, versions_of(if_match)))
 
+    @post("/{task_id:uuid}/cancel", operation_id="cancel_task", status_code=200, guards=[requires("tasks.change")])
+    async def cancel_task(self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None) -> Response[Completed]:
+        """Close a task that is no longer to be done. `reopen` undoes it.
+
+        An occurrence of a series is skipped, and the next one opens.
+
+        Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/cancel`
+        """
+        return answer(await tasks.cancel(task_id, versions_of(if_match)))
+
     @post("/{task_id:uuid}/move", operation_id="move_task", status_code=200, guards=[requires("tasks.change")])
     async def move_task(
         self,

@@ -1,7 +1,7 @@
 """Adding, changing, completing and deleting tasks."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -214,6 +214,10 @@ class TaskService(TaskWriter):
         """Skip an occurrence, and open the next one; raises NotFound, Stale, Conflict."""
         return await self._close(task_id, if_match, {"status": "cancelled"}, "tasks.skip")
 
+    async def cancel(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
+        """Close a task that is not done any more; an occurrence is skipped. Raises NotFound, Stale, Conflict."""
+        return await self._close(task_id, if_match, {"status": "cancelled"}, "tasks.cancel")
+
     async def reopen(self, task_id: UUID, if_match: frozenset[int] | None) -> TaskOut:
         """Open a closed task again; what closing it opened is removed if it was not changed.
 
@@ -232,9 +236,9 @@ class TaskService(TaskWriter):
     ) -> Completed:
         series, task, timezone = await self._locked_with_owner(task_id, if_match)
         if task.status in rules.CLOSED:
-            raise Conflict("This task is already done.", slug="already-done")
+            raise Conflict(f"This task is already {task.status}.", slug="already-done")
         if series is None and action == "tasks.skip":
-            raise Conflict("This task comes only once: complete or delete it.", slug="not-recurring")
+            raise Conflict("This task comes only once: complete, cancel or delete it.", slug="not-recurring")
         values = values | {"completed_at": now()}
         following = None
         if series:
@@ -291,13 +295,32 @@ def _refuse_subtask(other: UUID | None) -> None:
 
 
 def new_task(data: TaskIn, owner_id: UUID, timezone: str) -> Task:
-    return Task(owner_id=owner_id, **values_of(data, timezone))
+    """A task that was not there before; with its history, when it comes from elsewhere. Raises Invalid."""
+    values, at = values_of(data, timezone), now()
+    created_at: datetime = values.pop("created_at") or at
+    completed_at: datetime | None = values.pop("completed_at")
+    closed = data.status in rules.CLOSED
+    if not rules.EARLIEST <= created_at <= at:
+        raise Invalid.field("body.created_at", "This must be in the past, and not before the year 1900.")
+    if completed_at is not None and not closed:
+        raise Invalid.field("body.completed_at", "Only a task that is done or cancelled has this.")
+    if completed_at is not None and not created_at <= completed_at <= at:
+        raise Invalid.field("body.completed_at", "This must be in the past, and not before `created_at`.")
+    if closed and data.recurrence is not None:
+        raise Invalid.field("body.status", "A series begins with an open task.")
+    values |= {"created_at": created_at.astimezone(UTC), "updated_at": at}
+    values |= {"completed_at": (completed_at or at).astimezone(UTC)} if closed else {}
+    return Task(owner_id=owner_id, **values)
 
 
 def values_of(data: TaskIn | TaskPatch, owner_timezone: str) -> dict[str, Any]:
     """Column values of what was sent: moments as JSON, and the instants of `due`."""
     values = data.sent()
     values.pop("recurrence", None)
+    if "title" in values:
+        values["title"] = rules.clean_title(values["title"])
+        if not values["title"]:
+            raise Invalid.field("body.title", "The title has no visible characters.")
     for name in values.keys() & {"due", "start"}:
         values[name], instants = _moment(f"body.{name}", values[name], owner_timezone)
         if name == "due":
