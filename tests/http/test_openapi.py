@@ -344,12 +344,16 @@ async def test_every_field_outside_administration_is_described(clients: Document
     assert bare == []
 
 
-async def test_every_description_of_a_field_is_of_a_field_there_is(everything: Document) -> None:
+async def test_every_description_of_a_field_is_shown_at_one(everything: Document) -> None:
     schemas = everything["components"]["schemas"]
     names = {field for schema in schemas.values() for field in schema.get("properties", ())}
 
     for name, fields in field_texts().items():
-        assert fields.keys() <= (names if name == "fields" else schemas[name]["properties"].keys()), name
+        if name == "fields":
+            assert fields.keys() <= names
+        else:
+            shown = {field: schemas[name]["properties"][field]["description"] for field in fields}
+            assert [field for field, words in fields.items() if not shown[field].startswith(words)] == [], name
 
 
 async def test_what_an_absent_field_means_is_in_its_description(clients: Document) -> None:
@@ -357,6 +361,13 @@ async def test_what_an_absent_field_means_is_in_its_description(clients: Documen
 
     assert fields["status"]["description"] == 'Where it stands. Default: `"open"`.'
     assert "Default" not in fields["notes"]["description"] + fields["due"]["description"]
+
+
+async def test_what_is_deprecated_says_since_when_and_until_when(document: Document) -> None:
+    for path, _, operation in operations(document):
+        for status, reference in operation["responses"].items():
+            if operation.get("deprecated") and status < "300":
+                assert resolved(document, reference)["headers"].keys() >= {"Deprecation", "Sunset"}, path
 
 
 async def test_every_tag_is_described_tasks_first(document: Document) -> None:

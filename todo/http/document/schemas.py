@@ -37,7 +37,8 @@ def _component(name: str, schema: Schema) -> Schema:
     found: Schema = tidy(schema)
     for field, node in found.get("properties", {}).items():
         words = [node.get("description") or field_text(name, field)]
-        default = schema["properties"][field].get("default")
+        is_body = schema.get("additionalProperties") is False
+        default = schema["properties"][field].get("default") if is_body else None
         words += [f"Default: `{json.encode(default).decode()}`."] if default not in (None, "", []) else []
         if description := " ".join(filter(None, words)):
             node["description"] = description
