@@ -101,6 +101,14 @@ async def test_a_body_that_cannot_be_accepted_is_a_422_that_names_the_field(
     assert fields(answer) == [field]
 
 
+async def test_of_a_json_key_named_twice_the_last_counts(ada: Person) -> None:
+    answer = await ada.http.post(
+        "/api/tasks", content=b'{"title": "first", "title": "last"}', headers={"content-type": "application/json"}
+    )
+
+    assert (answer.status_code, answer.json()["title"]) == (201, "last")
+
+
 async def test_two_point_zero_is_two(ada: Person) -> None:
     """As JSON Schema has it: what the document calls an integer is one however it is written."""
     content = b'{"title": "a", "priority": 2.0, "estimate_minutes": 1e2}'
