@@ -102,7 +102,7 @@ async def test_growth_beyond_a_limit_is_a_409_that_names_it(ada: Person, sql: Sq
     refused = await (GROWTH[name](ada, task) if name != "storage" else ada.http.post("/api/tasks", json={"title": "x"}))
 
     body = refused.json()
-    assert (refused.status_code, body["type"], body["violated-policies"]) == (409, "quota-reached", [name])
+    assert (refused.status_code, body["code"], body["violated-policies"]) == (409, "quota-reached", [name])
     assert await used(ada) == before
     assert await sql.fetchval("SELECT count(*) FROM audit_events") == events
     assert await miscounted(sql) == []
@@ -191,7 +191,7 @@ async def test_a_repeated_request_is_refused_again_and_nothing_of_it_is_kept(
     await limit(database, ada, tasks=2)
     added = await ada.http.post("/api/tasks", json={"title": "x"}, headers=key)
 
-    assert [answer.json()["type"] for answer in refused] == ["quota-reached"] * 2
+    assert [answer.json()["code"] for answer in refused] == ["quota-reached"] * 2
     assert added.status_code == 201
 
 
@@ -232,7 +232,7 @@ async def test_at_twice_the_limit_closing_an_occurrence_is_refused(ada: Person, 
 
     refused = await ada.http.post(f"/api/tasks/{task['id']}/complete")
 
-    assert refused.json()["type"] == "quota-reached"
+    assert refused.json()["code"] == "quota-reached"
     assert (await ada.http.get(f"/api/tasks/{task['id']}")).json()["status"] == "open"
 
 

@@ -16,7 +16,7 @@ from todo.domain.accounts.services.quotas import read_usage
 async def get_usage(database: NamedDependency[Database], request: Request[Actor, Any, State]) -> UsageOut:
     """Get how much your account stores, and its limits.
 
-    A request that would pass a limit is refused with 409 and the type `quota-reached`; `violated-policies` names the
+    A request that would pass a limit is refused with 409 and the code `quota-reached`; `violated-policies` names the
     limit. Occurrences of your series still open, up to twice the limit.
 
     Example: `GET /api/me/usage`
