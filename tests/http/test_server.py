@@ -287,3 +287,18 @@ def test_a_connection_goes_on_after_head(port: int) -> None:
 
     assert first.startswith(b"HTTP/1.1 200") and b"content-length: 15" in first.lower()
     assert second.startswith(b"HTTP/1.1 200") and second.endswith(b"}")
+
+
+def test_a_path_of_escapes_is_not_decoded(port: int) -> None:
+    answer = answer_to(port, [LIVE.replace(b"/health/live", b"/" + b"%2f" * 257)])
+
+    assert status_of(answer) == 400 and b"percent escapes" in answer
+
+
+@pytest.mark.parametrize("path, status", [(b"/api/auth/login", 400), (b"/nowhere", 404)])
+def test_a_body_in_chunks_of_one_byte_is_refused_early_and_once(port: int, path: bytes, status: int) -> None:
+    head = CHUNKED.replace(b"/api/auth/login", path)
+
+    answer = answer_to(port, [head, b"1\r\na\r\n" * 40_000])
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status) and answer.count(b"HTTP/1.1 ") == 1

@@ -6,15 +6,18 @@ from http import HTTPStatus
 from todo.errors import Problem, Status
 
 MAX_URL_BYTES = 8 * 1024
+MAX_ESCAPES = 256  # `%XX` in the path, which are decoded in Python; no path of ours has more
 MAX_HEADERS = 100
 
 Header = tuple[bytes, bytes]
 
 
 def check_url(address: bytes) -> None:
-    """Raise a 414 problem for a URL that is too long."""
+    """Raise a 414 problem for a URL that is too long, or a 400 problem for too many escapes in its path."""
     if len(address) > MAX_URL_BYTES:
         raise Status(HTTPStatus.REQUEST_URI_TOO_LONG, f"The URL is longer than {MAX_URL_BYTES} bytes.")
+    if address.partition(b"?")[0].count(b"%") > MAX_ESCAPES:
+        raise Status(HTTPStatus.BAD_REQUEST, f"The path has more than {MAX_ESCAPES} percent escapes.")
 
 
 def check_header_count(headers: Sequence[Header]) -> None:

@@ -20,9 +20,8 @@ from todo.settings import Settings
 
 BLOCK = 16 * 1024  # bytes parsed before other connections are served
 MAX_PIPELINED = 16  # requests on one connection that wait for an earlier one
-MAX_FRAMING_BYTES = (
-    64 * 1024
-)  # of chunk sizes, chunk extensions and trailers, besides eight bytes for each byte of the body
+# Of chunk sizes, chunk extensions and trailers, besides one byte for each byte of the body: tiny chunks cost the most.
+MAX_FRAMING_BYTES = 16 * 1024
 SPARE_CONNECTIONS = 10  # beyond a limit these get a 503, any further ones are closed
 MIN_BODY_RATE = 4096  # bytes per second; a slower body must complete within `body_timeout`
 MAX_DROPPED_BYTES = 64 * 1024**2  # read and discarded after an early response, so that the client can read the response
@@ -198,7 +197,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Raise a problem when the data that reaches no callback is too large."""
         if self._head_bytes > self.settings.max_header_bytes + MAX_URL_BYTES:
             raise headers_too_large(self.settings.max_header_bytes)
-        if self._framed_bytes > 8 * self._body_bytes + MAX_FRAMING_BYTES:
+        if self._framed_bytes > 2 * self._body_bytes + MAX_FRAMING_BYTES:
             raise Status(
                 HTTPStatus.BAD_REQUEST, "The chunks of the body are too small, or their extensions are too long."
             )
@@ -247,6 +246,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Respond with an error instead of calling the application, then close. Earlier requests are answered first."""
         self._stopped = True
         self._cancel_deadline()
+        if self._in_body and self.cycle.response_complete:  # one request gets one response
+            self.finish()
+            return
         if self.cycle and not self.cycle.response_complete:
             if not self._in_body:
                 self.cycle.keep_alive = False

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+import re
 import secrets
 from hashlib import sha256
 from typing import NamedTuple
@@ -31,10 +32,10 @@ class Cookies:
 
     def read(self, scope: Scope, name: str) -> str:
         """Return the value of a cookie, or an empty string if it is missing or sent more than once."""
-        sent = [value.decode("latin-1") for key, value in scope["headers"] if key == b"cookie"]
-        found = [part.strip().partition("=") for part in ";".join(sent).split(";")]
-        values = [value for key, _, value in found if key == name]
-        return values[0] if len(values) == 1 else ""
+        sent = ";".join(value.decode("latin-1") for key, value in scope["headers"] if key == b"cookie")
+        # Searched, not split: a header can hold thousands of cookies, and several are read for each page.
+        values: list[str] = re.findall(rf"(?:^|;)\s*{name}=([^;]*)", sent)
+        return values[0].strip() if len(values) == 1 else ""
 
     def write(self, name: str, value: str, seconds: int | None = None) -> Cookie:
         """Return an HttpOnly cookie for this host. Without `seconds` it lasts for the browser session."""
