@@ -1,0 +1,166 @@
+"""How lists grow with the tasks of one person, and what each index of tasks costs a write.
+
+    uv run python -m benchmarks.growth [most]
+
+For 1,000 tasks of one person, and ten times as many up to `most`: the median time of each question, asked by one
+connection through the service's own statements. Then what an insert and an update would save without each index: the
+index is dropped in a transaction that is rolled back. CPU time is that of the server's process, where Linux tells it.
+"""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from uuid_utils.compat import uuid7
+
+from benchmarks import SECRET
+from todo.access import Actor
+from todo.cli.installation import opened
+from todo.cli.migrate import install
+from todo.domain.tasks.controllers.list_parameters import SORTS, filters_of
+from todo.domain.tasks.queries import TaskReads
+from todo.embedded.server import Server
+from todo.settings import load_settings
+
+ZONE = "Europe/Berlin"
+ASKED = (
+    "status", "priority", "when", "days", "due_before", "due_after", "changed_since", "completed_before",
+    "completed_after", "series_id", "parent_id", "q",
+)  # fmt: skip
+# Filters and options of a page. Most tasks are done; one in 100 is open, one in 5,000 is about the plumber.
+QUESTIONS: dict[str, dict[str, Any]] = {
+    **{f"sort={sort}": {"sort": sort} for sort in SORTS},
+    "sort=-priority,due_at": {"sort": "-priority,due_at"},
+    "status=open": {"status": ["open"]},
+    "status=open&sort=-priority": {"status": ["open"], "sort": "-priority"},
+    "status=open&sort=due_at": {"status": ["open"], "sort": "due_at"},
+    "when=overdue": {"when": "overdue"},
+    "when=today": {"when": "today"},
+    "when=upcoming": {"when": "upcoming"},
+    "due_after=2999 (none)": {"due_after": "2999-01-01T00:00:00Z"},
+    "due_before=1999 (none)": {"due_before": "1999-01-01T00:00:00Z"},
+    "changed_since (ten)": {"changed_since": "{since}"},
+    "completed_after (ten)": {"completed_after": "{since}"},
+    "parent_id=none": {"parent_id": "none"},
+    "count=true": {"count": True},
+    "q=plumber": {"q": "plumber"},
+    "q=plumber call": {"q": "plumber call"},
+    "q=number (all)": {"q": "number"},
+}
+FILL = """
+    INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority, due, due_at,
+        overdue_at, completed_at, deadline, start)
+    SELECT gen_random_uuid(), at, at, 1, $1, (ARRAY['Call', 'Pay', 'Ask', 'Meet'])[1 + n % 4]
+            || CASE WHEN n % 5000 = 7 THEN ' the plumber' ELSE ' somebody' END || ' about number ' || n,
+        CASE WHEN n % 3 = 0 THEN 'Some words about it, and what was said on the phone. ' || md5(n::text) ELSE '' END,
+        CASE WHEN n % 100 = 2 THEN 'open' WHEN n % 1000 = 3 THEN 'waiting' ELSE 'done' END, n % 5,
+        CASE WHEN n % 2 = 0 THEN jsonb_build_object('kind', 'floating', 'at', to_char(at, 'YYYY-MM-DD"T"HH24:MI')) END,
+        CASE WHEN n % 2 = 0 THEN at + interval '7 days' END, CASE WHEN n % 2 = 0 THEN at + interval '7 days' END,
+        CASE WHEN n % 100 <> 2 AND n % 1000 <> 3 THEN at END, CASE WHEN n % 10 = 1 THEN at::date END,
+        CASE WHEN n % 10 = 3 THEN jsonb_build_object('kind', 'day', 'date', at::date) END
+    FROM (SELECT n, now() - (1 - (n - $2::int)::float / ($3 - $2)) * interval '3 years' AS at
+        FROM generate_series($2 + 1, $3::int) AS n) AS rows"""
+USER = """
+    INSERT INTO users (id, created_at, updated_at, version, email, name, timezone, kind, status, credential_version,
+        quotas)
+    SELECT $1, now(), now(), 1, 'ada@example.com', '', $2, 'person', 'active', 0, jsonb_object_agg(name, 0)
+    FROM quota_defaults, jsonb_object_keys(limits) AS name"""
+TENTH = "SELECT updated_at FROM tasks ORDER BY updated_at DESC OFFSET 9 LIMIT 1"
+INDEXES = """
+    SELECT indexrelid::regclass::text AS name, pg_relation_size(indexrelid) / 1024 / 1024 AS mib FROM pg_index
+    WHERE indrelid = 'tasks'::regclass AND NOT indisprimary AND NOT indisunique ORDER BY 1"""
+INSERT = FILL.replace("$2", "0").replace("$3", "1000")
+UPDATE = """
+    UPDATE tasks SET title = title || '.', updated_at = now() WHERE id IN (SELECT id FROM tasks LIMIT 1000)"""
+
+
+async def ask(reads: Any, actor: UUID, question: dict[str, Any], since: str) -> Any:
+    """Ask one question as the route does."""
+    asked = {name: since if value == "{since}" else value for name, value in question.items()}
+    options = {name: asked.pop(name) for name in ("sort", "count", "limit", "cursor") if name in asked}
+    filters = filters_of(ZONE, **(dict.fromkeys(ASKED) | asked))
+    return await TaskReads(reads, Actor(id=actor, name="ada")).page(filters, asked=asked, **options)
+
+
+async def measure(reads: Any, actor: UUID, since: str) -> dict[str, float]:
+    """Return the median milliseconds of each question."""
+    found = {}
+    for name, question in QUESTIONS.items():
+        times = []
+        for _ in range(25):
+            began = perf_counter()
+            await ask(reads, actor, question, since)
+            times.append((perf_counter() - began) * 1000)
+        found[name] = median(times[5:])
+    return found
+
+
+async def costs(connection: Any, actor: UUID) -> list[tuple[str, int, float, float]]:
+    """Return each index, its MiB, and the microseconds of CPU that a row's insert and update take less without it."""
+    with_all = [await _timed(connection, statement, actor) for statement in (INSERT, UPDATE)]
+    found = []
+    for name, mib in await connection.fetch(INDEXES):
+        without = [await _timed(connection, statement, actor, f"DROP INDEX {name}") for statement in (INSERT, UPDATE)]
+        found.append((name, mib, with_all[0] - without[0], with_all[1] - without[1]))
+    return [("all of them", 0, *with_all), *found]
+
+
+async def _timed(connection: Any, statement: str, actor: UUID, first: str = "SELECT 1") -> float:
+    """Return the least microseconds of CPU per row of five runs, each rolled back."""
+    times, pid = [], await connection.fetchval("SELECT pg_backend_pid()")
+    for _ in range(5):
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(first)
+        began = _cpu_of(pid)
+        await connection.execute(statement, *([actor] if "$1" in statement else []))
+        times.append((_cpu_of(pid) - began) / 1_000_000)
+        await transaction.rollback()
+    return min(times)
+
+
+def _cpu_of(pid: int) -> int:
+    """Return the nanoseconds that a process has run."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+
+
+async def run(url: str, sizes: Sequence[int]) -> None:
+    settings = load_settings(_env_file=None, database_url=url, secret_key=SECRET)
+    await install(settings, url)
+    actor, columns = uuid7(), []
+    connection = await asyncpg.connect(url)
+    await connection.execute(USER, actor, ZONE)
+    async with opened(settings, url) as database:
+        for before, size in zip([0, *sizes], sizes, strict=False):
+            await connection.execute(FILL, actor, before, size, timeout=3600)
+            await connection.execute("VACUUM ANALYZE tasks", timeout=3600)
+            columns.append(await measure(database.reads, actor, (await connection.fetchval(TENTH)).isoformat()))
+    print(f"| question | {' | '.join(f'{size:,}' for size in sizes)} | growth |\n|---|{'--:|' * (len(sizes) + 1)}")
+    for name in QUESTIONS:
+        times = [column[name] for column in columns]
+        print(f"| {name} | {' | '.join(f'{time:.2f}' for time in times)} | {times[-1] / times[0]:.2f} |")
+    print("\n| index | MiB | insert | update |\n|---|--:|--:|--:|")
+    for name, mib, insert, update in await costs(connection, actor):
+        print(f"| {name} | {mib} | {insert:.1f} | {update:.1f} |")
+    await connection.close()
+
+
+def main() -> None:
+    most = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    sizes = [size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= most]
+    with (
+        tempfile.TemporaryDirectory(prefix="todo-growth-") as folder,
+        Server(Path(folder), settings={"synchronous_commit": "off", "maintenance_work_mem": "256MB"}) as server,
+    ):
+        asyncio.run(run(server.url, sizes))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""No list reads more than it shows, however many tasks a person has."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import asyncpg
+import pytest
+from support.factories import Person
+
+from benchmarks.growth import FILL, QUESTIONS, TENTH, ask
+from todo.database import Database
+
+Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+TASKS = 10_000
+# A search reads what it finds; a count at most a thousand and one.
+PROPORTIONAL = {"q=number (all)"}
+MOST = 60 * 5  # rows: a page, and those before it in a scan that other filters thin out
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+class Explaining:
+    """Reads that also note how many rows their statement visits."""
+
+    def __init__(self, sql: Sql, reads: Any):
+        self._sql = sql
+        self._reads = reads
+        self.visited = 0
+
+    async def all(self, query: Any, **values: Any) -> Any:
+        await self._note(query, values)
+        return await self._reads.all(query, **values)
+
+    async def one_or_none(self, query: Any, **values: Any) -> Any:
+        await self._note(query, values)
+        return await self._reads.one_or_none(query, **values)
+
+    async def _note(self, query: Any, values: dict[str, Any]) -> None:
+        text = await self._sql.fetchval(
+            f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {query.sql}", *query.arguments(values)
+        )
+        (found,) = json.loads(text)
+        for node in nodes(found["Plan"]):
+            if "Scan" in node["Node Type"]:
+                removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+                self.visited = max(self.visited, node["Actual Rows"] * node["Actual Loops"] + removed)
+
+
+@pytest.fixture
+async def many(ada: Person, sql: Sql) -> str:
+    await sql.execute(FILL, ada.id, 0, TASKS)
+    await sql.execute("ANALYZE tasks")
+    since: str = (await sql.fetchval(TENTH)).isoformat()
+    return since
+
+
+async def test_every_question_reads_little_more_than_it_shows(
+    ada: Person, many: str, sql: Sql, database: Database
+) -> None:
+    visited = {}
+    for name, question in QUESTIONS.items():
+        reads = Explaining(sql, database.reads)
+        await ask(reads, ada.id, question, many)
+        visited[name] = reads.visited
+
+    most = {name: 1_001 if "count" in name else MOST for name in visited}
+    assert {name: rows for name, rows in visited.items() if rows > most[name] and name not in PROPORTIONAL} == {}
+
+
+@pytest.mark.parametrize("sort", ["-created_at", "title", "-priority", "due_at", "-completed_at", "start", "deadline"])
+async def test_a_page_in_the_middle_reads_no_more_than_the_first(
+    ada: Person, many: str, sql: Sql, database: Database, sort: str
+) -> None:
+    page = await ask(database.reads, ada.id, {"sort": sort, "limit": 200}, many)
+    for _ in range(10):
+        page = await ask(database.reads, ada.id, {"sort": sort, "limit": 200, "cursor": page.next_cursor}, many)
+    reads = Explaining(sql, database.reads)
+
+    await ask(reads, ada.id, {"sort": sort, "cursor": page.next_cursor}, many)
+
+    assert reads.visited <= 51
