@@ -131,6 +131,8 @@ REFUSED: list[tuple[str, str, Callable[[str], bool]]] = [
     ("parent_id=null", "parent_id", lambda text: "`none`" in text),
     ("parent_id=", "parent_id", lambda text: "empty" in text),
     ("priority=0&priority=3", "priority", lambda text: "more than once" in text),
+    ("when=null", "when", lambda text: "`null`" in text),
+    ("priority=Null", "priority", lambda text: "`null`" in text),
     ("priority=", "priority", lambda text: "empty" in text),
     ("status=open&status=", "status", lambda text: "empty" in text),
     ("sort=due_at&sort=title", "sort", lambda text: "more than once" in text),

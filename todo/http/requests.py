@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from http import HTTPStatus
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -106,9 +106,16 @@ class StrictRequest(Request[Any, Any, Any]):
         return self._fields
 
 
+class Parameter(NamedTuple):
+    """How a parameter may be written. Without `is_text`, Litestar would read `null` as no value at all."""
+
+    is_list: bool
+    is_text: bool
+
+
 @lru_cache(maxsize=1000)
-def known_to(handler: BaseRouteHandler) -> dict[str, bool]:
-    """Return the parameters of a handler and its dependencies by the names clients write: which may be repeated."""
+def known_to(handler: BaseRouteHandler) -> dict[str, Parameter]:
+    """Return the parameters of a handler and its dependencies by the names clients write."""
     providers = handler.resolve_dependencies()
     fields = dict(handler.parsed_fn_signature.parameters)
     for name in (names := list(fields)):  # grows by the parameters of each dependency
@@ -117,13 +124,15 @@ def known_to(handler: BaseRouteHandler) -> dict[str, bool]:
             names += more.keys() - fields.keys()
             fields |= more
     return {
-        getattr(field.kwarg_definition, "name", None) or name: field.is_non_string_sequence
+        getattr(field.kwarg_definition, "name", None) or name: Parameter(
+            field.is_non_string_sequence, str in (field.annotation, *field.args)
+        )
         for name, field in fields.items()
     }
 
 
 async def refuse_unclear(request: Request[Any, Any, Any]) -> None:
-    """Raise Invalid for an unknown, empty or repeated parameter, so that no filter is silently ignored.
+    """Raise Invalid for an unknown, empty, null or repeated parameter, so that no filter is silently ignored.
 
     A handler with `opt={"any_query": True}` checks its parameters itself.
     """
@@ -134,18 +143,20 @@ async def refuse_unclear(request: Request[Any, Any, Any]) -> None:
         raise Invalid.fields(errors[:MOST])
 
 
-def _unknown(known: dict[str, bool], sent: MultiDict[Any]) -> Iterator[FieldError]:
+def _unknown(known: dict[str, Parameter], sent: MultiDict[Any]) -> Iterator[FieldError]:
     for name in sorted(set(sent) - known.keys()):
         yield FieldError(f"query.{name[:100]}", "There is no such parameter.", "unknown")
 
 
-def _unclear(known: dict[str, bool], sent: MultiDict[Any], path: str) -> Iterator[FieldError]:
+def _unclear(known: dict[str, Parameter], sent: MultiDict[Any], path: str) -> Iterator[FieldError]:
     if not path.startswith("/api/"):  # an HTML form sends its empty fields
         return
     for name, values in sent.dict().items():
         if "" in values:
             yield FieldError(f"query.{name}", "This is empty. Leave it out, or give it a value.", "too_short")
-        elif len(values) > 1 and not known[name]:
+        elif not known[name].is_text and any(value.lower() == "null" for value in values):
+            yield FieldError(f"query.{name}", "`null` is no value here. Leave it out, or give it one.", "wrong_type")
+        elif len(values) > 1 and not known[name].is_list:
             yield FieldError(f"query.{name}", "This is given more than once, but takes one value.", "repeated")
 
 
