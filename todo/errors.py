@@ -44,7 +44,7 @@ class ProblemDetails(msgspec.Struct, omit_defaults=True):
         msgspec.Raw | None, Meta(description="With `stale-version`: the current row, as a read returns it.")
     ] = None
     violated_policies: Annotated[
-        list[str], Meta(description="With `quota-exceeded` and `quota-reached`: the names of the limits.")
+        list[str], Meta(description="With `rate-limit-exceeded` and `quota-reached`: the names of the limits.")
     ] = msgspec.field(default_factory=list, name="violated-policies")
 
 
@@ -154,7 +154,7 @@ class TooManyRequests(Problem):
     """A rate limit is exceeded. `seconds` is the time until the next request is allowed, rounded up for the client."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
-    slug = "quota-exceeded"
+    slug = "rate-limit-exceeded"
 
     def __init__(self, policy: str, seconds: float, headers: Mapping[str, str]):
         wait = max(1, math.ceil(seconds))

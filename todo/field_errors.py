@@ -79,7 +79,9 @@ def _describe(kind: inspect.Type) -> str:
         inspect.DateTimeType: "a date and time with UTC offset, such as 2026-12-31T09:00:00Z",
         inspect.StructType: "an object",
         inspect.DictType: "an object",
-    }.get(type(kind), "another value")
+        inspect.DecimalType: "a number",
+        inspect.NoneType: "null",
+    }.get(type(kind), "a JSON value")
 
 
 def _length(kind: inspect.StrType | inspect.ListType, unit: str) -> str:
@@ -91,7 +93,9 @@ def _length(kind: inspect.StrType | inspect.ListType, unit: str) -> str:
 def _range(kind: inspect.IntType | inspect.FloatType) -> str:
     if kind.ge is not None and kind.le is not None:
         return f" from {kind.ge} to {kind.le}"
-    return f" of at least {kind.ge}" if kind.ge is not None else ""
+    if kind.ge is not None:
+        return f" of at least {kind.ge}"
+    return f" of at most {kind.le}" if kind.le is not None else ""
 
 
 def _by_tag(kind: inspect.UnionType) -> dict[Any, inspect.StructType]:

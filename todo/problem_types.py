@@ -13,9 +13,11 @@ Slug = Literal[
     "email-not-confirmed", "wrong-password", "session-required", "registration-closed", "invitation-required",
     "invalid-invitation", "not-found", "method-not-allowed", "request-timeout", "conflict", "already-done",
     "task-closed", "task-open", "not-recurring", "series-paused", "series-not-paused", "series-ended",
+    "protected", "last-superuser", "second-factor-exists",
+    "second-factor-missing", "not-impersonating", "needed-by-series", "account-gone", "invitations-closed",
     "already-exists", "reference-missing", "quota-reached", "idempotency-key-in-flight", "stale-version",
     "body-too-large", "url-too-long", "unsupported-media-type", "invalid-values", "invalid-link",
-    "idempotency-key-reused", "quota-exceeded", "headers-too-large", "internal-error", "unavailable", "contention",
+    "idempotency-key-reused", "rate-limit-exceeded", "headers-too-large", "internal-error", "unavailable", "contention",
     "http-version-not-supported",
 ]  # fmt: skip
 
@@ -139,6 +141,34 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     "series-ended": ProblemType(
         409, "Series ended", "The series has ended.", "Give its last task a `recurrence` to go on.",
     ),
+    "protected": ProblemType(
+        409, "Protected", "The row or the change is protected. `detail` has the reason.", "Leave it as it is.",
+    ),
+    "last-superuser": ProblemType(
+        409, "Last superuser", "Without this user nobody could administer the service.",
+        "Give the role `superuser` to another user first.",
+    ),
+    "second-factor-exists": ProblemType(
+        409, "Second factor exists", "The account has an authenticator app.", "Remove it before adding another.",
+    ),
+    "second-factor-missing": ProblemType(
+        409, "Second factor missing", "The account has no authenticator app, or none that waits to be confirmed.",
+        "Begin with `POST /api/auth/mfa/totp`.",
+    ),
+    "not-impersonating": ProblemType(
+        409, "Not impersonating", "The session acts for nobody else.", "Go on; there is nothing to end.",
+    ),
+    "needed-by-series": ProblemType(
+        409, "Needed by a series", "The next occurrence of the series copies the subtasks of this task.",
+        "End the series first, or delete the task once the next occurrence is there.",
+    ),
+    "account-gone": ProblemType(
+        409, "Account gone", "The account that owns the row was deleted meanwhile.", "Do not repeat the request.",
+    ),
+    "invitations-closed": ProblemType(
+        409, "Invitations closed", "Nobody can register, so nobody can be invited.",
+        "Set `TODO_REGISTRATION` to `invitation` or `open`.",
+    ),
     "already-exists": ProblemType(
         409, "Already exists", "There is such a row already.", "Use the existing one, or other values.",
     ),
@@ -177,7 +207,7 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
         422, "Idempotency-Key reused", "This `Idempotency-Key` was already used for a different request.",
         "Use another key for each request.",
     ),
-    "quota-exceeded": ProblemType(
+    "rate-limit-exceeded": ProblemType(
         429, "Too many requests", "A rate limit is exceeded. `violated-policies` names it.",
         "Wait for the seconds of `Retry-After`.",
     ),
@@ -219,7 +249,7 @@ FIELD_CODES: dict[FieldCode, str] = {
 BY_STATUS: dict[int, Slug] = {
     400: "malformed-request", 401: "sign-in-required", 403: "forbidden", 404: "not-found", 405: "method-not-allowed",
     408: "request-timeout", 409: "conflict", 412: "stale-version", 413: "body-too-large", 414: "url-too-long",
-    415: "unsupported-media-type", 422: "invalid-values", 429: "quota-exceeded", 431: "headers-too-large",
+    415: "unsupported-media-type", 422: "invalid-values", 429: "rate-limit-exceeded", 431: "headers-too-large",
     503: "unavailable", 505: "http-version-not-supported",
 }  # fmt: skip
 

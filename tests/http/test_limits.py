@@ -207,7 +207,7 @@ async def test_a_refusal_is_a_problem_and_says_when_to_come_back(database_url: s
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["ratelimit"] == f'"user";r=0;t={answer.headers["retry-after"]}'
     assert 3590 <= int(answer.headers["retry-after"]) <= 3600
-    assert answer.json()["type"] == "/problems/quota-exceeded"
+    assert answer.json()["type"] == "/problems/rate-limit-exceeded"
     assert answer.json()["violated-policies"] == ["user"]
     assert answer.headers["x-content-type-options"] == "nosniff"
 

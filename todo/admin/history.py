@@ -102,7 +102,7 @@ class History:
         writable = {field.name for field in self._editor.writable(admin.name, adding=False)}
         names = sorted(name for name in before.keys() & after.keys() & writable if before[name] != after[name])
         if not names:
-            raise Conflict("This change cannot be undone.")
+            raise Conflict("This change cannot be undone.", slug="protected")
         return self._editor.accept(admin, {name: before[name] for name in names}, adding=False), after
 
     async def recent(self, limit: int = 10) -> list[SearchHit]:

@@ -192,7 +192,10 @@ class RoleAdmin(ModelAdmin[Role]):
     async def delete_row(self, do: ActionContext, row: Role) -> None:
         """Delete the role. Users lose its permissions."""
         if row.name == MEMBER:
-            raise Conflict("The role member cannot be deleted: every new user gets it. Remove its permissions instead.")
+            raise Conflict(
+                "The role member cannot be deleted: every new user gets it. Remove its permissions instead.",
+                slug="protected",
+            )
         roles.require_editable(do.actor, row)
         await super().delete_row(do, row)
 
@@ -226,5 +229,5 @@ class InvitationAdmin(ModelAdmin[Invitation]):
 
     async def delete_row(self, do: ActionContext, row: Invitation) -> None:
         if row.accepted_at is not None and row.accepted_at <= now():
-            raise Conflict("This invitation was accepted. Accepted invitations cannot be deleted.")
+            raise Conflict("This invitation was accepted. Accepted invitations cannot be deleted.", slug="protected")
         await InvitationService(do.session, do.actor).withdraw(row.id)

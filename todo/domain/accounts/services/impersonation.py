@@ -69,6 +69,6 @@ async def end(session: WriteSession, operator: Actor) -> None:
     sessions = SessionService(session, operator)
     row = await sessions.locked(SESSION.id == operator.session_id)
     if row.acting_as is None:
-        raise Conflict("You are not impersonating anyone.")
+        raise Conflict("You are not impersonating anyone.", slug="not-impersonating")
     await record(session, "users.impersonate_end", "users", subject_id=row.acting_as)
     await sessions.update(OVER, row, action="sessions.impersonate_end")

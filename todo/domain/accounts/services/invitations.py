@@ -42,7 +42,7 @@ class InvitationService(AuditedService[Invitation], model=Invitation):
         closed.
         """
         if settings.registration == "closed":
-            raise Conflict("Registration is closed.")
+            raise Conflict("Registration is closed.", slug="invitations-closed")
         email, roles = parse_email(data.email), sorted(set(data.roles)) or [rules.MEMBER]
         if email is None:
             raise Invalid.field("body.email", "Enter a valid e-mail address.")

@@ -49,7 +49,7 @@ def require_givable(actor: Actor, permissions: Iterable[str]) -> None:
 def require_editable(actor: Actor, role: Role, permissions: Iterable[str] = ()) -> None:
     """Raise Conflict for the superuser role, and Invalid or Forbidden for permissions that the actor cannot grant."""
     if role.name == rules.SUPERUSER:
-        raise Conflict("The role superuser cannot be changed or deleted.")
+        raise Conflict("The role superuser cannot be changed or deleted.", slug="protected")
     require_givable(actor, permissions)
     if not rules.covers(actor, role.permissions):
         raise Forbidden("You can only give or take permissions that you have.", slug="cannot-grant")
@@ -69,7 +69,7 @@ async def require_another_superuser(session: WriteSession, user_id: UUID) -> Non
     holders = select(USER.id).join(UserRole, USER_ROLE.user_id == USER.id).join(Role, USER_ROLE.role_id == ROLE.id)
     active = await session.scalars(holders.where(ROLE.name == rules.SUPERUSER, USER.status == "active"))
     if set(active) == {user_id}:
-        raise Conflict("This is the last superuser: give the role to another user first.")
+        raise Conflict("This is the last superuser: give the role to another user first.", slug="last-superuser")
 
 
 async def _role(session: WriteSession, actor: Actor, name: str) -> Role:

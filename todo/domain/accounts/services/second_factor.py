@@ -81,7 +81,7 @@ class SecondFactorService:
         async with self._database.session(self._origin) as session:
             await self._reauthentication.require_current(session, found)
             if (await session.execute(added.returning(TOTPS.c.user_id))).first() is None:
-                raise Conflict("You already have an authenticator app. Remove it first.")
+                raise Conflict("You already have an authenticator app. Remove it first.", slug="second-factor-exists")
             await self._record(session, "accounts.totp_begin")
         issuer = urlsplit(self._database.settings.public_url).hostname or "todo"
         return Enrollment(secret, pyotp.TOTP(secret).provisioning_uri(name=self._actor.name, issuer_name=issuer))
@@ -94,7 +94,10 @@ class SecondFactorService:
             waiting = TOTPS.c.user_id == user_id, TOTPS.c.confirmed_at.is_(None)
             stored = await session.scalar(select(TOTPS.c.secret).where(*waiting).with_for_update())
             if stored is None:
-                raise Conflict("No authenticator app is waiting to be confirmed. Start with POST /api/auth/mfa/totp.")
+                raise Conflict(
+                    "No authenticator app is waiting to be confirmed. Start with POST /api/auth/mfa/totp.",
+                    slug="second-factor-missing",
+                )
             step = matching_step(decrypt(stored, self._secret, purpose_of(user_id)), plain_code(code), now())
             if step is None:
                 raise Invalid.field("body.code", "The code is wrong. Check that the clock of your device is right.")
@@ -133,7 +136,7 @@ class SecondFactorService:
         await self._reauthentication.require_current(session, reauthenticated)
         found = select(TOTP.user_id).where(*confirmed(self._actor.user_id)).with_for_update()
         if await session.scalar(found) is None:
-            raise Conflict("You have no authenticator app.")
+            raise Conflict("You have no authenticator app.", slug="second-factor-missing")
 
     async def _new_codes(self, session: WriteSession) -> RecoveryCodes:
         user_id, codes = self._actor.user_id, [new_recovery_code() for _ in range(HOW_MANY)]

@@ -42,7 +42,9 @@ async def lock_owner(session: WriteSession, owner_id: UUID | Select[tuple[UUID]]
     found = select(USER.timezone).where(USER.id == which).with_for_update(read=True, key_share=True)
     timezone: str | None = await session.scalar(found)
     if timezone is None:
-        raise Conflict("This account no longer exists.") if isinstance(owner_id, UUID) else NotFound
+        raise (
+            Conflict("This account no longer exists.", slug="account-gone") if isinstance(owner_id, UUID) else NotFound
+        )
     return timezone
 
 

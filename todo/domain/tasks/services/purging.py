@@ -61,4 +61,7 @@ async def erase_values(session: WriteSession, ids: Sequence[UUID]) -> None:
 async def require_purgeable(session: WriteSession, task_id: UUID) -> None:
     """Raises Conflict for a task in the trash that its series still needs."""
     if await session.scalar(select(TASK.id).where(TASK.id == task_id, STILL_COPIED)):
-        raise Conflict("The next occurrence of its series copies its subtasks: end the series, or delete this later.")
+        raise Conflict(
+            "The next occurrence of its series copies its subtasks: end the series, or delete this later.",
+            slug="needed-by-series",
+        )
