@@ -1,7 +1,9 @@
 """Quotas: how much a user may store. Triggers count and refuse (see the migration); this reads and sets the limits."""
 
+from contextlib import suppress
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from sqlalchemy import bindparam, func, select, update
 
@@ -45,10 +47,14 @@ async def set_quota(session: WriteSession, actor: Actor, user_id: UUID, data: Qu
 
 
 async def store_defaults(database: Database) -> None:
-    """Hand the limits of the settings to the triggers. Every process does so at its start; equal ones write nothing."""
+    """Hand the limits of the settings to the triggers. Every process does so at its start; equal ones write nothing.
+
+    A database that is not migrated has no place for them: a server starts all the same, and is not ready.
+    """
     limits = defaults_of(database.settings)
-    if await database.primary.one_or_none(DEFAULTS) != limits:
-        await database.primary.write(STORE, limits=limits)
+    with suppress(asyncpg.UndefinedTableError):
+        if await database.primary.one_or_none(DEFAULTS) != limits:
+            await database.primary.write(STORE, limits=limits)
 
 
 def defaults_of(settings: Settings) -> dict[str, int]:
