@@ -42,7 +42,7 @@ async def test_a_named_origin_may_ask_first(opened: httpx.AsyncClient) -> None:
     assert "PATCH" in answer.headers["access-control-allow-methods"]
     assert "Authorization" in answer.headers["access-control-allow-headers"]
     assert answer.headers["access-control-max-age"] == "600"
-    assert answer.headers["vary"] == "Origin"
+    assert "Origin" in answer.headers["vary"].split(", ")
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "access-control-allow-credentials" not in answer.headers
 
@@ -59,7 +59,7 @@ async def test_a_named_origin_may_read_every_answer(
     assert answer.status_code == status
     assert answer.headers.get_list("access-control-allow-origin") == [ORIGIN]
     assert "RateLimit" in answer.headers["access-control-expose-headers"]
-    assert answer.headers["vary"] == "Origin"
+    assert "Origin" in answer.headers["vary"].split(", ")
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
@@ -75,7 +75,7 @@ async def test_no_other_origin_is(opened: httpx.AsyncClient, method: str, origin
     answer = await opened.request(method, "/api/tasks", headers={"origin": origin, **PREFLIGHT})
 
     assert allowed(answer) == set()
-    assert answer.headers["vary"] == "Origin"
+    assert "Origin" in answer.headers["vary"].split(", ")
 
 
 async def test_options_without_an_origin_is_an_ordinary_request(opened: httpx.AsyncClient) -> None:

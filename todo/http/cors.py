@@ -6,7 +6,10 @@ Headers = list[tuple[bytes, bytes]]
 
 METHODS = b"GET, HEAD, POST, PATCH, PUT, DELETE"
 SENT = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
-SHOWN = b"ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
+SHOWN = (
+    b"Deprecation, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, Sunset, "
+    b"X-Request-ID"
+)
 PREFLIGHT_SECONDS = b"600"
 VARY = (b"vary", b"Origin")
 

@@ -16,6 +16,7 @@ from todo.contention import TRIES, pause
 from todo.errors import Problem, Status, Unauthorized
 from todo.http import logs
 from todo.http.cors import Cors, Headers
+from todo.http.deprecation import deprecation_headers
 from todo.http.proxies import Proxies, address_of
 
 Limit = Callable[[Scope], Awaitable[Mapping[str, str]]]
@@ -175,6 +176,7 @@ class Middleware:
         present = {name.lower() for name, _ in headers}
         headers += [header for header in SECURITY_HEADERS if header[0] not in present]
         headers += self._cors.headers(scope)
+        headers += deprecation_headers(scope)
         headers.append((b"x-request-id", request_id.encode()))
         if self._https or scope["scheme"] == "https":
             headers.append(TRANSPORT)

@@ -11,9 +11,11 @@ from litestar.routes import HTTPRoute
 
 from todo.access import PermissionGuard, signed_in_recently
 from todo.errors import ProblemDetails
+from todo.http.deprecation import deprecation_of
 from todo.http.document.schemas import Schema, parameter_schema, schemas_of
 from todo.http.document.shared import (
     ALWAYS,
+    DEPRECATION,
     IDEMPOTENCY_KEY,
     IF_MATCH,
     IF_NONE_MATCH,
@@ -110,6 +112,8 @@ def _operation(found: dict[str, Any], handler: HTTPRouteHandler, path: str, show
     }
     if permission:
         operation["x-permission"] = permission
+    if deprecation := deprecation_of(handler):
+        operation |= {"deprecated": True, "description": f"{deprecation.words}\n\n{operation['description']}"}
     if (body := body_of(handler)) is not None:
         content = {kind: {"schema": shown[body]} for kind in found["requestBody"]["content"]}
         operation["requestBody"] = {"required": True, "content": content}
@@ -145,6 +149,7 @@ def _successes(found: dict[str, Any], handler: HTTPRouteHandler, path: str, show
     is_row = "version" in getattr(answer, "__struct_fields__", ())
     names = [*(["ETag"] if is_row else []), *(["Idempotency-Replayed"] if takes_key(handler, path) else [])]
     names += LIMITED if path not in UNCOUNTED else []
+    names += DEPRECATION if deprecation_of(handler) else []
     one: dict[str, Any] = {"description": describe(status, answer, handler), "headers": headers(names)}
     if content := found[status].get("content"):
         one["content"] = {kind: {"schema": shown.get(answer) or of["schema"]} for kind, of in content.items()}

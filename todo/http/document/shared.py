@@ -28,6 +28,10 @@ NOT_RECENT = (
     "`insufficient_user_authentication` (RFC 9470); call `POST /api/auth/reauthenticate`."
 )
 HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Deprecation": (
+        "Since when the operation is deprecated, in seconds since 1970 (RFC 9745).",
+        {"type": "string", "examples": ["@1798675200"]},
+    ),
     "ETag": ("The version of the row, for `If-Match` and `If-None-Match`.", {"type": "string", "examples": ['"3"']}),
     "Idempotency-Replayed": (
         "`true` when this is the stored answer to an earlier request with the same `Idempotency-Key`.",
@@ -42,6 +46,10 @@ HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "examples": ['"user";q=100;w=60']},
     ),
     "Retry-After": ("Seconds to wait before the next try.", {"type": "integer", "minimum": 1, "examples": [1]}),
+    "Sunset": (
+        "When the operation goes at the earliest (RFC 8594).",
+        {"type": "string", "examples": ["Thu, 31 Dec 2026 00:00:00 GMT"]},
+    ),
     "WWW-Authenticate": (
         "What is wrong with the credential (RFC 6750, RFC 9470).",
         {"type": "string", "examples": ['Bearer realm="todo", error="invalid_token"']},
@@ -51,6 +59,7 @@ HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "maxLength": 128, "examples": ["0190f5f07c1d70008000000000000000"]},
     ),
 }
+DEPRECATION = ("Deprecation", "Sunset")
 LIMITED = ("RateLimit", "RateLimit-Policy")
 PROBLEM_HEADERS = {"401": ("WWW-Authenticate",), "429": ("Retry-After", *LIMITED), "503": ("Retry-After",)}
 PARAMETERS: dict[str, dict[str, Any]] = {
