@@ -6,14 +6,16 @@ from http import HTTPStatus
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
 from support.factories import Person
 
 from todo.app import create_app
 from todo.http.document.operations import CREDENTIAL_PROBLEMS
+from todo.http.document.schemas import structs_of
 from todo.http.document.shared import ALWAYS, PROBLEMS, RECENT
-from todo.http.document.texts import field_texts
+from todo.http.document.texts import examples, field_texts
 from todo.http.limits import UNCOUNTED
 from todo.http.openapi import documents
 from todo.http.server import serve
@@ -361,6 +363,22 @@ async def test_what_an_absent_field_means_is_in_its_description(clients: Documen
 
     assert fields["status"]["description"] == 'Where it stands. Default: `"open"`.'
     assert "Default" not in fields["notes"]["description"] + fields["due"]["description"]
+
+
+async def test_every_body_has_an_example_and_so_have_the_answers_of_a_first_hour(clients: Document) -> None:
+    bodies = {name for _, _, one in operations(clients) for name, _ in body_of(clients, one)}
+    shown = {name for name, schema in clients["components"]["schemas"].items() if "examples" in schema}
+
+    assert shown >= bodies | {"TaskOut", "Completed", "Tokens", "MfaRequired", "Me", "ReminderOut", "NotificationOut"}
+    assert shown == examples().keys()
+
+
+@pytest.mark.parametrize("name", examples())
+def test_an_example_is_what_the_service_takes_or_answers(name: str) -> None:
+    (kind,) = {kind for found, kind in structs_of(msgspec.Struct) if found == name}
+
+    value = msgspec.convert(examples()[name], kind)
+    assert examples()[name].keys() <= msgspec.to_builtins(value).keys()
 
 
 async def test_what_is_deprecated_says_since_when_and_until_when(document: Document) -> None:

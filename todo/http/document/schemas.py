@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import json
 
-from todo.http.document.texts import field_text
+from todo.http.document.texts import examples, field_text
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
@@ -22,7 +22,7 @@ def schemas_of(kinds: Iterable[Any]) -> tuple[dict[Any, Schema], dict[str, Schem
     wanted = list(kinds)
     single = list(dict.fromkeys(one for kind in wanted for one in _members(kind)))
     schemas, components = json.schema_components(single, ref_template=f"{REF}{{name}}")
-    for name, kind in _structs(msgspec.Struct):
+    for name, kind in structs_of(msgspec.Struct):
         if name in components:
             _complete(components[name], kind)
     known = dict(zip(single, map(tidy, schemas), strict=True))
@@ -42,7 +42,7 @@ def _component(name: str, schema: Schema) -> Schema:
         words += [f"Default: `{json.encode(default).decode()}`."] if default not in (None, "", []) else []
         if description := " ".join(filter(None, words)):
             node["description"] = description
-    return found
+    return found | ({"examples": [examples()[name]]} if name in examples() else {})
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
@@ -55,10 +55,11 @@ def component_name(name: str) -> str:
     return GENERIC.sub(r"\1Page", name)
 
 
-def _structs(kind: type[msgspec.Struct]) -> Iterator[tuple[str, type[msgspec.Struct]]]:
+def structs_of(kind: type[msgspec.Struct]) -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    """Yield every descendant of a struct with its name."""
     for child in kind.__subclasses__():
         yield child.__name__, child
-        yield from _structs(child)
+        yield from structs_of(child)
 
 
 def _complete(schema: Schema, kind: type[msgspec.Struct]) -> None:

@@ -5,6 +5,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from msgspec import json
+
 from todo import __version__
 
 # In the order in which pages show them.
@@ -33,6 +35,13 @@ def field_text(schema: str, field: str) -> str | None:
     """Return the description of a field whose type has none, or None."""
     found = field_texts()
     return found.get(schema, {}).get(field) or found["fields"].get(field)
+
+
+@lru_cache
+def examples() -> dict[str, Any]:
+    """Return an example by the name of its schema: of each body, and of the most important answers."""
+    found: dict[str, Any] = json.decode(read_text("examples.json"))
+    return found
 
 
 def info() -> dict[str, Any]:
