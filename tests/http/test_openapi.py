@@ -176,7 +176,7 @@ async def test_every_guarded_post_takes_an_idempotency_key_where_answers_are_kep
         assert ("Idempotency-Key" in names) is keyed, path
 
 
-async def test_what_answers_one_row_documents_its_etag(document: Document) -> None:
+async def test_what_answers_a_row_or_a_list_documents_its_etag(document: Document) -> None:
     important = {
         operation["operationId"]
         for _, _, operation in operations(document)
@@ -191,6 +191,7 @@ async def test_what_answers_one_row_documents_its_etag(document: Document) -> No
         "reopen_task",
         "restore_task",
         "get_me",
+        "list_tasks",
     }
 
 

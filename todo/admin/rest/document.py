@@ -109,7 +109,8 @@ def page_type(resource: Resource) -> type[Struct]:
 
 
 def _responses(resource: Resource, one: Operation, shown: dict[Any, Any]) -> dict[str, Any]:
-    names = ["ETag"] if one.kind in OF_ONE_ROW and isinstance(resource, ModelAdmin) else []
+    is_row = one.kind in OF_ONE_ROW and isinstance(resource, ModelAdmin)
+    names = ["ETag"] if is_row or _takes_etag(one) else []
     names += ["Idempotency-Replayed"] if one.method == "POST" else []
     answer = {"description": _success(resource, one), "headers": headers([*names, *LIMITED])}
     if one.kind == "export":
@@ -117,7 +118,7 @@ def _responses(resource: Resource, one: Operation, shown: dict[Any, Any]) -> dic
         kinds = {kind: {"schema": rows if "json" in kind else {"type": "string"}} for kind in FORMATS.values()}
         return {"200": answer | {"content": kinds}}
     found = {"201" if one.kind == "add" else "200": answer | _json(shown[_answer(resource, one)])}
-    if one.kind == "get":
+    if _takes_etag(one):
         found["304"] = UNCHANGED
     if one.kind == "delete":
         found["204"] = {"description": "The row was deleted; no body.", "headers": headers(LIMITED)}
@@ -163,12 +164,17 @@ def _parameters(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
         about = "Id of the change in the history."
         yield {"name": "event_id", "in": "path", "description": about, "required": True, "schema": uuid}
     yield from _queries(resource, one)
-    if one.kind == "get":
+    if _takes_etag(one):
         yield IF_NONE_MATCH
     if _has_version(resource, one):
         yield IF_MATCH
     if one.method == "POST":
         yield IDEMPOTENCY_KEY
+
+
+def _takes_etag(one: Operation) -> bool:
+    """Return whether the operation accepts `If-None-Match`: every read, except of a file of any length."""
+    return one.method == "GET" and one.kind != "export"
 
 
 def _has_version(resource: Resource, one: Operation) -> bool:

@@ -11,6 +11,7 @@ from litestar.routes import HTTPRoute
 
 from todo.access import PermissionGuard, signed_in_recently
 from todo.errors import ProblemDetails
+from todo.http.content import SECRET
 from todo.http.deprecation import deprecation_of
 from todo.http.document.schemas import Schema, parameter_schema, schemas_of
 from todo.http.document.shared import (
@@ -127,12 +128,20 @@ def _problems(handler: HTTPRouteHandler, path: str) -> dict[str, Any]:
 
 def _parameters(found: list[dict[str, Any]], handler: HTTPRouteHandler, path: str) -> list[dict[str, Any]]:
     shown = [_parameter(one) for one in found if one["name"].lower() not in SENT_BY_CLIENTS]
+    if takes_etag(handler, path) and IF_NONE_MATCH not in shown:
+        shown.append(IF_NONE_MATCH)
     return [*shown, IDEMPOTENCY_KEY] if takes_key(handler, path) else shown
 
 
 def takes_key(handler: HTTPRouteHandler, path: str) -> bool:
     """Return whether the operation takes an `Idempotency-Key`."""
     return "POST" in handler.http_methods and permission_of(handler) is not None and not path.startswith(NOT_KEPT)
+
+
+def takes_etag(handler: HTTPRouteHandler, path: str) -> bool:
+    """Return whether the operation takes `If-None-Match`: its handler does, or `todo.http.content` does for it."""
+    read = "GET" in handler.http_methods and path.startswith("/api/") and not path.startswith(SECRET)
+    return read or "if_none_match" in handler.parsed_fn_signature.parameters
 
 
 def _parameter(one: dict[str, Any]) -> dict[str, Any]:
@@ -146,15 +155,15 @@ def _parameter(one: dict[str, Any]) -> dict[str, Any]:
 
 def _successes(found: dict[str, Any], handler: HTTPRouteHandler, path: str, shown: dict[Any, Schema]) -> dict[str, Any]:
     answer, status = answer_of(handler), str(handler.status_code)
-    is_row = "version" in getattr(answer, "__struct_fields__", ())
-    names = [*(["ETag"] if is_row else []), *(["Idempotency-Replayed"] if takes_key(handler, path) else [])]
+    has_etag = takes_etag(handler, path) or "version" in getattr(answer, "__struct_fields__", ())
+    names = [*(["ETag"] if has_etag else []), *(["Idempotency-Replayed"] if takes_key(handler, path) else [])]
     names += LIMITED if path not in UNCOUNTED else []
     names += DEPRECATION if deprecation_of(handler) else []
     one: dict[str, Any] = {"description": describe(status, answer, handler), "headers": headers(names)}
     if content := found[status].get("content"):
         one["content"] = {kind: {"schema": shown.get(answer) or of["schema"]} for kind, of in content.items()}
     others = {str(code): _other(spec, shown) for code, spec in (handler.responses or {}).items()}
-    unchanged = {"304": UNCHANGED} if "if_none_match" in handler.parsed_fn_signature.parameters else {}
+    unchanged = {"304": UNCHANGED} if takes_etag(handler, path) else {}
     return {status: one} | others | unchanged
 
 

@@ -32,7 +32,10 @@ HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         "Since when the operation is deprecated, in seconds since 1970 (RFC 9745).",
         {"type": "string", "examples": ["@1798675200"]},
     ),
-    "ETag": ("The version of the row, for `If-Match` and `If-None-Match`.", {"type": "string", "examples": ['"3"']}),
+    "ETag": (
+        "The version of a row, for `If-Match` and `If-None-Match`; of other answers a checksum.",
+        {"type": "string", "examples": ['"3"']},
+    ),
     "Idempotency-Replayed": (
         "`true` when this is the stored answer to an earlier request with the same `Idempotency-Key`.",
         {"type": "string", "const": "true"},
