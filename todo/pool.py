@@ -194,7 +194,7 @@ class Pool(Load):
             raise
 
     def _pass_on(self, connection: "Connection | None") -> None:
-        """Give a connection, or the place of one, to whoever has waited longest."""
+        """Give a connection, or the place of one, to the caller that has waited longest."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():

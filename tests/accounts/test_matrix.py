@@ -89,6 +89,7 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "DELETE /api/tasks/{task_id}": ("tasks.delete", 404),
     "POST /api/tasks/{task_id}/complete": ("tasks.change", 404),
     "POST /api/tasks/{task_id}/reopen": ("tasks.change", 404),
+    "POST /api/tasks/{task_id}/cancel": ("tasks.change", 404),
     "POST /api/tasks/{task_id}/skip": ("tasks.change", 404),
     "POST /api/tasks/{task_id}/move": ("tasks.change", 422),
     "POST /api/recurrences/preview": ("series.view", 422),

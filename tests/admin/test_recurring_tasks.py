@@ -52,5 +52,5 @@ async def test_rows_of_a_file_become_recurring_tasks(admin: AdminService, ada: P
     report = await admin.files.import_rows("tasks", file, "csv", apply=True)
 
     assert (report.applied, report.added) == (True, 2)
-    items = (await ada.http.get("/api/tasks?sort=id")).json()["items"]
+    items = (await ada.http.get("/api/tasks?sort=created_at")).json()["items"]
     assert [item["series_id"] is not None for item in items] == [True, False]

@@ -123,6 +123,7 @@ WRITES: dict[str, Prepare] = {
     "users disable": given(ADA),
     "users enable": after("users", "disable", ADA)(given(ADA)),
     "users grant": given(ADA, "support"),
+    "users quota": given(ADA, "tasks", "--limit", "5"),
     "users revoke": given(ADA, "member"),
     "users sign-out": given(ADA),
     "users vacation": given(*VACATION),

@@ -24,6 +24,7 @@ SHOWN = {
     "export TODO_SECRET_KEY=": "needs Docker; `docker-compose config` checks the file",
     "TODO_ISSUERS=": "tests/accounts/test_identity_providers.py",
     "pip install uv": "set-up of a checkout",
+    "uv run python -m benchmarks": "takes minutes; .ci/run",
     "clients ──> server": "a drawing",
     "todo/": "a drawing",
 }

@@ -79,7 +79,7 @@ async def test_a_body_that_cannot_be_read_is_a_400(ada: Person, body: bytes) -> 
         ({"title": "a", "priority": 2.5}, "body.priority"),
         ({"title": "a", "priority": "2"}, "body.priority"),
         ({"title": "a", "estimate_minutes": "null"}, "body.estimate_minutes"),
-        ({"title": "a", "status": "done"}, "body.status"),
+        ({"title": "a", "status": "finished"}, "body.status"),
         ({"title": "a", "estimate_minutes": 0}, "body.estimate_minutes"),
         ({"title": "a", "deadline": "2026-02-30"}, "body.deadline"),
         ({"title": "a", "due": {}}, "body.due.kind"),

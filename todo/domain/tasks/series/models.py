@@ -138,12 +138,12 @@ class Series(Row, table=True):
         """An open occurrence whose task has this due or, where the series repeats by start, this start."""
         if moment is None:
             return unmoved(plan, original_start)
-        return OpenOccurrence(original_start, rules.overdue_at(moment, self.owner_timezone))
+        return OpenOccurrence(original_start, rules.overdue_at(moment, self.timezone or self.owner_timezone))
 
     def occurrence_values(self, plan: Plan, original_start: datetime) -> dict[str, Any]:
         """The columns that make a task this occurrence of the series."""
         moment = rules.moment_at(due(plan, original_start), self.kind, self.timezone)
-        instants = rules.instants_of(moment, self.owner_timezone) if self.repeats_by == "due" else {}
+        instants = rules.instants_of(moment, self.timezone or self.owner_timezone) if self.repeats_by == "due" else {}
         return {
             self.repeats_by: moment,
             **instants,
