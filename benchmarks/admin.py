@@ -139,6 +139,7 @@ async def subject(url: str, number: int) -> AsyncIterator[Subject]:
     settings = load_settings(_env_file=None, database_url=url, secret_key=SECRET)
     await install(settings, url)
     connection = await asyncpg.connect(url)
+    await connection.execute("UPDATE quota_defaults SET limits = '{}'")
     await connection.execute(USERS, PEOPLE)
     await connection.execute(TASKS, number, timeout=1800)
     await connection.execute("VACUUM ANALYZE", timeout=600)

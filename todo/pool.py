@@ -50,7 +50,7 @@ class Load:
         self._users -= 1
         self._moved_at = monotonic()
 
-    def _refusal(self) -> Unavailable:
+    def _problem(self) -> Unavailable:
         self._refused_at = monotonic()
         return Unavailable("Too many concurrent requests: no database connection is available.")
 
@@ -75,7 +75,7 @@ class Gate(Load):
             async with asyncio.timeout(self._wait) if self.is_full else nullcontext():
                 await self._semaphore.acquire()
         except TimeoutError:
-            raise self._refusal() from None
+            raise self._problem() from None
         self._enter()
 
     async def __aexit__(self, *_: object) -> None:
@@ -100,6 +100,7 @@ class Pool(Load):
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._usable: set[Connection] = set()  # neither lost nor expired, as far as is known
         self._closing: set[asyncio.Task[None]] = set()
+        self._is_closed = False
 
     @property
     def is_full(self) -> bool:
@@ -155,8 +156,9 @@ class Pool(Load):
             self._drop(connection)
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; those in use are cut off when they are released."""
         self.expire()
+        self._is_closed = True
         await asyncio.gather(*self._closing)
 
     async def _take_place(self) -> Connection:
@@ -190,7 +192,7 @@ class Pool(Load):
                 with suppress(ValueError):  # passed over already
                     self._waiting.remove(waiter)
             if isinstance(error, TimeoutError):
-                raise self._refusal() from None
+                raise self._problem() from None
             raise
 
     def _pass_on(self, connection: "Connection | None") -> None:
@@ -208,6 +210,8 @@ class Pool(Load):
     def _drop(self, connection: Connection) -> None:
         """Close a connection, and pass its place on once that is done, so that there are never more than `most`."""
         self._usable.discard(connection)
+        if self._is_closed:
+            connection.terminate()
         if connection.is_closed():
             self._pass_on(None)
             return

@@ -110,7 +110,7 @@ STATES: dict[str, Prepare] = {
     "users.take_role": _with_role,
     "users.enable": _row("users", status="disabled"),
     "users.add_service_account": _service_account,
-    "users.set_quota": _row("users", {"resource": "tasks", "limit": "5"}),
+    "users.set_quota": _row("users", {"resource": "tasks", "limit": 5}),
     "users.begin_vacation": _row("users", {"until": str(now().date() + timedelta(days=7))}),
     "users.end_vacation": _row("users", vacations=[["2031-01-01", "2031-01-31"]]),
     "tasks.skip": _occurrence,

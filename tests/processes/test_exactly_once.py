@@ -52,6 +52,7 @@ class Workers:
         self.url = url
         self._folder = folder
         self._stack = stack
+        self.fetch("UPDATE quota_defaults SET limits = '{}'")  # one owner gets all series, more than the limit
 
     def start(self, number: int) -> list[Process]:
         environment = {"TODO_DATABASE_URL": self.url, "TODO_SECRET_KEY": SECRET, "TODO_LOG_LEVEL": "WARNING"}
@@ -106,9 +107,7 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
     name = f"todo_{uuid4().hex[:12]}"
     url = asyncio.run(create_database(name, "todo_template"))
     with ExitStack() as stack:
-        workers = Workers(tmp_path, url, stack)
-        workers.fetch("UPDATE quota_defaults SET limits = '{}'")  # one owner has all series; those are not limited
-        yield workers
+        yield Workers(tmp_path, url, stack)
 
 
 def test_a_hundred_thousand_due_series_survive_the_kill_of_one_of_three_workers(workers: Workers) -> None:
