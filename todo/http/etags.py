@@ -31,7 +31,6 @@ IfMatch = Annotated[
     HeaderParameter(
         name="If-Match",
         description='Change the row only if it has this version, e.g. `"3"`; otherwise 412.',
-        schema_extra={"pattern": LIST.pattern},
     ),
 ]
 IfNoneMatch = Annotated[

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from inspect import cleandoc
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import json
@@ -64,16 +64,24 @@ def structs_of(kind: type[msgspec.Struct]) -> Iterator[tuple[str, type[msgspec.S
 
 def _complete(schema: Schema, kind: type[msgspec.Struct]) -> None:
     """Add what msgspec leaves out: the format of instants, and that answers always have fields with a default."""
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     config = kind.__struct_config__
     for field in msgspec.structs.fields(kind):
         node = schema["properties"].get(field.encode_name, {})
-        if datetime in (hints[field.name], *getattr(hints[field.name], "__args__", ())):
+        if _is_instant(hints[field.name]):
             text = next(one for one in (node, *node.get("anyOf", ())) if one.get("type") == "string")
             text["format"] = "date-time"
         sent = not config.omit_defaults and not config.forbid_unknown_fields
         if sent and not field.required and field.default is not msgspec.UNSET:
             schema["required"] = [*schema["required"], field.encode_name]
+
+
+def _is_instant(hint: Any) -> bool:
+    """Return whether values of a type are instants, which wall-clock times are not."""
+    if get_origin(hint) is Annotated:
+        is_local = any(isinstance(one, msgspec.Meta) and one.tz is False for one in hint.__metadata__)
+        return not is_local and _is_instant(hint.__origin__)
+    return hint is datetime or any(map(_is_instant, get_args(hint)))
 
 
 def tidy(node: Any) -> Any:
