@@ -221,6 +221,8 @@ def problem_of(error: Exception) -> Problem:
             return NotFound()
         case InternalServerException(detail="client disconnected prematurely"):
             return Status(400, "The request body is incomplete.")
+        case HTTPException(detail="Request Entity Too Large"):  # a form of too many parts, which Litestar makes a 400
+            return Status(413, "The request body is too large.")
         case HTTPException():
             return Status(error.status_code, _sentence(error), dict(error.headers or {}))
         case Contention():

@@ -27,6 +27,17 @@ FORESEEN = {
     "body.quiet_hours": "they end at another time than they begin",
     "query.until": "goes with include=upcoming",
     "query.days": "goes with when=upcoming",
+    **dict.fromkeys(
+        (
+            "query.when",
+            "query.due_before",
+            "query.due_after",
+            "query.changed_since",
+            "query.completed_before",
+            "query.completed_after",
+        ),
+        "each lists in the order of its instant, so only one of them at a time",
+    ),
     "query.q": "a search needs a letter or a digit",
     "query.scope": "what a change may be for is up to its body and task",
     "body.scopes": "only what the one who asks may do",

@@ -62,9 +62,6 @@ async def test_the_current_version_may_be_changed(
     assert answer.status_code in {200, 204}
 
 
-WELL_FORMED = {'"2"', '"01"', '"99999999999999999999"', '"-1"'}
-
-
 @pytest.mark.parametrize(("method", "path", "body"), ACTIONS)
 @pytest.mark.parametrize(
     "version", ['"2"', "1", '"01"', '"1', '"1"x', "", "nonsense", '"99999999999999999999"', '"-1"']
@@ -76,7 +73,7 @@ async def test_no_other_version_may_be_changed(
 
     answer = await ada.http.request(method, f"/api/tasks/{task['id']}{path}", headers={"if-match": version}, **body)
 
-    assert answer.status_code == (412 if version in WELL_FORMED else 422)
+    assert answer.status_code == 412
     assert (await ada.http.get(f"/api/tasks/{task['id']}")).json() == task
 
 

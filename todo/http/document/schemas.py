@@ -56,9 +56,10 @@ def component_name(name: str) -> str:
 
 
 def structs_of(kind: type[msgspec.Struct]) -> Iterator[tuple[str, type[msgspec.Struct]]]:
-    """Yield every descendant of a struct with its name."""
+    """Yield every descendant of a struct with its name; other packages can have some of the same name."""
     for child in kind.__subclasses__():
-        yield child.__name__, child
+        if child.__module__.startswith(("todo.", "msgspec")):  # msgspec's are those that are defined at run time
+            yield child.__name__, child
         yield from structs_of(child)
 
 
