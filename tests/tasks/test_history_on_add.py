@@ -95,3 +95,19 @@ async def test_a_title_is_trimmed_and_in_normal_form(ada: Person, title: str) ->
     task = await ada.add(f" \u3000{title}\t".strip("\t") + " ")
 
     assert task["title"] == unicodedata.normalize("NFC", title)
+
+
+async def test_a_title_of_a_series_is_as_clean_as_that_of_a_task(ada: Person) -> None:
+    path = f"/api/series/{(await begin(ada, '2031-01-01'))['series_id']}"
+
+    changed = await ada.http.patch(path, json={"title": "  Water "})
+    refused = await ada.http.patch(path, json={"title": "\u200b"})
+
+    assert changed.json()["template"]["title"] == "Water"
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "body.title")
+
+
+async def test_a_title_is_not_too_long_in_normal_form(ada: Person) -> None:
+    answer = await ada.http.post("/api/tasks", json={"title": "\ufb2c" * 400})  # three characters each
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "too_long")

@@ -1,6 +1,5 @@
 """What is true of tasks wherever they are kept: when a due date falls, when work counts as closed."""
 
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -10,16 +9,6 @@ from todo.domain.recurrence.rules.clock import to_instant, to_local, written
 CLOSED = frozenset({"done", "cancelled"})
 LAST_DAY = "9999-12-31"  # no day ends after it
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)  # before any task was added anywhere
-# Controls, joiners, direction marks, variation selectors and spaces: nothing to see by themselves.
-INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Mn", "Zl", "Zp", "Zs"})
-BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and symbols that are drawn as nothing
-
-
-def clean_title(title: str) -> str:
-    """A title in normal form (NFC) without surrounding space; empty when there is nothing to see in it."""
-    title = unicodedata.normalize("NFC", title).strip()
-    seen = any(unicodedata.category(one) not in INVISIBLE and one not in BLANK for one in title)
-    return title if seen else ""
 
 
 def local_time_of(moment: Mapping[str, Any]) -> datetime:

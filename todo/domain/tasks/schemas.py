@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo.domain.recurrence.schemas import Recurrence, RecurrencePatch
+from todo.domain.tasks.titles import MOST
 from todo.schema import ONE_LINE, Instant, Schema, Text
 
 Status = Literal["open", "in_progress", "waiting", "done", "cancelled"]
@@ -42,7 +43,7 @@ class Zoned(Struct, tag_field="kind", tag="zoned", forbid_unknown_fields=True):
 
 
 Moment = Day | Floating | Zoned
-Title = Annotated[str, Meta(min_length=1, max_length=500, pattern=ONE_LINE, examples=["Pay the rent"])]
+Title = Annotated[str, Meta(min_length=1, max_length=MOST, pattern=ONE_LINE, examples=["Pay the rent"])]
 Priority = Annotated[
     int,
     Meta(ge=0, le=4, description="0 none, 1 low, 2 medium, 3 high, 4 urgent"),

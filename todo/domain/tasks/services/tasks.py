@@ -30,6 +30,7 @@ from todo.domain.tasks.series.services.reopening import Reopening
 from todo.domain.tasks.series.statements import LOCK_OCCURRENCE
 from todo.domain.tasks.services.purging import erase_values, require_purgeable
 from todo.domain.tasks.subtasks import check_parent, descendants, trash_all
+from todo.domain.tasks.titles import clean_title
 from todo.errors import Conflict, Contention, Invalid, NotFound, Stale
 
 IN_ZONE = (
@@ -318,9 +319,7 @@ def values_of(data: TaskIn | TaskPatch, owner_timezone: str) -> dict[str, Any]:
     values = data.sent()
     values.pop("recurrence", None)
     if "title" in values:
-        values["title"] = rules.clean_title(values["title"])
-        if not values["title"]:
-            raise Invalid.field("body.title", "The title has no visible characters.")
+        values["title"] = clean_title(values["title"])
     for name in values.keys() & {"due", "start"}:
         values[name], instants = _moment(f"body.{name}", values[name], owner_timezone)
         if name == "due":

@@ -16,6 +16,7 @@ from todo.domain.tasks.series.rules import AS_THEY_ARE
 from todo.domain.tasks.series.schemas import EndSeries, PauseSeries, SeriesOut, SeriesPatch
 from todo.domain.tasks.series.services.edit import SeriesChanges
 from todo.domain.tasks.series.services.occurrences import SeriesService
+from todo.domain.tasks.titles import clean_title
 from todo.errors import Conflict, Invalid, Stale
 
 DAY = timedelta(days=1)
@@ -35,6 +36,8 @@ class SeriesVerbs:
         with rule_problems("body"):
             sent = data.columns()
         template = {name: value for name, value in data.sent().items() if name in AS_THEY_ARE}
+        if "title" in template:
+            template["title"] = clean_title(template["title"])
         await self.series.replan(series, sent | {"template": series.template | template}, series.last, "body")
         return series_out(series)
 
