@@ -195,7 +195,8 @@ def row(result: Result) -> str:
 def table(results: list[Result], seconds: float, repeat: int) -> str:
     machine = f"{os.cpu_count()} CPUs ({platform.machine()}), Python {platform.python_version()}"
     return "\n".join([
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} on {machine}: {repeat} windows of {seconds:g} s each way.",
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} on {machine},",
+        f"in windows of {seconds:g} s: {repeat} with and {repeat} without.",
         "Milliseconds; `*`: the machine had other work even without the attack.", "",
         "| kind | tasks | live | tasks, attacked | live, attacked | extra |", "|---|---|---|---|---|---|",
         *map(row, results), "",

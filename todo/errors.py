@@ -180,8 +180,8 @@ class QuotaReached(Problem):
     slug = "quota-reached"
 
     def __init__(self, name: str, limit: int):
-        full = f"{limit / 1_000_000:,.0f} MB of storage" if name == "storage" else f"{limit:,} {name}"
-        super().__init__(f"The account is limited to {full}. {ADVICE[name]} The operator can raise the limit.")
+        most = f"{limit / 1_000_000:,.0f} MB" if name == "storage" else f"{limit:,}"
+        super().__init__(f"The quota of {name} is reached: {most}. {ADVICE[name]} The operator can raise the limit.")
         self.violated = [name]
 
 

@@ -124,7 +124,7 @@ async def test_a_refusal_says_the_limit_and_what_to_do(ada: Person, database: Da
     refused = await GROWTH["tasks"](ada, {})
 
     assert refused.json()["detail"] == (
-        "The account is limited to 1 tasks. Delete tasks from the trash: closed and deleted ones count."
+        "The quota of tasks is reached: 1. Delete tasks from the trash: closed and deleted ones count."
         " The operator can raise the limit."
     )
 
