@@ -30,18 +30,6 @@ INSERT = """
 
 
 @pytest.fixture
-async def own_url(worker_id_or_main: str) -> str:
-    return await create_database(f"todo_partitions_{worker_id_or_main}", "todo_template")
-
-
-@pytest.fixture
-async def own_sql(own_url: str) -> AsyncIterator[Sql]:
-    connection = await asyncpg.connect(own_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
 async def own(own_url: str) -> AsyncIterator[Database]:
     opened = await Database(settings_for(own_url, audit_retention_months=2)).open()
     yield opened

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from conftest import create_database, settings_for
+from conftest import settings_for
 from sqlalchemy import literal, select
 from support.factories import job_context
 
@@ -34,18 +34,6 @@ INVITATIONS = """
     SELECT gen_random_uuid(), now(), now(), 1, n || '@example.com', n::text::bytea, '{}', now() - interval '31 days'
     FROM generate_series(1, $1) AS n
 """
-
-
-@pytest.fixture
-async def own_url(worker_id_or_main: str) -> str:
-    return await create_database(f"todo_cleanup_{worker_id_or_main}", "todo_template")
-
-
-@pytest.fixture
-async def own_sql(own_url: str) -> AsyncIterator[Sql]:
-    connection = await asyncpg.connect(own_url)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture
