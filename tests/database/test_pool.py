@@ -167,6 +167,19 @@ async def test_expired_connections_are_replaced_also_those_in_use() -> None:
     assert_nothing_is_lost(pool, server)
 
 
+async def test_a_connection_released_after_the_pool_has_closed_leaves_nothing_running() -> None:
+    server = Server()
+    pool = fake_pool(server)
+    connection = await pool.acquire()
+
+    await pool.close()
+    assert len(server.opened) == 1
+    pool.release(connection)
+
+    assert server.opened == set()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_additional_connections_are_closed_when_idle_and_the_others_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
