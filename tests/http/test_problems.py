@@ -1,4 +1,4 @@
-"""Every kind of refusal has a code, a page and a sentence; a refused body is told everything that is wrong with it."""
+"""Every kind of refusal has a code, a page and a sentence; the answer to a refused body names all that is wrong."""
 
 import ast
 import json
@@ -102,7 +102,7 @@ async def test_all_problem_types_are_listed(client: httpx.AsyncClient) -> None:
     assert unknown.status_code == 404
 
 
-async def test_everything_that_is_wrong_with_a_body_is_told_at_once(ada: Person) -> None:
+async def test_everything_that_is_wrong_with_a_body_is_reported_at_once(ada: Person) -> None:
     body = {"title": "", "priority": 9, "deadline": "soon", "due": {"kind": "day", "date": "2026-02-30"}, "labels": []}
     answer = await ada.http.post("/api/tasks", json=body)
 
@@ -159,7 +159,7 @@ async def test_a_parameter_error_says_what_is_allowed(ada: Person, query: str, c
     assert answer.json()["errors"] == [{"field": f"query.{query.partition('=')[0]}", "message": message, "code": code}]
 
 
-async def test_every_wrong_parameter_is_told(ada: Person) -> None:
+async def test_every_wrong_parameter_is_reported(ada: Person) -> None:
     answer = await ada.http.get("/api/tasks?limit=abc&priority=9&count=yes")
 
     assert {error["field"] for error in answer.json()["errors"]} == {"query.limit", "query.priority", "query.count"}
