@@ -12,7 +12,7 @@ import httpx
 import pytest
 from conftest import SECRET_KEY, settings_for
 from delivery.test_email import deliver_due, skip_waiting
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from inbox import Inbox
 from support.factories import Person, World
@@ -269,6 +269,7 @@ words = st.text(st.characters(codec="utf-8"), max_size=300)
 
 
 @given(words, words)
+@example("\\N", "C:\\New; a, b\\\n")
 def test_every_text_comes_back_from_the_calendar(title: str, notes: str) -> None:
     text = calendar.event(TASK | {"title": title, "notes": notes}, "example.org", STAMP) or ""
 

@@ -5,10 +5,18 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vText
 
 MAX_NOTES = 2000  # characters: the event is no full copy of the task
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # RFC 5545 does not allow these in a text
+
+
+class Text(vText):
+    """A text (RFC 5545 section 3.3.11). icalendar makes a line break of a backslash before a capital N."""
+
+    def to_ical(self) -> bytes:
+        escaped = re.sub(r"([\\;,])", r"\\\1", str(self)).replace("\n", r"\n")
+        return escaped.encode()
 
 
 def event(task: Mapping[str, Any], host: str, stamp: datetime) -> str | None:
@@ -27,8 +35,8 @@ def event(task: Mapping[str, Any], host: str, stamp: datetime) -> str | None:
     else:
         values["DTSTART"] = due_at.astimezone(UTC)
         values |= {"DURATION": timedelta(minutes=minutes)} if (minutes := task["estimate_minutes"]) else {}
-    values["SUMMARY"] = _clean(task["title"])
-    values |= {"DESCRIPTION": _clean(task["notes"][:MAX_NOTES])} if task["notes"] else {}
+    values["SUMMARY"] = Text(_clean(task["title"]))
+    values |= {"DESCRIPTION": Text(_clean(task["notes"][:MAX_NOTES]))} if task["notes"] else {}
     entry = Event()
     for name, value in values.items():
         entry.add(name, value)
