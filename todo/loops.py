@@ -19,6 +19,8 @@ import asyncpg
 from todo.connection import direct_url, find_route
 from todo.contention import retry
 from todo.database import Database
+from todo.database_errors import problem_from
+from todo.errors import Unavailable
 
 CHANNEL = "todo_due"
 LONGEST_SLEEP = 5.0  # seconds
@@ -60,8 +62,12 @@ async def _keep_going(database: Database, loop: Loop) -> None:
         try:
             pause = await retry(partial(loop.work, database))
             failures = 0
-        except Exception:  # an unavailable database comes back; no other error may end the loop either
-            log.exception("loop %s failed", loop.name)
+        except Exception as error:  # no error may end the loop
+            problem = error if isinstance(error, Unavailable) else problem_from(error)
+            if isinstance(problem, Unavailable):  # it comes back
+                log.warning("loop %s waits: %s", loop.name, problem.detail)
+            else:
+                log.exception("loop %s failed", loop.name)
             failures += 1
             pause = min(0.5 * 2**failures, LONGEST_PAUSE)
             await asyncio.sleep(pause)  # not woken earlier, so that a failing dependency is not queried more often
