@@ -1,0 +1,169 @@
+// Everything that docs/clients.md promises, against a running service: node story.mjs URL ADMIN_EMAIL ADMIN_PASSWORD
+import assert from "node:assert/strict";
+import { argv } from "node:process";
+import {
+  idempotent, ifMatch, ifNoneMatch, items, onConflict, ProblemError, TodoClient, unwrap, type Cursor, type TaskIn, type Tokens,
+} from "todo-client"; // prettier-ignore
+import type { paths as AdminPaths } from "todo-client/admin";
+
+const [baseUrl = "", adminEmail = "", adminPassword = ""] = argv.slice(2);
+const email = `ada-${crypto.randomUUID()}@example.com`;
+const password = "seven tall ships at sea";
+
+const stored: (Tokens | undefined)[] = [];
+const onTokens = (tokens: Tokens | undefined) => void stored.push(tokens);
+const ada = new TodoClient({ baseUrl, onTokens });
+const { api } = ada;
+
+async function problem(call: Promise<unknown>): Promise<ProblemError> {
+  const error = await call.then(() => undefined, (error: unknown) => error);
+  assert.ok(error instanceof ProblemError, `Not a problem: ${error}`);
+  return error;
+}
+
+const add = (body: TaskIn) => unwrap(api.POST("/api/tasks", { body }));
+const list = (at: Cursor = {}) => unwrap(api.GET("/api/tasks", { params: { query: { limit: 2, ...at } } }));
+
+async function signUp() {
+  assert.equal((await problem(list())).code, "sign-in-required");
+  await unwrap(api.POST("/api/auth/register", { body: { email, password, timezone: "Europe/Berlin" } }));
+  assert.equal((await problem(ada.signIn(email, "wrong"))).code, "wrong-credentials");
+  await ada.signIn(email, password);
+  assert.equal((await unwrap(api.GET("/api/auth/me"))).timezone, "Europe/Berlin");
+}
+
+async function refresh() {
+  const kept: (Tokens | undefined)[] = [];
+  const tokens = { ...stored.at(-1)!, access_token: "expired" };
+  const later = new TodoClient({ baseUrl, tokens, onTokens: (tokens) => void kept.push(tokens) });
+  const mes = await Promise.all(Array.from({ length: 10 }, () => unwrap(later.api.GET("/api/auth/me"))));
+  assert.deepEqual(new Set(mes.map((me) => me.email)), new Set([email]));
+  assert.equal(kept.length, 1); // one exchange for all ten
+  await later.signOut();
+  assert.equal(kept.at(-1), undefined);
+  const ended = new TodoClient({ baseUrl, tokens });
+  assert.equal((await problem(unwrap(ended.api.GET("/api/auth/me")))).status, 401);
+  await ada.signIn(email, password);
+}
+
+async function dues() {
+  const due = { kind: "day", date: "2036-12-31" } as const;
+  const day = await add({ title: "Pay", due });
+  assert.deepEqual(day.due, due);
+  assert.equal(day.due_at, "2036-12-30T23:00:00Z");
+  const floating = await add({ title: "Run", due: { kind: "floating", at: "2036-12-31T09:00" } });
+  assert.equal(floating.due_at, "2036-12-31T08:00:00Z");
+  const zoned = await add({ title: "Call", due: { kind: "zoned", at: "2036-12-31T09:00", timezone: "Asia/Tokyo" } });
+  assert.ok(zoned.due?.kind === "zoned" && zoned.due.timezone === "Asia/Tokyo");
+  assert.equal((await add({ title: "Some day" })).due, null);
+}
+
+async function pages() {
+  const titles: string[] = [];
+  for await (const task of items(list)) titles.push(task.title);
+  assert.deepEqual(titles.sort(), ["Call", "Pay", "Run", "Some day"]);
+}
+
+async function conflicts() {
+  const task = await add({ title: "Letter" });
+  const path = { task_id: task.id };
+  const same = await api.GET("/api/tasks/{task_id}", { params: { path, header: ifNoneMatch(task) } });
+  assert.equal(same.response.status, 304);
+
+  const change = (row: typeof task, title: string) =>
+    unwrap(api.PATCH("/api/tasks/{task_id}", { params: { path, header: ifMatch(row) }, body: { title } }));
+  await change(task, "Letter to Ada");
+  const stale = await problem(change(task, "Lost"));
+  assert.equal(stale.status, 412);
+  const saved = await onConflict(task, (row) => change(row, `${row.title}!`));
+  assert.equal(saved.title, "Letter to Ada!");
+}
+
+async function idempotency() {
+  const header = idempotent();
+  const send = () => api.POST("/api/tasks", { params: { header }, body: { title: "Once" } });
+  const first = await send();
+  const again = await send();
+  assert.equal(again.data?.id, first.data?.id);
+  assert.equal(again.response.headers.get("Idempotency-Replayed"), "true");
+  const other = unwrap(api.POST("/api/tasks", { params: { header }, body: { title: "Twice" } }));
+  assert.equal((await problem(other)).code, "idempotency-key-reused");
+}
+
+async function errors() {
+  const wrong = await problem(add({ title: "", priority: 9 }));
+  assert.equal(wrong.code, "invalid-values");
+  assert.deepEqual(wrong.errors.map(({ field, code }) => [field, code]).sort(), [
+    ["body.priority", "too_large"],
+    ["body.title", "too_short"],
+  ]);
+  const path = { task_id: crypto.randomUUID() };
+  assert.equal((await problem(unwrap(api.GET("/api/tasks/{task_id}", { params: { path } })))).code, "not-found");
+}
+
+async function recurrence() {
+  const rent = await add({
+    title: "Rent",
+    due: { kind: "day", date: "2036-01-31" },
+    recurrence: { rrule: "FREQ=MONTHLY;BYMONTHDAY=31", on_invalid_date: "backward" },
+  });
+  const path = { task_id: rent.id };
+  const done = await unwrap(api.POST("/api/tasks/{task_id}/complete", { params: { path } }));
+  assert.equal(done.status, "done");
+  assert.deepEqual(done.next_task?.due, { kind: "day", date: "2036-02-29" });
+  const twice = unwrap(api.POST("/api/tasks/{task_id}/complete", { params: { path } }));
+  assert.equal((await problem(twice)).code, "already-done");
+
+  const series = await unwrap(api.GET("/api/series/{series_id}", { params: { path: { series_id: rent.series_id! } } }));
+  assert.equal(series.status, "active");
+  const body = { rrule: "FREQ=WEEKLY", start: "2036-01-01", count: 2 };
+  const preview = await unwrap(api.POST("/api/recurrences/preview", { body }));
+  assert.deepEqual(preview.occurrences.map((one) => one.original_start), ["2036-01-01", "2036-01-08"]);
+}
+
+async function upcoming() {
+  const today = new Date().toISOString().slice(0, 10);
+  await add({ title: "Water", due: { kind: "day", date: today }, recurrence: { rrule: "FREQ=DAILY" } });
+  const until = new Date(Date.now() + 7 * 86_400_000).toISOString();
+  const query = { include: "upcoming", until } as const;
+  const page = await unwrap(api.GET("/api/tasks", { params: { query } }));
+  assert.ok(page.upcoming?.some((one) => one.title === "Water"));
+}
+
+async function reminders() {
+  const task = await add({ title: "Dentist", due: { kind: "floating", at: "2036-05-05T10:00" } });
+  const path = { task_id: task.id };
+  const body = { timing: { kind: "relative", minutes: -30 } } as const;
+  const reminder = await unwrap(api.POST("/api/tasks/{task_id}/reminders", { params: { path }, body }));
+  assert.equal(reminder.remind_at, "2036-05-05T07:30:00Z");
+  const snooze = { params: { path: { reminder_id: reminder.id } }, body: { minutes: 10 } };
+  const snoozed = await unwrap(api.POST("/api/reminders/{reminder_id}/snooze", snooze));
+  assert.ok(snoozed.snoozed_until);
+}
+
+async function tokens() {
+  const body = { name: "Script", scopes: ["tasks.view"] };
+  const { token } = await unwrap(api.POST("/api/auth/tokens", { body }));
+  const script = new TodoClient({ baseUrl, tokens: token });
+  await unwrap(script.api.GET("/api/tasks"));
+  const denied = unwrap(script.api.POST("/api/tasks", { body: { title: "No" } }));
+  assert.equal((await problem(denied)).code, "permission-required");
+}
+
+async function administration() {
+  const admin = new TodoClient<AdminPaths>({ baseUrl });
+  await admin.signIn(adminEmail, adminPassword);
+  const { items } = await unwrap(admin.api.GET("/api/admin/users", { params: { query: { q: email } } }));
+  assert.deepEqual(items.map((user) => user.email), [email]);
+  const mine = new TodoClient<AdminPaths>({ baseUrl, tokens: stored.at(-1)! });
+  assert.equal((await problem(unwrap(mine.api.GET("/api/admin/users")))).status, 403);
+}
+
+const chapters = [
+  signUp, refresh, dues, pages, conflicts, idempotency, errors, recurrence, upcoming, reminders, tokens, administration,
+]; // prettier-ignore
+for (const chapter of chapters) {
+  await chapter();
+  console.log(`typescript: ${chapter.name}`);
+}
+await ada.signOut();
