@@ -15,7 +15,7 @@ from litestar.routes import HTTPRoute
 from benchmarks.peers import bare
 from todo.cli.check import PUBLIC
 from todo.domain.tasks.schemas import TaskOut
-from todo.http.document.operations import permission_of
+from todo.http.document.operations import is_public
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "todo").rglob("*.py"))
@@ -73,7 +73,7 @@ def handlers(app: Litestar) -> list[HTTPRouteHandler]:
 
 
 def test_every_route_asks_for_a_permission_or_is_reviewed_as_public(app: Litestar) -> None:
-    public = {str(handler.operation_id) for handler in handlers(app) if permission_of(handler) is None}
+    public = {str(handler.operation_id) for handler in handlers(app) if is_public(handler)}
 
     assert public == PUBLIC
 

@@ -33,8 +33,9 @@ class Actor:
 
     `permissions` are strings `resource.verb`; `*` grants all of them. `scopes`, if set, restrict them further: a
     personal access token can do no more than its scopes. `session_id` is the sign-in session of an access token, `amr`
-    its authentication methods (RFC 8176: pwd, otp, hwk) and `authenticated_at` its time. `by` is the operator who
-    impersonates the user; the audit log names both.
+    its authentication methods (RFC 8176: pwd, otp, hwk) and `authenticated_at` its time. `token_id` is set for a
+    personal access token; `expires_at` is when the credential expires. `by` is the operator who impersonates the user;
+    the audit log names both.
     """
 
     id: UUID | None
@@ -46,6 +47,8 @@ class Actor:
     session_id: UUID | None = None
     amr: frozenset[str] = frozenset()
     authenticated_at: datetime | None = None
+    token_id: UUID | None = None
+    expires_at: datetime | None = None
     by: "Actor | None" = None
 
     def may(self, permission: str) -> bool:
@@ -117,13 +120,23 @@ class PermissionGuard:
     permission: Permission
 
     async def __call__(self, connection: Connection, _: BaseRouteHandler) -> None:
-        actor = connection.scope.get("user")
-        if isinstance(actor, Problem):
-            raise actor
-        if not isinstance(actor, Actor):
-            raise Unauthorized("Sign in first.")
-        if not actor.may(self.permission):
+        if not _actor_of(connection).may(self.permission):
             raise Forbidden(f"This needs the permission {self.permission}.", slug="permission-required")
+
+
+def _actor_of(connection: Connection) -> Actor:
+    """Return who is asking. Raise Unauthorized for anonymous requests, or the problem of their credential."""
+    actor = connection.scope.get("user")
+    if isinstance(actor, Problem):
+        raise actor
+    if not isinstance(actor, Actor):
+        raise Unauthorized("Sign in first.")
+    return actor
+
+
+async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
+    """Guard for operations that any valid credential allows, whatever its permissions. Raise Unauthorized (401)."""
+    _actor_of(connection)
 
 
 async def signed_in_recently(connection: Connection, _: BaseRouteHandler) -> None:

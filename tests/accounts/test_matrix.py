@@ -19,7 +19,7 @@ from support.admin_table import BASE, rest_routes
 from support.factories import PASSWORD, Person, World
 from support.issuer import FakeIssuer
 
-from todo.access import signed_in_recently
+from todo.access import signed_in, signed_in_recently
 from todo.admin.declaration import ENTER
 from todo.admin.rest.document import paths_of
 from todo.admin.rest.routes import OF_RESOURCE
@@ -31,6 +31,7 @@ from todo.http.document.operations import permission_of
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 PUBLIC = None
+ANY = "any"  # whatever credential is good
 
 # Route -> the permission it asks for, and the answer to a harmless request of somebody who is let through: an id that
 # is not theirs is not found, a body with an unknown field is refused. A new route needs a row here.
@@ -82,6 +83,8 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "GET /api/auth/invitations": ("invitations.view", 200),
     "POST /api/auth/invitations": ("invitations.add", 422),
     "DELETE /api/auth/invitations/{invitation_id}": ("invitations.delete", 404),
+    "GET /api/auth/token": (ANY, 200),
+    "GET /api/auth/scopes": (ANY, 200),
     "GET /api/tasks": ("tasks.view", 200),
     "POST /api/tasks": ("tasks.add", 422),
     "GET /api/tasks/{task_id}": ("tasks.view", 404),
@@ -133,7 +136,7 @@ RECENT_PERMISSIONS = {
     "passkeys.revoke", "signing_keys.rotate", "signing_keys.rewrap", "signing_keys.revoke", "series.end", "jobs.abort",
 }  # fmt: skip
 RECENT |= {route for route, (permission, _) in ROUTES.items() if BASE in route and permission in RECENT_PERMISSIONS}
-EVERY = frozenset(permission for permission, _ in ROUTES.values() if permission)
+EVERY = frozenset(permission for permission, _ in ROUTES.values() if permission not in {PUBLIC, ANY})
 OF_ROLE = {role: EVERY if role == SUPERUSER else held & EVERY for role, held in GRANTS.items()}
 
 # Somebody: the credential they send, or None. What they may do; None when they are refused as unknown.
@@ -372,7 +375,7 @@ async def ask(stage: Stage, route: str, credential: str | None, ids: dict[str, s
 
 def expected(route: str, may: frozenset[str] | None, *, long_ago: bool) -> int:
     permission, let_through = ROUTES[route]
-    needed = {permission, *({ENTER} if BASE in route else ())}
+    needed = {permission} - {ANY} | ({ENTER} if BASE in route else set())
     if permission is PUBLIC or (may is not UNKNOWN and needed <= may):
         return 401 if long_ago and route in RECENT else let_through
     return 401 if may is UNKNOWN else 403
@@ -391,7 +394,7 @@ def admin_operations() -> dict[str, dict[str, Any]]:
 
 def test_every_route_has_its_row(running_app: Litestar) -> None:
     found = {
-        f"{method} {route.path_format}": permission_of(handler)
+        f"{method} {route.path_format}": ANY if signed_in in handler.resolve_guards() else permission_of(handler)
         for route in running_app.routes
         if isinstance(route, HTTPRoute)
         for method, (handler, _) in route.route_handler_map.items()

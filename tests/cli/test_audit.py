@@ -16,7 +16,8 @@ from todo.cli import main
 from todo.cli.operator import os_user
 
 READS = {
-    "access why", "admin describe", "admin export", "admin get", "admin history", "admin list", "check",
+    "access scopes", "access token", "access why", "admin describe", "admin export", "admin get", "admin history",
+    "admin list", "check",
     "hash-benchmark", "jobs list", "jobs schedules", "jobs show", "keys list", "outbox list", "outbox show",
     "permissions", "recurrence preview", "series list", "series show", "settings", "users list", "users show",
 }  # fmt: skip

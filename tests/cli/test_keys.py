@@ -64,6 +64,31 @@ def test_access_is_explained(todo, url: str) -> None:
     assert unknown.output.startswith("Error: PERMISSION: there is no permission tasks.fly")
 
 
+def test_scopes_are_listed_with_what_they_allow(todo) -> None:
+    lines = todo("access", "scopes").output.splitlines()
+
+    assert "tasks.view" in [line.split()[0] for line in lines]
+    assert [line for line in lines if line.startswith("accounts.")] == [
+        line for line in lines if line.startswith("accounts.me ")
+    ]
+    assert all(line.endswith(".") for line in lines)
+
+
+def test_whose_a_found_token_is(todo, url: str) -> None:
+    todo("service-accounts", "add", "robot", "--roles", "member", TODO_DATABASE_URL=url)
+    made = todo("service-accounts", "token", "robot", "--scope", "tasks.view", TODO_DATABASE_URL=url).output.split()[0]
+
+    known = todo("access", "token", answers=f"{made}\n", TODO_DATABASE_URL=url)
+    unknown = todo("access", "token", answers="todo_pat_of_nobody\n", TODO_DATABASE_URL=url)
+
+    assert known.exit_code == 0
+    assert "a token of robot@service.invalid, who is active." in known.output
+    assert "its scopes are tasks.view.\nIt expires at " in known.output
+    assert made not in known.output
+    assert unknown.exit_code == 3
+    assert unknown.output.startswith("Error: This is no personal access token of this service")
+
+
 def test_the_cost_of_hashing_is_measured_and_recommended(todo) -> None:
     done = todo("hash-benchmark")
 

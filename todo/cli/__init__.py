@@ -75,6 +75,8 @@ GROUPS = [
     group(
         "Explain who may do what.", f"why {PERSON} tasks.change", "access",
         LazyCommand("why", "Say whether a user may do something, and why; exit code 1 if not.", "todo.cli.access:why"),
+        LazyCommand("scopes", "List the scopes that personal access tokens can have.", "todo.cli.access:scopes"),
+        LazyCommand("token", "Say whose personal access token it is, and what it may do.", "todo.cli.access:token"),
     ),
     group(
         "Look at recurrence rules.", 'preview "FREQ=MONTHLY;BYMONTHDAY=31"', "recurrence",

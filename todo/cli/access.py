@@ -1,5 +1,7 @@
-"""`todo permissions` and `todo access why`: who may do what, and the reason."""
+"""`todo permissions` and `todo access`: who may do what, and the reason."""
 
+import sys
+from hashlib import sha256
 from uuid import UUID
 
 import rich_click as click
@@ -12,10 +14,13 @@ from todo.actions import PERMISSIONS
 from todo.cli.installation import with_session
 from todo.cli.lazy import CommandError
 from todo.database import WriteSession
-from todo.domain.accounts.models import ROLE, USER, USER_ROLE, Role, User, UserRole
+from todo.domain.accounts.models import PERSONAL_TOKEN, ROLE, USER, USER_ROLE, PersonalToken, Role, User, UserRole
+from todo.domain.accounts.services.personal_tokens import may_be_scope
 from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK
 from todo.email_address import normalize_email
+from todo.errors import NotFound
+from todo.permission_texts import text_of
 
 Answer = tuple[bool, str]
 
@@ -59,6 +64,49 @@ def why(user: str, permission: str, row: str | None) -> None:
     click.echo(f"{'yes' if allowed else 'no'}: {reason}")
     if not allowed:
         raise SystemExit(1)
+
+
+@click.command()
+def scopes() -> None:
+    """List the scopes that personal access tokens can have.
+
+    Example:
+
+        todo access scopes
+    """
+    names = sorted(permission for permission in PERMISSIONS if may_be_scope(permission))
+    width = max(map(len, names))
+    for name in names:
+        click.echo(f"{name:{width}}  {text_of(name)}")
+
+
+@click.command()
+def token() -> None:
+    """Say whose personal access token it is, and what it may do.
+
+    The token is asked for, or read from standard input: an argument would stay in the history of the shell.
+
+    Example:
+
+        todo access token < found-token.txt
+    """
+    found = click.prompt("Token", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+    click.echo(with_session(lambda session: describe_token(session, found.strip())))
+
+
+async def describe_token(session: WriteSession, token: str) -> str:
+    """Return whose token it is, in sentences. Raise NotFound."""
+    known = select(PersonalToken, User).join(User, USER.id == PERSONAL_TOKEN.user_id)
+    found = (await session.execute(known.where(PERSONAL_TOKEN.hash == sha256(token.encode()).digest()))).first()
+    if found is None:
+        raise NotFound("This is no personal access token of this service, or it was deleted.")
+    row, user = found
+    ended = f"It was revoked at {row.revoked_at}." if row.revoked_at else f"It expires at {row.expires_at}."
+    return (
+        f'"{row.name}", a token of {user.email}, who is {user.status}.\n'
+        f"Its id is {row.id}, its scopes are {', '.join(row.scopes)}.\n"
+        f"{ended} It was last used {row.used_at or 'never'}."
+    )
 
 
 async def all_roles(session: WriteSession) -> list[Role]:

@@ -15,7 +15,7 @@ from todo.database import now
 from todo.deployment import Finding, unfit_for_production
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.rewrap import Secrets, outdated
-from todo.http.document.operations import permission_of
+from todo.http.document.operations import is_public
 from todo.http.health import schedules_of, state_of
 from todo.settings import Settings, load_settings, secret_key
 
@@ -97,7 +97,7 @@ def find(settings: Settings) -> list[Finding]:
             for route in app.routes
             if isinstance(route, HTTPRoute)
             for handler in route.route_handlers
-            if handler.operation_id and permission_of(handler) is None and handler.operation_id not in PUBLIC
+            if handler.operation_id and is_public(handler) and handler.operation_id not in PUBLIC
         ]
         with database_url(settings) as url:
             findings += asyncio.run(check_database(settings, url))

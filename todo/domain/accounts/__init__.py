@@ -14,6 +14,7 @@ from todo.domain.accounts.controllers.personal_tokens import TokenController
 from todo.domain.accounts.controllers.public_pages import account_file, account_page
 from todo.domain.accounts.controllers.second_factor import PasskeyController, SecondFactorController
 from todo.domain.accounts.controllers.sessions import SessionController
+from todo.domain.accounts.controllers.token_info import get_token, list_scopes
 from todo.domain.accounts.controllers.usage import get_usage
 from todo.domain.accounts.controllers.vacation_pages import VacationPages
 from todo.domain.accounts.controllers.vacations import VacationController
@@ -25,7 +26,8 @@ MODULE = Module(
     routes=[
         account_page, account_file, jwks,
         AuthController, SessionController, SecondFactorController, PasskeyController, TokenController,
-        EmailTokenController, InvitationController, VacationController, delete_account, get_usage,
+        EmailTokenController, InvitationController, VacationController, delete_account, get_token,
+        list_scopes, get_usage,
         pages_router(AccountPages, SecondFactorPages, VacationPages, ImpersonationPages),
     ],
     schedules=CRONS,

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import ResponseSpec
 from litestar.routes import HTTPRoute
 
-from todo.access import PermissionGuard, signed_in_recently
+from todo.access import PermissionGuard, signed_in, signed_in_recently
 from todo.errors import ProblemDetails
 from todo.http.content import SECRET
 from todo.http.deprecation import deprecation_of
@@ -48,17 +48,22 @@ def permissions_of(handler: HTTPRouteHandler) -> list[str]:
 
 
 def permission_of(handler: HTTPRouteHandler) -> str | None:
-    """Return the first permission an operation requires, or None when it is public."""
+    """Return the first permission an operation requires, or None when it requires none."""
     return next(iter(permissions_of(handler)), None)
+
+
+def is_public(handler: HTTPRouteHandler) -> bool:
+    """Return whether an operation needs no credential."""
+    return permission_of(handler) is None and signed_in not in handler.resolve_guards()
 
 
 def problems_of(handler: HTTPRouteHandler, path: str) -> list[str]:
     """List the error statuses of an operation, as derived from its guards and parameters."""
     writes = not handler.http_methods <= {"GET", "HEAD", "OPTIONS"}
-    guarded = bool(handler.resolve_guards())
     takes_body = bool(handler.http_methods & {"POST", "PATCH"}) or "data" in handler.parsed_fn_signature.parameters
     found = [*ALWAYS]
-    found += ["401", "403"] if guarded else []
+    found += [] if is_public(handler) else ["401"]
+    found += ["403"] if permission_of(handler) else []
     found += ["429"] if path not in UNCOUNTED else []
     found += CREDENTIAL_PROBLEMS.get(path, [])
     found += ["404"] if "{" in path else []
@@ -109,7 +114,7 @@ def _operation(found: dict[str, Any], handler: HTTPRouteHandler, path: str, show
         "description": cleandoc(handler.fn.__doc__ or ""),
         "parameters": _parameters(found.get("parameters", []), handler, path),
         "responses": _successes(found["responses"], handler, path, shown) | _problems(handler, path),
-        "security": [{"bearer": []}] if permission else [],
+        "security": [] if is_public(handler) else [{"bearer": []}],
     }
     if permission:
         operation["x-permission"] = permission
@@ -135,7 +140,7 @@ def _parameters(found: list[dict[str, Any]], handler: HTTPRouteHandler, path: st
 
 def takes_key(handler: HTTPRouteHandler, path: str) -> bool:
     """Return whether the operation takes an `Idempotency-Key`."""
-    return "POST" in handler.http_methods and permission_of(handler) is not None and not path.startswith(NOT_KEPT)
+    return "POST" in handler.http_methods and not is_public(handler) and not path.startswith(NOT_KEPT)
 
 
 def takes_etag(handler: HTTPRouteHandler, path: str) -> bool:

@@ -1,7 +1,7 @@
 """API schemas of personal access tokens."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -40,3 +40,26 @@ class TokenMade(TokenOut):
     """A new token. `token` is shown only once: send it as `Authorization: Bearer ...`."""
 
     token: str
+
+
+TokenKind = Literal["session", "personal_token", "identity_provider"]
+
+
+class CurrentToken(Struct):
+    """The token that a request was made with."""
+
+    kind: TokenKind
+    id: UUID | None
+    user_id: UUID
+    name: str
+    email: str | None
+    scopes: list[str] | None
+    permissions: list[str]
+    expires_at: datetime
+
+
+class ScopeOut(Struct):
+    """A scope that a personal access token may have."""
+
+    name: str
+    description: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from time import monotonic, time
 from typing import NamedTuple
 from uuid import UUID
@@ -107,7 +108,8 @@ class Authenticator:
             return Unauthorized("The token has expired; sign in again.", error="invalid_token", slug="token-expired")
         if loaded.actor is None:
             return Unauthorized("The session or the account of this token has ended.", error="invalid_token")
-        actor = replace(loaded.actor, authenticated_at=found.authenticated_at)
+        expires_at = datetime.fromtimestamp(found.expires, UTC)
+        actor = replace(loaded.actor, authenticated_at=found.authenticated_at, expires_at=expires_at)
         return Known(actor, min(loaded.at + self._seconds, monotonic() + left))
 
     async def _verified(self, token: str, origin: Origin) -> Verified:

@@ -62,7 +62,10 @@ class Holder(NamedTuple):
 HOLDERS = UserQuery(
     lambda token_id, expires_at, used_at, scopes, id, email, timezone, permissions: Holder(
         token_id, expires_at, used_at,
-        Actor(id, email, "token", frozenset(permissions), timezone, scopes=frozenset(scopes) - rules.NEVER_SCOPES),
+        Actor(
+            id, email, "token", frozenset(permissions), timezone, scopes=frozenset(scopes) - rules.NEVER_SCOPES,
+            token_id=token_id, expires_at=expires_at,
+        ),
         time.monotonic(),
     ),
     select(
