@@ -108,6 +108,8 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
             ask_restart(request.scope)
         answer: Response[Any] = request.app.state.pages.respond(request, error)
         return answer
+    if isinstance(error, idempotency.Repeated):
+        return error.answer()
     problem = refused(request, error) if isinstance(error, ValidationException) else translate(error)
     body = problem.body(request.url.path, request.scope["state"].get("request_id", ""))
     return Response(body, status_code=problem.status, headers=problem.headers, media_type="application/problem+json")
@@ -162,6 +164,7 @@ def dependencies_of(database: Database, sign_in: SignIn, pages: Pages) -> dict[s
         "sign_in": Provide(lambda: sign_in, sync_to_thread=False),
         "pages": Provide(lambda: pages, sync_to_thread=False),
         "origin": Provide(origin_of, sync_to_thread=False),
+        "idempotency_key": Provide(idempotency.key_of, sync_to_thread=False),
         "session": Provide(session_of),
         "gauges": Provide(lambda: APPLICATION.gauges, sync_to_thread=False),
         "jobs": Provide(lambda: JOBS, sync_to_thread=False),

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.selectable import ForUpdateArg
 from sqlmodel import Field, SQLModel
 
@@ -36,6 +37,7 @@ from todo.errors import NotFound
 
 Verb = Literal["create", "update", "delete"]
 Extend = Callable[[Insert], Insert]
+Condition = Select[Any] | ReturningInsert[Any]
 
 
 class Event(SQLModel, table=True):
@@ -216,11 +218,16 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
 
 
 async def insert_in_one_statement(
-    database: Database, origin: Origin, row: Row, action: Action, provided: Select[Any], **parameters: Any
+    database: Database,
+    origin: Origin,
+    row: Row,
+    action: Action,
+    provided: Condition,
+    **parameters: Any,
 ) -> bool:
     """Store a row and its audit event outside any session: one statement, its own transaction, one round trip.
 
-    Insert only if the query `provided` returns a row. Return whether the row was inserted.
+    Insert only if the statement `provided` returns a row. Return whether the row was inserted.
     """
     values = row.model_dump()
     query = _compiled_insert(table_of(row), tuple(values), provided)
@@ -266,8 +273,8 @@ def _with_event(table: Table, columns: tuple[str, ...], verb: Verb, extend: Exte
 
 
 @lru_cache(maxsize=100)
-def _compiled_insert(table: Table, columns: tuple[str, ...], provided: Select[Any]) -> Query[UUID]:
-    """Compile `_with_event` for an insert that depends on a query."""
+def _compiled_insert(table: Table, columns: tuple[str, ...], provided: Condition) -> Query[UUID]:
+    """Compile `_with_event` for an insert that depends on another statement."""
     values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
     row = insert(table).from_select(list(values), select(*values.values()).select_from(provided.cte("provided")))
     return _compiled(row.returning(table.c.id).cte("change"))

@@ -119,6 +119,17 @@ async def test_adding_a_task_with_its_audit_event_takes_one(wire: Wire, eve: Per
     assert await trips(wire, eve, "POST", "/api/tasks", json={"title": "A"}) == 1
 
 
+async def test_adding_a_task_with_an_idempotency_key_takes_one(wire: Wire, eve: Person) -> None:
+    found = []
+    for key in "abc":
+        wire.trips = 0
+        answer = await eve.http.post("/api/tasks", json={"title": "A"}, headers={"idempotency-key": key})
+        assert "idempotency-replayed" not in answer.headers
+        found.append(wire.trips)
+
+    assert found[1:] == [1, 1]
+
+
 async def test_changing_a_task_with_its_audit_event_takes_two(wire: Wire, eve: Person) -> None:
     task = await eve.add()
     path = f"/api/tasks/{task['id']}"

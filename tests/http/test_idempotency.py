@@ -8,6 +8,8 @@ import asyncpg
 import httpx
 import pytest
 from support.factories import PASSWORD, Person, job_context
+from support.series import Json
+from support.waiting import waiting_for_locks
 
 from todo.app import delete_old_answers
 from todo.database import Database
@@ -101,23 +103,36 @@ async def test_the_same_key_at_the_same_moment_makes_one_row(ada: Person, sql: S
     assert {answer.status_code for answer in answers} <= {201, 409}
 
 
-async def test_while_the_first_is_running_a_repeat_is_a_conflict(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    running, go_on, really = asyncio.Event(), asyncio.Event(), TaskService.add
+@pytest.mark.parametrize("options", [{}, {"recurrence": {"rrule": "FREQ=DAILY"}}], ids=["statement", "transaction"])
+async def test_while_the_first_is_running_a_repeat_is_a_conflict(ada: Person, sql: Sql, options: Json) -> None:
+    """The first has inserted its rows, and waits to check the quota."""
+    body, key = {"title": "Pay"} | options, {"idempotency-key": "one"}
+    async with sql.transaction():
+        await sql.execute("SELECT lock_usage($1)", ada.id)
+        first = asyncio.create_task(ada.http.post("/api/tasks", json=body, headers=key))
+        await waiting_for_locks(sql, 1)
+        second = await ada.http.post("/api/tasks", json=body, headers=key)
 
-    async def slow(self: TaskService, data: Any) -> Any:
-        running.set()
-        await go_on.wait()
-        return await really(self, data)
-
-    monkeypatch.setattr(TaskService, "add", slow)
-    first = asyncio.create_task(add(ada))
-    await running.wait()
-
-    second = await add(ada)
-
-    go_on.set()
-    assert second.status_code == 409
+    assert (second.status_code, second.json()["code"]) == (409, "idempotency-key-in-flight")
     assert (await first).status_code == 201
+    third = await ada.http.post("/api/tasks", json=body, headers=key)
+    assert third.headers["idempotency-replayed"] == "true"
+
+
+async def test_a_key_is_taken_in_a_transaction_when_the_time_zone_has_changed(ada: Person, sql: Sql) -> None:
+    """The actor is remembered with the old one, in which the statement adds nothing."""
+    await ada.add()
+    await sql.execute("UPDATE users SET timezone = 'Asia/Tokyo'")
+    due = {"kind": "day", "date": "2031-01-01"}
+
+    answers = [
+        await ada.http.post("/api/tasks", json={"title": "Pay", "due": due}, headers={"idempotency-key": "one"})
+        for _ in range(2)
+    ]
+
+    assert ["idempotency-replayed" in answer.headers for answer in answers] == [False, True]
+    assert answers[1].content == answers[0].content
+    assert answers[0].json()["due_at"] == "2030-12-31T15:00:00Z"
 
 
 async def test_a_refusal_is_not_kept(ada: Person, sql: Sql) -> None:
@@ -130,11 +145,32 @@ async def test_a_refusal_is_not_kept(ada: Person, sql: Sql) -> None:
 
 
 async def test_a_crash_keeps_nothing(ada: Person, sql: Sql, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, key, really = await ada.add(), {"idempotency-key": "one"}, TaskService.complete
+
+    async def crash(self: TaskService, *arguments: Any) -> Any:
+        await really(self, *arguments)
+        raise RuntimeError("after the row was written")
+
+    monkeypatch.setattr(TaskService, "complete", crash)
+    failed = await ada.http.post(f"/api/tasks/{task['id']}/complete", headers=key)
+    monkeypatch.undo()
+    status = await sql.fetchval("SELECT status FROM tasks")
+
+    answer = await ada.http.post(f"/api/tasks/{task['id']}/complete", headers=key)
+
+    assert (failed.status_code, status) == (500, "open")
+    assert (answer.status_code, answer.json()["status"]) == (200, "done")
+    assert "idempotency-replayed" not in answer.headers
+
+
+async def test_after_a_crash_behind_the_statement_that_added_it_a_repeat_gets_the_task(
+    ada: Person, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
     really = TaskService.add
 
-    async def crash(self: TaskService, data: Any) -> Any:
-        await really(self, data)
-        raise RuntimeError("after the row was written")
+    async def crash(self: TaskService, *arguments: Any) -> Any:
+        await really(self, *arguments)
+        raise RuntimeError("after the commit")
 
     monkeypatch.setattr(TaskService, "add", crash)
     failed = await add(ada)
@@ -142,10 +178,9 @@ async def test_a_crash_keeps_nothing(ada: Person, sql: Sql, monkeypatch: pytest.
 
     answer = await add(ada)
 
-    assert failed.status_code == 500
-    assert answer.status_code == 201
-    assert "idempotency-replayed" not in answer.headers
-    assert await count(sql, "tasks") == 1
+    assert (failed.status_code, answer.status_code) == (500, 201)
+    assert answer.headers["idempotency-replayed"] == "true"
+    assert await sql.fetchval("SELECT id::text FROM tasks") == answer.json()["id"]
 
 
 async def test_a_request_cut_off_keeps_nothing_and_frees_the_key(
@@ -153,8 +188,8 @@ async def test_a_request_cut_off_keeps_nothing_and_frees_the_key(
 ) -> None:
     running, really = asyncio.Event(), TaskService.add
 
-    async def hang(self: TaskService, data: Any) -> Any:
-        await really(self, data)
+    async def hang(self: TaskService, *arguments: Any) -> Any:
+        await really(self, *arguments)
         running.set()
         await asyncio.Event().wait()
 

@@ -1,30 +1,33 @@
 """`Idempotency-Key`: run a POST once, and answer a repeated one with the stored response."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from litestar import Response
 from litestar.enums import ScopeType
+from litestar.serialization import encode_json
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from sqlalchemy import Column, DateTime, LargeBinary, func, select
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Select, bindparam, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import Field, SQLModel
 
 from todo.access import Actor
 from todo.cleanup import Expired
 from todo.contention import is_contention
-from todo.database import Database, WriteSession, columns, now
+from todo.database import Database, WriteSession, columns, now, table_of
 from todo.errors import Conflict, Invalid, Status
 from todo.http.middleware import Translate, address, ask_restart, refuse, too_large
 from todo.http.transactions import origin_of, share
 
 KEPT = timedelta(hours=24)
 # Responses with credentials are not stored, and these routes open their own transactions.
-REPEAT: Any = "repeat"  # key in the state of a request
+KEY: Any = "idempotency_key"  # in the state of a request
 NOT_KEPT = ("/api/auth/", "/admin")
 
 
@@ -65,21 +68,85 @@ class Answer:
         return b"".join(message.get("body", b"") for message in self.messages[1:])
 
 
-class Repeat(NamedTuple):
-    """A request whose key is known. It gets the stored response once it has passed the guards of the route."""
+class Repeated(Exception):
+    """The request was answered before: send the stored response."""
 
-    first: IdempotentAnswer
-    fingerprint: bytes
+    def __init__(self, first: IdempotentAnswer):
+        super().__init__(first.key)
+        self._first = first
 
     def answer(self) -> Response[bytes]:
-        """Return the stored response. Raise Invalid when the key was used for another request."""
-        first = self.first
+        """Return the stored response."""
+        first = self._first
+        headers = {"idempotency-replayed": "true"} | ({"etag": first.etag} if first.etag else {})
+        return Response(first.body, status_code=first.status, headers=headers, media_type=first.content_type)
+
+
+@dataclass
+class IdempotencyKey:
+    """The key of a request that has passed the guards of its route.
+
+    It is taken before the handler runs, unless the handler asks for it as `idempotency_key`: such a handler either
+    writes `parameters` with its only statement, or takes the key before it writes.
+    """
+
+    database: Database
+    session: WriteSession
+    user_id: UUID
+    value: str
+    fingerprint: bytes
+    is_taken: bool = False
+
+    async def take(self) -> None:
+        """Lock the key until the transaction ends, which also stores the response.
+
+        Raise Repeated, Conflict while another request holds the key, or Invalid when it was used for another request.
+        """
+        if not await self.session.scalar(select(func.pg_try_advisory_xact_lock(self._lock))):
+            raise Conflict(
+                "The first request with this Idempotency-Key is still running.", slug="idempotency-key-in-flight"
+            )
+        first = await self.session.get(IdempotentAnswer, (self.user_id, self.value))
+        if first is None:
+            self.is_taken = True
+            return
         if first.fingerprint != self.fingerprint:
             raise Invalid(
                 "This Idempotency-Key was already used for a different request.", slug="idempotency-key-reused"
             )
-        headers = {"idempotency-replayed": "true"} | ({"etag": first.etag} if first.etag else {})
-        return Response(first.body, status_code=first.status, headers=headers, media_type=first.content_type)
+        raise Repeated(first)
+
+    def values(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+        """Return the row that stores a response."""
+        return {
+            "user_id": self.user_id,
+            "key": self.value,
+            "fingerprint": self.fingerprint,
+            "status": status,
+            "content_type": headers.get("content-type", ""),
+            "etag": headers.get("etag", ""),
+            "body": body,
+            "created_at": now(),
+        }
+
+    def parameters(self, response: Response[Any]) -> dict[str, Any]:
+        """Return the parameters of `stored_with`, for a response in JSON."""
+        headers = {"content-type": "application/json"} | {k.lower(): v for k, v in response.headers.items()}
+        row = self.values(response.status_code or HTTPStatus.OK, headers, encode_json(response.content))
+        return {f"answer_{name}": value for name, value in row.items()} | {"answer_lock": self._lock}
+
+    @property
+    def _lock(self) -> int:
+        return int.from_bytes(sha256(f"{self.user_id} {self.value}".encode()).digest()[:8], signed=True)
+
+
+def stored_with(provided: Select[Any]) -> ReturningInsert[Any]:
+    """Build a statement that stores a response if `provided` returns a row, and its key is free and new."""
+    table = table_of(IdempotentAnswer)
+    row = {column.name: bindparam(f"answer_{column.name}", type_=column.type) for column in table.c}
+    is_free = func.pg_try_advisory_xact_lock(bindparam("answer_lock", type_=BigInteger))
+    rows = select(*row.values()).select_from(provided.cte("allowed")).where(is_free)
+    return insert(table).from_select(list(row), rows).on_conflict_do_nothing().returning(table.c.key)
 
 
 class Refused(Exception):
@@ -128,19 +195,11 @@ class Idempotency:
         answer = Answer()
         try:
             async with self._database.session(origin_of(scope)) as session:
-                if not await _begin(session, user_id, key.decode()):
-                    raise Conflict(
-                        "The first request with this Idempotency-Key is still running.",
-                        slug="idempotency-key-in-flight",
-                    )
-                first = await session.get(IdempotentAnswer, (user_id, key.decode()))
-                if first:
-                    scope["state"][REPEAT] = Repeat(first, fingerprint)
-                    await self._app(scope, _replayed(body, receive), answer.send)
-                else:
-                    share(scope, session)
-                    await self._app(scope, _replayed(body, receive), answer.send)
-                    _store(session, answer, user_id, key.decode(), fingerprint)
+                share(scope, session)
+                its_key = IdempotencyKey(self._database, session, user_id, key.decode(), fingerprint)
+                scope["state"][KEY] = its_key
+                await self._app(scope, _replayed(body, receive), answer.send)
+                _store(its_key, answer)
         except Refused:
             pass
         for message in answer.messages:
@@ -173,26 +232,18 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _begin(session: WriteSession, user_id: UUID, key: str) -> bool:
-    """Lock the key until the transaction ends. Return False when another request holds it."""
-    lock = int.from_bytes(sha256(f"{user_id} {key}".encode()).digest()[:8], signed=True)
-    return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(lock))))
-
-
-def _store(session: WriteSession, answer: Answer, user_id: UUID, key: str, fingerprint: bytes) -> None:
+def _store(key: IdempotencyKey, answer: Answer) -> None:
     if answer.status >= 400:
         raise Refused
-    session.add(
-        IdempotentAnswer(
-            user_id=user_id,
-            key=key,
-            fingerprint=fingerprint,
-            status=answer.status,
-            body=answer.body,
-            content_type=answer.headers.get(b"content-type", b"").decode(),
-            etag=answer.headers.get(b"etag", b"").decode(),
-        )  # fmt: skip
-    )
+    if key.is_taken:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers.items()}
+        key.session.add(IdempotentAnswer(**key.values(answer.status, headers, answer.body)))
+
+
+def key_of(scope: Scope) -> IdempotencyKey | None:
+    """Return the key of a request that has one: a dependency of handlers."""
+    key: IdempotencyKey | None = scope["state"].get(KEY)
+    return key
 
 
 EXPIRED = Expired(IdempotentAnswer, columns(IdempotentAnswer).created_at < func.now() - KEPT)

@@ -19,7 +19,7 @@ from litestar.routes import HTTPRoute
 
 from todo.errors import FieldError, Invalid, Problem, Status
 from todo.field_errors import MOST, allowed, code_of, field_errors
-from todo.http.idempotency import REPEAT, Repeat
+from todo.http.idempotency import key_of
 from todo.http.middleware import address
 
 LARGE_BODY = 64 * 1024  # bytes; parsing more in Python blocks the event loop too long
@@ -215,11 +215,11 @@ def methods_of(app: Litestar) -> dict[str, str]:
 
 
 async def begin(request: Request[Any, Any, Any]) -> Response[Any] | None:
-    """Reject unclear query parameters, answer `OPTIONS`, and replay the response to an `Idempotency-Key`."""
+    """Reject unclear query parameters, answer `OPTIONS`, and take an `Idempotency-Key`."""
     await refuse_unclear(request)
-    repeat: Repeat | None = request.scope["state"].get(REPEAT)
-    if repeat is not None:
-        return repeat.answer()
+    key = key_of(request.scope)
+    if key is not None and "idempotency_key" not in request.route_handler.parsed_fn_signature.parameters:
+        await key.take()
     if request.method != "OPTIONS":
         return None
     return Response(None, status_code=204, headers={"Allow": methods_of(request.app)[request.scope["path_template"]]})

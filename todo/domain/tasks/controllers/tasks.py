@@ -1,5 +1,6 @@
 """`/api/tasks`."""
 
+from functools import partial
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -15,9 +16,10 @@ from todo.domain.tasks.queries import TaskReads
 from todo.domain.tasks.schemas import Completed, Move, TaskIn, TaskOut, TaskPage, TaskPatch, TaskSaved
 from todo.domain.tasks.series.services.edit import read_scope
 from todo.domain.tasks.series.upcoming import upcoming
-from todo.domain.tasks.services.tasks import TaskService
+from todo.domain.tasks.services.tasks import Keyed, TaskService
 from todo.errors import Invalid
 from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
+from todo.http.idempotency import IdempotencyKey
 from todo.http.transactions import is_shared
 from todo.schema import Count, Cursor, Limit, read_instant
 
@@ -126,13 +128,19 @@ class TaskController(Controller):
         return page
 
     @post(operation_id="add_task", guards=[requires("tasks.add")])
-    async def add_task(self, tasks: Tasks, data: JSONBody[TaskIn]) -> Response[TaskSaved]:
+    async def add_task(
+        self,
+        tasks: Tasks,
+        data: JSONBody[TaskIn],
+        idempotency_key: NamedDependency[IdempotencyKey | None],
+    ) -> Response[TaskSaved]:
         """Add a task; with `recurrence` it is the first of a series.
 
         Example: `{"title": "Pay the rent", "due": {"kind": "day", "date": "2026-12-31"},
         "recurrence": {"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"}}`
         """
-        return answer(await tasks.add(data), status_code=201)
+        respond = partial(answer, status_code=201)
+        return respond(await tasks.add(data, Keyed(idempotency_key, respond) if idempotency_key else None))
 
     @get("/{task_id:uuid}", operation_id="get_task", guards=[requires("tasks.view")])
     async def get_task(

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+from litestar import Response
 from msgspec import UNSET, structs
 from sqlalchemy import ColumnElement, bindparam, select
 
@@ -32,18 +33,27 @@ from todo.domain.tasks.services.purging import erase_values, require_purgeable
 from todo.domain.tasks.subtasks import check_parent, descendants, trash_all
 from todo.domain.tasks.titles import clean_title
 from todo.errors import Conflict, Contention, Invalid, NotFound, Stale
+from todo.http.idempotency import IdempotencyKey, stored_with
 
 IN_ZONE = (
     select(USER.id)
     .where(USER.id == bindparam("owner"), USER.timezone == bindparam("timezone"))
     .with_for_update(read=True, key_share=True)
 )
+IN_ZONE_WITH_ANSWER = stored_with(IN_ZONE)
 ROW = Query(
     lambda *values: Task(**dict(zip(table_of(Task).c.keys(), values, strict=True))),
     select(*table_of(Task).c).where(visible_to(ACTOR), TASK.id == bindparam("task")),
 )
 # What the owner's time zone, the series, and other tasks have no part in.
 PLAIN = frozenset({"title", "notes", "status", "priority", "estimate_minutes", "deadline"})
+
+
+class Keyed(NamedTuple):
+    """The idempotency key of a request to add a task, and its response."""
+
+    key: IdempotencyKey
+    respond: Callable[[TaskSaved], Response[TaskSaved]]
 
 
 class TaskService(TaskWriter):
@@ -63,12 +73,18 @@ class TaskService(TaskWriter):
     def series(self) -> SeriesService:
         return SeriesService(self.session, self.actor)
 
-    async def add(self, data: TaskIn) -> TaskSaved:
-        """Add a task; with a rule, the first occurrence of a series. Raises Invalid for due, parent or rule."""
-        if self._database and data.recurrence is None and data.parent_id is None:
+    async def add(self, data: TaskIn, keyed: Keyed | None = None) -> TaskSaved:
+        """Add a task; with a rule, the first occurrence of a series. Raises Invalid for due, parent or rule.
+
+        The response is stored with the task when it has an idempotency key; raises like `IdempotencyKey.take`.
+        """
+        database = keyed.key.database if keyed else self._database
+        if database and data.recurrence is None and data.parent_id is None:
             task = new_task(data, self.owner_id, self.actor.timezone)
-            if await self._add_at_once(self._database, task):
+            if await self._add_at_once(database, task, keyed):
                 return task_saved(task, [])
+        if keyed:
+            await keyed.key.take()
         if data.parent_id is not None:
             await lock_tree(self.session, self.owner_id)
         timezone = await lock_owner(self.session, self.owner_id)
@@ -87,16 +103,19 @@ class TaskService(TaskWriter):
         series = await self.session.get_one(Series, task.series_id)
         return task_saved(task, preview(series.plan(), 0, series.owner_timezone).warnings)
 
-    async def _add_at_once(self, database: Database, task: Task) -> bool:
-        """Add a task in one round trip; False when the actor's time zone has changed since it was remembered."""
+    async def _add_at_once(self, database: Database, task: Task, keyed: Keyed | None) -> bool:
+        """Add a task in one round trip; False when the actor's time zone has changed since it was remembered, or when
+        the key is in use or has been.
+        """
         return await insert_in_one_statement(
             database,
             self.session.origin,
             task,
             "tasks.add",
-            IN_ZONE,
+            IN_ZONE_WITH_ANSWER if keyed else IN_ZONE,
             owner=task.owner_id,
             timezone=self.actor.timezone,
+            **(keyed.key.parameters(keyed.respond(task_saved(task, []))) if keyed else {}),
         )
 
     async def change_fields(
