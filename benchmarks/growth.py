@@ -25,6 +25,7 @@ from todo.access import Actor
 from todo.cli.installation import opened
 from todo.cli.migrate import install
 from todo.domain.tasks.controllers.list_parameters import SORTS, filters_of
+from todo.domain.tasks.includes import reads_of
 from todo.domain.tasks.queries import TaskReads
 from todo.embedded.server import Server
 from todo.settings import load_settings
@@ -49,6 +50,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "changed_since (ten)": {"changed_since": "{since}"},
     "completed_after (ten)": {"completed_after": "{since}"},
     "parent_id=none": {"parent_id": "none"},
+    "include=series,subtasks": {"include": frozenset({"series", "subtasks"})},
     "count=true": {"count": True},
     "q=plumber": {"q": "plumber"},
     "q=plumber call": {"q": "plumber call"},
@@ -85,8 +87,9 @@ async def ask(reads: Any, actor: UUID, question: dict[str, Any], since: str) -> 
     """Ask one question as the route does."""
     asked = {name: since if value == "{since}" else value for name, value in question.items()}
     options = {name: asked.pop(name) for name in ("sort", "count", "limit", "cursor") if name in asked}
+    tasks = reads_of(asked.pop("include", frozenset())).page
     filters = filters_of(ZONE, **(dict.fromkeys(ASKED) | asked))
-    return await TaskReads(reads, Actor(id=actor, name="ada")).page(filters, asked=asked, **options)
+    return await TaskReads(reads, Actor(id=actor, name="ada")).page(filters, tasks, asked=asked, **options)
 
 
 async def measure(reads: Any, actor: UUID, since: str) -> dict[str, float]:

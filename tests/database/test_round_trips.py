@@ -46,6 +46,8 @@ async def test_reads_take_one_round_trip(wire: Wire, eve: Person) -> None:
     assert await trips(wire, eve, "GET", "/api/tasks") == 1
     assert await trips(wire, eve, "GET", "/api/tasks?status=open&sort=due_at&limit=10") == 1
     assert await trips(wire, eve, "GET", f"/api/tasks/{task['id']}") == 1
+    assert await trips(wire, eve, "GET", f"/api/tasks/{task['id']}?include=series,subtasks") == 1
+    assert await trips(wire, eve, "GET", "/api/tasks?include=series,subtasks") == 1
     assert await trips(wire, eve, "GET", "/api/trash") == 1
     assert await trips(wire, eve, "GET", "/api/auth/me") == 1
     assert await trips(wire, eve, "GET", "/api/series") == 1

@@ -89,12 +89,22 @@ async def test_a_series_that_cannot_be_read_hides_no_other(ada: Person, sql: Sql
 @pytest.mark.parametrize(
     "query",
     [
-        "include=upcoming", "until=2026-12-31T00:00:00Z", "include=upcoming&until=2999-12-31T00:00:00Z",
+        "until=2026-12-31T00:00:00Z", "include=series&until=2026-12-31T00:00:00Z",
+        "include=upcoming&until=2999-12-31T00:00:00Z",
         "include=upcoming&until=2031-01-01", "include=upcoming&until=soon",
     ],
 )  # fmt: skip
 async def test_what_cannot_be_asked_is_refused(ada: Person, query: str) -> None:
     assert fields(await ada.http.get(f"/api/tasks?{query}")) == ["query.until"]
+
+
+async def test_without_until_it_is_thirty_days(ada: Person) -> None:
+    await begin(ada, on(1))
+
+    found = (await ada.http.get("/api/tasks?include=upcoming")).json()["upcoming"]
+
+    assert found[0]["occurrence"] == on(2)
+    assert ahead(28) < found[-1]["due_at"] <= ahead(30)
 
 
 async def test_the_past_has_nothing_to_come(ada: Person) -> None:

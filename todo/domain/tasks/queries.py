@@ -1,6 +1,6 @@
 """Finding tasks: one person's, a page or one at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Integer,
+    Select,
     String,
     Text,
     and_,
@@ -30,7 +31,7 @@ from todo.database import ACTOR, Direct, Query
 from todo.domain.tasks import models
 from todo.domain.tasks.guards import trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.schemas import TaskOut, TaskSaved
+from todo.domain.tasks.schemas import Day, Moment, TaskDetails, TaskOut, TaskSaved
 from todo.errors import NotFound
 from todo.listing import Listing, Sort
 from todo.schema import Instant, Page
@@ -45,9 +46,9 @@ COLUMNS = select(
 Out = TypeVar("Out", bound=TaskOut)
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
 FAR_DAY = date(9999, 12, 30)
+MOMENT = msgspec.json.Decoder[Moment](Moment)
 LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 
-READ = Query(TaskOut, COLUMNS.where(visible_to(ACTOR), TASK.id == bindparam("task")))
 due_at: ColumnElement[Any] = func.coalesce(TASK.due_at, literal_column(models.FAR_AWAY))
 completed_at: ColumnElement[Any] = literal_column(models.BY_COMPLETED, DateTime(timezone=True))
 SORTS = {
@@ -101,22 +102,52 @@ RANGES = {
     "due_before": "due_at", "due_after": "due_at", "overdue": "due_at", "changed_since": "updated_at",
     "completed_before": "completed_at", "completed_after": "completed_at",
 }  # fmt: skip
-TASKS = Listing(
-    TaskOut,
-    COLUMNS.where(visible_to(ACTOR)),
-    filters=FILTERS,
-    sorts=SORTS,
-    default="-created_at",
-    orders=ORDERS,
-    ranges=RANGES,
-)
-TRASH = Listing(TaskOut, COLUMNS.where(trashed_by(ACTOR)), filters={}, sorts=SORTS, default="-updated_at")
 
 
-def _wall_clock(start: Any) -> str:
+def task_row(*values: Any) -> TaskDetails:
+    """A row of `COLUMNS`. Dates are parsed, so that their fields come in one order, whatever the database has."""
+    task = TaskDetails(*values)
+    task.due, task.start = _moment(task.due), _moment(task.start)
+    return task
+
+
+def read_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Query[TaskDetails]:
+    """The statement that reads one visible task, with these columns."""
+    return Query(into, columns.where(visible_to(ACTOR), TASK.id == bindparam("task")))
+
+
+def list_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Listing[TaskDetails]:
+    """The list of visible tasks, with these columns."""
+    return Listing(
+        into,
+        columns.where(visible_to(ACTOR)),
+        filters=FILTERS,
+        sorts=SORTS,
+        default="-created_at",
+        orders=ORDERS,
+        ranges=RANGES,
+    )
+
+
+READ, TASKS = read_of(task_row, COLUMNS), list_of(task_row, COLUMNS)
+TRASH = Listing(task_row, COLUMNS.where(trashed_by(ACTOR)), filters={}, sorts=SORTS, default="-updated_at")
+
+
+def _moment(stored: Any) -> Moment | None:
+    """A due or start as the database has it, read by a statement or loaded."""
+    found: Moment | None = stored
+    if isinstance(stored, msgspec.Raw):
+        found = MOMENT.decode(stored)
+    elif stored is not None:
+        found = msgspec.convert(stored, Moment)
+    return found
+
+
+def _wall_clock(start: Moment | None) -> str:
     """A start as its order has it."""
-    found = msgspec.json.decode(start) if start is not None else {}
-    return str(found.get("at") or found.get("date") or "9999-12-31")
+    if start is None:
+        return "9999-12-31"
+    return start.date.isoformat() if isinstance(start, Day) else start.at
 
 
 class TaskReads:
@@ -126,20 +157,22 @@ class TaskReads:
         self._reads = reads
         self._actor = actor.user_id
 
-    async def one(self, task_id: UUID) -> TaskOut:
+    async def one(self, task_id: UUID, read: Query[TaskDetails] = READ) -> TaskDetails:
         """Raises NotFound."""
-        task = await self._reads.one_or_none(READ, actor=self._actor, task=task_id)
+        task = await self._reads.one_or_none(read, actor=self._actor, task=task_id)
         if task is None:
             raise NotFound
         return task
 
-    async def page(self, filters: Mapping[str, Any], **options: Any) -> Page[TaskOut]:
+    async def page(
+        self, filters: Mapping[str, Any], tasks: Listing[TaskDetails] = TASKS, **options: Any
+    ) -> Page[TaskDetails]:
         """Raises Invalid for an undeclared sort field or a cursor that is none of ours."""
         if filters.get("q") is not None:
             options["q_owner"] = f"'{models.OWNER_MARK}{self._actor}'"
-        return await TASKS.page(self._reads, filters, actor=self._actor, **options)
+        return await tasks.page(self._reads, filters, actor=self._actor, **options)
 
-    async def trash(self, **options: Any) -> Page[TaskOut]:
+    async def trash(self, **options: Any) -> Page[TaskDetails]:
         return await TRASH.page(self._reads, {}, actor=self._actor, **options)
 
 
@@ -156,4 +189,6 @@ def task_saved(task: Task, warnings: list[str]) -> TaskSaved:
 
 
 def _out(schema: type[Out], task: Task) -> Out:
-    return schema(*(getattr(task, column.name) for column in COLUMNS.selected_columns))
+    out = schema(*(getattr(task, column.name) for column in COLUMNS.selected_columns))
+    out.due, out.start = _moment(out.due), _moment(out.start)
+    return out

@@ -12,6 +12,7 @@ from todo.schema import ONE_LINE, Instant, Schema, Text
 
 Status = Literal["open", "in_progress", "waiting", "done", "cancelled"]
 Scope = Literal["this", "following", "all"]
+SeriesStatus = Literal["active", "paused", "ended"]
 Local = Annotated[
     str,
     Meta(
@@ -96,6 +97,39 @@ class Move(Schema):
     due: Moment
 
 
+class SeriesSummary(Struct):
+    """The rule of a series, and where it stands. `GET /api/series/{id}` has the rest."""
+
+    id: UUID
+    version: int
+    status: SeriesStatus
+    sentence: str
+    rrule: str
+    timezone: str | None
+    count: int | None
+    until: str | None
+
+
+class Subtask(Struct):
+    """A task directly below another, without its notes."""
+
+    id: UUID
+    version: int
+    title: str
+    status: Status
+    priority: Priority
+    due: Moment | None
+    due_at: datetime | None
+    overdue_at: datetime | None
+    overdue: bool
+    start: Moment | None
+    deadline: date | None
+    estimate_minutes: int | None
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+
+
 class TaskOut(Struct):
     """A task. `overdue_at` is the instant after which it is late while it is open: its due, or the end of that day."""
 
@@ -119,6 +153,14 @@ class TaskOut(Struct):
     updated_at: datetime
     completed_at: datetime | None
     created_by: UUID
+
+
+class TaskDetails(TaskOut):
+    """A task that was read, with what `include` asked for."""
+
+    series: SeriesSummary | None | UnsetType = UNSET
+    subtasks: list[Subtask] | UnsetType = UNSET
+    subtasks_cut_off: bool | UnsetType = UNSET
 
 
 class TaskSaved(TaskOut):
@@ -158,7 +200,7 @@ class Upcoming(Struct):
 class TaskPage(Struct, omit_defaults=True):
     """Some tasks, and where to go on; with `include=upcoming` also occurrences to come, the soonest first."""
 
-    items: list[TaskOut]
+    items: list[TaskDetails]
     next_cursor: str | None
     total: int | UnsetType = UNSET
     total_is_exact: bool | UnsetType = UNSET

@@ -1,7 +1,8 @@
 """The questions that a list of tasks can be asked, as query parameters."""
 
 import re
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from litestar.params import QueryParameter
 
 from todo.database import now
 from todo.domain.tasks import rules
+from todo.domain.tasks.includes import NAMES, names_of
 from todo.domain.tasks.queries import ORDERS
 from todo.domain.tasks.schemas import Status
 from todo.errors import Invalid
@@ -21,6 +23,7 @@ def _instant(description: str) -> QueryParameter:
     return QueryParameter(max_length=40, schema_extra={"format": "date-time"}, description=description)
 
 
+AHEAD = timedelta(days=30)
 When = Literal["overdue", "today", "upcoming"]
 StatusFilter = Annotated[list[Status] | None, QueryParameter(max_items=5, description="One or more of these.")]
 PriorityFilter = Annotated[
@@ -64,11 +67,31 @@ ParentFilter = Annotated[
         description="Directly below this task; `none`: below no task.",
     ),
 ]
-Include = Annotated[
-    Literal["upcoming"] | None,
-    QueryParameter(description="Add the occurrences of your series to come, until `until`: computed, not stored."),
+
+
+def _include(names: Sequence[str], description: str) -> QueryParameter:
+    return QueryParameter(
+        max_items=len(names), schema_extra={"items": {"type": "string", "enum": [*names]}}, description=description
+    )
+
+
+WITH_TASK = (
+    "`series`: the rule of the series of a task, its sentence and status. `subtasks`: the tasks directly below it, the"
+    " oldest first, at most 100. Repeat the parameter, or separate values by commas."
+)
+Include = Annotated[list[str] | None, _include(NAMES, f"Add to the task: {WITH_TASK}")]
+IncludeInList = Annotated[
+    list[str] | None,
+    _include(
+        [*NAMES, "upcoming"],
+        f"Add to each task: {WITH_TASK} `upcoming`: beside the tasks, the occurrences of your series to come, until"
+        " `until`: computed, not stored.",
+    ),
 ]
-Until = Annotated[str | None, _instant("With `include=upcoming`: how far ahead, at most 366 days. Shows at most 500.")]
+Until = Annotated[
+    str | None,
+    _instant("With `include=upcoming`: how far ahead, at most 366 days; by default 30. Shows at most 500."),
+]
 SortBy = Annotated[
     str | None,
     QueryParameter(
@@ -108,6 +131,17 @@ def filters_of(
     # So that the planner sees that an index of open tasks has them all.
     filters["is_open"] = True if when or (status and not rules.CLOSED & set(status)) else None
     return filters | _parent(parent_id) | _words(q)
+
+
+def included_of(include: list[str] | None, until: str | None) -> tuple[frozenset[str], datetime | None]:
+    """Return what each task includes, and until when occurrences to come are listed. Raise Invalid."""
+    names = names_of(include, (*NAMES, "upcoming"))
+    ahead = read_instant("query.until", until)
+    if "upcoming" in names:
+        return names - {"upcoming"}, ahead or now() + AHEAD
+    if ahead is not None:
+        raise Invalid.field("query.until", "`until` goes with `include=upcoming`.")
+    return names, None
 
 
 INSTANTS = frozenset({"due_before", "due_after", "changed_since", "completed_before", "completed_after"})

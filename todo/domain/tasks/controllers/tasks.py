@@ -12,16 +12,16 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from todo.access import Actor, requires
 from todo.database import Database, WriteSession
 from todo.domain.tasks.controllers import list_parameters as query
+from todo.domain.tasks.includes import names_of, reads_of
 from todo.domain.tasks.queries import TaskReads
-from todo.domain.tasks.schemas import Completed, Move, TaskIn, TaskOut, TaskPage, TaskPatch, TaskSaved
+from todo.domain.tasks.schemas import Completed, Move, TaskDetails, TaskIn, TaskOut, TaskPage, TaskPatch, TaskSaved
 from todo.domain.tasks.series.services.edit import read_scope
 from todo.domain.tasks.series.upcoming import upcoming
 from todo.domain.tasks.services.tasks import Keyed, TaskService
-from todo.errors import Invalid
 from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.http.idempotency import IdempotencyKey
 from todo.http.transactions import is_shared
-from todo.schema import Count, Cursor, Limit, read_instant
+from todo.schema import Count, Cursor, Limit
 
 ActorRequest = Request[Actor, Any, State]
 Tasks = NamedDependency[TaskService]
@@ -51,10 +51,12 @@ ScopeOfDeletion = Annotated[
 Row = TypeVar("Row", bound=TaskOut)
 
 
-def answer(task: Row, *, status_code: int = 200, if_none_match: str | None = None) -> Response[Row]:
-    """The response for a task, whose body also says whether it is late by now."""
+def answer(
+    task: Row, *, status_code: int = 200, if_none_match: str | None = None, checksum: bool = False
+) -> Response[Row]:
+    """The response for a task, whose body also says whether it is late by now. `checksum`: and shows other rows."""
     state = "overdue" if task.overdue else ""
-    return versioned(task, status_code=status_code, if_none_match=if_none_match, state=state)
+    return versioned(task, status_code=status_code, if_none_match=if_none_match, checksum=checksum, state=state)
 
 
 def task_reads(database: NamedDependency[Database], request: ActorRequest) -> TaskReads:
@@ -98,7 +100,7 @@ class TaskController(Controller):
         series_id: query.SeriesFilter = None,
         parent_id: query.ParentFilter = None,
         q: query.Words = None,
-        include: query.Include = None,
+        include: query.IncludeInList = None,
         until: query.Until = None,
         sort: query.SortBy = None,
         limit: Limit = 50,
@@ -108,7 +110,8 @@ class TaskController(Controller):
         """The tasks you can see, newest first, a page at a time.
 
         Filters apply to `items`; `upcoming` holds what your active series will bring, whatever page this is. What an
-        overdue task keeps from opening names it in `blocked_by`. Days are those of your account's time zone.
+        overdue task keeps from opening names it in `blocked_by`. Days are those of your account's time zone. `include`
+        adds to each task its series or its subtasks.
 
         Example: `GET /api/tasks?when=today&priority=4`
         """
@@ -118,10 +121,10 @@ class TaskController(Controller):
             "completed_after": completed_after, "series_id": series_id, "parent_id": parent_id, "q": q,
         }  # fmt: skip
         filters = query.filters_of(request.user.timezone, **asked)
-        ahead = read_instant("query.until", until)
-        if (include is None) is not (ahead is None):
-            raise Invalid.field("query.until", "`include=upcoming` and `until` go together.")
-        found = await task_reads.page(filters, asked=asked, sort=sort, limit=limit, cursor=cursor, count=count)
+        names, ahead = query.included_of(include, until)
+        found = await task_reads.page(
+            filters, reads_of(names).page, asked=asked, sort=sort, limit=limit, cursor=cursor, count=count
+        )
         page = TaskPage(found.items, found.next_cursor, found.total, found.total_is_exact)
         if ahead is not None:
             page.upcoming, page.upcoming_cut_off = await upcoming(database.reads, request.user, ahead)
@@ -144,13 +147,19 @@ class TaskController(Controller):
 
     @get("/{task_id:uuid}", operation_id="get_task", guards=[requires("tasks.view")])
     async def get_task(
-        self, task_reads: NamedDependency[TaskReads], task_id: FromPath[UUID], if_none_match: IfNoneMatch = None
-    ) -> Response[TaskOut]:
-        """One task.
+        self,
+        task_reads: NamedDependency[TaskReads],
+        task_id: FromPath[UUID],
+        include: query.Include = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response[TaskDetails]:
+        """One task. With `include` the `ETag` also changes with what is included.
 
-        Example: `GET /api/tasks/0190f5f0-7c1d-7000-8000-000000000000`
+        Example: `GET /api/tasks/0190f5f0-7c1d-7000-8000-000000000000?include=series,subtasks`
         """
-        return answer(await task_reads.one(task_id), if_none_match=if_none_match)
+        names = names_of(include)
+        task = await task_reads.one(task_id, reads_of(names).one)
+        return answer(task, if_none_match=if_none_match, checksum=bool(names))
 
     @patch("/{task_id:uuid}", operation_id="change_task", guards=[requires("tasks.change")])
     async def change_task(

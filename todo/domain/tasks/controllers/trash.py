@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from todo.access import requires
 from todo.domain.tasks.controllers.tasks import TASKS, answer
 from todo.domain.tasks.queries import TaskReads
-from todo.domain.tasks.schemas import TaskOut
+from todo.domain.tasks.schemas import TaskDetails, TaskOut
 from todo.domain.tasks.services.tasks import TaskService
 from todo.schema import Count, Cursor, Limit, Page
 
@@ -24,7 +24,7 @@ class TrashController(Controller):
     @get(operation_id="list_trash", guards=[requires("tasks.view")])
     async def list_trash(
         self, task_reads: NamedDependency[TaskReads], limit: Limit = 50, cursor: Cursor = None, count: Count = False
-    ) -> Page[TaskOut]:
+    ) -> Page[TaskDetails]:
         """Your deleted tasks, last deleted first.
 
         Example: `GET /api/trash`

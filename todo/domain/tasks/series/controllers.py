@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from todo.access import Actor, requires
 from todo.database import Database, WriteSession
+from todo.domain.tasks.schemas import SeriesStatus
 from todo.domain.tasks.series.guards import visible_to
 from todo.domain.tasks.series.queries import SeriesReads
 from todo.domain.tasks.series.schemas import (
@@ -19,7 +20,6 @@ from todo.domain.tasks.series.schemas import (
     PauseSeries,
     SeriesOut,
     SeriesPatch,
-    SeriesStatus,
     SkippedMissed,
 )  # fmt: skip
 from todo.domain.tasks.series.services.missed import MissedWork

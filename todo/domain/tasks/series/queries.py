@@ -17,6 +17,7 @@ from todo.domain.recurrence.rules.explain import sentence
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, RuleError
 from todo.domain.recurrence.rules.occurrences import due_at
 from todo.domain.recurrence.schemas import Pause
+from todo.domain.tasks.schemas import SeriesSummary
 from todo.domain.tasks.series.guards import visible_to
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.schemas import OccurrenceOut, SeriesOut, Template
@@ -35,6 +36,16 @@ def sentence_of(series: Series) -> str:
         return error.message
 
 
+def series_summary(series: Series) -> SeriesSummary:
+    """What a task shows of its series."""
+    same = {name: getattr(series, name) for name in SeriesSummary.__struct_fields__ if name in NAMES}
+    return SeriesSummary(**(same | {"sentence": sentence_of(series), "until": _until(series)}))
+
+
+def _until(series: Series) -> str | None:
+    return written(series.until, series.kind == "day" or series.until.time() == END_OF_DAY) if series.until else None
+
+
 def series_out(series: Series) -> SeriesOut:
     """A row as the wire shows it; also one whose rule cannot be read any more."""
     all_day = series.kind == "day"
@@ -49,7 +60,7 @@ def series_out(series: Series) -> SeriesOut:
         "sentence": sentence_of(series),
         "template": Template(**{name: series.template.get(name) for name in Template.__struct_fields__}),  # type: ignore[arg-type]  # from JSON of ours
         "start": written(series.start, all_day),
-        "until": written(series.until, all_day or series.until.time() == END_OF_DAY) if series.until else None,
+        "until": _until(series),
         "holidays": [date.fromisoformat(day) for day in series.holidays],
         "pauses": [Pause(date.fromisoformat(begin), date.fromisoformat(end)) for begin, end in series.pauses],
         "occurrence_count": series.n,

@@ -19,7 +19,7 @@ from todo.domain.recurrence.schemas import (
     RecurrencePatch,
     Shift,
 )  # fmt: skip
-from todo.domain.tasks.schemas import Minutes, Priority, TaskOut, Title
+from todo.domain.tasks.schemas import Minutes, Priority, SeriesStatus, TaskOut, Title
 from todo.schema import Schema, Text
 
 
@@ -45,7 +45,6 @@ class Template(Struct):
 RepeatsBy = Annotated[
     Literal["due", "start"], Meta(description="The date of a task that the rule gives: `start` for tasks without due.")
 ]
-SeriesStatus = Literal["active", "paused", "ended"]
 OccurrenceStatus = Literal["open", "moved", "done", "skipped", "missed", "paused", "cancelled"]
 
 
