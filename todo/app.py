@@ -118,12 +118,10 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
 def create_app(settings: Settings | None = None, url: str | None = None) -> Litestar:
     """Create the ASGI application.
 
-    Settings are loaded when none are given; `url` overrides their database. Raise SettingsError when there is no usable
-    secret key, or when the mail settings are invalid.
+    Settings are loaded when none are given; `url` overrides their database. Raise SettingsError when they are invalid,
+    or when there is no usable secret key.
     """
     settings = settings or load_settings()
-    for channel in CHANNELS:
-        channel(settings)  # report bad mail settings at startup, not with the first message
     database = Database(settings, url)
     sign_in = SignIn(database, settings, secret_key(settings))
     pages = pages_of(database, sign_in, settings)

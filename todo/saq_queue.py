@@ -28,11 +28,11 @@ from todo.contention import retry
 from todo.database import Database, Query, now
 from todo.loops import Loop
 from todo.queue import RELAY, RUN, WAITING, Context, Cron, JobFunction, Run, Waiting, job_origin, new_job
+from todo.setting_types import REDIS
 from todo.settings import Settings
 
 NAME = "todo"
 UNREACHABLE = (RedisError, psycopg.Error)  # what the queue raises when its server is away
-REDIS = ("redis", "rediss", "unix", "valkey", "valkeys")
 RAISED = re.compile(r"^(?!DETAIL|HINT|CONTEXT|QUERY)[A-Za-z_][\w.]*(?:: .*)?$", re.MULTILINE)
 
 

@@ -2,38 +2,41 @@
 
 import json
 import os
-import re
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import ip_network
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal, cast
 
 from platformdirs import user_data_path
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_core import PydanticUseDefault
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-PREFIX = "TODO_"
-Origin = Annotated[str, StringConstraints(pattern=r"^https?://[a-z0-9.:\[\]-]+$")]
-Network = Annotated[str, AfterValidator(lambda text: str(ip_network(text)))]
+from todo.setting_errors import PREFIX, SettingsError, sentence, without_passwords
+from todo.setting_types import (
+    CONSOLE,
+    KEY,
+    SHORTEST_KEY,
+    DatabaseUrl,
+    Email,
+    Host,
+    Issuer,
+    Issuers,
+    Key,
+    Keys,
+    MailUrl,
+    Networks,
+    Origins,
+    PublicUrl,
+    QueueUrl,
+    Rate,
+    Sender,
+    is_safe,
+)
 
-
-class SettingsError(Exception):
-    """A setting is invalid. The message names the variable and the reason."""
+# Not settings of an operator: the mark of a child of `todo up`, and the database server of the tests.
+OTHER_VARIABLES = frozenset({"TODO_SUPERVISED", "TODO_TEST_SERVER"})
 
 
 @dataclass(frozen=True)
@@ -77,42 +80,17 @@ def default_data_dir() -> Path:
     )
 
 
-Algorithm = Literal["EdDSA", "Ed25519", "ES256", "ES512", "RS256", "PS256"]
-
-
-class Issuer(BaseModel):
-    """An identity provider whose access tokens are accepted: one entry of `TODO_ISSUERS`.
-
-    `issuer` is compared with `iss` exactly. Without `jwks_url` the keys are found through the provider's
-    `/.well-known/openid-configuration`. `link_by_verified_email` trusts the provider's verified addresses: a token with
-    one signs in to the account with the same verified address, so a dishonest provider can take over any account.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    issuer: str = Field(min_length=1, max_length=255)
-    jwks_url: str = ""
-    audience: Annotated[
-        tuple[Annotated[str, Field(min_length=1)], ...],
-        BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
-    ] = Field(min_length=1)  # one of these must be in `aud`
-    profile: Literal["better-auth", "rfc9068", "oidc"]
-    algorithms: tuple[Algorithm, ...] = Field(("EdDSA", "Ed25519", "ES256", "ES512", "RS256", "PS256"), min_length=1)
-    auto_provision: bool = True  # whether to create accounts for unknown users
-    link_by_verified_email: bool = False
-    max_token_lifetime: int = Field(86400, ge=60)  # seconds from `iat` to `exp`
-    leeway: int = Field(30, ge=0, le=300)  # allowed clock difference in seconds
-
-
 class Settings(BaseSettings):
     """Settings loaded at startup from `TODO_*` variables, `.env` in the current folder, and `TODO_*_FILE` secrets."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, allow_inf_nan=False, validate_default=False
+    )
 
     env: Literal["development", "production", "test"] = Field(
         "development", description="Environment of this instance."
     )
-    host: str = Field("127.0.0.1", description="Address the API listens on.")
+    host: Host = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(
         8000,
         ge=1,
@@ -120,19 +98,19 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("TODO_PORT", "PORT"),
         description="Port the API listens on; the platform's PORT is used if set.",
     )
-    public_url: str = Field("", description="Public URL of the service, for links and token issuers.")
+    public_url: PublicUrl = Field("", description="Public URL of the service, for links and token issuers.")
     data_dir: Path = Field(
         default_factory=default_data_dir, description="Folder where `todo up` keeps data and secrets."
     )
 
-    database_url: str = Field(
+    database_url: DatabaseUrl = Field(
         "", description="URL of PostgreSQL (>= 15); empty means the embedded server of `todo up`."
     )
-    database_direct_url: str = Field(
+    database_direct_url: DatabaseUrl = Field(
         "",
         description="Database URL without the pooler, for LISTEN, the queue and migrations; empty means detected.",
     )
-    database_read_url: str = Field("", description="URL of a replica for reads; empty means the same database.")
+    database_read_url: DatabaseUrl = Field("", description="URL of a replica for reads; empty means the same database.")
     database_pool: int = Field(
         10, ge=2, le=1000, description="Connections a process keeps open, reads and writes together."
     )
@@ -145,23 +123,23 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds a request waits for a connection, a lock or the database before it gets a 503.",
     )
-    queue_url: str = Field(
+    queue_url: QueueUrl = Field(
         "", description="Queue of SAQ: redis://..., or a direct PostgreSQL URL; empty means the database."
     )
 
-    secret_key: SecretStr = Field(
+    secret_key: Key = Field(
         SecretStr(""), description="At least 32 characters; encrypts private keys. `todo up` generates its own."
     )
-    secret_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    secret_key_fallbacks: Keys = Field(
         (), description="Former secret keys, separated by commas: they decrypt until `todo keys rewrap` has run."
     )
     access_token_seconds: int = Field(600, ge=60, le=86400, description="Seconds until an access token expires.")
     actor_cache_seconds: float = Field(3, ge=0, le=5, description="Maximum seconds a user's permissions are cached.")
-    admin_email: str = Field("", description="E-mail address of the first administrator, for unattended starts.")
+    admin_email: Email = Field("", description="E-mail address of the first administrator, for unattended starts.")
     admin_password: SecretStr = Field(
         SecretStr(""), description="Password of the first administrator, for unattended starts."
     )
-    issuers: Annotated[tuple[Issuer, ...], NoDecode] = Field(
+    issuers: Issuers = Field(
         (),
         description="Accepted identity providers: a JSON list of {issuer, jwks_url, audience, profile}.",
     )
@@ -196,22 +174,21 @@ class Settings(BaseSettings):
     quota_storage_mb: int = Field(
         500, ge=0, le=1_000_000, description="Maximum MB of a user's titles, notes and templates; 0 for no limit."
     )
-    mail_url: SecretStr = Field(
-        SecretStr("console://"),
+    mail_url: MailUrl = Field(
+        SecretStr(CONSOLE),
         description="Mail server: smtp://user:password@host:port or smtps://...; console:// logs (in development).",
     )
-    mail_from: str = Field("Todo <todo@localhost>", description="Sender of all e-mails.")
+    mail_from: Sender = Field("Todo <todo@localhost>", description="Sender of all e-mails.")
 
-    rate_limit: str = Field(
+    rate_limit: Rate = Field(
         "100/minute",
-        pattern="^(off|[1-9][0-9]{0,6}/(second|minute|hour|day))$",
         description="Rate limit per user, or per address when anonymous; `off` disables all limits, even for sign-in.",
     )
-    cors_origins: list[Origin] = Field(
-        [], description="Web origins that may call the API, exactly as browsers send them: a JSON list."
+    cors_origins: Origins = Field(
+        (), description="Web origins whose pages may call the API, such as https://app.example.com."
     )
-    trusted_proxies: list[Network] = Field(
-        [], description="Proxies whose X-Forwarded-For and -Proto are trusted: a JSON list of addresses or networks."
+    trusted_proxies: Networks = Field(
+        (), description="IP addresses or networks of proxies whose X-Forwarded-For and -Proto are trusted."
     )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Maximum size of a request body, in bytes.")
     max_header_bytes: int = Field(
@@ -241,31 +218,29 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _use_default(cls, value: Any) -> Any:
+        """An empty variable is one that is not set, as Compose writes `${TODO_X:-}`."""
+        if value == "":
+            raise PydanticUseDefault
+        return value
+
     @field_validator("database_direct_url")
     @classmethod
     def _check_direct_url(cls, value: str, info: ValidationInfo) -> str:
         if value and not info.data.get("database_url"):
-            raise ValueError("this needs TODO_DATABASE_URL, whose pooler it bypasses")
+            raise ValueError("needs TODO_DATABASE_URL, whose pooler it bypasses")
         return value
-
-    @field_validator("secret_key_fallbacks", mode="before")
-    @classmethod
-    def _read_fallbacks(cls, value: Any) -> Any:
-        return [key.strip() for key in value.split(",") if key.strip()] if isinstance(value, str) else value
-
-    @field_validator("issuers", mode="before")
-    @classmethod
-    def _read_issuers(cls, value: Any) -> Any:
-        return json.loads(value or "[]") if isinstance(value, str) else value
 
     @field_validator("issuers")
     @classmethod
     def _check_issuers(cls, value: tuple[Issuer, ...], info: ValidationInfo) -> tuple[Issuer, ...]:
         if len({entry.issuer for entry in value}) < len(value):
-            raise ValueError("an issuer must not be listed twice")
+            raise ValueError("must not list an issuer twice")
         for url in (entry.jwks_url or entry.issuer for entry in value):
-            if not _is_safe(url, info.data.get("env") != "production"):
-                raise ValueError(f"the URL of the keys must be https (http only for loopback, in development): {url}")
+            if not is_safe(url, info.data.get("env") != "production"):
+                raise ValueError(f"must have https:// URLs (http:// only for localhost, in development), not {url}")
         return value
 
     @property
@@ -280,47 +255,48 @@ class Settings(BaseSettings):
 
 
 def masked(value: object) -> str:
-    """Return a value as text, with passwords hidden, including those in URLs."""
-    if isinstance(value, SecretStr):
-        return "********" if value.get_secret_value() else ""
-    if isinstance(value, tuple) and any(isinstance(one, SecretStr) for one in value):
-        return ", ".join(map(masked, value))
-    text = re.sub(r"(://[^:/@]*:).*@", r"\1********@", str(value))
-    return re.sub(r"(password=)[^&]+", r"\1********", text)
+    """Return a value as it is written in an environment file, with passwords hidden, including those in URLs."""
+    match value:
+        case None:
+            return ""
+        case SecretStr():
+            secret = value.get_secret_value()
+            return secret if secret in {"", CONSOLE} else "********"
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case (Issuer(), *_):
+            return json.dumps([entry.model_dump(exclude_defaults=True) for entry in cast("tuple[Issuer, ...]", value)])
+        case tuple():
+            return ",".join(map(masked, value))
+    return without_passwords(str(value))
 
 
 def load_settings(**values: Any) -> Settings:
-    """Load the settings. Raise SettingsError with the name of the variable."""
+    """Load the settings. Raise SettingsError with a sentence for each variable that is wrong."""
     try:
         return Settings(**values)
     except ValidationError as error:
-        problems = (f"{_variable(item['loc'])}: {item['msg']} ({_shown(item['input'])})." for item in error.errors())
-        raise SettingsError(" ".join(problems)) from error
+        schema = Settings.model_json_schema(by_alias=False)
+        raise SettingsError(" ".join(dict.fromkeys(sentence(item, schema) for item in error.errors()))) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(".env: must be text in UTF-8.") from error
 
 
-def _shown(value: object) -> str:
-    return f"it is {(masked(value) if isinstance(value, str) else value)!r}"
+def unknown_variables() -> list[str]:
+    """Return a sentence for each `TODO_*` variable that is no setting, in the environment or `.env`."""
+    names = {PREFIX + name.upper() for name in Settings.model_fields}
+    known = names | {f"{name}_FILE" for name in names} | OTHER_VARIABLES
+    given = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
+    return [
+        f"{name} is not a setting. {_advice(name, names)}" for name in sorted(given - known) if name.startswith(PREFIX)
+    ]
 
 
-def _variable(location: tuple[int | str, ...]) -> str:
-    """Return the variable, with the position inside a list: `TODO_ISSUERS.0.audience`."""
-    name, *inside = map(str, location)
-    if name == "TODO_PORT" and name not in os.environ and "PORT" in os.environ:
-        name = "PORT"
-    return ".".join([name if name.isupper() else PREFIX + name.upper(), *inside])
-
-
-def _is_safe(url: str, loopback: bool) -> bool:
-    parts = urlsplit(url)
-    if parts.scheme == "http":
-        return loopback and parts.hostname in {"localhost", "127.0.0.1", "::1"}
-    return parts.scheme == "https" and bool(parts.hostname)
-
-
-@lru_cache
-def get_settings() -> Settings:
-    """Return the settings of this process, loaded once."""
-    return load_settings()
+def _advice(name: str, names: set[str]) -> str:
+    near = get_close_matches(name, names, 1, cutoff=0.8)
+    return f"Did you mean {near[0]}?" if near else "`todo settings` lists all of them."
 
 
 def secret_key(settings: Settings) -> SecretKey:
@@ -329,6 +305,6 @@ def secret_key(settings: Settings) -> SecretKey:
     secret = settings.secret_key.get_secret_value()
     if not secret and kept.is_file():
         secret = kept.read_text().strip()
-    if len(secret) < 32:
-        raise SettingsError("TODO_SECRET_KEY: must be at least 32 random characters (`todo up` generates its own).")
+    if len(secret) < SHORTEST_KEY:
+        raise SettingsError(f"TODO_SECRET_KEY: {KEY}.")
     return SecretKey(secret, tuple(key.get_secret_value() for key in settings.secret_key_fallbacks))

@@ -12,7 +12,8 @@ from support.issuer import JWKS, FakeIssuer, Trust, http, new_key, public_jwk, r
 
 from todo.domain.accounts.services.identity_providers import IdentityProviders
 from todo.errors import Unauthorized, Unavailable
-from todo.settings import SettingsError, load_settings
+from todo.setting_errors import SettingsError
+from todo.settings import load_settings
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 RSA = new_key("RS256")

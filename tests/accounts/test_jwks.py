@@ -14,7 +14,7 @@ from support.waiting import until
 from todo.domain.accounts.services import jwks
 from todo.domain.accounts.services.jwks import Key, KeySet, UnknownKey, read_key
 from todo.errors import Unavailable
-from todo.settings import Issuer
+from todo.setting_types import Issuer
 
 ALL = frozenset({"EdDSA", "Ed25519", "ES256", "ES512", "RS256", "PS256"})
 SECRETS = {"kty": "oct", "kid": "kid-0", "k": "c2VjcmV0", "alg": "HS256"}

@@ -14,7 +14,7 @@ from support.factories import PASSWORD, Person
 from todo.access import worker_origin
 from todo.database import Database, now
 from todo.domain.accounts.services.codes import check_second_factor, new_recovery_code
-from todo.settings import SettingsError
+from todo.setting_errors import SettingsError
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 NOTHING = {"totp": False, "recovery_codes": 0, "passkeys": 0}

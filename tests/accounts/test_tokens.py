@@ -18,7 +18,8 @@ from todo.access import ANYBODY, Actor
 from todo.database import Database, Direct
 from todo.domain.accounts.services.authentication import Authenticator
 from todo.domain.accounts.services.keys import TokenKeys, Verified, decrypt_key, new_signing_key
-from todo.settings import SecretKey, Settings, SettingsError
+from todo.setting_errors import SettingsError
+from todo.settings import SecretKey, Settings
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 RAW = serialization.Encoding.Raw, serialization.PublicFormat.Raw

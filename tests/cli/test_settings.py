@@ -1,6 +1,8 @@
 """`todo settings`."""
 
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -8,12 +10,34 @@ from todo.settings import masked
 
 
 def test_every_setting_is_shown_with_its_variable(todo) -> None:
-    done = todo("settings", PORT="9000", TODO_ADMIN_PASSWORD="geheim", COLUMNS="200")
+    done = todo("settings", PORT="9000", TODO_ADMIN_PASSWORD="geheim", COLUMNS="40")
 
     assert done.exit_code == 0
-    assert "TODO_DATABASE_STATEMENT_TIMEOUT" in done.output
-    assert "9000" in done.output
+    assert "\nTODO_DATABASE_STATEMENT_TIMEOUT=15\n" in done.output
+    assert "\nTODO_PORT=9000\n" in done.output
+    assert "\n# TODO_ADMIN_PASSWORD=********\n" in done.output
     assert "geheim" not in done.output
+
+
+def test_what_is_shown_can_be_saved_as_the_environment(todo, tmp_path: Path) -> None:
+    issuers = [{"issuer": "https://id.example.com", "audience": ["a"], "profile": "oidc"}]
+    given = {
+        "TODO_CORS_ORIGINS": "http://localhost:3000,https://app.example.com",
+        "TODO_TRUSTED_PROXIES": "10.0.0.0/8",
+        "TODO_ISSUERS": json.dumps(issuers),
+        "TODO_MAIL_FROM": "Todo # 1 <todo@example.com>",
+        "TODO_DATABASE_WAIT": "2.5",
+        "TODO_VERIFY_EMAIL": "yes",
+    }
+    shown = todo("settings", **given).output
+    (tmp_path / ".env").write_text(shown)
+
+    assert todo("settings").output == shown
+    assert json.loads(todo("settings", "--json").output)["TODO_MAIL_FROM"] == given["TODO_MAIL_FROM"]
+    bash = subprocess.run(
+        ["bash", "-euc", 'set -a; . ./.env; printf %s "$TODO_ISSUERS"'], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert json.loads(bash.stdout) == issuers, bash.stderr
 
 
 def test_settings_are_for_scripts_too(todo) -> None:

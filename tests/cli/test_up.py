@@ -134,7 +134,6 @@ def test_a_signal_during_the_start_is_heeded(up: Up) -> None:
 @pytest.mark.parametrize(
     ("email", "password", "sentence"),
     [
-        ("nobody", PASSWORD, "TODO_ADMIN_EMAIL: Enter a valid e-mail address. Choose another one."),
         ("ada@example.com", PASSWORD, "TODO_ADMIN_EMAIL: An account for ada@example.com already exists."),
         ("grace@example.com", "short", "TODO_ADMIN_PASSWORD: The password must have at least 15 characters"),
     ],
@@ -184,3 +183,10 @@ def test_the_banner_shows_an_address_to_go_to(values: dict[str, str], address: s
 
     assert value_of("API", shown) == address
     assert value_of("Data", shown) == "/a/[red]/folder"
+
+
+def test_a_misspelt_variable_is_named_once_at_the_start(up: Up) -> None:
+    with up(TODO_RATE_LIMITS="off", TODO_LOG_LEVEL="WARNING") as process:
+        assert process.says("Ctrl-C"), process.output
+
+    assert process.output.count("TODO_RATE_LIMITS is not a setting. Did you mean TODO_RATE_LIMIT?") == 1

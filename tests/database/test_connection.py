@@ -17,7 +17,7 @@ from todo.connection import clean_url, direct_url, find_route, keeps_sessions
 from todo.database import Database
 from todo.errors import Unavailable
 from todo.pool import Gate
-from todo.settings import SettingsError
+from todo.setting_errors import SettingsError
 
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'todo'"
 
@@ -63,7 +63,7 @@ def test_the_way_round_another_pooler_is_a_setting() -> None:
 
 
 def test_a_direct_url_needs_the_url_of_the_pooler() -> None:
-    with pytest.raises(SettingsError, match="TODO_DATABASE_DIRECT_URL: .*this needs TODO_DATABASE_URL"):
+    with pytest.raises(SettingsError, match="TODO_DATABASE_DIRECT_URL: needs TODO_DATABASE_URL"):
         settings_for("", database_direct_url="postgres://u:secret@server/db")
 
 

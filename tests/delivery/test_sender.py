@@ -7,7 +7,7 @@ from conftest import settings_for
 
 from todo.delivery.smtp import server_of
 from todo.email_address import parse_email
-from todo.settings import SettingsError
+from todo.setting_errors import SettingsError
 
 
 @pytest.mark.parametrize("sender", ["todo@localhost", "Todo <todo@home.local>", "Todo <todo@example.com>"])
@@ -20,7 +20,7 @@ def test_a_sender_may_be_internal(sender: str) -> None:
 @pytest.mark.parametrize("sender", ["Todo", "<a@b@c.de>", "todo@-example.com", "todo@example.com\u200b"])
 def test_a_sender_that_is_no_address_is_named(sender: str) -> None:
     with pytest.raises(SettingsError, match="TODO_MAIL_FROM"):
-        server_of(settings_for("postgresql://nowhere/todo", mail_from=sender))
+        settings_for("postgresql://nowhere/todo", mail_from=sender)
 
 
 def test_no_address_is_looked_up() -> None:

@@ -9,7 +9,8 @@ from conftest import serving, settings_for
 from todo.app import create_app
 from todo.http.proxies import Proxies, network_of
 from todo.http.transactions import origin_of
-from todo.settings import SettingsError, load_settings
+from todo.setting_errors import SettingsError
+from todo.settings import load_settings
 
 TRUSTED = ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"]
 

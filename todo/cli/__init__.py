@@ -140,7 +140,9 @@ main = click.version_option(__version__, prog_name="todo")(
             LazyCommand("createsuperuser", "Add an administrator.", "todo.cli.createsuperuser:createsuperuser"),
             LazyCommand("check", "Find what would keep this installation from working.", "todo.cli.check:check"),
             LazyCommand("doctor", "Find rows that contradict each other, and repair them.", "todo.cli.doctor:doctor"),
-            LazyCommand("settings", "Show every setting; secrets are masked.", "todo.cli.settings:settings"),
+            LazyCommand(
+                "settings", "Show every setting, as lines of an environment file.", "todo.cli.settings:settings"
+            ),
             LazyCommand(
                 "hash-benchmark",
                 "Measure password hashing here, and recommend its cost.",

@@ -17,7 +17,8 @@ from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.rewrap import Secrets, outdated
 from todo.http.document.operations import is_public
 from todo.http.health import schedules_of, state_of
-from todo.settings import Settings, load_settings, secret_key
+from todo.setting_errors import SettingsError
+from todo.settings import Settings, load_settings, secret_key, unknown_variables
 
 # Reviewed: what may be asked without signing in.
 PUBLIC = frozenset(
@@ -70,8 +71,7 @@ def check(as_json: bool, deploy: bool) -> None:
 
         todo check --deploy
     """
-    settings = load_settings()
-    findings = [*find(settings), *(unfit_for_production(settings) if deploy else [])]
+    findings = find_all(deploy)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     for finding in () if as_json else findings:
@@ -82,8 +82,18 @@ def check(as_json: bool, deploy: bool) -> None:
         raise SystemExit(1)
 
 
+def find_all(deploy: bool) -> list[Finding]:
+    """Everything that is wrong, the settings first: with a wrong one nothing else can be checked."""
+    findings = [Finding("settings.unknown", "warning", sentence) for sentence in unknown_variables()]
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        return [*findings, Finding("settings.invalid", "error", str(error))]
+    return findings + find(settings) + (unfit_for_production(settings) if deploy else [])
+
+
 def find(settings: Settings) -> list[Finding]:
-    """Everything that is wrong, the database last."""
+    """What is wrong with the routes, the secret key and the database."""
     findings = []
     try:
         secret_key(settings)

@@ -11,7 +11,7 @@ from todo.connection import AWAY
 from todo.embedded.programs import EmbeddedError
 from todo.errors import FieldError, NotFound, Problem
 from todo.revisions import MigrationError
-from todo.settings import SettingsError
+from todo.setting_errors import SettingsError
 
 OURS = (AdminError, CommandError, EmbeddedError, MigrationError, SettingsError)
 # No connection, no such role or password, no such database, too many connections, going down, not allowed, read-only.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from todo.cli import migrate
 from todo.cli.demo import fill
 from todo.cli.failures import sentence_of
-from todo.cli.installation import configured_url, opened
+from todo.cli.installation import opened
 from todo.cli.lazy import CommandError
 from todo.cli.operator import cli_origin
 from todo.database import Database
@@ -27,8 +27,6 @@ DEFAULT_ADMIN = "admin@todo.local"
 
 def install(settings: Settings, url: str) -> None:
     """Bring the database to this version. Raise CommandError."""
-    if settings.database_url:
-        url = configured_url(settings)
     _run(migrate.install(settings, url))
 
 

@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import asyncpg
 
 from todo.cli.lazy import CommandError
 from todo.cli.operator import cli_origin
-from todo.connection import clean_url, direct_url, keeps_sessions
+from todo.connection import direct_url, keeps_sessions
 from todo.contention import retry
 from todo.database import Database, WriteSession
 from todo.domain.accounts.services.keys import TokenKeys
@@ -26,26 +25,12 @@ def database_url(settings: Settings) -> Iterator[str]:
     """The URL of the database: the configured one, else the embedded one, started for the time being if it sleeps."""
     server = Server(settings.data_dir)
     if settings.database_url:
-        yield configured_url(settings)
+        yield settings.database_url
     elif server.is_alive():
         yield server.url
     else:
         with server:
             yield server.url
-
-
-def configured_url(settings: Settings) -> str:
-    """TODO_DATABASE_URL; raises CommandError, which does not repeat it because of its password."""
-    try:
-        parts = urlsplit(clean_url(settings.database_url))
-        if "," in parts.netloc or parts.port != 0:  # several hosts are tried in turn
-            return settings.database_url
-    except ValueError:
-        pass
-    raise CommandError(
-        "TODO_DATABASE_URL is not the URL of a PostgreSQL database: write postgresql://user:password@host:5432/database,"
-        " with special characters of the password percent-encoded."
-    )
 
 
 @asynccontextmanager

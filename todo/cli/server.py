@@ -7,7 +7,7 @@ import rich_click as click
 from todo.app import create_app
 from todo.cli.address import HOST, PORT, given, require_free
 from todo.cli.installation import check_installed, database_url
-from todo.cli.supervision import exit_on_signals, follow_supervisor
+from todo.cli.supervision import exit_on_signals, follow_supervisor, warn_of_unknown_variables
 from todo.http import logs
 from todo.http.server import serve
 from todo.settings import load_settings
@@ -25,6 +25,7 @@ def server(host: str | None, port: int | None) -> None:
     """
     settings = load_settings(**given(host=host, port=port))
     logs.configure(settings)
+    warn_of_unknown_variables()
     exit_on_signals()
     with database_url(settings) as url:
         asyncio.run(check_installed(settings, url))

@@ -1,31 +1,38 @@
 """`todo settings`."""
 
 import json
+import shlex
 
 import rich_click as click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from todo.settings import PREFIX, Settings, load_settings, masked
+from todo.setting_errors import PREFIX
+from todo.settings import Settings, load_settings, masked
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def settings(as_json: bool) -> None:
-    """Show every setting; secrets are masked.
+    """Show every setting, as lines of an environment file.
+
+    Secrets are masked, in comments.
 
     Example:
 
-        todo settings
+        todo settings > todo.env
     """
     found = load_settings()
-    values = {name: masked(getattr(found, name)) for name in Settings.model_fields}
     if as_json:
-        click.echo(json.dumps({PREFIX + name.upper(): value for name, value in values.items()}, indent=2))
+        values = {PREFIX + name.upper(): masked(getattr(found, name)) for name in Settings.model_fields}
+        click.echo(json.dumps(values, indent=2))
         return
-    table = Table("Variable", "Value", "What it means", expand=True)
     for name, field in Settings.model_fields.items():
-        style = "bold" if name in found.model_fields_set else ""
-        table.add_row(PREFIX + name.upper(), Text(values[name], style), Text(field.description or ""))
-    Console().print(table)
+        click.secho(f"# {field.description}", dim=True)
+        click.secho(line_of(name, getattr(found, name)) + "\n", bold=name in found.model_fields_set)
+
+
+def line_of(name: str, value: object) -> str:
+    """Return a setting as a line that a shell, Compose and we read; what is masked in a comment."""
+    text, variable = masked(value), PREFIX + name.upper()
+    if "********" in text:
+        return f"# {variable}={text}"
+    return f"{variable}={shlex.quote(text) if text else ''}"

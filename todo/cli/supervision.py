@@ -1,6 +1,7 @@
 """Child processes that `todo up` keeps running and that do not outlive it, and what all of them do at a signal."""
 
 import contextlib
+import logging
 import os
 import select
 import signal
@@ -16,6 +17,9 @@ from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from todo.cli.lazy import CommandError
+from todo.settings import unknown_variables
+
+log = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SUPERVISED = "TODO_SUPERVISED"
@@ -39,6 +43,12 @@ def exit_on_signals() -> None:
     """Let Ctrl-C and SIGTERM end this process tidily and with exit code 0."""
     for number in SIGNALS:
         signal.signal(number, lambda *_: sys.exit(0))
+
+
+def warn_of_unknown_variables() -> None:
+    """Log a warning for each `TODO_*` variable that is no setting; `todo up` does so for its children."""
+    for sentence in () if SUPERVISED in os.environ else unknown_variables():
+        log.warning(sentence)
 
 
 def follow_supervisor() -> None:

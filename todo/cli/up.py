@@ -16,7 +16,7 @@ from todo.cli.address import HOST, PORT, given, require_free
 from todo.cli.lazy import CommandError, imported
 from todo.cli.supervision import Child, Stop, in_own_process, running
 from todo.embedded.server import Server, State
-from todo.settings import Settings, load_settings
+from todo.settings import Settings, load_settings, unknown_variables
 
 
 @click.command()
@@ -31,6 +31,8 @@ def up(host: str | None, port: int | None, demo: bool) -> None:
         todo up --demo
     """
     settings = load_settings(**given(host=host, port=port))
+    for sentence in unknown_variables():
+        say(f"Warning: {sentence}")
     stop = Stop()
     if settings.database_url:
         run(settings, settings.database_url, stop, demo)

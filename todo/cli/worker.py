@@ -10,7 +10,7 @@ from saq import Worker
 from todo import loops
 from todo.app import JOBS, LOOPS
 from todo.cli.installation import database_url, installed, require_sessions
-from todo.cli.supervision import exit_on_signals, follow_supervisor
+from todo.cli.supervision import exit_on_signals, follow_supervisor, warn_of_unknown_variables
 from todo.database import Database
 from todo.domain.accounts.services.quotas import store_defaults
 from todo.http import logs
@@ -30,6 +30,7 @@ def worker(once: bool) -> None:
     """
     settings = load_settings()
     logs.configure(settings)
+    warn_of_unknown_variables()
     exit_on_signals()
     with database_url(settings) as url:
         asyncio.run(_work(settings, url, once))

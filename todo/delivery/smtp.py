@@ -16,7 +16,7 @@ from todo.delivery.email import Content
 from todo.delivery.engine import TIMEOUT, Rejected
 from todo.delivery.models import Delivery
 from todo.email_address import parse_email
-from todo.settings import Settings, SettingsError
+from todo.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -45,20 +45,13 @@ POLICY = SMTP.clone(header_factory=HEADERS)
 
 
 def server_of(settings: Settings) -> Server:
-    """Parse the mail settings. Raise SettingsError, without the URL, since it may contain a password."""
+    """Return the mail server of the settings, which are valid."""
     name, address = parseaddr(settings.mail_from)
     address = parse_email(address, internal=True) or ""
-    if not address:
-        raise SettingsError("TODO_MAIL_FROM: must be an address such as Todo <todo@example.com>.")
-    try:
-        parts = urlsplit(settings.mail_url.get_secret_value())
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port = "", None
-    if parts.scheme != "console" and (parts.scheme not in {"smtp", "smtps"} or not host):
-        raise SettingsError("TODO_MAIL_URL: must be console://, smtp://user:password@host:port or smtps://...")
+    parts = urlsplit(settings.mail_url.get_secret_value())
     user, password = (unquote(part) if part else None for part in (parts.username, parts.password))
-    return Server(parts.scheme, host, port, user, password, Address(name, *address.rsplit("@", 1)))
+    sender = Address(name, *address.rsplit("@", 1))
+    return Server(parts.scheme, parts.hostname or "", parts.port, user, password, sender)
 
 
 def message_of(delivery: Delivery, sender: Address) -> EmailMessage:
@@ -90,7 +83,7 @@ class Smtp:
     """The channel `email`: send messages to the server in `TODO_MAIL_URL`.
 
     With `console://` messages are logged, except in production: there they fail, and can be retried once a server is
-    set. Raise SettingsError when `TODO_MAIL_URL` or `TODO_MAIL_FROM` is invalid.
+    set.
     """
 
     name = "email"

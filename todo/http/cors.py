@@ -1,5 +1,7 @@
 """CORS headers for the web origins in `TODO_CORS_ORIGINS`. By default no other origin may call the API."""
 
+from collections.abc import Sequence
+
 from litestar.types import Scope
 
 Headers = list[tuple[bytes, bytes]]
@@ -17,7 +19,7 @@ VARY = (b"vary", b"Origin")
 class Cors:
     """Allow exact origins only. Wildcards and credentials are never allowed: the API uses no cookies."""
 
-    def __init__(self, origins: list[str]):
+    def __init__(self, origins: Sequence[str]):
         self._origins = {origin.encode() for origin in origins}
 
     def headers(self, scope: Scope) -> Headers:

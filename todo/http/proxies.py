@@ -1,5 +1,6 @@
 """Client addresses behind trusted proxies."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -11,7 +12,7 @@ Address = IPv4Address | IPv6Address
 class Proxies:
     """Read `X-Forwarded-For` and `X-Forwarded-Proto` of trusted peers. Other forwarding headers are ignored."""
 
-    def __init__(self, trusted: list[str]):
+    def __init__(self, trusted: Sequence[str]):
         networks = [ip_network(network) for network in trusted]
 
         @lru_cache(4096)

@@ -19,7 +19,8 @@ from todo.delivery.models import DELIVERY, PENDING, Delivery
 from todo.errors import Conflict, Unavailable
 from todo.http.health import Heartbeat
 from todo.jobs import JobCatalog, Jobs, Schedule
-from todo.settings import PREFIX, Settings, masked
+from todo.setting_errors import PREFIX
+from todo.settings import Settings, masked
 
 _beats = columns(Heartbeat)
 BEATS = Query(

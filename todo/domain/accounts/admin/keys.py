@@ -14,7 +14,8 @@ from todo.domain.accounts.models import SigningKey
 from todo.domain.accounts.services.key_rotation import LOCK, STILL_SIGNS, KeyService
 from todo.domain.accounts.services.rewrap import rewrap
 from todo.errors import Conflict
-from todo.settings import SettingsError, secret_key
+from todo.setting_errors import SettingsError
+from todo.settings import secret_key
 
 
 class SigningKeyAdmin(ModelAdmin[SigningKey]):

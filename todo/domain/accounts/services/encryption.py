@@ -6,7 +6,8 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from todo.settings import SecretKey, SettingsError
+from todo.setting_errors import SettingsError
+from todo.settings import SecretKey
 
 
 def cipher(key: str, purpose: str) -> AESGCM:

@@ -17,7 +17,8 @@ from todo.domain.accounts.services.keys import Verified, authenticated_at
 from todo.domain.accounts.services.provisioning import admit
 from todo.errors import Unauthorized
 from todo.http.limits import check
-from todo.settings import Issuer, Settings
+from todo.setting_types import Issuer
+from todo.settings import Settings
 
 LONGEST_TOKEN = 8192  # characters
 

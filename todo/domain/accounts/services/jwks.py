@@ -14,7 +14,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from todo.contention import RANDOM
 from todo.errors import Unavailable
-from todo.settings import Issuer
+from todo.setting_types import Issuer
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,8 @@ from todo.database import Database, Query
 from todo.domain.accounts.models import KEY, SigningKey
 from todo.domain.accounts.services.encryption import decrypt, encrypt
 from todo.errors import Unauthorized
-from todo.settings import SecretKey, Settings, SettingsError
+from todo.setting_errors import SettingsError
+from todo.settings import SecretKey, Settings
 
 LONGEST_TOKEN = 2048  # characters; ours have some 600, and PyJWT looks at each of them in Python
 KEYS = Query(

@@ -19,7 +19,8 @@ from todo.domain.accounts.services.email_tokens import notify_change
 from todo.domain.accounts.services.encryption import decrypt, encrypt
 from todo.errors import Conflict, Invalid
 from todo.listing import Listing, Sort
-from todo.settings import SecretKey, Settings, SettingsError
+from todo.setting_errors import SettingsError
+from todo.settings import SecretKey, Settings
 
 if TYPE_CHECKING:
     from todo.domain.accounts.services.webauthn import WebAuthn

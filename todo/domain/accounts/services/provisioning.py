@@ -15,7 +15,7 @@ from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, USER, Identity, User, UserRole
 from todo.email_address import parse_email
 from todo.errors import Unauthorized
-from todo.settings import Issuer
+from todo.setting_types import Issuer
 
 LONGEST_NAME = 200
 
