@@ -12,7 +12,7 @@ Slug = Literal[
     "wrong-credentials", "sign-in-expired", "no-account", "forbidden", "permission-required", "cannot-grant",
     "email-not-confirmed", "wrong-password", "session-required", "registration-closed", "invitation-required",
     "invalid-invitation", "not-found", "method-not-allowed", "request-timeout", "conflict", "already-done",
-    "task-closed", "task-open", "not-recurring", "series-paused", "series-not-paused", "series-ended",
+    "task-closed", "task-open", "subtasks-open", "not-recurring", "series-paused", "series-not-paused", "series-ended",
     "protected", "last-superuser", "second-factor-exists",
     "second-factor-missing", "not-impersonating", "needed-by-series", "account-gone", "invitations-closed",
     "already-exists", "reference-missing", "quota-reached", "idempotency-key-in-flight", "stale-version",
@@ -127,6 +127,10 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     "task-open": ProblemType(
         409, "Task open", "The task to reopen is open.", "Treat it as reopened; read the task again.",
+    ),
+    "subtasks-open": ProblemType(
+        409, "Subtasks open", "The task to complete has open subtasks, and `children=refuse` was sent.",
+        "Complete the subtasks first, or send `children=complete` or `children=leave`.",
     ),
     "not-recurring": ProblemType(
         409, "Not recurring", "The task comes only once, so that it cannot be skipped.",

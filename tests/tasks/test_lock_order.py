@@ -81,6 +81,11 @@ async def close_and_reopen(ada: Person, task: Json, _: Database) -> None:
     await act(ada, task, "reopen")
 
 
+async def close_and_reopen_all(ada: Person, task: Json, _: Database) -> None:
+    await act(ada, task, "complete?children=complete")
+    await act(ada, task, "reopen")
+
+
 async def restore(ada: Person, task: Json, _: Database) -> None:
     await ada.http.delete(f"/api/tasks/{task['id']}")
     assert (await ada.http.post(f"/api/trash/{task['id']}/restore")).status_code == 200
@@ -130,6 +135,7 @@ def steered(verb: str, body: Json | None) -> Verb:
 
 VERBS: dict[str, Verb] = {
     "complete and reopen": close_and_reopen,
+    "complete and reopen with subtasks": close_and_reopen_all,
     "skip": lambda ada, task, _: act(ada, task, "skip"),
     "move": lambda ada, task, _: act(ada, task, "move", {"due": day("2031-03-02")}),
     "restore": restore,

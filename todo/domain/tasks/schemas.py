@@ -12,6 +12,7 @@ from todo.schema import ONE_LINE, Instant, Schema, Text
 
 Status = Literal["open", "in_progress", "waiting", "done", "cancelled"]
 Scope = Literal["this", "following", "all"]
+Children = Literal["complete", "leave", "refuse"]
 SeriesStatus = Literal["active", "paused", "ended"]
 Local = Annotated[
     str,

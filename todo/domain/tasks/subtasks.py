@@ -77,14 +77,26 @@ async def _from_top(session: WriteSession, owner_id: UUID, task_id: UUID) -> Seq
     return (await session.scalars(select(chain_cte.union_all(above).c.id))).all()
 
 
-async def trash_all(session: WriteSession, tasks: Sequence[Task], deleted_at: datetime | None, action: Action) -> None:
-    """Move loaded, locked tasks to the trash or, with None, back; two statements whatever their number."""
+def completed_with(task: Task) -> Sequence[ColumnElement[bool]]:
+    """The WHERE clauses of what was completed together with a task, and was not changed since."""
+    moment = task.completed_at
+    return TASK.status == "done", TASK.completed_at == moment, TASK.updated_at == moment, TASK.deleted_at.is_(None)
+
+
+async def change_all(
+    session: WriteSession,
+    tasks: Sequence[Task],
+    values: Mapping[str, Any],
+    action: Action,
+    changed_at: datetime | None = None,
+) -> None:
+    """Write the same values to loaded, locked tasks, by default as of now; two statements whatever their number."""
     if not tasks:
         return
-    values = {"deleted_at": deleted_at, "updated_at": now(), "version": TASK.version + 1}
-    await session.execute(update(table_of(Task)).where(TASK.id.in_([task.id for task in tasks])).values(values))
-    after = {"deleted_at": deleted_at}
-    await _record_events(session, action, [(task.id, {"deleted_at": task.deleted_at}, after) for task in tasks])
+    written = {**values, "updated_at": changed_at or now(), "version": TASK.version + 1}
+    await session.execute(update(table_of(Task)).where(TASK.id.in_([task.id for task in tasks])).values(written))
+    changes = [(task.id, {name: getattr(task, name) for name in values}, values) for task in tasks]
+    await _record_events(session, action, changes)
 
 
 async def load_copied(session: WriteSession, pairs: Sequence[tuple[UUID, UUID]]) -> list[Copied]:

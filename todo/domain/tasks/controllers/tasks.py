@@ -14,7 +14,17 @@ from todo.database import Database, WriteSession
 from todo.domain.tasks.controllers import list_parameters as query
 from todo.domain.tasks.includes import names_of, reads_of
 from todo.domain.tasks.queries import TaskReads
-from todo.domain.tasks.schemas import Completed, Move, TaskDetails, TaskIn, TaskOut, TaskPage, TaskPatch, TaskSaved
+from todo.domain.tasks.schemas import (
+    Children,
+    Completed,
+    Move,
+    TaskDetails,
+    TaskIn,
+    TaskOut,
+    TaskPage,
+    TaskPatch,
+    TaskSaved,
+)
 from todo.domain.tasks.series.services.edit import read_scope
 from todo.domain.tasks.series.upcoming import upcoming
 from todo.domain.tasks.services.tasks import Keyed, TaskService
@@ -45,6 +55,14 @@ ScopeOfDeletion = Annotated[
         description="For an occurrence of a series: `this` skips it; `following` and `all` end the series, with the"
         " open occurrences"
         " from this one on, or all.",
+    ),
+]
+
+ChildrenOfCompleted = Annotated[
+    Children,
+    QueryParameter(
+        description="What happens to open subtasks, at any depth: `leave`, the default, leaves them open; `complete`"
+        " completes them too; `refuse` answers 409 when there are any."
     ),
 ]
 
@@ -201,21 +219,23 @@ class TaskController(Controller):
 
     @post("/{task_id:uuid}/complete", operation_id="complete_task", status_code=200, guards=[requires("tasks.change")])
     async def complete_task(
-        self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None
+        self, tasks: Tasks, task_id: FromPath[UUID], children: ChildrenOfCompleted = "leave", if_match: IfMatch = None
     ) -> Response[Completed]:
         """Complete a task; one that comes back answers its successor as `next_task`.
 
         Done early it counts for its own occurrence; done late, the next one is the first still to come, or with
         `on_missed: backfill` simply the next. `next_task` is null when another occurrence is open already, the next one
-        falls into a pause, or this was the last.
+        falls into a pause, or this was the last. Its subtasks are copied to it, all open, whatever `children` says.
 
-        Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/complete`
+        Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/complete?children=complete`
         """
-        return answer(await tasks.complete(task_id, versions_of(if_match)))
+        return answer(await tasks.complete(task_id, versions_of(if_match), children))
 
     @post("/{task_id:uuid}/reopen", operation_id="reopen_task", status_code=200, guards=[requires("tasks.change")])
     async def reopen_task(self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None) -> Response[TaskOut]:
-        """Open a completed or skipped task again.
+        """Open a completed or skipped task again, with the subtasks that `children=complete` completed with it.
+
+        A subtask that was changed since stays as it is.
 
         The occurrence that closing it opened is removed if it was not changed; else both are open.
 

@@ -1,12 +1,10 @@
 """Adding, changing, completing and deleting tasks."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import msgspec
 from litestar import Response
 from msgspec import UNSET, structs
 from sqlalchemy import ColumnElement, bindparam, select
@@ -16,13 +14,12 @@ from todo.actions import Action
 from todo.audit import insert_in_one_statement, update_in_one_statement
 from todo.database import ACTOR, Database, Query, WriteSession, now, table_of
 from todo.domain.accounts.models import USER
-from todo.domain.accounts.rules import TIMEZONES
 from todo.domain.recurrence.rules.preview import preview
 from todo.domain.tasks import rules
 from todo.domain.tasks.guards import trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.queries import task_out, task_saved
-from todo.domain.tasks.schemas import Completed, Moment, Scope, TaskIn, TaskOut, TaskPatch, TaskSaved, Zoned
+from todo.domain.tasks.queries import IS_OPEN, task_out, task_saved
+from todo.domain.tasks.schemas import Children, Completed, Moment, Scope, TaskIn, TaskOut, TaskPatch, TaskSaved
 from todo.domain.tasks.series.locks import lock_owner, lock_tree
 from todo.domain.tasks.series.models import Series
 from todo.domain.tasks.series.services.edit import SeriesChanges, scope_of
@@ -30,8 +27,8 @@ from todo.domain.tasks.series.services.occurrences import SeriesService, TaskCha
 from todo.domain.tasks.series.services.reopening import Reopening
 from todo.domain.tasks.series.statements import LOCK_OCCURRENCE
 from todo.domain.tasks.services.purging import erase_values, require_purgeable
-from todo.domain.tasks.subtasks import check_parent, descendants, trash_all
-from todo.domain.tasks.titles import clean_title
+from todo.domain.tasks.services.values import new_task, values_of
+from todo.domain.tasks.subtasks import change_all, check_parent, completed_with, descendants
 from todo.errors import Conflict, Contention, Invalid, NotFound, Stale
 from todo.http.idempotency import IdempotencyKey, stored_with
 
@@ -199,7 +196,7 @@ class TaskService(TaskWriter):
         else:
             await self.update(values, task, action="tasks.delete")
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at.is_(None))
-        await trash_all(self.session, subtasks, deleted_at, "tasks.delete")
+        await change_all(self.session, subtasks, values, "tasks.delete")
 
     async def restore(self, task_id: UUID) -> TaskOut:
         """Restore a task and the subtasks deleted with it; raises NotFound when it is not in the trash."""
@@ -208,8 +205,9 @@ class TaskService(TaskWriter):
         if series and task.status not in rules.CLOSED:
             await Reopening(self.series).reopen(series, task)
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at == task.deleted_at)
-        await trash_all(self.session, subtasks, None, "tasks.restore")
-        return task_out(await self.update({"deleted_at": None}, task, action="tasks.restore"))
+        restored = {"deleted_at": None}
+        await change_all(self.session, subtasks, restored, "tasks.restore")
+        return task_out(await self.update(restored, task, action="tasks.restore"))
 
     async def purge(self, task_id: UUID) -> None:
         """Delete a task in the trash permanently, with its subtasks; raises NotFound, Conflict."""
@@ -220,15 +218,18 @@ class TaskService(TaskWriter):
         await self.delete(task, action="tasks.purge")
         await erase_values(self.session, [task.id, *(subtask.id for subtask in subtasks)])
 
-    async def complete(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
-        """Close a task, and open the next occurrence of its series; raises NotFound, Stale, Conflict."""
-        if self._database:
+    async def complete(self, task_id: UUID, if_match: frozenset[int] | None, children: Children = "leave") -> Completed:
+        """Close a task, and open the next occurrence of its series; raises NotFound, Stale, Conflict.
+
+        `children`: what happens to its open subtasks.
+        """
+        if self._database and children == "leave":
             task = await self._read(self._database, task_id, if_match)
             if task.series_id is None and task.status not in rules.CLOSED:
                 done = {"status": "done", "completed_at": now()}
                 if await update_in_one_statement(self._database, self.session.origin, task, "tasks.complete", done):
                     return Completed(**structs.asdict(task_out(task)), next_task=None)
-        return await self._close(task_id, if_match, {"status": "done"}, "tasks.complete")
+        return await self._close(task_id, if_match, {"status": "done"}, "tasks.complete", children)
 
     async def skip(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
         """Skip an occurrence, and open the next one; raises NotFound, Stale, Conflict."""
@@ -239,9 +240,8 @@ class TaskService(TaskWriter):
         return await self._close(task_id, if_match, {"status": "cancelled"}, "tasks.cancel")
 
     async def reopen(self, task_id: UUID, if_match: frozenset[int] | None) -> TaskOut:
-        """Open a closed task again; what closing it opened is removed if it was not changed.
-
-        Raises NotFound, Stale, Conflict.
+        """Open a closed task again, with the subtasks that were completed with it and not changed since; what closing
+        it opened is removed if it was not changed. Raises NotFound, Stale, Conflict.
         """
         await lock_owner(self.session, self.owner_id)
         series, task = await self._locked(task_id, if_match)
@@ -249,10 +249,18 @@ class TaskService(TaskWriter):
             raise Conflict("This task is open.", slug="task-open")
         if series:
             await Reopening(self.series).reopen(series, task)
-        return task_out(await self.update({"status": "open", "completed_at": None}, task, action="tasks.reopen"))
+        opened = {"status": "open", "completed_at": None}
+        subtasks = await descendants(self.session, [task.id], *completed_with(task))
+        await change_all(self.session, subtasks, opened, "tasks.reopen")
+        return task_out(await self.update(opened, task, action="tasks.reopen"))
 
     async def _close(
-        self, task_id: UUID, if_match: frozenset[int] | None, values: dict[str, Any], action: Action
+        self,
+        task_id: UUID,
+        if_match: frozenset[int] | None,
+        values: dict[str, Any],
+        action: Action,
+        children: Children = "leave",
     ) -> Completed:
         series, task, timezone = await self._locked_with_owner(task_id, if_match)
         if task.status in rules.CLOSED:
@@ -260,13 +268,27 @@ class TaskService(TaskWriter):
         if series is None and action == "tasks.skip":
             raise Conflict("This task comes only once: complete, cancel or delete it.", slug="not-recurring")
         values = values | {"completed_at": now()}
+        subtasks = await self._open_subtasks(task, children)
         following = None
         if series:
             change = TaskChange(values, action, "done" if action == "tasks.complete" else "skipped")
             following = await self.series.close_and_open_next(series, task, change, timezone)
         else:
             await self.update(values, task, action=action)
+        await change_all(self.session, subtasks, values, action, values["completed_at"])
         return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)
+
+    async def _open_subtasks(self, task: Task, children: Children) -> Sequence[Task]:
+        """The subtasks to complete with a task, locked; raises Conflict where none may be open."""
+        if children == "leave":
+            return ()
+        found = await descendants(self.session, [task.id], TASK.deleted_at.is_(None), IS_OPEN)
+        if found and children == "refuse":
+            raise Conflict(
+                f"Open subtasks: {len(found)}. Complete them first, or send `children=complete` or `children=leave`.",
+                slug="subtasks-open",
+            )
+        return found
 
     async def _locked_with_owner(
         self, task_id: UUID, if_match: frozenset[int] | None
@@ -312,46 +334,3 @@ def _refuse_subtask(other: UUID | None) -> None:
     """A task is either a subtask or recurring; the subtasks of an occurrence come back with it."""
     if other is not None:
         raise Invalid.field("body.parent_id", "A subtask cannot come back by itself; it comes back with its parent.")
-
-
-def new_task(data: TaskIn, owner_id: UUID, timezone: str) -> Task:
-    """A task that was not there before; with its history, when it comes from elsewhere. Raises Invalid."""
-    values, at = values_of(data, timezone), now()
-    created_at: datetime = values.pop("created_at") or at
-    completed_at: datetime | None = values.pop("completed_at")
-    closed = data.status in rules.CLOSED
-    if not rules.EARLIEST <= created_at <= at:
-        raise Invalid.field("body.created_at", "This must be in the past, and not before the year 1900.")
-    if completed_at is not None and not closed:
-        raise Invalid.field("body.completed_at", "Only a task that is done or cancelled has this.")
-    if completed_at is not None and not created_at <= completed_at <= at:
-        raise Invalid.field("body.completed_at", "This must be in the past, and not before `created_at`.")
-    if closed and data.recurrence is not None:
-        raise Invalid.field("body.status", "A series begins with an open task.")
-    values |= {"created_at": created_at.astimezone(UTC), "updated_at": at}
-    values |= {"completed_at": (completed_at or at).astimezone(UTC)} if closed else {}
-    return Task(owner_id=owner_id, **values)
-
-
-def values_of(data: TaskIn | TaskPatch, owner_timezone: str) -> dict[str, Any]:
-    """Column values of what was sent: moments as JSON, and the instants of `due`."""
-    values = data.sent()
-    values.pop("recurrence", None)
-    if "title" in values:
-        values["title"] = clean_title(values["title"])
-    for name in values.keys() & {"due", "start"}:
-        values[name], instants = _moment(f"body.{name}", values[name], owner_timezone)
-        if name == "due":
-            values |= instants
-    return values
-
-
-def _moment(field: str, moment: Moment | None, owner_timezone: str) -> tuple[Any, dict[str, datetime | None]]:
-    """A moment as JSON, and the columns that follow from it when it is the due."""
-    if isinstance(moment, Zoned) and moment.timezone not in TIMEZONES:
-        raise Invalid.field(f"{field}.timezone", "Unknown time zone. Use an IANA name such as Europe/Berlin.")
-    stored = msgspec.to_builtins(moment)
-    try:
-        return stored, rules.instants_of(stored, owner_timezone)
-    except ValueError:
-        raise Invalid.field(field, "There is no such day or time.") from None

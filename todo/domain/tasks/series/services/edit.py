@@ -22,7 +22,7 @@ from todo.domain.tasks.schemas import Scope, TaskPatch
 from todo.domain.tasks.series.models import OCCURRENCE, Occurrence, Series
 from todo.domain.tasks.series.rules import TEMPLATE, columns_of, template_of
 from todo.domain.tasks.series.services.occurrences import SeriesService, TaskWriter, fields_of
-from todo.domain.tasks.subtasks import descendants, trash_all
+from todo.domain.tasks.subtasks import change_all, descendants
 from todo.errors import Conflict, Invalid
 
 WHOLE = {*TEMPLATE, "due"}  # what a series has of a task
@@ -113,7 +113,7 @@ class SeriesChanges:
         query = select(Task).where(TASK.id.in_(wanted), TASK.deleted_at.is_(None)).order_by(TASK.id)
         rows = await self.session.scalars(query.with_for_update(key_share=True))
         tasks = [*rows, *await descendants(self.session, wanted, TASK.deleted_at.is_(None))]
-        await trash_all(self.session, tasks, now(), "tasks.delete")
+        await change_all(self.session, tasks, {"deleted_at": now()}, "tasks.delete")
 
     async def _begin(
         self, task: Task, values: dict[str, Any], recurrence: RecurrencePatch | Any, timezone: str
