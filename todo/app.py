@@ -162,7 +162,6 @@ def dependencies_of(database: Database, sign_in: SignIn, pages: Pages) -> dict[s
         "sign_in": Provide(lambda: sign_in, sync_to_thread=False),
         "pages": Provide(lambda: pages, sync_to_thread=False),
         "origin": Provide(origin_of, sync_to_thread=False),
-        "idempotency_key": Provide(idempotency.key_of, sync_to_thread=False),
         "session": Provide(session_of),
         "gauges": Provide(lambda: APPLICATION.gauges, sync_to_thread=False),
         "jobs": Provide(lambda: JOBS, sync_to_thread=False),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, Literal
 from uuid import UUID
 
@@ -137,10 +137,14 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
             cls.table = table_of(model)
 
     def __init__(self, session: WriteSession, actor: Actor):
-        # As they are, so that a deadlock is retried and a silent database is a 503.
-        super().__init__(session=session, auto_refresh=False, wrap_exceptions=False)
         self.session = session
         self.actor = actor
+
+    @cached_property
+    def repository(self) -> Repository[M]:
+        """The reads of advanced-alchemy, built when they are first needed: what one statement does needs none."""
+        # Exceptions as they are, so that a deadlock is retried and a silent database is a 503.
+        return self.repository_type(session=self.session, auto_refresh=False, wrap_exceptions=False)
 
     async def locked(self, *where: Any) -> M:
         """Return the row that matches `where`, locked until the transaction ends. Raise NotFound.

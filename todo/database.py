@@ -258,14 +258,14 @@ class Database:
             self.watch.check()
             session = WriteSession(self.engine, origin, self.settings)
             try:
-                async with session.begin():
-                    yield session
-            except DBAPIError as error:
-                if sqlstate_of(error) == READ_ONLY:
+                yield session
+                if session.in_transaction():  # nothing has begun when all was done by single statements
+                    await session.commit()
+            except BaseException as error:
+                await asyncio.shield(session.close())
+                if isinstance(error, DBAPIError) and sqlstate_of(error) == READ_ONLY:
                     await self.watch.renew()
                 raise
-            finally:
-                await asyncio.shield(session.close())
 
 
 def create_engine(route: Route, most: int, watch: Watch) -> AsyncEngine:

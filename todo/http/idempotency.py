@@ -86,8 +86,8 @@ class Repeated(Exception):
 class IdempotencyKey:
     """The key of a request that has passed the guards of its route.
 
-    It is taken before the handler runs, unless the handler asks for it as `idempotency_key`: such a handler either
-    writes `parameters` with its only statement, or takes the key before it writes.
+    It is taken before the handler runs, unless the handler has `opt={"takes_key": True}`: such a handler either writes
+    `parameters` with its only statement, or takes the key before it writes.
     """
 
     database: Database
@@ -241,7 +241,7 @@ def _store(key: IdempotencyKey, answer: Answer) -> None:
 
 
 def key_of(scope: Scope) -> IdempotencyKey | None:
-    """Return the key of a request that has one: a dependency of handlers."""
+    """Return the key of a request that has one."""
     key: IdempotencyKey | None = scope["state"].get(KEY)
     return key
 

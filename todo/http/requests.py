@@ -215,10 +215,13 @@ def methods_of(app: Litestar) -> dict[str, str]:
 
 
 async def begin(request: Request[Any, Any, Any]) -> Response[Any] | None:
-    """Reject unclear query parameters, answer `OPTIONS`, and take an `Idempotency-Key`."""
+    """Reject unclear query parameters, answer `OPTIONS`, and take an `Idempotency-Key`.
+
+    A handler with `opt={"takes_key": True}` does that itself.
+    """
     await refuse_unclear(request)
     key = key_of(request.scope)
-    if key is not None and "idempotency_key" not in request.route_handler.parsed_fn_signature.parameters:
+    if key is not None and not request.route_handler.opt.get("takes_key"):
         await key.take()
     if request.method != "OPTIONS":
         return None

@@ -29,7 +29,7 @@ from todo.domain.tasks.series.services.edit import read_scope
 from todo.domain.tasks.series.upcoming import upcoming
 from todo.domain.tasks.services.tasks import Keyed, TaskService
 from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
-from todo.http.idempotency import IdempotencyKey
+from todo.http.idempotency import key_of
 from todo.http.transactions import is_shared
 from todo.schema import Count, Cursor, Limit
 
@@ -148,20 +148,15 @@ class TaskController(Controller):
             page.upcoming, page.upcoming_cut_off = await upcoming(database.reads, request.user, ahead)
         return page
 
-    @post(operation_id="add_task", guards=[requires("tasks.add")])
-    async def add_task(
-        self,
-        tasks: Tasks,
-        data: JSONBody[TaskIn],
-        idempotency_key: NamedDependency[IdempotencyKey | None],
-    ) -> Response[TaskSaved]:
+    @post(operation_id="add_task", guards=[requires("tasks.add")], opt={"takes_key": True})
+    async def add_task(self, tasks: Tasks, request: ActorRequest, data: JSONBody[TaskIn]) -> Response[TaskSaved]:
         """Add a task; with `recurrence` it is the first of a series.
 
         Example: `{"title": "Pay the rent", "due": {"kind": "day", "date": "2026-12-31"},
         "recurrence": {"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"}}`
         """
-        respond = partial(answer, status_code=201)
-        return respond(await tasks.add(data, Keyed(idempotency_key, respond) if idempotency_key else None))
+        key, respond = key_of(request.scope), partial(answer, status_code=201)
+        return respond(await tasks.add(data, Keyed(key, respond) if key else None))
 
     @get("/{task_id:uuid}", operation_id="get_task", guards=[requires("tasks.view")])
     async def get_task(
