@@ -33,6 +33,20 @@ async def test_no_query_parameter_may_be_null(document: Document) -> None:
             assert all("null" not in (node.get("type"), *node.get("enum", ())) for node in objects(item)), (path, name)
 
 
+async def test_choices_that_may_be_null_have_a_name(clients: Document) -> None:
+    """Generators name others by their position: `RecurrenceOpensType0`."""
+    choices = [one for node in objects(clients) for one in node.get("anyOf", ()) if "enum" in one]
+
+    assert {one.get("title") for one in choices} == {"Opens", "Shift"}
+
+
+async def test_every_alternative_of_a_parameter_has_a_type(document: Document) -> None:
+    """Generators make others anything at all."""
+    for path, _, operation in operations(document):
+        for name, item in parameters_of(document, operation).items():
+            assert all("type" in one for one in item["schema"].get("oneOf", ())), (path, name)
+
+
 async def test_kinds_are_constants_and_tell_the_members_of_a_union_apart(document: Document) -> None:
     schemas = document["components"]["schemas"]
 

@@ -14,7 +14,7 @@ export interface Cursor {
   cursor?: string;
 }
 
-/** Yield every item of a list. `read` returns a page; it leaves filters and order the same for each. */
+/** Yield every item of a list. `read` returns the page at a cursor, always with the same filters and order. */
 export async function* items<Item>(read: (at: Cursor) => Promise<Page<Item>>): AsyncGenerator<Item, void> {
   let at: Cursor = {};
   for (;;) {
@@ -41,20 +41,19 @@ export function idempotent(key: string = crypto.randomUUID()): { "Idempotency-Ke
 }
 
 /**
- * Write with the version of a row, and again from the row as it is now when somebody else was faster.
- * `write` decides from the row it is given; other errors, and the last conflict, are thrown.
+ * Write what follows from a row, with its version; read and write again when somebody else was faster.
+ * Other errors, and the last conflict, are thrown.
  */
-export async function onConflict<From extends Row, Result>(
-  row: From,
-  write: (row: From) => Promise<Result>,
+export async function retryOnConflict<Row, Result>(
+  read: () => Promise<Row>,
+  write: (row: Row) => Promise<Result>,
   tries = 5,
 ): Promise<Result> {
   for (;;) {
     try {
-      return await write(row);
+      return await write(await read());
     } catch (error) {
       if (!(error instanceof ProblemError) || error.code !== "stale-version" || --tries < 1) throw error;
-      row = error.problem.current as From;
     }
   }
 }

@@ -1,4 +1,4 @@
 export { TodoClient, type Options } from "./client.js";
-export { idempotent, ifMatch, ifNoneMatch, items, onConflict, type Cursor } from "./helpers.js";
+export { idempotent, ifMatch, ifNoneMatch, items, retryOnConflict, type Cursor } from "./helpers.js";
 export { ProblemError, unwrap } from "./problems.js";
 export type * from "./generated/schema.js";

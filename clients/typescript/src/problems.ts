@@ -7,6 +7,8 @@ export class ProblemError extends Error {
   readonly code: string;
   /** The invalid fields of a request, each with a `code` and what is allowed. */
   readonly errors: FieldError[];
+  /** With `stale-version`: the row as it is now, as a read returns it. */
+  readonly current: unknown;
   /** Seconds to wait before the next try, if the service says so. */
   readonly retryAfter: number | undefined;
 
@@ -18,6 +20,7 @@ export class ProblemError extends Error {
     this.status = response.status;
     this.code = problem.code;
     this.errors = problem.errors ?? [];
+    this.current = problem.current;
     this.retryAfter = Number(response.headers.get("Retry-After")) || undefined;
   }
 }

@@ -1,9 +1,9 @@
-// Everything that docs/clients.md promises, against a running service: node story.mjs URL ADMIN_EMAIL ADMIN_PASSWORD
+// Everything that docs/clients.md shows, against a running service: node story.mjs URL ADMIN_EMAIL ADMIN_PASSWORD
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { argv } from "node:process";
-import {
-  idempotent, ifMatch, ifNoneMatch, items, onConflict, ProblemError, TodoClient, unwrap, type Cursor, type TaskIn, type Tokens,
-} from "todo-client"; // prettier-ignore
+import { idempotent, ifMatch, ifNoneMatch, items, ProblemError, retryOnConflict, TodoClient, unwrap } from "todo-client";
+import type { Cursor, TaskIn, TaskOut, Tokens } from "todo-client";
 import type { paths as AdminPaths } from "todo-client/admin";
 
 const [baseUrl = "", adminEmail = "", adminPassword = ""] = argv.slice(2);
@@ -65,18 +65,25 @@ async function pages() {
 }
 
 async function conflicts() {
-  const task = await add({ title: "Letter" });
-  const path = { task_id: task.id };
-  const same = await api.GET("/api/tasks/{task_id}", { params: { path, header: ifNoneMatch(task) } });
+  const added = await add({ title: "Letter" });
+  const path = { task_id: added.id };
+  const same = await api.GET("/api/tasks/{task_id}", { params: { path, header: ifNoneMatch(added) } });
   assert.equal(same.response.status, 304);
 
-  const change = (row: typeof task, title: string) =>
+  const read = () => unwrap(api.GET("/api/tasks/{task_id}", { params: { path } }));
+  const write = (row: TaskOut, title: string) =>
     unwrap(api.PATCH("/api/tasks/{task_id}", { params: { path, header: ifMatch(row) }, body: { title } }));
-  await change(task, "Letter to Ada");
-  const stale = await problem(change(task, "Lost"));
+  const old = await read();
+  await write(old, "Letter to Ada");
+  const stale = await problem(write(old, "Lost"));
   assert.equal(stale.status, 412);
-  const saved = await onConflict(task, (row) => change(row, `${row.title}!`));
+  assert.equal((stale.current as TaskOut).title, "Letter to Ada");
+
+  const rows = [await read(), old];
+  const oldFirst = async () => rows.pop()!;
+  const saved = await retryOnConflict(oldFirst, (row) => write(row, `${row.title}!`));
   assert.equal(saved.title, "Letter to Ada!");
+  assert.equal(rows.length, 0);
 }
 
 async function idempotency() {
@@ -150,6 +157,27 @@ async function tokens() {
   assert.equal((await problem(denied)).code, "permission-required");
 }
 
+/** The code of an authenticator app (RFC 6238). */
+function codeNow(secret: string): string {
+  const bits = [...secret].map((one) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(one).toString(2).padStart(5, "0"));
+  const key = Buffer.from((bits.join("").match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const digest = createHmac("sha1", key).update(counter).digest();
+  const number = digest.readUInt32BE(digest.at(-1)! & 15) & 0x7fffffff;
+  return String(number % 1_000_000).padStart(6, "0");
+}
+
+async function secondFactor() {
+  const { secret } = await unwrap(api.POST("/api/auth/mfa/totp", { body: { password } }));
+  const body = { code: codeNow(secret) };
+  const { recovery_codes } = await unwrap(api.POST("/api/auth/mfa/totp/confirm", { body }));
+  const later = new TodoClient({ baseUrl });
+  await later.signIn(email, password, () => recovery_codes[0]!);
+  assert.equal((await unwrap(later.api.GET("/api/auth/me"))).email, email);
+  await later.signOut();
+}
+
 async function administration() {
   const admin = new TodoClient<AdminPaths>({ baseUrl });
   await admin.signIn(adminEmail, adminPassword);
@@ -160,7 +188,7 @@ async function administration() {
 }
 
 const chapters = [
-  signUp, refresh, dues, pages, conflicts, idempotency, errors, recurrence, upcoming, reminders, tokens, administration,
+  signUp, refresh, dues, pages, conflicts, idempotency, errors, recurrence, upcoming, reminders, tokens, secondFactor, administration,
 ]; // prettier-ignore
 for (const chapter of chapters) {
   await chapter();

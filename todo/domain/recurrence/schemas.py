@@ -61,14 +61,18 @@ OnMissed = Annotated[
 Opens = Annotated[
     Literal["either", "on_close", "on_time"],
     Meta(
+        title="Opens",
         description="When the next appears. `on_close`: when the one before it is done, skipped or deleted. `on_time`:"
         " when its time minus `lead_seconds` comes, so that done work stays out of sight until then. `either`: at"
-        " the first of these."
+        " the first of these.",
     ),
 ]
 Shift = Annotated[
     Literal["previous", "next", "nearest", "skip"],
-    Meta(description="Where a due day on a holiday or weekend goes; `skip`: that occurrence does not happen."),
+    Meta(
+        title="Shift",
+        description="Where a due day on a holiday or weekend goes; `skip`: that occurrence does not happen.",
+    ),
 ]
 Holidays = Annotated[list[date], Meta(max_length=1_000, description="Days on which nobody works.")]
 Exceptions = Annotated[list[LocalText], Meta(max_length=1_000, description="Original starts that do not happen.")]

@@ -94,7 +94,8 @@ def tidy(node: Any) -> Any:
         return [tidy(child) for child in node]
     if not isinstance(node, dict):
         return node
-    found = {name: tidy(child) for name, child in node.items() if name not in {"default", "title"}}
+    titled = "enum" in node  # a name for choices that may be null; other titles repeat the name of a component
+    found = {name: tidy(child) for name, child in node.items() if name != "default" and (titled or name != "title")}
     if "properties" in node:
         found["properties"] = {name: tidy(child) for name, child in node["properties"].items()}
     if "discriminator" in node:
