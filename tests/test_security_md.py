@@ -68,7 +68,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         "access token": (default("access_token_seconds") / 60, mfa_tokens.LIFETIME.seconds / 60),
         "refresh token": (sessions.IDLE.days, sessions.ABSOLUTE.days),
         "mailed link": (
-            *(hours(email_tokens.PURPOSES[name].lasts) for name in ("reset", "verify")),
+            *(hours(email_tokens.PURPOSES[name].lasts) for name in ("reset", "verify", "change")),
             invitations.LASTS.days,
         ),
         "recovery codes": (second_factor.HOW_MANY, 80),

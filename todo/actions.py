@@ -38,7 +38,8 @@ Permission = Literal[
 ]  # fmt: skip
 # Recorded in the audit log, but not permissions.
 Event = Literal[
-    "accounts.ask_reset", "accounts.ask_verify", "accounts.begin_vacation", "accounts.cancel_deletion",
+    "accounts.ask_change_email", "accounts.ask_reset", "accounts.ask_verify", "accounts.begin_vacation",
+    "accounts.cancel_deletion", "accounts.change_email",
     "accounts.code_refused", "accounts.end_vacation", "accounts.erase", "accounts.link", "accounts.login",
     "accounts.login_refused", "accounts.passkey_refused", "accounts.password_refused",
     "accounts.reauthentication_failed", "accounts.provision", "accounts.recovery_codes", "accounts.register",

@@ -15,8 +15,8 @@ Slug = Literal[
     "task-closed", "task-open", "subtasks-open", "not-recurring", "series-paused", "series-not-paused", "series-ended",
     "protected", "last-superuser", "second-factor-exists",
     "second-factor-missing", "not-impersonating", "needed-by-series", "account-gone", "invitations-closed",
-    "already-exists", "reference-missing", "quota-reached", "idempotency-key-in-flight", "stale-version",
-    "body-too-large", "url-too-long", "unsupported-media-type", "invalid-values", "invalid-link",
+    "already-exists", "address-taken", "reference-missing", "quota-reached", "idempotency-key-in-flight",
+    "stale-version", "body-too-large", "url-too-long", "unsupported-media-type", "invalid-values", "invalid-link",
     "idempotency-key-reused", "rate-limit-exceeded", "headers-too-large", "internal-error", "unavailable", "contention",
     "http-version-not-supported",
 ]  # fmt: skip
@@ -175,6 +175,10 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     "already-exists": ProblemType(
         409, "Already exists", "There is such a row already.", "Use the existing one, or other values.",
+    ),
+    "address-taken": ProblemType(
+        409, "Address taken", "The e-mail address that was confirmed has another account by now.",
+        "Ask the user for another address.",
     ),
     "reference-missing": ProblemType(
         409, "Reference missing", "A row that the request refers to no longer exists.",

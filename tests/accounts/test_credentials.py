@@ -10,6 +10,7 @@ import asyncpg
 import httpx
 import pyotp
 import pytest
+from accounts.test_email_change import ask, confirm, token_for
 from accounts.test_email_tokens import reset_token
 from accounts.test_flows import App, Instance, enrol, instance
 from accounts.test_passkeys import Authenticator
@@ -60,6 +61,11 @@ class Owner:
 async def change_password(owner: Owner) -> None:
     body = {"current_password": PASSWORD, "new_password": NEW}
     assert (await owner.http.post("/api/auth/password", json=body)).status_code == 204
+
+
+async def change_the_address(owner: Owner) -> None:
+    assert (await ask(owner.http)).status_code == 202
+    assert (await confirm(owner.here.client(), await token_for(owner.sql))).status_code == 204
 
 
 async def reset_password(owner: Owner) -> None:
@@ -132,12 +138,13 @@ async def an_operator_disables_by_command(owner: Owner) -> None:
 
 
 WAYS = [
-    change_password, reset_password, sign_out_everywhere, close_the_account, remove_the_app, replace_the_app,
-    renew_the_recovery_codes, add_a_passkey, forget_a_passkey, an_operator_revokes_a_passkey, an_operator_disables,
-    an_operator_signs_out, an_operator_resets_the_second_factor, an_operator_disables_by_command,
+    change_password, change_the_address, reset_password, sign_out_everywhere, close_the_account, remove_the_app,
+    replace_the_app, renew_the_recovery_codes, add_a_passkey, forget_a_passkey, an_operator_revokes_a_passkey,
+    an_operator_disables, an_operator_signs_out, an_operator_resets_the_second_factor, an_operator_disables_by_command,
 ]  # fmt: skip
 KEEPS_ITS_OWN_SESSION = {
-    change_password, remove_the_app, replace_the_app, renew_the_recovery_codes, add_a_passkey, forget_a_passkey,
+    change_password, change_the_address, remove_the_app, replace_the_app, renew_the_recovery_codes,
+    add_a_passkey, forget_a_passkey,
 }  # fmt: skip
 
 

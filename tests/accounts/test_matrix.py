@@ -60,6 +60,8 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "POST /api/auth/password/reset": (PUBLIC, 422),
     "POST /api/auth/email/verify": (PUBLIC, 422),
     "POST /api/auth/email/verify/again": (PUBLIC, 422),
+    "POST /api/auth/email/change": ("accounts.change", 422),
+    "POST /api/auth/email/change/confirm": (PUBLIC, 422),
     "GET /api/auth/me": ("accounts.me", 200),
     "PATCH /api/auth/me": ("accounts.change", 422),
     "DELETE /api/auth/me": ("accounts.leave", 422),

@@ -26,6 +26,7 @@ PUBLIC = frozenset(
         "forget_password",
         "reset_password",
         "verify_email",
+        "confirm_email_change",
         "ask_to_verify_email",
         "register",
         "login",

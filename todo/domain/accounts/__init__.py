@@ -7,6 +7,8 @@ from todo.domain.accounts.admin import ADMINS
 from todo.domain.accounts.controllers.account_deletion import delete_account
 from todo.domain.accounts.controllers.account_pages import AccountPages, SecondFactorPages
 from todo.domain.accounts.controllers.auth import AuthController, jwks
+from todo.domain.accounts.controllers.email_change import EmailChangeController
+from todo.domain.accounts.controllers.email_pages import EmailPages
 from todo.domain.accounts.controllers.email_tokens import EmailTokenController
 from todo.domain.accounts.controllers.impersonation_pages import ROW_LINKS, ImpersonationPages
 from todo.domain.accounts.controllers.invitations import InvitationController
@@ -26,9 +28,9 @@ MODULE = Module(
     routes=[
         account_page, account_file, jwks,
         AuthController, SessionController, SecondFactorController, PasskeyController, TokenController,
-        EmailTokenController, InvitationController, VacationController, delete_account, get_token,
-        list_scopes, get_usage,
-        pages_router(AccountPages, SecondFactorPages, VacationPages, ImpersonationPages),
+        EmailTokenController, EmailChangeController, InvitationController, VacationController,
+        delete_account, get_token, list_scopes, get_usage,
+        pages_router(AccountPages, SecondFactorPages, VacationPages, EmailPages, ImpersonationPages),
     ],
     schedules=CRONS,
     admins=ADMINS,

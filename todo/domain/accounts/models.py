@@ -7,7 +7,19 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, LargeBinary, String, UniqueConstraint, func, select, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    func,
+    select,
+    text,
+)
 from sqlalchemy import Identity as Numbered
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
@@ -136,7 +148,9 @@ class Session(Row, table=True):
     seen_at: datetime = _instant(default_factory=now)
     expires_at: datetime = _instant(index=True)
     revoked_at: datetime | None = _instant(default=None)
-    revoked_for: str | None = None  # logout | reuse | password | second_factor | disabled | leaving | operator | limit
+    revoked_for: str | None = (
+        None  # logout | reuse | password | email | second_factor | disabled | leaving | operator | limit
+    )
     cookie_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary, unique=True))  # of the admin pages
     reauthenticated_at: datetime | None = _instant(default=None)  # time of the last authentication
     acting_as: UUID | None = Field(default=None, foreign_key="users.id", ondelete="SET NULL")  # impersonation
@@ -186,15 +200,21 @@ class PersonalToken(Row, table=True):
 
 
 class EmailToken(Row, table=True):
-    """A single-use token sent by e-mail; bound to its purpose, stored as SHA-256."""
+    """A single-use token sent by e-mail; bound to its purpose, stored as SHA-256.
+
+    One that confirms a new address has the address, and the session that asked, which stays signed in.
+    """
 
     __tablename__ = "mail_tokens"
+    __table_args__ = (CheckConstraint("(purpose = 'change') = (email IS NOT NULL)", "email"),)
     SECRET: ClassVar[frozenset[str]] = frozenset({"hash"})
 
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
-    purpose: str  # verify | reset
+    purpose: str  # verify | reset | change
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
     expires_at: datetime = _instant(index=True)
+    email: str | None = None
+    session_id: UUID | None = None  # no foreign key: it may have ended and gone by then
 
 
 class MfaToken(SQLModel, table=True):

@@ -9,7 +9,7 @@ from litestar.response import File
 from todo.errors import NotFound
 
 STATIC = Path(__file__).parent.parent / "static"
-PAGES = frozenset({"verify", "reset", "register"})
+PAGES = frozenset({"verify", "change", "reset", "register"})
 FILES = {"account.js": "text/javascript", "account.css": "text/css"}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "

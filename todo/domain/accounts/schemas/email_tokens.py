@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from todo.domain.accounts.schemas.second_factor import ReauthenticationIn
 from todo.domain.accounts.schemas.users import Email, Password
 from todo.schema import Schema
 
@@ -29,6 +30,12 @@ class EmailConfirmation(Schema):
     """The token of a confirmation e-mail."""
 
     token: TokenText
+
+
+class EmailChange(ReauthenticationIn, kw_only=True):
+    """Your new e-mail address, and your password, a code or a passkey."""
+
+    email: Email
 
 
 class PasswordReset(Schema):

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, LargeBinary, bindparam, delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, LargeBinary, bindparam, delete, func, insert, literal, select, true
 from uuid_utils.compat import uuid7
 
 from todo.access import Actor, Origin
@@ -36,6 +36,14 @@ class Purpose(NamedTuple):
     paragraphs: tuple[str, ...]
 
 
+class Spent(NamedTuple):
+    """A token that was used: its user, and what a change of address needs."""
+
+    person: Actor
+    email: str | None
+    session_id: UUID | None
+
+
 PURPOSES = {
     "verify": Purpose(
         timedelta(hours=24),
@@ -53,6 +61,15 @@ PURPOSES = {
         (
             "A new password was requested for your account.",
             "If it was not you, ignore this e-mail: nothing has changed. If it was, choose one within an hour:",
+        ),
+    ),
+    "change": Purpose(
+        timedelta(hours=1),
+        true(),
+        "Please confirm your new e-mail address",
+        (
+            "Somebody asked to use this e-mail address for their account.",
+            "If it was not you, ignore this e-mail: nothing has changed. If it was, confirm it within an hour:",
         ),
     ),
 }
@@ -106,11 +123,26 @@ async def ask(session: WriteSession, settings: Settings, address: str, purpose: 
 
 async def mail_token(session: WriteSession, settings: Settings, user_id: UUID, email: str, purpose: str) -> None:
     """Send a new token and revoke older ones for the same purpose. Without a user no token is stored."""
-    token, (lasts, _, subject, paragraphs) = new_secret(), PURPOSES[purpose]
+    await send_token(session, settings, email, purpose, await store_token(session, user_id, purpose))
+
+
+async def store_token(
+    session: WriteSession, user_id: UUID, purpose: str, email: str | None = None, session_id: UUID | None = None
+) -> str:
+    """Return a new token, which replaces older ones for the same purpose. Without a user no token is stored."""
+    token, expires_at = new_secret(), now() + PURPOSES[purpose].lasts
     await session.execute(delete(EmailToken).where(EMAIL_TOKEN.user_id == user_id, EMAIL_TOKEN.purpose == purpose))
-    row = EmailToken(user_id=user_id, purpose=purpose, hash=hashed(token), expires_at=now() + lasts).model_dump()
+    row = EmailToken(
+        user_id=user_id, purpose=purpose, hash=hashed(token), expires_at=expires_at, email=email, session_id=session_id
+    ).model_dump()
     values = [literal(value, EMAIL_TOKEN[name].type) for name, value in row.items()]
     await session.execute(insert(EmailToken).from_select(list(row), select(*values).where(USER.id == user_id)))
+    return token
+
+
+async def send_token(session: WriteSession, settings: Settings, email: str, purpose: str, token: str) -> None:
+    """Send the e-mail of a token."""
+    _, _, subject, paragraphs = PURPOSES[purpose]
     await send_email(session, email, subject, *paragraphs, link=link(settings, purpose, token))
 
 
@@ -120,19 +152,20 @@ async def send_reset(session: WriteSession, settings: Settings, user: User) -> N
     await record(session, "users.send_reset", "users", subject_id=user.id)
 
 
-async def spend(session: WriteSession, token: str, purpose: str) -> Actor:
-    """Use a token once. Return its user as the actor. Raise Invalid with the same message for every reason."""
+async def spend(session: WriteSession, token: str, purpose: str) -> Spent:
+    """Use a token once, as its user. Raise Invalid with the same message for every reason."""
     mine = (EMAIL_TOKEN.hash == hashed(token), EMAIL_TOKEN.purpose == purpose, EMAIL_TOKEN.expires_at > func.now())
     holder = select(USER.id, USER.email).join(EmailToken, EMAIL_TOKEN.user_id == USER.id)
     holder = holder.where(*mine, USER.status != "disabled").with_for_update(of=User, key_share=True)
-    found = (
-        await session.execute(holder)
-    ).first()  # locks the account before its tokens, as all code that revokes them does
-    if found is None or await session.scalar(delete(EmailToken).where(*mine).returning(EMAIL_TOKEN.id)) is None:
+    # Locks the account before its tokens, as all code that revokes them does.
+    found = (await session.execute(holder)).first()
+    used = delete(EmailToken).where(*mine).returning(EMAIL_TOKEN.email, EMAIL_TOKEN.session_id)
+    row = (await session.execute(used)).first() if found else None
+    if found is None or row is None:
         raise _no_good()
     person = Actor(id=found.id, name=found.email)
     session.origin = session.origin.by(person)
-    return person
+    return Spent(person, row.email, row.session_id)
 
 
 def _no_good() -> Invalid:
@@ -142,7 +175,7 @@ def _no_good() -> Invalid:
 
 async def verify(session: WriteSession, token: str) -> None:
     """Mark the address as verified. Raise Invalid."""
-    person = await spend(session, token, "verify")
+    person, _, _ = await spend(session, token, "verify")
     people = AccountService(session, person)
     user = await people.locked(USER.id == person.id)
     await people.update({"email_verified_at": now()}, user, action="accounts.verify_email")
@@ -157,7 +190,8 @@ async def reset(database: Database, origin: Origin, passwords: Passwords, token:
         raise Invalid.field("body.password", problem)
     password_hash = await passwords.hash(password)
     async with database.session(origin) as session:
-        await _set_password(session, await spend(session, token, "reset"), password_hash)
+        spent = await spend(session, token, "reset")
+        await _set_password(session, spent.person, password_hash)
 
 
 async def _set_password(session: WriteSession, person: Actor, password_hash: str) -> None:

@@ -64,13 +64,12 @@ class Candidate(NamedTuple):
 
 
 _here = exists().where(SESSION.user_id == USER.id, SESSION.address == bindparam("address", type_=SESSION.address.type))
-CANDIDATE = Query(
-    Candidate,
-    select(
-        USER.id, USER.email, USER.status, USER.password_hash, USER.credential_version,
-        exists().where(TOTP.user_id == USER.id, TOTP.confirmed_at.is_not(None)), _here,
-    ).where(USER.email == bindparam("email")),
+_candidates = select(
+    USER.id, USER.email, USER.status, USER.password_hash, USER.credential_version,
+    exists().where(TOTP.user_id == USER.id, TOTP.confirmed_at.is_not(None)), _here,
 )  # fmt: skip
+CANDIDATE = Query(Candidate, _candidates.where(USER.email == bindparam("email")))
+OWN = Query(Candidate, _candidates.where(USER.id == bindparam("user")))
 SESSIONS = Query(
     SessionOut,
     select(
@@ -222,7 +221,7 @@ class SignIn:
         """Change the password and revoke every other credential. Raise Forbidden or Invalid."""
         actor = origin.actor
         await check(self._database, "login", f"password of {actor.user_id}")
-        found = await self._database.reads.one_or_none(CANDIDATE, email=actor.name, address="")
+        found = await self._database.reads.one_or_none(OWN, user=actor.user_id, address="")
         if found is None or not await self.passwords.verify(found.password_hash, current):
             await self._refuse_password(origin)
             return

@@ -4,6 +4,9 @@ const token = location.hash.slice(1);
 const PAGES = {
   verify: { title: "Confirm your e-mail address", fields: [], button: "Confirm", path: "/api/auth/email/verify",
             body: () => ({ token }), done: "Your address is confirmed. You can sign in now." },
+  change: { title: "Confirm your new e-mail address", fields: [], button: "Confirm",
+            path: "/api/auth/email/change/confirm", body: () => ({ token }),
+            done: "Your e-mail address is changed. Sign in with it from now on; other devices were signed out." },
   reset: { title: "Choose a new password", fields: ["password"], button: "Set the password",
            path: "/api/auth/password/reset", body: (given) => ({ token, password: given.password }),
            done: "Your password was changed, and every device is signed out. Sign in with the new one." },
