@@ -56,7 +56,7 @@ Event = Literal[
     "sessions.reauthenticate", "sessions.reuse",
     "signing_keys.add", "signing_keys.retire",
     "tasks.miss", "tasks.move", "tasks.open", "tasks.repair", "tasks.restore", "tasks.undo",
-    "users.impersonate_end", "users.repair",
+    "users.impersonate_end", "users.repair", "users.set_password",
 ]  # fmt: skip
 Action = Permission | Event
 ACTIONS: dict[str, Action] = {name: name for part in get_args(Action) for name in get_args(part)}

@@ -34,7 +34,7 @@ from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.quotas import store_defaults
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.errors import Problem, problem_of
-from todo.http import health, idempotency, limits, metrics, middleware, openapi, problems
+from todo.http import health, idempotency, limits, metrics, middleware, openapi, problems, start
 from todo.http.content import Content
 from todo.http.cors import Cors
 from todo.http.middleware import Middleware, Restarts, ask_restart
@@ -72,7 +72,7 @@ async def run_admin_action(context: Context, *, run_id: str) -> None:
 
 CORE = Module(
     routes=[
-        health.live, health.ready, metrics.metrics, *openapi.routes, *admin_pages.routes,
+        start.start, health.live, health.ready, metrics.metrics, *openapi.routes, *admin_pages.routes,
         problems.list_problem_types, problems.get_problem_type,
     ],
     jobs=[run_admin_action],

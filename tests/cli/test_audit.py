@@ -126,6 +126,7 @@ WRITES: dict[str, Prepare] = {
     "users grant": given(ADA, "support"),
     "users quota": given(ADA, "tasks", "--limit", "5"),
     "users revoke": given(ADA, "member"),
+    "users set-password": given(ADA, "--password", "a new one, long enough"),
     "users sign-out": given(ADA),
     "users vacation": given(*VACATION),
     "users end-vacation": after("users", "vacation", *VACATION)(given(ADA)),

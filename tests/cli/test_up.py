@@ -64,7 +64,7 @@ def test_it_says_where_it_is_and_stops_quickly_and_cleanly(up: Up, base: str) ->
         assert process.end(signal.SIGINT) == 0
         assert children.keys() == {"server", "worker"}
         assert not any(runs(pid) for pid in children.values())
-        assert process.output == said
+        assert process.output == said + "Stopped.\n"
 
 
 def test_passwords_are_reported_once_and_a_killed_up_leaves_nothing_running(up: Up, base: str) -> None:
@@ -79,7 +79,9 @@ def test_passwords_are_reported_once_and_a_killed_up_leaves_nothing_running(up: 
     with up("--demo") as second:
         assert second.says("Ctrl-C"), second.output
         assert not any(runs(pid) for pid in orphans.values())
-        assert "assword" not in second.output
+        assert "Password" not in second.output
+        assert value_of("Administrator", second.output) == "admin@todo.local"
+        assert value_of("Lost password", second.output) == "todo users set-password admin@todo.local"
         assert sign_in(base, "admin@todo.local", password) == 200
         assert [sign_in(base, email, their_password) for email in demo_people] == [200, 200, 200]
         assert second.end(signal.SIGTERM) == 0
@@ -123,12 +125,35 @@ def test_a_database_that_stands_still_is_waited_for(tmp_path: Path, base: str, f
     assert not postgres_pids(data)
 
 
+def test_a_lost_password_is_replaced_while_the_service_runs_and_while_it_does_not(
+    tmp_path: Path, base: str, free_port: int
+) -> None:
+    settings = {"TODO_DATA_DIR": str(tmp_path / "data"), "TODO_PORT": str(free_port), "TODO_LOG_LEVEL": "ERROR"}
+
+    def replace(password: str) -> None:
+        with started(tmp_path, "users", "set-password", "admin@todo.local", "--password", password, **settings) as one:
+            assert one.popen.wait(60) == 0, one.output
+
+    with started(tmp_path, "up", **settings) as process:
+        assert process.says("Ctrl-C"), process.output
+        replace("the first new one")
+        assert sign_in(base, "admin@todo.local", value_of("Password", process.output)) == 401
+        assert sign_in(base, "admin@todo.local", "the first new one") == 200
+        assert process.end(signal.SIGINT) == 0
+
+    replace("the second new one")
+
+    with started(tmp_path, "up", **settings) as process:
+        assert process.says("Ctrl-C"), process.output
+        assert sign_in(base, "admin@todo.local", "the second new one") == 200
+
+
 def test_a_signal_during_the_start_is_heeded(up: Up) -> None:
     with up() as process:
         assert eventually(lambda: bool(process.children()), 60)
 
         assert process.end() == 0
-        assert process.output == ""
+        assert process.output == "Stopped.\n"
 
 
 @pytest.mark.parametrize(

@@ -152,3 +152,56 @@ def test_a_quota_is_set_shown_and_taken_back(todo, with_ada: str) -> None:
 
     assert (done.exit_code, back.exit_code, row["quotas"]) == (0, 0, "{}"), done.output
     assert json.loads(shown.output)["usage"]["storage"] == {"used": 0, "limit": 2_000_000}
+
+
+def test_a_new_password_ends_every_session(todo, with_ada: str) -> None:
+    async def post(path: str, **body: str) -> httpx.Response:
+        async with (
+            serving(create_app(settings_for(with_ada))) as app,
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+        ):
+            return await client.post(f"/api/auth/{path}", json=body)
+
+    def log_in(password: str) -> httpx.Response:
+        return asyncio.run(post("login", email="ada@example.com", password=password))
+
+    token = log_in(PASSWORD).json()["refresh_token"]
+    answers = "another good one\nanother good one\n"
+
+    done = todo("users", "set-password", "Ada@example.com", answers=answers, TODO_DATABASE_URL=with_ada)
+
+    assert done.output.endswith("Ada@example.com has a new password; every session has ended.\n")
+    assert asyncio.run(post("refresh", refresh_token=token)).status_code == 401
+    assert [log_in(password).status_code for password in (PASSWORD, "another good one")] == [401, 200]
+    (entry,) = query(with_ada, "SELECT actor, after FROM audit_events WHERE action = 'users.set_password'")
+    assert entry["actor"] == f"cli:{os_user()}"
+    assert json.loads(entry["after"])["password_hash"] == "***"
+    (mail,) = query(with_ada, "SELECT recipient FROM deliveries WHERE subject = 'Your password was changed'")
+    assert mail["recipient"] == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "code", "sentence"),
+    [
+        ("eve@example.com", "another good one", 3, "No user has the address eve@example.com."),
+        ("ada@example.com", "short", 1, "password: The password must have at least 15 characters"),
+        ("robot@service.invalid", "another good one", 1, "robot@service.invalid has no password: it signs in with"),
+    ],
+)
+def test_a_password_that_cannot_be_set_is_refused(
+    todo, with_ada: str, user: str, password: str, code: int, sentence: str
+) -> None:
+    assert todo("service-accounts", "add", "robot", TODO_DATABASE_URL=with_ada).exit_code == 0
+
+    done = todo("users", "set-password", user, "--password", password, TODO_DATABASE_URL=with_ada)
+
+    assert done.exit_code == code
+    assert done.output.startswith(f"Error: {sentence}")
+
+
+def test_a_disabled_user_gets_no_password(todo, with_ada: str) -> None:
+    query(with_ada, "UPDATE users SET status = 'disabled'")
+
+    done = todo("users", "set-password", "ada@example.com", "--password", "another one", TODO_DATABASE_URL=with_ada)
+
+    assert (done.exit_code, "todo users enable ada@example.com" in done.output) == (1, True)

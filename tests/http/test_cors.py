@@ -41,11 +41,20 @@ async def test_a_named_origin_may_ask_first(opened: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert "PATCH" in answer.headers["access-control-allow-methods"]
-    assert "Authorization" in answer.headers["access-control-allow-headers"]
+    assert answer.headers["access-control-allow-headers"] == "authorization"
     assert answer.headers["access-control-max-age"] == "600"
     assert "Origin" in answer.headers["vary"].split(", ")
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "access-control-allow-credentials" not in answer.headers
+
+
+async def test_headers_of_the_client_s_own_pass(opened: httpx.AsyncClient) -> None:
+    asked = "authorization,baggage,idempotency-key,if-match,traceparent,x-request-id"
+    answer = await opened.options(
+        "/api/tasks", headers={"origin": ORIGIN, **PREFLIGHT, "access-control-request-headers": asked}
+    )
+
+    assert answer.headers["access-control-allow-headers"] == asked
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,9 @@ GROUPS = [
         ShortName("grant", "Give a user a role.", "users.grant_role", f"{PERSON} support"),
         ShortName("revoke", "Take a role from a user.", "users.take_role", f"{PERSON} support"),
         ShortName("sign-out", "End every session of a user.", "users.sign_out", PERSON),
+        LazyCommand(
+            "set-password", "Set a new password for a user who lost theirs.", "todo.cli.set_password:command"
+        ),
         ShortName(
             "quota", "Limit what a user can store; without --limit, as everybody.", "users.set_quota",
             f"{PERSON} storage --limit 2000",

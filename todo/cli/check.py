@@ -37,6 +37,7 @@ PUBLIC = frozenset(
         "get_jwks",
         "health_live",
         "health_ready",
+        "get_start",
         "get_openapi",
         "get_openapi_admin",
         "get_docs",

@@ -16,7 +16,7 @@ from todo.cli.lazy import CommandError
 from todo.cli.operator import cli_origin
 from todo.database import Database
 from todo.domain.accounts.services.sign_in import SignIn, add_superuser
-from todo.domain.accounts.services.users import has_superuser
+from todo.domain.accounts.services.users import superusers
 from todo.errors import Problem
 from todo.settings import Settings, secret_key
 
@@ -31,7 +31,7 @@ def install(settings: Settings, url: str) -> None:
 
 
 def add_people(settings: Settings, url: str, demo: bool) -> dict[str, str]:
-    """Add example people, if wanted, and an administrator where there is none. Return those who are new.
+    """Add example people, if wanted, and an administrator where there is none. Return lines for the banner.
 
     Raise CommandError.
     """
@@ -50,7 +50,6 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _add_people(settings: Settings, url: str, demo: bool) -> dict[str, str]:
-    """Add example people, if wanted, and an administrator where there is none; those who are new, for the banner."""
     async with opened(settings, url) as database:
         sign_in = SignIn(database, settings, secret_key(settings))
         people = await fill(database, sign_in, new_password(settings)) if demo else {}
@@ -58,9 +57,10 @@ async def _add_people(settings: Settings, url: str, demo: bool) -> dict[str, str
 
 
 async def invite_administrator(settings: Settings, database: Database, sign_in: SignIn) -> dict[str, str]:
+    """Add an administrator where there is none. Return the lines of the banner. Raise CommandError."""
     async with database.session(cli_origin()) as session:
-        if await has_superuser(session):
-            return {}
+        if present := await superusers(session):
+            return {"Administrator": present[0], "Lost password": f"todo users set-password {present[0]}"}
     email, password = settings.admin_email or DEFAULT_ADMIN, settings.admin_password.get_secret_value()
     ours = "" if password else new_password(settings)
     try:

@@ -39,6 +39,7 @@ def up(host: str | None, port: int | None, demo: bool) -> None:
     else:
         with Server(settings.data_dir) as server:
             run(settings, server.url, stop, demo, server)
+    say("Stopped.")
 
 
 def run(settings: Settings, url: str, stop: Stop, demo: bool, server: Server | None = None) -> None:

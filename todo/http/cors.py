@@ -7,7 +7,6 @@ from litestar.types import Scope
 Headers = list[tuple[bytes, bytes]]
 
 METHODS = b"GET, HEAD, POST, PATCH, PUT, DELETE"
-SENT = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
 SHOWN = (
     b"Deprecation, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, Sunset, "
     b"X-Request-ID"
@@ -17,7 +16,10 @@ VARY = (b"vary", b"Origin")
 
 
 class Cors:
-    """Allow exact origins only. Wildcards and credentials are never allowed: the API uses no cookies."""
+    """Allow exact origins only, with any headers, such as those of tracing.
+
+    Wildcards and credentials are never allowed: the API uses no cookies.
+    """
 
     def __init__(self, origins: Sequence[str]):
         self._origins = {origin.encode() for origin in origins}
@@ -39,7 +41,7 @@ class Cors:
             return None
         return [
             (b"access-control-allow-methods", METHODS),
-            (b"access-control-allow-headers", SENT),
+            (b"access-control-allow-headers", _header(scope, b"access-control-request-headers")),
             (b"access-control-max-age", PREFLIGHT_SECONDS),
         ]
 

@@ -75,9 +75,7 @@ class AccountService(AuditedService[User], model=User):
         await KeyService(self.session, self.actor, secret).prepare()
 
 
-async def has_superuser(session: WriteSession) -> bool:
-    """Return whether any user has the superuser role."""
-    found = await session.scalar(
-        select(USER_ROLE.user_id).join(Role, USER_ROLE.role_id == Role.id).where(ROLE.name == rules.SUPERUSER).limit(1)
-    )
-    return found is not None
+async def superusers(session: WriteSession) -> list[str]:
+    """Return the addresses of the users with the superuser role, the oldest first."""
+    holders = select(USER.email).join(UserRole, USER_ROLE.user_id == USER.id).join(Role, USER_ROLE.role_id == ROLE.id)
+    return list(await session.scalars(holders.where(ROLE.name == rules.SUPERUSER).order_by(USER.status, USER.id)))
