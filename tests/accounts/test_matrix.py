@@ -110,6 +110,7 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "POST /api/series/skip-missed": ("series.change", 200),
     "GET /api/trash": ("tasks.view", 200),
     "POST /api/trash/{task_id}/restore": ("tasks.delete", 404),
+    "DELETE /api/trash": ("tasks.delete", 200),
     "DELETE /api/trash/{task_id}": ("tasks.delete", 404),
     "GET /api/me/usage": ("accounts.me", 200),
     "GET /api/tasks/{task_id}/reminders": ("reminders.view", 404),

@@ -1,7 +1,7 @@
 """Finding tasks: one person's, a page or one at a time."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -31,7 +31,7 @@ from todo.database import ACTOR, Direct, Query
 from todo.domain.tasks import models
 from todo.domain.tasks.guards import trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.schemas import Day, Moment, TaskDetails, TaskOut, TaskSaved
+from todo.domain.tasks.schemas import Day, Moment, TaskDetails, TaskOut, TaskSaved, TrashedTask
 from todo.errors import NotFound
 from todo.listing import Listing, Sort
 from todo.schema import Instant, Page
@@ -111,6 +111,13 @@ def task_row(*values: Any) -> TaskDetails:
     return task
 
 
+def trashed_row(*values: Any) -> TrashedTask:
+    """A row of the trash, to be purged at once: how long it is kept is a setting."""
+    task = TrashedTask(*values, *values[-1:])
+    task.due, task.start = _moment(task.due), _moment(task.start)
+    return task
+
+
 def read_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Query[TaskDetails]:
     """The statement that reads one visible task, with these columns."""
     return Query(into, columns.where(visible_to(ACTOR), TASK.id == bindparam("task")))
@@ -130,7 +137,14 @@ def list_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Listing[T
 
 
 READ, TASKS = read_of(task_row, COLUMNS), list_of(task_row, COLUMNS)
-TRASH = Listing(task_row, COLUMNS.where(trashed_by(ACTOR)), filters={}, sorts=SORTS, default="-updated_at")
+DELETED = Sort(TASK.deleted_at, Instant, lambda task: task.deleted_at)
+TRASH = Listing(
+    trashed_row,
+    COLUMNS.add_columns(TASK.deleted_at).where(trashed_by(ACTOR)),
+    filters={},
+    sorts=SORTS | {"deleted_at": DELETED, "purge_at": DELETED},
+    default="-deleted_at",
+)
 
 
 def _moment(stored: Any) -> Moment | None:
@@ -172,8 +186,12 @@ class TaskReads:
             options["q_owner"] = f"'{models.OWNER_MARK}{self._actor}'"
         return await tasks.page(self._reads, filters, actor=self._actor, **options)
 
-    async def trash(self, **options: Any) -> Page[TaskDetails]:
-        return await TRASH.page(self._reads, {}, actor=self._actor, **options)
+    async def trash(self, kept: timedelta, **options: Any) -> Page[TrashedTask]:
+        """What is in the trash, where it is kept so long."""
+        page = await TRASH.page(self._reads, {}, actor=self._actor, **options)
+        for task in page.items:
+            task.purge_at = task.deleted_at + kept
+        return page
 
 
 def task_out(task: Task) -> TaskOut:

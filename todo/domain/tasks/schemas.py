@@ -164,6 +164,20 @@ class TaskDetails(TaskOut):
     subtasks_cut_off: bool | UnsetType = UNSET
 
 
+class TrashedTask(TaskOut):
+    """A task in the trash."""
+
+    deleted_at: datetime
+    purge_at: datetime
+
+
+class TrashEmptied(Struct):
+    """How many tasks were deleted permanently, and whether there are more: repeat the request."""
+
+    deleted: int
+    more: bool
+
+
 class TaskSaved(TaskOut):
     """A task that was added or changed.
 

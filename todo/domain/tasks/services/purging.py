@@ -8,8 +8,11 @@ from uuid import UUID
 from sqlalchemy import Boolean, delete, func, insert, literal_column, select
 
 from todo.audit import Event, event
+from todo.cleanup import BATCH
 from todo.database import WriteSession
 from todo.domain.tasks.models import TASK, Task
+from todo.domain.tasks.schemas import TrashEmptied
+from todo.domain.tasks.series.locks import lock_owner
 from todo.erasure import EVENT, erase_events
 from todo.errors import Conflict
 
@@ -33,16 +36,17 @@ STILL_COPIED = literal_column(
 )
 
 
-async def purge(session: WriteSession, kept: timedelta, limit: int) -> int:
-    """Delete up to `limit` tasks that were put into the trash longer ago; return how many.
-
-    Their audit events stay, without values.
+async def purge(session: WriteSession, kept: timedelta, limit: int, owner_id: UUID | None = None) -> int:
+    """Delete up to `limit` tasks that were put into the trash longer ago, of everybody or of one person, each with its
+    subtasks; return how many. Their audit events stay, without values.
 
     What a series still needs for its next occurrence waits until that is there, or the series has ended.
     """
-    old = select(TASK.id).where(TASK.deleted_at < func.now() - kept, ~STILL_COPIED).limit(limit)
-    old = old.with_for_update(skip_locked=True)
-    gone = delete(Task).where(TASK.id.in_(old)).returning(TASK.id, TASK.deleted_at)
+    old = select(TASK.id).where(TASK.deleted_at <= func.now() - kept, ~STILL_COPIED).limit(limit)
+    old = old if owner_id is None else old.where(TASK.owner_id == owner_id)
+    tree = select(old.with_for_update(skip_locked=True).cte("old").c.id).cte("tree", recursive=True)
+    tree = tree.union(select(TASK.id).join(tree, TASK.parent_id == tree.c.id))
+    gone = delete(Task).where(TASK.id.in_(select(tree.c.id))).returning(TASK.id, TASK.deleted_at)
     events: list[dict[str, Any]] = [
         event(session.origin, "tasks.purge", "tasks", task_id, before={"deleted_at": deleted_at})
         for task_id, deleted_at in (await session.execute(gone)).all()
@@ -51,6 +55,15 @@ async def purge(session: WriteSession, kept: timedelta, limit: int) -> int:
         await erase_values(session, [one["subject_id"] for one in events])
         await session.execute(insert(Event), events)
     return len(events)
+
+
+async def empty_trash(session: WriteSession, owner_id: UUID) -> TrashEmptied:
+    """Delete up to `BATCH` tasks from one person's trash, as `purge` does; raises Conflict for a deleted account."""
+    await lock_owner(session, owner_id)
+    deleted = await purge(session, timedelta(0), BATCH, owner_id)
+    rest = select(TASK.id).where(TASK.owner_id == owner_id, TASK.deleted_at.is_not(None), ~STILL_COPIED).limit(1)
+    more = deleted >= BATCH and await session.scalar(rest) is not None
+    return TrashEmptied(deleted, more)
 
 
 async def erase_values(session: WriteSession, ids: Sequence[UUID]) -> None:

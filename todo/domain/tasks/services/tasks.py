@@ -199,14 +199,19 @@ class TaskService(TaskWriter):
         await change_all(self.session, subtasks, values, "tasks.delete")
 
     async def restore(self, task_id: UUID) -> TaskOut:
-        """Restore a task and the subtasks deleted with it; raises NotFound when it is not in the trash."""
+        """Restore a task and the subtasks deleted with it; raises NotFound when it is not in the trash.
+
+        One whose parent is still in the trash is below nothing: it would be deleted with that.
+        """
         await lock_owner(self.session, self.owner_id)
         series, task = await self._locked(task_id, within=trashed_by)
         if series and task.status not in rules.CLOSED:
             await Reopening(self.series).reopen(series, task)
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at == task.deleted_at)
-        restored = {"deleted_at": None}
+        restored: dict[str, Any] = {"deleted_at": None}
         await change_all(self.session, subtasks, restored, "tasks.restore")
+        if await self.session.scalar(select(TASK.id).where(TASK.id == task.parent_id, TASK.deleted_at.is_not(None))):
+            restored["parent_id"] = None
         return task_out(await self.update(restored, task, action="tasks.restore"))
 
     async def purge(self, task_id: UUID) -> None:
