@@ -25,6 +25,7 @@ SHOWN = {
     "TODO_ISSUERS=": "tests/accounts/test_identity_providers.py",
     "pip install uv": "set-up of a checkout",
     "uv run python -m benchmarks": "takes minutes; .ci/run",
+    "clients/build": "takes half a minute; .ci/clients",
     "clients ──> server": "a drawing",
     "todo/": "a drawing",
 }

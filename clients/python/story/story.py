@@ -27,8 +27,8 @@ from todo_client.models import (
     Relative,
     ReminderIn,
     Snooze,
+    TaskDetails,
     TaskIn,
-    TaskOut,
     TaskPatch,
     TaskSaved,
     TokenIn,
@@ -111,10 +111,10 @@ class Story:
         same = await get_task.asyncio_detailed(added.id, client=self.api, if_none_match=etag(added))
         assert same.status_code == 304
 
-        async def read() -> TaskOut:
+        async def read() -> TaskDetails:
             return unwrap(await get_task.asyncio(added.id, client=self.api))
 
-        async def write(row: TaskOut, title: str) -> TaskSaved:
+        async def write(row: TaskDetails, title: str) -> TaskSaved:
             patch = TaskPatch(title=title)
             return unwrap(await change_task.asyncio(row.id, client=self.api, if_match=etag(row), body=patch))
 
@@ -125,7 +125,7 @@ class Story:
 
         rows = [await read(), old]
 
-        async def old_first() -> TaskOut:
+        async def old_first() -> TaskDetails:
             return rows.pop()
 
         saved = await retry_on_conflict(old_first, lambda row: write(row, f"{row.title}!"))
@@ -166,7 +166,7 @@ class Story:
         now = datetime.now(UTC)
         await self.add(TaskIn("Water", due=Day("day", now.date()), recurrence=Recurrence("FREQ=DAILY")))
         until = now + timedelta(days=7)
-        page = unwrap(await list_tasks.asyncio(client=self.api, include="upcoming", until=until))
+        page = unwrap(await list_tasks.asyncio(client=self.api, include=["upcoming"], until=until))
         assert page.upcoming and "Water" in {one.title for one in page.upcoming}
 
     async def reminders(self) -> None:

@@ -132,7 +132,7 @@ async function upcoming() {
   const today = new Date().toISOString().slice(0, 10);
   await add({ title: "Water", due: { kind: "day", date: today }, recurrence: { rrule: "FREQ=DAILY" } });
   const until = new Date(Date.now() + 7 * 86_400_000).toISOString();
-  const query = { include: "upcoming", until } as const;
+  const query = { include: ["upcoming" as const], until };
   const page = await unwrap(api.GET("/api/tasks", { params: { query } }));
   assert.ok(page.upcoming?.some((one) => one.title === "Water"));
 }
