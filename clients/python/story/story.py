@@ -184,6 +184,11 @@ class Story:
             denied = add_task.asyncio(client=script.api, body=TaskIn("No"))
             assert (await problem(denied)).code == "permission-required"
 
+    async def newer_service(self) -> None:
+        task = await self.add(TaskIn("Newer"))
+        newer = TaskSaved.from_dict(task.to_dict() | {"status": "delegated", "color": "red"})
+        assert (str(newer.status), newer["color"]) == ("delegated", "red")
+
     async def second_factor(self) -> None:
         secret = unwrap(await begin_totp.asyncio(client=self.api, body=ReauthenticationIn(PASSWORD))).secret
         codes = unwrap(await confirm_totp.asyncio(client=self.api, body=FirstCode(code_now(secret)))).recovery_codes
@@ -208,8 +213,8 @@ async def main() -> None:
     story = Story()
     chapters = (
         story.sign_up, story.refresh, story.dues, story.pages, story.conflicts, story.idempotency, story.errors,
-        story.recurrence, story.upcoming, story.reminders, story.personal_tokens, story.second_factor,
-        story.administration,
+        story.recurrence, story.upcoming, story.reminders, story.personal_tokens, story.newer_service,
+        story.second_factor, story.administration,
     )  # fmt: skip
     async with story.ada:
         for chapter in chapters:
