@@ -24,6 +24,7 @@ FORESEEN = {
     "body.parent_id": "only a task of theirs that this one is not above",
     "body.every_occurrence": "a task that does not come back has one occurrence",
     "body.minutes": "either these, or until",
+    "body.timing.at": "in the future",
     "body.quiet_hours": "they end at another time than they begin",
     "query.until": "goes with include=upcoming",
     "query.days": "goes with when=upcoming",

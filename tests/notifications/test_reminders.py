@@ -66,6 +66,7 @@ async def test_an_instant_is_kept_in_utc(ada: Person) -> None:
         ({"timing": {"kind": "relative", "days": 367}}, "body.timing.days"),
         ({"timing": {"kind": "absolute", "at": "2031-01-01T09:00:00"}}, "body.timing.at"),
         ({"timing": {"kind": "absolute", "at": "0001-01-01T00:00:00+14:00"}}, "body.timing.at"),
+        ({"timing": {"kind": "absolute", "at": "2020-01-01T09:00:00Z"}}, "body.timing.at"),
         ({"timing": {"kind": "relative"}, "every_occurrence": True}, "body.every_occurrence"),
         ({"timing": {"kind": "sometimes"}}, "body.timing.kind"),
     ],
@@ -159,7 +160,43 @@ async def test_a_reminder_of_the_past_is_not_message(ada: Person, database: Data
     reminder = await remind(ada, task)
     await work(database)
 
-    assert (reminder["remind_at"], await sent(ada)) == (None, [])
+    assert (reminder["remind_at"], reminder["state"], await sent(ada)) == (None, "past", [])
+
+
+async def test_a_reminder_cannot_be_moved_to_a_fixed_time_of_the_past(ada: Person) -> None:
+    reminder = await remind(ada, await ada.add(due=TOMORROW))
+    timing = {"kind": "absolute", "at": "2020-01-01T09:00:00Z"}
+
+    answer = await ada.http.patch(f"/api/reminders/{reminder['id']}", json={"timing": timing})
+
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["field"]) == (422, "body.timing.at")
+    assert error["message"] == "This time has passed. It must be in the future."
+
+
+@pytest.mark.parametrize("name", ["due", "start"])
+async def test_a_reminder_says_that_it_waits_for_a_date(ada: Person, database: Database, name: str) -> None:
+    task = await ada.add()
+    reminder = await remind(ada, task, timing={"kind": "relative", "to": name})
+    assert (reminder["remind_at"], reminder["state"]) == (None, f"waiting_for_{name}")
+    assert await of_task(ada, task) == [reminder]
+
+    await ada.http.patch(f"/api/tasks/{task['id']}", json={name: TOMORROW})
+    await work(database)
+
+    assert [(one["remind_at"], one["state"]) for one in await of_task(ada, task)] == [
+        ("2031-01-31T08:00:00Z", "scheduled")
+    ]
+
+
+async def test_a_reminder_says_that_its_task_is_closed_or_that_it_was_sent(ada: Person, database: Database) -> None:
+    closed, due = await ada.add(due=TOMORROW), await ada.add(due=zoned(ago()))
+    for task in (closed, due):
+        await remind(ada, task)
+    await ada.http.post(f"/api/tasks/{closed['id']}/complete")
+    await work(database)
+
+    assert [(await of_task(ada, task))[0]["state"] for task in (closed, due)] == ["task_closed", "sent"]
 
 
 async def test_set_for_this_moment_it_is_sent_at_once(ada: Person, database: Database) -> None:

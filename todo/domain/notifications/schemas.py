@@ -64,8 +64,11 @@ class Snooze(Schema):
     until: Instant | None = None
 
 
+ReminderState = Literal["scheduled", "waiting_for_due", "waiting_for_start", "task_closed", "sent", "past"]
+
+
 class ReminderOut(Struct):
-    """A reminder. `remind_at` is its scheduled time; null when that has passed or the task is closed or undated."""
+    """A reminder. `remind_at` is its scheduled time; where that is null, `state` says why."""
 
     id: UUID
     version: int
@@ -75,6 +78,7 @@ class ReminderOut(Struct):
     urgent: bool
     every_occurrence: bool
     remind_at: datetime | None
+    state: ReminderState
     snoozed_until: datetime | None
     sent_at: datetime | None
     created_at: datetime

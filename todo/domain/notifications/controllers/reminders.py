@@ -44,6 +44,10 @@ class ReminderController(Controller):
     ) -> Response[ReminderOut]:
         """Add a reminder; a task can have twenty. It moves with the task's dates, and pauses while the task is closed.
 
+        A fixed time must be in the future. A reminder relative to a date that the task does not have waits for it:
+        `state` is `waiting_for_due` or `waiting_for_start`. One whose time has passed is not sent (`past`), until the
+        date moves.
+
         Example: `{"timing": {"kind": "relative", "to": "due", "days": -1, "time": "18:00"}}`
         """
         reminders = ReminderService(session, request.user)

@@ -14,8 +14,17 @@ from todo.database import ACTOR, Direct, now
 from todo.domain.accounts.models import USER
 from todo.domain.notifications.guards import visible_to
 from todo.domain.notifications.models import REMINDER, Reminder
-from todo.domain.notifications.rules.reminders import key_of
-from todo.domain.notifications.schemas import Absolute, ReminderIn, ReminderOut, ReminderPatch, Snooze, Timing
+from todo.domain.notifications.rules.reminders import TOLERANCE, key_of
+from todo.domain.notifications.schemas import (
+    Absolute,
+    Relative,
+    ReminderIn,
+    ReminderOut,
+    ReminderPatch,
+    ReminderState,
+    Snooze,
+    Timing,
+)  # fmt: skip
 from todo.domain.notifications.services.preferences import person_of, preferences_of
 from todo.domain.notifications.services.reminder_sending import decide, moments_of
 from todo.domain.tasks import guards
@@ -36,20 +45,28 @@ COLUMNS = (
     select(
         REMINDER.id, REMINDER.version, REMINDER.task_id, TASK.title, REMINDER.timing, REMINDER.urgent,
         REMINDER.template_id.is_not(None), REMINDER.remind_at, REMINDER.snoozed_until, REMINDER.sent_at,
-        REMINDER.created_at, REMINDER.updated_at,
+        REMINDER.created_at, REMINDER.updated_at, TASK.status, TASK.due.is_not(None), TASK.start.is_not(None),
     )
     .join(Task, TASK.id == REMINDER.task_id)
     .where(visible_to(ACTOR))
 )  # fmt: skip
+TIMING = msgspec.json.Decoder[Timing](Timing)
+
+
+def _listed(*values: Any) -> ReminderOut:
+    """A row of `COLUMNS`."""
+    timing, remind_at, sent_at = TIMING.decode(values[4]), values[7], values[9]
+    state = _state(timing, remind_at, sent_at, *values[-3:])
+    return ReminderOut(*(*values[:4], timing, *values[5:8], state, *values[8:-3]))
+
+
 SORTS = {
     "id": Sort(REMINDER.id, UUID, lambda reminder: reminder.id),
     "remind_at": Sort(REMINDER.remind_at, Instant, lambda reminder: reminder.remind_at),
 }
-OF_TASK = Listing(
-    ReminderOut, COLUMNS, filters={"task": REMINDER.task_id == bindparam("task")}, sorts=SORTS, default="id"
-)
+OF_TASK = Listing(_listed, COLUMNS, filters={"task": REMINDER.task_id == bindparam("task")}, sorts=SORTS, default="id")
 UPCOMING = Listing(
-    ReminderOut, COLUMNS.where(REMINDER.remind_at.is_not(None)), filters={}, sorts=SORTS, default="remind_at"
+    _listed, COLUMNS.where(REMINDER.remind_at.is_not(None)), filters={}, sorts=SORTS, default="remind_at"
 )
 
 
@@ -207,9 +224,11 @@ class ReminderService(AuditedService[Reminder], model=Reminder):
 
 
 def stored(timing: Timing) -> dict[str, Any]:
-    """Return a timing as stored, with instants in UTC. Raise Invalid when it is out of range."""
+    """Return a timing as stored, with instants in UTC. Raise Invalid when it has passed or is out of range."""
     if isinstance(timing, Absolute):
         timing = Absolute(_in_utc("body.timing.at", timing.at))
+        if timing.at < now() - TOLERANCE:
+            raise Invalid.field("body.timing.at", "This time has passed. It must be in the future.")
     kept: dict[str, Any] = msgspec.to_builtins(timing)
     return kept
 
@@ -230,10 +249,25 @@ def _until(data: Snooze, moment: datetime) -> datetime:
     return until
 
 
+def _state(
+    timing: Timing, remind_at: datetime | None, sent_at: datetime | None, status: str, has_due: bool, has_start: bool
+) -> ReminderState:
+    """Where a reminder of a task stands: why it is not scheduled, when it is not."""
+    if remind_at is not None:
+        return "scheduled"
+    if status in CLOSED:
+        return "sent" if sent_at else "task_closed"
+    if isinstance(timing, Relative) and not (has_due if timing.to == "due" else has_start):
+        return "waiting_for_due" if timing.to == "due" else "waiting_for_start"
+    return "sent" if sent_at else "past"
+
+
 def shown(reminder: Reminder, task: Task) -> ReminderOut:
     """Convert a loaded row to the API schema."""
+    timing = msgspec.convert(reminder.timing, Timing)
+    dates = task.due is not None, task.start is not None
     return ReminderOut(
-        reminder.id, reminder.version, task.id, task.title, msgspec.convert(reminder.timing, Timing), reminder.urgent,
-        reminder.template_id is not None, reminder.remind_at, reminder.snoozed_until, reminder.sent_at,
-        reminder.created_at, reminder.updated_at,
+        reminder.id, reminder.version, task.id, task.title, timing, reminder.urgent, reminder.template_id is not None,
+        reminder.remind_at, _state(timing, reminder.remind_at, reminder.sent_at, task.status, *dates),
+        reminder.snoozed_until, reminder.sent_at, reminder.created_at, reminder.updated_at,
     )  # fmt: skip
