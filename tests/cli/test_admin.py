@@ -161,6 +161,19 @@ def test_what_cannot_be_undone_is_asked_for(admin: Admin, ada_id: str) -> None:
     assert sent(admin("get", "tasks", row["id"], "--json"))["priority"] == 2
 
 
+@pytest.mark.parametrize("command", [("delete", "tasks"), ("act", "tasks", "delete")])
+def test_without_a_terminal_the_option_that_confirms_is_named(
+    admin: Admin, ada_id: str, command: tuple[str, ...]
+) -> None:
+    row = add(admin, ada_id, "title=Water")
+
+    done = admin(*command, row["id"], answers="")
+
+    assert done.exit_code == 2
+    assert "There is no terminal to answer this: give --yes." in done.stderr
+    assert len(sent(admin("list", "tasks", "--json"))["items"]) == 1
+
+
 def test_an_operator_waits_for_all_rows(admin: Admin, ada_id: str, tmp_path: Path) -> None:
     rows = "".join(f"Task {number},{ada_id}\n" for number in range(250))
     (tmp_path / "tasks.csv").write_text(f"title,owner_id\n{rows}")
@@ -201,6 +214,18 @@ def test_a_file_goes_out_and_comes_in_again(admin: Admin, ada_id: str, tmp_path:
     assert sent(admin("list", "tasks", "--json"))["items"][0]["title"] == "Water"
     assert sent(admin("import", "tasks", str(file), "--apply", "--json"))["changed"] == 1
     assert json.loads(admin("export", "tasks", "--format", "json").stdout)[0]["title"] == "Fire"
+
+
+def test_an_import_names_the_columns_it_did_not_take(admin: Admin, ada_id: str, tmp_path: Path) -> None:
+    row = add(admin, ada_id, "title=Water")
+    (tmp_path / "new.csv").write_text(f"title,owner_id,created_at,occurrence\nFire,{ada_id},2020-01-01T00:00:00Z,\n")
+    (tmp_path / "old.csv").write_text(f"id,title,owner_id\n{row['id']},Fire,{ada_id}\n")
+
+    added = admin("import", "tasks", str(tmp_path / "new.csv"))
+    changed = admin("import", "tasks", str(tmp_path / "old.csv"), "--json")
+
+    assert "Read-only, not imported: created_at.\n" in added.stdout
+    assert sent(changed)["ignored"] == ["owner_id"]
 
 
 def test_an_import_that_is_refused_says_each_row_and_keeps_nothing(admin: Admin, ada_id: str, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class Files:
         admin = self._context.table(resource, "import")
         rows = read_csv(data) if form == "csv" else read_json(data)
         self._check_names(admin, rows)
-        report = ImportReport(False, 0, 0, 0, 0, [])
+        report = ImportReport(False, 0, 0, 0, 0, [], self._ignored(admin, rows))
         async with self._context.transaction() as session, session.begin_nested() as point:
             seen: set[str] = set()
             for number, row in enumerate(rows, 1):
@@ -163,6 +163,16 @@ class Files:
         fields = admin.fields
         changes = [Difference(name, fields[name].label, before[name], msgspec.to_builtins(new[name])) for name in new]
         return Applied("change", row_id, changes)
+
+    def _ignored(self, admin: ModelAdmin[Any], rows: list[dict[str, Any]]) -> list[str]:
+        """Return the columns with a value in a row where they cannot be written."""
+        kinds = (False, True)
+        writable = {kind: {field.name for field in self._editor.writable(admin.name, adding=kind)} for kind in kinds}
+        ignored = {
+            name for row in rows for name, value in row.items()
+            if value not in (None, "") and name not in writable[not row.get("id")] | {"id", "display", "labels"}
+        }  # fmt: skip
+        return sorted(ignored)
 
     def _writable_part(self, admin: ModelAdmin[Any], row: Mapping[str, Any], *, adding: bool) -> dict[str, Any]:
         names = {field.name for field in self._editor.writable(admin.name, adding=adding)}

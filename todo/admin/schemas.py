@@ -165,7 +165,10 @@ class ImportedRow(Struct):
 
 
 class ImportReport(Struct):
-    """The result or preview of an import. Nothing is imported when one row is rejected."""
+    """The result or preview of an import. Nothing is imported when one row is rejected.
+
+    `ignored` names the columns with values that cannot be written.
+    """
 
     applied: bool
     added: int
@@ -173,3 +176,4 @@ class ImportReport(Struct):
     unchanged: int
     refused: int
     rows: list[ImportedRow]
+    ignored: list[str] = []

@@ -4,6 +4,7 @@ import asyncio
 
 import rich_click as click
 
+from todo.admin.cli.commands import answered_by
 from todo.cli.installation import check_installed, database_url, opened
 from todo.cli.lazy import CommandError
 from todo.cli.operator import cli_origin
@@ -29,8 +30,9 @@ def createsuperuser(email: str | None, password: str | None, noinput: bool) -> N
         raise CommandError("--noinput needs --email and --password, or TODO_ADMIN_EMAIL and TODO_ADMIN_PASSWORD.")
     with database_url(settings) as url:
         asyncio.run(check_installed(settings, url))
-        email = email or click.prompt("E-mail")
-        password = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        with answered_by("--email and --password"):
+            email = email or click.prompt("E-mail")
+            password = password or click.prompt("Password", hide_input=True, confirmation_prompt=True)
         asyncio.run(_add(settings, url, email, password))
     click.echo(f"{email} is an administrator now.")
 

@@ -4,6 +4,7 @@ import asyncio
 
 import rich_click as click
 
+from todo.admin.cli.commands import answered_by
 from todo.cli.installation import database_url, installed
 from todo.cli.operator import cli_origin
 from todo.domain.accounts.services.password_change import find_holder, set_password
@@ -26,7 +27,8 @@ def command(user: str, password: str | None) -> None:
     settings = load_settings()
     with database_url(settings) as url:
         asyncio.run(_check(settings, url, user))
-        password = password or click.prompt("New password", hide_input=True, confirmation_prompt=True)
+        with answered_by("--password"):
+            password = password or click.prompt("New password", hide_input=True, confirmation_prompt=True)
         asyncio.run(_set(settings, url, user, password))
     click.echo(f"{user} has a new password; every session has ended.")
 

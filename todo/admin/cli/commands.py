@@ -1,7 +1,9 @@
 """What the commands of the admin share: how they are declared, their options, and how values are written."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -54,6 +56,25 @@ class AdminCommand(click.RichCommand):
 def command(name: str, *parameters: Parameter) -> Callable[[Body], AdminCommand]:
     """Make a function a command; its docstring is the help."""
     return lambda body: AdminCommand(name, body, inspect.getdoc(body) or "", parameters)
+
+
+@contextmanager
+def answered_by(option: str) -> Iterator[None]:
+    """Ask on the terminal in this block. Raise UsageError, which names the option, when there is none."""
+    try:
+        yield
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise click.UsageError(f"There is no terminal to answer this: give {option}.") from None
+
+
+def confirm(question: str) -> None:
+    """Ask before something that cannot be undone. Raise Abort when the answer is no."""
+    with answered_by("--yes"):
+        agreed = click.confirm(f"{question} Continue?".lstrip(), err=True)
+    if not agreed:
+        raise click.Abort
 
 
 def say(answer: Any) -> None:

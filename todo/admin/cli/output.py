@@ -104,6 +104,8 @@ def report(found: ImportReport) -> None:
     for line in found.rows:
         grid.add_row(str(line.number), line.action, Text(differences(line.changes)))
     show(grid)
+    if found.ignored:
+        click.echo(f"Read-only, not imported: {', '.join(found.ignored)}.")
     counts = f"{found.added} to add, {found.changed} to change, {found.unchanged} as they are, {found.refused} refused"
     click.echo(f"Applied: {counts}." if found.applied else f"Nothing is kept: {counts}.")
 

@@ -15,6 +15,7 @@ from todo.admin.cli.commands import (
     VALUES,
     YES,
     command,
+    confirm,
     filters_of,
     say,
     values_of,
@@ -94,7 +95,7 @@ async def delete(admin: AdminService, resource: str, ids: Sequence[str], yes: bo
     ids = [await row_id_of(admin, resource, one) for one in ids]
     if not yes:
         output.preview(await admin.editor.preview(resource, ids))
-        click.confirm("Continue?", abort=True, err=True)
+        confirm("")
     if len(ids) > 1:
         return _report(await admin.actions.act(resource, "delete", Selection(ids=[*map(uuid_of, ids)])), as_json)
     await admin.editor.delete(resource, ids[0])
@@ -177,7 +178,7 @@ async def _confirm(
         what = f"{page.total or 0:,} {found.label}" if page.total_is_exact else f"about {page.total:,} {found.label}"
     elif len(ids) == 1:
         what = f"{found.label_one} {ids[0]}"
-    click.confirm(f"{action.label if action else name.capitalize()}: {what}. Continue?", abort=True, err=True)
+    confirm(f"{action.label if action else name.capitalize()}: {what}.")
 
 
 def _report(outcome: Outcome, as_json: bool) -> int:
