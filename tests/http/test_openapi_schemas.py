@@ -44,7 +44,8 @@ async def test_every_alternative_of_a_parameter_has_a_type(document: Document) -
     """Generators make others anything at all."""
     for path, _, operation in operations(document):
         for name, item in parameters_of(document, operation).items():
-            assert all("type" in one for one in item["schema"].get("oneOf", ())), (path, name)
+            found = [*item["schema"].get("anyOf", ()), *item["schema"].get("oneOf", ())]
+            assert all("type" in one for one in found), (path, name)
 
 
 async def test_kinds_are_constants_and_tell_the_members_of_a_union_apart(document: Document) -> None:

@@ -63,7 +63,7 @@ ParentFilter = Annotated[
     str | None,
     QueryParameter(
         max_length=40,
-        schema_extra={"oneOf": [{"type": "string", "const": "none"}, {"type": "string", "format": "uuid"}]},
+        schema_extra={"anyOf": [{"type": "string", "const": "none"}, {"type": "string", "format": "uuid"}]},
         description="Directly below this task; `none`: below no task.",
     ),
 ]
