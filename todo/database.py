@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 from uuid import UUID
@@ -171,6 +171,9 @@ async def _prepare_types(connection: Any) -> None:
 
 def _raw(text: str) -> msgspec.Raw:
     return msgspec.Raw(text.encode())
+
+
+Begin = Callable[[], AbstractAsyncContextManager["WriteSession"]]  # opens the transaction of a change
 
 
 class WriteSession(AsyncSession):

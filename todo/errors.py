@@ -41,7 +41,11 @@ class ProblemDetails(msgspec.Struct, omit_defaults=True):
     request_id: Annotated[str, Meta(description="The id of the request, for reports.")]
     errors: Annotated[list[FieldError], Meta(description="The invalid fields, at most 50.")] = []
     current: Annotated[
-        msgspec.Raw | None, Meta(description="With `stale-version`: the current row, as a read returns it.")
+        msgspec.Raw | None,
+        Meta(
+            description="With `stale-version`: the current row, as a read returns it. With `secret-shown-once`: what"
+            " the first request made, without the secret."
+        ),
     ] = None
     violated_policies: Annotated[
         list[str], Meta(description="With `rate-limit-exceeded` and `quota-reached`: the names of the limits.")

@@ -16,6 +16,7 @@ Slug = Literal[
     "protected", "last-superuser", "second-factor-exists",
     "second-factor-missing", "not-impersonating", "needed-by-series", "account-gone", "invitations-closed",
     "already-exists", "address-taken", "reference-missing", "quota-reached", "idempotency-key-in-flight",
+    "secret-shown-once",
     "stale-version", "body-too-large", "url-too-long", "unsupported-media-type", "invalid-values", "invalid-link",
     "idempotency-key-reused", "rate-limit-exceeded", "headers-too-large", "internal-error", "unavailable", "contention",
     "http-version-not-supported",
@@ -191,6 +192,11 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     "idempotency-key-in-flight": ProblemType(
         409, "Idempotency-Key in flight", "The first request with this `Idempotency-Key` is still running.",
         "Wait a second, then repeat the request with the same key.",
+    ),
+    "secret-shown-once": ProblemType(
+        409, "Secret shown once",
+        "A request with this `Idempotency-Key` was carried out; its response held a secret, which is not stored.",
+        "Use what the first response returned. If it was lost, undo what was made, as `detail` says, and make another.",
     ),
     "stale-version": ProblemType(
         412, "Stale version", "The row has another version than `If-Match` says. `current` is the current row.",

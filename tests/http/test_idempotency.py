@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import asyncpg
 import httpx
 import pytest
+from litestar import Litestar
+from litestar.routes import HTTPRoute
 from support.factories import PASSWORD, Person, job_context
 from support.series import Json
 from support.waiting import waiting_for_locks
@@ -14,6 +16,7 @@ from support.waiting import waiting_for_locks
 from todo.app import delete_old_answers
 from todo.database import Database
 from todo.domain.tasks.services.tasks import TaskService
+from todo.http.document.operations import is_public
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -268,7 +271,7 @@ async def test_a_key_of_nobody_is_no_key(client: httpx.AsyncClient, sql: Sql) ->
     assert await count(sql, "idempotent_answers") == 0
 
 
-@pytest.mark.parametrize("path", ["/api/auth/login", "//api/auth/login"])
+@pytest.mark.parametrize("path", ["/api/auth/login", "//api/auth/login", "/api/auth/login/"])
 async def test_answers_that_hold_credentials_are_not_kept(ada: Person, sql: Sql, path: str) -> None:
     answer = await ada.http.post(
         f"http://test{path}", json={"email": ada.email, "password": PASSWORD}, headers={"idempotency-key": "one"}
@@ -276,6 +279,24 @@ async def test_answers_that_hold_credentials_are_not_kept(ada: Person, sql: Sql,
 
     assert answer.status_code == 200
     assert await count(sql, "idempotent_answers") == 0
+
+
+def test_every_post_takes_a_key_or_has_a_reason_not_to(app: Litestar) -> None:
+    handlers = {
+        handler
+        for route in app.routes
+        if isinstance(route, HTTPRoute) and not route.path.startswith("/admin")
+        for handler in route.route_handlers
+        if "POST" in handler.http_methods
+    }
+    unkeyed = {str(handler.operation_id) for handler in handlers if "no_key" in handler.opt}
+
+    assert all(is_public(handler) <= ("no_key" in handler.opt) for handler in handlers)
+    assert unkeyed == {
+        "register", "login", "login_second_factor", "begin_passkey_login", "login_passkey", "refresh", "logout",
+        "reauthenticate", "begin_passkey", "forget_password", "reset_password", "verify_email", "ask_to_verify_email",
+        "confirm_email_change", "unsubscribe_by_link",
+    }  # fmt: skip
 
 
 async def test_an_answer_is_kept_for_a_day(ada: Person, sql: Sql, database: Database) -> None:

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from litestar import Response
 from litestar.enums import ScopeType
 from litestar.serialization import encode_json
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from msgspec import Raw, json
 from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Select, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert
@@ -26,9 +27,8 @@ from todo.http.middleware import Translate, address, ask_restart, refuse, too_la
 from todo.http.transactions import origin_of, share
 
 KEPT = timedelta(hours=24)
-# Responses with credentials are not stored, and these routes open their own transactions.
 KEY: Any = "idempotency_key"  # in the state of a request
-NOT_KEPT = ("/api/auth/", "/admin")
+PAGES = "/admin"  # forms, which take no key
 
 
 class IdempotentAnswer(SQLModel, table=True):
@@ -68,6 +68,32 @@ class Answer:
         return b"".join(message.get("body", b"") for message in self.messages[1:])
 
 
+class ShownOnce(NamedTuple):
+    """Of a handler whose response holds a secret: only the fields `kept` are stored, and a repeat gets 409 with them.
+
+    A handler declares it as `opt={"shown_once": ShownOnce(...)}`. `advice`, the end of a sentence, says what to do
+    without the secret.
+    """
+
+    kept: tuple[str, ...]
+    advice: str
+
+    def without_secret(self, body: bytes) -> bytes:
+        """Return what is stored of a response."""
+        made = json.decode(body)
+        return json.encode({name: made[name] for name in self.kept})
+
+    def problem(self, stored: bytes) -> Conflict:
+        """Return the response to a repeat."""
+        problem = Conflict(
+            "The first request with this Idempotency-Key was carried out. Its response held a secret, which is not "
+            f"stored: {self.advice}.",
+            slug="secret-shown-once",
+        )
+        problem.current = Raw(stored) if self.kept else None
+        return problem
+
+
 class Repeated(Exception):
     """The request was answered before: send the stored response."""
 
@@ -87,7 +113,8 @@ class IdempotencyKey:
     """The key of a request that has passed the guards of its route.
 
     It is taken before the handler runs, unless the handler has `opt={"takes_key": True}`: such a handler either writes
-    `parameters` with its only statement, or takes the key before it writes.
+    `parameters` with its only statement, or takes the key before it writes. A handler with `opt={"no_key": "..."}`, the
+    reason, ignores it.
     """
 
     database: Database
@@ -95,12 +122,14 @@ class IdempotencyKey:
     user_id: UUID
     value: str
     fingerprint: bytes
+    shown_once: ShownOnce | None = None
     is_taken: bool = False
 
     async def take(self) -> None:
         """Lock the key until the transaction ends, which also stores the response.
 
-        Raise Repeated, Conflict while another request holds the key, or Invalid when it was used for another request.
+        Raise Repeated, Conflict while another request holds the key or when the first response held a secret, or
+        Invalid when it was used for another request.
         """
         if not await self.session.scalar(select(func.pg_try_advisory_xact_lock(self._lock))):
             raise Conflict(
@@ -114,6 +143,8 @@ class IdempotencyKey:
             raise Invalid(
                 "This Idempotency-Key was already used for a different request.", slug="idempotency-key-reused"
             )
+        if self.shown_once:
+            raise self.shown_once.problem(first.body)
         raise Repeated(first)
 
     def values(self, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
@@ -175,7 +206,7 @@ class Idempotency:
         ):
             return self._app(scope, receive, send)
         key = next((value for name, value in scope["headers"] if name == b"idempotency-key"), None)
-        if key is None or address(scope).startswith(NOT_KEPT):
+        if key is None or address(scope).startswith(PAGES):
             return self._app(scope, receive, send)
         return self._keyed(scope, receive, send, actor.id, key)
 
@@ -237,7 +268,8 @@ def _store(key: IdempotencyKey, answer: Answer) -> None:
         raise Refused
     if key.is_taken:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers.items()}
-        key.session.add(IdempotentAnswer(**key.values(answer.status, headers, answer.body)))
+        body = key.shown_once.without_secret(answer.body) if key.shown_once else answer.body
+        key.session.add(IdempotentAnswer(**key.values(answer.status, headers, body)))
 
 
 def key_of(scope: Scope) -> IdempotencyKey | None:

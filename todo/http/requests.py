@@ -21,6 +21,7 @@ from todo.errors import FieldError, Invalid, Problem, Status
 from todo.field_errors import MOST, allowed, code_of, field_errors
 from todo.http.idempotency import key_of
 from todo.http.middleware import address
+from todo.http.transactions import unshare
 
 LARGE_BODY = 64 * 1024  # bytes; parsing more in Python blocks the event loop too long
 MAX_FORM_FIELDS = 1000
@@ -220,9 +221,13 @@ async def begin(request: Request[Any, Any, Any]) -> Response[Any] | None:
     A handler with `opt={"takes_key": True}` does that itself.
     """
     await refuse_unclear(request)
-    key = key_of(request.scope)
-    if key is not None and not request.route_handler.opt.get("takes_key"):
-        await key.take()
+    key, opt = key_of(request.scope), request.route_handler.opt
+    if key is not None and "no_key" in opt:
+        unshare(request.scope)
+    elif key is not None:
+        key.shown_once = opt.get("shown_once")
+        if not opt.get("takes_key"):
+            await key.take()
     if request.method != "OPTIONS":
         return None
     return Response(None, status_code=204, headers={"Allow": methods_of(request.app)[request.scope["path_template"]]})

@@ -28,23 +28,38 @@ def share(scope: Scope, session: WriteSession) -> None:
     scope["state"][SHARED] = session
 
 
+def unshare(scope: Scope) -> None:
+    """Let a request write in transactions of its own again."""
+    scope["state"].pop(SHARED, None)
+
+
 def is_shared(scope: Scope) -> bool:
     """Return whether the request writes in a shared transaction."""
     return SHARED in scope["state"]
 
 
 @asynccontextmanager
+async def transaction_for(database: Database, scope: Scope) -> AsyncIterator[WriteSession]:
+    """Yield the session of the change that a request is about, for requests that cannot be restarted.
+
+    A shared session is left to its owner.
+    """
+    if is_shared(scope):
+        yield scope["state"][SHARED]
+        return
+    async with database.session(origin_of(scope)) as session:
+        yield session
+
+
+@asynccontextmanager
 async def session_for(database: Database, scope: Scope) -> AsyncIterator[WriteSession]:
     """Yield the session of a request, committed before the response is sent and rolled back when the handler raises.
 
-    A shared session is left to its owner. After a conflict with another transaction the request is restarted, so all
-    its writes must go through this session.
+    As `transaction_for`, but after a conflict with another transaction the request is restarted, so all its writes must
+    go through this session.
     """
     try:
-        if is_shared(scope):
-            yield scope["state"][SHARED]
-            return
-        async with database.session(origin_of(scope)) as session:
+        async with transaction_for(database, scope) as session:
             yield session
     except Exception as error:
         if is_contention(error):

@@ -25,7 +25,6 @@ from todo.http.document.shared import (
     headers,
     problems,
 )  # fmt: skip
-from todo.http.idempotency import NOT_KEPT
 from todo.http.limits import UNCOUNTED
 from todo.schema import Page
 
@@ -120,6 +119,8 @@ def _operation(found: dict[str, Any], handler: HTTPRouteHandler, path: str, show
         operation["x-permission"] = permission
     if deprecation := deprecation_of(handler):
         operation |= {"deprecated": True, "description": f"{deprecation.words}\n\n{operation['description']}"}
+    if reason := handler.opt.get("no_key"):
+        operation["description"] += f"\n\nTakes no `Idempotency-Key`: {reason}"
     if (body := body_of(handler)) is not None:
         content = {kind: {"schema": shown[body]} for kind in found["requestBody"]["content"]}
         operation["requestBody"] = {"required": True, "content": content}
@@ -135,12 +136,12 @@ def _parameters(found: list[dict[str, Any]], handler: HTTPRouteHandler, path: st
     shown = [_parameter(one) for one in found if one["name"].lower() not in SENT_BY_CLIENTS]
     if takes_etag(handler, path) and IF_NONE_MATCH not in shown:
         shown.append(IF_NONE_MATCH)
-    return [*shown, IDEMPOTENCY_KEY] if takes_key(handler, path) else shown
+    return [*shown, IDEMPOTENCY_KEY] if takes_key(handler) else shown
 
 
-def takes_key(handler: HTTPRouteHandler, path: str) -> bool:
+def takes_key(handler: HTTPRouteHandler) -> bool:
     """Return whether the operation takes an `Idempotency-Key`."""
-    return "POST" in handler.http_methods and not is_public(handler) and not path.startswith(NOT_KEPT)
+    return "POST" in handler.http_methods and "no_key" not in handler.opt
 
 
 def takes_etag(handler: HTTPRouteHandler, path: str) -> bool:
@@ -161,7 +162,7 @@ def _parameter(one: dict[str, Any]) -> dict[str, Any]:
 def _successes(found: dict[str, Any], handler: HTTPRouteHandler, path: str, shown: dict[Any, Schema]) -> dict[str, Any]:
     answer, status = answer_of(handler), str(handler.status_code)
     has_etag = takes_etag(handler, path) or "version" in getattr(answer, "__struct_fields__", ())
-    names = [*(["ETag"] if has_etag else []), *(["Idempotency-Replayed"] if takes_key(handler, path) else [])]
+    names = [*(["ETag"] if has_etag else []), *(["Idempotency-Replayed"] if takes_key(handler) else [])]
     names += LIMITED if path not in UNCOUNTED else []
     names += DEPRECATION if deprecation_of(handler) else []
     one: dict[str, Any] = {"description": describe(status, answer, handler), "headers": headers(names)}

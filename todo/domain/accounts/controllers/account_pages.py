@@ -1,5 +1,6 @@
 """`/admin/account`: the own account of users of the admin pages."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -280,8 +281,9 @@ def _read_reauthentication(sent: Sent) -> ReauthenticationIn:
 
 
 def _factors(database: Database, sign_in: SignIn, request: AnyRequest) -> SecondFactorService:
-    reauthentication = _reauthentication(database, sign_in, request)
-    return SecondFactorService(database, secret_key(database.settings), origin_of(request.scope), reauthentication)
+    reauthentication, origin = _reauthentication(database, sign_in, request), origin_of(request.scope)
+    begin = partial(database.session, origin)
+    return SecondFactorService(database, secret_key(database.settings), origin.actor, reauthentication, begin)
 
 
 def _reauthentication(database: Database, sign_in: SignIn, request: AnyRequest) -> Reauthentication:

@@ -1,11 +1,13 @@
 """`/api/auth`: registration, sign-in, sign-out and the own account."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody, QueryParameter
+from litestar.types import Scope
 
 from todo.access import Actor, Origin, requires
 from todo.database import Database
@@ -24,7 +26,7 @@ from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.domain.accounts.services.users import AccountService
 from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
-from todo.http.transactions import session_for
+from todo.http.transactions import session_for, transaction_for
 
 SignInDependency = NamedDependency[SignIn]
 ActorRequest = Request[Actor, Any, State]
@@ -38,7 +40,7 @@ class AuthController(Controller):
     path = "/api/auth"
     tags = ["Accounts"]
 
-    @post("/register", operation_id="register")
+    @post("/register", operation_id="register", opt={"no_key": "a repeat registers nobody twice."})
     async def register(
         self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[Registration]
     ) -> Registered:
@@ -50,7 +52,7 @@ class AuthController(Controller):
         await sign_in.register(origin, data)
         return Registered(data.email, "If this address was free, it now has an account: sign in.")
 
-    @post("/login", operation_id="login", status_code=200)
+    @post("/login", operation_id="login", status_code=200, opt={"no_key": "a repeat begins another session."})
     async def login(
         self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[Login], user_agent: UserAgent = ""
     ) -> Tokens | MfaRequired:
@@ -60,7 +62,12 @@ class AuthController(Controller):
         """
         return await sign_in.login(origin, data, user_agent)
 
-    @post("/login/mfa", operation_id="login_second_factor", status_code=200)
+    @post(
+        "/login/mfa",
+        operation_id="login_second_factor",
+        status_code=200,
+        opt={"no_key": "an `mfa_token` works once."},
+    )
     async def login_second_factor(
         self,
         sign_in: SignInDependency,
@@ -74,7 +81,12 @@ class AuthController(Controller):
         """
         return await sign_in.second_step(origin, data, user_agent)
 
-    @post("/login/passkey/options", operation_id="begin_passkey_login", status_code=200)
+    @post(
+        "/login/passkey/options",
+        operation_id="begin_passkey_login",
+        status_code=200,
+        opt={"no_key": "it changes nothing."},
+    )
     async def begin_passkey_login(self, sign_in: SignInDependency, origin: OriginDependency) -> PasskeyOptions:
         """Get the WebAuthn options to sign in by passkey. They expire after five minutes.
 
@@ -82,7 +94,12 @@ class AuthController(Controller):
         """
         return await sign_in.passkey_options(origin)
 
-    @post("/login/passkey", operation_id="login_passkey", status_code=200)
+    @post(
+        "/login/passkey",
+        operation_id="login_passkey",
+        status_code=200,
+        opt={"no_key": "a repeat begins another session."},
+    )
     async def login_passkey(
         self,
         sign_in: SignInDependency,
@@ -96,7 +113,12 @@ class AuthController(Controller):
         """
         return await sign_in.passkey(origin, data, user_agent)
 
-    @post("/refresh", operation_id="refresh", status_code=200)
+    @post(
+        "/refresh",
+        operation_id="refresh",
+        status_code=200,
+        opt={"no_key": "a repeat within ten seconds returns the same refresh token."},
+    )
     async def refresh(self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[Refresh]) -> Tokens:
         """Exchange a refresh token for new tokens. It works once; using it again ends the session.
 
@@ -104,7 +126,13 @@ class AuthController(Controller):
         """
         return await sign_in.refresh(origin, data.refresh_token)
 
-    @post("/logout", operation_id="logout", status_code=204, guards=[requires("accounts.sessions")])
+    @post(
+        "/logout",
+        operation_id="logout",
+        status_code=204,
+        guards=[requires("accounts.sessions")],
+        opt={"no_key": "it ends the session that would repeat it."},
+    )
     async def logout(
         self,
         sign_in: SignInDependency,
@@ -119,13 +147,19 @@ class AuthController(Controller):
 
     @post("/password", operation_id="change_password", status_code=204, guards=[requires("accounts.password")])
     async def change_password(
-        self, sign_in: SignInDependency, origin: OriginDependency, data: JSONBody[PasswordChange]
+        self,
+        sign_in: SignInDependency,
+        origin: OriginDependency,
+        database: NamedDependency[Database],
+        scope: Scope,
+        data: JSONBody[PasswordChange],
     ) -> None:
         """Change your password, sign out every other device, and revoke e-mailed links and unfinished sign-ins.
 
         Example: `{"current_password": "correct horse battery staple", "new_password": "a newer one, and longer"}`
         """
-        await sign_in.change_password(origin, data.current_password, data.new_password)
+        begin = partial(transaction_for, database, scope)
+        await sign_in.change_password(origin, begin, data.current_password, data.new_password)
 
     @post(
         "/reauthenticate",
@@ -133,6 +167,7 @@ class AuthController(Controller):
         status_code=200,
         guards=[requires("accounts.sessions")],
         dependencies=REAUTHENTICATION,
+        opt={"no_key": "a repeat changes the time of the sign-in only."},
     )
     async def reauthenticate(
         self,

@@ -1,8 +1,11 @@
 """`/api/auth/email/change`: change of the e-mail address."""
 
+from functools import partial
+
 from litestar import Controller, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
+from litestar.types import Scope
 
 from todo.access import Origin, requires
 from todo.database import Database
@@ -12,6 +15,7 @@ from todo.domain.accounts.schemas.email_tokens import EmailChange, EmailConfirma
 from todo.domain.accounts.services import email_change
 from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.http.limits import check
+from todo.http.transactions import transaction_for
 
 SENT = MailRequested("Confirm the new address by the e-mail sent to it. Until then your account keeps its address.")
 Databases = NamedDependency[Database]
@@ -35,6 +39,7 @@ class EmailChangeController(Controller):
         database: Databases,
         origin: Origins,
         reauthentication: NamedDependency[Reauthentication],
+        scope: Scope,
         data: JSONBody[EmailChange],
     ) -> MailRequested:
         """Request another e-mail address. It takes effect once you follow the link in the e-mail to it, within an hour.
@@ -45,10 +50,11 @@ class EmailChangeController(Controller):
 
         Example: `{"email": "ada@example.org", "password": "correct horse battery staple"}`
         """
-        await email_change.request(database, origin, reauthentication, data)
+        begin = partial(transaction_for, database, scope)
+        await email_change.request(database, origin, begin, reauthentication, data)
         return SENT
 
-    @post("/confirm", operation_id="confirm_email_change", status_code=204)
+    @post("/confirm", operation_id="confirm_email_change", status_code=204, opt={"no_key": "the token works once."})
     async def confirm_email_change(
         self, database: Databases, origin: Origins, data: JSONBody[EmailConfirmation]
     ) -> None:

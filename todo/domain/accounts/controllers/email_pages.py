@@ -1,5 +1,6 @@
 """`/admin/account/email`: change of the e-mail address of the signed-in user."""
 
+from functools import partial
 from typing import Any
 
 from litestar import Controller, Request, Response, post
@@ -40,11 +41,12 @@ class EmailPages(Controller):
 
         Example: `POST /admin/account/email` with the fields `email`, `password`
         """
-        sent = await sent_by(request)
+        sent, origin = await sent_by(request), origin_of(request.scope)
         given = {name: values[-1] for name, values in sent.items() if name in {"email", "password"}}
         try:
             change = read_form(given, EmailChange)
-            await email_change.request(database, origin_of(request.scope), reauthentication, change)
+            begin = partial(database.session, origin)
+            await email_change.request(database, origin, begin, reauthentication, change)
         except Problem as problem:
             return pages.go(ACCOUNT, refused=sentence(problem))
         return pages.go(ACCOUNT, done=f"Confirm {change.email} by the e-mail that is on its way to it.")

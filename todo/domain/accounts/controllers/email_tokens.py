@@ -13,6 +13,8 @@ from todo.email_address import normalize_email
 from todo.http.limits import check
 
 SENT = MailRequested("If this address has an account that needs it, a mail is on its way.")
+ONCE = {"no_key": "the token works once."}
+REPLACED = {"no_key": "the link of a repeat replaces the first."}
 Databases = NamedDependency[Database]
 Origins = NamedDependency[Origin]
 
@@ -28,7 +30,7 @@ class EmailTokenController(Controller):
     path = "/api/auth"
     tags = ["Accounts"]
 
-    @post("/password/forgot", operation_id="forget_password", status_code=202)
+    @post("/password/forgot", operation_id="forget_password", status_code=202, opt=REPLACED)
     async def forget_password(self, database: Databases, origin: Origins, data: JSONBody[MailAddress]) -> MailRequested:
         """Request an e-mail with a link to choose a new password, valid for an hour.
 
@@ -40,7 +42,7 @@ class EmailTokenController(Controller):
             await email_tokens.ask(session, database.settings, data.email, "reset")
         return SENT
 
-    @post("/password/reset", operation_id="reset_password", status_code=204)
+    @post("/password/reset", operation_id="reset_password", status_code=204, opt=ONCE)
     async def reset_password(
         self,
         database: Databases,
@@ -55,7 +57,7 @@ class EmailTokenController(Controller):
         await check(database, "reset", network(origin))
         await email_tokens.reset(database, origin, sign_in.passwords, data.token, data.password)
 
-    @post("/email/verify", operation_id="verify_email", status_code=204)
+    @post("/email/verify", operation_id="verify_email", status_code=204, opt=ONCE)
     async def verify_email(self, database: Databases, origin: Origins, data: JSONBody[EmailConfirmation]) -> None:
         """Confirm your e-mail address with the token of an e-mail.
 
@@ -65,7 +67,7 @@ class EmailTokenController(Controller):
         async with database.session(origin) as session:
             await email_tokens.verify(session, data.token)
 
-    @post("/email/verify/again", operation_id="ask_to_verify_email", status_code=202)
+    @post("/email/verify/again", operation_id="ask_to_verify_email", status_code=202, opt=REPLACED)
     async def ask_to_verify_email(
         self, database: Databases, origin: Origins, data: JSONBody[MailAddress]
     ) -> MailRequested:

@@ -13,8 +13,10 @@ from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.personal_tokens import TokenIn, TokenMade, TokenOut
 from todo.domain.accounts.services.personal_tokens import TOKENS, TokenService
 from todo.http.etags import versioned
+from todo.http.idempotency import ShownOnce
 from todo.schema import Count, Cursor, Limit, Page
 
+REVOKE = "find the token with `GET /api/auth/tokens`, revoke it, and add another with another key"
 ActorRequest = Request[Actor, Any, State]
 
 
@@ -41,7 +43,7 @@ class TokenController(Controller):
         mine = request.user.user_id
         return await TOKENS.page(database.reads, {}, actor=mine, limit=limit, cursor=cursor, count=count)
 
-    @post(operation_id="add_token", guards=[signed_in_recently])
+    @post(operation_id="add_token", guards=[signed_in_recently], opt={"shown_once": ShownOnce(("id", "name"), REVOKE)})
     async def add_token(
         self, session: NamedDependency[WriteSession], request: ActorRequest, data: JSONBody[TokenIn]
     ) -> Response[TokenMade]:

@@ -1,5 +1,6 @@
 """`/api/auth/mfa` and `/api/auth/passkeys`."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from litestar import Controller, Request, Response, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody
+from litestar.types import Scope
 
 from todo.access import Actor, Origin, requires, signed_in_recently
 from todo.database import Database, WriteSession
@@ -25,6 +27,8 @@ from todo.domain.accounts.services.reauthentication import Reauthentication
 from todo.domain.accounts.services.second_factor import SecondFactorService
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.http.etags import versioned
+from todo.http.idempotency import ShownOnce
+from todo.http.transactions import transaction_for
 from todo.schema import Count, Cursor, Limit, Page
 from todo.settings import secret_key
 
@@ -32,6 +36,10 @@ ActorRequest = Request[Actor, Any, State]
 Factors = NamedDependency[SecondFactorService]
 Proofs = NamedDependency[Reauthentication]
 Session = NamedDependency[WriteSession]
+
+
+BEGIN_AGAIN = "begin again with another key, and a new secret replaces it"
+RENEW_CODES = "get new recovery codes with `POST /api/auth/mfa/recovery-codes` and another key"
 
 
 def reauthentication_of(
@@ -44,9 +52,10 @@ REAUTHENTICATION = {"reauthentication": Provide(reauthentication_of, sync_to_thr
 
 
 def factors_of(
-    database: NamedDependency[Database], reauthentication: Proofs, origin: NamedDependency[Origin]
+    database: NamedDependency[Database], reauthentication: Proofs, origin: NamedDependency[Origin], scope: Scope
 ) -> SecondFactorService:
-    return SecondFactorService(database, secret_key(database.settings), origin, reauthentication)
+    begin = partial(transaction_for, database, scope)
+    return SecondFactorService(database, secret_key(database.settings), origin.actor, reauthentication, begin)
 
 
 def site_of(database: NamedDependency[Database]) -> Site:
@@ -69,7 +78,7 @@ class SecondFactorController(Controller):
         """
         return await factors.state()
 
-    @post("/totp", operation_id="begin_totp")
+    @post("/totp", operation_id="begin_totp", opt={"shown_once": ShownOnce((), BEGIN_AGAIN)})
     async def begin_totp(self, factors: Factors, data: JSONBody[ReauthenticationIn]) -> Enrollment:
         """Begin to set up an authenticator app: show `otpauth_uri` as a QR code, then confirm with a code.
 
@@ -79,7 +88,7 @@ class SecondFactorController(Controller):
         """
         return await factors.begin(data)
 
-    @post("/totp/confirm", operation_id="confirm_totp", status_code=200)
+    @post("/totp/confirm", operation_id="confirm_totp", status_code=200, opt={"shown_once": ShownOnce((), RENEW_CODES)})
     async def confirm_totp(self, factors: Factors, data: JSONBody[FirstCode]) -> RecoveryCodes:
         """Confirm the app with a code. From now on a code is required to sign in. Keep the recovery codes safe.
 
@@ -99,7 +108,12 @@ class SecondFactorController(Controller):
         """
         await factors.remove(data)
 
-    @post("/recovery-codes", operation_id="renew_recovery_codes", status_code=200)
+    @post(
+        "/recovery-codes",
+        operation_id="renew_recovery_codes",
+        status_code=200,
+        opt={"shown_once": ShownOnce((), RENEW_CODES)},
+    )
     async def renew_recovery_codes(self, factors: Factors, data: JSONBody[ReauthenticationIn]) -> RecoveryCodes:
         """Replace the recovery codes. Your other devices are signed out.
 
@@ -133,7 +147,7 @@ class PasskeyController(Controller):
         mine = request.user.user_id
         return await PASSKEYS.page(database.reads, {}, actor=mine, limit=limit, cursor=cursor, count=count)
 
-    @post("/options", operation_id="begin_passkey", status_code=200)
+    @post("/options", operation_id="begin_passkey", status_code=200, opt={"no_key": "it changes nothing."})
     async def begin_passkey(
         self,
         reauthentication: Proofs,

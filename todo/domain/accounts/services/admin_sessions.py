@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -173,7 +174,8 @@ class AdminSessions:
 
     def _factors(self, origin: Origin, admin_session: AdminSession) -> SecondFactorService:
         reauthentication = self._reauthentication(origin, admin_session)
-        return SecondFactorService(self._database, self._secret, origin.by(admin_session.operator), reauthentication)
+        begin = partial(self._database.session, origin.by(admin_session.operator))
+        return SecondFactorService(self._database, self._secret, admin_session.operator, reauthentication, begin)
 
     def _reauthentication(self, origin: Origin, admin_session: AdminSession) -> Reauthentication:
         return Reauthentication(

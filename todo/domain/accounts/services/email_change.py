@@ -5,7 +5,7 @@ from sqlalchemy.exc import IntegrityError
 
 from todo.access import Origin
 from todo.audit import record
-from todo.database import Database, WriteSession, now
+from todo.database import Begin, Database, WriteSession, now
 from todo.delivery.email import send_email
 from todo.domain.accounts.models import USER
 from todo.domain.accounts.schemas.email_tokens import EmailChange
@@ -19,8 +19,13 @@ from todo.http.limits import check
 from todo.settings import Settings
 
 
-async def request(database: Database, origin: Origin, reauthentication: Reauthentication, data: EmailChange) -> None:
-    """Begin a change of the actor's address. Raise Invalid, Forbidden or TooManyRequests."""
+async def request(
+    database: Database, origin: Origin, begin: Begin, reauthentication: Reauthentication, data: EmailChange
+) -> None:
+    """Begin a change of the actor's address, in a transaction of `begin`.
+
+    Raise Invalid, Forbidden or TooManyRequests.
+    """
     email = parse_email(data.email)
     if email is None:
         raise Invalid.field("body.email", "Enter a valid e-mail address.")
@@ -28,7 +33,7 @@ async def request(database: Database, origin: Origin, reauthentication: Reauthen
         raise Invalid.field("body.email", "This is the e-mail address of your account already.")
     reauthenticated = await reauthentication.check_factor(data)
     await check(database, "mail", origin.address or "unknown", f"mail to {email}")
-    async with database.session(origin) as session:
+    async with begin() as session:
         await reauthentication.require_current(session, reauthenticated)
         await _ask(session, database.settings, email)
 

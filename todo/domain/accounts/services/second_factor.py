@@ -6,10 +6,10 @@ import pyotp
 from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from todo.access import Actor, Origin
+from todo.access import Actor
 from todo.actions import Action
 from todo.audit import record
-from todo.database import Database, Query, WriteSession, now
+from todo.database import Begin, Database, Query, WriteSession, now
 from todo.domain.accounts.models import PASSKEY, RECOVERY_CODE, TOTP, USER, Passkey, RecoveryCode, User
 from todo.domain.accounts.schemas.second_factor import Enrollment, ReauthenticationIn, RecoveryCodes, SecondFactors
 from todo.domain.accounts.services.codes import (
@@ -59,10 +59,13 @@ async def forget_second_factor(session: WriteSession, actor: Actor, user: User) 
 class SecondFactorService:
     """Add and remove second factors of a reauthenticated user."""
 
-    def __init__(self, database: Database, secret: SecretKey, origin: Origin, reauthentication: Reauthentication):
+    def __init__(
+        self, database: Database, secret: SecretKey, actor: Actor, reauthentication: Reauthentication, begin: Begin
+    ):
         self._database = database
         self._secret = secret
-        self._origin, self._actor = origin, origin.actor
+        self._actor = actor
+        self._begin = begin
         self._reauthentication = reauthentication
 
     async def state(self) -> SecondFactors:
@@ -78,7 +81,7 @@ class SecondFactorService:
         added = added.on_conflict_do_update(
             index_elements=["user_id"], set_=values, where=TOTPS.c.confirmed_at.is_(None)
         )
-        async with self._database.session(self._origin) as session:
+        async with self._begin() as session:
             await self._reauthentication.require_current(session, found)
             if (await session.execute(added.returning(TOTPS.c.user_id))).first() is None:
                 raise Conflict("You already have an authenticator app. Remove it first.", slug="second-factor-exists")
@@ -89,7 +92,7 @@ class SecondFactorService:
     async def confirm(self, code: str) -> RecoveryCodes:
         """Activate the app, and revoke other credentials. Raise Conflict without a pending app, or Invalid."""
         user_id = self._actor.user_id
-        async with self._database.session(self._origin) as session:
+        async with self._begin() as session:
             await session.execute(select(USER.id).where(USER.id == user_id).with_for_update(key_share=True))
             waiting = TOTPS.c.user_id == user_id, TOTPS.c.confirmed_at.is_(None)
             stored = await session.scalar(select(TOTPS.c.secret).where(*waiting).with_for_update())
@@ -109,7 +112,7 @@ class SecondFactorService:
     async def remove(self, reauthentication: ReauthenticationIn) -> None:
         """Remove the app. Raise Forbidden or Conflict."""
         found = await self._reauthentication.check_factor(reauthentication)
-        async with self._database.session(self._origin) as session:
+        async with self._begin() as session:
             await self._lock(session, found)
             for table in (TOTPS, CODES):
                 await session.execute(delete(table).where(table.c.user_id == self._actor.user_id))
@@ -119,7 +122,7 @@ class SecondFactorService:
     async def renew(self, reauthentication: ReauthenticationIn) -> RecoveryCodes:
         """Replace the recovery codes. Raise Forbidden or Conflict."""
         found = await self._reauthentication.check_factor(reauthentication)
-        async with self._database.session(self._origin) as session:
+        async with self._begin() as session:
             await self._lock(session, found)
             text = "The earlier codes no longer work."
             await self._changed(session, "accounts.recovery_codes", "You have new recovery codes", text)

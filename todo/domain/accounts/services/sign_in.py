@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, exists, func, or_, select, update
 from todo.access import Actor, Origin
 from todo.actions import Action
 from todo.audit import record
-from todo.database import Database, Query, WriteSession, now
+from todo.database import Begin, Database, Query, WriteSession, now
 from todo.domain.accounts import rules
 from todo.domain.accounts.models import ROLE, SESSION, TOTP, USER, USER_ROLE, User, UserRole
 from todo.domain.accounts.schemas.second_factor import PasskeyAnswer, PasskeyOptions
@@ -217,8 +217,11 @@ class SignIn:
         async with self._database.session(origin) as session:
             await SessionService(session, origin.actor, self._secret).revoke(session_id, origin.actor.user_id)
 
-    async def change_password(self, origin: Origin, current: str, new: str) -> None:
-        """Change the password and revoke every other credential. Raise Forbidden or Invalid."""
+    async def change_password(self, origin: Origin, begin: Begin, current: str, new: str) -> None:
+        """Change the password and revoke every other credential, in a transaction of `begin`.
+
+        Raise Forbidden or Invalid.
+        """
         actor = origin.actor
         await check(self._database, "login", f"password of {actor.user_id}")
         found = await self._database.reads.one_or_none(OWN, user=actor.user_id, address="")
@@ -228,7 +231,7 @@ class SignIn:
         if problem := rules.password_problem(new, found.email, self._settings.password_min_length):
             raise Invalid.field("body.new_password", problem)
         hashed = await self.passwords.hash(new)
-        async with self._database.session(origin) as session:
+        async with begin() as session:
             unchanged = await is_current(session, found.id, found.credential_version)
             if unchanged:
                 people = AccountService(session, actor)

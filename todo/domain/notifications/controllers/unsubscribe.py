@@ -34,7 +34,13 @@ def unsubscribe_page(database: NamedDependency[Database], token: FromPath[str]) 
     return page("Unsubscribe", form)
 
 
-@post("/unsubscribe/{token:str}", operation_id="unsubscribe_by_link", include_in_schema=False, status_code=200)
+@post(
+    "/unsubscribe/{token:str}",
+    operation_id="unsubscribe_by_link",
+    include_in_schema=False,
+    status_code=200,
+    opt={"no_key": "a repeat changes nothing more."},
+)
 async def unsubscribe_by_link(
     database: NamedDependency[Database], session: NamedDependency[WriteSession], token: FromPath[str]
 ) -> Response[str]:
