@@ -36,6 +36,8 @@ ANY = "any"  # whatever credential is good
 # Route -> the permission it asks for, and the answer to a harmless request of somebody who is let through: an id that
 # is not theirs is not found, a body with an unknown field is refused. A new route needs a row here.
 ROUTES: dict[str, tuple[str | None, int]] = {
+    "GET /": (PUBLIC, 200),
+    "GET /api": (PUBLIC, 200),
     "GET /health/live": (PUBLIC, 200),
     "GET /health/ready": (PUBLIC, 200),
     "GET /metrics": ("metrics.view", 200),
