@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import zipfile
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import pytest
@@ -192,3 +192,81 @@ async def test_json_that_makes_no_sense_is_refused(admin: AdminService, file: by
 async def test_users_cannot_be_imported(admin: AdminService) -> None:
     with pytest.raises(Forbidden):
         await admin.files.import_rows("users", b"email\nx@example.com\n")
+
+
+HISTORY = ("title", "status", "created_at", "completed_at")
+
+
+async def everything(admin: AdminService) -> list[dict[str, Any]]:
+    """The history of all tasks, by title."""
+    found = json.loads(await exported(admin, "tasks", "json"))
+    return sorted(({name: row[name] for name in HISTORY} for row in found), key=lambda row: str(row["title"]))
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+async def test_the_history_of_closed_tasks_survives_a_round_trip(
+    admin: AdminService, ada: Person, sql: Any, form: Literal["csv", "json"]
+) -> None:
+    done = {"status": "done", "created_at": "2019-05-01T08:00:00.000001Z", "completed_at": "2019-05-03T10:00:00Z"}
+    await ada.add("Cancelled", **done | {"status": "cancelled"})
+    await ada.add("Done", **done)
+    await ada.add("Open", created_at=done["created_at"])
+    await ada.http.post(f"/api/tasks/{(await ada.add('Done here'))['id']}/complete")
+    before, data = await everything(admin), await exported(admin, "tasks", form)
+    await sql.execute("TRUNCATE tasks CASCADE")
+
+    report = await admin.files.import_rows("tasks", without_id(data, form), form, apply=True)
+
+    assert (report.applied, report.added, report.refused) == (True, 4, 0), report.rows
+    assert await everything(admin) == before
+    reported = [{one.field for one in row.changes} for row in report.rows]
+    assert [{"status", "created_at"} <= fields for fields in reported] == [True] * 4
+    events = await sql.fetch("SELECT after->>'status' AS status FROM audit_events WHERE action = 'tasks.add' LIMIT 9")
+    assert [row["status"] for row in events].count("cancelled") == 2
+
+
+def without_id(data: bytes, form: str) -> bytes:
+    """An export whose rows are new to the other side."""
+    if form == "json":
+        return json.dumps([{name: row[name] for name in row if name != "id"} for row in json.loads(data)]).encode()
+    rows = lines(data)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [name for name in rows[0] if name != "id"], extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"completed_at": "2019-05-03T10:00:00Z"}, "completed_at: Only a task that is done or cancelled has this."),
+        (
+            {"status": "done", "created_at": "2119-05-03T10:00:00Z"},
+            "created_at: This must be in the past, and not before the year 1900.",
+        ),
+        (
+            {"status": "done", "due": {"kind": "day", "date": "2031-01-01"}, "recurrence": {"rrule": "FREQ=DAILY"}},
+            "status: A series begins with an open task.",
+        ),
+    ],
+)
+async def test_a_history_that_cannot_be_is_refused_by_an_import(
+    admin: AdminService, ada: Person, row: dict[str, Any], reason: str
+) -> None:
+    data = json.dumps([{"title": "x", "owner_id": str(ada.id)} | row]).encode()
+
+    report = await admin.files.import_rows("tasks", data, "json", apply=True)
+
+    assert (report.applied, [one.errors for one in report.rows]) == (False, [[reason]])
+
+
+async def test_an_import_closes_no_task_that_is_there(admin: AdminService, ada: Person) -> None:
+    task = await ada.add()
+    data = json.dumps([{"id": task["id"], "status": "done"}]).encode()
+
+    report = await admin.files.import_rows("tasks", data, "json", apply=True)
+
+    assert [row.errors for row in report.rows] == [
+        ["status: Complete or reopen it by its action, so that its series goes on."]
+    ]

@@ -143,8 +143,9 @@ def _writes(admin: ModelAdmin[Any]) -> Iterator[str]:
     for name in admin.fields.keys() & {*admin.editable, *admin.only_on_add}:
         field = admin.fields[name]
         own_add = name in admin.only_on_add and type(admin).add_row is not ModelAdmin.add_row
-        computed = field.computed and not own_add  # an add_row of its own can take more than columns
-        if computed or field.kind == "secret" or name in {"id", "version", "created_at", "updated_at"}:
+        # An add_row of its own can take more than columns, and the history of rows from elsewhere.
+        managed = field.computed or name == "created_at"
+        if (managed and not own_add) or field.kind == "secret" or name in {"id", "version", "updated_at"}:
             yield f"{name!r} cannot be writable: it is computed, secret, or managed by the service."
         if field.kind == "id" and not field.computed:
             yield f"{name!r} is writable, but refers to a table without a resource."

@@ -50,9 +50,14 @@ class TaskAdmin(ModelAdmin[Task]):
     fieldsets = {
         "Task": ("title", "notes", "status", "priority", "owner_id", "parent_id"),
         "When": ("due", "due_at", "overdue_at", "start", "deadline", "estimate_minutes"),
+        "History": ("created_at", "completed_at"),
         "Series": ("recurrence", "series_id", "occurrence"),
     }
     computed = {"recurrence": Computed(RULE_OF_SERIES, Recurrence)}
+    help_texts = {
+        "created_at": "Of a task from elsewhere: when it was added there.",
+        "completed_at": "Of a task that is done or cancelled: when it was closed; now without it.",
+    }
     text_formats = {"due": MOMENT, "start": MOMENT, "recurrence": RRULE}
     inlines = (
         Inline("tasks", via="parent_id"),
@@ -61,7 +66,7 @@ class TaskAdmin(ModelAdmin[Task]):
     )
     heavy = ("notes", "recurrence")
     editable = ("title", "notes", "status", "priority", "due", "start", "deadline", "estimate_minutes", "parent_id")
-    only_on_add = ("owner_id", "recurrence")
+    only_on_add = ("owner_id", "recurrence", "created_at", "completed_at")  # with the history of tasks from elsewhere
     defaults = {"owner_id": lambda actor: actor.id}
     trash = "deleted_at"
     verbs = ("view", "add", "change", "delete", "purge", "export", "import")
@@ -91,7 +96,6 @@ class TaskAdmin(ModelAdmin[Task]):
         owner_id = values.pop("owner_id", None)
         if owner_id is None:
             raise Invalid.field("body.owner_id", "Give the id of the owner.")
-        _require_open(values)
         return await _service(do, owner_id).add(TaskIn(**values))
 
     async def change_row(self, do: ActionContext, row: Task, values: dict[str, Any]) -> None:
@@ -139,10 +143,9 @@ class TaskAdmin(ModelAdmin[Task]):
         await _service(do, row.owner_id).reopen(row.id, None)
 
 
-def _require_open(values: dict[str, Any], row: Task | None = None) -> None:
+def _require_open(values: dict[str, Any], row: Task) -> None:
     """Closing has its own action, so that a series goes on."""
-    closes = values.get("status") in rules.CLOSED
-    if closes or ("status" in values and row is not None and row.status in rules.CLOSED):
+    if "status" in values and not rules.CLOSED.isdisjoint({values["status"], row.status}):
         raise Invalid.field("body.status", "Complete or reopen it by its action, so that its series goes on.")
 
 
