@@ -22,7 +22,7 @@ from todo.database import Database
 from todo.embedded.server import Server
 from todo.settings import SecretKey, Settings, load_settings
 
-SERVER = "TODO_TEST_SERVER"
+SERVER = "TEST_SERVER_OF_TODO"
 SECRET = "only for tests: 0123456789abcdef0123456789"
 SECRET_KEY = SecretKey(SECRET)
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
@@ -56,7 +56,7 @@ async def create_database(name: str, template: str = "template1") -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server once, in the process that starts the workers; they find it in the environment."""
-    for name in [name for name in os.environ if name.startswith("TODO_") and name != SERVER] + ["PORT"]:
+    for name in [name for name in os.environ if name.startswith("TODO_")] + ["PORT"]:
         os.environ.pop(name, None)
     if hasattr(config, "workerinput") or config.option.collectonly:
         return

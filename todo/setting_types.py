@@ -4,6 +4,7 @@ import json
 import re
 from email.utils import parseaddr
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -94,6 +95,13 @@ def _host(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._:%-]+", value):
         raise ValueError(f"must be an IP address or a host name such as 127.0.0.1, not {shown(value)}")
     return value
+
+
+def _folder(value: Path) -> Path:
+    try:
+        return value.expanduser()  # only a shell does so; a file of settings keeps the ~
+    except RuntimeError:
+        raise ValueError(f"must be a folder such as /var/lib/todo, not {shown(value)}") from None
 
 
 def _public_url(value: str) -> str:
@@ -192,6 +200,7 @@ class Issuer(BaseModel):
 
 
 Host = Annotated[str, AfterValidator(_host)]
+Folder = Annotated[Path, AfterValidator(_folder)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 QueueUrl = Annotated[str, AfterValidator(_queue_url)]

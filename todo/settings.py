@@ -20,6 +20,7 @@ from todo.setting_types import (
     SHORTEST_KEY,
     DatabaseUrl,
     Email,
+    Folder,
     Host,
     Issuer,
     Issuers,
@@ -35,8 +36,7 @@ from todo.setting_types import (
     is_safe,
 )
 
-# Not settings of an operator: the mark of a child of `todo up`, and the database server of the tests.
-OTHER_VARIABLES = frozenset({"TODO_SUPERVISED", "TODO_TEST_SERVER"})
+SUPERVISED = "TODO_SUPERVISED"  # not a setting: marks the children of `todo up`
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Settings(BaseSettings):
         description="Port the API listens on; the platform's PORT is used if set.",
     )
     public_url: PublicUrl = Field("", description="Public URL of the service, for links and token issuers.")
-    data_dir: Path = Field(
+    data_dir: Folder = Field(
         default_factory=default_data_dir, description="Folder where `todo up` keeps data and secrets."
     )
 
@@ -287,7 +287,7 @@ def load_settings(**values: Any) -> Settings:
 def unknown_variables() -> list[str]:
     """Return a sentence for each `TODO_*` variable that is no setting, in the environment or `.env`."""
     names = {PREFIX + name.upper() for name in Settings.model_fields}
-    known = names | {f"{name}_FILE" for name in names} | OTHER_VARIABLES
+    known = names | {f"{name}_FILE" for name in names} | {SUPERVISED}
     given = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
     return [
         f"{name} is not a setting. {_advice(name, names)}" for name in sorted(given - known) if name.startswith(PREFIX)

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from todo.cli.supervision import warn_of_unknown_variables
 from todo.setting_errors import SettingsError
 from todo.settings import Settings, load_settings
 
-# Any text is a value of these: a folder and a password are checked when they are used.
-ANYTHING = {"data_dir", "admin_password"}
+ANYTHING = {"admin_password"}  # it is checked when the first administrator is added
 HIDDEN = "geheim"
 WRONG = {
     "env": "prod",
     "host": "http://localhost",
     "port": "tcp://10.0.0.1:8000",
+    "data_dir": "~no-such-user/todo",
     "public_url": "localhost",
     "database_url": f"mysql://ada:{HIDDEN}@127.0.0.1/todo",
     "database_direct_url": HIDDEN,
@@ -204,3 +205,20 @@ def test_a_file_with_the_value_is_a_known_variable(todo, url: str, tmp_path: Pat
     done = todo("check", TODO_DATABASE_URL=url, TODO_SECRET_KEY_FILE=str(tmp_path / "secret"))
 
     assert "settings." not in done.output
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TODO_DATA_DIR", "~/todo")
+
+    assert load_settings(_env_file=None).data_dir == Path.home() / "todo"
+
+
+def test_a_process_of_its_own_logs_a_misspelt_variable(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TODO_RATE_LIMITS", "off")
+    warn_of_unknown_variables()
+    monkeypatch.setenv("TODO_SUPERVISED", "1")
+    warn_of_unknown_variables()
+
+    assert caplog.messages == ["TODO_RATE_LIMITS is not a setting. Did you mean TODO_RATE_LIMIT?"]

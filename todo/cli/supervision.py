@@ -17,12 +17,11 @@ from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from todo.cli.lazy import CommandError
-from todo.settings import unknown_variables
+from todo.settings import SUPERVISED, unknown_variables
 
 log = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-SUPERVISED = "TODO_SUPERVISED"
 T = TypeVar("T")
 
 
