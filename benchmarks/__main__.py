@@ -115,9 +115,10 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--cold-seconds", type=float, default=21)
     parser.add_argument("--durable", action="store_true", help="commits wait for the disk")
     parser.add_argument("--quick", action="store_true", help="only whether everything runs; nothing is written")
+    parser.add_argument("--behind", nargs="+", default=[], help="fail when one of these stacks is ahead of ours")
     options = parser.parse_args()
     if options.quick:
-        options.rounds = options.cold_rounds = 1
+        options.rounds, options.cold_rounds = 1, min(1, options.cold_rounds)
         options.seconds, options.cold_seconds = 1, 3
     return options
 
@@ -137,6 +138,14 @@ def main() -> None:
         found = {"machine": report.machine(), "options": vars(options), "results": results}
         RESULTS.write_text(json.dumps(found, indent=2) + "\n")
         report.write(found)
+    ahead = [
+        f"{name} ({title})"
+        for title, measured in results.items()
+        for name in options.behind
+        if measured[name]["ours"][1] <= 1
+    ]
+    if ahead:
+        raise SystemExit(f"Ahead of ours: {', '.join(ahead)}.")
 
 
 if __name__ == "__main__":

@@ -202,6 +202,9 @@ class Settings(BaseSettings):
     body_timeout: float = Field(
         30, gt=0, description="Seconds for a body to arrive, plus one second for each 4 KiB of it."
     )
+    keep_alive: int = Field(
+        75, ge=1, description="Seconds a connection is kept without a request; more than a proxy in front keeps it."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Minimum level of log lines.")
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="Format of log lines; auto is json in production, else console."

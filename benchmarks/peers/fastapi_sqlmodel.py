@@ -39,9 +39,9 @@ class TaskBase(SQLModel):
     notes: str = ""
     status: str = "open"
     priority: int = 0
-    due: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    due: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     due_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
-    start: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    start: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     deadline: date | None = None
     estimate_minutes: int | None = None
 

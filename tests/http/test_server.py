@@ -20,7 +20,12 @@ HEAD = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/j
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 STRANGER = "127.0.0.2"  # another address than the one of those who only want to be answered
-LIMITS = {"TODO_HEAD_TIMEOUT": "2", "TODO_BODY_TIMEOUT": "2", "TODO_MAX_CONNECTIONS_PER_ADDRESS": "50"}
+LIMITS = {
+    "TODO_HEAD_TIMEOUT": "2",
+    "TODO_BODY_TIMEOUT": "2",
+    "TODO_KEEP_ALIVE": "7",
+    "TODO_MAX_CONNECTIONS_PER_ADDRESS": "50",
+}
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +252,15 @@ def test_when_all_connections_are_taken_the_next_is_reported_so(tmp_path: Path, 
         with connect(port, "127.0.0.4") as connection:
             assert status_of(all_from(connection)) == 503
         assert eventually(lambda: answers(port)), "silent ones are closed"
+
+
+def test_a_connection_without_a_request_is_kept_for_as_long_as_set(port: int) -> None:
+    with connect(port) as connection:
+        began = time.monotonic()
+        connection.sendall(LIVE.replace(b"close", b"keep-alive"))
+        assert b"200 OK" in all_from(connection)
+
+    assert time.monotonic() - began > 6  # the server closes it after seven seconds
 
 
 def test_a_kept_connection_goes_on_after_an_early_refusal(port: int) -> None:

@@ -32,6 +32,7 @@ def serve(app: Litestar, settings: Settings) -> None:
         server_header=False,
         proxy_headers=False,
         log_config=None,
+        timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=3,
     )
 
