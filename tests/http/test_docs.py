@@ -34,6 +34,7 @@ async def test_the_page_asks_no_other_host(client: httpx.AsyncClient) -> None:
     assert not re.search(r"(https?:)?//\w", page.text + script.text)
     policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
     assert policy["default-src"] == "'none'"
+    assert policy["form-action"] == "'none'"
     assert policy["script-src"] == policy["connect-src"] == "'self'"
     assert not re.search(r"https?:|\*", " ".join(policy.values()))
 

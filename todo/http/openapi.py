@@ -20,7 +20,7 @@ from todo.http.document.builder import Documents, build
 STATIC = Path(__file__).parent / "static"
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 # Explicit, since browsers reject scripts and styles of any other type and the guesses of machines differ.
 FILES = {
