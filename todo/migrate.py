@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 
 from todo.connection import Route, direct_url, find_route
 from todo.database import create_engine
-from todo.revisions import MigrationError, folder, is_head, known
+from todo.revisions import MigrationError, folder, head, is_head
 from todo.settings import Settings
 from todo.watch import Monitor, Watch
 
@@ -87,7 +87,7 @@ async def revise(settings: Settings, url: str, message: str, *, write: bool = Tr
     def work(connection: Connection) -> list[Script | None]:
         settled = config(connection)
         settled.cmd_opts = Namespace(quiet=True)
-        number = f"{len(known()) + 1:04}"
+        number = f"{int(head()) + 1:04}"
         written = command.revision(
             settled, message, autogenerate=True, rev_id=number, process_revision_directives=inspect
         )

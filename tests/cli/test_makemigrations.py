@@ -50,7 +50,7 @@ def test_a_column_that_the_database_lacks_becomes_a_migration_that_applies(todo,
 
     (name,) = files(checkout) - before
     assert (checked.exit_code, unchanged) == (1, before)
-    assert name == f"{len(before) + 1:04}_add_the_estimate.py"
+    assert name == f"{int(max(before)[:4]) + 1:04}_add_the_estimate.py"
     assert (done.exit_code, done.output) == (0, f"Wrote {checkout / name}.\n")
     text = (checkout / name).read_text()
     assert 'op.add_column("tasks", sa.Column("estimate_minutes", ' in text
