@@ -51,7 +51,7 @@ async def test_an_unknown_version_is_sent(ada: Person, known: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ACTIONS)
-@pytest.mark.parametrize("version", ['"1"', 'W/"1"', ' "1" ', "*"])
+@pytest.mark.parametrize("version", ['"1"', 'W/"1"', ' "1" ', "*", "1", " 1 "])
 async def test_the_current_version_may_be_changed(
     ada: Person, version: str, method: str, path: str, body: dict[str, Any]
 ) -> None:
@@ -64,7 +64,23 @@ async def test_the_current_version_may_be_changed(
 
 @pytest.mark.parametrize(("method", "path", "body"), ACTIONS)
 @pytest.mark.parametrize(
-    "version", ['"2"', "1", '"01"', '"1', '"1"x', "", "nonsense", '"99999999999999999999"', '"-1"']
+    "version",
+    [
+        '"2"',
+        "2",
+        "01",
+        "1, 2",
+        "1.0",
+        "W/1",
+        "\u0661".encode(),
+        '"01"',
+        '"1',
+        '"1"x',
+        "",
+        "nonsense",
+        '"99999999999999999999"',
+        '"-1"',
+    ],
 )
 async def test_no_other_version_may_be_changed(
     ada: Person, version: str, method: str, path: str, body: dict[str, Any]

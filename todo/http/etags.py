@@ -22,12 +22,13 @@ class Versioned(Protocol):
 
 T = TypeVar("T", bound=Versioned)
 ETAG = re.compile(r'(?:^|,)\s*(?:W/)?"([1-9][0-9]{0,8})(?:-[0-9a-z]{1,20})?"\s*(?=,|$)')
+BARE = re.compile(r"\s*([1-9][0-9]{0,8})\s*")  # `version` of the body, sent without quotes
 
 IfMatch = Annotated[
     str | None,
     HeaderParameter(
         name="If-Match",
-        description='Change the row only if it has this version, e.g. `"3"`; otherwise 412.',
+        description='Change the row only if it has this version, e.g. `"3"` or `3`; otherwise 412.',
     ),
 ]
 IfNoneMatch = Annotated[
@@ -37,9 +38,14 @@ IfNoneMatch = Annotated[
 
 
 def versions_of(if_match: str | None) -> frozenset[int] | None:
-    """Parse `If-Match` into versions. Return None for no condition; foreign ETags match nothing."""
+    """Parse `If-Match` into versions. Return None for no condition; foreign ETags match nothing.
+
+    A single version may be without quotes.
+    """
     if if_match is None or if_match.strip() == "*":
         return None
+    if bare := BARE.fullmatch(if_match):
+        return frozenset({int(bare[1])})
     return frozenset(int(version) for version in ETAG.findall(if_match))
 
 

@@ -69,8 +69,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": 'Change the row only if it has this version, e.g. `"3"`; otherwise 412.',
-        "schema": {"type": "string", "examples": ['"3"']},
+        "description": 'Change the row only if it has this version, e.g. `"3"` or `3`; otherwise 412.',
+        "schema": {"type": "string", "examples": ['"3"', "3"]},
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
