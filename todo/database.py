@@ -307,6 +307,14 @@ class Row(SQLModel):
     updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
     version: int = 1
 
+    if not TYPE_CHECKING:  # else the fields of each table would not be checked any more
+
+        def __init__(self, **values: Any):
+            """A new row was changed last when it was created, unless both are given."""
+            if "created_at" not in values:
+                values["created_at"] = values.setdefault("updated_at", now())
+            super().__init__(**values)
+
     if TYPE_CHECKING:  # SQLModel sets these on tables; advanced-alchemy needs them
         __table__: ClassVar[FromClause]
         __mapper__: ClassVar[Mapper[Any]]

@@ -24,7 +24,7 @@ PATTERNS = {
     r"^[^\x00]*$": "text without NUL characters",
     r"^[^\x00-\x1f]*$": "text on one line",
     r"^[\x21-\x7e]*$": "text without spaces, in ASCII",
-    r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.000001)?)?$": f"a local date and time, {DAY_TIME}",
+    r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.000(001)?)?)?$": f"a local date and time, {DAY_TIME}",
     r"^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.000001)?)?)?$": f"a date such as 2026-12-31, or a local time {DAY_TIME}",
     r"^([01]\d|2[0-3]):[0-5]\d$(?!\n)": "a time of day such as 09:00",
     r"^[A-Za-z0-9 -]*$": "letters, digits, spaces and hyphens",

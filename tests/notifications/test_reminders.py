@@ -35,6 +35,7 @@ async def test_a_reminder_is_set_and_listed(ada: Person) -> None:
     assert reminder["remind_at"] == "2031-01-30T17:00:00Z"
     assert reminder["timing"] == {"kind": "relative", "to": "due", "days": -1, "minutes": 0, "time": "18:00"}
     assert (reminder["every_occurrence"], reminder["urgent"], reminder["sent_at"]) == (False, False, None)
+    assert reminder["created_at"] == reminder["updated_at"]
     assert await of_task(ada, task) == [reminder]
     assert (await ada.http.get("/api/reminders")).json()["items"] == [reminder]
 

@@ -91,6 +91,15 @@ async def test_days_and_floating_times_are_the_owners(world: World, timezone: st
     assert here["due_at"] == there["due_at"]
 
 
+@pytest.mark.parametrize("more", [{"kind": "floating"}, {"kind": "zoned", "timezone": "Europe/Berlin"}])
+async def test_whole_seconds_may_have_milliseconds_as_javascript_writes_them(ada: Person, more: dict[str, str]) -> None:
+    task = await ada.add(due=more | {"at": "2026-07-01T09:00:00.000"}, start=more | {"at": "2026-07-01T08:00:00.000"})
+
+    assert task["due"] == more | {"at": "2026-07-01T09:00:00"}
+    assert (task["due_at"], task["start"]["at"]) == ("2026-07-01T07:00:00Z", "2026-07-01T08:00:00")
+    assert (await ada.http.get(f"/api/tasks/{task['id']}")).json() == task
+
+
 @pytest.mark.parametrize("field", ["due", "start"])
 @pytest.mark.parametrize(
     ("moment", "at"),
@@ -102,6 +111,9 @@ async def test_days_and_floating_times_are_the_owners(world: World, timezone: st
         (floating("2026-02-29T09:00"), ""),
         (floating("2026-02-28T24:00"), ""),
         (floating("2026-02-28T09:60"), ""),
+        (floating("2026-02-28T09:00:00.123"), ".at"),
+        (floating("2026-02-28T09:00:00.0"), ".at"),
+        (floating("2026-02-28T09:00.000"), ".at"),
         (floating("2026-02-28 09:00"), ".at"),
         (floating("2026-02-28T09:00Z"), ".at"),
         (floating("2026-02-28T09:00+01:00"), ".at"),

@@ -17,8 +17,9 @@ SeriesStatus = Literal["active", "paused", "ended"]
 Local = Annotated[
     str,
     Meta(
-        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.000001)?)?$",
-        description="A wall-clock time without offset; `:00.000001` marks the second of two equal ones.",
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.000(001)?)?)?$",
+        description="A wall-clock time without offset, in whole seconds; `:00.000001` marks the second of two equal"
+        " ones.",
         examples=["2026-12-31T09:00"],
     ),
 ]

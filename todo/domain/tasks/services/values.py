@@ -10,7 +10,7 @@ from todo.database import now
 from todo.domain.accounts.rules import TIMEZONES
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
-from todo.domain.tasks.schemas import Moment, TaskIn, TaskPatch, Zoned
+from todo.domain.tasks.schemas import Floating, Moment, TaskIn, TaskPatch, Zoned
 from todo.domain.tasks.titles import clean_title
 from todo.errors import Invalid
 
@@ -52,6 +52,8 @@ def _moment(field: str, moment: Moment | None, owner_timezone: str) -> tuple[Any
     if isinstance(moment, Zoned) and moment.timezone not in TIMEZONES:
         raise Invalid.field(f"{field}.timezone", "Unknown time zone. Use an IANA name such as Europe/Berlin.")
     stored = msgspec.to_builtins(moment)
+    if isinstance(moment, Floating | Zoned):
+        stored["at"] = moment.at.removesuffix(".000")  # as JavaScript writes whole seconds
     try:
         return stored, rules.instants_of(stored, owner_timezone)
     except ValueError:
