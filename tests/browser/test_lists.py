@@ -210,11 +210,12 @@ async def test_the_rows_shown_go_out_as_a_file(page: Page, boss: Person, tmp_pat
 
 
 async def test_a_file_is_read_after_showing_what_it_would_do(page: Page, boss: Person) -> None:
-    csv = f"title,priority,owner_id\nWater the plants,1,{boss.id}\nPay the rent,2,{boss.id}\n"
+    csv = f"title,priority,owner_id,version\nWater the plants,1,{boss.id},7\nPay the rent,2,{boss.id},\n"
     await page.goto("/admin/tasks/import")
     await page.get_by_label("File").set_input_files({"name": "t.csv", "mimeType": "text/csv", "buffer": csv.encode()})
     await page.get_by_role("button", name="Preview").click()
     await expect(page.locator(".stats")).to_contain_text("2 added")
+    await expect(page.get_by_text("These columns are read-only and are not imported: version.")).to_be_visible()
 
     await page.get_by_role("button", name="Import 2 tasks").click()
     await expect(page.get_by_text("Imported: 2 added")).to_be_visible()
