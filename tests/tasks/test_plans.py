@@ -72,6 +72,19 @@ async def test_every_question_reads_little_more_than_it_shows(
     assert {name: rows for name, rows in visited.items() if rows > most[name] and name not in PROPORTIONAL} == {}
 
 
+async def test_one_status_reads_a_page_however_many_have_it(
+    ada: Person, many: str, sql: Sql, database: Database
+) -> None:
+    await sql.execute("UPDATE tasks SET status = 'open', completed_at = NULL WHERE deadline IS NOT NULL")
+    await sql.execute("ANALYZE tasks")
+    reads = Explaining(sql, database.reads)
+
+    await ask(reads, ada.id, {"status": ["open"]}, many)
+
+    assert await sql.fetchval("SELECT count(*) FROM tasks WHERE status = 'open'") == TASKS // 10 + TASKS // 100
+    assert reads.visited <= 51
+
+
 @pytest.mark.parametrize("sort", ["-created_at", "title", "-priority", "due_at", "-completed_at", "start", "deadline"])
 async def test_a_page_in_the_middle_reads_no_more_than_the_first(
     ada: Person, many: str, sql: Sql, database: Database, sort: str

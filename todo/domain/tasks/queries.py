@@ -79,6 +79,7 @@ def _plain(name: str) -> ColumnElement[Any]:
 
 FILTERS = {
     "status": TASK.status == any_(bindparam("status", type_=ARRAY(String))),
+    "only_status": TASK.status == bindparam("only_status"),  # an index has these in the order of the list
     "is_open": IS_OPEN,
     "priority": -TASK.priority == -bindparam("priority", type_=Integer()),
     "due_before": due_at < bindparam("due_before"),

@@ -127,7 +127,7 @@ def filters_of(
         begin, end = (0, 1) if when == "today" else (1, 1 + (days or 7))
         filters["due_after"] = _later(filters["due_after"], rules.day_of(now(), timezone, begin))
         filters["due_before"] = _sooner(filters["due_before"], rules.day_of(now(), timezone, end))
-    filters["status"] = status
+    filters |= {"only_status": status[0]} if status and len(status) == 1 else {"status": status}
     # So that the planner sees that an index of open tasks has them all.
     filters["is_open"] = True if when or (status and not rules.CLOSED & set(status)) else None
     return filters | _parent(parent_id) | _words(q)
