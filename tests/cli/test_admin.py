@@ -218,13 +218,13 @@ def test_a_file_goes_out_and_comes_in_again(admin: Admin, ada_id: str, tmp_path:
 
 def test_an_import_names_the_columns_it_did_not_take(admin: Admin, ada_id: str, tmp_path: Path) -> None:
     row = add(admin, ada_id, "title=Water")
-    (tmp_path / "new.csv").write_text(f"title,owner_id,created_at,occurrence\nFire,{ada_id},2020-01-01T00:00:00Z,\n")
+    (tmp_path / "new.csv").write_text(f"title,owner_id,version,occurrence\nFire,{ada_id},7,\n")
     (tmp_path / "old.csv").write_text(f"id,title,owner_id\n{row['id']},Fire,{ada_id}\n")
 
     added = admin("import", "tasks", str(tmp_path / "new.csv"))
     changed = admin("import", "tasks", str(tmp_path / "old.csv"), "--json")
 
-    assert "Read-only, not imported: created_at.\n" in added.stdout
+    assert "Read-only, not imported: version.\n" in added.stdout
     assert sent(changed)["ignored"] == ["owner_id"]
 
 
