@@ -14,6 +14,7 @@ from accounts.test_email_change import ask, confirm, token_for
 from accounts.test_email_tokens import reset_token
 from accounts.test_flows import App, Instance, enrol, instance
 from accounts.test_passkeys import Authenticator
+from conftest import create_database
 from litestar import Litestar
 from support.factories import OPERATOR, PASSWORD, Person, World, origin_for
 from support.pages import TOKEN
@@ -554,3 +555,28 @@ async def test_the_process_that_ends_something_refuses_it_at_once(database_url: 
         after_disabling = [(await client.get(path)).status_code for client in (two, ada.http)]
 
     assert [after_logout, after_ending, after_revoking, *after_disabling] == [401] * 5
+
+
+async def test_a_replica_that_is_behind_neither_keeps_out_nor_lets_in(
+    database_url: str, sql: Sql, worker_id_or_main: str
+) -> None:
+    """The replica knows the session as it was before it ended, and does not know the one that began after."""
+    async with instance(database_url) as writing:
+        ada = await writing.world.person("ada")
+        first = (await writing.login(ada.email)).json()["access_token"]
+    behind = await create_database(f"todo_behind_{worker_id_or_main}", "todo_template")
+    replica = await asyncpg.connect(behind)
+    for table in ("roles", "users", "user_roles", "sessions"):
+        rows = await sql.fetch(f"SELECT t::text AS row FROM {table} AS t")
+        await replica.execute(f"DELETE FROM {table}")
+        await replica.executemany(f"INSERT INTO {table} SELECT ($1::text::{table}).*", [(row["row"],) for row in rows])
+    await replica.close()
+
+    async with instance(database_url, database_read_url=behind) as here:
+        assert await here.status(first, "/api/auth/sessions") == 200
+        await here.client(first).post("/api/auth/logout")
+        after_logout = await here.status(first, "/api/auth/sessions")
+        second = (await here.login(ada.email)).json()["access_token"]
+        after_login = await here.status(second, "/api/auth/sessions")
+
+    assert (after_logout, after_login) == (401, 200)

@@ -73,12 +73,23 @@ async def test_a_field_that_is_filtered_by_one_value_takes_one(boss_http: httpx.
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "query.priority")
 
 
+async def test_a_user_with_another_role_is_sent_again(boss_http: httpx.AsyncClient, ada: Person) -> None:
+    url = f"/api/admin/users/{ada.id}"
+    known = {"If-None-Match": (await boss_http.get(url)).headers["etag"]}
+    await boss_http.post(f"{url}/actions/grant_role", json={"role": "auditor"})
+
+    answer = await boss_http.get(url, headers=known)
+
+    assert (answer.status_code, answer.json()["roles"]) == (200, ["auditor", "member"])
+
+
 async def test_the_life_of_a_row(boss_http: httpx.AsyncClient, ada: Person) -> None:
     added = await boss_http.post("/api/admin/tasks?reason=Ticket+17", json={"title": "Water", "owner_id": str(ada.id)})
     assert (added.status_code, added.headers["etag"]) == (201, '"1"')
     url = f"/api/admin/tasks/{added.json()['id']}"
 
-    assert (await boss_http.get(url, headers={"If-None-Match": '"1"'})).status_code == 304
+    known = {"If-None-Match": (await boss_http.get(url)).headers["etag"]}
+    assert (await boss_http.get(url, headers=known)).status_code == 304
     changed = await boss_http.patch(url, json={"priority": 2}, headers={"If-Match": '"1"'})
     assert (changed.status_code, changed.headers["etag"], changed.json()["notes"]) == (200, '"2"', "")
     stale = await boss_http.patch(url, json={"priority": 3}, headers={"If-Match": '"1"'})

@@ -120,6 +120,17 @@ async def test_one_of_several_versions_may_be_changed(ada: Person) -> None:
 
 
 async def test_an_account_that_is_known_is_not_sent_again(ada: Person) -> None:
-    answer = await ada.http.get("/api/auth/me", headers={"if-none-match": '"1"'})
+    etag = (await ada.http.get("/api/auth/me")).headers["etag"]
+
+    answer = await ada.http.get("/api/auth/me", headers={"if-none-match": etag})
 
     assert answer.status_code == 304
+
+
+async def test_an_account_with_another_role_is_sent_again(ada: Person, sql: Any) -> None:
+    etag = (await ada.http.get("/api/auth/me")).headers["etag"]
+    await sql.execute("INSERT INTO user_roles SELECT $1, id FROM roles WHERE name = 'auditor'", ada.id)
+
+    answer = await ada.http.get("/api/auth/me", headers={"if-none-match": etag})
+
+    assert (answer.status_code, answer.json()["roles"]) == (200, ["auditor", "member"])

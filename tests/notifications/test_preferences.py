@@ -165,3 +165,21 @@ async def test_what_is_read_is_forgotten_in_a_month(ada: Person, database: Datab
     await forget(job_context(database))
 
     assert await sent(ada) == ["Reminder: 1", "Reminder: 2"]
+
+
+async def test_what_is_known_is_not_sent_again_until_anything_of_it_changes(ada: Person, sql: Sql) -> None:
+    async def again(etag: str) -> tuple[int, str]:
+        answer = await ada.http.get(ADDRESS, headers={"if-none-match": etag})
+        return answer.status_code, answer.headers["etag"]
+
+    first = (await ada.http.get(ADDRESS)).headers["etag"]
+    unchanged = await again(first)
+    await ada.http.patch("/api/auth/me", json={"timezone": "Asia/Tokyo"})
+    moved, second = await again(first)
+    await sql.execute("UPDATE users SET email_verified_at = now()")
+    confirmed, third = await again(second)
+    await ada.http.patch(ADDRESS, json={"digest": ["app"]})
+
+    assert unchanged == (304, first)
+    assert (moved, confirmed, (await again(third))[0]) == (200, 200, 200)
+    assert len({first, second, third}) == 3

@@ -113,11 +113,14 @@ class UserQuery(Generic[S]):
         )
 
     async def one_or_none(self, database: Database, user_id: UUID | None, **values: Any) -> S | None:
-        """Return the user's row. `user_id` may be None when only the row will tell whose it is."""
+        """Return the user's row, from the primary: a replica may not know yet that a session has begun or ended.
+
+        `user_id` may be None when only the row will tell whose it is.
+        """
         limiter = limiter_of(database)
         lease = limiter.spent(user_id)
         if lease is None:
-            return await database.reads.one_or_none(self.alone, **values)
+            return await database.primary.one_or_none(self.alone, **values)
         try:
             return await limiter.lease_with(database, self, lease, values)
         except Exception as error:

@@ -89,7 +89,9 @@ async def get_row(
     Example: `GET /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000`
     """
     row = await admin.queries.get(resource, row_id)
-    return versioned(row, if_none_match=if_none_match) if hasattr(row, "version") else Response(row)
+    # A row also shows others, such as the roles of a user, which change without its version.
+    is_versioned = hasattr(row, "version")
+    return versioned(row, if_none_match=if_none_match, checksum=True) if is_versioned else Response(row)
 
 
 @get("/export", operation_id="admin_rest_export", opt={"kind": "export", "any_query": True})

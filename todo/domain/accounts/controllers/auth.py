@@ -191,7 +191,7 @@ class AuthController(Controller):
 
         Example: `GET /api/auth/me`
         """
-        return versioned(await sign_in.me(request.user), if_none_match=if_none_match)
+        return versioned(await sign_in.me(request.user), if_none_match=if_none_match, checksum=True)
 
     @patch("/me", operation_id="change_me", guards=[requires("accounts.change")])
     async def change_me(
@@ -208,7 +208,7 @@ class AuthController(Controller):
         """
         async with session_for(database, request.scope) as session:
             await AccountService(session, request.user).change_own(data, versions_of(if_match))
-        return versioned(await sign_in.me(request.user))
+        return versioned(await sign_in.me(request.user), checksum=True)
 
 
 @get("/.well-known/jwks.json", operation_id="get_jwks", tags=["Accounts"])

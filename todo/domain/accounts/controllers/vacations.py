@@ -31,7 +31,8 @@ class VacationController(Controller):
 
         Example: `GET /api/me/vacation`
         """
-        return versioned(await read_vacation(database.reads, request.user), if_none_match=if_none_match)
+        found = await read_vacation(database.reads, request.user)
+        return versioned(found, if_none_match=if_none_match, checksum=True)
 
     @post(operation_id="begin_vacation", status_code=200, guards=[requires("accounts.change")])
     async def begin_vacation(
@@ -47,7 +48,7 @@ class VacationController(Controller):
         """
         vacations = VacationService(session, request.user)
         begun = await vacations.begin(request.user.user_id, data, "accounts.begin_vacation", versions_of(if_match))
-        return versioned(begun)
+        return versioned(begun, checksum=True)
 
     @delete(operation_id="end_vacation", guards=[requires("accounts.change")])
     async def end_vacation(self, session: Session, request: ActorRequest, if_match: IfMatch = None) -> None:

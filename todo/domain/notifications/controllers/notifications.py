@@ -90,7 +90,7 @@ class PreferencesController(Controller):
 
         Example: `GET /api/me/notifications`
         """
-        return versioned(await PreferencesService(session, request.user).read())
+        return versioned(await PreferencesService(session, request.user).read(), checksum=True)
 
     @patch(operation_id="change_notification_preferences", guards=[requires("notifications.change")])
     async def change_notification_preferences(
@@ -101,4 +101,4 @@ class PreferencesController(Controller):
         Example: `{"digest": ["email"], "digest_time": "07:30", "quiet_hours": {"begin": "22:00", "end": "07:00"}}`
         """
         preferences = PreferencesService(session, request.user)
-        return versioned(await preferences.change_fields(data, versions_of(if_match)))
+        return versioned(await preferences.change_fields(data, versions_of(if_match)), checksum=True)
