@@ -204,7 +204,7 @@ class Database:
         """Connect. Raise OSError or asyncpg's errors when the database cannot be reached."""
         settings = self.settings
         most = settings.database_pool + settings.database_overflow
-        write_most = max(1, most // 3)
+        write_most = max(min(2, most - 1), most // 3)
         route = await find_route(self.url, settings)
         self.monitor = Monitor(route)
         self.watch = Watch(self.monitor, settings.database_wait)
@@ -217,6 +217,7 @@ class Database:
             self.primary = self.reads = await self._direct(route, most - write_most)
         self.engine = create_engine(route, write_most, self.watch)
         self._gate = Gate(write_most, settings.database_wait)
+        self._outer = Gate(max(1, write_most - 1), settings.database_wait)
         self.watch.gates.append(self._gate)
         self._watching = asyncio.create_task(self.watch.run())
         return self
@@ -269,6 +270,15 @@ class Database:
                 if isinstance(error, DBAPIError) and sqlstate_of(error) == READ_ONLY:
                     await self.watch.renew()
                 raise
+
+    @asynccontextmanager
+    async def outer_session(self, origin: Origin) -> AsyncIterator[WriteSession]:
+        """Open a transaction during which others are opened.
+
+        One connection is left for those, so that outer transactions do not all wait for one.
+        """
+        async with self._outer, self.session(origin) as session:
+            yield session
 
 
 def create_engine(route: Route, most: int, watch: Watch) -> AsyncEngine:

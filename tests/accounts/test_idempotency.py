@@ -1,5 +1,6 @@
 """`Idempotency-Key` on what changes accounts: done once, and no secret is stored."""
 
+import asyncio
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -8,6 +9,8 @@ import pyotp
 from accounts.test_email_change import CONFIRM, NEW, subjects
 from accounts.test_passkeys import Authenticator
 from support.factories import PASSWORD, Person, World
+
+from todo.database import Database
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 KEY = {"idempotency-key": "one"}
@@ -140,3 +143,26 @@ async def fresh(person: Person) -> str:
     body = {"email": person.email, "password": PASSWORD}
     token: str = (await person.http.post("/api/auth/login", json=body)).json()["access_token"]
     return token
+
+
+async def test_wrong_passwords_with_keys_do_not_use_up_the_pool(world: World, database: Database, sql: Sql) -> None:
+    """Each is recorded by a second transaction, while as many as there are connections wait for one."""
+    settings = database.settings
+    people = [await world.person(f"user{i}") for i in range(settings.database_pool + settings.database_overflow + 4)]
+    body = {"current_password": "not the password", "new_password": "a wholly different phrase"}
+
+    answers = await asyncio.gather(*(post(person.http, "/password", body) for person in people))
+
+    assert {answer.status_code for answer in answers} == {403}
+    refused = await sql.fetchval("SELECT count(*) FROM audit_events WHERE action = 'accounts.password_refused'")
+    assert refused == len(people)
+
+
+async def test_the_same_key_at_the_same_moment_changes_the_password_once(ada: Person, sql: Sql) -> None:
+    body = {"current_password": PASSWORD, "new_password": "a wholly different phrase"}
+
+    answers = await asyncio.gather(*(post(ada.http, "/password", body) for _ in range(8)))
+
+    assert {answer.status_code for answer in answers} <= {204, 403, 409}
+    assert sum(answer.status_code == 204 and "idempotency-replayed" not in answer.headers for answer in answers) == 1
+    assert (await post(ada.http, "/password", body)).headers["idempotency-replayed"] == "true"

@@ -225,7 +225,8 @@ class Idempotency:
         fingerprint = sha256(b"\0".join((scope["path"].encode(), scope["query_string"], body))).digest()
         answer = Answer()
         try:
-            async with self._database.session(origin_of(scope)) as session:
+            # A handler records a wrong password in a transaction of its own.
+            async with self._database.outer_session(origin_of(scope)) as session:
                 share(scope, session)
                 its_key = IdempotencyKey(self._database, session, user_id, key.decode(), fingerprint)
                 scope["state"][KEY] = its_key
