@@ -79,4 +79,6 @@ async def test_changing_ones_account_needs_its_version_and_a_real_zone(ada: Pers
     renamed = await ada.http.patch("/api/auth/me", json={"name": "Ada"}, headers={"if-match": '"1"'})
 
     assert (stale.status_code, unreal.status_code, renamed.status_code) == (412, 422, 200)
-    assert (renamed.json()["name"], renamed.headers["etag"]) == ("Ada", '"2"')
+    assert (renamed.json()["name"], renamed.headers["etag"][:3]) == ("Ada", '"2-')
+    again = await ada.http.patch("/api/auth/me", json={"name": "Eve"}, headers={"if-match": renamed.headers["etag"]})
+    assert again.json()["name"] == "Eve"
