@@ -15,11 +15,16 @@ from todo.errors import Conflict, Invalid
 async def find_holder(session: WriteSession, email: str) -> User:
     """Return the user with this address. Raise NotFound, or Conflict when the account cannot sign in by password."""
     user = await find_user(session, email)
+    require_password(user)
+    return user
+
+
+def require_password(user: User) -> None:
+    """Raise Conflict when the account cannot sign in by password."""
     if user.password_hash is None:
         raise Conflict(f"{user.email} has no password: it signs in with tokens, or through an identity provider.")
     if user.status == "disabled":
         raise Conflict(f"{user.email} is disabled: run `todo users enable {user.email}` first.")
-    return user
 
 
 async def set_password(database: Database, origin: Origin, passwords: Passwords, email: str, password: str) -> None:
@@ -30,6 +35,7 @@ async def set_password(database: Database, origin: Origin, passwords: Passwords,
     async with database.session(origin) as session:
         people = AccountService(session, origin.actor)
         user = await people.locked(USER.id == (await find_holder(session, email)).id)
+        require_password(user)  # it may have been disabled while this waited for the lock
         await people.update({"password_hash": password_hash}, user, action="users.set_password")
         await revoke_credentials(session, origin.actor, user.id, "operator")
         await notify(session, user.email, "Your password was changed", "Your password was changed by an administrator.")
