@@ -209,7 +209,7 @@ class Database:
         self.monitor = Monitor(route)
         self.watch = Watch(self.monitor, settings.database_wait)
         if settings.database_read_url:
-            write_most = max(1, write_most // 2)
+            write_most = max(min(2, (most - 1) // 2), write_most // 2)
             self.primary = await self._direct(route, write_most)
             replica = await find_route(settings.database_read_url, settings)
             self.reads = await self._direct(replica, max(1, most - 2 * write_most))

@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     )
     database_read_url: DatabaseUrl = Field("", description="URL of a replica for reads; empty means the same database.")
     database_pool: int = Field(
-        10, ge=2, le=1000, description="Connections a process keeps open, reads and writes together."
+        10, ge=3, le=1000, description="Connections a process keeps open, reads and writes together."
     )
     database_overflow: int = Field(
         20, ge=0, le=1000, description="Additional connections a process may open under load."

@@ -136,7 +136,7 @@ async def test_the_queue_gives_up_connections_to_a_server_that_takes_no_changes(
 
 
 async def test_a_locked_table_makes_the_service_busy_and_not_unready(own_url: str) -> None:
-    settings = settings_for(own_url, database_wait=WAIT, database_pool=2, database_overflow=1, actor_cache_seconds=5)
+    settings = settings_for(own_url, database_wait=WAIT, database_pool=3, database_overflow=0, actor_cache_seconds=5)
     locker = await asyncpg.connect(own_url)
     async with person(settings) as eve, locker.transaction():
         await locker.execute("LOCK TABLE tasks")

@@ -24,7 +24,7 @@ async def wire(database_url: str, sql: object) -> AsyncIterator[Wire]:
 
 @pytest.fixture
 async def eve(wire: Wire) -> AsyncIterator[Person]:
-    settings = settings_for(wire.url, database_pool=2, database_overflow=0, actor_cache_seconds=5)
+    settings = settings_for(wire.url, database_pool=3, database_overflow=0, actor_cache_seconds=5)
     async with serving(create_app(settings)) as app:
         world = World(app)
         yield await world.person("eve")
@@ -59,7 +59,7 @@ async def test_reads_take_one_round_trip(wire: Wire, eve: Person) -> None:
 @pytest.fixture
 async def fay(wire: Wire) -> AsyncIterator[Person]:
     """Somebody of a service at its default settings, but one connection, where every statement is prepared."""
-    defaults = {"rate_limit": "100/minute", "actor_cache_seconds": 3, "database_pool": 2, "database_overflow": 0}
+    defaults = {"rate_limit": "100/minute", "actor_cache_seconds": 3, "database_pool": 3, "database_overflow": 0}
     async with serving(create_app(settings_for(wire.url, **defaults))) as app:
         world = World(app)
         yield await world.person("fay")

@@ -129,7 +129,7 @@ async def deserted(database_url: str, sql: object) -> AsyncIterator[Person]:
     """Somebody whose service has lost its database: nothing listens at the address any more."""
     async with AsyncExitStack() as stack, AsyncExitStack() as relay:
         wire = await relay.enter_async_context(tapped(database_url))
-        settings = settings_for(wire.url, database_pool=2, database_overflow=0, actor_cache_seconds=5)
+        settings = settings_for(wire.url, database_pool=3, database_overflow=0, actor_cache_seconds=5)
         app = await stack.enter_async_context(serving(create_app(settings)))
         world = World(app)
         stack.push_async_callback(world.close)
@@ -175,7 +175,7 @@ async def test_a_database_that_is_not_migrated_makes_the_service_unready(
         await connection.execute(change)
         await connection.close()
 
-    async with serving(create_app(settings_for(url, database_pool=2, database_overflow=0))) as app:
+    async with serving(create_app(settings_for(url, database_pool=3, database_overflow=0))) as app:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             answer = await client.get("/health/ready")
