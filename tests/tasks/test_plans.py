@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -9,7 +10,9 @@ import pytest
 from support.factories import Person
 
 from benchmarks.growth import FILL, QUESTIONS, TENTH, ask
+from todo.access import Actor
 from todo.database import Database
+from todo.domain.tasks.queries import TaskReads
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 TASKS = 10_000
@@ -83,6 +86,19 @@ async def test_one_status_reads_a_page_however_many_have_it(
 
     assert await sql.fetchval("SELECT count(*) FROM tasks WHERE status = 'open'") == TASKS // 10 + TASKS // 100
     assert reads.visited <= 51
+
+
+@pytest.mark.parametrize("sort", ["-deleted_at", "purge_at"])
+async def test_the_trash_reads_a_page_however_much_lies_in_it(
+    ada: Person, many: str, sql: Sql, database: Database, sort: str
+) -> None:
+    await sql.execute("UPDATE tasks SET deleted_at = updated_at")
+    await sql.execute("ANALYZE tasks")
+    reads: Any = Explaining(sql, database.reads)
+
+    page = await TaskReads(reads, Actor(id=ada.id, name="ada")).trash(timedelta(days=30), sort=sort, limit=50)
+
+    assert (len(page.items), reads.visited) == (50, 51)
 
 
 @pytest.mark.parametrize("sort", ["-created_at", "title", "-priority", "due_at", "-completed_at", "start", "deadline"])
