@@ -12,7 +12,7 @@ COPY migrations migrations
 RUN uv pip install --no-cache --no-deps .
 
 FROM ${PYTHON}
-RUN useradd --system --no-create-home --uid 10001 todo
+RUN useradd --system --no-create-home --uid 10001 todo && install -d -m 700 -o todo /backups
 COPY --from=build /opt/todo /opt/todo
 ENV PATH=/opt/todo/bin:$PATH TODO_ENV=production TODO_HOST=0.0.0.0 PYTHONUNBUFFERED=1
 USER todo

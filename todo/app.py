@@ -20,7 +20,9 @@ from todo.admin.rest.document import paths_of
 from todo.admin.rest.routes import admin_routes
 from todo.admin.runs import carry_out
 from todo.audit_partitions import maintain_partitions
+from todo.backup.scheduled import run_backup
 from todo.cleanup import delete_expired
+from todo.connection import direct_url
 from todo.contention import is_contention
 from todo.database import Database
 from todo.database_errors import problem_from
@@ -65,6 +67,13 @@ async def maintain_audit_log(context: Context) -> None:
     await maintain_partitions(context["database"])
 
 
+async def back_up(context: Context) -> None:
+    """Store a backup in `TODO_BACKUP_DIR`, if that is set, and delete old ones."""
+    settings = context["database"].settings
+    if settings.backup_dir:
+        await run_backup(direct_url(settings, context["database"].url))
+
+
 async def run_admin_action(context: Context, *, run_id: str) -> None:
     """Continue an admin action on many rows."""
     await carry_out(REGISTRY, context["database"], actor_of, UUID(run_id), job_origin(context))
@@ -80,6 +89,7 @@ CORE = Module(
         Cron(delete_old_answers, "17 * * * *", timeout=600),
         Cron(limits.delete_full, "* * * * *"),
         Cron(delete_old_deliveries, "23 * * * *", timeout=600),
+        Cron(back_up, "7 2 * * *", timeout=6 * 3600),
         Cron(maintain_audit_log, "29 * * * *", timeout=600),
     ],
     loops=[health.HEARTBEAT, delivery_loop(CHANNELS)],

@@ -149,6 +149,15 @@ def _rate(value: str) -> str:
     return value
 
 
+def _recipient(value: Any) -> str:
+    if not re.fullmatch("age1[02-9ac-hj-np-z]{58}", str(value)):
+        raise ValueError(
+            f"must be public keys of age such as age1..., separated by commas (`todo backup-key` makes one),"
+            f" not {shown(value)}"
+        )
+    return str(value)
+
+
 def _key(value: SecretStr) -> SecretStr:
     if len(value.get_secret_value()) < SHORTEST_KEY:
         raise ValueError(KEY)
@@ -212,4 +221,5 @@ Key = Annotated[SecretStr, AfterValidator(_key)]
 Keys = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_keys)]
 Origins = Annotated[tuple[Annotated[str, BeforeValidator(_origin)], ...], NoDecode, BeforeValidator(entries)]
 Networks = Annotated[tuple[Annotated[str, BeforeValidator(_network)], ...], NoDecode, BeforeValidator(entries)]
+Recipients = Annotated[tuple[Annotated[str, BeforeValidator(_recipient)], ...], NoDecode, BeforeValidator(entries)]
 Issuers = Annotated[tuple[Issuer, ...], NoDecode, BeforeValidator(_issuers)]

@@ -32,6 +32,7 @@ from todo.setting_types import (
     PublicUrl,
     QueueUrl,
     Rate,
+    Recipients,
     Sender,
     is_safe,
 )
@@ -154,6 +155,13 @@ class Settings(BaseSettings):
     trash_days: int = Field(30, ge=1, le=3650, description="Days until items in the trash are deleted permanently.")
     audit_retention_months: int = Field(
         0, ge=0, le=1200, description="Full months the audit log is kept besides the current one; 0 for ever."
+    )
+    backup_dir: Folder | None = Field(
+        None, description="Folder where workers store a backup every night; empty means no backups."
+    )
+    backup_days: int = Field(14, ge=1, le=3650, description="Days backups are kept in TODO_BACKUP_DIR.")
+    backup_recipients: Recipients = Field(
+        (), description="Public keys of age (age1...) whose owners can read the backups; empty means not encrypted."
     )
     hourly_rules: bool = Field(False, description="Whether tasks may recur hourly (FREQ=HOURLY).")
     signing_key_days: int = Field(
@@ -311,3 +319,13 @@ def secret_key(settings: Settings) -> SecretKey:
     if len(secret) < SHORTEST_KEY:
         raise SettingsError(f"TODO_SECRET_KEY: {KEY}.")
     return SecretKey(secret, tuple(key.get_secret_value() for key in settings.secret_key_fallbacks))
+
+
+def write_secret_key(settings: Settings, key: str) -> Path:
+    """Store a secret key in the data folder and return its file. Raise OSError."""
+    path = settings.data_dir / "secret_key"
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name("secret_key.part")  # renamed when complete: a kill leaves no half key
+    part.touch(mode=0o600)
+    part.write_text(key)
+    return part.rename(path)

@@ -17,7 +17,7 @@ from todo.cli.operator import os_user
 
 READS = {
     "access scopes", "access token", "access why", "admin describe", "admin export", "admin get", "admin history",
-    "admin list", "check",
+    "admin list", "backup", "backup-key", "check",
     "hash-benchmark", "jobs list", "jobs schedules", "jobs show", "keys list", "outbox list", "outbox show",
     "permissions", "recurrence preview", "series list", "series show", "settings", "users list", "users show",
 }  # fmt: skip
@@ -143,7 +143,7 @@ WRITES["admin import"] = imported
 
 
 def test_every_command_is_known_to_read_or_to_write() -> None:
-    assert {*paths_of(main)} == READS | LASTING | {*WRITES} | {"makemigrations", "migrate"}
+    assert {*paths_of(main)} == READS | LASTING | {*WRITES} | {"makemigrations", "migrate", "restore"}
 
 
 @pytest.mark.parametrize("path", WRITES)

@@ -17,6 +17,7 @@ WRONG = {
     "env": "prod",
     "host": "http://localhost",
     "port": "tcp://10.0.0.1:8000",
+    "backup_dir": "~no-such-user/backups",
     "data_dir": "~no-such-user/todo",
     "public_url": "localhost",
     "database_url": f"mysql://ada:{HIDDEN}@127.0.0.1/todo",

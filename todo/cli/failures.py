@@ -6,6 +6,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from todo.admin.checks import AdminError
+from todo.backup.archive import BackupError
 from todo.cli.lazy import CommandError
 from todo.connection import AWAY
 from todo.embedded.programs import EmbeddedError
@@ -13,7 +14,7 @@ from todo.errors import FieldError, NotFound, Problem
 from todo.revisions import MigrationError
 from todo.setting_errors import SettingsError
 
-OURS = (AdminError, CommandError, EmbeddedError, MigrationError, SettingsError)
+OURS = (AdminError, BackupError, CommandError, EmbeddedError, MigrationError, SettingsError)
 # No connection, no such role or password, no such database, too many connections, going down, not allowed, read-only.
 REFUSED = ("08", "28", "3D", "53", "57P", "42501", "25006")
 OPTIONS = {"q": "--search", "sort": "--sort", "cursor": "--cursor", "trash": "--trash", "ics": "--calendar"}

@@ -16,7 +16,7 @@ from todo.cli.address import HOST, PORT, given, require_free
 from todo.cli.lazy import CommandError, imported
 from todo.cli.supervision import Child, Stop, in_own_process, running
 from todo.embedded.server import Server, State
-from todo.settings import Settings, load_settings, unknown_variables
+from todo.settings import Settings, load_settings, unknown_variables, write_secret_key
 
 
 @click.command()
@@ -73,11 +73,7 @@ def keep_secret(settings: Settings) -> None:
     if settings.secret_key.get_secret_value() or path.exists():
         return
     try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = path.with_name("secret_key.part")  # renamed when complete: a kill leaves no half key
-        part.touch(mode=0o600)
-        part.write_text(secrets.token_urlsafe(48))
-        part.rename(path)
+        write_secret_key(settings, secrets.token_urlsafe(48))
     except OSError as error:
         raise CommandError(
             f"The data folder {settings.data_dir} cannot be used ({error.strerror}):"
