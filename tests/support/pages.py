@@ -27,7 +27,7 @@ class Visitor:
     @classmethod
     async def enter(cls, app: Litestar, http: httpx.AsyncClient, person: Person) -> "Visitor":
         cookie = await app.state.pages.accounts.enter(origin_for(ANYBODY, "admin"), person.email, PASSWORD, "a browser")
-        http.cookies.set(app.state.pages.cookies.session, cookie)
+        http.cookies.set(app.state.pages.cookies.session, cookie, domain="test.local")  # where answers set it
         visitor = cls(http, person)
         found = TOKEN.search((await http.get("/admin/account")).text)
         assert found

@@ -14,8 +14,9 @@ from todo.admin.pages.guards import may_enter
 from todo.admin.pages.list_state import ListState, read_state
 from todo.admin.pages.reauthentication import require_reauthentication
 from todo.admin.pages.renderer import Pages
-from todo.admin.pages.sign_in import PagesDependency, safe
+from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.pages.templating import called
+from todo.admin.pages.urls import safe
 from todo.admin.schemas import Outcome, Preview, Selection
 from todo.admin.service import AdminService
 from todo.admin.values import fields_of_form

@@ -8,6 +8,7 @@ from litestar.handlers.base import BaseRouteHandler
 from todo.access import Connection, PermissionGuard
 from todo.admin.declaration import ENTER
 from todo.admin.pages.cookies import SAFE, is_form_token, is_same_origin
+from todo.admin.pages.kept_forms import FormOutdated, SessionEnded, kept_form, page_of
 from todo.admin.pages.renderer import Pages, Redirect, admin_session_of
 from todo.admin.pages.sessions import AdminSession
 from todo.errors import Forbidden, Invalid, Unauthorized
@@ -31,6 +32,14 @@ class PageGuard(PermissionGuard):
 may_enter = PageGuard(ENTER)
 
 
+async def keep_form(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Guard of all pages, before their own: a form sent without a session is kept. Raise SessionEnded."""
+    if not isinstance(connection, Request) or connection.method in SAFE or handler.opt.get("needs_no_session"):
+        return
+    if admin_session_of(connection.scope) is None:
+        raise SessionEnded(await kept_form(connection), page_of(connection))
+
+
 async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
     """Check before every handler that a change comes from a form of this site and browser.
 
@@ -46,7 +55,8 @@ async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
         raise Forbidden(STRANGE)
     form = await request.form()
     if not is_form_token(cookie, request.headers.get("x-form-token") or str(form.get("form_token", ""))):
-        raise Forbidden(STRANGE)
+        kept = await kept_form(request) if admin_session_of(request.scope) else None
+        raise FormOutdated(kept) if kept else Forbidden(STRANGE)
     admin_session = admin_session_of(request.scope)
     if admin_session and admin_session.read_only and not request.route_handler.opt.get("changes_nothing"):
         raise Forbidden(
@@ -67,4 +77,4 @@ def current_admin_session(request: Request[Any, Any, Any]) -> AdminSession:
 
 def pages_router(*pages: type[Controller]) -> Router:
     """Return the router of pages below `/admin`, excluded from the API documentation and with CSRF checks."""
-    return Router("/admin", route_handlers=pages, before_request=only_ours, include_in_schema=False)
+    return Router("/admin", route_handlers=pages, guards=[keep_form], before_request=only_ours, include_in_schema=False)

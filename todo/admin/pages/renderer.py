@@ -14,6 +14,7 @@ from todo.admin.dashboard import Card
 from todo.admin.declaration import ENTER
 from todo.admin.pages import cookies
 from todo.admin.pages.cookies import Cookies, Flash
+from todo.admin.pages.kept_forms import FormOutdated, SessionEnded, address_of, page_of
 from todo.admin.pages.sessions import Accounts, AdminSession
 from todo.admin.pages.templating import environment
 from todo.admin.registry import Registry
@@ -147,6 +148,20 @@ class Pages:
             answer.set_cookie(self.cookies.write(self.cookies.flash, "", 0))
         return answer
 
+    def ask(
+        self, scope: Scope, template: str, problem: Problem | None = None, *, kept: str = "", **values: Any
+    ) -> Response[str]:
+        """Render a form for an anonymous user, bound to the browser by its own cookie.
+
+        `kept` is a form to be sent after the sign-in.
+        """
+        cookie = self.cookies.read(scope, self.cookies.session) or cookies.new_value()
+        status = int(problem.status) if problem else 200
+        values |= {"problem": problem, "kept": kept, "form_token": cookies.form_token(cookie)}
+        answer = self.render(scope, template, status, **values)
+        answer.set_cookie(self.cookies.write(self.cookies.session, cookie))
+        return answer
+
     def go(self, location: str, done: str = "", *, refused: str = "") -> Response[Any]:
         """Redirect with a message of success or of failure."""
         answer: Response[Any] = Response(b"", status_code=HTTPStatus.SEE_OTHER, media_type="text/html")
@@ -158,7 +173,7 @@ class Pages:
     def refuse(self, scope: Scope, problem: Problem) -> Response[Any]:
         """Render a problem as a page, or redirect to sign-in when it is 401."""
         if isinstance(problem, Unauthorized) and method_of(scope) in cookies.SAFE:
-            return self.go(f"/admin/login?next={quote(_address(scope))}")
+            return self.go(f"/admin/login?next={quote(address_of(scope))}")
         values = {"problem": problem, "request_id": scope["state"].get("request_id", "")}
         answer = self.render(scope, "problem.html", int(problem.status), **values)
         answer.headers.update({k: v for k, v in problem.headers.items() if k.lower() != "www-authenticate"})
@@ -175,6 +190,12 @@ class Pages:
         """Handle exceptions of all pages."""
         if isinstance(error, Redirect):
             return self.go(error.location)
+        if isinstance(error, SessionEnded):
+            kept = error.kept.encode() if error.kept else ""
+            return self.ask(request.scope, "login.html", error, next=error.page, email="", kept=kept)
+        if isinstance(error, FormOutdated):
+            outdated = {"kept": error.kept, "page": page_of(request)}
+            return self.render(request.scope, "continue.html", HTTPStatus.FORBIDDEN, **outdated)
         if isinstance(error, ReauthenticationRequired):
             values = {"fields": error.fields, "problem": error.problem}
             return self.render(request.scope, "reauthenticate.html", HTTPStatus.FORBIDDEN, **values)
@@ -192,7 +213,7 @@ class Pages:
             "theme": theme if theme in THEMES else "system",
             "flash": self.cookies.said(scope),
             "path": scope["path"],
-            "here": _address(scope),
+            "here": address_of(scope),
             "form_token": cookies.form_token(self.cookies.read(scope, self.cookies.session)),
         }
         return self._environment.get_template(template).render({**common, **values})
@@ -207,8 +228,3 @@ def admin_session_of(scope: Scope) -> AdminSession | None:
     """Return the admin session of a request."""
     admin_session: AdminSession | None = scope["state"].get("admin_session")
     return admin_session
-
-
-def _address(scope: Scope) -> str:
-    query: bytes = scope["query_string"]
-    return scope["path"] + (f"?{query.decode('latin-1')}" if query else "")

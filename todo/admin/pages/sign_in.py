@@ -1,34 +1,31 @@
 """`/admin/login`: sign in by password, code or passkey; and sign out."""
 
-import re
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
+from litestar.types import Scope
 
 from todo.access import Origin
-from todo.admin.pages.cookies import form_token, new_value
+from todo.admin.pages.cookies import form_token
+from todo.admin.pages.kept_forms import decode_kept
 from todo.admin.pages.renderer import THEMES, Pages, admin_session_of
 from todo.admin.pages.sessions import MfaPending
+from todo.admin.pages.urls import HOME, safe
 from todo.errors import Problem
 
 PagesDependency = NamedDependency[Pages]
 AnyRequest = Request[Any, Any, Any]
 Next = Annotated[str, QueryParameter(max_length=2000, description="URL to open afterwards.")]
 UserAgent = Annotated[str, HeaderParameter(name="User-Agent")]
-OURS = re.compile(r"/admin(?:/[\w.~%/-]*)?(?:\?[\w.~%&=+,:*/-]*)?", re.ASCII)
-HOME = "/admin"
 YEAR = 365 * 86400
-
-
-def safe(address: str) -> str:
-    """Return the URL if it is one of the admin pages, or else the dashboard."""
-    return address if OURS.fullmatch(address) and "//" not in address else HOME
 
 
 class SignInPages(Controller):
     """Sign in to and out of the admin pages."""
+
+    opt = {"needs_no_session": True}
 
     @get("/login", operation_id="show_admin_login")
     async def show_login(self, pages: PagesDependency, request: AnyRequest, next: Next = HOME) -> Response[Any]:
@@ -38,7 +35,7 @@ class SignInPages(Controller):
         """
         if admin_session_of(request.scope):
             return pages.go(safe(next))
-        return self._ask(pages, request, "login.html", next=safe(next), email="")
+        return pages.ask(request.scope, "login.html", next=safe(next), email="")
 
     @post("/login", operation_id="admin_login", status_code=200)
     async def login(
@@ -49,14 +46,14 @@ class SignInPages(Controller):
         Example: `POST /admin/login` with the fields `email`, `password`, `next`
         """
         form = await request.form()
-        email, following = str(form.get("email", "")), safe(str(form.get("next", "")))
+        email, following, kept = str(form.get("email", "")), safe(str(form.get("next", ""))), str(form.get("kept", ""))
         try:
             entered = await pages.accounts.enter(origin, email, str(form.get("password", "")), user_agent)
         except Problem as problem:
-            return self._ask(pages, request, "login.html", problem, next=following, email=email)
+            return pages.ask(request.scope, "login.html", problem, next=following, email=email, kept=kept)
         if isinstance(entered, MfaPending):
-            return self._ask(pages, request, "code.html", next=following, token=entered.token)
-        return self._let_in(pages, entered, following)
+            return pages.ask(request.scope, "code.html", next=following, token=entered.token, kept=kept)
+        return self._let_in(pages, request.scope, entered, following, kept)
 
     @post("/login/code", operation_id="admin_login_code", status_code=200)
     async def code(
@@ -67,12 +64,12 @@ class SignInPages(Controller):
         Example: `POST /admin/login/code` with the fields `token`, `code`, `next`
         """
         form = await request.form()
-        token, following = str(form.get("token", "")), safe(str(form.get("next", "")))
+        token, following, kept = str(form.get("token", "")), safe(str(form.get("next", ""))), str(form.get("kept", ""))
         try:
             cookie = await pages.accounts.second_step(origin, token, str(form.get("code", "")), user_agent)
         except Problem as problem:
-            return self._ask(pages, request, "code.html", problem, next=following, token=token)
-        return self._let_in(pages, cookie, following)
+            return pages.ask(request.scope, "code.html", problem, next=following, token=token, kept=kept)
+        return self._let_in(pages, request.scope, cookie, following, kept)
 
     @post("/login/passkey/options", operation_id="begin_admin_passkey_login", status_code=200)
     async def passkey_options(self, pages: PagesDependency, origin: NamedDependency[Origin]) -> dict[str, Any]:
@@ -91,12 +88,13 @@ class SignInPages(Controller):
         Example: `POST /admin/login/passkey` with the fields `state`, `credential`, `next`
         """
         form = await request.form()
-        state, credential, following = (str(form.get(name, "")) for name in ("state", "credential", "next"))
+        state, credential, kept = (str(form.get(name, "")) for name in ("state", "credential", "kept"))
+        following = safe(str(form.get("next", "")))
         try:
             cookie = await pages.accounts.enter_by_passkey(origin, state, credential, user_agent)
         except Problem as problem:
-            return self._ask(pages, request, "login.html", problem, next=safe(following), email="")
-        return self._let_in(pages, cookie, safe(following))
+            return pages.ask(request.scope, "login.html", problem, next=following, email="", kept=kept)
+        return self._let_in(pages, request.scope, cookie, following, kept)
 
     @post("/logout", operation_id="admin_logout", status_code=303, opt={"changes_nothing": True})
     async def logout(
@@ -125,19 +123,14 @@ class SignInPages(Controller):
         answer.set_cookie(pages.cookies.write(pages.cookies.theme, theme if theme in THEMES else "system", YEAR))
         return answer
 
-    def _ask(
-        self, pages: Pages, request: AnyRequest, template: str, problem: Problem | None = None, **values: Any
-    ) -> Response[Any]:
-        """Render a form for an anonymous user, bound to the browser by its own cookie."""
-        cookie = pages.cookies.read(request.scope, pages.cookies.session) or new_value()
-        status = int(problem.status) if problem else 200
-        values |= {"problem": problem, "form_token": form_token(cookie)}
-        answer = pages.render(request.scope, template, status, **values)
-        answer.set_cookie(pages.cookies.write(pages.cookies.session, cookie))
-        return answer
+    def _let_in(self, pages: Pages, scope: Scope, cookie: str, following: str, kept: str) -> Response[Any]:
+        """Set a new session cookie: the one before the sign-in must not stay valid (session fixation).
 
-    def _let_in(self, pages: Pages, cookie: str, following: str) -> Response[None]:
-        """Set a new session cookie: the one before the sign-in must not stay valid (session fixation)."""
-        answer = pages.go(following)
+        A form that was kept through the sign-in is shown, for the user to send it again.
+        """
+        form = decode_kept(kept)
+        answer: Response[Any] = pages.go(following)
+        if form is not None:
+            answer = pages.render(scope, "continue.html", kept=form, page=following, form_token=form_token(cookie))
         answer.set_cookie(pages.cookies.write(pages.cookies.session, cookie))
         return answer

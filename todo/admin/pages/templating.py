@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import UNSET
 
 from todo.admin.declaration import Resource
-from todo.admin.fields import Field, holds, longest, write_text
+from todo.admin.fields import Field, holds, label_of, longest, write_text
 from todo.admin.pages.assets import asset
 from todo.admin.reads import CAP
 from todo.database import now
@@ -38,7 +38,7 @@ def environment(folders: Sequence[Path]) -> Environment:
     made.filters |= {
         "when": when, "ago": ago, "iso": iso, "number": number, "words": words, "tone": tone,
         "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count,
-        "called": called, "labels": labels,
+        "called": called, "labels": labels, "label": label_of,
         "as_text": as_text, "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
     }  # fmt: skip
     return made

@@ -196,11 +196,13 @@ function walk(by) {
 }
 
 // Warn before leaving a changed form.
-let unsaved = false;
+let unsaved = Boolean(one("[data-edit]") && one("#problem"));
 document.addEventListener("input", (event) => {
   if (event.target.closest("[data-edit]")) unsaved = true;
 });
-document.addEventListener("submit", () => { unsaved = false; });
+document.addEventListener("submit", (event) => {
+  if (event.target.matches("[data-edit]")) unsaved = false;
+});
 window.addEventListener("beforeunload", (event) => {
   if (unsaved) event.preventDefault();
 });
@@ -217,10 +219,20 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const page = event.detail.xhr.responseURL;
   if (event.detail.xhr.status >= 400 && event.detail.xhr.status !== 422 || page.includes("/admin/login")) {
     event.detail.shouldSwap = false;
-    if (page.includes("/admin/login")) window.location.reload();
+    const cell = event.detail.requestConfig.elt.closest("[data-cell]");
+    if (event.detail.xhr.status === 401 && cell) {
+      event.detail.isError = false;
+      signInWith(cell);
+    } else if (page.includes("/admin/login")) window.location.reload();
     else say("This failed. Reload the page and try again.");
   }
 });
+// The session has ended: send the cell as a form of its row, which the sign-in keeps.
+function signInWith(form) {
+  form.action = form.getAttribute("action").replace(/\/cell\/[^/]+$/, "");
+  form.submit();
+}
+
 document.addEventListener("htmx:sendError", () => say("The service cannot be reached."));
 
 function say(text) {

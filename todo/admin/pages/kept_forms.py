@@ -1,0 +1,88 @@
+"""Forms sent after their session ended: kept, also through the sign-in, until the user sends them again.
+
+The user sends them, not the service: a request without a valid CSRF token must not change anything by itself.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import Request
+from litestar.enums import RequestEncodingType
+from litestar.types import Scope
+from msgspec import Struct
+
+from todo.admin.pages.cookies import is_same_origin
+from todo.admin.pages.urls import HOME, safe
+from todo.errors import Forbidden, Unauthorized
+
+NOT_KEPT = (f"{HOME}/login", f"{HOME}/logout")
+SHOWN = 20  # fields listed on the page that asks to send a form again
+
+
+class KeptForm(Struct):
+    """A form that was not accepted: its URL and its fields, without passwords and the CSRF token."""
+
+    path: str
+    fields: list[tuple[str, str]]
+
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """Return what the user entered, without the fields that only the service needs."""
+        visible = [(name, value) for name, value in self.fields if value and not name.startswith("_")]
+        return visible[:SHOWN]
+
+    def encode(self) -> str:
+        """Return the form as text for a hidden field."""
+        return msgspec.json.encode(self).decode()
+
+
+class SessionEnded(Unauthorized):
+    """A form was sent without a session. `kept` is the form, if it can be kept, and `page` the page it was on."""
+
+    def __init__(self, kept: KeptForm | None, page: str):
+        super().__init__("Your session has ended. Sign in to continue.")
+        self.kept, self.page = kept, page
+
+
+class FormOutdated(Forbidden):
+    """The form was loaded before the current session began; the user must confirm it."""
+
+    def __init__(self, kept: KeptForm):
+        super().__init__("This form was loaded before you signed in.")
+        self.kept = kept
+
+
+async def kept_form(request: Request[Any, Any, Any]) -> KeptForm | None:
+    """Return the form of a request, if it certainly comes from a page of this host and has no files."""
+    comes_from_here = is_same_origin(request.scope) and "origin" in request.headers
+    if not comes_from_here or request.content_type[0] != RequestEncodingType.URL_ENCODED:
+        return None
+    form = await request.form()
+    fields = [(name, str(value)) for name, value in form.multi_items() if not _is_secret(name)]
+    return KeptForm(address_of(request.scope), fields)
+
+
+def decode_kept(text: str) -> KeptForm | None:
+    """Return the form of a hidden field, or None for anything but a form of the admin pages."""
+    try:
+        found = msgspec.json.decode(text, type=KeptForm)
+    except msgspec.MsgspecError:
+        return None
+    return found if safe(found.path) == found.path and not found.path.startswith(NOT_KEPT) else None
+
+
+def page_of(request: Request[Any, Any, Any]) -> str:
+    """Return the page that a request was sent from, as the browser says, or the dashboard."""
+    referer = urlsplit(request.headers.get("referer", ""))
+    return safe(referer.path + (f"?{referer.query}" if referer.query else ""))
+
+
+def address_of(scope: Scope) -> str:
+    """Return the path and query of a request."""
+    query: bytes = scope["query_string"]
+    return scope["path"] + (f"?{query.decode('latin-1')}" if query else "")
+
+
+def _is_secret(name: str) -> bool:
+    return name in {"form_token", "reauthentication_code"} or "password" in name
