@@ -111,6 +111,10 @@ GROUPS = [
         ShortName("retry", "Send failed deliveries again.", "deliveries.retry", "--all --filter state=failed"),
     ),
     group(
+        "Manage the embedded PostgreSQL server.", "upgrade --old-bin /usr/lib/postgresql/17/bin", "db",
+        LazyCommand("upgrade", "Bring the data folder to the installed major version.", "todo.cli.db:upgrade"),
+    ),
+    group(
         "Manage the keys that sign access tokens.", "list", "keys",
         ShortName("list", "List signing keys.", "signing_keys.list"),
         ShortName("rotate", "Sign with the next key; tokens of the old key stay valid.", "signing_keys.rotate"),

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -45,9 +46,11 @@ def version() -> str:
 class Programs:
     """The programs for one data folder; `cluster` is PostgreSQL's folder in it, whose owner runs them."""
 
-    def __init__(self, data_dir: Path, cluster: Path) -> None:
+    def __init__(self, data_dir: Path, cluster: Path, installed: Path | None = None) -> None:
+        """Use the programs in the folder `installed`, by default those of the package."""
         self._data_dir = data_dir
         self._cluster = cluster
+        self._installed = installed
 
     def run(
         self, program: str, *args: str, folder: Path | None = None, stdin: str = "", output: IO[bytes] | None = None
@@ -109,11 +112,21 @@ class Programs:
         )
 
     @cached_property
+    def major(self) -> str:
+        """Return the major version, such as `18`."""
+        if self._installed is None:
+            return version().partition(".")[0]
+        found = re.search(r"\d+", self.run("postgres", "--version", folder=Path("/")).stdout)
+        return found[0] if found else ""
+
+    @cached_property
     def _folder(self) -> Path:
         """Return the folder of PostgreSQL's programs, copied when only root can read the installed ones."""
-        installed = pg_bin()
+        installed = self._installed or pg_bin()
         if self.enters(installed / "pg_ctl"):
             return installed
+        if self._installed:
+            raise EmbeddedError(f"{installed / 'pg_ctl'} is missing, or not accessible to the server's account.")
         name = f"bin-{version()}"
         copy = self._data_dir / name if self.enters(self._data_dir) else SHELF / f"todo-{name}"
         if not copy.exists():

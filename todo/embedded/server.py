@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import quote
 
-from todo.embedded.programs import OWN_FOLDER, EmbeddedError, Programs, version
+from todo.embedded.programs import OWN_FOLDER, EmbeddedError, Programs
 
 PORT = 5432  # only part of a file name in the private socket folder
 SOCKET_PATH_LIMIT = 103  # bytes; the limit of Linux is 107
@@ -46,12 +46,15 @@ class Server:
     read them. Children made with a bare fork inherit the lock and keep it when this process dies.
     """
 
-    def __init__(self, data_dir: Path, *, settings: Mapping[str, str] = {}) -> None:
-        """Set further server options (`fsync`, ...) with `settings`. A running server keeps the options it has."""
+    def __init__(self, data_dir: Path, *, settings: Mapping[str, str] = {}, programs: Path | None = None) -> None:
+        """Set further server options (`fsync`, ...) with `settings`. A running server keeps the options it has.
+
+        `programs` is the folder of another version's programs.
+        """
         self.data_dir = Path(data_dir).resolve()
         self.settings = settings
         self._cluster = self.data_dir / "postgres"
-        self._programs = Programs(self.data_dir, self._cluster)
+        self._programs = Programs(self.data_dir, self._cluster, programs)
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
@@ -146,21 +149,35 @@ class Server:
         os.write(lock, str(os.getpid()).encode())
 
     def _check_cluster(self) -> None:
-        version_file = self._cluster / "PG_VERSION"
-        if version_file.is_file():
-            theirs, ours = version_file.read_text().strip(), version().partition(".")[0]
-            if theirs != ours:
+        if theirs := self.has_version():
+            if theirs != (ours := self._programs.major):
                 raise EmbeddedError(
-                    f"{self._cluster} was written by PostgreSQL {theirs}, but {ours} is installed: dump it with the old"
-                    " version and restore it into a new data folder (TODO_DATA_DIR)."
+                    f"{self._cluster} was written by PostgreSQL {theirs}, but {ours} is installed:"
+                    " run `todo db upgrade`."
                 )
         elif self._cluster.exists() and any(self._cluster.iterdir()):
             raise EmbeddedError(
                 f"{self._cluster} is not empty and not a PostgreSQL data folder (it has no PG_VERSION):"
                 " move it away, or set TODO_DATA_DIR to another folder."
             )
+        elif self.former():
+            raise EmbeddedError(f"The upgrade of {self._cluster} was interrupted: run `todo db upgrade` again.")
         else:
             self._create_cluster()
+
+    def former(self) -> list[Path]:
+        """Return the folders that upgrades have left behind, such as `postgres-17`."""
+        return sorted(self.data_dir.glob("postgres-[0-9][0-9]"))
+
+    @property
+    def major(self) -> str:
+        """Return the major version of the server's programs."""
+        return self._programs.major
+
+    def has_version(self) -> str:
+        """Return the major version of PostgreSQL that wrote the cluster, or "" when there is none."""
+        file = self._cluster / "PG_VERSION"
+        return file.read_text().strip() if file.is_file() else ""
 
     def _create_cluster(self) -> None:
         part = self.data_dir / "postgres.part"  # renamed when complete, so that a kill leaves no partial cluster
