@@ -104,9 +104,7 @@ class Listing(Generic[S]):
         given = frozenset(name for name in self._filters if name in values)
         sort = self._sort(sort, given)
         keys = self._keys(sort)
-        order = ",".join(f"-{key.name}" if key.descending else key.name for key in keys)
-        if chosen:
-            order += f" {crc32(encode(chosen if asked is None else asked, order='deterministic')):08x}"
+        order = _order(keys, asked if chosen and asked is not None else chosen)
         found = await reads.one_or_none(self._count(given), **values) if count else None
         if cursor is not None:
             position = decode_cursor(cursor, order, [key.sort.kind for key in keys])
@@ -118,6 +116,16 @@ class Listing(Generic[S]):
         if found is None:
             return Page(items, following)
         return Page(items, following, min(found, MAX_COUNT), found <= MAX_COUNT)
+
+    def cursor_of(self, item: S, filters: Mapping[str, Any], sort: str | None = None) -> str:
+        """Return the cursor of the rows after an item; with `reversed_sort`, of the rows before it."""
+        keys = self._keys(sort or self._default)
+        chosen = {name: value for name, value in filters.items() if value is not None}
+        return encode_cursor(_order(keys, chosen), *(key.sort.value(item) for key in keys))
+
+    def reversed_sort(self, sort: str | None = None) -> str:
+        """Return the opposite of a sort."""
+        return _reversed(sort or self._default)
 
     def _sort(self, sort: str | None, given: frozenset[str]) -> str:
         """Return the sort of a request, whose filters may need one."""
@@ -173,6 +181,12 @@ class Listing(Generic[S]):
             MAX_COUNT + 1
         )
         return Query(int, select(func.count()).select_from(some.subquery()))
+
+
+def _order(keys: Sequence[Key], asked: object) -> str:
+    """Return what a cursor is good for: an order, and the filters."""
+    order = ",".join(f"-{key.name}" if key.descending else key.name for key in keys)
+    return f"{order} {crc32(encode(asked, order='deterministic')):08x}" if asked else order
 
 
 def _reversed(order: str) -> str:

@@ -112,7 +112,7 @@ async def test_all_faces_read_the_same(
         Ask("view", resource.name), Ask("view", resource.name, q=row_id), Ask("get", resource.name, row_id),
         Ask("history", resource.name, row_id),
     ]  # fmt: skip
-    asks += [Ask("view", resource.name, sort=f"-{name}") for name in resource.sorts]
+    asks += [Ask("view", resource.name, sort=f"-{name}") for name in resource.sortable]
 
     for ask in asks:
         answers = {name: await face(stage, ask) for name, face in FACES.items()}

@@ -59,7 +59,7 @@ async def test_no_list_is_filtered_by_what_is_not_declared(stage: Stage, resourc
 async def test_no_list_is_sorted_by_what_is_not_declared(stage: Stage, resource: Any) -> None:
     every = {*resource.fields, "nonsense", "id; DROP TABLE users", "1"}
     every |= {column.name for column in columns(resource.model)} if isinstance(resource, ModelAdmin) else set()
-    undeclared = every - {"id", *resource.sorts}
+    undeclared = every - {"id", *resource.sortable}
 
     found = await refused(stage, *(Ask("view", resource.name, sort=name) for name in undeclared))
 

@@ -25,7 +25,7 @@ async def test_a_row_is_added(page: Page) -> None:
     await page.get_by_label("Title").fill("Water the plants")
     await page.get_by_role("button", name="Add", exact=True).click()
 
-    await expect(page.get_by_text("Task Water the plants was added.")).to_be_visible()
+    await expect(page.get_by_text("Task Water the plants added.")).to_be_visible()
 
 
 async def test_a_row_is_changed(page: Page, boss: Person) -> None:
@@ -35,7 +35,7 @@ async def test_a_row_is_changed(page: Page, boss: Person) -> None:
     await page.get_by_label("Title").fill("Water all the plants")
     await save(page)
 
-    await expect(page.get_by_text("Task Water all the plants was saved.")).to_be_visible()
+    await expect(page.get_by_text("Task Water all the plants saved.")).to_be_visible()
     assert (await reads(boss, task))["title"] == "Water all the plants"
 
 
@@ -67,7 +67,7 @@ async def test_two_people_at_once_see_three_versions(window: Window, boss: Perso
     await expect(title.get_by_label("Title")).to_have_value("Mine")
     await page.get_by_role("button", name="Save my version").click()
 
-    await expect(page.get_by_text("Task Mine was saved.")).to_be_visible()
+    await expect(page.get_by_text("Task Mine saved.")).to_be_visible()
     saved = await reads(boss, task)
     assert (saved["title"], saved["priority"]) == ("Mine", 3)
 
@@ -92,7 +92,7 @@ async def test_a_refused_form_then_shows_three_versions_when_somebody_saved_mean
     await expect(notes.get_by_role("cell").nth(0)).to_have_text("A spoonful.")
     await expect(notes.get_by_role("cell").nth(1)).to_have_text("A bucket.")
     await page.get_by_role("button", name="Save my version").click()
-    await expect(page.get_by_text("Task Water all the plants was saved.")).to_be_visible()
+    await expect(page.get_by_text("Task Water all the plants saved.")).to_be_visible()
     assert (await reads(boss, task))["notes"] == "A bucket."
 
 
@@ -163,10 +163,10 @@ async def test_a_change_is_undone_from_the_history(page: Page, boss: Person) -> 
     assert (await reads(boss, task))["title"] == "Water the plants"
 
 
-async def test_a_row_is_saved_as_a_new_one(page: Page, boss: Person) -> None:
+async def test_a_row_is_duplicated(page: Page, boss: Person) -> None:
     task = await boss.add("Water the plants", priority=2)
     await page.goto(f"/admin/tasks/{task['id']}")
-    await page.get_by_role("link", name="Save as new").click()
+    await page.get_by_role("link", name="Duplicate").click()
     await page.get_by_label("Title").fill("Water the plants again")
     await page.get_by_role("button", name="Add", exact=True).click()
 

@@ -12,7 +12,22 @@ from todo.admin.filters import NUMBERS, TIMES
 
 # Other parameters of lists and handlers, which filters must not use.
 RESERVED = frozenset(
-    {"q", "sort", "limit", "cursor", "facets", "trash", "form", "reason", "admin", "writer", "request", "actor", "data"}
+    {
+        "q",
+        "sort",
+        "limit",
+        "cursor",
+        "before",
+        "facets",
+        "trash",
+        "form",
+        "reason",
+        "admin",
+        "writer",
+        "request",
+        "actor",
+        "data",
+    }
 )
 NAME = re.compile("[a-z]+(_[a-z]+)*")
 FILTERED = {"boolean", "choice", "reference", "id", "text", "list"} | TIMES | NUMBERS
@@ -53,7 +68,7 @@ def _fields(resource: Resource) -> Iterator[str]:
 
 
 def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
-    for place in ("columns", "search", "sorts", "diff", "field_permissions"):
+    for place in ("columns", "search", "sorts", "unsorted", "diff", "field_permissions"):
         yield place, getattr(resource, place)
     yield "display", (resource.display,)
     yield "sort", [name.removeprefix("-") for name in resource.sort.split(",")]

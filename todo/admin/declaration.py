@@ -14,7 +14,7 @@ from sqlmodel import SQLModel
 from todo.access import Actor
 from todo.actions import Action as ActionName
 from todo.actions import Permission
-from todo.admin.fields import Field, TextFormat
+from todo.admin.fields import Field, TextFormat, is_sortable
 from todo.audit import AuditedService
 from todo.database import Database, WriteSession, now
 
@@ -118,7 +118,9 @@ class Resource:
     columns: ClassVar[tuple[str, ...]] = ()  # of lists
     filters: ClassVar[tuple[str | Filter, ...]] = ()  # fields, filtered according to their kind, or custom filters
     search: ClassVar[tuple[str, ...]] = ()  # text fields to search
-    sorts: ClassVar[tuple[str, ...]] = ()  # sortable fields, each with an index; `id` is always sortable
+    sorts: ClassVar[tuple[str, ...]] = ()  # sortable fields besides those of `columns`, or with an index
+    unsorted: ClassVar[tuple[str, ...]] = ()  # fields of `columns` that cannot be sorted by
+    large: ClassVar[bool] = False  # a table that grows without bound can be sorted only by `sorts`
     sort: ClassVar[str] = "-id"
     dangerous: ClassVar[frozenset[str]] = frozenset()  # built-in verbs that require a recent sign-in
     date_hierarchy: ClassVar[str] = ""
@@ -143,6 +145,13 @@ class Resource:
     @cached_property
     def filter_names(self) -> tuple[str, ...]:
         return tuple(item if isinstance(item, str) else item.name for item in self.filters)
+
+    @cached_property
+    def sortable(self) -> tuple[str, ...]:
+        """Return the fields that lists can be sorted by; `id` is always one."""
+        read = {name for name, one in getattr(self, "computed", {}).items() if one.read}  # not what the database sorts
+        shown = () if self.large else (name for name in self.columns if is_sortable(self.fields[name]))
+        return tuple(dict.fromkeys(name for name in (*self.sorts, *shown) if name not in {*self.unsorted, *read, "id"}))
 
     @property
     def permissions(self) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def describe(resource: Resource, actor: Actor) -> Description:
         columns=[name for name in resource.columns if name in names],
         filters={name: choices for name, choices in map(partial(_filter, resource), resource.filters) if name in names},
         search=[name for name in resource.search if name in names],
-        sorts=["id", *(name for name in resource.sorts if name in names)],
+        sorts=["id", *(name for name in resource.sortable if name in names)],
         date_hierarchy=resource.date_hierarchy,
         trash=isinstance(resource, ModelAdmin) and bool(resource.trash),
         inlines=[inline.resource for inline in resource.inlines],

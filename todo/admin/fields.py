@@ -59,6 +59,11 @@ class Field:
     text_format: TextFormat | None = field(default=None, compare=False)
 
 
+def is_sortable(field: Field) -> bool:
+    """Return whether rows can be ordered by this field."""
+    return not field.heavy and field.kind not in {"json", "list", "secret", "id"}
+
+
 def label_of(name: str) -> str:
     """Return the label of a name: `due_at` becomes `Due at`; `_id` is dropped."""
     words = name.removesuffix("_id").replace("_", " ").strip()

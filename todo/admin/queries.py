@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
+
+import msgspec
 
 from todo.admin.context import AdminContext, uuid_of
 from todo.admin.declaration import Filter, Id, ModelAdmin, RowsAdmin
 from todo.admin.fields import label_of
 from todo.admin.filters import EMPTY, SET, period_values, read_filter, steps_of, word_values
 from todo.admin.reads import WORDS
-from todo.admin.rows import one_of, page_of
+from todo.admin.rows import MOST_ROWS, neighbor_in, one_of, page_of
 from todo.admin.schemas import Facet, FacetValue, ListQuery, ListResult, Option, SearchHit
 from todo.errors import Invalid, NotFound
+from todo.listing import Listing
 
 
 class Queries:
@@ -32,21 +35,50 @@ class Queries:
         reads = self._context.reads(admin)
         given = self.list_params(admin, list_query)
         common, database = self.common_params, self._context.database
-        page = reads.pages[list_query.trash].page(
-            database.reads,
-            given,
-            sort=list_query.sort or None,
-            limit=list_query.limit,
-            cursor=list_query.cursor,
-            **common,
-        )
+        page = self._rows(reads.pages[list_query.trash], given, list_query)
         if not list_query.facets:
-            found = await page
-            return ListResult(found.items, found.next_cursor)
+            return await page
         counting = reads.counts(database.reads, given, trashed=list_query.trash, **common)
         found, counts, names = await asyncio.gather(page, counting, self._selected_names(admin, list_query))
-        facets = self._facets(admin, list_query, counts.facets, names)
-        return ListResult(found.items, found.next_cursor, counts.total, counts.exact, facets)
+        found.total, found.total_is_exact = counts.total, counts.exact
+        found.facets = self._facets(admin, list_query, counts.facets, names)
+        return found
+
+    async def _rows(self, listing: Listing[Any], given: Mapping[str, Any], list_query: ListQuery) -> ListResult:
+        """Read a page; one `before` a cursor in the opposite order, from its end."""
+        reads, values = self._context.database.reads, self.common_params
+        sort, opposite = list_query.sort or None, listing.reversed_sort(list_query.sort)
+        if list_query.before is None:
+            page = await listing.page(
+                reads, given, sort=sort, limit=list_query.limit, cursor=list_query.cursor, **values
+            )
+            has_more = list_query.cursor is not None and page.items
+            previous = listing.cursor_of(page.items[0], given, opposite) if has_more else None
+            return ListResult(page.items, page.next_cursor, previous_cursor=previous)
+        page = await listing.page(
+            reads, given, sort=opposite, limit=list_query.limit, cursor=list_query.before, **values
+        )
+        items = page.items[::-1]
+        following = listing.cursor_of(items[-1], given, sort) if items else None
+        return ListResult(items, following, previous_cursor=page.next_cursor)
+
+    async def neighbor(self, resource: str, row: Any, list_query: ListQuery, step: Literal["next", "previous"]) -> Any:
+        """Return the row after or before this one in the order of a list, or None at its end.
+
+        `row`, as `get` returns it, need not match the list's filters. Raise Forbidden, NotFound or Invalid.
+        """
+        found = self._context.resource(resource)
+        if isinstance(found, RowsAdmin):
+            everything = msgspec.structs.replace(list_query, cursor=None, before=None, limit=MOST_ROWS, facets=False)
+            return neighbor_in((await self.page(resource, everything)).items, str(row.id), step)
+        admin = self._context.table(resource)
+        listing, given = self._context.reads(admin).pages[list_query.trash], self.list_params(admin, list_query)
+        sort = list_query.sort if step == "next" else listing.reversed_sort(list_query.sort)
+        cursor = listing.cursor_of(row, given, sort or None)
+        page = await listing.page(
+            self._context.database.reads, given, sort=sort or None, limit=1, cursor=cursor, **self.common_params
+        )
+        return page.items[0] if page.items else None
 
     async def get(self, resource: str, row_id: Id) -> Any:
         """Return one complete row, in the trash or not. Raise Forbidden or NotFound."""

@@ -11,10 +11,13 @@ from msgspec import Struct
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     ColumnElement,
     Date,
     DateTime,
+    Float,
     Integer,
+    Numeric,
     Select,
     String,
     Subquery,
@@ -162,7 +165,7 @@ class TableReads:
 
     def _listing(self, trashed: bool, *, heavy: bool = False) -> Listing[Struct]:
         statement = self._select(heavy=heavy).where(*self._standing(trashed))
-        names = [name for name in ("id", *self.admin.sorts) if name not in self.read_view.hidden]
+        names = [name for name in ("id", *self.admin.sortable) if name not in self.read_view.hidden]
         return Listing(
             self.into_whole if heavy else self.into_item,
             statement,
@@ -178,11 +181,17 @@ class TableReads:
         return [deleted.is_not(None) if trashed else deleted.is_(None)]
 
     def _sort(self, field: Field) -> Sort:
+        """Return the order by a field; references are ordered by their display names, where these may be seen."""
+        if field.kind == "reference":
+            scope = dict(self.read_view.labels).get(field.name, false())
+            label = func.coalesce(self._label(field.name, scope), "")
+            return Sort(label, str, lambda item: item.labels.get(field.name, ""))
         column = self.expression(field)
         if not field.nullable:
             return Sort(column, field.type, lambda item: getattr(item, field.name))
         place, value = _end_of(column)
-        return Sort(func.coalesce(column, place), field.type, lambda item: _or(getattr(item, field.name), value))
+        kind = str if value == "" else field.type
+        return Sort(func.coalesce(column, place), kind, lambda item: _or(getattr(item, field.name), value))
 
     def ids(self, given: Mapping[str, Any], *, trashed: bool, after: bool) -> Select[Any]:
         """Return the ids of matching rows created by `until`, in ascending order, starting after `after`."""
@@ -328,4 +337,8 @@ def _end_of(column: ColumnElement[Any]) -> tuple[Any, Any]:
             return literal_column("'9999-12-31'::date"), date(9999, 12, 31)
         case BigInteger() | Integer():
             return literal_column("-1"), -1
+        case Float() | Numeric():
+            return literal_column("-1"), -1.0
+        case Boolean():
+            return literal_column("false"), False
     return literal_column("''"), ""

@@ -14,6 +14,8 @@ from todo.admin.schemas import Facet, FacetValue, ListQuery, ListResult
 from todo.errors import Invalid, NotFound
 from todo.schema import decode_cursor, encode_cursor
 
+MOST_ROWS = 1000  # of such a resource
+
 
 def page_of(resource: RowsAdmin, rows: Sequence[Any], list_query: ListQuery) -> ListResult:
     """Return a page of these rows. Raise Invalid for undeclared filters and sorts."""
@@ -29,10 +31,22 @@ def page_of(resource: RowsAdmin, rows: Sequence[Any], list_query: ListQuery) -> 
     facets = [_facet(resource, found, name, list_query) for name in resource.filter_names] if list_query.facets else []
     items = _sorted(resource, matching, list_query.sort)
     start = _start(items, list_query)
-    page = items[start : start + list_query.limit]
-    more = start + list_query.limit < len(items)
-    cursor = encode_cursor(list_query.sort, str(page[-1].id)) if more else None
-    return ListResult(page, cursor, len(items), True, facets)
+    end = start + list_query.limit
+    if list_query.before is not None:
+        start, end = max(0, start - list_query.limit), start
+    page = items[start:end]
+    cursor = encode_cursor(list_query.sort, str(page[-1].id)) if page and end < len(items) else None
+    previous = encode_cursor(list_query.sort, str(page[0].id)) if page and start > 0 else None
+    return ListResult(page, cursor, len(items), True, facets, previous)
+
+
+def neighbor_in(rows: Sequence[Any], row_id: str, step: str) -> Any:
+    """Return the row after or before this one, or None at the end, or when it is not among them."""
+    at = next((place for place, row in enumerate(rows) if str(row.id) == row_id), None)
+    if at is None:
+        return None
+    wanted = at + 1 if step == "next" else at - 1
+    return rows[wanted] if 0 <= wanted < len(rows) else None
 
 
 def one_of(rows: Sequence[Any], row_id: str) -> Struct:
@@ -70,8 +84,8 @@ def _sorted(resource: RowsAdmin, rows: list[Any], sort: str) -> list[Any]:
     if not sort:
         return rows
     name = sort.removeprefix("-")
-    if name not in (*resource.sorts, "id"):
-        raise Invalid.field("query.sort", f"Sort by one of {_list(('id', *resource.sorts))}; `-` reverses it.")
+    if name not in (*resource.sortable, "id"):
+        raise Invalid.field("query.sort", f"Sort by one of {_list(('id', *resource.sortable))}; `-` reverses it.")
     return sorted(rows, key=lambda row: _key(getattr(row, name)), reverse=sort.startswith("-"))
 
 
@@ -81,7 +95,13 @@ def _key(value: Any) -> tuple[bool, Any]:
 
 
 def _start(items: Sequence[Any], list_query: ListQuery) -> int:
-    """Return where the page begins: after the row of the cursor, or at the end when it is gone."""
+    """Return where the page begins: after the row of the cursor, or at the end when it is gone.
+
+    With `before`, return where it ends.
+    """
+    if list_query.before is not None:
+        (first,) = decode_cursor(list_query.before, list_query.sort, [str])
+        return next((place for place, row in enumerate(items) if str(row.id) == first), 0)
     if list_query.cursor is None:
         return 0
     (last,) = decode_cursor(list_query.cursor, list_query.sort, [str])

@@ -15,13 +15,17 @@ Ids = Annotated[list[UUID], Meta(max_length=10_000)]
 
 
 class ListQuery(Struct, kw_only=True):
-    """The rows of a list: the state of a list page as in its URL."""
+    """The rows of a list: the state of a list page as in its URL.
+
+    `cursor` is the `next_cursor` of the previous page, `before` the `previous_cursor` of the following one.
+    """
 
     filters: Filters = field(default_factory=dict)
     q: Words = ""
     sort: str = ""
     limit: int = 50
     cursor: str | None = None
+    before: str | None = None
     trash: bool = False
     facets: bool = True
 
@@ -73,6 +77,7 @@ class ListResult(Struct):
     total: int | None = None
     total_is_exact: bool = True
     facets: list[Facet] = []
+    previous_cursor: str | None = None
 
 
 class Option(Struct):

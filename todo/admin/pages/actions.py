@@ -15,7 +15,7 @@ from todo.admin.pages.list_state import ListState, read_state
 from todo.admin.pages.reauthentication import require_reauthentication
 from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.pages.templating import called
+from todo.admin.pages.templating import about, called
 from todo.admin.pages.urls import safe
 from todo.admin.schemas import Outcome, Preview, Selection
 from todo.admin.service import AdminService
@@ -35,8 +35,13 @@ class BulkAction:
     name: str
     action: Action | None
     ids: list[str]
-    state: ListState | None  # of the list whose matching rows are all selected
+    listed: ListState  # the list that the rows were selected in
     back: str
+    matching: bool = False  # all rows of the list are selected
+
+    @property
+    def state(self) -> ListState | None:
+        return self.listed if self.matching else None
 
     @property
     def on(self) -> Selection:
@@ -82,7 +87,12 @@ class ActionPages(Controller):
         action = declared.actions.get(name)
         if action is None or action.on == "row" or not admin.may(resource, name):
             raise NotFound
-        return await _ask(pages, request, admin, BulkAction(declared, name, action, [], None, f"/admin/{resource}"))
+        return await _ask(
+            pages,
+            request,
+            admin,
+            BulkAction(declared, name, action, [], ListState(f"/admin/{resource}"), f"/admin/{resource}"),
+        )
 
     @post("/{resource:str}/act", operation_id="admin_act", status_code=303)
     async def act(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
@@ -118,10 +128,10 @@ def _read(admin: AdminService, resource: str, sent: Sent) -> BulkAction:
         raise Forbidden(f"This needs the permission {resource}.{verb}.", slug="permission-required")
     query = _last(sent, "state").removeprefix("?")
     state = read_state(f"/admin/{resource}", query)
-    back = safe(_last(sent, "back") or state.href())
+    back = safe(_last(sent, "back") or state.here)
     ids = list(dict.fromkeys(sent.get("id", [])))
     matching = "matching" in sent
-    return BulkAction(declared, name, action, [] if matching else ids, state if matching else None, back)
+    return BulkAction(declared, name, action, [] if matching else ids, state, back, matching)
 
 
 def _asks(task: BulkAction) -> bool:
@@ -175,7 +185,7 @@ async def _total(admin: AdminService, task: BulkAction) -> str:
     if task.state is None:
         return f"{len(task.ids)} {label.lower()}" if task.ids else ""
     listed = await admin.queries.page(task.resource.name, task.state.list_query())
-    return f"all {listed.total:,}{'' if listed.total_is_exact else '+'} {task.resource.label.lower()} that match"
+    return f"{about(listed.total or 0, listed.total_is_exact)} {task.resource.label.lower()}"
 
 
 def _fields(admin: AdminService, task: BulkAction) -> list[Field]:
@@ -212,7 +222,7 @@ def _message(pages: Pages, request: AnyRequest, task: BulkAction, outcome: Outco
         else f"{task.label}: {outcome.done} {what.lower()}."
     )
     one_row = len(task.ids) == 1 and task.back.startswith(f"/admin/{task.resource.name}/")
-    return pages.go(f"/admin/{task.resource.name}" if gone and one_row else task.back, done=done)
+    return pages.go(task.listed.here if gone and one_row else task.back, done=done)
 
 
 def _uuids(ids: list[str]) -> list[Any]:

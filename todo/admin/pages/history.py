@@ -9,6 +9,7 @@ from litestar.params import FromPath, QueryParameter
 from todo.admin.actions import sentence
 from todo.admin.pages.forms import sent_by
 from todo.admin.pages.guards import may_enter
+from todo.admin.pages.list_state import ListQueryText, list_of
 from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.sign_in import PagesDependency
 from todo.errors import Conflict, Invalid, NotFound
@@ -25,7 +26,7 @@ class HistoryPages(Controller):
     @get("/{resource:str}/{row_id:str}/history", operation_id="show_admin_history")
     async def show(
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
-        cursor: Cursor = None,
+        cursor: Cursor = None, listed: ListQueryText = "",
     ) -> Response[Any]:  # fmt: skip
         """List the changes of a row with actor, time, source and values, newest first.
 
@@ -35,7 +36,7 @@ class HistoryPages(Controller):
         values = {
             "resource": admin.registry[resource], "row": await admin.queries.get(resource, row_id),
             "history": await admin.history.of_row(resource, row_id, cursor),
-            "may_change": admin.may(resource, "change"),
+            "may_change": admin.may(resource, "change"), "listed": list_of(request, resource),
         }  # fmt: skip
         return pages.render(request.scope, "history.html", **values)
 
@@ -48,7 +49,7 @@ class HistoryPages(Controller):
         Example: `POST /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/revert` with the field `event`
         """
         event = (await sent_by(request)).get("event", [""])[-1]
-        back = f"/admin/{resource}/{row_id}/history"
+        back = list_of(request, resource).row(row_id, "/history")
         admin = pages.admin(request)
         await require_reauthentication_for(pages, request, admin.registry[resource], "change")
         try:

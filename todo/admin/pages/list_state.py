@@ -2,14 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from litestar import Request
+from litestar.params import QueryParameter
 
 from todo.admin.schemas import ListQuery
 from todo.errors import Invalid
 
 FROM, TO, NAMED = "__from", "__to", "__named"  # suffixes of form fields for ranges, and for references by display name
+LIST = "_list"  # parameter of a row's pages: the query of the list they were opened from
 MOST = 200  # values in one URL
+ListQueryText = Annotated[
+    str, QueryParameter(name=LIST, max_length=8000, description="Query of the list to return to.")
+]
 LIMITS = (25, 50, 100, 200)
 
 
@@ -22,6 +29,7 @@ class ListState:
     q: str = ""
     sort: str = ""
     cursor: str = ""
+    before: str = ""
     columns: tuple[str, ...] = ()
     trash: bool = False
     limit: int = 50
@@ -31,15 +39,17 @@ class ListState:
         """Convert the state to a `ListQuery`."""
         filters = {name: list(values) for name, values in self.filters.items()}
         return ListQuery(
-            filters=filters, q=self.q, sort=self.sort, limit=self.limit, cursor=self.cursor or None, trash=self.trash
-        )
+            filters=filters, q=self.q, sort=self.sort, limit=self.limit, cursor=self.cursor or None,
+            before=self.before or None, trash=self.trash,
+        )  # fmt: skip
 
     def pairs(self, *but: str) -> list[tuple[str, str]]:
-        """Return the state as form fields or query parameters, without the fields in `but`."""
+        """Return the state as form fields or query parameters, without the fields in `but`: `cursor` is the page."""
         found = [(name, value) for name, values in self.filters.items() for value in values]
         plain: dict[str, Any] = {
             "q": self.q, "sort": self.sort, "columns": ",".join(self.columns), "trash": "1" if self.trash else "",
             "limit": "" if self.limit == 50 else self.limit, "cursor": self.cursor,
+            "before": "" if "cursor" in but else self.before,
         }  # fmt: skip
         found += [(name, str(value)) for name, value in plain.items() if value]
         return [pair for pair in found if pair[0] not in but]
@@ -51,9 +61,26 @@ class ListState:
 
     def href(self, **changes: Any) -> str:
         """Return the URL with changes. Any change except of the page goes to the first page."""
-        changes.setdefault("cursor", "")
-        changed = replace(self, **changes)
+        changed = replace(self, **{"cursor": "", "before": "", **changes})
         return changed.path + changed.query()
+
+    @property
+    def here(self) -> str:
+        """Return the URL of this page."""
+        return self.path + self.query()
+
+    def at(self, row_id: object) -> str:
+        """Return the URL of this page, at a row."""
+        return f"{self.here}#row-{row_id}"
+
+    @property
+    def row_query(self) -> str:
+        """Return the query of the pages of a row, which lead back to this page."""
+        return f"?{LIST}={quote(self.query()[1:], safe='')}" if self.query() else ""
+
+    def row(self, row_id: object, page: str = "") -> str:
+        """Return the URL of a row's page, or of another page of the row such as `/history`."""
+        return f"{self.path}/{row_id}{page}{self.row_query}"
 
     def toggled(self, name: str, value: str) -> str:
         """Return the URL with this filter value added, or removed when it is set."""
@@ -84,7 +111,9 @@ def read_state(path: str, query: str) -> ListState:
         pairs = parse_qsl(query, max_num_fields=MOST, errors="replace")
     except ValueError:
         raise Invalid(f"A URL can have at most {MOST} values.") from None
-    plain = {name: value for name, value in pairs if name in {"q", "sort", "cursor", "columns", "trash", "limit"}}
+    plain = {
+        name: value for name, value in pairs if name in {"q", "sort", "cursor", "before", "columns", "trash", "limit"}
+    }
     filters: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
         if name not in plain and name != "column" and not name.endswith((FROM, TO, NAMED)):
@@ -95,8 +124,14 @@ def read_state(path: str, query: str) -> ListState:
     picked = [value for name, value in pairs if name == "column"]  # from the form of the column picker
     limit = plain.get("limit", "50")
     return ListState(
-        path, filters, plain.get("q", "").strip(), plain.get("sort", ""), plain.get("cursor", ""),
+        path, filters, plain.get("q", "").strip(), plain.get("sort", ""),
+        plain.get("cursor", ""), plain.get("before", ""),
         tuple(filter(None, (*plain.get("columns", "").split(","), *picked))), plain.get("trash") in {"1", "true"},
         int(limit) if limit in {str(one) for one in LIMITS} else 50,
         {name.removesuffix(NAMED): value for name, value in pairs if name.endswith(NAMED)},
     )  # fmt: skip
+
+
+def list_of(request: Request[Any, Any, Any], resource: str) -> ListState:
+    """Return the list that a page of a row was opened from. Raise Invalid when it has too many values."""
+    return read_state(f"/admin/{resource}", str(request.query_params.get(LIST, "")))

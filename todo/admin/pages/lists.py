@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field
 from todo.admin.pages.guards import may_enter
-from todo.admin.pages.list_state import ListState, read_state
+from todo.admin.pages.list_state import LIMITS, ListState, read_state
 from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.pages.templating import words
@@ -80,7 +80,7 @@ async def _values(
     in_place = changes and "change" not in resource.dangerous
     verbs = (*resource.verbs, *resource.actions)
     return {
-        "admin": admin, "resource": resource, "state": state, "found": found,
+        "admin": admin, "resource": resource, "state": state, "found": found, "page_sizes": LIMITS,
         "columns": [_column(resource, field, state) for field in shown],
         "all_fields": visible_fields(admin, resource),
         "chips": list(_chips(resource, state, found.facets)),
@@ -110,7 +110,7 @@ def visible_fields(admin: AdminService, resource: Resource) -> list[Field]:
 
 
 def _column(resource: Resource, field: Field, state: ListState) -> Column:
-    if field.name not in {"id", *resource.sorts}:
+    if field.name not in {"id", *resource.sortable}:
         return Column(field)
     first = (state.sort or resource.sort).split(",")[0]
     order = {field.name: "ascending", f"-{field.name}": "descending"}.get(first, "")

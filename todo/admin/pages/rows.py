@@ -1,7 +1,7 @@
 """`/admin/<resource>/<id>`: show and change one row, with related rows."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
@@ -11,6 +11,7 @@ from todo.admin.declaration import Inline, ModelAdmin, Resource
 from todo.admin.fields import Field, label_of
 from todo.admin.pages.forms import Control, Sent, controls, form_version, read_values, sent_by, version_of
 from todo.admin.pages.guards import may_enter
+from todo.admin.pages.list_state import ListQueryText, ListState, list_of
 from todo.admin.pages.lists import visible_fields
 from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.renderer import Pages
@@ -57,13 +58,14 @@ class RowPages(Controller):
             row = await admin.editor.add(resource, values, lax=True)
         except Invalid as problem:
             return _adding(pages, request, admin, declared, sent, problem)
-        done = f"{declared.label_one} {row.display} was added."
-        return pages.go(_next(sent, resource, str(row.id)), done=done)
+        done = f"{declared.label_one} {row.display} added."
+        return pages.go(_next(sent, list_of(request, resource), row.id), done=done)
 
     @get("/{resource:str}/{row_id:str}", operation_id="show_admin_row")
     async def show(
-        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str]
-    ) -> Response[Any]:
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
+        listed: ListQueryText = "",
+    ) -> Response[Any]:  # fmt: skip
         """Show a row: fields, actions, related rows, recent history.
 
         Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000`
@@ -94,13 +96,33 @@ class RowPages(Controller):
             return await _showing(pages, request, admin, declared, row, sent, problem)
         except Conflicted as conflict:
             return _conflict(pages, request, declared, row, fields, sent, conflict, admin.actor.timezone)
-        done = f"{declared.label_one} {saved.display} was saved." if values else "No changes were made."
-        return pages.go(_next(sent, resource, row_id), done=done)
+        done = f"{declared.label_one} {saved.display} saved." if values else "No changes were made."
+        return pages.go(await _after_save(admin, sent, list_of(request, resource), row), done=done)
+
+    @get(
+        ["/{resource:str}/{row_id:str}/next", "/{resource:str}/{row_id:str}/previous"],
+        operation_id="show_admin_neighbor",
+    )
+    async def neighbor(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
+        listed: ListQueryText = "",
+    ) -> Response[Any]:  # fmt: skip
+        """Go to the next or the previous row of the list that this one was opened from.
+
+        Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/next`
+        """
+        step: Literal["next", "previous"] = "next" if request.scope["path"].endswith("/next") else "previous"
+        state, queries = list_of(request, resource), pages.admin(request).queries
+        row = await queries.neighbor(resource, await queries.get(resource, row_id), state.list_query(), step)
+        if row is None:
+            return pages.go(state.row(row_id), done=f"This is the {'last' if step == 'next' else 'first'} of the list.")
+        return pages.go(state.row(row.id))
 
     @get("/{resource:str}/{row_id:str}/copy", operation_id="show_admin_copy")
     async def copy(
-        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str]
-    ) -> Response[Any]:
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
+        listed: ListQueryText = "",
+    ) -> Response[Any]:  # fmt: skip
         """Show the form for a new row, filled in from this one.
 
         Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/copy`
@@ -120,7 +142,10 @@ def _adding(
     found = controls(fields, None, admin.actor.timezone, sent=sent, problem=problem)
     given = getattr(declared, "defaults", {})  # set by the service when not given
     found = [replace(one, required=one.required and one.field.name not in given) for one in found]
-    values = {"resource": declared, "groups": _groups(declared, found), "problem": problem, "controls": found}
+    values = {
+        "resource": declared, "groups": _groups(declared, found), "problem": problem, "controls": found,
+        "listed": list_of(request, declared.name),
+    }  # fmt: skip
     return pages.render(request.scope, "add.html", int(problem.status) if problem else 200, **values)
 
 
@@ -138,6 +163,7 @@ async def _showing(
     history = await admin.history.of_row(name, row.id) if is_table and hasattr(admin, "history") else None
     values = {
         "admin": admin, "resource": declared, "row": row, "problem": problem, "trashed": trashed,
+        "listed": list_of(request, name),
         "version": form_version(sent, row),
         "controls": found, "groups": _groups(declared, found), "facts": _facts(admin, declared, fields),
         "differences": _differences(admin, declared, row),
@@ -162,9 +188,10 @@ def _conflict(
     # Without the initial values: from here on, both versions are compared with the current row.
     wanted = {name: texts for name, texts in sent.items() if name in changed}
     mine = [one for one in controls(fields, conflict.theirs, timezone, sent=wanted) if one.field.name in sides]
+    listed = list_of(request, declared.name)
     values: dict[str, Any] = {
-        "resource": declared, "address": f"/admin/{declared.name}/{row.id}", "name": conflict.theirs.display,
-        "version": conflict.theirs.version, "sides": sides, "mine": mine,
+        "resource": declared, "address": listed.row(row.id), "back": listed.at(row.id),
+        "name": conflict.theirs.display, "version": conflict.theirs.version, "sides": sides, "mine": mine,
     }  # fmt: skip
     return pages.render(request.scope, "conflict.html", 409, **values)
 
@@ -204,11 +231,20 @@ def _inline(admin: AdminService, inline: Inline, found: ListResult) -> dict[str,
     }  # fmt: skip
 
 
-def _next(sent: Sent, resource: str, row_id: str) -> str:
+def _next(sent: Sent, listed: ListState, row_id: object) -> str:
     """Return the URL for the button that was pressed."""
     match sent.get("_then", [""])[-1]:
         case "stay":
-            return f"/admin/{resource}/{row_id}"
+            return listed.row(row_id)
         case "another":
-            return f"/admin/{resource}/add"
-    return f"/admin/{resource}"
+            return f"{listed.path}/add{listed.row_query}"
+    return listed.at(row_id)
+
+
+async def _after_save(admin: AdminService, sent: Sent, listed: ListState, row: Any) -> str:
+    """Return the URL for the button that was pressed. `row` is as it was before: it may no longer be in the list."""
+    if sent.get("_then", [""])[-1] != "next":
+        return _next(sent, listed, row.id)
+    resource = listed.path.rpartition("/")[2]
+    following = await admin.queries.neighbor(resource, row, listed.list_query(), "next")
+    return listed.row(following.id) if following else listed.here

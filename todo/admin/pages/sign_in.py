@@ -17,7 +17,7 @@ from todo.errors import Problem
 
 PagesDependency = NamedDependency[Pages]
 AnyRequest = Request[Any, Any, Any]
-Next = Annotated[str, QueryParameter(max_length=2000, description="URL to open afterwards.")]
+Next = Annotated[str, QueryParameter(max_length=8000, description="URL to open afterwards.")]
 UserAgent = Annotated[str, HeaderParameter(name="User-Agent")]
 YEAR = 365 * 86400
 

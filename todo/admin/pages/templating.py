@@ -36,7 +36,7 @@ def environment(folders: Sequence[Path]) -> Environment:
     )  # fmt: skip
     made.globals |= {"asset": asset}
     made.filters |= {
-        "when": when, "ago": ago, "iso": iso, "number": number, "words": words, "tone": tone,
+        "when": when, "ago": ago, "iso": iso, "number": number, "about": about, "words": words, "tone": tone,
         "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count,
         "called": called, "labels": labels, "label": label_of,
         "as_text": as_text, "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
@@ -127,6 +127,13 @@ def sentence(text: str) -> str:
 def count(value: int) -> str:
     """Format a capped count of a facet."""
     return f"{CAP // 1000}k+" if value > CAP else f"{value:,}"
+
+
+def about(value: int, exact: bool = True) -> str:
+    """Format a number of rows: `12,345`, or when it is not exact `more than 10,000` or `about 62,000`."""
+    if exact:
+        return f"{value:,}"
+    return f"more than {CAP:,}" if value <= CAP else f"about {float(f'{value:.2g}'):,.0f}"
 
 
 def called(row: Any, resource: Resource) -> str:

@@ -190,7 +190,7 @@ def _queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
         yield _query("preview", "Delete nothing; return what would also be deleted or changed.", {"type": "boolean"})
     if one.kind in {"list", "export"}:
         yield from (_filter(resource, item) for item in resource.filters)
-        names = "|".join(("id", *resource.sorts))
+        names = "|".join(("id", *resource.sortable))
         pattern = f"^(-?({names})(,-?({names})){{0,2}})?$"
         order = {"type": "string", "maxLength": 200, "pattern": pattern}
         yield _query("sort", "Up to three fields, each once; `-` reverses one.", order)

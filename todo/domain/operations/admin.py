@@ -66,6 +66,7 @@ class AuditAdmin(ModelAdmin[Event]):
     icon, group = "history", "Operations"
     help = "What was changed, by whom and from where. TODO_AUDIT_RETENTION_MONTHS says how long events are kept."
     display = "action"
+    large = True
     columns = ("at", "actor", "action", "subject", "subject_id", "source", "reason")
     types = {"actor_kind": Literal["user", "service", "worker", "operator", "anonymous"]}
     filters = ("action", "subject", "subject_id", "actor_id", "on_behalf_of", "at")

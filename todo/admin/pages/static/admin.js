@@ -181,19 +181,39 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     one("#q").focus();
   }
-  if (event.key === "j" || event.key === "k") walk(event.key === "j" ? 1 : -1);
+  if (event.key === "j" || event.key === "k") walk(event.key === "j" ? 1 : -1) || one(`[aria-keyshortcuts="${event.key}"]`)?.click();
   if (event.key === "x") one('tr.here input[name="id"]')?.click();
 });
 
 function walk(by) {
   const rows = all("tr[data-row]");
-  if (!rows.length) return;
+  if (!rows.length) return false;
   const at = rows.findIndex((row) => row.classList.contains("here"));
   const next = rows[Math.max(0, Math.min(rows.length - 1, at + by))];
   rows[at]?.classList.remove("here");
   next.classList.add("here");
   one(".row-link", next).focus();
+  return true;
 }
+
+// Save and go to the next row.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) one('[name="_then"][value="next"]')?.click();
+});
+
+// Back in a list: the row one comes from, and the scroll position there was.
+const scrolled = `scrolled ${window.location.pathname}${window.location.search}`;
+window.addEventListener("pagehide", () => {
+  if (one("tr[data-row]")) sessionStorage.setItem(scrolled, window.scrollY);
+});
+window.addEventListener("load", () => requestAnimationFrame(() => { // the browser itself moves to the anchor before
+  if (!window.location.hash.startsWith("#row-")) return;
+  const row = document.getElementById(window.location.hash.slice(1));
+  row?.classList.add("here");
+  one(".row-link", row ?? document)?.focus({ preventScroll: true });
+  const top = sessionStorage.getItem(scrolled);
+  if (top !== null) window.scrollTo(0, Number(top));
+}));
 
 // Warn before leaving a changed form.
 let unsaved = Boolean(one("[data-edit]") && one("#problem"));
