@@ -35,6 +35,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Vary": "Cookie, HX-Request",
 }
+MENU_ENTRIES = 15  # that fit below each other, with the headings, in 900 pixels
 THEMES = ("system", "light", "dark")
 
 
@@ -65,10 +66,11 @@ class RowLink(NamedTuple):
 
 
 class NavGroup(NamedTuple):
-    """A group of links."""
+    """A group of links, which can be folded."""
 
     label: str
     entries: list[Link]
+    is_open: bool = True
 
 
 class Redirect(Exception):
@@ -129,7 +131,7 @@ class Pages:
         found = [one for one in self._row_links if one.resource == resource and actor.may(one.permission)]
         return [Link(one.href.format(row=row), one.label, one.icon) for one in found if getattr(row, one.needs)]
 
-    def _nav(self, admin_session: AdminSession | None) -> list[NavGroup]:
+    def _nav(self, admin_session: AdminSession | None, path: str) -> list[NavGroup]:
         """Return the resources this user may see, by group, in the order of declaration."""
         if admin_session is None or admin_session.required_step or not admin_session.actor.may(ENTER):
             return []
@@ -138,7 +140,7 @@ class Pages:
             groups.setdefault(one.group or "Other", []).append(Link(f"/admin/{one.name}", one.label, one.icon))
         if places := [place for place in self._rooms_places if place.is_for(admin_session.actor)]:
             groups.setdefault("Operations", []).extend(places)
-        return [NavGroup(label, links) for label, links in groups.items()]
+        return folded([NavGroup(label, links) for label, links in groups.items()], path)
 
     def render(self, scope: Scope, template: str, status: int = 200, **values: Any) -> Response[str]:
         """Render a template to a response."""
@@ -208,7 +210,7 @@ class Pages:
             "admin_session": admin_session,
             "timezone": admin_session.actor.timezone if admin_session else "UTC",
             "label": self._label,
-            "nav": self._nav(admin_session),
+            "nav": self._nav(admin_session, scope["path"]),
             "account_links": [one for one in self._account_links if admin_session and one.is_for(admin_session.actor)],
             "theme": theme if theme in THEMES else "system",
             "flash": self.cookies.said(scope),
@@ -217,6 +219,18 @@ class Pages:
             "form_token": cookies.form_token(self.cookies.read(scope, self.cookies.session)),
         }
         return self._environment.get_template(template).render({**common, **values})
+
+
+def folded(groups: list[NavGroup], path: str) -> list[NavGroup]:
+    """Open the group of the current page, and of the others as many as fit without scrolling."""
+    here = {one.label for one in groups if any(f"{path}/".startswith(f"{link.href}/") for link in one.entries)}
+    left = MENU_ENTRIES - sum(len(one.entries) for one in groups if one.label in here)
+    found = []
+    for group in groups:
+        fits = group.label in here or len(group.entries) <= left
+        left -= len(group.entries) if fits and group.label not in here else 0
+        found.append(group._replace(is_open=fits))
+    return found
 
 
 def method_of(scope: Scope) -> str:

@@ -12,6 +12,9 @@ document.addEventListener("htmx:configRequest", (event) => {
 document.addEventListener("click", (event) => {
   for (const menu of all("details.pop[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
+document.addEventListener("focusin", (event) => {
+  for (const menu of all("details.pop[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   for (const menu of all("details.pop[open]")) {
@@ -79,11 +82,12 @@ async function postForm(address, fields) {
 const palette = one("#palette");
 const found = one("#palette-found");
 
-function openPalette() {
+function openPalette(text) {
   if (!palette || palette.open) return;
   palette.showModal();
   const field = one("#palette-q");
-  field.select();
+  if (text) field.value = text;
+  else field.select();
   htmx.trigger(field, "palette");
 }
 
@@ -101,11 +105,18 @@ function step(by) {
 }
 
 if (palette) {
-  one("[data-palette]")?.addEventListener("focusin", (event) => {
-    event.target.blur();
-    openPalette();
+  // Opened by a click or by typing, never by focus alone. When it closes, the focus returns to the field.
+  const opener = one("[data-palette] input");
+  opener?.addEventListener("click", () => openPalette());
+  opener?.addEventListener("input", () => {
+    openPalette(opener.value);
+    opener.value = "";
   });
   palette.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") { // which a search field would take for itself
+      event.preventDefault();
+      palette.close();
+    }
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (by) {
       event.preventDefault();
@@ -176,7 +187,9 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const busy = event.target.matches?.("input:not([type=checkbox]), select, textarea") || palette?.open;
-  if (busy || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (busy || one("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "?") one("#keys")?.showModal();
+  if (localStorage.getItem("shortcuts") === "off") return;
   if (event.key === "/" && one("#q")) {
     event.preventDefault();
     one("#q").focus();
@@ -233,7 +246,27 @@ document.addEventListener("htmx:afterSettle", (event) => {
   const control = one("[data-cell] :is(select, textarea, input:not([type=hidden]))", event.target);
   control?.focus();
   control?.select?.();
+  if (!control && event.target.matches("td")) one(".cell-edit", event.target)?.focus();
 });
+
+// The list of shortcuts, where those of a single key are turned off, as speech input needs it.
+const keys = one("#keys");
+if (keys) {
+  const box = one("input", keys);
+  box.checked = localStorage.getItem("shortcuts") !== "off";
+  box.addEventListener("change", () => localStorage.setItem("shortcuts", box.checked ? "on" : "off"));
+  const opener = one("[data-keys]");
+  opener.hidden = false;
+  opener.addEventListener("click", () => keys.showModal());
+}
+
+// Groups of the menu stay as they were left.
+for (const group of all(".nav-group")) {
+  const stored = localStorage.getItem(`menu ${group.dataset.group}`);
+  if (stored !== null && !one("[aria-current]", group)) group.open = stored === "open";
+  one("summary", group).addEventListener("click", () => localStorage.setItem(`menu ${group.dataset.group}`, group.open ? "closed" : "open"));
+}
+
 // Show a response that is a different page (signed out, an error) as a whole page.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const page = event.detail.xhr.responseURL;
