@@ -42,6 +42,7 @@ from todo.http.cors import Cors
 from todo.http.middleware import Middleware, Restarts, ask_restart
 from todo.http.proxies import Proxies
 from todo.http.reads import Reads
+from todo.http.request_metrics import RequestMetrics
 from todo.http.requests import StrictRequest, begin, refused
 from todo.http.transactions import origin_of, roll_back, session_of
 from todo.jobs import JobCatalog
@@ -135,6 +136,7 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
     database = Database(settings, url)
     sign_in = SignIn(database, settings, secret_key(settings))
     pages = pages_of(database, sign_in, settings)
+    counted = RequestMetrics()
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -149,7 +151,7 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
 
     app = Litestar(
         ROUTES,
-        dependencies=dependencies_of(database, sign_in, pages),
+        dependencies=dependencies_of(database, sign_in, pages, counted),
         exception_handlers={Exception: respond},
         after_exception=[roll_back],
         before_request=begin,
@@ -161,11 +163,11 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
         request_max_body_size=settings.max_body_bytes,
         state=State({"pages": pages, "admin_paths": partial(paths_of, REGISTRY)}),
     )
-    enclose(app, database, sign_in, pages, settings)
+    enclose(app, database, sign_in, pages, settings, counted)
     return app
 
 
-def dependencies_of(database: Database, sign_in: SignIn, pages: Pages) -> dict[str, Provide]:
+def dependencies_of(database: Database, sign_in: SignIn, pages: Pages, counted: RequestMetrics) -> dict[str, Provide]:
     """Return what handlers of every module can name in their signature."""
     return {
         "database": Provide(lambda: database, sync_to_thread=False),
@@ -174,6 +176,7 @@ def dependencies_of(database: Database, sign_in: SignIn, pages: Pages) -> dict[s
         "origin": Provide(origin_of, sync_to_thread=False),
         "session": Provide(session_of),
         "gauges": Provide(lambda: APPLICATION.gauges, sync_to_thread=False),
+        "request_metrics": Provide(lambda: counted, sync_to_thread=False),
         "jobs": Provide(lambda: JOBS, sync_to_thread=False),
     }
 
@@ -190,7 +193,9 @@ def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
     )  # fmt: skip
 
 
-def enclose(app: Litestar, database: Database, sign_in: SignIn, pages: Pages, settings: Settings) -> None:
+def enclose(
+    app: Litestar, database: Database, sign_in: SignIn, pages: Pages, settings: Settings, counted: RequestMetrics
+) -> None:
     """Wrap the middleware around the whole application, including routing."""
     keyed = idempotency.Idempotency(app.asgi_handler, database, settings.max_body_bytes, translate)
     app.asgi_handler = Middleware(
@@ -202,4 +207,5 @@ def enclose(app: Litestar, database: Database, sign_in: SignIn, pages: Pages, se
         cors=Cors(settings.cors_origins),
         limit=partial(limits.limiter_of(database).count, database),
         admin_sessions=middleware.AdminMount("/admin", pages.identify, pages.answer_problem),
+        metrics=counted,
     )

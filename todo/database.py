@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -22,11 +23,10 @@ from sqlalchemy import (
     TextClause,
     Update,
     bindparam,
-    event,
 )
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
-from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Mapper
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field, SQLModel
@@ -35,7 +35,9 @@ from uuid_utils.compat import uuid7
 from todo.access import Origin
 from todo.connection import AWAY, Connection, Route, find_route
 from todo.database_errors import READ_ONLY, sqlstate_of
-from todo.pool import Gate, Pool
+from todo.engine import SlowLog, create_engine
+from todo.engine import to_json as to_json
+from todo.pool import Gate, Load, Pool
 from todo.settings import Settings
 from todo.watch import Monitor, Watch
 
@@ -51,11 +53,6 @@ SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 metadata: MetaData = SQLModel.metadata
-
-
-def to_json(value: Any) -> str:
-    """Serialize a column to JSON with msgspec, including instants, ids and structs."""
-    return msgspec.json.encode(value).decode()
 
 
 DIALECT = asyncpg_dialect(json_serializer=to_json)  # type: ignore[no-untyped-call]  # SQLAlchemy has no annotations there
@@ -103,8 +100,9 @@ class Query(Generic[S]):
 class Direct:
     """Run compiled statements on a pool, each in one round trip: no transaction, no reset, no ping."""
 
-    def __init__(self, pool: Pool, watch: Watch, *, prepared: bool):
+    def __init__(self, pool: Pool, watch: Watch, slow: SlowLog, *, prepared: bool):
         self._pool = pool
+        self._slow = slow
         self._watch = watch
         self._prepared = prepared
 
@@ -155,10 +153,14 @@ class Direct:
         self._watch.check()
         try:
             async with self._pool.use() as connection:
-                if self._prepared:
-                    return await connection.fetch(sql, *arguments, timeout=seconds)
-                async with connection.transaction():
-                    return await connection.fetch(sql, *arguments, timeout=seconds)
+                began = perf_counter()
+                try:
+                    if self._prepared:
+                        return await connection.fetch(sql, *arguments, timeout=seconds)
+                    async with connection.transaction():
+                        return await connection.fetch(sql, *arguments, timeout=seconds)
+                finally:
+                    self._slow.note(sql, began)
         except asyncpg.ReadOnlySQLTransactionError:
             await self._watch.renew()
             raise
@@ -199,6 +201,7 @@ class Database:
     def __init__(self, settings: Settings, url: str | None = None):
         self.settings = settings
         self.url = url or settings.database_url
+        self._slow = SlowLog(settings.slow_statement_seconds)
 
     async def open(self) -> "Database":
         """Connect. Raise OSError or asyncpg's errors when the database cannot be reached."""
@@ -215,7 +218,7 @@ class Database:
             self.reads = await self._direct(replica, max(1, most - 2 * write_most))
         else:
             self.primary = self.reads = await self._direct(route, most - write_most)
-        self.engine = create_engine(route, write_most, self.watch)
+        self.engine = create_engine(route, write_most, self.watch, self._slow)
         self._gate = Gate(write_most, settings.database_wait)
         self._outer = Gate(max(1, write_most - 1), settings.database_wait)
         self.watch.gates.append(self._gate)
@@ -234,6 +237,12 @@ class Database:
         """Return whether requests are timing out waiting for a connection."""
         return any(one.is_stuck for one in (*self.watch.gates, *self.watch.pools))
 
+    @property
+    def loads(self) -> dict[str, Load]:
+        """Return the pools of connections by name; `replica` only when there is one."""
+        names = ("direct", "replica")
+        return {"write": self._gate, **dict(zip(names, self.watch.pools, strict=False))}
+
     async def _direct(self, route: Route, most: int) -> Direct:
         """Open a pool that keeps its share of `database_pool` and closes additional connections when idle."""
 
@@ -250,7 +259,7 @@ class Database:
         pool = Pool(connect, keep=keep, most=most, wait=self.settings.database_wait)
         self.watch.pools.append(pool)
         await pool.open()
-        return Direct(pool, self.watch, prepared=route.prepared)
+        return Direct(pool, self.watch, self._slow, prepared=route.prepared)
 
     @asynccontextmanager
     async def session(self, origin: Origin) -> AsyncIterator[WriteSession]:
@@ -279,32 +288,6 @@ class Database:
         """
         async with self._outer, self.session(origin) as session:
             yield session
-
-
-def create_engine(route: Route, most: int, watch: Watch) -> AsyncEngine:
-    """Create SQLAlchemy's engine for writes. It opens up to `most` connections on demand and keeps them.
-
-    Closing surplus connections after each use would cost more than their work.
-    """
-    unnamed: dict[str, Any] = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
-    engine = create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=lambda **_: watch.connect(**route.arguments),
-        pool_size=most,
-        hide_parameters=True,  # keep user data out of logs
-        max_overflow=0,
-        connect_args={} if route.prepared else unnamed,
-        json_serializer=to_json,
-        json_deserializer=msgspec.json.decode,
-    )
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def refuse_unusable(connection: Any, *_: Any) -> None:
-        """Replace a connection that died while idle, without the round trip of a ping."""
-        if not watch.is_usable(connection.driver_connection):
-            raise DisconnectionError
-
-    return engine
 
 
 class Row(SQLModel):

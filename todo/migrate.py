@@ -15,7 +15,7 @@ from alembic.script import Script
 from sqlalchemy import Connection, text
 
 from todo.connection import Route, direct_url, find_route
-from todo.database import create_engine
+from todo.engine import SlowLog, create_engine
 from todo.revisions import MigrationError, folder, head, is_head
 from todo.settings import Settings
 from todo.watch import Monitor, Watch
@@ -62,7 +62,7 @@ async def run(settings: Settings, work: Callable[[Connection], T], url: str | No
     """Run synchronous `work(connection)` in its own transaction, without a time limit."""
     route = await find_route(url or settings.database_url, settings)
     patient = Route({**route.arguments, "command_timeout": None}, route.prepared)
-    engine = create_engine(patient, 1, Watch(Monitor(route), settings.database_wait))
+    engine = create_engine(patient, 1, Watch(Monitor(route), settings.database_wait), SlowLog(0))
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(work)

@@ -19,9 +19,12 @@ IDLE_SECONDS = 300.0  # an additional connection unused for so long is closed
 class Load:
     """How busy something limited is. Subclasses report who enters, leaves and is refused."""
 
+    most: int  # users at a time
+
     def __init__(self, wait: float):
         self._wait = wait
         self._users = 0
+        self.timeouts = 0  # callers that gave up waiting
         self._busy_since = -math.inf
         self._moved_at = self._refused_at = -math.inf  # times of the last entry or exit, and of the last timeout
 
@@ -40,6 +43,15 @@ class Load:
         at = monotonic()
         return self.is_full and at - self._moved_at > STUCK or at - self._refused_at < self._wait
 
+    @property
+    def in_use(self) -> int:
+        return self._users
+
+    @property
+    def waiting(self) -> int:
+        """Return how many callers wait."""
+        raise NotImplementedError
+
     def _enter(self) -> None:
         self._moved_at = monotonic()
         if not self._users:
@@ -52,6 +64,7 @@ class Load:
 
     def _problem(self) -> Unavailable:
         self._refused_at = monotonic()
+        self.timeouts += 1
         return Unavailable("Too many concurrent requests: no database connection is available.")
 
 
@@ -64,18 +77,27 @@ class Gate(Load):
 
     def __init__(self, size: int, wait: float):
         super().__init__(wait)
+        self.most = size
+        self._waiting = 0
         self._semaphore = asyncio.Semaphore(size)
 
     @property
     def is_full(self) -> bool:
         return self._semaphore.locked()
 
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
     async def __aenter__(self) -> None:
+        self._waiting += 1
         try:
             async with asyncio.timeout(self._wait) if self.is_full else nullcontext():
                 await self._semaphore.acquire()
         except TimeoutError:
             raise self._problem() from None
+        finally:
+            self._waiting -= 1
         self._enter()
 
     async def __aexit__(self, *_: object) -> None:
@@ -94,7 +116,7 @@ class Pool(Load):
         super().__init__(wait)
         self._connect = connect
         self._keep = keep
-        self._most = most
+        self.most = most
         self._places = most  # connections that may still be opened
         self._idle: deque[tuple[Connection, float]] = deque()  # the last used last, with the time of their release
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
@@ -105,6 +127,10 @@ class Pool(Load):
     @property
     def is_full(self) -> bool:
         return not (self._places or self._idle)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
 
     async def open(self) -> None:
         """Open the connections to keep. Raise what connecting raises."""

@@ -119,6 +119,9 @@ class Settings(BaseSettings):
         20, ge=0, le=1000, description="Additional connections a process may open under load."
     )
     database_statement_timeout: float = Field(15, gt=0, description="Seconds after which a statement is cancelled.")
+    slow_statement_seconds: float = Field(
+        1, ge=0, description="Seconds after which a statement is logged as slow; 0 for never."
+    )
     database_wait: float = Field(
         5,
         gt=0,

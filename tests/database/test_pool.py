@@ -76,7 +76,7 @@ async def use(pool: Pool, served: list[int], number: int, free: asyncio.Event | 
 
 def assert_nothing_is_lost(pool: Pool, server: Server) -> None:
     assert (pool._users, len(pool._waiting), len(pool._closing)) == (0, 0, 0)
-    assert pool._places + len(pool._idle) == pool._most
+    assert pool._places + len(pool._idle) == pool.most
     assert len(server.opened) <= len(pool._idle)
 
 
@@ -232,7 +232,7 @@ async def test_whatever_happens_no_connection_is_lost_shared_or_too_many(seed: i
         for _ in range(chance.randrange(1, 4)):
             chance.choice([arrive, arrive, arrive, finish, finish, cancel, lose, pool.expire, go_down_or_up])()
         await turns(chance.randrange(3))
-        assert len(server.opened) <= pool._most
+        assert len(server.opened) <= pool.most
     for free in users.values():
         free.set()
     server.is_up = True
@@ -241,7 +241,7 @@ async def test_whatever_happens_no_connection_is_lost_shared_or_too_many(seed: i
 
     assert {type(one) for one in results} <= {type(None), asyncio.CancelledError, ConnectionRefusedError, Unavailable}
     assert served
-    assert server.most <= pool._most
+    assert server.most <= pool.most
     assert_nothing_is_lost(pool, server)
 
 

@@ -285,3 +285,14 @@ async def test_in_production_the_console_gets_no_message_and_the_delivery_can_be
         assert await outbox.retry(session, failed["id"])
     await deliver_due(database, mailing)
     assert inbox.subjects() == ["Choose a new password"]
+
+
+async def test_an_email_names_the_request_it_comes_from(
+    database: Database, mailing: Settings, inbox: Inbox, sql: Sql
+) -> None:
+    async with database.session(worker_origin("request-17")) as session:
+        await send_email(session, "ada@example.com", "Hello", "text")
+
+    await deliver_due(database, mailing)
+
+    assert [message["X-Request-ID"] for _, message in inbox.taken] == ["request-17"]

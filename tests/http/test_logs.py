@@ -9,12 +9,16 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
+import redis
 import structlog
 from conftest import settings_for
+from sqlalchemy import func, literal, select
 from support.factories import PASSWORD, Person
 
-from todo.access import Actor
+from todo.access import Actor, worker_origin
+from todo.database import Database, Query
 from todo.domain.tasks.queries import TaskReads
 from todo.http import logs
 
@@ -191,3 +195,83 @@ def test_switched_off_it_costs_next_to_nothing(output: Output) -> None:
         logs.request(scope, 200, 0.001)
 
     assert (perf_counter() - began) / 1000 < 20e-6
+
+
+def raised(error: Exception) -> Exception:
+    """The exception as it is when it was raised."""
+    try:
+        raise error
+    except Exception as caught:
+        return caught
+
+
+def test_the_same_cause_is_one_line_a_minute_with_the_number_of_those_left_out(output: Output) -> None:
+    configure(log_format="json")
+    seconds = [0.0]
+    (handler,) = logging.root.handlers
+    handler.filters = [logs.Quiet(lambda: seconds[0])]
+    log = logging.getLogger("todo.test")
+
+    for second in range(100):
+        seconds[0] = second
+        log.warning("loop %s waits", "materialize_due")
+        log.info("not a fault")
+    log.warning("loop %s waits", "deliver_due")
+
+    lines = [json.loads(line) for line in output().splitlines()]
+    found = [(line["event"], line.get("left_out")) for line in lines if line["level"] == "warning"]
+    assert found == [
+        ("loop materialize_due waits", None), ("loop materialize_due waits", 59), ("loop deliver_due waits", None),
+    ]  # fmt: skip
+    assert sum(line["level"] == "info" for line in lines) == 100
+
+
+def test_exceptions_of_another_kind_or_from_another_line_are_other_causes(output: Output) -> None:
+    configure(log_format="json")
+    log = logging.getLogger("todo.test")
+
+    here, there, other = raised(ValueError("1")), raised(ValueError("2")), raised(KeyError("3"))
+    try:
+        int("x")
+    except ValueError as error:
+        elsewhere = error
+    for error in (here, there, other, elsewhere):
+        log.error("unexpected error", exc_info=error)
+
+    kinds = [line["exception"].rpartition("| ")[2] for line in map(json.loads, output().splitlines())]
+    assert kinds == ["ValueError: 1", "KeyError: '3'", "ValueError: invalid literal for int() with base 10: 'x'"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ConnectionRefusedError("refused"), psycopg.OperationalError("gone"), redis.ConnectionError("gone")],
+    ids=repr,
+)  # fmt: skip
+def test_a_lost_server_is_one_line_without_a_traceback(output: Output, error: Exception) -> None:
+    configure(log_format="json")
+
+    logging.getLogger("saq").error("Error processing job %s", "a", exc_info=raised(error))
+
+    (line,) = map(json.loads, output().splitlines())
+    assert line["event"] == f"Error processing job a: {type(error).__name__}: {error}"
+    assert "exception" not in line
+
+
+async def test_a_slow_statement_is_logged_without_its_parameters(database_url: str, output: Output) -> None:
+    configure(log_format="json")
+    settings = settings_for(database_url, slow_statement_seconds=0.2)
+    database = await Database(settings).open()
+    slow = select(func.pg_sleep(0.25), literal(CANARY))
+    try:
+        await database.reads.all(Query(lambda *_: None, slow))
+        async with database.session(worker_origin()) as session:
+            await session.execute(slow.where(literal(CANARY) != "other"))
+            await session.execute(select(literal(1)))
+    finally:
+        await database.close()
+
+    text = output()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["event"].startswith("slow statement: SELECT pg_sleep(") for line in lines] == [True, True]
+    assert all(line["seconds"] >= 0.25 for line in lines)
+    assert CANARY not in text

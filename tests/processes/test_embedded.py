@@ -399,6 +399,7 @@ def test_a_huge_log_is_cut_at_start(tmp_path: Path) -> None:
     (tmp_path / "postgres.log").write_bytes(b"x" * (embedded_server.LOG_LIMIT + 1))
     with Server(tmp_path, settings=FAST):
         assert (tmp_path / "postgres.log").stat().st_size < 10_000
+        assert (tmp_path / "postgres.log.1").stat().st_size == embedded_server.LOG_LIMIT + 1
 
 
 def test_without_the_wheel_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,8 @@ def keep_alive(children: list[Child], server: Server | None, stop: Stop) -> None
         if server and state == "down":
             server.start()
             say("The database process had died; it runs again.")
+        if server:
+            server.rotate_log()
         if state == "silent" and before != "silent":
             say("The database does not answer; waiting for it.")
         if state == "up" and before == "silent":

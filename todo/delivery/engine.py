@@ -58,9 +58,18 @@ async def add_deliveries(session: WriteSession, deliveries: Sequence[Delivery]) 
     Deliveries with an existing `dedup_key` are skipped.
     """
     if deliveries:
-        rows = [delivery.model_dump() for delivery in deliveries]
+        rows = [_row(delivery, session.origin.request_id) for delivery in deliveries]
         await session.execute(insert(table_of(Delivery)).on_conflict_do_nothing(index_elements=["dedup_key"]), rows)
         await enqueue(session, "deliver_due")
+
+
+def _row(delivery: Delivery, request_id: str) -> dict[str, Any]:
+    """Return the row of a delivery. An e-mail names the request, or the job, that it comes from."""
+    row = delivery.model_dump()
+    if delivery.channel == "email":
+        headers = {"X-Request-ID": request_id, **row["payload"].get("headers", {})}
+        row["payload"] = row["payload"] | {"headers": headers}
+    return row
 
 
 def delivery_loop(make_channels: Sequence[Callable[[Settings], Channel]]) -> Loop:
@@ -120,7 +129,10 @@ async def _deliver(database: Database, channel: Channel, delivery: Delivery) -> 
         async with asyncio.timeout(TIMEOUT):
             await channel.deliver(delivery)
     except Exception as error:  # any error: the message must not get lost, nor block the others
-        log.warning("delivery %s failed, attempt %d: %s", delivery.id, delivery.attempts, type(error).__name__)
+        log.warning(
+            "a delivery by %s failed: %s", delivery.channel, type(error).__name__,
+            extra={"delivery": str(delivery.id), "attempt": delivery.attempts},
+        )  # fmt: skip
         outcome = _failure(delivery, error)
     else:
         outcome = {"done_at": func.now(), "last_error": None, "payload": {}}

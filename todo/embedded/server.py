@@ -222,11 +222,21 @@ class Server:
         """Start the server once. Return what it logged when it did not start, or ""."""
         log = self.data_dir / "postgres.log"
         log.touch(mode=0o600)
-        with log.open("wb" if log.stat().st_size > LOG_LIMIT else "ab") as out:
+        self.rotate_log()
+        with log.open("ab") as out:
             begin = out.tell()
             # The log is passed as an open file, so the server's account needs no access to root's folder.
             done = self._programs.run("pg_ctl", "start", "-s", "-w", "-t", str(PATIENCE), "-o", options, output=out)
         return log.read_bytes()[begin:].decode(errors="replace") if done.returncode else ""
+
+    def rotate_log(self) -> None:
+        """Move a log that has grown large to postgres.log.1. The server goes on writing to the same file."""
+        log = self.data_dir / "postgres.log"
+        if log.exists() and log.stat().st_size > LOG_LIMIT:
+            former = log.with_name("postgres.log.1")
+            former.touch(mode=0o600)
+            shutil.copyfile(log, former)
+            os.truncate(log, 0)  # it is open for appending, so the next line is its first
 
     def _forget_dead(self) -> None:
         """Clear the pid of a dead server, so that a zombie or a reused pid does not count as a running server.

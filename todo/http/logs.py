@@ -3,18 +3,24 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+import traceback
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, TextIO
 from uuid import UUID
 
 import msgspec
 import structlog
 from litestar.types import HTTPScope
+from sqlalchemy.exc import DBAPIError
 
 from todo.access import Actor
+from todo.connection import AWAY
+from todo.errors import Unavailable
 from todo.settings import Settings
 
+MINUTE = 60.0
 Entry = MutableMapping[str, Any]
 
 log = logging.getLogger("todo.requests")
@@ -50,6 +56,7 @@ def configure(settings: Settings) -> None:
         encode if as_json else plain,
     ]
     handler = logging.StreamHandler()
+    handler.addFilter(Quiet())
     handler.setFormatter(meta(processors=last, foreign_pre_chain=first))
     structlog.configure(processors=[*first, meta.wrap_for_formatter], logger_factory=structlog.stdlib.LoggerFactory())
     logging.captureWarnings(True)
@@ -58,6 +65,56 @@ def configure(settings: Settings) -> None:
     logging.root.setLevel(settings.log_level)
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
+
+
+class Quiet(logging.Filter):
+    """Let a warning or an error through once a minute for each cause, with the number of those left out.
+
+    The cause of an exception is its type and where it was raised. A lost database or queue is one line: its traceback
+    says nothing.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seen: dict[tuple[Any, ...], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and is_outage(error):
+            record.msg, record.args = f"{record.getMessage()}: {type(error).__name__}: {error}", ()
+            record.exc_info = record.exc_text = error = None
+        cause = (
+            (record.name, record.msg, type(error), *raised_at(error)) if error else (record.name, record.getMessage())
+        )
+        now = self._clock()
+        since, left_out = self._seen.get(cause, (-MINUTE, 0))
+        if now - since < MINUTE:
+            self._seen[cause] = (since, left_out + 1)
+            return False
+        self._seen = {one: seen for one, seen in self._seen.items() if now - seen[0] < 10 * MINUTE}
+        self._seen[cause] = (now, 0)
+        if left_out:
+            record.left_out = left_out
+        return True
+
+
+def is_outage(error: BaseException) -> bool:
+    """Return whether an exception, or the one that it wraps, says that a server cannot be reached."""
+    if isinstance(error, DBAPIError):
+        error = error.orig or error
+    if isinstance(error, (*AWAY, Unavailable)):
+        return True
+    module, name = type(error).__module__.partition(".")[0], type(error).__name__
+    return module in {"psycopg", "psycopg_pool", "redis"} and re.search("Connect|Operational|Timeout", name) is not None
+
+
+def raised_at(error: BaseException) -> tuple[str, int]:
+    """Return the file and line that raised an exception."""
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    return (frames[-1][0].f_code.co_filename, frames[-1][1]) if frames else ("", 0)
 
 
 def clean(_: Any, __: str, entry: Entry) -> Entry:

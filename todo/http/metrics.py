@@ -1,22 +1,32 @@
-"""`/metrics`: metrics of the whole installation, read from the database. Every process returns the same."""
+"""`/metrics`: the requests and connections of this process, and the work of the whole installation.
+
+The latter is read from the database: every process returns the same.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from platform import python_version
 from typing import Any
 
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
-from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select
+from sqlalchemy import column, func, select, table
 
+from todo import __version__
 from todo.access import requires
 from todo.database import Database, Query, columns
 from todo.http.health import Heartbeat, schedules_of, state_of
+from todo.http.request_metrics import RequestMetrics
 from todo.jobs import LAST, JobCatalog
+from todo.queue import Waiting
+from todo.revisions import head
 
+KEPT_SECONDS = 60  # a worker that has not reported for so long has ended
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -32,8 +42,14 @@ class Gauge:
 _beats = columns(Heartbeat)
 WORKERS = Query(
     lambda *values: values,
-    select(_beats.name, func.extract("epoch", func.now() - _beats.seen_at), _beats.counts),
+    select(_beats.name, func.extract("epoch", func.now() - _beats.seen_at), _beats.counts).where(
+        _beats.seen_at > func.now() - timedelta(seconds=KEPT_SECONDS)
+    ),
 )
+_jobs = table("saq_jobs", column("status"))
+QUEUE = Query(lambda *values: values, select(_jobs.c.status, func.count()).group_by(_jobs.c.status))
+NOT_QUEUED: Query[float | None] = Query(float, select(func.count()).select_from(Waiting))
+STATUSES = ("new", "queued", "active", "failed")
 
 
 class _Collected(Collector):
@@ -47,7 +63,7 @@ class _Collected(Collector):
 
 
 async def collect(database: Database, gauges: Sequence[Gauge], jobs: JobCatalog) -> list[Metric]:
-    """Collect the gauges of all modules, and the counters of every worker seen within the last day."""
+    """Collect the gauges of all modules, the counters of every running worker, the queue and the schedules."""
     found: list[Metric] = []
     for gauge in gauges:
         value = await database.reads.one_or_none(gauge.query) or 0.0
@@ -62,7 +78,39 @@ async def collect(database: Database, gauges: Sequence[Gauge], jobs: JobCatalog)
         age.add_metric([name], float(seconds))
         for what, number in msgspec.json.decode(counts).items():
             done.add_metric([name, what], number)
-    return [*found, age, done, *await _schedules(database, jobs)]
+    return [*found, age, done, *await _schedules(database, jobs), *await _queue(database)]
+
+
+async def _queue(database: Database) -> list[Metric]:
+    """Count the jobs by status. A queue of its own (`TODO_QUEUE_URL`) has its own metrics."""
+    waiting = GaugeMetricFamily(
+        "todo_jobs_waiting", "Jobs that no worker has handed to the queue yet.",
+        value=await database.reads.one_or_none(NOT_QUEUED) or 0.0,
+    )  # fmt: skip
+    if database.settings.queue_url:
+        return [waiting]
+    queue = GaugeMetricFamily("todo_jobs", "Jobs in the queue by status.", labels=["status"])
+    counts = {status: number for status, number in await database.reads.all(QUEUE)}
+    for status in STATUSES:
+        queue.add_metric([status], counts.get(status, 0))
+    return [waiting, queue]
+
+
+def of_process(database: Database) -> list[Metric]:
+    """Return the build and the connection pools of this process."""
+    build = GaugeMetricFamily("todo_build_info", "Always 1.", labels=["version", "schema", "python"])
+    build.add_metric([__version__, head(), python_version()], 1)
+    labels = ["pool"]
+    most = GaugeMetricFamily("todo_pool_size", "Connections a pool may have in use.", labels=labels)
+    used = GaugeMetricFamily("todo_pool_in_use", "Connections in use.", labels=labels)
+    waiting = GaugeMetricFamily("todo_pool_waiting", "Requests that wait for a connection.", labels=labels)
+    timeouts = CounterMetricFamily("todo_pool_timeouts", "Requests that waited too long (503).", labels=labels)
+    for name, load in database.loads.items():
+        most.add_metric([name], load.most)
+        used.add_metric([name], load.in_use)
+        waiting.add_metric([name], load.waiting)
+        timeouts.add_metric([name], load.timeouts)
+    return [build, most, used, waiting, timeouts]
 
 
 async def _schedules(database: Database, jobs: JobCatalog) -> list[Metric]:
@@ -95,13 +143,19 @@ async def _schedules(database: Database, jobs: JobCatalog) -> list[Metric]:
     media_type=CONTENT_TYPE.removesuffix("; charset=utf-8"),  # Litestar adds the charset to all text
 )
 async def metrics(
-    database: NamedDependency[Database], gauges: NamedDependency[Sequence[Gauge]], jobs: NamedDependency[JobCatalog]
+    database: NamedDependency[Database],
+    gauges: NamedDependency[Sequence[Gauge]],
+    jobs: NamedDependency[JobCatalog],
+    request_metrics: NamedDependency[RequestMetrics],
 ) -> Response[bytes]:
-    """Return metrics for Prometheus: overdue series, queue sizes, worker activity.
+    """Return metrics for Prometheus: requests and connections of this process; queue, schedules and workers of all.
 
-    Scrape it with the token of a service account: `todo service-accounts token prometheus --scope metrics.view`.
+    Scrape each process with the token of a service account:
+    `todo service-accounts token prometheus --scope metrics.view`.
     Example: `GET /metrics`
     """
     registry = CollectorRegistry()
-    registry.register(_Collected(await collect(database, gauges, jobs)))
+    ProcessCollector(registry=registry)
+    found = [*request_metrics.collect(), *of_process(database), *await collect(database, gauges, jobs)]
+    registry.register(_Collected(found))
     return Response(generate_latest(registry))

@@ -18,6 +18,7 @@ from todo.http import logs
 from todo.http.cors import Cors, Headers
 from todo.http.deprecation import deprecation_headers
 from todo.http.proxies import Proxies, address_of
+from todo.http.request_metrics import RequestMetrics
 
 Limit = Callable[[Scope], Awaitable[Mapping[str, str]]]
 Authenticate = Callable[[str, Origin], Awaitable[Actor | Problem]]
@@ -100,6 +101,7 @@ class Middleware:
         cors: Cors | None = None,
         limit: Limit = unlimited,
         admin_sessions: AdminMount | None = None,
+        metrics: RequestMetrics | None = None,
     ):
         self._app = app
         self._authenticate = authenticate
@@ -109,12 +111,14 @@ class Middleware:
         self._cors = cors or Cors([])
         self._limit = limit
         self._browsers = admin_sessions
+        self._metrics = metrics or RequestMetrics()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         began = perf_counter()
+        self._metrics.in_progress += 1
         self._proxies.unwrap(scope)
         request_id, credential = _read(scope["headers"])
         scope["state"]["request_id"] = request_id
@@ -133,7 +137,10 @@ class Middleware:
                 admin_sessions.answer_problem(scope, problem) if admin_sessions else answer_problem(scope, problem),
             )
         finally:
-            logs.request(scope, reply.status, perf_counter() - began)
+            seconds = perf_counter() - began
+            self._metrics.in_progress -= 1
+            self._metrics.count(scope, reply.status, seconds)
+            logs.request(scope, reply.status, seconds)
 
     async def _answer(
         self,
