@@ -108,3 +108,14 @@ async def test_a_list_that_cannot_be_asked_for(lively: Window) -> None:
     lively.expected.add(422)
 
     assert await found_on(lively, ["/admin/tasks?notes=secret"]) == {}
+
+
+async def test_a_row_of_a_list_has_two_lines_on_a_phone(opening: Opening, boss: Person) -> None:
+    await boss.add(title="A title that is far too long for a phone, " * 4)
+    window = await opening(boss, viewport=PHONE, has_touch=True, is_mobile=True)
+    page = await window.go("/admin/tasks")
+
+    row = await page.locator("tr[data-row]").bounding_box()
+
+    assert row is not None
+    assert row["height"] <= 64

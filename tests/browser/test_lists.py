@@ -189,7 +189,7 @@ async def test_deleting_for_good_shows_the_cascade_and_asks_who_one_is(page: Pag
     await page.goto("/admin/tasks?trash=1")
     await page.get_by_role("checkbox", name="Select Water the plants").check()
 
-    await page.get_by_role("button", name="Delete for good").click()
+    await page.get_by_role("button", name="Delete permanently").click()
 
     await expect(page.get_by_text("This cannot be undone.")).to_be_visible()
 

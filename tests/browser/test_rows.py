@@ -190,13 +190,14 @@ async def test_a_dangerous_action_with_a_form_asks_who_one_is(
     await sql.execute("UPDATE sessions SET reauthenticated_at = now() - interval '11 minutes'")
     window.expected.add(403)
     page = await window.go(f"/admin/users/{ada.id}")
+    await page.locator("summary", has_text="More actions").click()
     await page.get_by_role("button", name="Add role").click()
     await page.get_by_label("Role").fill("admin")
     await page.get_by_label("Reason").fill("She helps")
     await page.get_by_role("button", name="Add role").click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Is it you?")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Confirm your identity")
     await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Go on").click()
+    await page.get_by_role("button", name="Continue").click()
 
     await expect(page.get_by_role("heading", level=1)).to_contain_text("ada@example.com")
     given = "SELECT name FROM roles JOIN user_roles ON roles.id = role_id WHERE user_id = $1"

@@ -134,7 +134,7 @@ async def test_dangerous_actions_ask_for_reauthentication(
 
     answer = await visitor.send(f"/admin/{resource}/act", **fields)
 
-    assert (answer.status_code, heading_of(answer)) == (403, "Is it you?")
+    assert (answer.status_code, heading_of(answer)) == (403, "Confirm your identity")
     assert f'name="action" value="{action}"' in answer.text
 
 
@@ -158,7 +158,7 @@ async def test_giving_rights_asks_for_a_fresh_read_reauthentication(
     sent = {name: value.format(role=role) for name, value in fields.items()}
     answer = await visitor.send(path.format(role=role), **sent)
 
-    assert (answer.status_code, heading_of(answer)) == (403, "Is it you?")
+    assert (answer.status_code, heading_of(answer)) == (403, "Confirm your identity")
     assert await sql.fetch("SELECT * FROM roles ORDER BY id") == before
     assert await sql.fetchval("SELECT count(*) FROM invitations") == 0
 
@@ -181,7 +181,7 @@ async def test_deleting_for_good_asks_for_a_fresh_read_reauthentication(
 
     answer = await visitor.send("/admin/tasks/act", action="delete", id=task["id"], confirmed="1", state="?trash=1")
 
-    assert heading_of(answer) == "Is it you?"
+    assert heading_of(answer) == "Confirm your identity"
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 1
 
 
@@ -192,4 +192,5 @@ async def test_times_are_shown_in_the_time_zone_of_the_viewer(
     await sql.execute("UPDATE users SET created_at = '2026-03-04 20:30+00'")
     visitor = await entering(tokyo)
 
-    assert "2026-03-05 05:30" in text_of(await visitor.get("/admin/users"))
+    assert "2026-03-05 05:30 Asia/Tokyo (2026-03-04 20:30 UTC)" in (await visitor.get("/admin/users")).text
+    assert "2026-03-05 05:30" in text_of(await visitor.get(f"/admin/users/{tokyo.id}"))

@@ -143,7 +143,7 @@ async def test_it_asks_for_a_fresh_read_reauthentication(
     begun = await act_as(visitor, ada, reauthentication_password=PASSWORD)
 
     assert (prompted.status_code, wrong.status_code, begun.status_code) == (403, 403, 303)
-    assert "Is it you?" in text_of(prompted)
+    assert "Confirm your identity" in text_of(prompted)
 
 
 async def test_nobody_acts_as_somebody_who_may_do_more(entering: Entering, support: Person, boss: Person) -> None:

@@ -68,7 +68,7 @@ def _fields(resource: Resource) -> Iterator[str]:
 
 
 def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
-    for place in ("columns", "search", "sorts", "unsorted", "diff", "field_permissions"):
+    for place in ("columns", "search", "sorts", "unsorted", "diff", "field_permissions", "field_labels"):
         yield place, getattr(resource, place)
     yield "display", (resource.display,)
     yield "sort", [name.removeprefix("-") for name in resource.sort.split(",")]

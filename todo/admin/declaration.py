@@ -113,6 +113,7 @@ class Resource:
     icon: ClassVar[str] = "table"
     group: ClassVar[str] = ""
     help: ClassVar[str] = ""
+    field_labels: ClassVar[Mapping[str, str]] = {}  # where the name of a field does not make a good one
     verbs: ClassVar[tuple[str, ...]] = ("view", "export")
     display: ClassVar[str] = "id"  # the field that identifies a row to users
     columns: ClassVar[tuple[str, ...]] = ()  # of lists

@@ -35,6 +35,9 @@ class Registry:
             resource.fields = (
                 _table_fields(resource, tables) if isinstance(resource, ModelAdmin) else _row_fields(resource)
             )
+            for name, label in resource.field_labels.items():
+                if name in resource.fields:  # mistakes() names the others
+                    resource.fields[name] = replace(resource.fields[name], label=label)
         for resource in self._resources.values():
             if wrong := mistakes(resource, self._resources):
                 raise AdminError(wrong)

@@ -24,7 +24,8 @@ from todo.errors import Forbidden, Invalid, NotFound, Problem
 
 AnyRequest = Request[Any, Any, Any]
 PREVIEWED = 100  # rows listed individually in the preview of a delete
-LABELS = {"change": "Edit fields of", "delete": "Delete", "restore": "Restore"}
+LABELS = {"change": "Edit", "delete": "Delete", "restore": "Restore"}
+DONE = {"change": "updated", "delete": "deleted", "restore": "restored"}
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ async def _form(admin: AdminService, task: BulkAction, sent: Sent) -> dict[str, 
 def _message(pages: Pages, request: AnyRequest, task: BulkAction, outcome: Outcome) -> Response[Any]:
     """Redirect back with a message, or show the result page when there is more to report."""
     if outcome.run is not None:
-        return pages.go(f"/admin/runs/{outcome.run}", done="The action runs in the background.")
+        return pages.go(f"/admin/runs/{outcome.run}", done="Running in the background.")
     if outcome.failed or outcome.messages:
         status = 409 if outcome.failed and not outcome.done else 200
         return pages.render(
@@ -216,11 +217,10 @@ def _message(pages: Pages, request: AnyRequest, task: BulkAction, outcome: Outco
         )
     gone = task.name == "delete" and task.action is None
     what = task.resource.label_one if outcome.done == 1 else task.resource.label
-    done = (
-        f"{task.label}: done."
-        if not task.ids and task.state is None
-        else f"{task.label}: {outcome.done} {what.lower()}."
-    )
+    count = f"{outcome.done:,} {what.lower()}"
+    done = f"{count} {DONE[task.name]}." if task.action is None else f"{task.label}: {count}."
+    if not task.ids and not task.matching:
+        done = f"{task.label}: done."
     one_row = len(task.ids) == 1 and task.back.startswith(f"/admin/{task.resource.name}/")
     return pages.go(task.listed.here if gone and one_row else task.back, done=done)
 

@@ -17,7 +17,14 @@ from todo.admin.reads import CAP
 from todo.database import now
 
 TEMPLATES = Path(__file__).parent / "templates"
-YES = {"true": "yes", "false": "no", "empty": "without", "set": "with", "past_7_days": "past 7 days"}
+YES = {
+    "true": "yes",
+    "false": "no",
+    "empty": "empty",
+    "set": "not empty",
+    "leaving": "deletion scheduled",
+    "past_7_days": "past 7 days",
+}
 TONES = {
     "good": {"active", "done", "complete", "delivered", "sent", "ok", "confirmed", "succeeded", "live", "finished"},
     "info": {"open", "queued", "new", "pending", "scheduled", "planned"},
@@ -25,6 +32,7 @@ TONES = {
     "warn": {"waiting", "leaving", "late", "retired", "paused", "retrying", "aborting", "missed", "moved"},
     "bad": {"disabled", "failed", "revoked", "expired", "aborted", "away", "error", "refused"},
 }
+NEAR = {-1: "yesterday", 0: "today", 1: "tomorrow"}
 STEPS = ((60, "second"), (3600, "minute"), (86400, "hour"), (86400 * 30, "day"), (86400 * 365, "month"))
 
 
@@ -36,7 +44,8 @@ def environment(folders: Sequence[Path]) -> Environment:
     )  # fmt: skip
     made.globals |= {"asset": asset}
     made.filters |= {
-        "when": when, "ago": ago, "iso": iso, "number": number, "about": about, "words": words, "tone": tone,
+        "when": when, "friendly": friendly, "ago": ago, "iso": iso, "number": number,
+        "about": about, "words": words, "tone": tone,
         "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count,
         "called": called, "labels": labels, "label": label_of,
         "as_text": as_text, "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
@@ -55,6 +64,15 @@ def zone(name: str) -> ZoneInfo:
 def when(value: datetime, timezone: str) -> str:
     """Format an instant in the viewer's time zone, e.g. `2026-12-31 09:00`."""
     return value.astimezone(zone(timezone)).strftime("%Y-%m-%d %H:%M")
+
+
+def friendly(value: datetime, timezone: str) -> str:
+    """Format an instant as people write it: `today 16:46`, `29 Nov 16:46`, or with its year when it is another one."""
+    local, today = value.astimezone(zone(timezone)), now().astimezone(zone(timezone)).date()
+    days = (local.date() - today).days
+    if days in NEAR:
+        return f"{NEAR[days]} {local:%H:%M}"
+    return f"{local.day} {local:%b %H:%M}" if local.year == today.year else f"{local.day} {local:%b %Y}"
 
 
 def iso(value: datetime | date) -> str:

@@ -66,6 +66,7 @@ class AuditAdmin(ModelAdmin[Event]):
     icon, group = "history", "Operations"
     help = "What was changed, by whom and from where. TODO_AUDIT_RETENTION_MONTHS says how long events are kept."
     display = "action"
+    field_labels = {"at": "Time", "subject": "Resource", "subject_id": "Row"}
     large = True
     columns = ("at", "actor", "action", "subject", "subject_id", "source", "reason")
     types = {"actor_kind": Literal["user", "service", "worker", "operator", "anonymous"]}
@@ -149,6 +150,7 @@ class ScheduleAdmin(RowsAdmin):
     icon, group = "clock", "Operations"
     help = "Scheduled jobs (UTC) and their last run."
     row = ScheduleRow
+    field_labels = {"does": "Description", "last_seconds": "Duration"}
     columns = ("id", "does", "schedule", "next_at", "last_at", "last_success_at", "last_status", "failures")
     search = ("id", "does")
     verbs = ("view",)
@@ -210,6 +212,7 @@ class SettingAdmin(RowsAdmin):
     icon, group = "sliders", "Operations"
     help = "The environment variables of this process; passwords are hidden."
     row = SettingRow
+    field_labels = {"means": "Description", "is_set": "Customized"}
     columns = ("id", "value", "means", "is_set")
     filters = ("is_set",)
     search = ("id", "means")

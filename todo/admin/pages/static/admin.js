@@ -23,6 +23,11 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A form that was sent says so, until the next page comes.
+document.addEventListener("submit", (event) => event.submitter?.setAttribute("aria-busy", "true"));
+window.addEventListener("pageshow", () => all('[aria-busy="true"]').forEach((button) => button.removeAttribute("aria-busy")));
+document.addEventListener("htmx:afterRequest", () => all('[aria-busy="true"]').forEach((button) => button.removeAttribute("aria-busy")));
+
 // Passkeys.
 const passkeyForm = one("#passkey");
 if (passkeyForm && window.PublicKeyCredential?.parseRequestOptionsFromJSON) {

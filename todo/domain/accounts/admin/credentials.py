@@ -40,6 +40,7 @@ class SessionAdmin(ModelAdmin[Session]):
     model = Session
     icon, group = "laptop", "Sign-ins"
     display = "user_agent"
+    field_labels = {"amr": "Signed in with"}
     columns = ("user_id", "user_agent", "address", "amr", "seen_at", "expires_at", "revoked_at")
     filters = (Filter("state", {"live": LIVE_SESSION, "over": ~LIVE_SESSION}), "user_id", "created_at")
     search = ("user_agent", "address")

@@ -37,6 +37,7 @@ class TaskAdmin(ModelAdmin[Task]):
     model = Task
     icon, group = "check", "Work"
     display = "title"
+    help = "All tasks you may see, with their owners."
     columns = ("title", "status", "priority", "due_at", "owner_id", "created_at")
     types = {
         "title": Title, "notes": Text, "status": Status, "priority": Priority, "due": Moment, "start": Moment,
