@@ -113,7 +113,7 @@ async def test_a_refused_list_keeps_every_line(visitor: Visitor) -> None:
     refused = await visitor.send("/admin/roles/add", **sent)
 
     assert refused.status_code == 422
-    assert form_of(refused, "/admin/roles/add")["permissions"] == ["tasks.view\ntasks.nonsense"]
+    assert form_of(refused, "/admin/roles/add")["permissions"] == ["", "tasks.view", "tasks.nonsense"]
 
 
 async def test_a_refused_action_keeps_what_was_filled_in(visitor: Visitor) -> None:
@@ -173,3 +173,19 @@ async def test_a_recurring_task_is_added_by_its_rule_and_a_wrong_rule_is_refused
     (task,) = (await boss.http.get("/api/tasks")).json()["items"]
     assert (task["occurrence"], task["series_id"] is not None) == ("2031-01-31", True)
     assert "FREQ=MONTHLY" in (await visitor.get(f"/admin/tasks/{task['id']}")).text
+
+
+async def test_a_picker_that_was_not_touched_changes_nothing(visitor: Visitor, sql: Any) -> None:
+    stored = ["users.view", "*", "audit.view"]
+    role = await sql.fetchval(
+        "INSERT INTO roles (id, created_at, updated_at, version, name, permissions)"
+        " VALUES (gen_random_uuid(), now(), now(), 1, 'odd', $1) RETURNING id",
+        stored,
+    )
+    path = f"/admin/roles/{role}"
+
+    answer = await visitor.send(path, **form_of(await visitor.get(path), path))
+    kept = await sql.fetchval("DELETE FROM roles WHERE id = $1 RETURNING permissions", role)
+
+    assert kept == stored
+    assert "No changes were made." in await visitor.follow(answer)

@@ -76,7 +76,7 @@ def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
     yield "date_hierarchy", (resource.date_hierarchy,) if resource.date_hierarchy else ()
     yield "fieldsets", [name for names in resource.fieldsets.values() for name in names]
     if isinstance(resource, ModelAdmin):
-        for place in ("types", "editable", "only_on_add", "heavy", "text_formats", "help_texts", "defaults"):
+        for place in ("types", "editable", "only_on_add", "heavy", "text_formats", "options", "help_texts", "defaults"):
             yield place, getattr(resource, place)
         yield "trash", (resource.trash,) if resource.trash else ()
 

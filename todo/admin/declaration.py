@@ -209,6 +209,7 @@ class ModelAdmin(Resource, Generic[M]):
     computed: ClassVar[Mapping[str, Computed]] = {}
     trash: ClassVar[str] = ""  # the column with the time of deletion
     text_formats: ClassVar[Mapping[str, TextFormat]] = {}  # text formats of JSON fields
+    options: ClassVar[Mapping[str, Callable[[], Mapping[str, str]]]] = {}  # known values of lists, and what they mean
     help_texts: ClassVar[Mapping[str, str]] = {}
     defaults: ClassVar[Mapping[str, Callable[[Actor], Any]]] = {}  # of new rows, for fields that are not given
 

@@ -86,7 +86,7 @@ async def read_values(
         if field.name not in sent:
             continue
         text = _read(field, sent[field.name])
-        if text == _last(sent, WAS + field.name, "\x00") and not (whole and text):
+        if _same(field, text, _last(sent, WAS + field.name, "\x00")) and not (whole and text):
             continue
         try:
             values[field.name] = await _value(admin, resource, field, text, timezone)
@@ -122,6 +122,11 @@ def _read(field: Field, texts: list[str]) -> str:
     if field.kind == "list":
         return ", ".join(line.strip() for text in texts for line in text.splitlines() if line.strip())
     return texts[-1].replace("\r\n", "\n")
+
+
+def _same(field: Field, text: str, was: str) -> bool:
+    """Return whether a field is unchanged. A picker sends a list in another order than it was stored in."""
+    return text == was or (field.kind == "list" and sorted(text.split(", ")) == sorted(was.split(", ")))
 
 
 def _last(sent: Sent, name: str, otherwise: str) -> str:

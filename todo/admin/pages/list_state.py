@@ -119,7 +119,7 @@ def read_state(path: str, query: str) -> ListState:
         if name not in plain and name != "column" and not name.endswith((FROM, TO, NAMED)):
             filters[name] = (*filters.get(name, ()), value)
     ends = {name: value.strip() for name, value in pairs if name.endswith((FROM, TO))}
-    for name in {name.removesuffix(FROM).removesuffix(TO) for name in ends}:
+    for name in {name.removesuffix(FROM).removesuffix(TO) for name, end in ends.items() if end}:
         filters[name] = (f"{ends.get(name + FROM, '')}..{ends.get(name + TO, '')}",)
     picked = [value for name, value in pairs if name == "column"]  # from the form of the column picker
     limit = plain.get("limit", "50")

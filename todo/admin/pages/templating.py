@@ -45,7 +45,7 @@ def environment(folders: Sequence[Path]) -> Environment:
     made.globals |= {"asset": asset}
     made.filters |= {
         "when": when, "friendly": friendly, "ago": ago, "iso": iso, "number": number,
-        "about": about, "words": words, "tone": tone,
+        "about": about, "before_dot": before_dot, "words": words, "tone": tone,
         "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count,
         "called": called, "labels": labels, "label": label_of,
         "as_text": as_text, "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
@@ -152,6 +152,11 @@ def about(value: int, exact: bool = True) -> str:
     if exact:
         return f"{value:,}"
     return f"more than {CAP:,}" if value <= CAP else f"about {float(f'{value:.2g}'):,.0f}"
+
+
+def before_dot(value: str) -> str:
+    """Return the group of a dotted name: `users` of `users.view`."""
+    return value.partition(".")[0]
 
 
 def called(row: Any, resource: Resource) -> str:

@@ -265,6 +265,21 @@ if (keys) {
   opener.addEventListener("click", () => keys.showModal());
 }
 
+// A picker: search its choices, and count those selected.
+for (const picker of all("[data-picker]")) {
+  const search = one("[data-search]", picker);
+  search.hidden = false;
+  search.addEventListener("input", () => {
+    const text = search.value.trim().toLowerCase();
+    for (const label of all(".check", picker)) label.hidden = !`${label.textContent} ${label.title}`.toLowerCase().includes(text);
+    for (const group of all("fieldset", picker)) group.hidden = !one(".check:not([hidden])", group);
+  });
+  search.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+  picker.addEventListener("change", () => {
+    one("[data-chosen]", picker).textContent = `${all("input:checked", picker).length} selected`;
+  });
+}
+
 // Groups of the menu stay as they were left.
 for (const group of all(".nav-group")) {
   const stored = localStorage.getItem(`menu ${group.dataset.group}`);

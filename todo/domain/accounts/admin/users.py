@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 from sqlalchemy import exists, func, or_, select
 
+from todo.actions import PERMISSIONS
 from todo.admin.declaration import ActionContext, Computed, Filter, Inline, ModelAdmin, action
 from todo.database import now
 from todo.domain.accounts.models import (
@@ -33,6 +34,7 @@ from todo.domain.accounts.services.service_accounts import add_service_account
 from todo.domain.accounts.services.users import AccountService
 from todo.domain.accounts.services.vacations import NO_VACATION, VacationService, current_of
 from todo.errors import Conflict
+from todo.permission_texts import text_of
 from todo.schema import Line
 
 Address = Annotated[str, Meta(min_length=5, max_length=254, pattern=r"^[^\x00-\x1f]*$")]
@@ -168,6 +170,11 @@ class UserAdmin(ModelAdmin[User]):
         return f"{made.email} was created."
 
 
+def known_permissions() -> dict[str, str]:
+    """Return every permission and what it allows."""
+    return {permission: text_of(permission) for permission in sorted(PERMISSIONS)}
+
+
 class RoleAdmin(ModelAdmin[Role]):
     model = Role
     icon, group = "shield", "People"
@@ -177,6 +184,7 @@ class RoleAdmin(ModelAdmin[Role]):
     search = ("name",)
     editable = ("permissions",)
     only_on_add = ("name",)
+    options = {"permissions": known_permissions}
     verbs = ("view", "add", "change", "delete", "export")
     dangerous = frozenset({"add", "change", "delete"})
 
