@@ -41,11 +41,11 @@ USERS = """
 TASKS = """
     WITH people AS (SELECT array_agg(id ORDER BY email) AS ids FROM users),
     rows AS (SELECT n, now() - (1 - n::float / $1) * interval '3 years' AS at FROM generate_series(1, $1::int) AS n)
-    INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority, due, due_at,
-        overdue_at, deleted_at)
+    INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,
+        status, priority, due, due_at, overdue_at, deleted_at)
     SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0')
             || '7' || substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid,
-        at, at + n % 90 * interval '1 hour', 1, ids[1 + n % 199],
+        at, at + n % 90 * interval '1 hour', 1, ids[1 + n % 199], ids[1 + n % 199], ids[1 + n % 199],
         (ARRAY['Call', 'Pay', 'Write to', 'Ask', 'Meet', 'Thank', 'Remind'])[1 + n % 7] || ' '
             || CASE WHEN n % 5000 = 7 THEN 'the plumber' ELSE
                 (ARRAY['Ada', 'the bank', 'the landlord', 'Grace', 'the school', 'Alan', 'the team', 'everybody',

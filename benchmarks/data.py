@@ -96,6 +96,7 @@ def _task(n: int, owner: UUID) -> dict[str, Any]:
     at = BEGIN + timedelta(minutes=n)
     return {
         "id": uuid7(), "created_at": at, "updated_at": at, "version": 1, "owner_id": owner,
+        "project_id": owner, "created_by": owner,
         "title": f"Task number {n} of them all", "notes": "Some words about it. " * 5 if n % 3 == 0 else "",
         "status": "open", "priority": n // USERS % 5, "due": DUE if n % 2 else None, "due_at": at if n % 2 else None,
         "overdue_at": at + timedelta(days=1) if n % 2 else None,

@@ -57,9 +57,9 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "q=number (all)": {"q": "number"},
 }
 FILL = """
-    INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority, due, due_at,
-        overdue_at, completed_at, deadline, start)
-    SELECT gen_random_uuid(), at, at, 1, $1, (ARRAY['Call', 'Pay', 'Ask', 'Meet'])[1 + n % 4]
+    INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,
+        status, priority, due, due_at, overdue_at, completed_at, deadline, start)
+    SELECT gen_random_uuid(), at, at, 1, $1, $1, $1, (ARRAY['Call', 'Pay', 'Ask', 'Meet'])[1 + n % 4]
             || CASE WHEN n % 5000 = 7 THEN ' the plumber' ELSE ' somebody' END || ' about number ' || n,
         CASE WHEN n % 3 = 0 THEN 'Some words about it, and what was said on the phone. ' || md5(n::text) ELSE '' END,
         CASE WHEN n % 100 = 2 THEN 'open' WHEN n % 1000 = 3 THEN 'waiting' ELSE 'done' END, n % 5,
@@ -87,9 +87,9 @@ async def ask(reads: Any, actor: UUID, question: dict[str, Any], since: str) -> 
     """Ask one question as the route does."""
     asked = {name: since if value == "{since}" else value for name, value in question.items()}
     options = {name: asked.pop(name) for name in ("sort", "count", "limit", "cursor") if name in asked}
-    tasks = reads_of(asked.pop("include", frozenset())).page
+    lists = reads_of(asked.pop("include", frozenset())).lists
     filters = filters_of(ZONE, **(dict.fromkeys(ASKED) | asked))
-    return await TaskReads(reads, Actor(id=actor, name="ada")).page(filters, tasks, asked=asked, **options)
+    return await TaskReads(reads, Actor(id=actor, name="ada")).page(filters, lists, asked=asked, **options)
 
 
 async def measure(reads: Any, actor: UUID, since: str) -> dict[str, float]:

@@ -34,10 +34,10 @@ from todo.settings import load_settings
 
 RULES = ("FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,WE,FR", "FREQ=MONTHLY;BYMONTHDAY=31", "FREQ=MONTHLY;BYDAY=-1FR")
 SERIES = """
-    INSERT INTO series (id, created_at, updated_at, version, owner_id, owner_timezone, status, rrule, start, kind,
-        timezone, anchor, on_invalid_date, on_missed, opens, lead_seconds, max_open, holidays, pauses, exceptions,
-        template, n, last_original_start, next_original_start, next_n, next_run_at, failures)
-    SELECT gen_random_uuid(), now(), now(), 1, $1, 'Europe/Berlin', 'active', ($2::text[])[1 + n % 4],
+    INSERT INTO series (id, created_at, updated_at, version, owner_id, project_id, owner_timezone, status, rrule,
+        start, kind, timezone, anchor, on_invalid_date, on_missed, opens, lead_seconds, max_open, holidays, pauses,
+        exceptions, template, n, last_original_start, next_original_start, next_n, next_run_at, failures)
+    SELECT gen_random_uuid(), now(), now(), 1, $1, $1, 'Europe/Berlin', 'active', ($2::text[])[1 + n % 4],
         date '2020-01-31' + n % 1000 * interval '1 minute', 'zoned', 'Europe/Berlin', 'schedule', 'backward',
         'skip_to_next', 'either', 0, 50, '{}', '[]', '{}',
         '{"title": "Water the plants", "notes": "", "priority": 1, "estimate_minutes": null}',
@@ -53,9 +53,9 @@ FLOOR = """
         SELECT gen_random_uuid(), now(), now(), 1, id, next_original_start, task_id, 'open' FROM due
         ON CONFLICT DO NOTHING RETURNING task_id
     ), added AS (
-        INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority, due, due_at,
-            overdue_at, series_id, occurrence)
-        SELECT task_id, now(), now(), 1, owner_id, template->>'title', '', 'open', 1,
+        INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,
+            status, priority, due, due_at, overdue_at, series_id, occurrence)
+        SELECT task_id, now(), now(), 1, owner_id, owner_id, owner_id, template->>'title', '', 'open', 1,
             jsonb_build_object('kind', 'zoned', 'at', next_original_start, 'timezone', 'Europe/Berlin'),
             next_original_start AT TIME ZONE 'Europe/Berlin', next_original_start AT TIME ZONE 'Europe/Berlin', id,
             next_original_start::text

@@ -7,7 +7,21 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 from msgspec.json import encode
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, func, literal_column, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
 
 from todo.database import Direct, Query
 from todo.errors import Invalid
@@ -53,8 +67,21 @@ class Key(NamedTuple):
         return self.sort.bound(bindparam(f"after_{self.name}", type_=self.sort.expression.type))
 
 
+class Shared(NamedTuple):
+    """More rows of a list, none of which is among its others: `columns` correlated with each row of `groups`.
+
+    Each group is read by an index of its own, as far as the page needs. `filters` take the place of those of the list.
+    """
+
+    groups: Subquery
+    columns: Select[Any]
+    filters: Mapping[str, ColumnElement[bool]] = {}
+
+
 class Listing(Generic[S]):
-    """Keyset pages over `columns`. Each row becomes `into(*row)`. `sorts` must contain `id`, the final tie-breaker.
+    """Keyset pages over `columns`, and over what is `shared`. Each row becomes `into(*row)`.
+
+    `sorts` must contain `id`, the final tie-breaker.
 
     `orders`, if given, are the only ones accepted, those that an index has: `created_at,id` also serves its reverse and
     its first fields alone. `ranges` are filters that need the order of one field, so that they read only what matches.
@@ -70,8 +97,10 @@ class Listing(Generic[S]):
         default: str,
         orders: Sequence[str] = (),
         ranges: Mapping[str, str] | None = None,
+        shared: Shared | None = None,
     ):
         self._into = into
+        self._shared = shared
         self._columns = columns
         self._filters = filters
         self._sorts = sorts
@@ -169,18 +198,44 @@ class Listing(Generic[S]):
 
     def _compile_page(self, given: frozenset[str], sort: str, after: bool) -> Query[S]:
         keys = self._keys(sort)
-        statement = self._columns.where(*(self._filters[name] for name in sorted(given)))
-        if after:
-            statement = statement.where(beyond(keys))
-        columns = [key.sort.expression.desc() if key.goes_down else key.sort.expression.asc() for key in keys]
-        return Query(self._into, statement.order_by(*columns).limit(bindparam("limit", type_=BigInteger())))
+        conditions = [beyond(keys)] if after else []
+        own = self._columns.where(*(self._filters[name] for name in sorted(given)), *conditions)
+        if self._shared is None:
+            return Query(self._into, _limited(own, [key.sort.expression for key in keys], keys))
+        shared = self._shared.columns.where(*self._shared_filters(given), *conditions)
+        expressions = [key.sort.expression for key in keys]
+        labels = [expression.label(f"key_{number}") for number, expression in enumerate(expressions)]
+        own, theirs = (_limited(part.add_columns(*labels), expressions, keys) for part in (own, shared))
+        group = theirs.lateral("theirs")
+        groups = select(*group.c).select_from(self._shared.groups.join(group, true()))
+        page = _limited(groups, [group.c[label.name] for label in labels], keys)
+        found = union_all(own.subquery().select(), page.subquery().select()).subquery()
+        shown = select(*(found.c[column.name] for column in self._columns.selected_columns))
+        return Query(self._into, _limited(shown, [found.c[label.name] for label in labels], keys))
+
+    def _shared_filters(self, given: frozenset[str]) -> list[ColumnElement[bool]]:
+        filters = {**self._filters, **(self._shared.filters if self._shared else {})}
+        return [filters[name] for name in sorted(given)]
 
     def _compile_count(self, given: frozenset[str]) -> Query[int | None]:
-        matching = self._columns.where(*(self._filters[name] for name in sorted(given)))
-        some: Select[Any] = matching.with_only_columns(literal_column("1"), maintain_column_froms=True).limit(
-            MAX_COUNT + 1
-        )
-        return Query(int, select(func.count()).select_from(some.subquery()))
+        own = _some(self._columns.where(*(self._filters[name] for name in sorted(given))))
+        if self._shared is None:
+            return Query(int, select(func.count()).select_from(own.subquery()))
+        theirs = _some(self._shared.columns.where(*self._shared_filters(given))).lateral("theirs")
+        shared = select(*theirs.c).select_from(self._shared.groups.join(theirs, true())).limit(MAX_COUNT + 1)
+        found = union_all(own.subquery().select(), shared.subquery().select())
+        return Query(int, select(func.count()).select_from(found.subquery()))
+
+
+def _limited(statement: Select[Any], order: Sequence[ColumnElement[Any]], keys: Sequence[Key]) -> Select[Any]:
+    """A page of a statement in this order, which has an expression for each key."""
+    columns = [by.desc() if key.goes_down else by.asc() for by, key in zip(order, keys, strict=True)]
+    return statement.order_by(*columns).limit(bindparam("limit", type_=BigInteger()))
+
+
+def _some(statement: Select[Any]) -> Select[Any]:
+    one: ColumnElement[Any] = literal_column("1").label("one")
+    return statement.with_only_columns(one, maintain_column_froms=True).limit(MAX_COUNT + 1)
 
 
 def _order(keys: Sequence[Key], asked: object) -> str:

@@ -13,6 +13,7 @@ Slug = Literal[
     "email-not-confirmed", "wrong-password", "session-required", "registration-closed", "invitation-required",
     "invalid-invitation", "not-found", "method-not-allowed", "request-timeout", "conflict", "already-done",
     "task-closed", "task-open", "subtasks-open", "not-recurring", "series-paused", "series-not-paused", "series-ended",
+    "role-required", "project-archived", "inbox", "inherited-role", "too-many",
     "protected", "last-superuser", "second-factor-exists",
     "second-factor-missing", "not-impersonating", "needed-by-series", "account-gone", "invitations-closed",
     "already-exists", "address-taken", "reference-missing", "quota-reached", "idempotency-key-in-flight",
@@ -105,6 +106,10 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
         403, "Invalid invitation", "The invitation was used, has expired, or is for another address.",
         "Ask for another invitation.",
     ),
+    "role-required": ProblemType(
+        403, "Role required", "Your role in the project of the row does not allow the operation.",
+        "Ask an owner or a manager of the project for another role. Repeating the request fails again.",
+    ),
     "not-found": ProblemType(
         404, "Not found", "The resource does not exist or is not visible to you. The answers are identical on purpose.",
         "Do not repeat the request; drop the id.",
@@ -145,6 +150,20 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     "series-ended": ProblemType(
         409, "Series ended", "The series has ended.", "Give its last task a `recurrence` to go on.",
+    ),
+    "project-archived": ProblemType(
+        409, "Project archived", "The project, or the one above it, is archived.",
+        "Take it out of the archive with `PATCH /api/projects/{project_id}` and `{\"archived\": false}`.",
+    ),
+    "inbox": ProblemType(
+        409, "Inbox", "The operation does not apply to the inbox.", "Use another project.",
+    ),
+    "inherited-role": ProblemType(
+        409, "Inherited role", "The person has the role by a project above this one.",
+        "Change the member of the project above.",
+    ),
+    "too-many": ProblemType(
+        409, "Too many", "There are as many as there can be; `detail` says how many.", "Delete some of them first.",
     ),
     "protected": ProblemType(
         409, "Protected", "The row or the change is protected. `detail` has the reason.", "Leave it as it is.",

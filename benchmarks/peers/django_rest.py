@@ -18,20 +18,21 @@ from rest_framework.routers import SimpleRouter
 class TaskSerializer(serializers.ModelSerializer[Task]):
     class Meta:
         model = Task
-        exclude = ("deleted_at",)
+        exclude = ("deleted_at", "owner_id")
 
 
 class TaskViewSet(viewsets.ModelViewSet[Task]):
     serializer_class = TaskSerializer
 
     def get_queryset(self) -> QuerySet[Task]:
-        mine = Task.objects.filter(created_by=self.request.user.id, deleted_at=None)
+        mine = Task.objects.filter(owner_id=self.request.user.id, deleted_at=None)
         query = self.request.query_params
         asked = {name: query[name] for name in ("status", "priority") if name in query}
         return mine.filter(**asked).order_by("-created_at", "-id")
 
     def perform_create(self, serializer: Any) -> None:
-        serializer.save(created_by=self.request.user.id)
+        user = self.request.user.id
+        serializer.save(created_by=user, owner_id=user, project_id=user)
 
     def perform_update(self, serializer: Any) -> None:
         serializer.save(version=serializer.instance.version + 1)

@@ -54,6 +54,7 @@ class Task(models.Model):
     start = models.JSONField(null=True, default=None)
     deadline = models.DateField(null=True, default=None)
     estimate_minutes = models.IntegerField(null=True, default=None)
+    project_id = models.UUIDField(editable=False)
     parent_id = models.UUIDField(null=True, default=None, editable=False)
     series_id = models.UUIDField(null=True, default=None, editable=False)
     occurrence = models.CharField(max_length=20, null=True, default=None, editable=False)
@@ -61,7 +62,8 @@ class Task(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     completed_at = models.DateTimeField(null=True, default=None, editable=False)
     deleted_at = models.DateTimeField(null=True, default=None, editable=False)
-    created_by = models.UUIDField(db_column="owner_id", editable=False)
+    created_by = models.UUIDField(editable=False)
+    owner_id = models.UUIDField(editable=False)
 
     class Meta:
         app_label = "tasks"

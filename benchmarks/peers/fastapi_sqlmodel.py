@@ -55,10 +55,12 @@ class Task(TaskBase, table=True):
     updated_at: datetime = Field(default_factory=moment, sa_type=DateTime(timezone=True))
     completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     deleted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    project_id: UUID
     parent_id: UUID | None = None
     series_id: UUID | None = None
     occurrence: str | None = None
-    created_by: UUID = Field(sa_column=Column("owner_id"))
+    created_by: UUID
+    owner_id: UUID
 
 
 class TaskCreate(TaskBase):
@@ -81,6 +83,7 @@ class User(SQLModel, table=True):
 class TaskPublic(TaskBase):
     id: UUID
     version: int
+    project_id: UUID
     parent_id: UUID | None
     series_id: UUID | None
     occurrence: str | None
@@ -131,7 +134,7 @@ CurrentUser = Annotated[UUID, Depends(get_stored_user if os.environ.get("PEER_LO
 async def read_tasks(
     session: SessionDep, user: CurrentUser, limit: int = 50, status: str | None = None, priority: int | None = None
 ) -> Any:
-    mine = select(Task).where(Task.created_by == user, col(Task.deleted_at).is_(None))
+    mine = select(Task).where(Task.owner_id == user, col(Task.deleted_at).is_(None))
     if status is not None:
         mine = mine.where(Task.status == status)
     if priority is not None:
@@ -142,7 +145,7 @@ async def read_tasks(
 
 async def get_task(task_id: UUID, session: SessionDep, user: CurrentUser) -> Task:
     task = await session.get(Task, task_id)
-    if task is None or task.created_by != user or task.deleted_at is not None:
+    if task is None or task.owner_id != user or task.deleted_at is not None:
         raise HTTPException(status_code=404, detail="Task not found")
     return task
 
@@ -178,7 +181,7 @@ async def complete_task(task: TaskDep, session: SessionDep) -> Any:
 
 @app.post("/api/tasks", response_model=TaskPublic, status_code=201)
 async def create_task(task: TaskCreate, session: SessionDep, user: CurrentUser) -> Any:
-    db_task = Task.model_validate(task, update={"created_by": user})
+    db_task = Task.model_validate(task, update={"created_by": user, "owner_id": user, "project_id": user})
     session.add(db_task)
     await session.commit()
     await session.refresh(db_task)

@@ -54,6 +54,7 @@ class Task(Base):
     start: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     deadline: Mapped[date | None]
     estimate_minutes: Mapped[int | None]
+    project_id: Mapped[UUID]
     parent_id: Mapped[UUID | None]
     series_id: Mapped[UUID | None]
     occurrence: Mapped[str | None]
@@ -61,7 +62,8 @@ class Task(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default=moment, onupdate=moment)
     completed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    created_by: Mapped[UUID] = mapped_column("owner_id")
+    created_by: Mapped[UUID]
+    owner_id: Mapped[UUID]
 
 
 class TaskIn(msgspec.Struct):
@@ -88,6 +90,7 @@ class TaskOut(msgspec.Struct):
     start: dict[str, Any] | None
     deadline: date | None
     estimate_minutes: int | None
+    project_id: UUID
     parent_id: UUID | None
     series_id: UUID | None
     occurrence: str | None
@@ -134,7 +137,7 @@ class TaskController(Controller):
         status: str | None = None,
         priority: int | None = None,
     ) -> list[TaskOut]:
-        where = [Task.created_by == request.user, Task.deleted_at.is_(None)]
+        where = [Task.owner_id == request.user, Task.deleted_at.is_(None)]
         where += [Task.status == status] if status is not None else []
         where += [Task.priority == priority] if priority is not None else []
         found = await tasks.list(*where, OrderBy("created_at", "desc"), OrderBy("id", "desc"), LimitOffset(limit, 0))
@@ -156,7 +159,8 @@ class TaskController(Controller):
         request: Request[UUID, Any, Any],
         data: TaskIn,
     ) -> TaskOut:
-        values = msgspec.structs.asdict(data) | {"created_by": request.user}
+        user = request.user
+        values = msgspec.structs.asdict(data) | {"created_by": user, "owner_id": user, "project_id": user}
         return tasks.to_schema(await tasks.create(values, auto_commit=True), schema_type=TaskOut)
 
     @patch("/{task_id:uuid}")
@@ -185,7 +189,7 @@ class TaskController(Controller):
 
 async def mine(tasks: TaskService, user: UUID, task_id: UUID) -> Task:
     try:
-        return await tasks.get_one(Task.id == task_id, Task.created_by == user, Task.deleted_at.is_(None))
+        return await tasks.get_one(Task.id == task_id, Task.owner_id == user, Task.deleted_at.is_(None))
     except NotFoundError:
         raise NotFoundException from None
 

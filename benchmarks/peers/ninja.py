@@ -21,7 +21,7 @@ from ninja.security import HttpBearer
 class TaskOut(ModelSchema):
     class Meta:
         model = Task
-        exclude = ["deleted_at"]
+        exclude = ["deleted_at", "owner_id"]
 
 
 class TaskIn(Schema):
@@ -48,7 +48,7 @@ api = NinjaAPI(auth=Bearer())
 
 
 def mine(request: Any) -> Any:
-    return Task.objects.filter(created_by=request.auth, deleted_at=None)
+    return Task.objects.filter(owner_id=request.auth, deleted_at=None)
 
 
 @api.get("/tasks", response=list[TaskOut])
@@ -64,7 +64,8 @@ def read_task(request: Any, task_id: UUID) -> Any:
 
 @api.post("/tasks", response={201: TaskOut})
 def create_task(request: Any, data: TaskIn) -> Any:
-    return 201, Task.objects.create(created_by=request.auth, **data.dict())
+    user = request.auth
+    return 201, Task.objects.create(created_by=user, owner_id=user, project_id=user, **data.dict())
 
 
 @api.patch("/tasks/{task_id}", response=TaskOut)

@@ -99,6 +99,15 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "POST /api/tasks/{task_id}/cancel": ("tasks.change", 404),
     "POST /api/tasks/{task_id}/skip": ("tasks.change", 404),
     "POST /api/tasks/{task_id}/move": ("tasks.change", 422),
+    "GET /api/projects": ("projects.view", 200),
+    "POST /api/projects": ("projects.add", 422),
+    "GET /api/projects/{project_id}": ("projects.view", 404),
+    "PATCH /api/projects/{project_id}": ("projects.change", 422),
+    "DELETE /api/projects/{project_id}": ("projects.delete", 404),
+    "GET /api/projects/{project_id}/members": ("projects.view", 404),
+    "PATCH /api/projects/{project_id}/members/{user_id}": ("projects.share", 422),
+    "DELETE /api/projects/{project_id}/members/{user_id}": ("projects.share", 404),
+    "POST /api/projects/{project_id}/transfer": ("projects.share", 422),
     "POST /api/recurrences/preview": ("series.view", 422),
     "POST /api/recurrences/holidays": ("series.view", 422),
     "GET /api/series": ("series.view", 200),
@@ -139,6 +148,7 @@ RECENT_PERMISSIONS = {
     "users.grant_role", "users.take_role", "users.disable", "users.reset_second_factor", "users.add_service_account",
     "roles.add", "roles.change", "roles.delete", "invitations.add", "identities.delete", "personal_tokens.revoke",
     "passkeys.revoke", "signing_keys.rotate", "signing_keys.rewrap", "signing_keys.revoke", "series.end", "jobs.abort",
+    "projects.transfer",
 }  # fmt: skip
 RECENT |= {route for route, (permission, _) in ROUTES.items() if BASE in route and permission in RECENT_PERMISSIONS}
 EVERY = frozenset(permission for permission, _ in ROUTES.values() if permission not in {PUBLIC, ANY})

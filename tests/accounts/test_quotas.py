@@ -169,8 +169,9 @@ async def test_two_transactions_cannot_pass_the_limit_together(ada: Person, data
     """Each sees only itself until it commits: the second waits at its commit, and counts the first."""
     await limit(database, ada, tasks=1)
     add = f"""
-        INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority)
-        VALUES (new_id(), now(), now(), 1, '{ada.id}', 'First', '', 'open', 0)"""
+        INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,
+            status, priority)
+        VALUES (new_id(), now(), now(), 1, '{ada.id}', '{ada.id}', '{ada.id}', 'First', '', 'open', 0)"""
     async with sql.transaction():
         await sql.execute(add)
         await sql.execute("SET CONSTRAINTS ALL IMMEDIATE")

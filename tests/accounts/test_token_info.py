@@ -97,6 +97,8 @@ async def test_a_token_may_have_every_scope_that_is_listed_and_no_other(world: W
     for scope in sorted(PERMISSIONS):
         answer = await root.http.post("/api/auth/tokens", json={"name": "Script", "scopes": [scope]})
         assert (answer.status_code == 201) is (scope in listed), scope
+        if answer.status_code == 201:  # there can be 50
+            await root.http.delete(f"/api/auth/tokens/{answer.json()['id']}")
 
 
 async def test_a_token_hears_of_the_scopes_of_its_owner(ada: Person, client: httpx.AsyncClient) -> None:

@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from support.admin_rows import Rows
 from support.factories import Person
+from support.sharing import share
 
 from todo.admin.declaration import Action, ModelAdmin, Resource
 from todo.admin.registry import Registry
@@ -105,6 +107,14 @@ def _row(resource: str, form: dict[str, Any] | None = None, **values: Any) -> "P
 
 
 Prepare = Callable[[Scene], Awaitable[Target]]
+
+
+async def _shared_project(scene: Scene) -> Target:
+    row_id, member_id = await scene.row("projects"), await scene.row("users")
+    await share(scene.sql, row_id, UUID(member_id))
+    return Target(row_id, {"user_id": member_id})
+
+
 STATES: dict[str, Prepare] = {
     "users.grant_role": _row("users", {"role": "support"}),
     "users.take_role": _with_role,
@@ -113,6 +123,8 @@ STATES: dict[str, Prepare] = {
     "users.set_quota": _row("users", {"resource": "tasks", "limit": 5}),
     "users.begin_vacation": _row("users", {"until": str(now().date() + timedelta(days=7))}),
     "users.end_vacation": _row("users", vacations=[["2031-01-01", "2031-01-31"]]),
+    "projects.unarchive": _row("projects", archived_at=now()),
+    "projects.transfer": _shared_project,
     "tasks.skip": _occurrence,
     "tasks.reopen": _closed,
     "series.pause": _series,

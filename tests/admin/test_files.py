@@ -80,8 +80,10 @@ async def test_an_export_holds_no_secret(admin: AdminService, ada: Person, sql: 
 
 async def test_more_than_a_page_is_exported_once_each(admin: AdminService, ada: Person, sql: Any) -> None:
     await sql.execute(
-        """INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority)
-        SELECT gen_random_uuid(), now(), now(), 1, $1, n::text, '', 'open', 0 FROM generate_series(1, 2500) AS n""",
+        """INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,
+            status, priority)
+        SELECT gen_random_uuid(), now(), now(), 1, $1, $1, $1, n::text, '', 'open', 0
+        FROM generate_series(1, 2500) AS n""",
         ada.id,
     )
 

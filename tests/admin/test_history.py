@@ -104,7 +104,8 @@ async def _added(stage: Stage, rows: Rows, face: Face, resource: ModelAdmin[Any]
             if there is None:
                 values[field.name] = next(values_for(field, number))
             else:
-                values[field.name] = str(stage.person.id if there.name == "users" else await rows.of(there))
+                own = there.name == "users" and resource.name != "project_members"  # the owner is none
+                values[field.name] = str(stage.person.id if own else await rows.of(there))
     answer = await face(stage, Ask("add", resource.name, values=values))
     candidates = values_for(resource.fields[next(iter(values))], 0) if values else iter(())
     for value in candidates:

@@ -26,7 +26,7 @@ async def test_a_list_shows_rows_with_the_names_of_what_they_lead_to(admin: Admi
 
     assert [str(item.id) for item in found.items] == [task["id"]]
     assert found.items[0].display == "Water the plants"
-    assert found.items[0].labels == {"owner_id": ada.email}
+    assert found.items[0].labels == {"owner_id": ada.email, "project_id": "Inbox"}
     assert (found.total, found.total_is_exact) == (1, True)
 
 

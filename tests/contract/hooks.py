@@ -22,6 +22,8 @@ FORESEEN = {
     "body.exceptions": "days or times as the occurrences are",
     "body.expire_after_seconds": "goes with on_missed=expire",
     "body.parent_id": "only a task of theirs that this one is not above",
+    "body.project_id": "only a project to which they may add tasks",
+    "body.user_id": "only a person there is, who is not the owner",
     "body.every_occurrence": "a task that does not come back has one occurrence",
     "body.status": "a series begins with an open task",
     "body.created_at": "in the past",

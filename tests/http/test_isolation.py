@@ -12,6 +12,7 @@ import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 from support.factories import Person, World
+from support.sharing import share
 
 from todo.app import create_app
 from todo.domain.accounts.rules import GRANTS, MEMBER
@@ -34,6 +35,10 @@ BODIES: dict[str, Any] = {
     "snooze_reminder": {"minutes": 5},
     "change_notification_preferences": {"email": False},
     "begin_vacation": {"until": "2031-01-01"},
+    "add_project": {"name": "Stolen"},
+    "change_project": {"name": "Stolen"},
+    "change_member": {"role": "viewer"},
+    "transfer_project": {"user_id": str(uuid4())},
 }
 
 
@@ -82,8 +87,11 @@ async def rows(sql: Sql) -> Rows:
 
 
 @pytest.fixture
-async def belongings(ada: Person, sql: Sql) -> list[UUID]:
+async def belongings(ada: Person, bob: Person, world: World, sql: Sql) -> list[UUID]:
     """Every id that is ada's, in every state a thing can be in."""
+    house = (await ada.http.post("/api/projects", json={"name": "House"})).json()["id"]
+    await ada.add("Shared with somebody else", project_id=house)
+    await share(sql, house, (await world.person("carol")).id)
     done, trashed = await ada.add("Done"), await ada.add("Trashed")
     await ada.add("Open")
     series = await ada.add("Again", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})
@@ -103,7 +111,8 @@ async def belongings(ada: Person, sql: Sql) -> list[UUID]:
         "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'id'"
     )
     kept = {"roles", "signing_keys", "quota_defaults", "usage_changes"}  # the latter two have numbers
-    return [row["id"] for (name,) in tables if name not in kept for row in await sql.fetch(f'SELECT id FROM "{name}"')]
+    found = [row["id"] for (name,) in tables if name not in kept for row in await sql.fetch(f'SELECT id FROM "{name}"')]
+    return [some_id for some_id in found if some_id != bob.id]  # also that of an inbox
 
 
 def test_there_are_routes_to_walk() -> None:
@@ -187,7 +196,7 @@ async def test_the_usage_is_mine_alone(bob: Person, belongings: list[UUID]) -> N
 
 async def test_no_filter_shows_what_is_not_mine(ada: Person, bob: Person, belongings: list[UUID]) -> None:
     for some_id in belongings:
-        for name in ("series_id", "parent_id"):
+        for name in ("series_id", "parent_id", "project_id"):
             answer = await bob.http.get(f"/api/tasks?count=true&{name}={some_id}")
             assert (answer.json()["items"], answer.json()["total"]) == ([], 0)
 

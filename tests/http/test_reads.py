@@ -97,7 +97,14 @@ async def paths(app: Litestar, ada: Person, bob: Person) -> list[str]:
         added = await person.add(due={"kind": "day", "date": "2031-01-01"}, recurrence={"rrule": "FREQ=DAILY"})
         tasks.append(added["id"])
         series.append(added["series_id"])
-    values = {"task_id": tasks, "series_id": series, "row_id": [*tasks[1:], str(ada.id)], "resource": ["tasks", "none"]}
+    projects = [UNKNOWN, "not-an-id", str(ada.id), str(bob.id)]
+    values = {
+        "project_id": projects,
+        "task_id": tasks,
+        "series_id": series,
+        "row_id": [*tasks[1:], str(ada.id)],
+        "resource": ["tasks", "none"],
+    }
     found: set[str] = set()
     for path in formats(app):
         names = re.findall(r"{(\w+)}", path)

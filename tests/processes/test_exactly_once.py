@@ -27,10 +27,10 @@ FILL = """
         VALUES (gen_random_uuid(), now(), now(), 1, gen_random_uuid() || '@example.com', '', 'UTC', 'person', 'active',
             0)
         RETURNING id)
-    INSERT INTO series (id, created_at, updated_at, version, owner_id, owner_timezone, status, rrule, start, kind,
-        timezone, anchor, on_invalid_date, on_missed, opens, lead_seconds, max_open, holidays, pauses, exceptions,
-        template, n, last_original_start, next_original_start, next_n, next_run_at, failures)
-    SELECT gen_random_uuid(), now(), now(), 1, owner.id, 'UTC', 'active', 'FREQ=MONTHLY;INTERVAL=2',
+    INSERT INTO series (id, created_at, updated_at, version, owner_id, project_id, owner_timezone, status, rrule,
+        start, kind, timezone, anchor, on_invalid_date, on_missed, opens, lead_seconds, max_open, holidays, pauses,
+        exceptions, template, n, last_original_start, next_original_start, next_n, next_run_at, failures)
+    SELECT gen_random_uuid(), now(), now(), 1, owner.id, owner.id, 'UTC', 'active', 'FREQ=MONTHLY;INTERVAL=2',
         date_trunc('minute', now() AT TIME ZONE 'UTC') - interval '2 months', 'zoned', 'UTC', 'schedule', 'backward',
         'skip_to_next', 'either', 0, 50, '{}', '[]', '{}',
         '{"title": "Water the plants", "notes": "", "priority": 0, "estimate_minutes": null}', 100, NULL,

@@ -86,6 +86,11 @@ class Rows:
             return f"somebody-{next(NUMBERS)}@example.com"
         if (table.name, column.name) in SPECIAL:
             return SPECIAL[table.name, column.name]
+        if (table.name, column.name) in {("tasks", "project_id"), ("series", "project_id")}:
+            return self._owner_id  # the inbox
+        if table.name == "project_members" and column.foreign_keys:  # a pair that is not there yet
+            (key,) = column.foreign_keys
+            return await self._insert(session, key.column.table, {})
         for key in (one for one in column.foreign_keys if one.column.primary_key):
             return await self._reference(session, key.column.table, column)
         if column.name.endswith("timezone"):
@@ -174,8 +179,9 @@ def tables() -> set[str]:
 async def many(sql: Any, ada: Person, number: int) -> None:
     """Tasks as fast as they can be made."""
     await sql.execute(
-        """INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority)
-        SELECT gen_random_uuid(), now(), now(), 1, $1, 'Task ' || n, '', 'open', n % 5
+        """INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,
+            status, priority)
+        SELECT gen_random_uuid(), now(), now(), 1, $1, $1, $1, 'Task ' || n, '', 'open', n % 5
         FROM generate_series(1, $2) AS n""",
         ada.id, number,
     )  # fmt: skip

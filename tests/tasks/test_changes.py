@@ -35,7 +35,7 @@ async def test_a_bare_task_holds_defaults(ada: Person) -> None:
     unset = {
         name: value
         for name, value in task.items()
-        if name not in {"id", "title", "created_at", "updated_at", "created_by"}
+        if name not in {"id", "title", "project_id", "created_at", "updated_at", "created_by"}
     }
     assert unset == {
         "version": 1, "notes": "", "status": "open", "priority": 0, "due": None, "due_at": None,
@@ -43,6 +43,7 @@ async def test_a_bare_task_holds_defaults(ada: Person) -> None:
         "deadline": None, "estimate_minutes": None, "parent_id": None, "series_id": None, "occurrence": None,
         "completed_at": None,
     }  # fmt: skip
+    assert {task["project_id"], task["created_by"]} == {str(ada.id)}
 
 
 @pytest.mark.parametrize("title", ["a" * 500, "𝄞 und Ümläute", "👩‍👩‍👧", "'; DROP TABLE tasks; --", "a\u2028b", "𝐀"])

@@ -70,7 +70,7 @@ async def test_subtasks_are_those_directly_below_the_oldest_first(ada: Person) -
 async def test_of_many_subtasks_the_oldest_are_shown_and_it_is_said(ada: Person, sql: Sql) -> None:
     parent = await ada.add()
     first = await ada.add("First", parent_id=parent["id"])
-    columns = "owner_id, title, notes, status, priority, parent_id, updated_at, version"
+    columns = "owner_id, project_id, created_by, title, notes, status, priority, parent_id, updated_at, version"
     await sql.execute(
         f"INSERT INTO tasks (id, created_at, {columns}) SELECT new_id(), now(), {columns} FROM tasks,"
         f" generate_series(1, {includes.MOST}) WHERE id = $1",

@@ -98,8 +98,9 @@ async def test_the_last_page_says_that_it_is(ada: Person, tasks: list[Task]) -> 
 async def test_a_page_holds_fifty_unless_said_otherwise(ada: Person, sql: Sql) -> None:
     await ada.add()
     await sql.execute(
-        "INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority)"
-        " SELECT gen_random_uuid(), now(), now(), 1, owner_id, n, '', 'open', 0 FROM tasks, generate_series(1, 60) n"
+        "INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,"
+        " status, priority) SELECT gen_random_uuid(), now(), now(), 1, owner_id, owner_id, owner_id, n, '',"
+        " 'open', 0 FROM tasks, generate_series(1, 60) n"
     )
 
     page = (await ada.http.get("/api/tasks?count=true")).json()

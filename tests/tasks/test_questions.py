@@ -186,8 +186,9 @@ async def test_a_cursor_of_another_question_is_refused(ada: Person, first: str, 
 async def test_a_total_ends_at_a_thousand_and_says_so(ada: Person, sql: Sql) -> None:
     await ada.add()
     copy = (
-        "INSERT INTO tasks (id, created_at, updated_at, version, owner_id, title, notes, status, priority)"
-        " SELECT gen_random_uuid(), now(), now(), 1, owner_id, '', '', 'open', 0 FROM (SELECT owner_id FROM tasks"
+        "INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,"
+        " status, priority) SELECT gen_random_uuid(), now(), now(), 1, owner_id, owner_id, owner_id, '', '',"
+        " 'open', 0 FROM (SELECT owner_id FROM tasks"
         " LIMIT 1) AS one, generate_series(1, {})"
     )
 

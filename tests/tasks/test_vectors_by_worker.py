@@ -46,7 +46,8 @@ def series_of(person: Person, case: Case, **values: Any) -> Series:
     completion = fields.get("anchor") == "completion"
     fields.setdefault("opens", "on_close" if completion else "either")
     series = Series(
-        owner_id=person.id, owner_timezone=case.get("owner_zone", "UTC"), start=local(start), kind=kind,
+        owner_id=person.id, project_id=person.id, owner_timezone=case.get("owner_zone", "UTC"),
+        start=local(start), kind=kind,
         template={"title": "Again"}, **fields, **until, **values,
     )  # fmt: skip
     plan = series.plan()
@@ -64,7 +65,10 @@ async def stored(database: Database, series: Series, open_starts: list[datetime]
         await session.flush()
         for original_start in open_starts:
             named = written(original_start, all_day=series.kind == "day")
-            task = Task(owner_id=series.owner_id, title="Again", series_id=series.id, occurrence=named)
+            task = Task(
+                owner_id=series.owner_id, project_id=series.project_id, created_by=series.owner_id, title="Again",
+                series_id=series.id, occurrence=named,
+            )  # fmt: skip
             if moved := late.get(named):
                 task.due = {"kind": "zoned", "at": moved.removesuffix("Z"), "timezone": "UTC"}
             session.add_all([task, Occurrence(series_id=series.id, original_start=original_start, task_id=task.id)])

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Select, Table, func, literal_column, select
+from sqlalchemy import ForeignKey, Select, Table, func, select, union
 
 from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import label_of
@@ -34,15 +34,15 @@ async def cascade_of(
     reached = list(_reach(table, select(table.c.id).where(table.c.id.in_(ids)), DEEPEST, frozenset({table.name})))
     if not reached:
         return []
-    counts = [
-        select(func.count()).select_from(found.rows.limit(CAP + 1).subquery()).scalar_subquery() for found in reached
-    ]
+    ways: dict[tuple[str, Effect], list[Select[Any]]] = {}
+    for found in reached:
+        ways.setdefault((found.table.name, found.effect), []).append(found.rows)
+    # A row that several keys lead to counts once.
+    rows = [union(*selects).limit(CAP + 1).subquery() for selects in ways.values()]
+    counts = [select(func.count()).select_from(found).scalar_subquery() for found in rows]
     numbers = (await session.execute(select(*counts))).one()
     names = {one.model.__tablename__: one for one in registry if isinstance(one, ModelAdmin)}
-    total: dict[tuple[str, Effect], int] = {}
-    for found, number in zip(reached, numbers, strict=True):
-        key = found.table.name, found.effect
-        total[key] = min(CAP, total.get(key, 0) + number)
+    total = {key: min(CAP, number) for key, number in zip(ways, numbers, strict=True)}
     return [
         CascadeItem(
             names[name].name if name in names else "", names[name].label if name in names else label_of(name), effect, n
@@ -59,11 +59,11 @@ def _reach(table: Table, rows: Select[Any], depth: int, seen: frozenset[str]) ->
         found = Reached(
             child,
             EFFECTS.get((key.ondelete or "").partition(" (")[0], "refused"),
-            select(literal_column("1")).select_from(child).where(inside),
+            select(*child.primary_key.columns).where(inside),
         )
         yield found
         if found.effect == "deleted" and depth > 1 and child.name not in seen:
-            yield from _reach(child, select(*child.primary_key.columns).where(inside), depth - 1, seen | {child.name})
+            yield from _reach(child, found.rows, depth - 1, seen | {child.name})
 
 
 def _keys_to(table: Table) -> list[ForeignKey]:

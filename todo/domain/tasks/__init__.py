@@ -1,6 +1,7 @@
 """Tasks: the work itself, and the occurrences of its series."""
 
 from todo.domain.tasks.admin import ADMINS
+from todo.domain.tasks.controllers.projects import WholeProjectController
 from todo.domain.tasks.controllers.tasks import TaskController
 from todo.domain.tasks.controllers.trash import TrashController
 from todo.domain.tasks.jobs import CRONS
@@ -10,7 +11,7 @@ from todo.domain.tasks.services.dashboard import CARDS
 from todo.module import Module
 
 MODULE = Module(
-    routes=[TaskController, TrashController, SeriesController],
+    routes=[TaskController, TrashController, SeriesController, WholeProjectController],
     schedules=CRONS,
     loops=LOOPS,
     gauges=GAUGES,

@@ -13,12 +13,11 @@ from sqlalchemy.sql.util import ClauseAdapter
 from todo.database import ACTOR, Query, table_of
 from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.queries import COLUMNS, list_of, read_of, task_row
+from todo.domain.tasks.queries import COLUMNS, Lists, lists_of, read_of, task_row
 from todo.domain.tasks.schemas import SeriesSummary, Subtask, TaskDetails
 from todo.domain.tasks.series.models import SERIES, Series
 from todo.domain.tasks.series.queries import series_summary
 from todo.errors import Invalid
-from todo.listing import Listing
 
 NAMES = ("series", "subtasks")
 MOST = 100  # subtasks of a task
@@ -47,14 +46,14 @@ class Reads(NamedTuple):
     """The statements that read tasks with what they include."""
 
     one: Query[TaskDetails]
-    page: Listing[TaskDetails]
+    lists: Lists
 
 
 @cache
 def reads_of(names: frozenset[str]) -> Reads:
     """Return the statements that include these."""
     columns, into = _columns(names), _row(names)
-    return Reads(read_of(into, columns), list_of(into, columns))
+    return Reads(read_of(into, columns), lists_of(into, columns))
 
 
 def names_of(include: Collection[str] | None, allowed: Collection[str] = NAMES) -> frozenset[str]:
@@ -68,7 +67,7 @@ def names_of(include: Collection[str] | None, allowed: Collection[str] = NAMES) 
 
 def _columns(names: frozenset[str]) -> Select[Any]:
     more = {"series": OWN_SERIES, "subtasks": SUBTASKS}
-    return COLUMNS.add_columns(*(more[name] for name in sorted(names)))
+    return COLUMNS.add_columns(*(more[name].label(name) for name in sorted(names)))
 
 
 def _row(names: frozenset[str]) -> Callable[..., TaskDetails]:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Index, text
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKeyConstraint, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -20,14 +20,15 @@ BY_START = "coalesce(start->>'at', start->>'date', '9999-12-31')"
 BY_DEADLINE = f"coalesce(deadline, {FAR_DAY})"
 BY_COMPLETED = f"coalesce(completed_at, {LONG_AGO})"
 BY_TITLE = "lower(left(title, 64))"
-# Words without case and accents, of every language alike. The owner is one more of them, so that one search of the
-# index finds what is both; no word of a text begins with this character.
-OWNER_MARK = "\x01"
+# Words without case and accents, of every language alike. The owner and the project are two more of them, so that one
+# search of the index finds what is both; no word of a text begins with these characters.
+OWNER_MARK, PROJECT_MARK = "\x01", "\x02"
 MARKS = "[\u0300-\u036f]"  # accents, once they are parted from their letters
 # As PostgreSQL shows it, so that migrations compare equal.
 WORDS = (
     "to_tsvector('simple'::regconfig, regexp_replace(NORMALIZE((title::text || ' '::text) || notes::text, NFKD),"
-    f" '{MARKS}'::text, ''::text, 'g'::text)) || array_to_tsvector(ARRAY[chr(1) || owner_id::text])"
+    f" '{MARKS}'::text, ''::text, 'g'::text)) ||"
+    " array_to_tsvector(ARRAY[chr(1) || owner_id::text, chr(2) || project_id::text])"
 )
 # Where the planner must see that a partial index has all open tasks.
 IS_OPEN = "status <> 'done' AND status <> 'cancelled'"
@@ -36,6 +37,8 @@ HERE, OPEN, TRASHED = (
     text(f"deleted_at IS NULL AND {IS_OPEN}"),
     text("deleted_at IS NOT NULL"),
 )
+# Not in an inbox, which nobody shares: for tasks in one, the indexes of their owner are enough.
+PLACED, PLACED_TRASH = (text(f"deleted_at IS {state} AND project_id <> owner_id") for state in ("NULL", "NOT NULL"))
 DUE = text(f"coalesce(due_at, {FAR_AWAY})")
 IMPORTANCE = text("(- priority)")  # the most important first
 START, DEADLINE, COMPLETED, TITLE = (text(f"({words})") for words in (BY_START, BY_DEADLINE, BY_COMPLETED, BY_TITLE))
@@ -64,6 +67,12 @@ class Task(Row, table=True):
         Index("ix_tasks_open_priority", "owner_id", IMPORTANCE, DUE, "id", postgresql_where=OPEN),
         Index("ix_tasks_trash", "owner_id", "deleted_at", "id", postgresql_where=TRASHED),
         Index("ix_tasks_deleted", "deleted_at", postgresql_where=TRASHED),
+        # What others see of a project, and what its owner sees of it alone.
+        Index("ix_tasks_project_created", "project_id", "created_at", "id", postgresql_where=PLACED),
+        Index("ix_tasks_project_updated", "project_id", "updated_at", "id", postgresql_where=PLACED),
+        Index("ix_tasks_project_due", "project_id", DUE, "id", postgresql_where=PLACED),
+        Index("ix_tasks_project_priority", "project_id", IMPORTANCE, DUE, "id", postgresql_where=PLACED),
+        Index("ix_tasks_project_trash", "project_id", "deleted_at", "id", postgresql_where=PLACED_TRASH),
         Index("uq_tasks_series_id_id", "series_id", "id", unique=True),  # what occurrences refer to
         Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index("ix_tasks_words", text(f"({WORDS})"), postgresql_using="gin", postgresql_where=HERE),
@@ -81,9 +90,15 @@ class Task(Row, table=True):
         # Words anywhere in it, three letters or longer.
         Index("ix_tasks_title_trigrams", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
         CheckConstraint("(due_at IS NULL) = (overdue_at IS NULL)", name="overdue_at"),
+        # The owner of a task is that of its project.
+        ForeignKeyConstraint(
+            ["project_id", "owner_id"], ["projects.id", "projects.owner_id"], ondelete="CASCADE", onupdate="CASCADE"
+        ),
     )
 
     owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    project_id: UUID
+    created_by: UUID
     title: str
     notes: str = ""
     status: str = "open"  # open | in_progress | waiting | done | cancelled

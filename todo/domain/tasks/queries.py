@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -28,20 +28,21 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
 
 from todo.access import Actor
 from todo.database import ACTOR, Direct, Query
+from todo.domain.projects.queries import SHARED_PROJECTS, not_archived
 from todo.domain.tasks import models
-from todo.domain.tasks.guards import trashed_by, visible_to
+from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Day, Moment, TaskDetails, TaskOut, TaskSaved, TrashedTask
 from todo.errors import NotFound
-from todo.listing import Listing, Sort
+from todo.listing import Listing, Shared, Sort
 from todo.schema import Instant, Page
 
 IS_OPEN: ColumnElement[bool] = literal_column(f"({models.IS_OPEN})", Boolean())
 OVERDUE = and_(IS_OPEN, TASK.overdue_at.is_not(None), TASK.overdue_at <= func.now()).label("overdue")
 COLUMNS = select(
     TASK.id, TASK.version, TASK.title, TASK.notes, TASK.status, TASK.priority, TASK.due, TASK.due_at, TASK.overdue_at,
-    OVERDUE, TASK.start, TASK.deadline, TASK.estimate_minutes, TASK.parent_id, TASK.series_id, TASK.occurrence,
-    TASK.created_at, TASK.updated_at, TASK.completed_at, TASK.owner_id,
+    OVERDUE, TASK.start, TASK.deadline, TASK.estimate_minutes, TASK.project_id, TASK.parent_id, TASK.series_id,
+    TASK.occurrence, TASK.created_at, TASK.updated_at, TASK.completed_at, TASK.created_by,
 )  # fmt: skip
 Out = TypeVar("Out", bound=TaskOut)
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
@@ -77,6 +78,15 @@ def _plain(name: str) -> ColumnElement[Any]:
     return func.regexp_replace(parted, literal_column(f"'{models.MARKS}'"), "", "g")
 
 
+def _found(mark: ColumnElement[Any]) -> ColumnElement[bool]:
+    """What has the words of a search and this word, which is that of an owner or a project."""
+    return literal_column(f"({models.WORDS})", TSVECTOR()).op("@@")(
+        cast(mark, TSQUERY)
+        .op("&&")(func.plainto_tsquery(SIMPLE, _plain("q")))
+        .op("&&")(func.to_tsquery(SIMPLE, _plain("q_last")))
+    )
+
+
 FILTERS = {
     "status": TASK.status == any_(bindparam("status", type_=ARRAY(String))),
     "only_status": TASK.status == bindparam("only_status"),  # an index has these in the order of the list
@@ -93,16 +103,27 @@ FILTERS = {
     "parent_id": TASK.parent_id == bindparam("parent_id"),
     "top_level": TASK.parent_id.is_(None),
     "series_id": TASK.series_id == bindparam("series_id"),
-    "q": literal_column(f"({models.WORDS})", TSVECTOR()).op("@@")(
-        cast(bindparam("q_owner", type_=Text()), TSQUERY)
-        .op("&&")(func.plainto_tsquery(SIMPLE, _plain("q")))
-        .op("&&")(func.to_tsquery(SIMPLE, _plain("q_last")))
-    ),
+    "inbox": TASK.project_id == TASK.owner_id,
+    "q": _found(bindparam("q_owner", type_=Text())),
 }
 RANGES = {
     "due_before": "due_at", "due_after": "due_at", "overdue": "due_at", "changed_since": "updated_at",
     "completed_before": "completed_at", "completed_after": "completed_at",
 }  # fmt: skip
+PLACED = TASK.project_id != TASK.owner_id  # so that the planner sees that an index of projects has it
+OF_PROJECT: Any = bindparam("project_id", type_=TASK.project_id.type)
+
+
+def _project_mark(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The word that the index has for a project, quoted."""
+    return func.quote_literal(literal_column("chr(2)", Text()).op("||")(cast(project_id, Text())))
+
+
+def _shared(columns: Select[Any], *where: ColumnElement[bool]) -> Shared:
+    """The tasks of each project that is shared with a person."""
+    project: ColumnElement[Any] = SHARED_PROJECTS.c.project_id
+    here = columns.where(TASK.project_id == project, PLACED, *where).correlate(SHARED_PROJECTS)
+    return Shared(SHARED_PROJECTS, here, {"q": _found(_project_mark(project))})
 
 
 def task_row(*values: Any) -> TaskDetails:
@@ -124,27 +145,35 @@ def read_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Query[Tas
     return Query(into, columns.where(visible_to(ACTOR), TASK.id == bindparam("task")))
 
 
-def list_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Listing[TaskDetails]:
-    """The list of visible tasks, with these columns."""
-    return Listing(
-        into,
-        columns.where(visible_to(ACTOR)),
-        filters=FILTERS,
-        sorts=SORTS,
-        default="-created_at",
-        orders=ORDERS,
-        ranges=RANGES,
+class Lists(NamedTuple):
+    """The lists of tasks with certain columns: of all that a person sees, and of one project."""
+
+    all: Listing[TaskDetails]
+    of_project: Listing[TaskDetails]
+
+
+def lists_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Lists:
+    """The lists of visible tasks, with these columns."""
+    here = TASK.deleted_at.is_(None)
+    order: Any = {"sorts": SORTS, "default": "-created_at", "orders": ORDERS, "ranges": RANGES}
+    own = columns.where(TASK.owner_id == ACTOR, here, not_archived(TASK.project_id))
+    of_project = columns.where(TASK.project_id == OF_PROJECT, PLACED, visible_to(ACTOR))
+    return Lists(
+        Listing(into, own, filters=FILTERS, shared=_shared(columns, here), **order),
+        Listing(into, of_project, filters=FILTERS | {"q": _found(_project_mark(OF_PROJECT))}, **order),
     )
 
 
-READ, TASKS = read_of(task_row, COLUMNS), list_of(task_row, COLUMNS)
+READ, LISTS = read_of(task_row, COLUMNS), lists_of(task_row, COLUMNS)
 DELETED = Sort(TASK.deleted_at, Instant, lambda task: task.deleted_at)
+TRASHED = COLUMNS.add_columns(TASK.deleted_at)
 TRASH = Listing(
     trashed_row,
-    COLUMNS.add_columns(TASK.deleted_at).where(trashed_by(ACTOR)),
+    TRASHED.where(TASK.owner_id == ACTOR, TASK.deleted_at.is_not(None)),
     filters={},
     sorts=SORTS | {"deleted_at": DELETED, "purge_at": DELETED},
     default="-deleted_at",
+    shared=_shared(TRASHED, TASK.deleted_at.is_not(None)),
 )
 
 
@@ -180,12 +209,25 @@ class TaskReads:
         return task
 
     async def page(
-        self, filters: Mapping[str, Any], tasks: Listing[TaskDetails] = TASKS, **options: Any
+        self,
+        filters: Mapping[str, Any],
+        lists: Lists | None = None,
+        project_id: UUID | None = None,
+        **options: Any,
     ) -> Page[TaskDetails]:
-        """Raises Invalid for an undeclared sort field or a cursor that is none of ours."""
+        """Raises Invalid for an undeclared sort field or a cursor that is none of ours.
+
+        Without a project, tasks of archived ones are left out. A project that is not visible has no tasks.
+        """
+        lists = lists or LISTS
+        if project_id is not None and project_id != self._actor:
+            return await lists.of_project.page(
+                self._reads, filters, actor=self._actor, project_id=project_id, **options
+            )
+        filters = {**filters, "inbox": True if project_id else None}
         if filters.get("q") is not None:
             options["q_owner"] = f"'{models.OWNER_MARK}{self._actor}'"
-        return await tasks.page(self._reads, filters, actor=self._actor, **options)
+        return await lists.all.page(self._reads, filters, actor=self._actor, **options)
 
     async def trash(self, kept: timedelta, **options: Any) -> Page[TrashedTask]:
         """What is in the trash, where it is kept so long."""

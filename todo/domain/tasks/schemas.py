@@ -7,8 +7,8 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo.domain.recurrence.schemas import Recurrence, RecurrencePatch
-from todo.domain.tasks.titles import MOST
 from todo.schema import ONE_LINE, Instant, Schema, Text
+from todo.titles import MOST
 
 Status = Literal["open", "in_progress", "waiting", "done", "cancelled"]
 Scope = Literal["this", "following", "all"]
@@ -68,6 +68,7 @@ class TaskIn(Schema):
     start: Moment | None = None
     deadline: date | None = None
     estimate_minutes: Minutes | None = None
+    project_id: UUID | None = None
     parent_id: UUID | None = None
     recurrence: Recurrence | None = None
     created_at: Instant | None = None
@@ -89,6 +90,7 @@ class TaskPatch(Schema):
     start: Moment | None | UnsetType = UNSET
     deadline: date | None | UnsetType = UNSET
     estimate_minutes: Minutes | None | UnsetType = UNSET
+    project_id: UUID | UnsetType = UNSET
     parent_id: UUID | None | UnsetType = UNSET
     recurrence: RecurrencePatch | None | UnsetType = UNSET
 
@@ -148,6 +150,7 @@ class TaskOut(Struct):
     start: Moment | None
     deadline: date | None
     estimate_minutes: int | None
+    project_id: UUID
     parent_id: UUID | None
     series_id: UUID | None
     occurrence: str | None

@@ -13,7 +13,6 @@ from todo.audit import Event, event
 from todo.database import WriteSession, now, table_of
 from todo.domain.accounts.models import USER, User
 from todo.domain.tasks import rules
-from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK, Task
 from todo.errors import Invalid
 
@@ -56,9 +55,9 @@ def level(task: Task, tasks: Mapping[UUID, Task]) -> int:
     return 1 + level(parent, tasks) if parent else 0
 
 
-async def check_parent(session: WriteSession, owner_id: UUID, parent_id: UUID, task: Task | None = None) -> None:
-    """Raises Invalid unless a new task, or this one with its subtasks, may have that parent."""
-    above = await _from_top(session, owner_id, parent_id)
+async def check_parent(session: WriteSession, project_id: UUID, parent_id: UUID, task: Task | None = None) -> None:
+    """Raises Invalid unless a new task of a project, or this one with its subtasks, may have that parent."""
+    above = await _from_top(session, project_id, parent_id)
     if not above:
         raise Invalid.field("body.parent_id", "There is no such task.", "not_found")
     children = {child.id: child for child in await descendants(session, [task.id])} if task else {}
@@ -69,9 +68,10 @@ async def check_parent(session: WriteSession, owner_id: UUID, parent_id: UUID, t
         raise Invalid.field("body.parent_id", f"Subtasks go at most {MAX_LEVELS} levels deep.")
 
 
-async def _from_top(session: WriteSession, owner_id: UUID, task_id: UUID) -> Sequence[UUID]:
-    """A visible task and its ancestors; nothing when it is not visible."""
-    chain = select(TASK.id, TASK.parent_id).where(visible_to(owner_id), TASK.id == task_id)
+async def _from_top(session: WriteSession, project_id: UUID, task_id: UUID) -> Sequence[UUID]:
+    """A task of a project and its ancestors; nothing when it is not there."""
+    there = (TASK.id == task_id, TASK.project_id == project_id, TASK.deleted_at.is_(None))
+    chain = select(TASK.id, TASK.parent_id).where(*there)
     chain_cte = chain.cte("chain", recursive=True)
     above = select(CHILD.c.id, CHILD.c.parent_id).join(chain_cte, CHILD.c.id == chain_cte.c.parent_id)
     return (await session.scalars(select(chain_cte.union_all(above).c.id))).all()

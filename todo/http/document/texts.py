@@ -12,6 +12,7 @@ from todo import __version__
 # In the order in which pages show them.
 TAGS = {
     "Tasks": "Add, list, change, complete and delete tasks.",
+    "Projects": "Projects, their members and roles: what tasks belong to, and what people share.",
     "Series": "Recurring tasks: their rules, occurrences and pauses, and what a rule would do.",
     "Notifications": "Reminders, the list of notifications, and when to send which.",
     "Accounts": "Sign in, and manage your account: sessions, tokens, second factors, invitations.",

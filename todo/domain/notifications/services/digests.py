@@ -18,7 +18,6 @@ from todo.domain.notifications.rules.hours import day_of, latest_at, next_at
 from todo.domain.notifications.rules.reminders import GRACE
 from todo.domain.notifications.services.channels import Message
 from todo.domain.notifications.services.messages import notify
-from todo.domain.tasks import guards
 from todo.domain.tasks.models import FAR_AWAY, TASK
 from todo.domain.tasks.rules import CLOSED
 
@@ -76,7 +75,7 @@ async def _open_tasks(session: WriteSession, readers: Sequence[Reader]) -> Mappi
     # The same expression as in the index on the order of dates.
     order = func.coalesce(TASK.due_at, literal_column(FAR_AWAY))
     due = select(TASK.title, TASK.due, TASK.due_at).where(
-        guards.visible_to(theirs.c.user_id), TASK.status.not_in(CLOSED), order < theirs.c.until
+        TASK.owner_id == theirs.c.user_id, TASK.deleted_at.is_(None), TASK.status.not_in(CLOSED), order < theirs.c.until
     )
     found = due.order_by(order, TASK.id).limit(MOST_TASKS).lateral("due")
     tasks = defaultdict(list)

@@ -1,7 +1,8 @@
 """Tasks, series and what became of their occurrences, as operators see them."""
 
 from todo.admin.declaration import Resource
+from todo.domain.tasks.admin.projects import MemberAdmin, ProjectAdmin
 from todo.domain.tasks.admin.tasks import TaskAdmin
 from todo.domain.tasks.series.admin import OccurrenceAdmin, SeriesAdmin
 
-ADMINS: list[type[Resource]] = [TaskAdmin, SeriesAdmin, OccurrenceAdmin]
+ADMINS: list[type[Resource]] = [TaskAdmin, ProjectAdmin, MemberAdmin, SeriesAdmin, OccurrenceAdmin]

@@ -14,6 +14,7 @@ from todo.database import ACTOR
 from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks import rules
 from todo.domain.tasks.admin.due_format import MOMENT
+from todo.domain.tasks.guards import reachable
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskIn, TaskOut, TaskPatch, Title
 from todo.domain.tasks.series.locks import lock_owner
@@ -24,7 +25,7 @@ from todo.domain.tasks.subtasks import descendants
 from todo.errors import Invalid
 from todo.schema import Text
 
-OWN_TASKS = TASK.owner_id == ACTOR
+OWN_TASKS = reachable(ACTOR)
 RULE_OF_SERIES = (
     select(func.jsonb_build_object("rrule", SERIES.rrule)).where(SERIES.id == TASK.series_id).scalar_subquery()
 )
@@ -43,13 +44,13 @@ class TaskAdmin(ModelAdmin[Task]):
         "title": Title, "notes": Text, "status": Status, "priority": Priority, "due": Moment, "start": Moment,
         "estimate_minutes": Minutes,
     }  # fmt: skip
-    filters = ("status", "priority", "due_at", "owner_id", "series_id", "parent_id", "created_at")
+    filters = ("status", "priority", "due_at", "owner_id", "project_id", "series_id", "parent_id", "created_at")
     search = ("title",)
     sorts = ("created_at", "due_at", "priority")
     sort = "-created_at"  # of one owner, too, an index has this order
     date_hierarchy = "created_at"
     fieldsets = {
-        "Task": ("title", "notes", "status", "priority", "owner_id", "parent_id"),
+        "Task": ("title", "notes", "status", "priority", "owner_id", "project_id", "parent_id", "created_by"),
         "When": ("due", "due_at", "overdue_at", "start", "deadline", "estimate_minutes"),
         "History": ("created_at", "completed_at"),
         "Series": ("recurrence", "series_id", "occurrence"),
@@ -67,9 +68,12 @@ class TaskAdmin(ModelAdmin[Task]):
         Inline("occurrences", via="task_id"),
     )
     heavy = ("notes", "recurrence")
-    editable = ("title", "notes", "status", "priority", "due", "start", "deadline", "estimate_minutes", "parent_id")
+    editable = (
+        "title", "notes", "status", "priority", "due", "start", "deadline", "estimate_minutes", "project_id",
+        "parent_id",
+    )  # fmt: skip
     only_on_add = ("owner_id", "recurrence", "created_at", "completed_at")  # with the history of tasks from elsewhere
-    defaults = {"owner_id": lambda actor: actor.id}
+    defaults = {"owner_id": lambda actor: actor.id, "project_id": lambda _: None}  # the inbox of the owner
     trash = "deleted_at"
     verbs = ("view", "add", "change", "delete", "purge", "export", "import")
     every_row = "tasks.all"
@@ -152,5 +156,5 @@ def _require_open(values: dict[str, Any], row: Task) -> None:
 
 
 def _service(do: ActionContext, owner_id: UUID) -> TaskService:
-    """The service for one person's tasks."""
-    return TaskService(do.session, do.actor, owner_id)
+    """The service for the tasks of an owner; who does not have every row can do what their role in a project allows."""
+    return TaskService(do.session, do.actor, owner_id if do.actor.may(TaskAdmin.every_row) else do.actor.user_id)

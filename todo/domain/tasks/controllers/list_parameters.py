@@ -58,6 +58,9 @@ Words = Annotated[
         " beginning of one.",
     ),
 ]
+ProjectFilter = Annotated[
+    UUID | None, QueryParameter(description="Of this project; your inbox has your own id. Otherwise of all.")
+]
 SeriesFilter = Annotated[UUID | None, QueryParameter(description="Of this series.")]
 ParentFilter = Annotated[
     str | None,

@@ -115,6 +115,7 @@ class TaskController(Controller):
         changed_since: query.ChangedSince = None,
         completed_before: query.CompletedBefore = None,
         completed_after: query.CompletedAfter = None,
+        project_id: query.ProjectFilter = None,
         series_id: query.SeriesFilter = None,
         parent_id: query.ParentFilter = None,
         q: query.Words = None,
@@ -139,9 +140,10 @@ class TaskController(Controller):
             "completed_after": completed_after, "series_id": series_id, "parent_id": parent_id, "q": q,
         }  # fmt: skip
         filters = query.filters_of(request.user.timezone, **asked)
+        asked["project_id"] = project_id
         names, ahead = query.included_of(include, until)
         found = await task_reads.page(
-            filters, reads_of(names).page, asked=asked, sort=sort, limit=limit, cursor=cursor, count=count
+            filters, reads_of(names).lists, project_id, asked=asked, sort=sort, limit=limit, cursor=cursor, count=count
         )
         page = TaskPage(found.items, found.next_cursor, found.total, found.total_is_exact)
         if ahead is not None:

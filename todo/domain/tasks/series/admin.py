@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal_column, select, true
+from sqlalchemy import ColumnElement, func, literal_column, select
 
 from todo.access import Actor
 from todo.admin.declaration import ActionContext, Computed, Filter, Inline, ModelAdmin, action
@@ -58,8 +58,8 @@ class SeriesAdmin(ModelAdmin[Series]):
     )  # fmt: skip
     sorts = ("next_run_at",)
     fieldsets = {
-        "Series": ("title", "repeats", "next_occurrences", "status", "owner_id", "rrule", "repeats_by", "start", "kind",
-                   "timezone"),
+        "Series": ("title", "repeats", "next_occurrences", "status", "owner_id", "project_id", "rrule", "repeats_by",
+                   "start", "kind", "timezone"),
         "What it does": ("anchor", "on_invalid_date", "on_missed", "opens", "lead_seconds", "shift", "holidays",
                          "pauses", "vacations", "exceptions", "until", "count", "max_open", "expire_after_seconds"),
         "Where it is": ("n", "last_original_start", "next_original_start", "next_run_at", "failures", "last_error"),
@@ -101,7 +101,7 @@ class SeriesAdmin(ModelAdmin[Series]):
     @action("Skip missed")
     async def skip_missed(self, do: ActionContext, row: Series) -> str:
         """Skip every overdue occurrence, and go on with the next one."""
-        done = await MissedWork(do.session, do.actor, true()).skip(row.id)
+        done = await MissedWork(do.session, do.actor, None).skip(row.id)
         return f"{done.skipped} skipped."
 
     @action("Run now")
@@ -127,4 +127,4 @@ class OccurrenceAdmin(ModelAdmin[Occurrence]):
 
 def _verbs(do: ActionContext) -> SeriesVerbs:
     """The row itself has been found within the actor's scope already."""
-    return SeriesVerbs(do.session, do.actor, true())
+    return SeriesVerbs(do.session, do.actor, None)

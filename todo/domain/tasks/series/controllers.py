@@ -11,7 +11,6 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from todo.access import Actor, requires
 from todo.database import Database, WriteSession
 from todo.domain.tasks.schemas import SeriesStatus
-from todo.domain.tasks.series.guards import visible_to
 from todo.domain.tasks.series.queries import SeriesReads
 from todo.domain.tasks.series.schemas import (
     EndSeries,
@@ -35,11 +34,11 @@ def series_reads(database: NamedDependency[Database], request: Request[Actor, An
 
 
 def series_service(session: NamedDependency[WriteSession], request: Request[Actor, Any, State]) -> SeriesVerbs:
-    return SeriesVerbs(session, request.user, visible_to(request.user.user_id))
+    return SeriesVerbs(session, request.user, request.user.user_id)
 
 
 def missed_work(session: NamedDependency[WriteSession], request: Request[Actor, Any, State]) -> MissedWork:
-    return MissedWork(session, request.user, visible_to(request.user.user_id))
+    return MissedWork(session, request.user, request.user.user_id)
 
 
 may_view, may_change = requires("series.view"), requires("series.change")

@@ -2,10 +2,12 @@
 
 tests/tasks/test_lock_order.py reads the statements of every verb.
 
-1. The tree of a person's tasks (`lock_tree`), by requests that make a task a subtask.
+1. The projects of an owner (`lock_projects`), by requests that change the tree, its members or its owner; then the tree
+   of an owner's tasks (`lock_tree`), by requests that make a task a subtask.
 2. The owner, FOR KEY SHARE (`lock_owner`), by whatever stores a due or adds tasks. A change of the time zone and the
    deletion of the account take FOR UPDATE: what was stored with the old zone is committed before the zone changes. The
-   deletion waits here for those who hold the rest. Roles come after users.
+   deletion waits here for those who hold the rest. Roles come after users. With the owner comes the project to which a
+   task goes (`lock_place`), and after it the role of who writes (`lock_access`): it stays until the write is committed.
 3. Series, in the order of their ids. The worker skips what others have locked, and so waits for nobody.
 4. Occurrences, which are written by the holder of their series alone.
 5. Tasks, those above first, otherwise in the order of their ids; then, by triggers, their reminders.
@@ -46,6 +48,18 @@ async def lock_owner(session: WriteSession, owner_id: UUID | Select[tuple[UUID]]
             Conflict("This account no longer exists.", slug="account-gone") if isinstance(owner_id, UUID) else NotFound
         )
     return timezone
+
+
+async def lock_owner_of(session: WriteSession, row: Select[tuple[UUID]]) -> tuple[UUID, str]:
+    """The owner of a row and their time zone, as `lock_owner`. Raises NotFound when the query finds no row.
+
+    The row may change hands meanwhile: the caller compares its owner once it is locked.
+    """
+    found = select(USER.id, USER.timezone).where(USER.id == row.scalar_subquery())
+    owner = (await session.execute(found.with_for_update(read=True, key_share=True))).one_or_none()
+    if owner is None:
+        raise NotFound
+    return owner.id, owner.timezone
 
 
 def unlocked_owners(ids: Collection[UUID]) -> Select[User]:

@@ -37,13 +37,18 @@ class Series(Row, table=True):
     __table_args__ = (
         Index("ix_series_due", "next_run_at", postgresql_where=text("next_run_at IS NOT NULL")),
         Index("ix_series_owner", "owner_id", "id"),
+        Index("ix_series_project", "project_id", "id"),
         Index("ix_series_set_aside", "id", postgresql_where=text("failures > 0")),
         Index("ix_series_predecessor", "predecessor_id", postgresql_where=text("predecessor_id IS NOT NULL")),
         Index("ix_series_end_notice", "end_notice_at", postgresql_where=text("end_notice_at IS NOT NULL")),
+        ForeignKeyConstraint(
+            ["project_id", "owner_id"], ["projects.id", "projects.owner_id"], ondelete="CASCADE", onupdate="CASCADE"
+        ),
         {"postgresql_with": {"fillfactor": 85}},
     )
 
     owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    project_id: UUID
     owner_timezone: str  # resolves floating times
     status: str = "active"  # active | paused | ended
     rrule: str
@@ -154,7 +159,8 @@ class Series(Row, table=True):
     def new_task_values(self, plan: Plan, original_start: datetime) -> dict[str, Any]:
         """The columns of a new task that is this occurrence of the series."""
         values = self.occurrence_values(plan, original_start)
-        return columns_of(self.template, values[self.repeats_by]) | values
+        place = {"owner_id": self.owner_id, "project_id": self.project_id, "created_by": self.owner_id}
+        return columns_of(self.template, values[self.repeats_by]) | place | values
 
     def date_of(self, task: Task) -> dict[str, Any] | None:
         """The due of one of its tasks or, where the series repeats by start, its start."""
@@ -205,6 +211,7 @@ def series_like(task: Task, timezone: str) -> Series:
     moment = moment or {"kind": "day", "date": datetime.now(ZoneInfo(timezone)).date().isoformat()}
     return Series(
         owner_id=task.owner_id,
+        project_id=task.project_id,
         owner_timezone=timezone,
         repeats_by="start" if by_start else "due",
         start=rules.local_time_of(moment),

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo.access import Actor
 from todo.database import ACTOR, Direct, Query, table_of
+from todo.domain.projects.queries import SHARED_PROJECTS
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.explain import sentence
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, RuleError
@@ -22,7 +23,7 @@ from todo.domain.tasks.series.guards import visible_to
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.schemas import OccurrenceOut, SeriesOut, Template
 from todo.errors import NotFound
-from todo.listing import Listing, Sort
+from todo.listing import Listing, Shared, Sort
 from todo.schema import Page
 
 NAMES = tuple(column.name for column in table_of(Series).c)
@@ -89,12 +90,14 @@ COLUMNS = select(*table_of(Series).c)
 # An occurrence with another due is open, whatever it is called.
 STATUS = case(((OCCURRENCE.status == "open") & OCCURRENCE.moved_to.is_not(None), "moved"), else_=OCCURRENCE.status)
 READ = Query(_listed, COLUMNS.where(visible_to(ACTOR), SERIES.id == bindparam("series")))
+_in_project = COLUMNS.where(SERIES.project_id == SHARED_PROJECTS.c.project_id).correlate(SHARED_PROJECTS)
 SERIES_LIST = Listing(
     _listed,
-    COLUMNS.where(visible_to(ACTOR)),
+    COLUMNS.where(SERIES.owner_id == ACTOR),
     filters={"status": SERIES.status == any_(bindparam("status", type_=ARRAY(String)))},
     sorts={"id": Sort(SERIES.id, UUID, lambda series: series.id)},
     default="-id",
+    shared=Shared(SHARED_PROJECTS, _in_project),
 )
 OCCURRENCES = Listing(
     _entry,

@@ -25,6 +25,8 @@ NOT_IN_TEMPLATE = {
     "completed_at": "every occurrence begins open",
     "deleted_at": "what lies in the trash is one task",
     "owner_id": "the series has it",
+    "project_id": "the series has it",
+    "created_by": "the owner of the series has what comes up by itself",
     "series_id": "the series has it",
     "due": "comes from the rule",
     "due_at": "comes from the rule",

@@ -8,7 +8,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from todo.database import ACTOR, table_of
 from todo.domain.accounts.models import USER, User
-from todo.domain.tasks.guards import visible_to
+from todo.domain.tasks.guards import allowed_to
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.rules import ScheduleState
@@ -24,7 +24,7 @@ LOCK_OCCURRENCE = (
     select(Series, Task, USER.timezone)
     .join_from(Task, Series, SERIES.id == TASK.series_id)
     .join(User, USER.id == TASK.owner_id)
-    .where(visible_to(ACTOR), TASK.id == bindparam("task"))
+    .where(allowed_to(ACTOR, "complete"), TASK.id == bindparam("task"))
     .suffix_with(text("FOR KEY SHARE OF users FOR NO KEY UPDATE OF series FOR NO KEY UPDATE OF tasks"))
     .execution_options(populate_existing=True)
 )

@@ -14,27 +14,33 @@ from todo.actions import Action
 from todo.audit import insert_in_one_statement, update_in_one_statement
 from todo.database import ACTOR, Database, Query, WriteSession, now, table_of
 from todo.domain.accounts.models import USER
+from todo.domain.projects.models import PROJECT, Project
+from todo.domain.projects.rules import Verb
+from todo.domain.projects.services.places import Place, lock_access, lock_place, problem_of_row
 from todo.domain.recurrence.rules.preview import preview
 from todo.domain.tasks import rules
-from todo.domain.tasks.guards import trashed_by, visible_to
+from todo.domain.tasks.guards import allowed_to, trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.queries import IS_OPEN, task_out, task_saved
 from todo.domain.tasks.schemas import Children, Completed, Moment, Scope, TaskIn, TaskOut, TaskPatch, TaskSaved
-from todo.domain.tasks.series.locks import lock_owner, lock_tree
+from todo.domain.tasks.series.locks import lock_owner, lock_owner_of, lock_tree
 from todo.domain.tasks.series.models import Series
 from todo.domain.tasks.series.services.edit import SeriesChanges, scope_of
 from todo.domain.tasks.series.services.occurrences import SeriesService, TaskChange, TaskWriter
 from todo.domain.tasks.series.services.reopening import Reopening
 from todo.domain.tasks.series.statements import LOCK_OCCURRENCE
+from todo.domain.tasks.services.project_changes import ProjectChange, follow_timezone_of
 from todo.domain.tasks.services.purging import erase_values, require_purgeable
 from todo.domain.tasks.services.values import new_task, values_of
 from todo.domain.tasks.subtasks import change_all, check_parent, completed_with, descendants
-from todo.errors import Conflict, Contention, Invalid, NotFound, Stale
+from todo.errors import Conflict, Contention, Invalid, NotFound, Problem, Stale
 from todo.http.idempotency import IdempotencyKey, stored_with
 
 IN_ZONE = (
     select(USER.id)
+    .join(Project, PROJECT.owner_id == USER.id)
     .where(USER.id == bindparam("owner"), USER.timezone == bindparam("timezone"))
+    .where(PROJECT.id == bindparam("project"), PROJECT.archived_at.is_(None))
     .with_for_update(read=True, key_share=True)
 )
 IN_ZONE_WITH_ANSWER = stored_with(IN_ZONE)
@@ -54,16 +60,17 @@ class Keyed(NamedTuple):
 
 
 class TaskService(TaskWriter):
-    """Changes one person's tasks, inside the caller's transaction: the actor's own, or those of `owner`.
+    """Changes tasks on behalf of a person, inside the caller's transaction: of the actor, or of `person`.
 
+    Raises NotFound for tasks that the person does not see, Forbidden where their role in the project is not enough.
     With `database` the transaction is this service's alone: what one statement can do may be committed outside of it.
     """
 
     def __init__(
-        self, session: WriteSession, actor: Actor, owner: UUID | None = None, database: Database | None = None
+        self, session: WriteSession, actor: Actor, person: UUID | None = None, database: Database | None = None
     ):
         super().__init__(session, actor)
-        self.owner_id = owner or actor.user_id
+        self.person = person or actor.user_id
         self._database = database
 
     @cached_property
@@ -77,22 +84,48 @@ class TaskService(TaskWriter):
         """
         database = keyed.key.database if keyed else self._database
         if database and data.recurrence is None and data.parent_id is None:
-            task = new_task(data, self.owner_id, self.actor.timezone)
+            place = Place(data.project_id or self.person, self.person, self.actor.timezone)
+            task = new_task(data, place, self.actor.id)
             if await self._add_at_once(database, task, keyed):
                 return task_saved(task, [])
         if keyed:
             await keyed.key.take()
+        place = await self._place(data)
+        task = new_task(data, place, self.actor.id)
         if data.parent_id is not None:
-            await lock_tree(self.session, self.owner_id)
-        timezone = await lock_owner(self.session, self.owner_id)
-        task = new_task(data, self.owner_id, timezone)
-        if data.parent_id is not None:
-            await check_parent(self.session, self.owner_id, data.parent_id)
+            await check_parent(self.session, place.project_id, data.parent_id)
         if data.recurrence is not None:
             _refuse_subtask(task.parent_id)
-            for name, value in (await self.series.begin(task, data.recurrence, timezone)).items():
+            for name, value in (await self.series.begin(task, data.recurrence, place.timezone)).items():
                 setattr(task, name, value)
         return await self._saved(await self.create(task, action="tasks.add"), None)
+
+    async def _place(self, data: TaskIn) -> Place:
+        """Where a new task goes, locked: to the project of its parent, the one that was sent, or the inbox."""
+        project_id = data.project_id
+        if data.parent_id is not None:
+            _, found = await self._lock_tree_of(data.parent_id, field="body.parent_id")
+            if project_id not in (None, found):
+                raise Invalid.field("body.project_id", "A subtask is in the project of its parent.")
+            project_id = found
+        if project_id in (None, self.person):
+            return Place(self.person, self.person, await lock_owner(self.session, self.person))
+        return await lock_place(self.session, self.person, project_id)
+
+    async def _lock_tree_of(self, task_id: UUID, field: str | None = None) -> tuple[UUID, UUID]:
+        """Lock the tree with a task that the person may change; return the owner and the project of the task.
+
+        Raises NotFound, or Invalid for the `field` that names the task.
+        """
+        query = select(TASK.owner_id, TASK.project_id).where(allowed_to(self.person, "edit"), TASK.id == task_id)
+        found = (await self.session.execute(query)).one_or_none()
+        if found is None:
+            problem = await self._problem_of(task_id)
+            if field and isinstance(problem, NotFound):
+                raise Invalid.field(field, "There is no such task.", "not_found")
+            raise problem
+        await lock_tree(self.session, found.owner_id)
+        return found.owner_id, found.project_id
 
     async def _saved(self, task: Task, old_series_id: UUID | None) -> TaskSaved:
         if task.series_id is None or task.series_id == old_series_id:
@@ -112,6 +145,7 @@ class TaskService(TaskWriter):
             IN_ZONE_WITH_ANSWER if keyed else IN_ZONE,
             owner=task.owner_id,
             timezone=self.actor.timezone,
+            project=task.project_id,
             **(keyed.key.parameters(keyed.respond(task_saved(task, []))) if keyed else {}),
         )
 
@@ -125,18 +159,15 @@ class TaskService(TaskWriter):
             task = await self._change_at_once(self._database, task_id, data, if_match)
             if task:
                 return task_saved(task, [])
-        if sent.get("parent_id"):
-            await lock_tree(self.session, self.owner_id)
-        if {"due", "start", "recurrence"} & sent.keys() or scope != "this":
-            timezone = await lock_owner(self.session, self.owner_id)
-            series, task = await self._locked(task_id, if_match)
-        else:
-            timezone, series, task = "", None, await self._own(task_id, if_match)
+        target = await self._target(task_id, data)
+        series, task, timezone = await self._locked_with_owner(task_id, "edit", if_match)
         _check_status(task, data)
-        values, series_id = values_of(data, timezone), task.series_id
+        values, series_id = values_of(data, target.timezone if target else timezone), task.series_id
+        if target and target.project_id != task.project_id:
+            values |= await ProjectChange(self.series, target).apply(series, task, values, scope)
         if (parent_id := values.get("parent_id")) is not None:
             _refuse_subtask(task.series_id)
-            await check_parent(self.session, self.owner_id, parent_id, task)
+            await check_parent(self.session, values.get("project_id", task.project_id), parent_id, task)
         if scope != "this" or "recurrence" in sent:
             values |= await SeriesChanges(self.series).apply(series, task, values, data, scope, timezone)
         elif series:
@@ -146,26 +177,39 @@ class TaskService(TaskWriter):
             await self.series.advance_as_it_is(series)
         return await self._saved(changed, series_id)
 
+    async def _target(self, task_id: UUID, data: TaskPatch) -> Place | None:
+        """The project that a task is to move to, locked, with the tree of the task where it gets another place."""
+        if not data.sent().keys() & {"parent_id", "project_id"}:
+            return None
+        owner_id, _ = await self._lock_tree_of(task_id)
+        if data.project_id is UNSET:
+            return None
+        place = await lock_place(self.session, self.person, data.project_id)
+        if place.owner_id != owner_id:
+            await follow_timezone_of(self.session, place.owner_id)
+        return place
+
     async def _change_at_once(
         self, database: Database, task_id: UUID, data: TaskPatch, if_match: frozenset[int] | None
     ) -> Task | None:
         """Change a task without a lock, in two round trips; None when somebody else changed it between them."""
         task = await self._read(database, task_id, if_match)
+        if task.owner_id != self.person:
+            return None
         _check_status(task, data)
         values = values_of(data, "")
         done = await update_in_one_statement(database, self.session.origin, task, "tasks.change", values)
         return task if done else None
 
     async def _read(self, database: Database, task_id: UUID, if_match: frozenset[int] | None) -> Task:
-        task = await database.primary.one_or_none(ROW, actor=self.owner_id, task=task_id)
+        task = await database.primary.one_or_none(ROW, actor=self.person, task=task_id)
         if task is None:
             raise NotFound
         return _current(task, if_match)
 
     async def move(self, task_id: UUID, due: Moment, if_match: frozenset[int] | None) -> TaskOut:
         """Give an open task another due; raises NotFound, Stale, Invalid, Conflict."""
-        timezone = await lock_owner(self.session, self.owner_id)
-        series, task = await self._locked(task_id, if_match)
+        series, task, timezone = await self._locked_with_owner(task_id, "edit", if_match)
         if task.status in rules.CLOSED:
             raise Conflict("This task is closed; reopen it first.", slug="task-closed")
         values = values_of(TaskPatch(due=due), timezone)
@@ -184,8 +228,7 @@ class TaskService(TaskWriter):
         `this` skips an occurrence, `following` ends its series with this occurrence and those after it, `all` with
         every open one.
         """
-        timezone = await lock_owner(self.session, self.owner_id)
-        series, task = await self._locked(task_id, if_match)
+        series, task, timezone = await self._locked_with_owner(task_id, "edit", if_match)
         if scope != "this":
             await SeriesChanges(self.series).end_from(series, task, scope)
         deleted_at = now()
@@ -203,8 +246,7 @@ class TaskService(TaskWriter):
 
         One whose parent is still in the trash is below nothing: it would be deleted with that.
         """
-        await lock_owner(self.session, self.owner_id)
-        series, task = await self._locked(task_id, within=trashed_by)
+        series, task, _ = await self._locked_with_owner(task_id, "edit", within=trashed_by)
         if series and task.status not in rules.CLOSED:
             await Reopening(self.series).reopen(series, task)
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at == task.deleted_at)
@@ -216,8 +258,7 @@ class TaskService(TaskWriter):
 
     async def purge(self, task_id: UUID) -> None:
         """Delete a task in the trash permanently, with its subtasks; raises NotFound, Conflict."""
-        await lock_owner(self.session, self.owner_id)
-        _, task = await self._locked(task_id, within=trashed_by)
+        _, task, _ = await self._locked_with_owner(task_id, "manage", within=trashed_by)
         await require_purgeable(self.session, task.id)
         subtasks = await descendants(self.session, [task.id])
         await self.delete(task, action="tasks.purge")
@@ -230,7 +271,7 @@ class TaskService(TaskWriter):
         """
         if self._database and children == "leave":
             task = await self._read(self._database, task_id, if_match)
-            if task.series_id is None and task.status not in rules.CLOSED:
+            if task.series_id is None and task.status not in rules.CLOSED and task.owner_id == self.person:
                 done = {"status": "done", "completed_at": now()}
                 if await update_in_one_statement(self._database, self.session.origin, task, "tasks.complete", done):
                     return Completed(**structs.asdict(task_out(task)), next_task=None)
@@ -248,8 +289,7 @@ class TaskService(TaskWriter):
         """Open a closed task again, with the subtasks that were completed with it and not changed since; what closing
         it opened is removed if it was not changed. Raises NotFound, Stale, Conflict.
         """
-        await lock_owner(self.session, self.owner_id)
-        series, task = await self._locked(task_id, if_match)
+        series, task, _ = await self._locked_with_owner(task_id, "complete", if_match)
         if task.status not in rules.CLOSED:
             raise Conflict("This task is open.", slug="task-open")
         if series:
@@ -267,7 +307,7 @@ class TaskService(TaskWriter):
         action: Action,
         children: Children = "leave",
     ) -> Completed:
-        series, task, timezone = await self._locked_with_owner(task_id, if_match)
+        series, task, timezone = await self._locked_occurrence(task_id, if_match)
         if task.status in rules.CLOSED:
             raise Conflict(f"This task is already {task.status}.", slug="already-done")
         if series is None and action == "tasks.skip":
@@ -295,33 +335,41 @@ class TaskService(TaskWriter):
             )
         return found
 
-    async def _locked_with_owner(
+    async def _locked_occurrence(
         self, task_id: UUID, if_match: frozenset[int] | None
     ) -> tuple[Series | None, Task, str]:
-        """A task, its series and the time zone of its owner, all locked; raises NotFound, Stale."""
-        found = await self.session.execute(LOCK_OCCURRENCE, {"actor": self.owner_id, "task": task_id})
+        """`_locked_with_owner` of a task to close; one statement for an occurrence of a series."""
+        found = await self.session.execute(LOCK_OCCURRENCE, {"actor": self.person, "task": task_id})
         if row := found.first():
             series, task, timezone = row
+            await lock_access(self.session, self.person, task.owner_id, task.project_id, "complete")
             return series, _current(task, if_match), timezone
-        timezone = await lock_owner(self.session, self.owner_id)  # no occurrence, or one that has just changed
-        return *await self._locked(task_id, if_match), timezone
+        return await self._locked_with_owner(task_id, "complete", if_match)  # or one that has just changed
 
-    async def _locked(
+    async def _locked_with_owner(
         self,
         task_id: UUID,
+        verb: Verb,
         if_match: frozenset[int] | None = None,
-        within: Callable[[UUID], ColumnElement[bool]] = visible_to,
-    ) -> tuple[Series | None, Task]:
-        """A task and its series, which is locked first; raises NotFound, Stale."""
-        there = (within(self.owner_id), TASK.id == task_id)
-        series = await self.series.lock_of(select(TASK.series_id).where(*there))
-        task = await self.locked(*there)
-        if task.series_id != (series.id if series else None):
-            raise Contention  # it has changed its series while we waited for the lock
-        return series, _current(task, if_match)
+        within: Callable[[UUID, Verb], ColumnElement[bool]] = allowed_to,
+    ) -> tuple[Series | None, Task, str]:
+        """A task, its series and the time zone of its owner, all locked; raises NotFound, Forbidden, Stale."""
+        there = (within(self.person, verb), TASK.id == task_id)
+        try:
+            owner_id, timezone = await lock_owner_of(self.session, select(TASK.owner_id).where(*there))
+            series = await self.series.lock_of(select(TASK.series_id).where(*there))
+            task = await self.locked(*there)
+        except NotFound:
+            raise await self._problem_of(task_id, within) from None
+        if task.series_id != (series.id if series else None) or task.owner_id != owner_id:
+            raise Contention  # it has changed its series or its owner while we waited for the lock
+        await lock_access(self.session, self.person, owner_id, task.project_id, verb)
+        return series, _current(task, if_match), timezone
 
-    async def _own(self, task_id: UUID, if_match: frozenset[int] | None) -> Task:
-        return _current(await self.locked(visible_to(self.owner_id), TASK.id == task_id), if_match)
+    async def _problem_of(
+        self, task_id: UUID, within: Callable[[UUID, Verb], ColumnElement[bool]] = allowed_to
+    ) -> Problem:
+        return await problem_of_row(self.session, select(TASK.id).where(within(self.person, "see"), TASK.id == task_id))
 
 
 def _current(task: Task, if_match: frozenset[int] | None) -> Task:

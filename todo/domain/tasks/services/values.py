@@ -8,16 +8,17 @@ import msgspec
 
 from todo.database import now
 from todo.domain.accounts.rules import TIMEZONES
+from todo.domain.projects.services.places import Place
 from todo.domain.tasks import rules
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.schemas import Floating, Moment, TaskIn, TaskPatch, Zoned
-from todo.domain.tasks.titles import clean_title
 from todo.errors import Invalid
+from todo.titles import clean_title
 
 
-def new_task(data: TaskIn, owner_id: UUID, timezone: str) -> Task:
+def new_task(data: TaskIn, place: Place, author_id: UUID | None) -> Task:
     """A task that was not there before; with its history, when it comes from elsewhere. Raises Invalid."""
-    values, at = values_of(data, timezone), now()
+    values, at = values_of(data, place.timezone), now()
     created_at: datetime = values.pop("created_at") or at
     completed_at: datetime | None = values.pop("completed_at")
     closed = data.status in rules.CLOSED
@@ -31,7 +32,8 @@ def new_task(data: TaskIn, owner_id: UUID, timezone: str) -> Task:
         raise Invalid.field("body.status", "A series begins with an open task.")
     values |= {"created_at": created_at.astimezone(UTC), "updated_at": at}
     values |= {"completed_at": (completed_at or at).astimezone(UTC)} if closed else {}
-    return Task(owner_id=owner_id, **values)
+    values |= {"owner_id": place.owner_id, "project_id": place.project_id, "created_by": author_id or place.owner_id}
+    return Task(**values)
 
 
 def values_of(data: TaskIn | TaskPatch, owner_timezone: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from todo.domain.tasks.series.services.occurrences import SeriesService, TaskWri
 from todo.domain.tasks.subtasks import change_all, descendants
 from todo.errors import Conflict, Invalid
 
-WHOLE = {*TEMPLATE, "due"}  # what a series has of a task
+WHOLE = {*TEMPLATE, "due", "project_id"}  # what a series has of a task
 
 
 def read_scope(text: str | None) -> Scope | None:

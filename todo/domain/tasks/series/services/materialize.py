@@ -89,7 +89,9 @@ SAVE_STATES = """
     WHERE series.id = state.id"""
 # The triggers that compare tasks with occurrences, which would otherwise fail the commit of all series.
 CHECK = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"
-BLANK = Task(owner_id=UUID(int=0), title="").model_dump()  # building a model for every row would double the time
+NOBODY = UUID(int=0)
+# Building a model for every row would double the time.
+BLANK = Task(title="", owner_id=NOBODY, project_id=NOBODY, created_by=NOBODY).model_dump()
 
 
 class Closing(NamedTuple):
@@ -120,7 +122,7 @@ class Batch:
         decision = decide_missed(decided, series.coming, still_open, self.moment, series.last)
         for occurrence in decision.opens:
             task: dict[str, Any] = {"id": uuid7(), "created_at": self.moment, "updated_at": self.moment}
-            task |= {"owner_id": series.owner_id} | series.new_task_values(plan, occurrence.original_start)
+            task |= series.new_task_values(plan, occurrence.original_start)
             self.tasks.append(BLANK | task)
             self.entries.append((series.id, occurrence.original_start, task["id"], "open"))
         for status, occurrences in (("missed", decision.missed), ("paused", decision.paused)):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import func, or_, select
 
 from todo.access import Actor
 from todo.audit import record
@@ -17,6 +17,7 @@ from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Seri
 from todo.domain.tasks.series.queries import series_out
 from todo.domain.tasks.series.schemas import SkippedMissed
 from todo.domain.tasks.series.services.occurrences import SeriesService, TaskChange, TaskWriter
+from todo.domain.tasks.series.services.series import lock_series
 from todo.errors import Stale
 
 MAY_BE_LATE = or_(TASK.due_at < func.now(), SERIES.repeats_by == "start")
@@ -24,33 +25,32 @@ MOST = 200  # series in one request
 
 
 class MissedWork:
-    """Skips the overdue occurrences of series that `within` lets through, inside the caller's transaction."""
+    """Skips the overdue occurrences of series on behalf of a person; without one, of everybody's."""
 
-    def __init__(self, session: WriteSession, actor: Actor, within: ColumnElement[bool]):
+    def __init__(self, session: WriteSession, actor: Actor, person: UUID | None):
         self.session = session
-        self.within = within
+        self.person = person
         self.series = SeriesService(session, actor)
         self.tasks = TaskWriter(session, actor)
 
     async def skip(self, series_id: UUID, if_match: frozenset[int] | None = None) -> SkippedMissed:
         """Skip what is overdue of one series, and open what comes next. Raises NotFound, Stale."""
-        timezone = await lock_owner(self.session, select(SERIES.owner_id).where(self.within, SERIES.id == series_id))
-        series = await self.series.locked(self.within, SERIES.id == series_id)
+        series, timezone = await lock_series(self.series, self.person, "complete", series_id)
         if if_match is not None and series.version not in if_match:
             raise Stale(series_out(series))
         skipped, following = await self._skip(series, timezone)
         return SkippedMissed(skipped, 1 if skipped else 0, [task_out(task) for task in following], more=False)
 
     async def skip_all(self, owner_id: UUID) -> SkippedMissed:
-        """The same for up to MOST series of one person, in the order of their ids. Raises Conflict."""
+        """The same for up to MOST series that one person owns, in the order of their ids. Raises Conflict."""
         timezone = await lock_owner(self.session, owner_id)
         late = select(OCCURRENCE.series_id).join(Task, TASK.id == OCCURRENCE.task_id)
         late = late.join(Series, SERIES.id == OCCURRENCE.series_id)
-        late = late.where(self.within, OCCURRENCE.status == "open", MAY_BE_LATE).distinct()
+        late = late.where(SERIES.owner_id == owner_id, OCCURRENCE.status == "open", MAY_BE_LATE).distinct()
         found = (await self.session.scalars(late.order_by(OCCURRENCE.series_id).limit(MOST + 1))).all()
         answer = SkippedMissed(0, 0, [], more=len(found) > MOST)
         for series_id in found[:MOST]:
-            series = await self.series.locked(self.within, SERIES.id == series_id)
+            series = await self.series.locked(SERIES.owner_id == owner_id, SERIES.id == series_id)
             skipped, following = await self._skip(series, timezone)
             answer.skipped += skipped
             answer.series += 1 if skipped else 0

@@ -87,7 +87,7 @@ class SeriesService(AuditedService[Series], model=Series):
         await self.store(series, plan, occurrence, [unmoved(plan, occurrence.original_start)])
         entry = Occurrence(series_id=series.id, original_start=occurrence.original_start, task_id=task.id)
         await self.session.execute(insert(Occurrence).values(entry.model_dump()))
-        return series.new_task_values(plan, occurrence.original_start)
+        return series.new_task_values(plan, occurrence.original_start) | {"created_by": task.created_by}
 
     async def store(
         self, series: Series, plan: Plan, last: PlannedOccurrence, still_open: Sequence[OpenOccurrence]
@@ -274,7 +274,7 @@ class SeriesService(AuditedService[Series], model=Series):
 
     async def _open(self, series: Series, plan: Plan, coming: PlannedOccurrence) -> Task:
         """Open the occurrence that follows a closed one."""
-        task = Task(owner_id=series.owner_id, **series.new_task_values(plan, coming.original_start))
+        task = Task(**series.new_task_values(plan, coming.original_start))
         still_open = [unmoved(plan, coming.original_start)]
         state = ScheduleState.after(plan, coming, following(plan, coming), still_open, now())
         state, values = _stored(series, state)

@@ -55,7 +55,7 @@ class Reopening:
         is_it = (OCCURRENCE.series_id == series.id, OCCURRENCE.original_start == undo.next)
         query = select(Task).join(Occurrence, OCCURRENCE.task_id == TASK.id).where(*is_it, OCCURRENCE.status == "open")
         successor: Task | None = await self.session.scalar(query.with_for_update(of=Task, key_share=True))
-        fresh = Task(owner_id=series.owner_id, **series.new_task_values(series.plan(), undo.next))
+        fresh = Task(**series.new_task_values(series.plan(), undo.next))
         if successor is None or _content(successor) != _content(fresh) or await self._is_worked_on(successor):
             return False
         await self.session.execute(delete(Occurrence).where(*is_it))

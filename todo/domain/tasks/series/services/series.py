@@ -3,31 +3,34 @@
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select, true
 
 from todo.access import Actor
 from todo.database import WriteSession, now
+from todo.domain.projects.rules import Verb
+from todo.domain.projects.services.places import lock_access, problem_of_row
 from todo.domain.recurrence.rules.clock import to_local
 from todo.domain.recurrence.schemas import rule_problems
-from todo.domain.tasks.series.locks import lock_owner
+from todo.domain.tasks.series.guards import allowed_to, visible_to
+from todo.domain.tasks.series.locks import lock_owner_of
 from todo.domain.tasks.series.models import SERIES, Series
 from todo.domain.tasks.series.queries import series_out
 from todo.domain.tasks.series.rules import AS_THEY_ARE
 from todo.domain.tasks.series.schemas import EndSeries, PauseSeries, SeriesOut, SeriesPatch
 from todo.domain.tasks.series.services.edit import SeriesChanges
 from todo.domain.tasks.series.services.occurrences import SeriesService
-from todo.domain.tasks.titles import clean_title
-from todo.errors import Conflict, Invalid, Stale
+from todo.errors import Conflict, Contention, Invalid, NotFound, Stale
+from todo.titles import clean_title
 
 DAY = timedelta(days=1)
 
 
 class SeriesVerbs:
-    """Changes those series that `within` lets through, inside the caller's transaction."""
+    """Changes series on behalf of a person, inside the caller's transaction; without one, those of everybody."""
 
-    def __init__(self, session: WriteSession, actor: Actor, within: ColumnElement[bool]):
+    def __init__(self, session: WriteSession, actor: Actor, person: UUID | None):
         self.session = session
-        self.within = within
+        self.person = person
         self.series = SeriesService(session, actor)
 
     async def change(self, series_id: UUID, data: SeriesPatch, if_match: frozenset[int] | None) -> SeriesOut:
@@ -92,14 +95,34 @@ class SeriesVerbs:
         return series_out(series)
 
     async def _going(self, series_id: UUID, if_match: frozenset[int] | None) -> Series:
-        there = (self.within, SERIES.id == series_id)
-        await lock_owner(self.session, select(SERIES.owner_id).where(*there))
-        series = await self.series.locked(*there)
+        series, _ = await lock_series(self.series, self.person, "edit", series_id)
         if if_match is not None and series.version not in if_match:
             raise Stale(series_out(series))
         if series.status == "ended":
             raise Conflict("This series has ended; give its last task a `recurrence` to go on.", slug="series-ended")
         return series
+
+
+async def lock_series(
+    service: SeriesService, person: UUID | None, verb: Verb, series_id: UUID
+) -> tuple[Series, str]:  # fmt: skip
+    """A series that a person may change, and the time zone of its owner, both locked.
+
+    Raises NotFound, Forbidden.
+    """
+    session = service.session
+    there = (allowed_to(person, verb) if person else true(), SERIES.id == series_id)
+    try:
+        owner_id, timezone = await lock_owner_of(session, select(SERIES.owner_id).where(*there))
+        series = await service.locked(*there)
+    except NotFound:
+        visible = visible_to(person) if person else true()
+        raise await problem_of_row(session, select(SERIES.id).where(visible, SERIES.id == series_id)) from None
+    if series.owner_id != owner_id:
+        raise Contention  # it has changed hands
+    if person:
+        await lock_access(session, person, owner_id, series.project_id, verb)
+    return series, timezone
 
 
 def today_of(series: Series) -> date:

@@ -1,4 +1,4 @@
-"""Titles of tasks, and of the tasks that a series makes."""
+"""Titles and names that people give to things."""
 
 import unicodedata
 
@@ -10,12 +10,12 @@ INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Mn", "Zl", "Zp", "Zs"})
 BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and symbols that are drawn as nothing
 
 
-def clean_title(title: str) -> str:
+def clean_title(title: str, field: str = "title", most: int = MOST) -> str:
     """Return a title in normal form (NFC) without surrounding space. Raise Invalid when there is nothing to see."""
     title = unicodedata.normalize("NFC", title).strip()
     if all(unicodedata.category(one) in INVISIBLE or one in BLANK for one in title):
-        raise Invalid.field("body.title", "The title has no visible characters.")
-    if len(title) > MOST:
-        message = f"The title is longer than {MOST} characters in normal form (NFC)."
-        raise Invalid.field("body.title", message, "too_long")
+        raise Invalid.field(f"body.{field}", f"The {field} has no visible characters.")
+    if len(title) > most:
+        message = f"The {field} is longer than {most} characters in normal form (NFC)."
+        raise Invalid.field(f"body.{field}", message, "too_long")
     return title

@@ -1,0 +1,18 @@
+"""Sharing projects in tests without an invitation."""
+
+from typing import TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+async def share(sql: Sql, project_id: str, user_id: UUID, role: str = "viewer") -> None:
+    """Make somebody a member of a project, as the service does."""
+    await sql.execute(
+        """INSERT INTO project_members (id, created_at, updated_at, version, project_id, user_id, role)
+        VALUES (gen_random_uuid(), now(), now(), 1, $1, $2, $3)""",
+        UUID(project_id), user_id, role,
+    )  # fmt: skip
+    await sql.execute("SELECT rewrite_project_access($1)", UUID(project_id))

@@ -1,0 +1,1 @@
+"""Projects: what tasks belong to, who shares them, and in which role."""

@@ -1,0 +1,71 @@
+"""Projects, their members, and who has access to them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, text
+from sqlmodel import Field, SQLModel
+
+from todo.database import Row, columns
+from todo.domain.projects.rules import MEMBER_ROLES
+
+ROLE = f"role IN ({', '.join(map(repr, MEMBER_ROLES))})"
+
+
+class Project(Row, table=True):
+    """What tasks belong to. Projects below it have the same owner.
+
+    Everybody has an inbox, a project with the id of its owner: the trigger `users_add_inbox` adds it with the user.
+    """
+
+    __tablename__ = "projects"
+    __table_args__ = (
+        # What tasks, series and projects below refer to: they follow when a project changes hands.
+        Index("uq_projects_id_owner", "id", "owner_id", unique=True),
+        Index("ix_projects_owner", "owner_id", "id"),
+        Index("ix_projects_parent", "parent_id", "owner_id", postgresql_where=text("parent_id IS NOT NULL")),
+        Index("ix_projects_archived", "owner_id", postgresql_where=text("archived_at IS NOT NULL")),
+        ForeignKeyConstraint(
+            ["parent_id", "owner_id"], ["projects.id", "projects.owner_id"], ondelete="CASCADE", onupdate="CASCADE"
+        ),
+        CheckConstraint("id <> owner_id OR (parent_id IS NULL AND archived_at IS NULL)", name="inbox"),
+    )
+
+    owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    parent_id: UUID | None = None
+    name: str
+    description: str = ""
+    color: str | None = None
+    archived_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class Member(Row, table=True):
+    """Somebody with whom a project is shared. The owner is not a member."""
+
+    __tablename__ = "project_members"
+    __table_args__ = (
+        Index("uq_project_members_project_user", "project_id", "user_id", unique=True),
+        Index("ix_project_members_user", "user_id"),
+        CheckConstraint(ROLE, name="role"),
+    )
+
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    role: str
+
+
+class Access(SQLModel, table=True):
+    """Who has access to a project that they do not own, by it or by one above it, and with which role: the highest.
+
+    It follows from the members; the function `rewrite_project_access` writes it whenever they or the tree change.
+    """
+
+    __tablename__ = "project_access"
+    __table_args__ = (Index("ix_project_access_project", "project_id"), CheckConstraint(ROLE, name="role"))
+
+    user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", primary_key=True)
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
+    role: str
+
+
+PROJECT, MEMBER, ACCESS = columns(Project), columns(Member), columns(Access)

@@ -1,0 +1,65 @@
+"""Locking the project that something goes to, and the role of who puts it there."""
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Select, select
+
+from todo.database import WriteSession
+from todo.domain.accounts.models import USER, User
+from todo.domain.projects.guards import allowed_to, visible_to
+from todo.domain.projects.models import ACCESS, PROJECT, Access, Project
+from todo.domain.projects.rules import ROLES_WITH, Verb
+from todo.errors import Conflict, Contention, Forbidden, Invalid, NotFound, Problem
+
+
+class Place(NamedTuple):
+    """A project, its owner, and the owner's time zone."""
+
+    project_id: UUID
+    owner_id: UUID
+    timezone: str
+
+
+async def lock_place(session: WriteSession, person: UUID, project_id: UUID) -> Place:
+    """A project to which a person may add tasks. It and its owner are locked FOR KEY SHARE.
+
+    Raises Invalid, Forbidden, Conflict for an archived project.
+    """
+    found = select(PROJECT.owner_id, USER.timezone, PROJECT.archived_at).join(User, USER.id == PROJECT.owner_id)
+    found = found.where(PROJECT.id == project_id)
+    row = (
+        await session.execute(
+            found.where(allowed_to(person, "edit")).with_for_update(read=True, key_share=True, of=(User, Project))
+        )
+    ).first()
+    if row is None:
+        if await session.scalar(found.where(allowed_to(person, "edit"))):
+            raise Contention  # it has just changed hands
+        if await session.scalar(found.where(visible_to(person))):
+            raise role_required()
+        raise Invalid.field("body.project_id", "There is no such project.", "not_found")
+    if row.archived_at is not None:
+        raise Conflict("This project is archived: take it out of the archive first.", slug="project-archived")
+    await lock_access(session, person, row.owner_id, project_id, "edit")
+    return Place(project_id, row.owner_id, row.timezone)
+
+
+async def lock_access(session: WriteSession, person: UUID, owner_id: UUID, project_id: UUID, verb: Verb) -> None:
+    """Lock the role of a person who does not own the project: it is not taken away before this transaction ends."""
+    if person == owner_id:
+        return
+    role = select(ACCESS.role).where(
+        ACCESS.user_id == person, ACCESS.project_id == project_id, ACCESS.role.in_(ROLES_WITH[verb])
+    )
+    if await session.scalar(role.with_for_update(read=True, of=Access)) is None:
+        raise Contention  # it was taken away meanwhile
+
+
+async def problem_of_row(session: WriteSession, visible: Select[Any]) -> Problem:
+    """The problem for a row that a person may not change: Forbidden when `visible` finds that they see it."""
+    return role_required() if await session.scalar(visible) else NotFound()
+
+
+def role_required() -> Forbidden:
+    return Forbidden("Your role in this project does not allow this.", slug="role-required")
