@@ -28,7 +28,7 @@ from todo.database import Database
 from todo.database_errors import problem_from
 from todo.delivery.engine import EXPIRED, delivery_loop
 from todo.delivery.smtp import Smtp
-from todo.domain import accounts, notifications, operations, recurrence, tasks
+from todo.domain import accounts, notifications, operations, projects, recurrence, tasks
 from todo.domain.accounts.controllers.account_pages import LINKS
 from todo.domain.accounts.rules import GRANTS
 from todo.domain.accounts.services.admin_sessions import AdminSessions
@@ -95,7 +95,7 @@ CORE = Module(
     ],
     loops=[health.HEARTBEAT, delivery_loop(CHANNELS)],
 )  # fmt: skip
-MODULES = Module.union([CORE, accounts.MODULE, recurrence.MODULE, tasks.MODULE, notifications.MODULE])
+MODULES = Module.union([CORE, accounts.MODULE, projects.MODULE, recurrence.MODULE, tasks.MODULE, notifications.MODULE])
 # SAQ also runs the loops as jobs, except the heartbeat: it shows that the loops of this worker run.
 DUE = [Cron(job_of(loop), "* * * * *", timeout=300) for loop in MODULES.loops if loop is not health.HEARTBEAT]
 JOBS = JobCatalog([*DUE, *MODULES.schedules], MODULES.jobs)

@@ -13,7 +13,7 @@ Slug = Literal[
     "email-not-confirmed", "wrong-password", "session-required", "registration-closed", "invitation-required",
     "invalid-invitation", "not-found", "method-not-allowed", "request-timeout", "conflict", "already-done",
     "task-closed", "task-open", "subtasks-open", "not-recurring", "series-paused", "series-not-paused", "series-ended",
-    "role-required", "project-archived", "inbox", "inherited-role", "too-many",
+    "role-required", "project-archived", "inbox", "inherited-role", "too-many", "shared-projects",
     "protected", "last-superuser", "second-factor-exists",
     "second-factor-missing", "not-impersonating", "needed-by-series", "account-gone", "invitations-closed",
     "already-exists", "address-taken", "reference-missing", "quota-reached", "idempotency-key-in-flight",
@@ -164,6 +164,10 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     ),
     "too-many": ProblemType(
         409, "Too many", "There are as many as there can be; `detail` says how many.", "Delete some of them first.",
+    ),
+    "shared-projects": ProblemType(
+        409, "Shared projects", "The account owns projects that others use; `detail` names them.",
+        "Send `shared_projects` with `hand_over` or `delete`, or hand over or delete the projects first.",
     ),
     "protected": ProblemType(
         409, "Protected", "The row or the change is protected. `detail` has the reason.", "Leave it as it is.",

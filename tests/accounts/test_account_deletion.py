@@ -12,9 +12,9 @@ from support.factories import PASSWORD, Person, World, job_context
 
 from todo.access import worker_origin
 from todo.database import Database
-from todo.domain.accounts.jobs import erase_deleted_accounts
 from todo.domain.accounts.models import User
 from todo.domain.accounts.services.account_deletion import cancel_deletion, erase
+from todo.domain.tasks.jobs import erase_deleted_accounts
 from todo.migrate import is_ours
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

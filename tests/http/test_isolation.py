@@ -38,6 +38,8 @@ BODIES: dict[str, Any] = {
     "add_project": {"name": "Stolen"},
     "change_project": {"name": "Stolen"},
     "change_member": {"role": "viewer"},
+    "add_project_invitation": {"email": "eve@example.com", "role": "viewer"},
+    "add_project_link": {"name": "Stolen"},
     "transfer_project": {"user_id": str(uuid4())},
 }
 
@@ -92,6 +94,10 @@ async def belongings(ada: Person, bob: Person, world: World, sql: Sql) -> list[U
     house = (await ada.http.post("/api/projects", json={"name": "House"})).json()["id"]
     await ada.add("Shared with somebody else", project_id=house)
     await share(sql, house, (await world.person("carol")).id)
+    await sql.execute("UPDATE users SET email_verified_at = now()")
+    invitation = {"email": "carol@example.com", "role": "editor"}
+    assert (await ada.http.post(f"/api/projects/{house}/invitations", json=invitation)).status_code == 201
+    assert (await ada.http.post(f"/api/projects/{house}/links", json={"name": "Ours"})).status_code == 201
     done, trashed = await ada.add("Done"), await ada.add("Trashed")
     await ada.add("Open")
     series = await ada.add("Again", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})
@@ -179,7 +185,7 @@ async def test_nobody_gets_in_without_the_right(world: World, sql: Sql, operatio
     assert await rows(sql) == before
 
 
-@pytest.mark.parametrize("path", ["/api/tasks", "/api/trash", "/api/series"])
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/trash", "/api/series", "/api/project-invitations"])
 async def test_lists_and_their_counts_show_only_what_is_mine(
     ada: Person, bob: Person, belongings: list[UUID], path: str
 ) -> None:

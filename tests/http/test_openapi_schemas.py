@@ -37,7 +37,7 @@ async def test_choices_that_may_be_null_have_a_name(clients: Document) -> None:
     """Generators name others by their position: `RecurrenceOpensType0`."""
     choices = [one for node in objects(clients) for one in node.get("anyOf", ()) if "enum" in one]
 
-    assert {one.get("title") for one in choices} == {"Opens", "Shift"}
+    assert {one.get("title") for one in choices} == {"Opens", "SharedProjects", "Shift"}
 
 
 async def test_every_alternative_of_a_parameter_has_a_type(document: Document) -> None:

@@ -27,7 +27,7 @@ def remove_operation(document: Node) -> None:
 
 def remove_parameter(document: Node) -> None:
     operation = document["paths"]["/api/tasks"]["get"]
-    operation["parameters"] = [one for one in operation["parameters"] if one.get("name") != "status"]
+    operation["parameters"] = [one for one in operation["parameters"] if one.get("name") != "when"]
 
 
 def require_parameter(document: Node) -> None:
@@ -107,7 +107,7 @@ Change = Callable[[Node], None]
     ("change", "line"),
     [
         (remove_operation, "no longer: GET /api/trash"),
-        (remove_parameter, "no longer: GET /api/tasks takes query status"),
+        (remove_parameter, "no longer: GET /api/tasks takes query when"),
         (require_parameter, "new: GET /api/tasks requires priority"),
         (remove_choice, 'no longer: TaskIn.status takes "waiting"'),
         (require_field, "new: TaskIn.notes is required"),

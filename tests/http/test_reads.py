@@ -19,8 +19,13 @@ from todo.http.reads import plan_of
 
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 PREFIXES = ("/api/", "/health/", "/.well-known/")
-# The first opens a transaction, the second is a stream, the third may return anything.
-LONG = {"/api/me/notifications", "/api/admin/{resource}/export", "/api/admin/{resource}/{row_id}"}
+# The first opens a transaction, the second is a stream, the third may return anything, the last is no JSON.
+LONG = {
+    "/api/me/notifications",
+    "/api/admin/{resource}/export",
+    "/api/admin/{resource}/{row_id}",
+    "/api/shared/{secret}/calendar.ics",
+}
 UNKNOWN = "0190f5f0-7c1d-7000-8000-000000000000"
 QUERIES = [
     "", "limit=1", "limit=01", "limit=0", "limit=201", "limit=x", "limit=", "limit=1&limit=2", "limit=1.0", "limit",
@@ -97,9 +102,12 @@ async def paths(app: Litestar, ada: Person, bob: Person) -> list[str]:
         added = await person.add(due={"kind": "day", "date": "2031-01-01"}, recurrence={"rrule": "FREQ=DAILY"})
         tasks.append(added["id"])
         series.append(added["series_id"])
-    projects = [UNKNOWN, "not-an-id", str(ada.id), str(bob.id)]
+    house = (await ada.http.post("/api/projects", json={"name": "House"})).json()["id"]
+    link = (await ada.http.post(f"/api/projects/{house}/links", json={})).json()
+    projects = [UNKNOWN, "not-an-id", str(ada.id), str(bob.id), house]
     values = {
         "project_id": projects,
+        "secret": [link["secret"], "never"],
         "task_id": tasks,
         "series_id": series,
         "row_id": [*tasks[1:], str(ada.id)],

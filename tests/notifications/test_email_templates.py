@@ -19,9 +19,9 @@ from support.factories import Person, World
 from support.sending import Sql, ago, arrive, confirm, due_reminder, email_templates, remind, work
 
 from todo.database import Database
-from todo.domain.notifications.rules import calendar
 from todo.domain.notifications.rules.email_templates import one_line, when
 from todo.domain.notifications.services.preferences import KINDS, link_token, read_link_token
+from todo.domain.tasks import calendar
 from todo.errors import NotFound
 from todo.settings import SecretKey, Settings
 

@@ -1,23 +1,17 @@
 """Shared projects: who sees what, and what each role allows."""
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import asyncpg
 import httpx
 import pytest
 from support.factories import Person, World
-from support.sharing import share
+from support.sharing import project, share
 
 from todo.domain.projects.rules import MEMBER_ROLES, ROLES, Role
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 MONTHLY = {"due": {"kind": "day", "date": "2031-01-31"}, "recurrence": {"rrule": "FREQ=MONTHLY"}}
-
-
-async def project(person: Person, name: str = "House", **fields: Any) -> str:
-    answer = await person.http.post("/api/projects", json={"name": name, **fields})
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
 
 
 async def titles(person: Person, query: str = "") -> list[str]:
@@ -80,7 +74,9 @@ TRIED = {
     "see": "see", "complete": "complete", "reopen": "complete", "skip": "complete", "cancel": "complete",
     "add": "edit", "change": "edit", "move": "edit", "trash": "edit", "restore": "edit", "subtask": "edit",
     "change series": "edit", "purge": "manage", "rename": "manage", "add below": "manage", "change role": "manage",
-    "remove member": "manage", "delete": "own", "transfer": "own", "nest": "own",
+    "remove member": "manage", "invite": "manage", "list invitations": "manage", "withdraw": "manage",
+    "add link": "manage", "list links": "manage", "revoke link": "manage", "delete": "own",
+    "transfer": "own", "nest": "own",
 }  # fmt: skip
 
 
@@ -100,6 +96,10 @@ class Attempts:
         await self.ada.http.delete(f"/api/tasks/{self.trashed}")
         await share(self.sql, self.house, self.member.id, role)
         await share(self.sql, self.house, self.other.id)
+        await self.sql.execute("UPDATE users SET email_verified_at = now()")
+        path, invitation = f"/api/projects/{self.house}", {"email": "eve@example.com", "role": "viewer"}
+        self.invitation = (await self.ada.http.post(f"{path}/invitations", json=invitation)).json()["id"]
+        self.link = (await self.ada.http.post(f"{path}/links", json={})).json()["id"]
 
     async def try_to(self, what: str) -> httpx.Response:
         day = {"kind": "day", "date": "2031-02-01"}
@@ -122,6 +122,12 @@ class Attempts:
             "add below": ("POST", "/api/projects", {"name": "Shed", "parent_id": self.house}),
             "change role": ("PATCH", f"{projects}/members/{self.other.id}", {"role": "editor"}),
             "remove member": ("DELETE", f"{projects}/members/{self.other.id}", None),
+            "invite": ("POST", f"{projects}/invitations", {"email": "fay@example.com", "role": "viewer"}),
+            "list invitations": ("GET", f"{projects}/invitations", None),
+            "withdraw": ("DELETE", f"{projects}/invitations/{self.invitation}", None),
+            "add link": ("POST", f"{projects}/links", {}),
+            "list links": ("GET", f"{projects}/links", None),
+            "revoke link": ("DELETE", f"{projects}/links/{self.link}", None),
             "delete": ("DELETE", projects, None),
             "transfer": ("POST", f"{projects}/transfer", {"user_id": str(self.member.id)}),
             "nest": ("PATCH", projects, {"parent_id": None}),

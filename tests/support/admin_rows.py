@@ -51,11 +51,13 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("signing_keys", "status"): "retired",  # so that nobody signs with it
     ("signing_keys", "public_key"): SIGNING_KEY.public_key,
     ("signing_keys", "private_key"): SIGNING_KEY.private_key,
+    ("project_invitations", "user_id"): None,  # it has an address
     ("series", "rrule"): "FREQ=MONTHLY",
     ("series", "template"): {"title": "Water the plants"},
     ("series", "status"): "paused",  # an active one goes on at some time
     ("occurrences", "status"): "done",  # an open one has an open task
 }
+IN_INBOX = {(table, "project_id") for table in ("tasks", "series", "project_invitations", "project_links")}
 
 
 class Rows:
@@ -82,11 +84,11 @@ class Rows:
         return values.get("id")
 
     async def _value(self, session: AsyncSession, table: Table, column: Column[Any]) -> Any:
-        if (table.name, column.name) == ("users", "email"):
+        if (table.name, column.name) in {("users", "email"), ("project_invitations", "email")}:
             return f"somebody-{next(NUMBERS)}@example.com"
         if (table.name, column.name) in SPECIAL:
             return SPECIAL[table.name, column.name]
-        if (table.name, column.name) in {("tasks", "project_id"), ("series", "project_id")}:
+        if (table.name, column.name) in IN_INBOX:
             return self._owner_id  # the inbox
         if table.name == "project_members" and column.foreign_keys:  # a pair that is not there yet
             (key,) = column.foreign_keys

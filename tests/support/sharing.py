@@ -1,11 +1,19 @@
 """Sharing projects in tests without an invitation."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
+from support.factories import Person
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+async def project(person: Person, name: str = "House", **fields: Any) -> str:
+    """Add a project and return its id."""
+    answer = await person.http.post("/api/projects", json={"name": name, **fields})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
 
 
 async def share(sql: Sql, project_id: str, user_id: UUID, role: str = "viewer") -> None:

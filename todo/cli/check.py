@@ -35,6 +35,8 @@ PUBLIC = frozenset(
         "login_passkey",
         "refresh",
         "get_jwks",
+        "get_shared_project",
+        "get_shared_calendar",
         "health_live",
         "health_ready",
         "get_start",

@@ -41,6 +41,7 @@ POLICIES = {
         Policy("refresh", 30, 60, strict=True),
         Policy("reset", 5, 900, strict=True),
         Policy("mail", 5, 3600, strict=True),
+        Policy("invitations", 50, 86400, strict=True),
         Policy("provision", 1000, 3600, strict=True),
     )
 }

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from todo.admin.pages.guards import pages_router
 from todo.domain.accounts.admin import ADMINS
-from todo.domain.accounts.controllers.account_deletion import delete_account
 from todo.domain.accounts.controllers.account_pages import AccountPages, SecondFactorPages
 from todo.domain.accounts.controllers.auth import AuthController, jwks
 from todo.domain.accounts.controllers.email_change import EmailChangeController
@@ -29,7 +28,7 @@ MODULE = Module(
         account_page, account_file, jwks,
         AuthController, SessionController, SecondFactorController, PasskeyController, TokenController,
         EmailTokenController, EmailChangeController, InvitationController, VacationController,
-        delete_account, get_token, list_scopes, get_usage,
+        get_token, list_scopes, get_usage,
         pages_router(AccountPages, SecondFactorPages, VacationPages, EmailPages, ImpersonationPages),
     ],
     schedules=CRONS,

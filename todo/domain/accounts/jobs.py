@@ -3,17 +3,11 @@
 from datetime import timedelta
 
 from todo.access import WORKER
-from todo.domain.accounts.services.account_deletion import erase_due
 from todo.domain.accounts.services.housekeeping import delete_ended
 from todo.domain.accounts.services.key_rotation import KeyService
 from todo.domain.accounts.services.quotas import sum_up
 from todo.queue import Context, Cron, job_origin, job_session
 from todo.settings import secret_key
-
-
-async def erase_deleted_accounts(context: Context) -> None:
-    """Erase the accounts whose deletion is due."""
-    await erase_due(context["database"], job_origin(context))
 
 
 async def delete_ended_credentials(context: Context) -> None:
@@ -37,7 +31,6 @@ async def sum_up_usage(context: Context) -> None:
 
 CRONS = [
     Cron(rotate_signing_keys, "11 3 * * *"),
-    Cron(erase_deleted_accounts, "*/10 * * * *"),
     Cron(sum_up_usage, "29 * * * *", timeout=600),
     Cron(delete_ended_credentials, "41 * * * *", timeout=600),
 ]

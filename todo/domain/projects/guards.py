@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, String, any_, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo.domain.projects.models import ACCESS, PROJECT
 from todo.domain.projects.rules import ROLES_WITH, Verb
+from todo.errors import Forbidden
 
 
 def shared_with(actor: Any, project_id: ColumnElement[Any], verb: Verb = "see") -> ColumnElement[bool]:
@@ -15,7 +17,8 @@ def shared_with(actor: Any, project_id: ColumnElement[Any], verb: Verb = "see") 
     """
     theirs = select(ACCESS.project_id).where(ACCESS.user_id == actor)
     if verb != "see":
-        theirs = theirs.where(ACCESS.role.in_(ROLES_WITH[verb]))
+        # An array, because compiled statements have no `IN` of several parameters.
+        theirs = theirs.where(ACCESS.role == any_(literal([*ROLES_WITH[verb]], ARRAY(String))))
     return project_id.in_(theirs)
 
 
@@ -27,3 +30,8 @@ def allowed_to(actor: Any, verb: Verb) -> ColumnElement[bool]:
 def visible_to(actor: Any) -> ColumnElement[bool]:
     """The WHERE clause of the projects a person may see; `actor` is their id, or the parameter that will hold it."""
     return allowed_to(actor, "see")
+
+
+def role_required() -> Forbidden:
+    """The problem of somebody who sees a project, but may not do this in it."""
+    return Forbidden("Your role in this project does not allow this.", slug="role-required")

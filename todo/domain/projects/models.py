@@ -1,9 +1,10 @@
 """Projects, their members, and who has access to them."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, text
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKeyConstraint, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 from todo.database import Row, columns
@@ -68,4 +69,52 @@ class Access(SQLModel, table=True):
     role: str
 
 
+class ProjectInvitation(Row, table=True):
+    """An offer of a role, to an account or to who proves an address. Accepting, declining or withdrawing deletes it.
+
+    It ends when the inviter may no longer share the project: a trigger on `project_access` deletes it.
+    """
+
+    __tablename__ = "project_invitations"
+    __table_args__ = (
+        Index("uq_project_invitations_project_email", "project_id", "email", unique=True),
+        Index("uq_project_invitations_project_user", "project_id", "user_id", unique=True),
+        Index("ix_project_invitations_email", "email"),
+        Index("ix_project_invitations_user", "user_id"),
+        Index("ix_project_invitations_invited_by", "invited_by"),
+        Index("ix_project_invitations_expires", "expires_at"),
+        CheckConstraint(ROLE, name="role"),
+        CheckConstraint("(email IS NULL) <> (user_id IS NULL)", name="invited"),
+    )
+
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    email: str | None = None
+    user_id: UUID | None = Field(default=None, foreign_key="users.id", ondelete="CASCADE")
+    role: str
+    invited_by: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class ProjectLink(Row, table=True):
+    """Lets everybody who has its secret read a project and those below it. Only the SHA-256 of the secret is stored.
+
+    It ends when who made it may no longer share the project: a trigger on `project_access` deletes it.
+    """
+
+    __tablename__ = "project_links"
+    __table_args__ = (
+        Index("ix_project_links_project", "project_id", "id"),
+        Index("ix_project_links_created_by", "created_by"),
+        Index("ix_project_links_expires", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+    )
+    SECRET: ClassVar[frozenset[str]] = frozenset({"hash"})
+
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    name: str = ""
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
+    created_by: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    expires_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
 PROJECT, MEMBER, ACCESS = columns(Project), columns(Member), columns(Access)
+PROJECT_INVITATION, PROJECT_LINK = columns(ProjectInvitation), columns(ProjectLink)

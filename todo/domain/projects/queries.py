@@ -4,16 +4,47 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, case, cast, exists, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Select,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy import bindparam as parameter
 
 from todo.access import Actor
 from todo.database import ACTOR, Direct, Query, WriteSession, table_of
 from todo.domain.accounts.models import USER, User
-from todo.domain.projects.guards import visible_to
-from todo.domain.projects.models import ACCESS, MEMBER, PROJECT, Access, Member, Project
-from todo.domain.projects.rules import MEMBER_ROLES
-from todo.domain.projects.schemas import MemberOut, ProjectOut
+from todo.domain.projects.guards import allowed_to, role_required, visible_to
+from todo.domain.projects.models import (
+    ACCESS,
+    MEMBER,
+    PROJECT,
+    Access,
+    Member,
+    Project,
+    ProjectInvitation,
+    ProjectLink,
+)
+from todo.domain.projects.models import PROJECT_INVITATION as INVITATION
+from todo.domain.projects.models import PROJECT_LINK as LINK
+from todo.domain.projects.rules import MEMBER_ROLES, ROLES
+from todo.domain.projects.schemas import (
+    LinkedProject,
+    MemberOut,
+    MyProjectInvitation,
+    ProjectInvitationOut,
+    ProjectLinkOut,
+    ProjectOut,
+)
 from todo.errors import NotFound
 from todo.listing import Listing, Sort
 from todo.schema import Page
@@ -33,12 +64,17 @@ COLUMNS = select(
     Project, MINE, (MINE.c.project_id == PROJECT.id) & (MINE.c.user_id == ACTOR)
 )  # fmt: skip
 READ = Query(ProjectOut, COLUMNS.where(visible_to(ACTOR), PROJECT.id == parameter("project", type_=PROJECT.id.type)))
-# By their ids, so that an index finds those of both kinds.
-_own = select(PROJECT.id).where(PROJECT.owner_id == ACTOR)
-_shared = select(ACCESS.project_id).where(ACCESS.user_id == ACTOR)
+
+
+def projects_of(actor: Any) -> CompoundSelect[Any]:
+    """The ids of the projects that a person can see: an index finds those of each kind."""
+    own = select(PROJECT.id).where(PROJECT.owner_id == actor)
+    return union_all(own, select(ACCESS.project_id).where(ACCESS.user_id == actor))
+
+
 PROJECTS = Listing(
     ProjectOut,
-    COLUMNS.where(PROJECT.id.in_(union_all(_own, _shared))),
+    COLUMNS.where(PROJECT.id.in_(projects_of(ACTOR))),
     filters={
         "archived": PROJECT.archived_at.is_not(None) == parameter("archived"),
         "parent_id": PROJECT.parent_id == parameter("parent_id", type_=PROJECT.id.type),
@@ -80,6 +116,82 @@ MEMBERS = Listing(
     },
     default="role",
 )
+INVITED, INVITER = table_of(User).alias("invited"), table_of(User).alias("inviter")
+HOST, OFFERED = table_of(User).alias("host"), table_of(Project).alias("offered")
+INVITATION_COLUMNS = select(
+    INVITATION.id, INVITATION.email, INVITATION.user_id, INVITED.c.name, INVITATION.role, INVITATION.invited_by,
+    INVITER.c.name, INVITATION.created_at, INVITATION.expires_at,
+).select_from(ProjectInvitation).join(INVITER, INVITER.c.id == INVITATION.invited_by).outerjoin(
+    INVITED, INVITED.c.id == INVITATION.user_id
+)  # fmt: skip
+BY_AGE = {"id": Sort(INVITATION.id, UUID, lambda invitation: invitation.id)}
+INVITATIONS = Listing(
+    ProjectInvitationOut,
+    INVITATION_COLUMNS.where(
+        INVITATION.project_id == _this,
+        INVITATION.expires_at > func.now(),
+        exists().where(PROJECT.id == _this, allowed_to(ACTOR, "manage")),
+    ),
+    filters={},
+    sorts=BY_AGE,
+    default="-id",
+)
+
+
+def offered_to(actor: Any) -> tuple[ColumnElement[bool], ...]:
+    """The conditions of the invitations that a person can accept: of their account, or of the address it has proved."""
+    confirmed = select(USER.email).where(USER.id == actor, USER.email_verified_at.is_not(None)).scalar_subquery()
+    return (
+        or_(INVITATION.user_id == actor, INVITATION.email == confirmed),
+        INVITATION.expires_at > func.now(),
+        exists().where(PROJECT.id == INVITATION.project_id, PROJECT.archived_at.is_(None)),
+        exists().where(INVITER.c.id == INVITATION.invited_by, INVITER.c.status == "active"),
+    )
+
+
+MY_INVITATIONS = Listing(
+    MyProjectInvitation,
+    select(INVITATION.id, OFFERED.c.name, INVITATION.role, HOST.c.name, INVITATION.created_at, INVITATION.expires_at)
+    .join(OFFERED, OFFERED.c.id == INVITATION.project_id)
+    .join(HOST, HOST.c.id == INVITATION.invited_by)
+    .where(*offered_to(ACTOR)),
+    filters={},
+    sorts=BY_AGE,
+    default="-id",
+)
+LINK_COLUMNS = select(
+    LINK.id, LINK.version, LINK.name, LINK.created_by, HOST.c.name, LINK.created_at, LINK.expires_at
+).join(HOST, HOST.c.id == LINK.created_by)
+_unexpired = or_(LINK.expires_at.is_(None), LINK.expires_at > func.now())
+LINKS = Listing(
+    ProjectLinkOut,
+    LINK_COLUMNS.where(
+        LINK.project_id == _this, _unexpired, exists().where(PROJECT.id == _this, allowed_to(ACTOR, "manage"))
+    ),
+    filters={},
+    sorts={"id": Sort(LINK.id, UUID, lambda link: link.id)},
+    default="-id",
+)
+
+
+def _linked() -> Select[Any]:
+    """The project of a link, and those below it, that are not archived: each after the one above it."""
+    root = (
+        select(PROJECT.id, literal(0).label("level"))
+        .join(ProjectLink, LINK.project_id == PROJECT.id)
+        .join(HOST, HOST.c.id == LINK.created_by)
+        .where(LINK.hash == parameter("hash", type_=LINK.hash.type), _unexpired, HOST.c.status == "active")
+    )
+    tree = root.where(PROJECT.archived_at.is_(None)).cte("tree", recursive=True)
+    lower = table_of(Project).alias("lower").c
+    below = select(lower.id, tree.c.level + 1).where(lower.parent_id == tree.c.id, lower.archived_at.is_(None))
+    tree = tree.union_all(below)
+    above = case((tree.c.level > 0, PROJECT.parent_id))
+    columns = select(PROJECT.id, PROJECT.name, PROJECT.description, PROJECT.color, above)
+    return columns.join(tree, tree.c.id == PROJECT.id).order_by(tree.c.level, func.lower(PROJECT.name), PROJECT.id)
+
+
+LINKED = Query(LinkedProject, _linked())
 
 
 class ProjectReads:
@@ -106,6 +218,28 @@ class ProjectReads:
         if not page.items:
             await self.one(project_id)
         return page
+
+    async def invitations(self, project_id: UUID, **options: Any) -> Page[ProjectInvitationOut]:
+        """The newest first. Raises NotFound, Forbidden; Invalid for a cursor that is none of ours."""
+        page = await INVITATIONS.page(self._reads, {}, actor=self._actor, project=project_id, **options)
+        if not page.items:
+            await self._require_manager(project_id)
+        return page
+
+    async def my_invitations(self, **options: Any) -> Page[MyProjectInvitation]:
+        """The newest first. Raises Invalid for a cursor that is none of ours."""
+        return await MY_INVITATIONS.page(self._reads, {}, actor=self._actor, **options)
+
+    async def links(self, project_id: UUID, **options: Any) -> Page[ProjectLinkOut]:
+        """The newest first. Raises NotFound, Forbidden; Invalid for a cursor that is none of ours."""
+        page = await LINKS.page(self._reads, {}, actor=self._actor, project=project_id, **options)
+        if not page.items:
+            await self._require_manager(project_id)
+        return page
+
+    async def _require_manager(self, project_id: UUID) -> None:
+        if "manage" not in ROLES[(await self.one(project_id)).role]:
+            raise role_required()
 
 
 async def project_out(session: WriteSession, person: UUID, project_id: UUID) -> ProjectOut:

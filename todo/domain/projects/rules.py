@@ -26,3 +26,11 @@ MAX_LEVELS = 5
 MAX_PROJECTS = 1_000  # of one owner
 MAX_MEMBERS = 1_000
 MAX_SECTIONS = 200
+MAX_INVITATIONS = 100  # open at a time, of one project
+INVITATION_DAYS = 7
+MAX_LINKS = 20  # of one project
+
+
+def higher(role: MemberRole, other: MemberRole) -> MemberRole:
+    """Return the role that allows more."""
+    return max(role, other, key=MEMBER_ROLES.index)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from todo.domain.accounts.schemas.users import Email
 from todo.domain.projects.rules import MemberRole, Role
 from todo.schema import ONE_LINE, Schema, Text
 
@@ -71,3 +72,71 @@ class Transfer(Schema):
     """Who gets the project: one of its members."""
 
     user_id: UUID
+
+
+class ProjectInvitationIn(Schema):
+    """Whom to invite: an e-mail address, or somebody with whom you share a project already."""
+
+    role: MemberRole
+    email: Email | None = None
+    user_id: UUID | None = None
+
+
+class ProjectInvitationOut(Struct):
+    """An open invitation, as those see it who may share the project."""
+
+    id: UUID
+    email: str | None
+    user_id: UUID | None
+    name: str | None
+    role: MemberRole
+    invited_by: UUID
+    invited_by_name: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class MyProjectInvitation(Struct):
+    """An open invitation, as the invited person sees it."""
+
+    id: UUID
+    project_name: str
+    role: MemberRole
+    invited_by_name: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class ProjectLinkIn(Schema):
+    """A new read-only link."""
+
+    name: Annotated[str, Meta(max_length=100, pattern=ONE_LINE, examples=["For the neighbors"])] = ""
+    expires_in_days: Annotated[int, Meta(ge=1, le=3_650)] | None = None
+
+
+class ProjectLinkOut(Struct):
+    """A read-only link, without its secret."""
+
+    id: UUID
+    version: int
+    name: str
+    created_by: UUID
+    created_by_name: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class ProjectLinkMade(ProjectLinkOut):
+    """A new read-only link. `secret` is shown only once: read `GET /api/shared/{secret}`."""
+
+    secret: str
+
+
+class LinkedProject(Struct):
+    """A project as a link shows it."""
+
+    id: UUID
+    name: str
+    description: str
+    color: str | None
+    parent_id: UUID | None

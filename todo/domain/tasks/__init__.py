@@ -1,6 +1,8 @@
 """Tasks: the work itself, and the occurrences of its series."""
 
 from todo.domain.tasks.admin import ADMINS
+from todo.domain.tasks.controllers.account_deletion import delete_account
+from todo.domain.tasks.controllers.linked import LinkedController
 from todo.domain.tasks.controllers.projects import WholeProjectController
 from todo.domain.tasks.controllers.tasks import TaskController
 from todo.domain.tasks.controllers.trash import TrashController
@@ -11,7 +13,14 @@ from todo.domain.tasks.services.dashboard import CARDS
 from todo.module import Module
 
 MODULE = Module(
-    routes=[TaskController, TrashController, SeriesController, WholeProjectController],
+    routes=[
+        TaskController,
+        TrashController,
+        SeriesController,
+        WholeProjectController,
+        LinkedController,
+        delete_account,
+    ],
     schedules=CRONS,
     loops=LOOPS,
     gauges=GAUGES,

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 from todo.cleanup import in_batches
 from todo.database import Database
+from todo.domain.accounts.services.account_deletion import erase_due
+from todo.domain.tasks.services.owned_projects import before_erasure
 from todo.domain.tasks.services.purging import purge
-from todo.queue import Context, Cron, job_session
+from todo.queue import Context, Cron, job_origin, job_session
 
 
 async def empty_trash(context: Context) -> None:
@@ -19,4 +21,9 @@ async def empty_trash(context: Context) -> None:
     await in_batches(empty_some)
 
 
-CRONS = [Cron(empty_trash, "7 * * * *", timeout=600)]
+async def erase_deleted_accounts(context: Context) -> None:
+    """Erase the accounts whose deletion is due, and hand their shared projects over."""
+    await erase_due(context["database"], job_origin(context), before_erasure)
+
+
+CRONS = [Cron(empty_trash, "7 * * * *", timeout=600), Cron(erase_deleted_accounts, "*/10 * * * *")]

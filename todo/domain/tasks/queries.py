@@ -129,14 +129,14 @@ def _shared(columns: Select[Any], *where: ColumnElement[bool]) -> Shared:
 def task_row(*values: Any) -> TaskDetails:
     """A row of `COLUMNS`. Dates are parsed, so that their fields come in one order, whatever the database has."""
     task = TaskDetails(*values)
-    task.due, task.start = _moment(task.due), _moment(task.start)
+    task.due, task.start = moment_of(task.due), moment_of(task.start)
     return task
 
 
 def trashed_row(*values: Any) -> TrashedTask:
     """A row of the trash, to be purged at once: how long it is kept is a setting."""
     task = TrashedTask(*values, *values[-1:])
-    task.due, task.start = _moment(task.due), _moment(task.start)
+    task.due, task.start = moment_of(task.due), moment_of(task.start)
     return task
 
 
@@ -177,7 +177,7 @@ TRASH = Listing(
 )
 
 
-def _moment(stored: Any) -> Moment | None:
+def moment_of(stored: Any) -> Moment | None:
     """A due or start as the database has it, read by a statement or loaded."""
     found: Moment | None = stored
     if isinstance(stored, msgspec.Raw):
@@ -251,5 +251,5 @@ def task_saved(task: Task, warnings: list[str]) -> TaskSaved:
 
 def _out(schema: type[Out], task: Task) -> Out:
     out = schema(*(getattr(task, column.name) for column in COLUMNS.selected_columns))
-    out.due, out.start = _moment(out.due), _moment(out.start)
+    out.due, out.start = moment_of(out.due), moment_of(out.start)
     return out

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from todo.domain.accounts.schemas.second_factor import ReauthenticationIn
 from todo.domain.recurrence.schemas import Recurrence, RecurrencePatch
 from todo.schema import ONE_LINE, Instant, Schema, Text
 from todo.titles import MOST
@@ -52,6 +53,12 @@ Priority = Annotated[
     Meta(ge=0, le=4, description="0 none, 1 low, 2 medium, 3 high, 4 urgent"),
 ]
 Minutes = Annotated[int, Meta(ge=1, le=525_600)]
+
+
+class AccountDeletion(ReauthenticationIn):
+    """Your password, a code or a passkey, and what becomes of your projects that others use."""
+
+    shared_projects: Annotated[Literal["hand_over", "delete"], Meta(title="SharedProjects")] | None = None
 
 
 class TaskIn(Schema):

@@ -1,6 +1,7 @@
 """Account deletion: scheduled, cancelable for some days, then the account is erased."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -35,6 +36,12 @@ EVENT = columns(Event)
 OVER: ColumnElement[bool] = and_(USER.status == "leaving", USER.deletion_at <= func.now())
 DUE = Query(lambda user_id: user_id, select(USER.id).where(OVER).order_by(USER.deletion_at).limit(100))
 
+Before = Callable[[WriteSession, UUID, str], Awaitable[None]]  # is given the user and their address
+
+
+async def _nothing(_: WriteSession, __: UUID, ___: str) -> None:
+    """For users who own nothing that others use."""
+
 
 async def leave(session: WriteSession, settings: Settings, actor: Actor) -> datetime:
     """Schedule the deletion of a reauthenticated user's account. Return when it is erased.
@@ -66,19 +73,19 @@ async def cancel_deletion(session: WriteSession, user: User) -> bool:
     return True
 
 
-async def erase_due(database: Database, origin: Origin) -> None:
-    """Erase all accounts that are due, each in its own transaction."""
+async def erase_due(database: Database, origin: Origin, before: Before = _nothing) -> None:
+    """Erase all accounts that are due, each in its own transaction, in which `before` is called first."""
     for user_id in await database.reads.all(DUE):
         try:
             await _erase_events(database, user_id)
-            await retry(partial(_erase_one, database, origin, user_id))
+            await retry(partial(_erase_one, database, origin, user_id, before))
         except Exception:
             log.exception("account %s cannot be erased", user_id)
 
 
-async def _erase_one(database: Database, origin: Origin, user_id: UUID) -> None:
+async def _erase_one(database: Database, origin: Origin, user_id: UUID, before: Before) -> None:
     async with database.session(origin) as session:
-        await erase(session, user_id)
+        await erase(session, user_id, before)
 
 
 async def _erase_events(database: Database, user_id: UUID) -> None:
@@ -93,7 +100,7 @@ async def _erase_events(database: Database, user_id: UUID) -> None:
         await in_batches(some)
 
 
-async def erase(session: WriteSession, user_id: UUID) -> None:
+async def erase(session: WriteSession, user_id: UUID, before: Before = _nothing) -> None:
     """Delete a user with all data if the deletion is due and was not canceled.
 
     The audit log remains, without names, values, reasons and addresses.
@@ -101,6 +108,7 @@ async def erase(session: WriteSession, user_id: UUID) -> None:
     email = await session.scalar(select(USER.email).where(USER.id == user_id, OVER).with_for_update())
     if email is None:
         return
+    await before(session, user_id, email)
     invitations = delete(Invitation).where(INVITATION.email == email).returning(INVITATION.id)
     ids = (await session.scalars(invitations)).all()
     await session.execute(update(Event).where(EVENT.actor_id == user_id).values(actor=ERASED))

@@ -18,12 +18,12 @@ from todo.access import worker_origin
 from todo.database import Database, WriteSession
 from todo.domain.accounts.models import USER, User
 from todo.domain.notifications.models import REMINDER, Notification, Preferences, Reminder
-from todo.domain.notifications.rules import calendar, email_templates
+from todo.domain.notifications.rules import email_templates
 from todo.domain.notifications.rules.reminders import GRACE, Decision, Moments, Person, State, evaluate
 from todo.domain.notifications.services.channels import Message
 from todo.domain.notifications.services.messages import notify
 from todo.domain.notifications.services.preferences import person_of, preferences_of
-from todo.domain.tasks import guards
+from todo.domain.tasks import calendar, guards
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.rules import CLOSED
 from todo.settings import Settings

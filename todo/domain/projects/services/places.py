@@ -7,10 +7,10 @@ from sqlalchemy import Select, select
 
 from todo.database import WriteSession
 from todo.domain.accounts.models import USER, User
-from todo.domain.projects.guards import allowed_to, visible_to
+from todo.domain.projects.guards import allowed_to, role_required, visible_to
 from todo.domain.projects.models import ACCESS, PROJECT, Access, Project
 from todo.domain.projects.rules import ROLES_WITH, Verb
-from todo.errors import Conflict, Contention, Forbidden, Invalid, NotFound, Problem
+from todo.errors import Conflict, Contention, Invalid, NotFound, Problem
 
 
 class Place(NamedTuple):
@@ -40,7 +40,7 @@ async def lock_place(session: WriteSession, person: UUID, project_id: UUID) -> P
             raise role_required()
         raise Invalid.field("body.project_id", "There is no such project.", "not_found")
     if row.archived_at is not None:
-        raise Conflict("This project is archived: take it out of the archive first.", slug="project-archived")
+        raise archived()
     await lock_access(session, person, row.owner_id, project_id, "edit")
     return Place(project_id, row.owner_id, row.timezone)
 
@@ -61,5 +61,5 @@ async def problem_of_row(session: WriteSession, visible: Select[Any]) -> Problem
     return role_required() if await session.scalar(visible) else NotFound()
 
 
-def role_required() -> Forbidden:
-    return Forbidden("Your role in this project does not allow this.", slug="role-required")
+def archived() -> Conflict:
+    return Conflict("This project is archived: take it out of the archive first.", slug="project-archived")

@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement, func, literal, select
 from todo.access import Actor
 from todo.audit import AuditedService
 from todo.database import WriteSession, now, table_of
-from todo.domain.projects.guards import allowed_to, visible_to
+from todo.domain.projects.guards import allowed_to, role_required, visible_to
 from todo.domain.projects.models import PROJECT, Project
 from todo.domain.projects.queries import project_out
 from todo.domain.projects.rules import MAX_LEVELS, MAX_PROJECTS, Verb
 from todo.domain.projects.schemas import MOST_NAME, ProjectIn, ProjectOut, ProjectPatch
-from todo.domain.projects.services.places import lock_access, problem_of_row, role_required
+from todo.domain.projects.services.places import archived, lock_access, problem_of_row
 from todo.errors import Conflict, Contention, Invalid, NotFound, Stale
 from todo.titles import clean_title
 
@@ -79,6 +79,15 @@ class ProjectService(AuditedService[Project], model=Project):
         await lock_access(self.session, self.person, owner_id, project_id, verb)
         if if_match is not None and project.version not in if_match:
             raise Stale(await self._out(project.id))
+        return project
+
+    async def locked_to_share(self, project_id: UUID) -> Project:
+        """A project that a person may share with others, as `locked_for`; raises Conflict for one that cannot be."""
+        project = await self.locked_for(project_id, "manage")
+        if project.id == project.owner_id:
+            raise inbox_stays()
+        if project.archived_at is not None:
+            raise archived()
         return project
 
     async def tree(self, project_id: UUID) -> Sequence[UUID]:

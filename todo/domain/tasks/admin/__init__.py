@@ -1,8 +1,17 @@
 """Tasks, series and what became of their occurrences, as operators see them."""
 
 from todo.admin.declaration import Resource
-from todo.domain.tasks.admin.projects import MemberAdmin, ProjectAdmin
+from todo.domain.tasks.admin.projects import ProjectAdmin
+from todo.domain.tasks.admin.sharing import MemberAdmin, ProjectInvitationAdmin, ProjectLinkAdmin
 from todo.domain.tasks.admin.tasks import TaskAdmin
 from todo.domain.tasks.series.admin import OccurrenceAdmin, SeriesAdmin
 
-ADMINS: list[type[Resource]] = [TaskAdmin, ProjectAdmin, MemberAdmin, SeriesAdmin, OccurrenceAdmin]
+ADMINS: list[type[Resource]] = [
+    TaskAdmin,
+    ProjectAdmin,
+    MemberAdmin,
+    ProjectInvitationAdmin,
+    ProjectLinkAdmin,
+    SeriesAdmin,
+    OccurrenceAdmin,
+]

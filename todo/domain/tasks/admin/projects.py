@@ -1,4 +1,4 @@
-"""Projects and their members, as operators see them."""
+"""Projects, as operators see them."""
 
 from typing import Any
 from uuid import UUID
@@ -8,16 +8,21 @@ from sqlalchemy import ColumnElement, select
 from todo.access import Actor
 from todo.admin.declaration import ActionContext, Filter, Inline, ModelAdmin, action
 from todo.database import ACTOR
-from todo.domain.projects.models import MEMBER, PROJECT, Member, Project
-from todo.domain.projects.rules import MemberRole
-from todo.domain.projects.schemas import Color, Description, Name, ProjectIn, ProjectOut, ProjectPatch, Transfer
-from todo.domain.projects.services.members import MemberService
+from todo.domain.projects.models import PROJECT, Project
+from todo.domain.projects.schemas import (
+    Color,
+    Description,
+    Name,
+    ProjectIn,
+    ProjectOut,
+    ProjectPatch,
+    Transfer,
+)
 from todo.domain.projects.services.projects import ProjectService, lock_projects
 from todo.domain.tasks.services.project_contents import ProjectContents
 from todo.errors import Invalid
 
 OWN_PROJECTS = PROJECT.owner_id == ACTOR
-OF_OWN_PROJECTS = MEMBER.project_id.in_(select(PROJECT.id).where(OWN_PROJECTS))
 
 
 class ProjectAdmin(ModelAdmin[Project]):
@@ -31,7 +36,12 @@ class ProjectAdmin(ModelAdmin[Project]):
         "owner_id", "parent_id", "created_at",
     )  # fmt: skip
     search = ("name",)
-    inlines = (Inline("project_members", via="project_id"), Inline("tasks", via="project_id"))
+    inlines = (
+        Inline("project_members", via="project_id"),
+        Inline("project_invitations", via="project_id"),
+        Inline("project_links", via="project_id"),
+        Inline("tasks", via="project_id"),
+    )
     heavy = ("description",)
     editable = ("name", "description", "color", "parent_id")
     only_on_add = ("owner_id",)
@@ -83,51 +93,6 @@ class ProjectAdmin(ModelAdmin[Project]):
         await ProjectContents(_projects(do, row)).hand_over(row.id, form.user_id)
 
 
-class MemberAdmin(ModelAdmin[Member]):
-    model = Member
-    label, label_one = "Project members", "Member"
-    icon, group = "users", "Work"
-    columns = ("project_id", "user_id", "role", "created_at")
-    types = {"role": MemberRole}
-    filters = ("project_id", "user_id", "role")
-    editable = ("role",)
-    only_on_add = ("project_id", "user_id")
-    verbs = ("view", "add", "change", "delete", "export")
-    every_row = "projects.all"
-
-    def scope(self, actor: Actor) -> ColumnElement[bool] | None:
-        return None if actor.may(self.every_row) else OF_OWN_PROJECTS
-
-    async def lock(self, do: ActionContext, row_id: UUID) -> None:
-        """All projects of the owner come before one of their members."""
-        project = select(MEMBER.project_id).where(MEMBER.id == row_id).scalar_subquery()
-        owner_id = await do.session.scalar(select(PROJECT.owner_id).where(PROJECT.id == project))
-        if owner_id is not None:
-            await lock_projects(do.session, owner_id)
-
-    async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Member:
-        members = await _members(do, values["project_id"])
-        return await members.add(values["project_id"], values["user_id"], values["role"])
-
-    async def change_row(self, do: ActionContext, row: Member, values: dict[str, Any]) -> None:
-        if "role" in values:
-            await (await _members(do, row.project_id)).change_role(row.project_id, row.user_id, values["role"])
-
-    async def delete_row(self, do: ActionContext, row: Member) -> None:
-        await (await _members(do, row.project_id)).remove(row.project_id, row.user_id)
-
-
 def _projects(do: ActionContext, row: Project) -> ProjectService:
     """The row itself has been found within the actor's scope already."""
     return ProjectService(do.session, do.actor, row.owner_id)
-
-
-async def _members(do: ActionContext, project_id: UUID) -> MemberService:
-    """The service for the members of a project within the actor's scope. Raises Invalid."""
-    owned = select(PROJECT.owner_id).where(PROJECT.id == project_id)
-    if not do.actor.may("projects.all"):
-        owned = owned.where(PROJECT.owner_id == do.actor.user_id)
-    owner_id = await do.session.scalar(owned)
-    if owner_id is None:
-        raise Invalid.field("body.project_id", "There is no such project.", "not_found")
-    return MemberService(do.session, do.actor, owner_id)
