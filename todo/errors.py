@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar.exceptions import HTTPException, InternalServerException, NotAuthorizedException
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from todo.problem_types import PROBLEM_TYPES, FieldCode, Slug, slug_of
 
@@ -23,6 +23,9 @@ class FieldError(msgspec.Struct):
         str, Meta(description="What is allowed, as a sentence.", examples=["This must be a date, such as 2026-12-31."])
     ]
     code: Annotated[FieldCode, Meta(description="What is wrong, for programs.")] = "invalid"
+    position: Annotated[
+        int | UnsetType, Meta(description="With a filter: the character at which it is wrong; the first is 1.", ge=1)
+    ] = UNSET
 
 
 class ProblemDetails(msgspec.Struct, omit_defaults=True):

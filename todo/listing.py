@@ -1,9 +1,9 @@
 """Lists with filters, sorting and keyset pagination: one compiled query for every shape of request."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from operator import ge, gt, le, lt
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
 from msgspec.json import encode
@@ -67,6 +67,13 @@ class Key(NamedTuple):
         return self.sort.bound(bindparam(f"after_{self.name}", type_=self.sort.expression.type))
 
 
+class Where(Protocol):
+    """One more condition of a list. Equal ones have the same clause, so that it is compiled once."""
+
+    def __hash__(self) -> int: ...
+    def clause(self) -> ColumnElement[bool]: ...
+
+
 class Shared(NamedTuple):
     """More rows of a list, none of which is among its others: `columns` correlated with each row of `groups`.
 
@@ -84,7 +91,8 @@ class Listing(Generic[S]):
     `sorts` must contain `id`, the final tie-breaker.
 
     `orders`, if given, are the only ones accepted, those that an index has: `created_at,id` also serves its reverse and
-    its first fields alone. `ranges` are filters that need the order of one field, so that they read only what matches.
+    its first fields alone. `leading` are fields that hardly ever tie: with a `where`, others may follow them. `ranges`
+    are filters that need the order of one field, so that they read only what matches.
     """
 
     def __init__(
@@ -96,6 +104,7 @@ class Listing(Generic[S]):
         sorts: Mapping[str, Sort],
         default: str,
         orders: Sequence[str] = (),
+        leading: Collection[str] = (),
         ranges: Mapping[str, str] | None = None,
         shared: Shared | None = None,
     ):
@@ -106,6 +115,7 @@ class Listing(Generic[S]):
         self._sorts = sorts
         self._default = default
         self._orders = [*orders, *(_reversed(order) for order in orders)]
+        self._leading = frozenset(leading)
         self._ranges = ranges or {}
         self._page = lru_cache(maxsize=500)(self._compile_page)
         self._count = lru_cache(maxsize=100)(self._compile_count)
@@ -121,24 +131,26 @@ class Listing(Generic[S]):
         cursor: str | None = None,
         count: bool = False,
         asked: object = None,
+        where: Where | None = None,
         **values: Any,
     ) -> Page[S]:
         """Return one page, in one round trip (two with `count`). Filters that are None do not apply.
 
         A cursor is good for the filters and the order it was made with; `asked` stands for filters whose values move
-        with the clock. Raise Invalid for an undeclared sort, one that a filter does not go with, and a foreign cursor.
+        with the clock. `where` is one more condition, whose parameters are among `values`. Raise Invalid for an
+        undeclared sort, one that a filter does not go with, and a foreign cursor.
         """
         chosen = {name: value for name, value in filters.items() if value is not None}
         values |= chosen
         given = frozenset(name for name in self._filters if name in values)
         sort = self._sort(sort, given)
-        keys = self._keys(sort)
-        order = _order(keys, asked if chosen and asked is not None else chosen)
-        found = await reads.one_or_none(self._count(given), **values) if count else None
+        keys = self._keys(sort, where is not None)
+        order = _order(keys, asked if (chosen or where) and asked is not None else chosen)
+        found = await reads.one_or_none(self._count(given, where), **values) if count else None
         if cursor is not None:
             position = decode_cursor(cursor, order, [key.sort.kind for key in keys])
             values |= {f"after_{key.name}": value for key, value in zip(keys, position, strict=True)}
-        items = await reads.all(self._page(given, sort, cursor is not None), limit=limit + 1, **values)
+        items = await reads.all(self._page(given, sort, cursor is not None, where), limit=limit + 1, **values)
         more = len(items) > limit
         del items[limit:]
         following = encode_cursor(order, *(key.sort.value(items[-1]) for key in keys)) if more else None
@@ -167,24 +179,29 @@ class Listing(Generic[S]):
             return sort or field
         return sort or self._default
 
-    def _parse(self, sort: str) -> list[Key]:
+    def _parse(self, sort: str, several: bool) -> list[Key]:
         """Parse `-priority,due_at` into keys. `id` is appended, in the direction of the last field."""
-        names = self._names(sort)
+        names = self._names(sort, several)
         return [
             Key(name.removeprefix("-"), name.startswith("-"), self._sorts[name.removeprefix("-")]) for name in names
         ]
 
-    def _names(self, sort: str) -> list[str]:
+    def _names(self, sort: str, several: bool) -> list[str]:
         if self._orders:
             order = next((order for order in self._orders if f"{order},".startswith(f"{sort},")), "")
+            if not order and several and sort.split(",")[0].removeprefix("-") in self._leading:
+                return self._several(sort)
             if not order:
                 single = sorted({order.split(",")[0].removeprefix("-") for order in self._orders})
-                several = [order.rpartition(",")[0] for order in self._orders if order.count(",") > 1]
+                longer = [order.rpartition(",")[0] for order in self._orders if order.count(",") > 1]
                 raise Invalid.field(
                     "query.sort",
-                    f"Sort by one of {', '.join(single)}, where `-` reverses the order, or by {', '.join(several)}.",
+                    f"Sort by one of {', '.join(single)}, where `-` reverses the order, or by {', '.join(longer)}.",
                 )
             return order.split(",")
+        return self._several(sort)
+
+    def _several(self, sort: str) -> list[str]:
         names = sort.split(",")
         unknown = [name for name in names if name.removeprefix("-") not in self._sorts]
         if unknown or len(names) > 3 or len({name.removeprefix("-") for name in names}) < len(names):
@@ -196,9 +213,9 @@ class Listing(Generic[S]):
             names.append("-id" if names[-1].startswith("-") else "id")
         return names
 
-    def _compile_page(self, given: frozenset[str], sort: str, after: bool) -> Query[S]:
-        keys = self._keys(sort)
-        conditions = [beyond(keys)] if after else []
+    def _compile_page(self, given: frozenset[str], sort: str, after: bool, where: Where | None) -> Query[S]:
+        keys = self._keys(sort, where is not None)
+        conditions = [*([beyond(keys)] if after else []), *([where.clause()] if where else [])]
         own = self._columns.where(*(self._filters[name] for name in sorted(given)), *conditions)
         if self._shared is None:
             return Query(self._into, _limited(own, [key.sort.expression for key in keys], keys))
@@ -217,11 +234,12 @@ class Listing(Generic[S]):
         filters = {**self._filters, **(self._shared.filters if self._shared else {})}
         return [filters[name] for name in sorted(given)]
 
-    def _compile_count(self, given: frozenset[str]) -> Query[int | None]:
-        own = _some(self._columns.where(*(self._filters[name] for name in sorted(given))))
+    def _compile_count(self, given: frozenset[str], where: Where | None) -> Query[int | None]:
+        conditions = [where.clause()] if where else []
+        own = _some(self._columns.where(*(self._filters[name] for name in sorted(given)), *conditions))
         if self._shared is None:
             return Query(int, select(func.count()).select_from(own.subquery()))
-        theirs = _some(self._shared.columns.where(*self._shared_filters(given))).lateral("theirs")
+        theirs = _some(self._shared.columns.where(*self._shared_filters(given), *conditions)).lateral("theirs")
         shared = select(*theirs.c).select_from(self._shared.groups.join(theirs, true())).limit(MAX_COUNT + 1)
         found = union_all(own.subquery().select(), shared.subquery().select())
         return Query(int, select(func.count()).select_from(found.subquery()))

@@ -12,6 +12,7 @@ from support.factories import Person
 from benchmarks.growth import FILL, QUESTIONS, TENTH, ask
 from todo.access import Actor
 from todo.database import Database
+from todo.domain.tasks.controllers.list_parameters import filtered
 from todo.domain.tasks.queries import TaskReads
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -113,3 +114,20 @@ async def test_a_page_in_the_middle_reads_no_more_than_the_first(
     await ask(reads, ada.id, {"sort": sort, "cursor": page.next_cursor}, many)
 
     assert reads.visited <= 51
+
+
+FILTERS = [
+    "due < 2000-01-01", "due > 2999-01-01 and not closed", "overdue", "not closed", "status = waiting",
+    "status = open and due < today", "priority >= urgent and not closed", "completed > 2999-01-01", "closed",
+    "updated > 2999-01-01", "deadline = 1999-01-01", "priority >= high order by due, -priority", "project = House",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FILTERS)
+async def test_a_common_filter_reads_little_more_than_it_shows(
+    ada: Person, many: str, sql: Sql, database: Database, text: str
+) -> None:
+    reads = Explaining(sql, database.reads)
+    actor = Actor(id=ada.id, name="ada")
+    await TaskReads(reads, actor).page({}, **filtered(text, actor, {}, None))
+    assert reads.visited <= MOST, text

@@ -9,6 +9,7 @@ from sqlalchemy import (
     CompoundSelect,
     Integer,
     Select,
+    Text,
     case,
     cast,
     exists,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy import bindparam as parameter
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from todo.access import Actor
 from todo.database import ACTOR, Direct, Query, WriteSession, table_of
@@ -72,9 +74,10 @@ def projects_of(actor: Any) -> CompoundSelect[Any]:
     return union_all(own, select(ACCESS.project_id).where(ACCESS.user_id == actor))
 
 
+VISIBLE_IDS = projects_of(ACTOR)
 PROJECTS = Listing(
     ProjectOut,
-    COLUMNS.where(PROJECT.id.in_(projects_of(ACTOR))),
+    COLUMNS.where(PROJECT.id.in_(VISIBLE_IDS)),
     filters={
         "archived": PROJECT.archived_at.is_not(None) == parameter("archived"),
         "parent_id": PROJECT.parent_id == parameter("parent_id", type_=PROJECT.id.type),
@@ -92,6 +95,34 @@ SHARED_PROJECTS = (
     .join_from(Access, Project, PROJECT.id == ACCESS.project_id)
     .where(ACCESS.user_id == ACTOR, PROJECT.archived_at.is_(None))
     .subquery("shared")
+)
+
+# People of whom somebody sees the name: those with whom they share a project, and they themselves.
+VISIBLE_PEOPLE = union_all(
+    select(ACTOR),
+    select(PROJECT.owner_id).where(PROJECT.id.in_(select(ACCESS.project_id).where(ACCESS.user_id == ACTOR))),
+    select(ACCESS.user_id).where(ACCESS.project_id.in_(VISIBLE_IDS)),
+)
+
+
+def named(names: ColumnElement[Any], name: ColumnElement[Any], key: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The condition that a row has one of these names, whatever their case, or ids."""
+    one = func.unnest(names).column_valued("name")
+    return or_(func.lower(name).in_(select(func.lower(one))), cast(key, Text).in_(select(func.lower(one))))
+
+
+NAMED_PROJECTS = (
+    select(PROJECT.id.label("project_id"))
+    .where(
+        PROJECT.id.in_(VISIBLE_IDS),
+        PROJECT.id != PROJECT.owner_id,
+        PROJECT.archived_at.is_(None),
+        named(parameter("project_names", type_=ARRAY(Text)), PROJECT.name, PROJECT.id),
+    )
+    .subquery("named")
+)
+INBOX_IS_NAMED = exists().where(
+    PROJECT.id == ACTOR, named(parameter("project_names", type_=ARRAY(Text)), PROJECT.name, PROJECT.id)
 )
 
 _this = parameter("project", type_=PROJECT.id.type)

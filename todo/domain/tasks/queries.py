@@ -1,6 +1,6 @@
 """Finding tasks: one person's, a page or one at a time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    Subquery,
     Text,
     and_,
     any_,
@@ -28,7 +29,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
 
 from todo.access import Actor
 from todo.database import ACTOR, Direct, Query
-from todo.domain.projects.queries import SHARED_PROJECTS, not_archived
+from todo.domain.projects.queries import INBOX_IS_NAMED, NAMED_PROJECTS, SHARED_PROJECTS, not_archived
 from todo.domain.tasks import models
 from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK, Task
@@ -69,22 +70,28 @@ ORDERS = (
     "created_at,id", "updated_at,id", "completed_at,id", "due_at,id", "start,id", "deadline,id", "title,id",
     "status,created_at,id", "-priority,due_at,id",
 )  # fmt: skip
+LEADING = ("created_at", "updated_at", "completed_at", "due_at", "start", "deadline", "title")
 SIMPLE: ColumnElement[Any] = literal_column("'simple'::regconfig")
 
 
-def _plain(name: str) -> ColumnElement[Any]:
+WORDS: ColumnElement[Any] = literal_column(f"({models.WORDS})", TSVECTOR())
+
+
+def _plain(text: ColumnElement[Any]) -> ColumnElement[Any]:
     """A text without accents, as the index has it."""
-    parted = func.normalize(bindparam(name, type_=Text()), literal_column("NFKD"))
+    parted = func.normalize(text, literal_column("NFKD"))
     return func.regexp_replace(parted, literal_column(f"'{models.MARKS}'"), "", "g")
+
+
+def words_query(words: ColumnElement[Any], last: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The search for words, and for one that begins like the last."""
+    return cast(func.plainto_tsquery(SIMPLE, _plain(words)), TSQUERY).op("&&")(func.to_tsquery(SIMPLE, _plain(last)))
 
 
 def _found(mark: ColumnElement[Any]) -> ColumnElement[bool]:
     """What has the words of a search and this word, which is that of an owner or a project."""
-    return literal_column(f"({models.WORDS})", TSVECTOR()).op("@@")(
-        cast(mark, TSQUERY)
-        .op("&&")(func.plainto_tsquery(SIMPLE, _plain("q")))
-        .op("&&")(func.to_tsquery(SIMPLE, _plain("q_last")))
-    )
+    words, last = (bindparam(name, type_=Text()) for name in ("q", "q_last"))
+    return WORDS.op("@@")(cast(mark, TSQUERY).op("&&")(words_query(words, last)))
 
 
 FILTERS = {
@@ -119,11 +126,11 @@ def _project_mark(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.quote_literal(literal_column("chr(2)", Text()).op("||")(cast(project_id, Text())))
 
 
-def _shared(columns: Select[Any], *where: ColumnElement[bool]) -> Shared:
-    """The tasks of each project that is shared with a person."""
-    project: ColumnElement[Any] = SHARED_PROJECTS.c.project_id
-    here = columns.where(TASK.project_id == project, PLACED, *where).correlate(SHARED_PROJECTS)
-    return Shared(SHARED_PROJECTS, here, {"q": _found(_project_mark(project))})
+def _shared(columns: Select[Any], *where: ColumnElement[bool], projects: Subquery = SHARED_PROJECTS) -> Shared:
+    """The tasks of each of these projects; as a rule, of those shared with a person."""
+    project: ColumnElement[Any] = projects.c.project_id
+    here = columns.where(TASK.project_id == project, PLACED, *where).correlate(projects)
+    return Shared(projects, here, {"q": _found(_project_mark(project))})
 
 
 def task_row(*values: Any) -> TaskDetails:
@@ -146,21 +153,27 @@ def read_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Query[Tas
 
 
 class Lists(NamedTuple):
-    """The lists of tasks with certain columns: of all that a person sees, and of one project."""
+    """The lists of tasks with certain columns: of all that a person sees, of one project, and of those with a name."""
 
     all: Listing[TaskDetails]
     of_project: Listing[TaskDetails]
+    of_named: Listing[TaskDetails]
 
 
 def lists_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Lists:
     """The lists of visible tasks, with these columns."""
     here = TASK.deleted_at.is_(None)
-    order: Any = {"sorts": SORTS, "default": "-created_at", "orders": ORDERS, "ranges": RANGES}
+    order: Any = {
+        "sorts": SORTS, "default": "-created_at", "orders": ORDERS, "leading": LEADING, "ranges": RANGES,
+    }  # fmt: skip
     own = columns.where(TASK.owner_id == ACTOR, here, not_archived(TASK.project_id))
+    inbox = columns.where(TASK.owner_id == ACTOR, here, TASK.project_id == TASK.owner_id, INBOX_IS_NAMED)
+    named = _shared(columns, here, projects=NAMED_PROJECTS)
     of_project = columns.where(TASK.project_id == OF_PROJECT, PLACED, visible_to(ACTOR))
     return Lists(
         Listing(into, own, filters=FILTERS, shared=_shared(columns, here), **order),
         Listing(into, of_project, filters=FILTERS | {"q": _found(_project_mark(OF_PROJECT))}, **order),
+        Listing(into, inbox, filters=FILTERS, shared=named, **order),
     )
 
 
@@ -213,11 +226,13 @@ class TaskReads:
         filters: Mapping[str, Any],
         lists: Lists | None = None,
         project_id: UUID | None = None,
+        project_names: Sequence[str] | None = None,
         **options: Any,
     ) -> Page[TaskDetails]:
         """Raises Invalid for an undeclared sort field or a cursor that is none of ours.
 
-        Without a project, tasks of archived ones are left out. A project that is not visible has no tasks.
+        Without a project id, tasks of archived ones are left out. A project that is not visible has no tasks. Each of
+        the projects with certain names or ids is read by an index of its own.
         """
         lists = lists or LISTS
         if project_id is not None and project_id != self._actor:
@@ -227,6 +242,10 @@ class TaskReads:
         filters = {**filters, "inbox": True if project_id else None}
         if filters.get("q") is not None:
             options["q_owner"] = f"'{models.OWNER_MARK}{self._actor}'"
+        if project_names is not None and project_id is None:
+            return await lists.of_named.page(
+                self._reads, filters, actor=self._actor, project_names=project_names, **options
+            )
         return await lists.all.page(self._reads, filters, actor=self._actor, **options)
 
     async def trash(self, kept: timedelta, **options: Any) -> Page[TrashedTask]:

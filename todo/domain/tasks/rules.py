@@ -1,5 +1,6 @@
 """What is true of tasks wherever they are kept: when a due date falls, when work counts as closed."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -62,3 +63,12 @@ def moment_at(original_start: datetime, kind: str, timezone: str | None) -> dict
 def shifted(moment: dict[str, Any], distance: timedelta) -> dict[str, Any]:
     """The same kind of `due` or `start`, this far away on the wall clock; days move by whole days."""
     return moment_at(local_time_of(moment) + distance, moment["kind"], moment.get("timezone"))
+
+
+def search_terms(text: str) -> tuple[str, str] | None:
+    """The words of a search, and the last one as a prefix, quoted for PostgreSQL; None where there are no words."""
+    *words, last = text.split() or [""]
+    if not re.search(r"[^\W_]", text) or any(ord(character) < 32 for character in text):
+        return None
+    escaped = last.replace("\\", "\\\\").replace("'", "''")
+    return " ".join(words), f"'{escaped}':*"

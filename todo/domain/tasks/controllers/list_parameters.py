@@ -1,17 +1,21 @@
 """The questions that a list of tasks can be asked, as query parameters."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
+from todo.access import Actor
 from todo.database import now
 from todo.domain.tasks import rules
+from todo.domain.tasks.filters.compiled import read_filter
+from todo.domain.tasks.filters.syntax import MAX_LENGTH, MAX_LEVELS, MAX_TERMS, FilterError
+from todo.domain.tasks.filters.times import Asker
 from todo.domain.tasks.includes import NAMES, names_of
-from todo.domain.tasks.queries import ORDERS
+from todo.domain.tasks.queries import ORDERS, RANGES
 from todo.domain.tasks.schemas import Status
 from todo.errors import Invalid
 from todo.schema import read_instant
@@ -56,6 +60,18 @@ Words = Annotated[
         max_length=200,
         description="With all of these words in title or notes, whatever their case and accents; the last may be the"
         " beginning of one.",
+    ),
+]
+FilterText = Annotated[
+    str | None,
+    QueryParameter(
+        name="filter",
+        max_length=MAX_LENGTH,
+        description=f"Conditions in the filter language, which `GET /api/filters/fields` describes: at most"
+        f" {MAX_TERMS} comparisons and values, {MAX_LEVELS} levels deep. They apply besides the other parameters. Days"
+        " are those of your time zone. Names that you do not see match nothing. `sort` comes before `order by`; without"
+        " both, the list has the order of the first condition, such as `due_at`.",
+        examples=[Example(value="due < today+7d and priority >= high and not closed order by due, -priority")],
     ),
 ]
 ProjectFilter = Annotated[
@@ -150,6 +166,18 @@ def included_of(include: list[str] | None, until: str | None) -> tuple[frozenset
 INSTANTS = frozenset({"due_before", "due_after", "changed_since", "completed_before", "completed_after"})
 
 
+def filtered(text: str | None, actor: Actor, filters: Mapping[str, Any], sort: str | None) -> dict[str, Any]:
+    """Return the options of `Listing.page` for the filter language and a sort. Raise Invalid."""
+    if text is None:
+        return {"sort": sort}
+    try:
+        read = read_filter(text, Asker(actor.user_id, actor.timezone, now()))
+    except FilterError as error:
+        raise error.at("query.filter") from None
+    natural = None if any(filters.get(name) is not None for name in RANGES) else read.natural
+    return {"sort": sort or read.sort or natural, "where": read.where, "project_names": read.projects, **read.values}
+
+
 def _later(one: datetime | None, other: datetime) -> datetime:
     return max(one, other) if one else other
 
@@ -162,11 +190,10 @@ def _words(q: str | None) -> dict[str, Any]:
     """The words of a search, the last one as a prefix."""
     if q is None:
         return {}
-    *words, last = q.split() or [""]
-    if not re.search(r"[^\W_]", q) or any(ord(character) < 32 for character in q):
+    terms = rules.search_terms(q)
+    if terms is None:
         raise Invalid.field("query.q", "Search for at least one word of letters or digits.")
-    escaped = last.replace("\\", "\\\\").replace("'", "''")
-    return {"q": " ".join(words), "q_last": f"'{escaped}':*"}
+    return {"q": terms[0], "q_last": terms[1]}
 
 
 def _parent(parent_id: str | None) -> dict[str, Any]:

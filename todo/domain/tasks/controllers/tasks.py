@@ -119,6 +119,7 @@ class TaskController(Controller):
         series_id: query.SeriesFilter = None,
         parent_id: query.ParentFilter = None,
         q: query.Words = None,
+        filter_text: query.FilterText = None,
         include: query.IncludeInList = None,
         until: query.Until = None,
         sort: query.SortBy = None,
@@ -140,11 +141,12 @@ class TaskController(Controller):
             "completed_after": completed_after, "series_id": series_id, "parent_id": parent_id, "q": q,
         }  # fmt: skip
         filters = query.filters_of(request.user.timezone, **asked)
-        asked["project_id"] = project_id
+        asked |= {"project_id": project_id, "filter": filter_text}
         names, ahead = query.included_of(include, until)
         found = await task_reads.page(
-            filters, reads_of(names).lists, project_id, asked=asked, sort=sort, limit=limit, cursor=cursor, count=count
-        )
+            filters, reads_of(names).lists, project_id, asked=asked, limit=limit, cursor=cursor, count=count,
+            **query.filtered(filter_text, request.user, filters, sort),
+        )  # fmt: skip
         page = TaskPage(found.items, found.next_cursor, found.total, found.total_is_exact)
         if ahead is not None:
             page.upcoming, page.upcoming_cut_off = await upcoming(database.reads, request.user, ahead)
