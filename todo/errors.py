@@ -24,7 +24,8 @@ class FieldError(msgspec.Struct):
     ]
     code: Annotated[FieldCode, Meta(description="What is wrong, for programs.")] = "invalid"
     position: Annotated[
-        int | UnsetType, Meta(description="With a filter: the character at which it is wrong; the first is 1.", ge=1)
+        Annotated[int, Meta(ge=1)] | UnsetType,
+        Meta(description="With a filter: the character at which it is wrong; the first is 1."),
     ] = UNSET
 
 

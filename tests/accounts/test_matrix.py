@@ -99,6 +99,7 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "POST /api/tasks/{task_id}/cancel": ("tasks.change", 404),
     "POST /api/tasks/{task_id}/skip": ("tasks.change", 404),
     "POST /api/tasks/{task_id}/move": ("tasks.change", 422),
+    "GET /api/filters/fields": ("tasks.view", 200),
     "GET /api/projects": ("projects.view", 200),
     "POST /api/projects": ("projects.add", 422),
     "GET /api/projects/{project_id}": ("projects.view", 404),

@@ -33,6 +33,7 @@ QUERIES = [
     "count=true", "count=1", "count=maybe", "sort=due_at", "sort=-due_at,priority", "sort=wrong", "sort=" + "a" * 200,
     "cursor=x", "cursor=" + "a" * 600, "priority=2", "priority=9", "due_before=2031-01-01T00:00:00Z", "due_before=+",
     "series_id=" + UNKNOWN, "series_id=1", "include=upcoming", "until=2031-01-01T00:00:00Z", "unread=true", "unread=x",
+    "filter=not+closed", "filter=due+%3C", "filter=" + "a" * 2100, "filter=%FF", "filter=%00",
     "%FF=1", "status=%FF", "status=%00", "limit=%31", "if_none_match=1", "task_id=1", "request=1", "database=1",
 ]  # fmt: skip
 HEADERS: list[dict[str, str]] = [

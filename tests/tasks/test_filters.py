@@ -126,7 +126,8 @@ async def test_a_mistake_is_named_with_its_place_and_what_was_expected(ada: Pers
     for text, (position, message) in expected.items():
         error = await refused(ada, text)
         assert error["position"] == position, (text, error)
-        assert error["message"].startswith(f"Character {position}: {message}"), (text, error)
+        assert error["message"].startswith(message), (text, error)
+        assert error["message"].endswith(f" This is at character {position}."), (text, error)
     assert "at most 100 terms" in (await refused(ada, " or ".join(["closed"] * 101)))["message"]
     assert "20 levels" in (await refused(ada, "closed or(overdue and(" * 15 + "closed" + "))" * 15))["message"]
     answer = await ada.http.get(f"/api/tasks?filter={'a' * 2001}")

@@ -2,6 +2,7 @@
 
 from todo.domain.tasks.admin import ADMINS
 from todo.domain.tasks.controllers.account_deletion import delete_account
+from todo.domain.tasks.controllers.filters import FilterController
 from todo.domain.tasks.controllers.linked import LinkedController
 from todo.domain.tasks.controllers.projects import WholeProjectController
 from todo.domain.tasks.controllers.tasks import TaskController
@@ -20,6 +21,7 @@ MODULE = Module(
         WholeProjectController,
         LinkedController,
         delete_account,
+        FilterController,
     ],
     schedules=CRONS,
     loops=LOOPS,

@@ -29,7 +29,8 @@ class FilterError(Exception):
 
     def at(self, field: str) -> Invalid:
         """This error as that of a field of a request."""
-        return Invalid.fields([FieldError(field, f"Character {self.position}: {self.message}", position=self.position)])
+        message = f"{self.message} This is at character {self.position}."
+        return Invalid.fields([FieldError(field, message, position=self.position)])
 
 
 class Value(Struct, frozen=True):
