@@ -33,9 +33,9 @@ from todo.settings import load_settings
 ZONE = "Europe/Berlin"
 ASKED = (
     "status", "priority", "when", "days", "due_before", "due_after", "changed_since", "completed_before",
-    "completed_after", "series_id", "parent_id", "q",
+    "completed_after", "label", "series_id", "parent_id", "q",
 )  # fmt: skip
-# Filters and options of a page. Most tasks are done; one in 100 is open, one in 5,000 is about the plumber.
+# Filters and options of a page. Most tasks are done; one in 100 is open, one in 5,000 is about the plumber, with a label.
 QUESTIONS: dict[str, dict[str, Any]] = {
     **{f"sort={sort}": {"sort": sort} for sort in SORTS},
     "sort=-priority,due_at": {"sort": "-priority,due_at"},
@@ -52,13 +52,16 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "parent_id=none": {"parent_id": "none"},
     "include=series,subtasks": {"include": frozenset({"series", "subtasks"})},
     "count=true": {"count": True},
+    "label=water": {"label": ["water"]},
+    "label=often (a tenth)": {"label": ["often"]},
+    "label=often&sort=due_at": {"label": ["often"], "sort": "due_at"},
     "q=plumber": {"q": "plumber"},
     "q=plumber call": {"q": "plumber call"},
     "q=number (all)": {"q": "number"},
 }
 FILL = """
     INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,
-        status, priority, due, due_at, overdue_at, completed_at, deadline, start)
+        status, priority, due, due_at, overdue_at, completed_at, deadline, start, labels)
     SELECT gen_random_uuid(), at, at, 1, $1, $1, $1, (ARRAY['Call', 'Pay', 'Ask', 'Meet'])[1 + n % 4]
             || CASE WHEN n % 5000 = 7 THEN ' the plumber' ELSE ' somebody' END || ' about number ' || n,
         CASE WHEN n % 3 = 0 THEN 'Some words about it, and what was said on the phone. ' || md5(n::text) ELSE '' END,
@@ -66,7 +69,8 @@ FILL = """
         CASE WHEN n % 2 = 0 THEN jsonb_build_object('kind', 'floating', 'at', to_char(at, 'YYYY-MM-DD"T"HH24:MI')) END,
         CASE WHEN n % 2 = 0 THEN at + interval '7 days' END, CASE WHEN n % 2 = 0 THEN at + interval '7 days' END,
         CASE WHEN n % 100 <> 2 AND n % 1000 <> 3 THEN at END, CASE WHEN n % 10 = 1 THEN at::date END,
-        CASE WHEN n % 10 = 3 THEN jsonb_build_object('kind', 'day', 'date', at::date) END
+        CASE WHEN n % 10 = 3 THEN jsonb_build_object('kind', 'day', 'date', at::date) END,
+        CASE WHEN n % 5000 = 7 THEN '{water}' WHEN n % 10 = 1 THEN '{often}' ELSE '{}' END::text[]
     FROM (SELECT n, now() - (1 - (n - $2::int)::float / ($3 - $2)) * interval '3 years' AS at
         FROM generate_series($2 + 1, $3::int) AS n) AS rows"""
 USER = """

@@ -21,6 +21,7 @@ SHORT = 64 * 1024  # bytes of a value that is parsed as a whole
 DAY_TIME = "such as 2026-12-31T09:00, without UTC offset"
 PATTERNS = {
     r"^[^\x00-\x1f\x7f]*$(?!\n)": "text on one line",
+    r"^[^\x00-\x1f\x7f,]*$(?!\n)": "text on one line without commas",
     r"^[^\x00]*$": "text without NUL characters",
     r"^[^\x00-\x1f]*$": "text on one line",
     r"^[\x21-\x7e]*$": "text without spaces, in ASCII",

@@ -10,10 +10,15 @@ INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Mn", "Zl", "Zp", "Zs"})
 BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and symbols that are drawn as nothing
 
 
+def is_blank(text: str) -> bool:
+    """Return whether there is nothing to see."""
+    return all(unicodedata.category(one) in INVISIBLE or one in BLANK for one in text)
+
+
 def clean_title(title: str, field: str = "title", most: int = MOST) -> str:
     """Return a title in normal form (NFC) without surrounding space. Raise Invalid when there is nothing to see."""
     title = unicodedata.normalize("NFC", title).strip()
-    if all(unicodedata.category(one) in INVISIBLE or one in BLANK for one in title):
+    if is_blank(title):
         raise Invalid.field(f"body.{field}", f"The {field} has no visible characters.")
     if len(title) > most:
         message = f"The {field} is longer than {most} characters in normal form (NFC)."

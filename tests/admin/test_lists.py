@@ -26,7 +26,7 @@ async def test_a_list_shows_rows_with_the_names_of_what_they_lead_to(admin: Admi
 
     assert [str(item.id) for item in found.items] == [task["id"]]
     assert found.items[0].display == "Water the plants"
-    assert found.items[0].labels == {"owner_id": ada.email, "project_id": "Inbox"}
+    assert found.items[0].displays == {"owner_id": ada.email, "project_id": "Inbox"}
     assert (found.total, found.total_is_exact) == (1, True)
 
 
@@ -135,7 +135,7 @@ async def test_without_the_right_to_every_row_one_sees_ones_own(
     found = await admin.queries.page("tasks")
 
     assert titles(found) == ["Mine"]
-    assert found.items[0].labels == {}
+    assert found.items[0].displays == {}
     assert facet(found, "status")["open"] == 1
     assert (await admin.queries.get("tasks", mine["id"])).title == "Mine"
     with pytest.raises(NotFound):

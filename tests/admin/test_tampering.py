@@ -72,7 +72,7 @@ async def test_no_field_is_written_that_is_not_declared(
 ) -> None:
     row_id = str(await rows.of(resource))
     before = await sql.fetch(f'SELECT * FROM "{resource.model.__tablename__}"')
-    every = {*resource.fields, *(column.name for column in columns(resource.model)), "nonsense", "display", "labels"}
+    every = {*resource.fields, *(column.name for column in columns(resource.model)), "nonsense", "display", "displays"}
     fields = resource.fields
     closed = {"change": every - {name for name in fields if fields[name].on_change}}
     closed["add"] = every - {name for name in fields if fields[name].on_add}

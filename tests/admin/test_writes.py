@@ -36,7 +36,7 @@ def as_ada(registry: Registry, database: Database, ada: Person) -> AdminService:
 async def test_a_row_is_added_with_its_audit_event(admin: AdminService, ada: Person, sql: Any) -> None:
     row = await admin.editor.add("tasks", {"title": "Water", "owner_id": str(ada.id), "due": DAY})
 
-    assert (row.title, row.status, row.labels) == ("Water", "open", {"owner_id": ada.email, "project_id": "Inbox"})
+    assert (row.title, row.status, row.displays) == ("Water", "open", {"owner_id": ada.email, "project_id": "Inbox"})
     assert row.due_at.isoformat() == "2031-01-30T23:00:00+00:00"
     (entry,) = await events(sql, "tasks.add")
     assert (entry["actor"], entry["before"], entry["after"]["title"]) == ("boss@example.com", None, "Water")

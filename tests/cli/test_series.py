@@ -78,8 +78,8 @@ def test_series_are_listed_by_owner_and_status(todo, filled: str) -> None:
     everybody = listed(todo, filled)
     adas = listed(todo, filled, *OF_ADA)
 
-    assert {series["labels"]["owner_id"] for series in everybody} > {"ada@example.com"}
-    assert {series["labels"]["owner_id"] for series in adas} == {"ada@example.com"}
+    assert {series["displays"]["owner_id"] for series in everybody} > {"ada@example.com"}
+    assert {series["displays"]["owner_id"] for series in adas} == {"ada@example.com"}
     assert listed(todo, filled, "--filter", "status=paused") == []
     assert "Pay the rent" in todo("series", "list", TODO_DATABASE_URL=filled).output
     unknown = todo("series", "list", "--filter", "owner_id=eve@example.com", TODO_DATABASE_URL=filled)

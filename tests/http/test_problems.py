@@ -103,12 +103,12 @@ async def test_all_problem_types_are_listed(client: httpx.AsyncClient) -> None:
 
 
 async def test_everything_that_is_wrong_with_a_body_is_reported_at_once(ada: Person) -> None:
-    body = {"title": "", "priority": 9, "deadline": "soon", "due": {"kind": "day", "date": "2026-02-30"}, "labels": []}
+    body = {"title": "", "priority": 9, "deadline": "soon", "due": {"kind": "day", "date": "2026-02-30"}, "label": []}
     answer = await ada.http.post("/api/tasks", json=body)
 
     assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [
         ("body.title", "too_short"), ("body.priority", "too_large"), ("body.due.date", "wrong_format"),
-        ("body.deadline", "wrong_format"), ("body.labels", "unknown"),
+        ("body.deadline", "wrong_format"), ("body.label", "unknown"),
     ]  # fmt: skip
 
 

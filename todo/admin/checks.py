@@ -53,7 +53,7 @@ def mistakes(resource: Resource, others: Mapping[str, Resource]) -> list[str]:
 def _names(resource: Resource) -> Iterator[str]:
     if not NAME.fullmatch(resource.name):
         yield f"the name {resource.name!r} must be lowercase words joined by underscores."
-    for name in resource.fields.keys() & {"display", "labels"}:
+    for name in resource.fields.keys() & {"display", "displays"}:
         yield f"a field cannot be named {name}: the name is reserved."
     if isinstance(resource, RowsAdmin) and "id" not in resource.fields:
         yield "its rows must have a field id."

@@ -108,7 +108,7 @@ class Files:
         if len(rows) > MOST_IN:
             raise Invalid.field("body.rows", f"A file can have at most {MOST_IN} rows. Split the file.")
         seen = {name for row in rows for name in row}
-        if unknown := sorted(seen - set(admin.fields) - {"display", "labels"}):
+        if unknown := sorted(seen - set(admin.fields) - {"display", "displays"}):
             raise Invalid.field(f"body.rows.{unknown[0]}", f"Unknown field {unknown[0]}.")
 
     async def _import_row(
@@ -170,7 +170,7 @@ class Files:
         writable = {kind: {field.name for field in self._editor.writable(admin.name, adding=kind)} for kind in kinds}
         ignored = {
             name for row in rows for name, value in row.items()
-            if value not in (None, "") and name not in writable[not row.get("id")] | {"id", "display", "labels"}
+            if value not in (None, "") and name not in writable[not row.get("id")] | {"id", "display", "displays"}
         }  # fmt: skip
         return sorted(ignored)
 

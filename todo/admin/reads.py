@@ -57,7 +57,7 @@ class ReadView:
 
     scope: ColumnElement[bool] | None
     hidden: frozenset[str]
-    labels: tuple[
+    displays: tuple[
         tuple[str, ColumnElement[bool] | None], ...
     ]  # references that may be shown by name, with the scope of the referenced table
 
@@ -107,8 +107,8 @@ class TableReads:
     def _select(self, *, heavy: bool) -> Select[Any]:
         shown = [field for field in self.fields if heavy or not field.heavy]
         display = cast(self.expression(self.admin.fields[self.admin.display]), String)
-        labels = [self._label(name, scope) for name, scope in self.read_view.labels]
-        return select(display, *(self.expression(field) for field in shown), *labels).where(*self._scope)
+        displays = [self._label(name, scope) for name, scope in self.read_view.displays]
+        return select(display, *(self.expression(field) for field in shown), *displays).where(*self._scope)
 
     def _label(self, name: str, scope: ColumnElement[bool] | None) -> ColumnElement[Any]:
         """Return the display name of a referenced row, if its scope allows."""
@@ -135,10 +135,10 @@ class TableReads:
             if computed.read is not None and name in values:
                 values[name] = computed.read(values[name])
         named = row[1 + len(shown) :]
-        labels = {
-            name: label for (name, _), label in zip(self.read_view.labels, named, strict=True) if label is not None
+        displays = {
+            name: label for (name, _), label in zip(self.read_view.displays, named, strict=True) if label is not None
         }
-        return self.admin.out(**values, display=row[0] or "", labels=labels)
+        return self.admin.out(**values, display=row[0] or "", displays=displays)
 
     def _naming(self) -> Query[tuple[str, str]]:
         """Return the query for display names by id."""

@@ -67,14 +67,14 @@ class Registry:
 
     def reads(self, admin: ModelAdmin[Any], actor: Actor) -> TableReads:
         """Return the statements for a table as this actor sees it."""
-        labels = []
+        displays = []
         hidden = admin.hidden_from(actor)
         for field in admin.fields.values():
             if field.kind == "reference" and field.name not in hidden:
                 there = self.table(field.reference)
                 if there.may(actor, "view") and there.display not in there.hidden_from(actor):
-                    labels.append((field.name, there.scope(actor)))
-        return self._reads(admin.name, ReadView(admin.scope(actor), hidden, tuple(labels)))
+                    displays.append((field.name, there.scope(actor)))
+        return self._reads(admin.name, ReadView(admin.scope(actor), hidden, tuple(displays)))
 
     def _new_reads(self, name: str, read_view: ReadView) -> TableReads:
         tables = {one.name: one for one in self if isinstance(one, ModelAdmin)}
@@ -165,7 +165,7 @@ def _complete(resource: Resource) -> None:
         raise TypeError(f"{resource.name} is neither a RowsAdmin nor a ModelAdmin.")
     name = "Admin" + "".join(word.capitalize() for word in resource.label_one.split())
     rows = [(field.name, _shown(resource, field), UNSET) for field in resource.fields.values()]
-    extra = [("display", str, ""), ("labels", dict[str, str], msgspec.field(default_factory=dict))]
+    extra = [("display", str, ""), ("displays", dict[str, str], msgspec.field(default_factory=dict))]
     resource.out = _struct(name, Struct, [*rows, *extra], f"{resource.label_one} as shown to operators.")
     required = {field.name for field in resource.fields.values() if field.required} - resource.defaults.keys()
     new = [(one.name, _sent(one), UNSET) for one in resource.fields.values() if one.on_add]

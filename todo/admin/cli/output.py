@@ -41,7 +41,7 @@ def row(resource: Resource, item: Any) -> None:
 def cell(item: Any, name: str) -> Text:
     """A field; a reference also as what it leads to is called. Nothing in it is markup."""
     value = getattr(item, name)
-    named = getattr(item, "labels", {}).get(name)
+    named = getattr(item, "displays", {}).get(name)
     return Text(harmless(f"{named} ({value})") if named else text(value))
 
 

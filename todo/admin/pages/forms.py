@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field, write_text
-from todo.admin.pages.templating import labels, zone
+from todo.admin.pages.templating import displays, zone
 from todo.admin.references import resolve
 from todo.admin.service import AdminService
 from todo.errors import FieldError, Invalid, Problem
@@ -62,7 +62,7 @@ def controls(
     found = []
     for field in fields:
         value = field.default if row is None else getattr(row, field.name)
-        label = "" if row is None else labels(row).get(field.name, "")
+        label = "" if row is None else displays(row).get(field.name, "")
         now = text_of(field, value, timezone, label)
         was = _last(sent, WAS + field.name, now)
         text = _read(field, sent[field.name]) if sent.get(field.name) else now

@@ -47,7 +47,7 @@ def environment(folders: Sequence[Path]) -> Environment:
         "when": when, "friendly": friendly, "ago": ago, "iso": iso, "number": number,
         "about": about, "before_dot": before_dot, "words": words, "tone": tone,
         "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count,
-        "called": called, "labels": labels, "label": label_of,
+        "called": called, "displays": displays, "label": label_of,
         "as_text": as_text, "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
     }  # fmt: skip
     return made
@@ -165,9 +165,9 @@ def called(row: Any, resource: Resource) -> str:
     return "" if value is None else str(value)
 
 
-def labels(row: Any) -> Mapping[str, str]:
+def displays(row: Any) -> Mapping[str, str]:
     """Return the display names of a row's references; empty for resources that are not tables."""
-    found: Mapping[str, str] = getattr(row, "labels", {})
+    found: Mapping[str, str] = getattr(row, "displays", {})
     return found
 
 

@@ -4,8 +4,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKeyConstraint, Index, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKeyConstraint, Index, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from todo.database import Row, columns, now
@@ -30,6 +30,9 @@ WORDS = (
     f" '{MARKS}'::text, ''::text, 'g'::text)) ||"
     " array_to_tsvector(ARRAY[chr(1) || owner_id::text, chr(2) || project_id::text])"
 )
+# A label with the owner, and with the project: one word of the index for what is in both. The function `label_keys`
+# adds the place to each label, and leaves case out.
+LABEL_KEYS = "label_keys(owner_id, labels) || label_keys(project_id, labels)"
 # Where the planner must see that a partial index has all open tasks.
 IS_OPEN = "status <> 'done' AND status <> 'cancelled'"
 HERE, OPEN, TRASHED = (
@@ -39,6 +42,7 @@ HERE, OPEN, TRASHED = (
 )
 # Not in an inbox, which nobody shares: for tasks in one, the indexes of their owner are enough.
 PLACED, PLACED_TRASH = (text(f"deleted_at IS {state} AND project_id <> owner_id") for state in ("NULL", "NOT NULL"))
+LABELED = text("deleted_at IS NULL AND labels <> '{}'::text[]")
 DUE = text(f"coalesce(due_at, {FAR_AWAY})")
 IMPORTANCE = text("(- priority)")  # the most important first
 START, DEADLINE, COMPLETED, TITLE = (text(f"({words})") for words in (BY_START, BY_DEADLINE, BY_COMPLETED, BY_TITLE))
@@ -76,6 +80,7 @@ class Task(Row, table=True):
         Index("uq_tasks_series_id_id", "series_id", "id", unique=True),  # what occurrences refer to
         Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index("ix_tasks_words", text(f"({WORDS})"), postgresql_using="gin", postgresql_where=HERE),
+        Index("ix_tasks_labels", text(f"({LABEL_KEYS})"), postgresql_using="gin", postgresql_where=LABELED),
         # For operators, over everybody's tasks.
         Index("ix_tasks_all_created", "created_at", "id", postgresql_where=HERE),
         Index("ix_tasks_all_priority", "priority", "id", postgresql_where=HERE),
@@ -89,6 +94,7 @@ class Task(Row, table=True):
         Index("ix_tasks_all_trash", "created_at", "id", postgresql_where=TRASHED),
         # Words anywhere in it, three letters or longer.
         Index("ix_tasks_title_trigrams", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
+        CheckConstraint("cardinality(labels) <= 50", name="labels"),
         CheckConstraint("(due_at IS NULL) = (overdue_at IS NULL)", name="overdue_at"),
         # The owner of a task is that of its project.
         ForeignKeyConstraint(
@@ -109,6 +115,9 @@ class Task(Row, table=True):
     start: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB(none_as_null=True)))
     deadline: date | None = None
     estimate_minutes: int | None = None
+    labels: list[str] = Field(
+        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'"))
+    )
     parent_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="CASCADE")
     series_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="SET NULL")
     occurrence: str | None = None  # the original start within the series, as the wire shows it

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Subquery,
     Text,
+    Uuid,
     and_,
     any_,
     bindparam,
@@ -42,8 +43,8 @@ IS_OPEN: ColumnElement[bool] = literal_column(f"({models.IS_OPEN})", Boolean())
 OVERDUE = and_(IS_OPEN, TASK.overdue_at.is_not(None), TASK.overdue_at <= func.now()).label("overdue")
 COLUMNS = select(
     TASK.id, TASK.version, TASK.title, TASK.notes, TASK.status, TASK.priority, TASK.due, TASK.due_at, TASK.overdue_at,
-    OVERDUE, TASK.start, TASK.deadline, TASK.estimate_minutes, TASK.project_id, TASK.parent_id, TASK.series_id,
-    TASK.occurrence, TASK.created_at, TASK.updated_at, TASK.completed_at, TASK.created_by,
+    OVERDUE, TASK.start, TASK.deadline, TASK.estimate_minutes, TASK.labels, TASK.project_id, TASK.parent_id,
+    TASK.series_id, TASK.occurrence, TASK.created_at, TASK.updated_at, TASK.completed_at, TASK.created_by,
 )  # fmt: skip
 Out = TypeVar("Out", bound=TaskOut)
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
@@ -94,6 +95,12 @@ def _found(mark: ColumnElement[Any]) -> ColumnElement[bool]:
     return WORDS.op("@@")(cast(mark, TSQUERY).op("&&")(words_query(words, last)))
 
 
+def _labeled(place: ColumnElement[Any]) -> ColumnElement[bool]:
+    """What has all labels of a question, in the tasks of an owner or of a project."""
+    wanted = func.label_keys(cast(place, Uuid()), bindparam("label", type_=ARRAY(Text)))
+    return and_(literal_column("labels <> '{}'"), literal_column(f"({models.LABEL_KEYS})").op("@>")(wanted))
+
+
 FILTERS = {
     "status": TASK.status == any_(bindparam("status", type_=ARRAY(String))),
     "only_status": TASK.status == bindparam("only_status"),  # an index has these in the order of the list
@@ -111,6 +118,7 @@ FILTERS = {
     "top_level": TASK.parent_id.is_(None),
     "series_id": TASK.series_id == bindparam("series_id"),
     "inbox": TASK.project_id == TASK.owner_id,
+    "label": _labeled(ACTOR),
     "q": _found(bindparam("q_owner", type_=Text())),
 }
 RANGES = {
@@ -126,11 +134,16 @@ def _project_mark(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.quote_literal(literal_column("chr(2)", Text()).op("||")(cast(project_id, Text())))
 
 
+def _of_project(project_id: ColumnElement[Any]) -> dict[str, ColumnElement[bool]]:
+    """The filters that ask an index by the project, in place of the owner."""
+    return {"q": _found(_project_mark(project_id)), "label": _labeled(project_id)}
+
+
 def _shared(columns: Select[Any], *where: ColumnElement[bool], projects: Subquery = SHARED_PROJECTS) -> Shared:
     """The tasks of each of these projects; as a rule, of those shared with a person."""
     project: ColumnElement[Any] = projects.c.project_id
     here = columns.where(TASK.project_id == project, PLACED, *where).correlate(projects)
-    return Shared(projects, here, {"q": _found(_project_mark(project))})
+    return Shared(projects, here, _of_project(project))
 
 
 def task_row(*values: Any) -> TaskDetails:
@@ -172,7 +185,7 @@ def lists_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Lists:
     of_project = columns.where(TASK.project_id == OF_PROJECT, PLACED, visible_to(ACTOR))
     return Lists(
         Listing(into, own, filters=FILTERS, shared=_shared(columns, here), **order),
-        Listing(into, of_project, filters=FILTERS | {"q": _found(_project_mark(OF_PROJECT))}, **order),
+        Listing(into, of_project, filters=FILTERS | _of_project(OF_PROJECT), **order),
         Listing(into, inbox, filters=FILTERS, shared=named, **order),
     )
 

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo.domain.accounts.schemas.second_factor import ReauthenticationIn
 from todo.domain.recurrence.schemas import Recurrence, RecurrencePatch
+from todo.domain.tasks.labels.rules import Labels
 from todo.schema import ONE_LINE, Instant, Schema, Text
 from todo.titles import MOST
 
@@ -75,6 +76,7 @@ class TaskIn(Schema):
     start: Moment | None = None
     deadline: date | None = None
     estimate_minutes: Minutes | None = None
+    labels: Labels = []
     project_id: UUID | None = None
     parent_id: UUID | None = None
     recurrence: Recurrence | None = None
@@ -97,6 +99,7 @@ class TaskPatch(Schema):
     start: Moment | None | UnsetType = UNSET
     deadline: date | None | UnsetType = UNSET
     estimate_minutes: Minutes | None | UnsetType = UNSET
+    labels: Labels | UnsetType = UNSET
     project_id: UUID | UnsetType = UNSET
     parent_id: UUID | None | UnsetType = UNSET
     recurrence: RecurrencePatch | None | UnsetType = UNSET
@@ -136,6 +139,7 @@ class Subtask(Struct):
     start: Moment | None
     deadline: date | None
     estimate_minutes: int | None
+    labels: list[str]
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
@@ -157,6 +161,7 @@ class TaskOut(Struct):
     start: Moment | None
     deadline: date | None
     estimate_minutes: int | None
+    labels: list[str]
     project_id: UUID
     parent_id: UUID | None
     series_id: UUID | None

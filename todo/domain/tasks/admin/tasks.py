@@ -15,6 +15,7 @@ from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks import rules
 from todo.domain.tasks.admin.due_format import MOMENT
 from todo.domain.tasks.guards import reachable
+from todo.domain.tasks.labels.rules import Labels
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskIn, TaskOut, TaskPatch, Title
 from todo.domain.tasks.series.locks import lock_owner
@@ -42,7 +43,7 @@ class TaskAdmin(ModelAdmin[Task]):
     columns = ("title", "status", "priority", "due_at", "owner_id", "created_at")
     types = {
         "title": Title, "notes": Text, "status": Status, "priority": Priority, "due": Moment, "start": Moment,
-        "estimate_minutes": Minutes,
+        "estimate_minutes": Minutes, "labels": Labels,
     }  # fmt: skip
     filters = ("status", "priority", "due_at", "owner_id", "project_id", "series_id", "parent_id", "created_at")
     search = ("title",)
@@ -50,7 +51,7 @@ class TaskAdmin(ModelAdmin[Task]):
     sort = "-created_at"  # of one owner, too, an index has this order
     date_hierarchy = "created_at"
     fieldsets = {
-        "Task": ("title", "notes", "status", "priority", "owner_id", "project_id", "parent_id", "created_by"),
+        "Task": ("title", "notes", "status", "priority", "labels", "owner_id", "project_id", "parent_id", "created_by"),
         "When": ("due", "due_at", "overdue_at", "start", "deadline", "estimate_minutes"),
         "History": ("created_at", "completed_at"),
         "Series": ("recurrence", "series_id", "occurrence"),
@@ -69,8 +70,8 @@ class TaskAdmin(ModelAdmin[Task]):
     )
     heavy = ("notes", "recurrence")
     editable = (
-        "title", "notes", "status", "priority", "due", "start", "deadline", "estimate_minutes", "project_id",
-        "parent_id",
+        "title", "notes", "status", "priority", "due", "start", "deadline", "estimate_minutes", "labels",
+        "project_id", "parent_id",
     )  # fmt: skip
     only_on_add = ("owner_id", "recurrence", "created_at", "completed_at")  # with the history of tasks from elsewhere
     defaults = {"owner_id": lambda actor: actor.id, "project_id": lambda _: None}  # the inbox of the owner

@@ -15,6 +15,7 @@ from todo.domain.tasks.filters.compiled import read_filter
 from todo.domain.tasks.filters.syntax import MAX_LENGTH, MAX_LEVELS, MAX_TERMS, FilterError
 from todo.domain.tasks.filters.times import Asker
 from todo.domain.tasks.includes import NAMES, names_of
+from todo.domain.tasks.labels.rules import MAX_LABELS, MOST_LABEL, clean_labels
 from todo.domain.tasks.queries import ORDERS, RANGES
 from todo.domain.tasks.schemas import Status
 from todo.errors import Invalid
@@ -77,6 +78,14 @@ FilterText = Annotated[
 ProjectFilter = Annotated[
     UUID | None, QueryParameter(description="Of this project; your inbox has your own id. Otherwise of all.")
 ]
+LabelFilter = Annotated[
+    list[str] | None,
+    QueryParameter(
+        max_items=MAX_LABELS,
+        schema_extra={"items": {"type": "string", "minLength": 1, "maxLength": MOST_LABEL}},
+        description="With this label, whatever its case. Repeat the parameter for tasks that have all of them.",
+    ),
+]
 SeriesFilter = Annotated[UUID | None, QueryParameter(description="Of this series.")]
 ParentFilter = Annotated[
     str | None,
@@ -131,6 +140,7 @@ def filters_of(
     days: int | None,
     parent_id: str | None,
     status: Any,
+    label: list[str] | None,
     q: str | None,
     **asked: Any,
 ) -> dict[str, Any]:
@@ -146,6 +156,7 @@ def filters_of(
         begin, end = (0, 1) if when == "today" else (1, 1 + (days or 7))
         filters["due_after"] = _later(filters["due_after"], rules.day_of(now(), timezone, begin))
         filters["due_before"] = _sooner(filters["due_before"], rules.day_of(now(), timezone, end))
+    filters["label"] = None if label is None else clean_labels(label, "query.label")
     filters |= {"only_status": status[0]} if status and len(status) == 1 else {"status": status}
     # So that the planner sees that an index of open tasks has them all.
     filters["is_open"] = True if when or (status and not rules.CLOSED & set(status)) else None

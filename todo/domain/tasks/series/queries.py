@@ -49,7 +49,7 @@ def _until(series: Series) -> str | None:
 
 def series_out(series: Series) -> SeriesOut:
     """A row as the wire shows it; also one whose rule cannot be read any more."""
-    all_day = series.kind == "day"
+    all_day, template = series.kind == "day", {"labels": []} | series.template
     next_due_at = None
     try:
         plan = series.plan()
@@ -59,7 +59,7 @@ def series_out(series: Series) -> SeriesOut:
     same = {name: getattr(series, name) for name in SeriesOut.__struct_fields__ if name in NAMES}
     computed = {
         "sentence": sentence_of(series),
-        "template": Template(**{name: series.template.get(name) for name in Template.__struct_fields__}),  # type: ignore[arg-type]  # from JSON of ours
+        "template": Template(**{name: template.get(name) for name in Template.__struct_fields__}),  # type: ignore[arg-type]  # from JSON of ours
         "start": written(series.start, all_day),
         "until": _until(series),
         "holidays": [date.fromisoformat(day) for day in series.holidays],

@@ -13,7 +13,7 @@ from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
 from todo.domain.recurrence.rules.timing import OpenOccurrence, next_run_at, pause_ends_at
 from todo.domain.tasks import rules
 
-AS_THEY_ARE = ("title", "notes", "priority", "estimate_minutes")
+AS_THEY_ARE = ("title", "notes", "priority", "estimate_minutes", "labels")
 TEMPLATE = (*AS_THEY_ARE, "start", "deadline")  # columns of a task
 # Every other column of a task, and why a template does not have it.
 NOT_IN_TEMPLATE = {

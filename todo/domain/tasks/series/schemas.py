@@ -19,6 +19,7 @@ from todo.domain.recurrence.schemas import (
     RecurrencePatch,
     Shift,
 )  # fmt: skip
+from todo.domain.tasks.labels.rules import Labels
 from todo.domain.tasks.schemas import Minutes, Priority, SeriesStatus, TaskOut, Title
 from todo.schema import Schema, Text
 
@@ -38,6 +39,7 @@ class Template(Struct):
     notes: str
     priority: int
     estimate_minutes: int | None
+    labels: list[str]
     start_offset: StartOffset | None
     deadline_offset_days: int | None  # from the day it is due
 
@@ -90,6 +92,7 @@ class SeriesPatch(RecurrencePatch):
     notes: Text | UnsetType = UNSET
     priority: Priority | UnsetType = UNSET
     estimate_minutes: Minutes | None | UnsetType = UNSET
+    labels: Labels | UnsetType = UNSET
 
 
 class PauseSeries(Schema):

@@ -49,7 +49,7 @@ ROW = Query(
     select(*table_of(Task).c).where(visible_to(ACTOR), TASK.id == bindparam("task")),
 )
 # What the owner's time zone, the series, and other tasks have no part in.
-PLAIN = frozenset({"title", "notes", "status", "priority", "estimate_minutes", "deadline"})
+PLAIN = frozenset({"title", "notes", "status", "priority", "estimate_minutes", "deadline", "labels"})
 
 
 class Keyed(NamedTuple):

@@ -10,6 +10,7 @@ from todo.database import now
 from todo.domain.accounts.rules import TIMEZONES
 from todo.domain.projects.services.places import Place
 from todo.domain.tasks import rules
+from todo.domain.tasks.labels.rules import clean_labels
 from todo.domain.tasks.models import Task
 from todo.domain.tasks.schemas import Floating, Moment, TaskIn, TaskPatch, Zoned
 from todo.errors import Invalid
@@ -42,6 +43,8 @@ def values_of(data: TaskIn | TaskPatch, owner_timezone: str) -> dict[str, Any]:
     values.pop("recurrence", None)
     if "title" in values:
         values["title"] = clean_title(values["title"])
+    if "labels" in values:
+        values["labels"] = clean_labels(values["labels"])
     for name in values.keys() & {"due", "start"}:
         values[name], instants = _moment(f"body.{name}", values[name], owner_timezone)
         if name == "due":

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from asyncpg import Record
 from msgspec.structs import astuple
-from sqlalchemy import String, func, select, text, update
+from sqlalchemy import ARRAY, String, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
 from uuid_utils.compat import uuid7
@@ -60,6 +60,7 @@ PARENTS = """
             AND original_start <= coalesce(last_original_start, 'infinity')  -- done early, it may be before older ones
         ORDER BY original_start DESC LIMIT 1
     ) AS last WHERE series.id = ANY($1) AND EXISTS (SELECT FROM tasks WHERE parent_id = last.task_id)"""
+AS_JSON = (JSONB, ARRAY)  # types of columns that are sent as JSON
 ENTER = """
     INSERT INTO occurrences (id, created_at, updated_at, version, series_id, original_start, task_id, status, closed_at)
     SELECT id, $1::timestamptz, $1, 1, series_id, original_start, task_id, status,
@@ -240,17 +241,24 @@ async def _insert(driver: Connection, model: type[SQLModel], rows: Sequence[dict
     """All rows in one statement; in the midst of a COPY no timeout would free what a suspended worker holds."""
     columns = [
         [to_json(row[name]) if is_json and row[name] is not None else row[name] for row in rows]
-        for name, is_json in ((column.name, isinstance(column.type, JSONB)) for column in table_of(model).columns)
+        for name, is_json in ((column.name, isinstance(column.type, AS_JSON)) for column in table_of(model).columns)
     ]
     await driver.execute(_insertion(model), *columns)
 
 
 @lru_cache
 def _insertion(model: type[SQLModel]) -> str:
-    table = table_of(model)
-    types = ["text" if isinstance(column.type, String) else column.type.compile(DIALECT) for column in table.columns]
+    """Arrays come as JSON: `unnest` would take one of arrays apart."""
+    types, read = [], []
+    for column in table_of(model).columns:
+        is_array = isinstance(column.type, ARRAY)
+        plain = "text" if isinstance(column.type, String) else column.type.compile(DIALECT)
+        types.append("jsonb" if is_array else plain)
+        read.append(f"ARRAY(SELECT jsonb_array_elements_text({column.name}))" if is_array else column.name)
+    names = ", ".join(table_of(model).columns.keys())
     arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(types, 1))
-    return f"INSERT INTO {table.name} ({', '.join(table.columns.keys())}) SELECT * FROM unnest({arrays})"  # noqa: S608 -- names of ours
+    rows = f"unnest({arrays}) AS new ({names})"
+    return f"INSERT INTO {model.__tablename__} ({names}) SELECT {', '.join(read)} FROM {rows}"  # noqa: S608 -- names of ours
 
 
 async def _set_aside(session: WriteSession, series_id: UUID, failures: int, error: Exception) -> None:

@@ -11,6 +11,7 @@ from todo.domain.projects.rules import Verb
 from todo.domain.projects.services.places import lock_access, problem_of_row
 from todo.domain.recurrence.rules.clock import to_local
 from todo.domain.recurrence.schemas import rule_problems
+from todo.domain.tasks.labels.rules import clean_labels
 from todo.domain.tasks.series.guards import allowed_to, visible_to
 from todo.domain.tasks.series.locks import lock_owner_of
 from todo.domain.tasks.series.models import SERIES, Series
@@ -41,6 +42,8 @@ class SeriesVerbs:
         template = {name: value for name, value in data.sent().items() if name in AS_THEY_ARE}
         if "title" in template:
             template["title"] = clean_title(template["title"])
+        if "labels" in template:
+            template["labels"] = clean_labels(template["labels"])
         await self.series.replan(series, sent | {"template": series.template | template}, series.last, "body")
         return series_out(series)
 

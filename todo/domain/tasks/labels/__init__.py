@@ -1,0 +1,1 @@
+"""Labels: words on tasks, and each person's own palette of them."""
