@@ -35,7 +35,7 @@ ASKED = (
     "status", "priority", "when", "days", "due_before", "due_after", "changed_since", "completed_before",
     "completed_after", "label", "series_id", "parent_id", "q",
 )  # fmt: skip
-# Filters and options of a page. Most tasks are done; one in 100 is open, one in 5,000 is about the plumber, with a label.
+# Filters and options of a page. Most tasks are done; one in 100 is open, one in 5,000 is about the plumber
 QUESTIONS: dict[str, dict[str, Any]] = {
     **{f"sort={sort}": {"sort": sort} for sort in SORTS},
     "sort=-priority,due_at": {"sort": "-priority,due_at"},
