@@ -12,6 +12,7 @@ Permission = Literal[
     "invitations.add", "invitations.delete", "invitations.export", "invitations.view",
     "issuers.export", "issuers.view",
     "jobs.abort", "jobs.retry", "jobs.view",
+    "labels.add", "labels.all", "labels.change", "labels.delete", "labels.export", "labels.view",
     "metrics.view",
     "notification_preferences.all", "notification_preferences.export", "notification_preferences.view",
     "notifications.all", "notifications.change", "notifications.export", "notifications.view",

@@ -28,6 +28,8 @@ FORESEEN = {
     "body.status": "a series begins with an open task",
     "body.created_at": "in the past",
     "body.completed_at": "in the past, of a closed task",
+    "body.labels": "something to see",
+    "query.label": "something to see, without commas",
     "body.minutes": "either these, or until",
     "body.timing.at": "in the future",
     "body.quiet_hours": "they end at another time than they begin",

@@ -106,7 +106,9 @@ async def paths(app: Litestar, ada: Person, bob: Person) -> list[str]:
     house = (await ada.http.post("/api/projects", json={"name": "House"})).json()["id"]
     link = (await ada.http.post(f"/api/projects/{house}/links", json={})).json()
     projects = [UNKNOWN, "not-an-id", str(ada.id), str(bob.id), house]
+    label = (await ada.http.post("/api/labels", json={"name": "home"})).json()["id"]
     values = {
+        "label_id": [UNKNOWN, "not-an-id", label],
         "project_id": projects,
         "secret": [link["secret"], "never"],
         "task_id": tasks,

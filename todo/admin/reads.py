@@ -183,9 +183,9 @@ class TableReads:
     def _sort(self, field: Field) -> Sort:
         """Return the order by a field; references are ordered by their display names, where these may be seen."""
         if field.kind == "reference":
-            scope = dict(self.read_view.labels).get(field.name, false())
+            scope = dict(self.read_view.displays).get(field.name, false())
             label = func.coalesce(self._label(field.name, scope), "")
-            return Sort(label, str, lambda item: item.labels.get(field.name, ""))
+            return Sort(label, str, lambda item: item.displays.get(field.name, ""))
         column = self.expression(field)
         if not field.nullable:
             return Sort(column, field.type, lambda item: getattr(item, field.name))

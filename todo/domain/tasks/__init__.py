@@ -8,6 +8,7 @@ from todo.domain.tasks.controllers.projects import WholeProjectController
 from todo.domain.tasks.controllers.tasks import TaskController
 from todo.domain.tasks.controllers.trash import TrashController
 from todo.domain.tasks.jobs import CRONS
+from todo.domain.tasks.labels.controllers import LabelController
 from todo.domain.tasks.series.controllers import SeriesController
 from todo.domain.tasks.series.jobs import GAUGES, LOOPS
 from todo.domain.tasks.services.dashboard import CARDS
@@ -22,6 +23,7 @@ MODULE = Module(
         LinkedController,
         delete_account,
         FilterController,
+        LabelController,
     ],
     schedules=CRONS,
     loops=LOOPS,

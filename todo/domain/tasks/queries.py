@@ -95,9 +95,12 @@ def _found(mark: ColumnElement[Any]) -> ColumnElement[bool]:
     return WORDS.op("@@")(cast(mark, TSQUERY).op("&&")(words_query(words, last)))
 
 
-def _labeled(place: ColumnElement[Any]) -> ColumnElement[bool]:
-    """What has all labels of a question, in the tasks of an owner or of a project."""
-    wanted = func.label_keys(cast(place, Uuid()), bindparam("label", type_=ARRAY(Text)))
+LABEL: Any = bindparam("label", type_=ARRAY(Text))
+
+
+def labeled(place: ColumnElement[Any], labels: Any = LABEL) -> ColumnElement[bool]:
+    """What has all of these labels, by default those of a question, in the tasks of an owner or of a project."""
+    wanted = func.label_keys(cast(place, Uuid()), labels)
     return and_(literal_column("labels <> '{}'"), literal_column(f"({models.LABEL_KEYS})").op("@>")(wanted))
 
 
@@ -118,7 +121,7 @@ FILTERS = {
     "top_level": TASK.parent_id.is_(None),
     "series_id": TASK.series_id == bindparam("series_id"),
     "inbox": TASK.project_id == TASK.owner_id,
-    "label": _labeled(ACTOR),
+    "label": labeled(ACTOR),
     "q": _found(bindparam("q_owner", type_=Text())),
 }
 RANGES = {
@@ -136,7 +139,7 @@ def _project_mark(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def _of_project(project_id: ColumnElement[Any]) -> dict[str, ColumnElement[bool]]:
     """The filters that ask an index by the project, in place of the owner."""
-    return {"q": _found(_project_mark(project_id)), "label": _labeled(project_id)}
+    return {"q": _found(_project_mark(project_id)), "label": labeled(project_id)}
 
 
 def _shared(columns: Select[Any], *where: ColumnElement[bool], projects: Subquery = SHARED_PROJECTS) -> Shared:

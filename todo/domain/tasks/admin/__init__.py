@@ -4,6 +4,7 @@ from todo.admin.declaration import Resource
 from todo.domain.tasks.admin.projects import ProjectAdmin
 from todo.domain.tasks.admin.sharing import MemberAdmin, ProjectInvitationAdmin, ProjectLinkAdmin
 from todo.domain.tasks.admin.tasks import TaskAdmin
+from todo.domain.tasks.labels.admin import LabelAdmin
 from todo.domain.tasks.series.admin import OccurrenceAdmin, SeriesAdmin
 
 ADMINS: list[type[Resource]] = [
@@ -12,6 +13,7 @@ ADMINS: list[type[Resource]] = [
     MemberAdmin,
     ProjectInvitationAdmin,
     ProjectLinkAdmin,
+    LabelAdmin,
     SeriesAdmin,
     OccurrenceAdmin,
 ]

@@ -40,3 +40,13 @@ def clean_labels(labels: Iterable[str], field: str = "body.labels") -> list[str]
         cleaned = clean_label(label, field)
         found.setdefault(cleaned.lower(), cleaned)
     return list(found.values())
+
+
+def replaced(labels: Iterable[str], old: str, new: str | None) -> list[str]:
+    """Return the labels with another name for one of them, or without it; each once whatever its case."""
+    found: dict[str, str] = {}
+    for label in labels:
+        kept = new if label.lower() == old.lower() else label
+        if kept is not None:
+            found.setdefault(kept.lower(), kept)
+    return list(found.values())
