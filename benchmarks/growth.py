@@ -33,7 +33,8 @@ from todo.settings import load_settings
 ZONE = "Europe/Berlin"
 ASKED = (
     "status", "priority", "when", "days", "due_before", "due_after", "changed_since", "completed_before",
-    "completed_after", "label", "series_id", "parent_id", "q",
+    "completed_after", "section_id", "label",
+    "series_id", "parent_id", "q",
 )  # fmt: skip
 # Filters and options of a page. Most tasks are done; one in 100 is open, one in 5,000 is about the plumber
 QUESTIONS: dict[str, dict[str, Any]] = {

@@ -28,6 +28,7 @@ FORESEEN = {
     "body.status": "a series begins with an open task",
     "body.created_at": "in the past",
     "body.completed_at": "in the past, of a closed task",
+    "body.section_id": "only a section of the project",
     "body.labels": "something to see",
     "query.label": "something to see, without commas",
     "body.minutes": "either these, or until",

@@ -40,6 +40,8 @@ BODIES: dict[str, Any] = {
     "change_member": {"role": "viewer"},
     "add_project_invitation": {"email": "eve@example.com", "role": "viewer"},
     "add_project_link": {"name": "Stolen"},
+    "add_section": {"name": "Stolen"},
+    "change_section": {"name": "Stolen"},
     "add_label": {"name": "Stolen"},
     "change_label": {"name": "Stolen"},
     "transfer_project": {"user_id": str(uuid4())},
@@ -100,6 +102,7 @@ async def belongings(ada: Person, bob: Person, world: World, sql: Sql) -> list[U
     invitation = {"email": "carol@example.com", "role": "editor"}
     assert (await ada.http.post(f"/api/projects/{house}/invitations", json=invitation)).status_code == 201
     assert (await ada.http.post(f"/api/projects/{house}/links", json={"name": "Ours"})).status_code == 201
+    await ada.http.post(f"/api/projects/{house}/sections", json={"name": "Attic"})
     await ada.http.post("/api/labels", json={"name": "home"})
     done, trashed = await ada.add("Done"), await ada.add("Trashed")
     await ada.add("Open")

@@ -106,8 +106,11 @@ async def paths(app: Litestar, ada: Person, bob: Person) -> list[str]:
     house = (await ada.http.post("/api/projects", json={"name": "House"})).json()["id"]
     link = (await ada.http.post(f"/api/projects/{house}/links", json={})).json()
     projects = [UNKNOWN, "not-an-id", str(ada.id), str(bob.id), house]
+    sections = f"/api/projects/{ada.id}/sections"
+    section = (await ada.http.post(sections, json={"name": "Attic"})).json()["id"]
     label = (await ada.http.post("/api/labels", json={"name": "home"})).json()["id"]
     values = {
+        "section_id": [UNKNOWN, "not-an-id", section],
         "label_id": [UNKNOWN, "not-an-id", label],
         "project_id": projects,
         "secret": [link["secret"], "never"],

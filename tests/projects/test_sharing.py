@@ -77,6 +77,8 @@ TRIED = {
     "remove member": "manage", "invite": "manage", "list invitations": "manage", "withdraw": "manage",
     "add link": "manage", "list links": "manage", "revoke link": "manage", "delete": "own",
     "transfer": "own", "nest": "own",
+    "place": "edit", "see sections": "see", "add section": "manage", "change section": "manage",
+    "delete section": "manage",
 }  # fmt: skip
 
 
@@ -89,6 +91,8 @@ class Attempts:
     async def prepare(self, role: Role) -> None:
         self.house = await project(self.ada)
         self.open = (await self.ada.add("Open", project_id=self.house))["id"]
+        sections = f"/api/projects/{self.house}/sections"
+        self.section = (await self.ada.http.post(sections, json={"name": "Attic"})).json()["id"]
         self.series = await self.ada.add("Rent", project_id=self.house, **MONTHLY)
         self.done = (await self.ada.add("Done", project_id=self.house))["id"]
         await self.ada.http.post(f"/api/tasks/{self.done}/complete")
@@ -118,6 +122,11 @@ class Attempts:
             "subtask": ("POST", tasks, {"title": "Below", "parent_id": self.open}),
             "change series": ("PATCH", f"/api/series/{self.series['series_id']}", {"title": "Changed"}),
             "purge": ("DELETE", f"/api/trash/{self.trashed}", None),
+            "place": ("PATCH", f"{tasks}/{self.open}", {"section_id": self.section}),
+            "see sections": ("GET", f"{projects}/sections", None),
+            "add section": ("POST", f"{projects}/sections", {"name": "Cellar"}),
+            "change section": ("PATCH", f"{projects}/sections/{self.section}", {"name": "Cellar"}),
+            "delete section": ("DELETE", f"{projects}/sections/{self.section}", None),
             "rename": ("PATCH", projects, {"name": "Home"}),
             "add below": ("POST", "/api/projects", {"name": "Shed", "parent_id": self.house}),
             "change role": ("PATCH", f"{projects}/members/{self.other.id}", {"role": "editor"}),

@@ -116,5 +116,19 @@ class ProjectLink(Row, table=True):
     expires_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
-PROJECT, MEMBER, ACCESS = columns(Project), columns(Member), columns(Access)
+class Section(Row, table=True):
+    """A part of a project. Tasks and series refer to it together with its project."""
+
+    __tablename__ = "sections"
+    __table_args__ = (
+        Index("uq_sections_id_project", "id", "project_id", unique=True),
+        Index("ix_sections_project", "project_id", "position", "id"),
+    )
+
+    project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
+    name: str
+    position: int = 0
+
+
+PROJECT, MEMBER, ACCESS, SECTION = columns(Project), columns(Member), columns(Access), columns(Section)
 PROJECT_INVITATION, PROJECT_LINK = columns(ProjectInvitation), columns(ProjectLink)

@@ -9,6 +9,7 @@ from todo.domain.tasks.controllers.tasks import TaskController
 from todo.domain.tasks.controllers.trash import TrashController
 from todo.domain.tasks.jobs import CRONS
 from todo.domain.tasks.labels.controllers import LabelController
+from todo.domain.tasks.sections.controllers import SectionController
 from todo.domain.tasks.series.controllers import SeriesController
 from todo.domain.tasks.series.jobs import GAUGES, LOOPS
 from todo.domain.tasks.services.dashboard import CARDS
@@ -17,12 +18,13 @@ from todo.module import Module
 MODULE = Module(
     routes=[
         TaskController,
-        TrashController,
-        SeriesController,
-        WholeProjectController,
-        LinkedController,
-        delete_account,
         FilterController,
+        LinkedController,
+        SectionController,
+        SeriesController,
+        TrashController,
+        WholeProjectController,
+        delete_account,
         LabelController,
     ],
     schedules=CRONS,

@@ -81,6 +81,7 @@ class Task(Row, table=True):
         Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index("ix_tasks_words", text(f"({WORDS})"), postgresql_using="gin", postgresql_where=HERE),
         Index("ix_tasks_labels", text(f"({LABEL_KEYS})"), postgresql_using="gin", postgresql_where=LABELED),
+        Index("ix_tasks_section", "section_id", "created_at", "id", postgresql_where=text("section_id IS NOT NULL")),
         # For operators, over everybody's tasks.
         Index("ix_tasks_all_created", "created_at", "id", postgresql_where=HERE),
         Index("ix_tasks_all_priority", "priority", "id", postgresql_where=HERE),
@@ -96,6 +97,10 @@ class Task(Row, table=True):
         Index("ix_tasks_title_trigrams", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
         CheckConstraint("cardinality(labels) <= 50", name="labels"),
         CheckConstraint("(due_at IS NULL) = (overdue_at IS NULL)", name="overdue_at"),
+        # A section of its project.
+        ForeignKeyConstraint(
+            ["section_id", "project_id"], ["sections.id", "sections.project_id"], ondelete="SET NULL (section_id)"
+        ),
         # The owner of a task is that of its project.
         ForeignKeyConstraint(
             ["project_id", "owner_id"], ["projects.id", "projects.owner_id"], ondelete="CASCADE", onupdate="CASCADE"
@@ -104,6 +109,7 @@ class Task(Row, table=True):
 
     owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
     project_id: UUID
+    section_id: UUID | None = None
     created_by: UUID
     title: str
     notes: str = ""

@@ -43,8 +43,9 @@ IS_OPEN: ColumnElement[bool] = literal_column(f"({models.IS_OPEN})", Boolean())
 OVERDUE = and_(IS_OPEN, TASK.overdue_at.is_not(None), TASK.overdue_at <= func.now()).label("overdue")
 COLUMNS = select(
     TASK.id, TASK.version, TASK.title, TASK.notes, TASK.status, TASK.priority, TASK.due, TASK.due_at, TASK.overdue_at,
-    OVERDUE, TASK.start, TASK.deadline, TASK.estimate_minutes, TASK.labels, TASK.project_id, TASK.parent_id,
-    TASK.series_id, TASK.occurrence, TASK.created_at, TASK.updated_at, TASK.completed_at, TASK.created_by,
+    OVERDUE, TASK.start, TASK.deadline, TASK.estimate_minutes, TASK.labels, TASK.project_id, TASK.section_id,
+    TASK.parent_id, TASK.series_id, TASK.occurrence, TASK.created_at, TASK.updated_at, TASK.completed_at,
+    TASK.created_by,
 )  # fmt: skip
 Out = TypeVar("Out", bound=TaskOut)
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
@@ -120,6 +121,7 @@ FILTERS = {
     "parent_id": TASK.parent_id == bindparam("parent_id"),
     "top_level": TASK.parent_id.is_(None),
     "series_id": TASK.series_id == bindparam("series_id"),
+    "section_id": TASK.section_id == bindparam("section_id"),
     "inbox": TASK.project_id == TASK.owner_id,
     "label": labeled(ACTOR),
     "q": _found(bindparam("q_owner", type_=Text())),

@@ -78,6 +78,7 @@ class TaskIn(Schema):
     estimate_minutes: Minutes | None = None
     labels: Labels = []
     project_id: UUID | None = None
+    section_id: UUID | None = None
     parent_id: UUID | None = None
     recurrence: Recurrence | None = None
     created_at: Instant | None = None
@@ -101,6 +102,7 @@ class TaskPatch(Schema):
     estimate_minutes: Minutes | None | UnsetType = UNSET
     labels: Labels | UnsetType = UNSET
     project_id: UUID | UnsetType = UNSET
+    section_id: UUID | None | UnsetType = UNSET
     parent_id: UUID | None | UnsetType = UNSET
     recurrence: RecurrencePatch | None | UnsetType = UNSET
 
@@ -163,6 +165,7 @@ class TaskOut(Struct):
     estimate_minutes: int | None
     labels: list[str]
     project_id: UUID
+    section_id: UUID | None
     parent_id: UUID | None
     series_id: UUID | None
     occurrence: str | None

@@ -8,7 +8,7 @@ from sqlalchemy import Select, select
 from todo.database import WriteSession
 from todo.domain.accounts.models import USER, User
 from todo.domain.projects.guards import allowed_to, role_required, visible_to
-from todo.domain.projects.models import ACCESS, PROJECT, Access, Project
+from todo.domain.projects.models import ACCESS, PROJECT, SECTION, Access, Project
 from todo.domain.projects.rules import ROLES_WITH, Verb
 from todo.errors import Conflict, Contention, Invalid, NotFound, Problem
 
@@ -43,6 +43,26 @@ async def lock_place(session: WriteSession, person: UUID, project_id: UUID) -> P
         raise archived()
     await lock_access(session, person, row.owner_id, project_id, "edit")
     return Place(project_id, row.owner_id, row.timezone)
+
+
+async def project_of_section(session: WriteSession, person: UUID, section_id: UUID) -> UUID:
+    """The project of a section that a person sees. Raises Invalid."""
+    found = select(SECTION.project_id).join(Project, PROJECT.id == SECTION.project_id)
+    project_id: UUID | None = await session.scalar(found.where(SECTION.id == section_id, visible_to(person)))
+    if project_id is None:
+        raise no_section()
+    return project_id
+
+
+async def check_section(session: WriteSession, project_id: UUID, section_id: UUID) -> None:
+    """Lock a section FOR KEY SHARE, so that it stays. Raises Invalid unless it is of this project."""
+    found = select(SECTION.id).where(SECTION.id == section_id, SECTION.project_id == project_id)
+    if await session.scalar(found.with_for_update(read=True, key_share=True)) is None:
+        raise no_section()
+
+
+def no_section() -> Invalid:
+    return Invalid.field("body.section_id", "There is no such section in this project.", "not_found")
 
 
 async def lock_access(session: WriteSession, person: UUID, owner_id: UUID, project_id: UUID, verb: Verb) -> None:

@@ -5,6 +5,7 @@ from todo.domain.tasks.admin.projects import ProjectAdmin
 from todo.domain.tasks.admin.sharing import MemberAdmin, ProjectInvitationAdmin, ProjectLinkAdmin
 from todo.domain.tasks.admin.tasks import TaskAdmin
 from todo.domain.tasks.labels.admin import LabelAdmin
+from todo.domain.tasks.sections.admin import SectionAdmin
 from todo.domain.tasks.series.admin import OccurrenceAdmin, SeriesAdmin
 
 ADMINS: list[type[Resource]] = [
@@ -13,6 +14,7 @@ ADMINS: list[type[Resource]] = [
     MemberAdmin,
     ProjectInvitationAdmin,
     ProjectLinkAdmin,
+    SectionAdmin,
     LabelAdmin,
     SeriesAdmin,
     OccurrenceAdmin,

@@ -40,6 +40,7 @@ class ProjectAdmin(ModelAdmin[Project]):
         Inline("project_members", via="project_id"),
         Inline("project_invitations", via="project_id"),
         Inline("project_links", via="project_id"),
+        Inline("sections", via="project_id"),
         Inline("tasks", via="project_id"),
     )
     heavy = ("description",)

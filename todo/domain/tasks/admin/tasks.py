@@ -51,7 +51,18 @@ class TaskAdmin(ModelAdmin[Task]):
     sort = "-created_at"  # of one owner, too, an index has this order
     date_hierarchy = "created_at"
     fieldsets = {
-        "Task": ("title", "notes", "status", "priority", "labels", "owner_id", "project_id", "parent_id", "created_by"),
+        "Task": (
+            "title",
+            "notes",
+            "status",
+            "priority",
+            "labels",
+            "owner_id",
+            "project_id",
+            "section_id",
+            "parent_id",
+            "created_by",
+        ),
         "When": ("due", "due_at", "overdue_at", "start", "deadline", "estimate_minutes"),
         "History": ("created_at", "completed_at"),
         "Series": ("recurrence", "series_id", "occurrence"),
@@ -71,10 +82,14 @@ class TaskAdmin(ModelAdmin[Task]):
     heavy = ("notes", "recurrence")
     editable = (
         "title", "notes", "status", "priority", "due", "start", "deadline", "estimate_minutes", "labels",
-        "project_id", "parent_id",
+        "project_id", "section_id", "parent_id",
     )  # fmt: skip
     only_on_add = ("owner_id", "recurrence", "created_at", "completed_at")  # with the history of tasks from elsewhere
-    defaults = {"owner_id": lambda actor: actor.id, "project_id": lambda _: None}  # the inbox of the owner
+    defaults = {
+        "owner_id": lambda actor: actor.id,
+        "project_id": lambda _: None,
+        "section_id": lambda _: None,
+    }  # the inbox of the owner
     trash = "deleted_at"
     verbs = ("view", "add", "change", "delete", "purge", "export", "import")
     every_row = "tasks.all"

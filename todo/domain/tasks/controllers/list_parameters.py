@@ -78,6 +78,7 @@ FilterText = Annotated[
 ProjectFilter = Annotated[
     UUID | None, QueryParameter(description="Of this project; your inbox has your own id. Otherwise of all.")
 ]
+SectionFilter = Annotated[UUID | None, QueryParameter(description="In this section.")]
 LabelFilter = Annotated[
     list[str] | None,
     QueryParameter(

@@ -116,6 +116,7 @@ class TaskController(Controller):
         completed_before: query.CompletedBefore = None,
         completed_after: query.CompletedAfter = None,
         project_id: query.ProjectFilter = None,
+        section_id: query.SectionFilter = None,
         label: query.LabelFilter = None,
         series_id: query.SeriesFilter = None,
         parent_id: query.ParentFilter = None,
@@ -139,8 +140,8 @@ class TaskController(Controller):
         asked: dict[str, Any] = {
             "status": status, "priority": priority, "when": when, "days": days, "due_before": due_before,
             "due_after": due_after, "changed_since": changed_since, "completed_before": completed_before,
-            "completed_after": completed_after, "label": label, "series_id": series_id, "parent_id": parent_id,
-            "q": q,
+            "completed_after": completed_after, "section_id": section_id, "label": label,
+            "series_id": series_id, "parent_id": parent_id, "q": q,
         }  # fmt: skip
         filters = query.filters_of(request.user.timezone, **asked)
         asked |= {"project_id": project_id, "filter": filter_text}

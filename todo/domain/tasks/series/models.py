@@ -44,11 +44,16 @@ class Series(Row, table=True):
         ForeignKeyConstraint(
             ["project_id", "owner_id"], ["projects.id", "projects.owner_id"], ondelete="CASCADE", onupdate="CASCADE"
         ),
+        ForeignKeyConstraint(
+            ["section_id", "project_id"], ["sections.id", "sections.project_id"], ondelete="SET NULL (section_id)"
+        ),
+        Index("ix_series_section", "section_id", postgresql_where=text("section_id IS NOT NULL")),
         {"postgresql_with": {"fillfactor": 85}},
     )
 
     owner_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
     project_id: UUID
+    section_id: UUID | None = None
     owner_timezone: str  # resolves floating times
     status: str = "active"  # active | paused | ended
     rrule: str
@@ -159,7 +164,8 @@ class Series(Row, table=True):
     def new_task_values(self, plan: Plan, original_start: datetime) -> dict[str, Any]:
         """The columns of a new task that is this occurrence of the series."""
         values = self.occurrence_values(plan, original_start)
-        place = {"owner_id": self.owner_id, "project_id": self.project_id, "created_by": self.owner_id}
+        place = {"owner_id": self.owner_id, "project_id": self.project_id, "section_id": self.section_id}
+        place["created_by"] = self.owner_id
         return columns_of(self.template, values[self.repeats_by]) | place | values
 
     def date_of(self, task: Task) -> dict[str, Any] | None:
@@ -212,6 +218,7 @@ def series_like(task: Task, timezone: str) -> Series:
     return Series(
         owner_id=task.owner_id,
         project_id=task.project_id,
+        section_id=task.section_id,
         owner_timezone=timezone,
         repeats_by="start" if by_start else "due",
         start=rules.local_time_of(moment),

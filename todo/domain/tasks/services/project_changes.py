@@ -35,15 +35,18 @@ class ProjectChange:
             )
         if series and scope != "all":
             raise Invalid.field("query.scope", "A series is in one project: move all of it with `scope=all`.")
-        moved = {"project_id": self.place.project_id, "owner_id": self.place.owner_id}
+        moved: dict[str, Any] = {"project_id": self.place.project_id, "owner_id": self.place.owner_id}
         session = self.series.session
         others: list[Task] = []
         if series:
-            await self.series.update(moved, series, action="series.change")
+            await self.series.update(moved | {"section_id": None}, series, action="series.change")
             same = select(Task).where(TASK.series_id == series.id, TASK.id != task.id).order_by(TASK.id)
             others = list(await session.scalars(same.with_for_update(key_share=True)))
         below = await descendants(session, [task.id, *(other.id for other in others)])
-        await change_all(session, [*others, *below], moved, "tasks.change")
+        along = [*others, *below]
+        left = {"section_id": None} if any(other.section_id for other in along) else {}
+        await change_all(session, along, moved | left, "tasks.change")
+        moved["section_id"] = values.get("section_id")
         if "due" in values or task.owner_id == self.place.owner_id:
             return moved
         return moved | rules.instants_of(task.due, self.place.timezone)

@@ -1,6 +1,7 @@
 """What becomes of the tasks and series of a project that is deleted or handed over."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, update
@@ -79,7 +80,9 @@ class ProjectContents:
             if series.status != "ended":
                 await self.series.stop(series)
                 await SeriesChanges(self.series).cancel_open(series)
-            await self.series.update({"project_id": series.owner_id}, series, action="series.change")
+            await self.series.update(
+                {"project_id": series.owner_id, "section_id": None}, series, action="series.change"
+            )
 
     async def _empty(self, tree: Sequence[UUID], owner_id: UUID) -> bool:
         """Move some tasks of these projects to the trash of the owner's inbox; whether there were any."""
@@ -88,7 +91,11 @@ class ProjectContents:
         if not rows:
             return False
         at = now()
-        values = {"project_id": owner_id, "deleted_at": func.coalesce(TASK.deleted_at, at)}
+        values: dict[str, Any] = {
+            "project_id": owner_id,
+            "section_id": None,
+            "deleted_at": func.coalesce(TASK.deleted_at, at),
+        }
         values |= {"updated_at": at, "version": TASK.version + 1}
         await self.session.execute(update(table_of(Task)).where(TASK.id.in_([row.id for row in rows])).values(values))
         entries = [

@@ -16,7 +16,14 @@ from todo.database import ACTOR, Database, Query, WriteSession, now, table_of
 from todo.domain.accounts.models import USER
 from todo.domain.projects.models import PROJECT, Project
 from todo.domain.projects.rules import Verb
-from todo.domain.projects.services.places import Place, lock_access, lock_place, problem_of_row
+from todo.domain.projects.services.places import (
+    Place,
+    check_section,
+    lock_access,
+    lock_place,
+    problem_of_row,
+    project_of_section,
+)
 from todo.domain.recurrence.rules.preview import preview
 from todo.domain.tasks import rules
 from todo.domain.tasks.guards import allowed_to, trashed_by, visible_to
@@ -83,7 +90,7 @@ class TaskService(TaskWriter):
         The response is stored with the task when it has an idempotency key; raises like `IdempotencyKey.take`.
         """
         database = keyed.key.database if keyed else self._database
-        if database and data.recurrence is None and data.parent_id is None:
+        if database and data.recurrence is None and data.parent_id is None and data.section_id is None:
             place = Place(data.project_id or self.person, self.person, self.actor.timezone)
             task = new_task(data, place, self.actor.id)
             if await self._add_at_once(database, task, keyed):
@@ -92,6 +99,8 @@ class TaskService(TaskWriter):
             await keyed.key.take()
         place = await self._place(data)
         task = new_task(data, place, self.actor.id)
+        if data.section_id is not None:
+            await check_section(self.session, place.project_id, data.section_id)
         if data.parent_id is not None:
             await check_parent(self.session, place.project_id, data.parent_id)
         if data.recurrence is not None:
@@ -101,8 +110,10 @@ class TaskService(TaskWriter):
         return await self._saved(await self.create(task, action="tasks.add"), None)
 
     async def _place(self, data: TaskIn) -> Place:
-        """Where a new task goes, locked: to the project of its parent, the one that was sent, or the inbox."""
+        """Where a new task goes, locked: to the project of its parent, of its section, that was sent, or the inbox."""
         project_id = data.project_id
+        if data.section_id is not None and data.parent_id is None and project_id is None:
+            project_id = await project_of_section(self.session, self.person, data.section_id)
         if data.parent_id is not None:
             _, found = await self._lock_tree_of(data.parent_id, field="body.parent_id")
             if project_id not in (None, found):
@@ -165,6 +176,8 @@ class TaskService(TaskWriter):
         values, series_id = values_of(data, target.timezone if target else timezone), task.series_id
         if target and target.project_id != task.project_id:
             values |= await ProjectChange(self.series, target).apply(series, task, values, scope)
+        if values.get("section_id") is not None:
+            await check_section(self.session, values.get("project_id", task.project_id), values["section_id"])
         if (parent_id := values.get("parent_id")) is not None:
             _refuse_subtask(task.series_id)
             await check_parent(self.session, values.get("project_id", task.project_id), parent_id, task)

@@ -25,7 +25,7 @@ from todo.domain.tasks.series.services.occurrences import SeriesService, TaskWri
 from todo.domain.tasks.subtasks import change_all, descendants
 from todo.errors import Conflict, Invalid
 
-WHOLE = {*TEMPLATE, "due", "project_id"}  # what a series has of a task
+WHOLE = {*TEMPLATE, "due", "project_id", "section_id"}  # what a series has of a task
 
 
 def read_scope(text: str | None) -> Scope | None:
@@ -80,6 +80,7 @@ class SeriesChanges:
         moment = values.get(by) or series.date_of(task)
         moment = moment or rules.moment_at(original_start_of(task), series.kind, series.timezone)
         sent |= {"template": series.template | template_of(_without(by, values), moment)}
+        sent |= {"section_id": values["section_id"]} if "section_id" in values else {}
         if task.status in rules.CLOSED and (scope == "following" or by in values or series.status == "ended"):
             raise Conflict(
                 "This occurrence is closed: change the series by an occurrence that is open.", slug="task-closed"

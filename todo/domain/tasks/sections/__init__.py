@@ -1,0 +1,1 @@
+"""Sections: the parts of a project, into which tasks are put."""
