@@ -38,7 +38,7 @@ ASKED = (
 )  # fmt: skip
 # Filters and options of a page. Most tasks are done; one in 100 is open, one in 5,000 is about the plumber
 QUESTIONS: dict[str, dict[str, Any]] = {
-    **{f"sort={sort}": {"sort": sort} for sort in SORTS},
+    **{f"sort={sort}": {"sort": sort} for sort in SORTS if "position" not in sort},
     "sort=-priority,due_at": {"sort": "-priority,due_at"},
     "status=open": {"status": ["open"]},
     "status=open&sort=-priority": {"status": ["open"], "sort": "-priority"},

@@ -66,7 +66,7 @@ Event = Literal[
     "sessions.begin", "sessions.elevate", "sessions.impersonate", "sessions.impersonate_end",
     "sessions.reauthenticate", "sessions.reuse",
     "signing_keys.add", "signing_keys.retire",
-    "tasks.miss", "tasks.move", "tasks.open", "tasks.repair", "tasks.restore", "tasks.undo",
+    "tasks.miss", "tasks.move", "tasks.open", "tasks.order", "tasks.repair", "tasks.restore", "tasks.undo",
     "users.impersonate_end", "users.repair", "users.set_password",
 ]  # fmt: skip
 Action = Permission | Event

@@ -14,9 +14,11 @@ from uuid_utils.compat import uuid7
 LATE = "overdue_at IS NOT NULL AND overdue_at <= now() AND status <> 'done' AND status <> 'cancelled'"
 STORED = (
     "id, version, title, notes, status, priority, due, due_at, overdue_at, start, deadline, estimate_minutes,"
-    " project_id, parent_id, series_id, occurrence, created_at, updated_at, completed_at, created_by"
+    " labels, project_id, section_id, position, parent_id, series_id, occurrence, created_at, updated_at, completed_at,"
+    " created_by"
 )
-FIELDS = STORED.replace("overdue_at,", f"overdue_at, {LATE},")
+PLACE = " coalesce(position, 'U' || replace(id::text, '-', '')),"
+FIELDS = STORED.replace("overdue_at,", f"overdue_at, {LATE},").replace(" position,", PLACE)
 MINE = "FROM tasks WHERE owner_id = $1 AND deleted_at IS NULL"
 ORDER = "ORDER BY created_at DESC, id DESC LIMIT 50"
 CHANGED = "updated_at = now(), version = version + 1"
@@ -26,8 +28,8 @@ FILTERED = f"SELECT {FIELDS} {MINE} AND status = $2 AND priority = $3 {ORDER}"
 CHANGE = f"UPDATE tasks SET title = $3, {CHANGED} {THIS}"  # noqa: S608 -- names of our own
 COMPLETE = f"UPDATE tasks SET status = 'done', completed_at = now(), {CHANGED} {THIS}"  # noqa: S608 -- names of our own
 READ = f"SELECT {FIELDS} {MINE} AND id = $2"
-VALUES = ", ".join(f"${n + 1}" for n in range(20))
-ADD = f"INSERT INTO tasks ({STORED}, owner_id) VALUES ({VALUES}, $20)"  # noqa: S608 -- names and numbers of our own
+VALUES = ", ".join(f"${n + 1}" for n in range(23))
+ADD = f"INSERT INTO tasks ({STORED}, owner_id) VALUES ({VALUES}, $23)"  # noqa: S608 -- names and numbers of our own
 
 
 class TaskIn(msgspec.Struct):
@@ -52,7 +54,10 @@ class Task(msgspec.Struct):
     start: msgspec.Raw | None
     deadline: date | None
     estimate_minutes: int | None
+    labels: list[str]
     project_id: UUID
+    section_id: UUID | None
+    position: str
     parent_id: UUID | None
     series_id: UUID | None
     occurrence: str | None
@@ -101,8 +106,8 @@ async def body_of(receive: Any) -> bytes:
 async def add(user: UUID, body: bytes) -> Task:
     new, now = decode(body), datetime.now(UTC)
     task = Task(
-        uuid7(), 1, new.title, new.notes, new.status, new.priority, None, None, None, False, None, None,
-        new.estimate_minutes, user, None, None, None, now, now, None, user,
+        task_id := uuid7(), 1, new.title, new.notes, new.status, new.priority, None, None, None, False, None, None,
+        new.estimate_minutes, [], user, None, f"U{task_id.hex}", None, None, None, now, now, None, user,
     )  # fmt: skip
     await pool.execute(ADD, *(value for name, value in msgspec.structs.asdict(task).items() if name != "overdue"))
     return task

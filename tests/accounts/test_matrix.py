@@ -98,6 +98,7 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "POST /api/tasks/{task_id}/reopen": ("tasks.change", 404),
     "POST /api/tasks/{task_id}/cancel": ("tasks.change", 404),
     "POST /api/tasks/{task_id}/skip": ("tasks.change", 404),
+    "POST /api/tasks/{task_id}/move-after": ("tasks.change", 422),
     "POST /api/tasks/{task_id}/move": ("tasks.change", 422),
     "GET /api/filters/fields": ("tasks.view", 200),
     "GET /api/labels": ("labels.view", 200),

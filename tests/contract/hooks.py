@@ -29,6 +29,7 @@ FORESEEN = {
     "body.created_at": "in the past",
     "body.completed_at": "in the past, of a closed task",
     "body.section_id": "only a section of the project",
+    "body.after_id": "only a task with the same project and parent",
     "body.labels": "something to see",
     "query.label": "something to see, without commas",
     "body.minutes": "either these, or until",

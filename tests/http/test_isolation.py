@@ -40,6 +40,7 @@ BODIES: dict[str, Any] = {
     "change_member": {"role": "viewer"},
     "add_project_invitation": {"email": "eve@example.com", "role": "viewer"},
     "add_project_link": {"name": "Stolen"},
+    "order_task": {"after_id": None},
     "add_section": {"name": "Stolen"},
     "change_section": {"name": "Stolen"},
     "add_label": {"name": "Stolen"},

@@ -78,7 +78,7 @@ TRIED = {
     "add link": "manage", "list links": "manage", "revoke link": "manage", "delete": "own",
     "transfer": "own", "nest": "own",
     "place": "edit", "see sections": "see", "add section": "manage", "change section": "manage",
-    "delete section": "manage",
+    "delete section": "manage", "order": "edit",
 }  # fmt: skip
 
 
@@ -123,6 +123,7 @@ class Attempts:
             "change series": ("PATCH", f"/api/series/{self.series['series_id']}", {"title": "Changed"}),
             "purge": ("DELETE", f"/api/trash/{self.trashed}", None),
             "place": ("PATCH", f"{tasks}/{self.open}", {"section_id": self.section}),
+            "order": ("POST", f"{tasks}/{self.open}/move-after", {"after_id": None}),
             "see sections": ("GET", f"{projects}/sections", None),
             "add section": ("POST", f"{projects}/sections", {"name": "Cellar"}),
             "change section": ("PATCH", f"{projects}/sections/{self.section}", {"name": "Cellar"}),

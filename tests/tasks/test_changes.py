@@ -35,7 +35,7 @@ async def test_a_bare_task_holds_defaults(ada: Person) -> None:
     unset = {
         name: value
         for name, value in task.items()
-        if name not in {"id", "title", "project_id", "created_at", "updated_at", "created_by"}
+        if name not in {"id", "title", "project_id", "position", "created_at", "updated_at", "created_by"}
     }
     assert unset == {
         "version": 1, "notes": "", "status": "open", "priority": 0, "due": None, "due_at": None,

@@ -20,6 +20,8 @@ BY_START = "coalesce(start->>'at', start->>'date', '9999-12-31')"
 BY_DEADLINE = f"coalesce(deadline, {FAR_DAY})"
 BY_COMPLETED = f"coalesce(completed_at, {LONG_AGO})"
 BY_TITLE = "lower(left(title, 64))"
+# Where people have put it, or by when it was added (`order/rules.py`); by its bytes, as the column.
+BY_POSITION = "COALESCE(position, 'U'::text || replace(id::text, '-'::text, ''::text))"
 # Words without case and accents, of every language alike. The owner and the project are two more of them, so that one
 # search of the index finds what is both; no word of a text begins with these characters.
 OWNER_MARK, PROJECT_MARK = "\x01", "\x02"
@@ -45,7 +47,9 @@ PLACED, PLACED_TRASH = (text(f"deleted_at IS {state} AND project_id <> owner_id"
 LABELED = text("deleted_at IS NULL AND labels <> '{}'::text[]")
 DUE = text(f"coalesce(due_at, {FAR_AWAY})")
 IMPORTANCE = text("(- priority)")  # the most important first
-START, DEADLINE, COMPLETED, TITLE = (text(f"({words})") for words in (BY_START, BY_DEADLINE, BY_COMPLETED, BY_TITLE))
+START, DEADLINE, COMPLETED, TITLE, POSITION = (
+    text(f"({words})") for words in (BY_START, BY_DEADLINE, BY_COMPLETED, BY_TITLE, BY_POSITION)
+)
 
 
 class Task(Row, table=True):
@@ -81,7 +85,8 @@ class Task(Row, table=True):
         Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index("ix_tasks_words", text(f"({WORDS})"), postgresql_using="gin", postgresql_where=HERE),
         Index("ix_tasks_labels", text(f"({LABEL_KEYS})"), postgresql_using="gin", postgresql_where=LABELED),
-        Index("ix_tasks_section", "section_id", "created_at", "id", postgresql_where=text("section_id IS NOT NULL")),
+        Index("ix_tasks_project_position", "project_id", POSITION, "id", postgresql_where=HERE),
+        Index("ix_tasks_section", "section_id", POSITION, "id", postgresql_where=text("section_id IS NOT NULL")),
         # For operators, over everybody's tasks.
         Index("ix_tasks_all_created", "created_at", "id", postgresql_where=HERE),
         Index("ix_tasks_all_priority", "priority", "id", postgresql_where=HERE),
@@ -124,6 +129,7 @@ class Task(Row, table=True):
     labels: list[str] = Field(
         default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'"))
     )
+    position: str | None = Field(default=None, sa_column=Column(Text(collation="C")))  # null: as it was added
     parent_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="CASCADE")
     series_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="SET NULL")
     occurrence: str | None = None  # the original start within the series, as the wire shows it

@@ -34,6 +34,7 @@ from todo.domain.projects.queries import INBOX_IS_NAMED, NAMED_PROJECTS, SHARED_
 from todo.domain.tasks import models
 from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK, Task
+from todo.domain.tasks.order.rules import key_of_new
 from todo.domain.tasks.schemas import Day, Moment, TaskDetails, TaskOut, TaskSaved, TrashedTask
 from todo.errors import NotFound
 from todo.listing import Listing, Shared, Sort
@@ -41,11 +42,12 @@ from todo.schema import Instant, Page
 
 IS_OPEN: ColumnElement[bool] = literal_column(f"({models.IS_OPEN})", Boolean())
 OVERDUE = and_(IS_OPEN, TASK.overdue_at.is_not(None), TASK.overdue_at <= func.now()).label("overdue")
+position: ColumnElement[str] = literal_column(models.BY_POSITION, Text())
 COLUMNS = select(
     TASK.id, TASK.version, TASK.title, TASK.notes, TASK.status, TASK.priority, TASK.due, TASK.due_at, TASK.overdue_at,
     OVERDUE, TASK.start, TASK.deadline, TASK.estimate_minutes, TASK.labels, TASK.project_id, TASK.section_id,
-    TASK.parent_id, TASK.series_id, TASK.occurrence, TASK.created_at, TASK.updated_at, TASK.completed_at,
-    TASK.created_by,
+    position.label("position"), TASK.parent_id, TASK.series_id, TASK.occurrence, TASK.created_at, TASK.updated_at,
+    TASK.completed_at, TASK.created_by,
 )  # fmt: skip
 Out = TypeVar("Out", bound=TaskOut)
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
@@ -64,12 +66,14 @@ SORTS = {
     "start": Sort(literal_column(models.BY_START, String()), str, lambda task: _wall_clock(task.start)),
     "deadline": Sort(literal_column(models.BY_DEADLINE, Date()), date, lambda task: task.deadline or FAR_DAY),
     "title": Sort(literal_column(models.BY_TITLE, String()), str, lambda task: task.title[:64], bound=func.lower),
+    "position": Sort(position, str, lambda task: task.position),
     "status": Sort(TASK.status, str, lambda task: task.status),
     "priority": Sort(-TASK.priority, int, lambda task: -task.priority, reverse=True),
 }  # fmt: skip
 # Each is the columns of an index.
 ORDERS = (
     "created_at,id", "updated_at,id", "completed_at,id", "due_at,id", "start,id", "deadline,id", "title,id",
+    "position,id",
     "status,created_at,id", "-priority,due_at,id",
 )  # fmt: skip
 LEADING = ("created_at", "updated_at", "completed_at", "due_at", "start", "deadline", "title")
@@ -289,4 +293,5 @@ def task_saved(task: Task, warnings: list[str]) -> TaskSaved:
 def _out(schema: type[Out], task: Task) -> Out:
     out = schema(*(getattr(task, column.name) for column in COLUMNS.selected_columns))
     out.due, out.start = moment_of(out.due), moment_of(out.start)
+    out.position = out.position or key_of_new(task.id)
     return out

@@ -113,6 +113,16 @@ class Move(Schema):
     due: Moment
 
 
+class MoveAfter(Schema):
+    """The task to come after, which has the same project and parent; `null`: before all others.
+
+    Absent, `section_id` is that of the task to come after, or stays.
+    """
+
+    after_id: UUID | None
+    section_id: UUID | None | UnsetType = UNSET
+
+
 class SeriesSummary(Struct):
     """The rule of a series, and where it stands. `GET /api/series/{id}` has the rest."""
 
@@ -166,6 +176,7 @@ class TaskOut(Struct):
     labels: list[str]
     project_id: UUID
     section_id: UUID | None
+    position: str
     parent_id: UUID | None
     series_id: UUID | None
     occurrence: str | None

@@ -126,7 +126,8 @@ SortBy = Annotated[
     QueryParameter(
         max_length=100,
         schema_extra={"enum": [*SORTS, "-priority,due_at", "priority,-due_at"]},
-        description="By this field; `-` reverses the order. Equal priorities are in the order of `due_at`, the most"
+        description="By this field; `-` reverses the order. `position`, the order of people, goes with"
+        " `project_id`, `section_id` or `parent_id`. Equal priorities are in the order of `due_at`, the most"
         " important and soonest first, or reversed. `start` sorts by its local time. Tasks without a due, start or"
         " deadline come last, those not completed before the completed ones. Filters by due, change or completion list"
         " in the order of that instant.",
@@ -162,6 +163,13 @@ def filters_of(
     # So that the planner sees that an index of open tasks has them all.
     filters["is_open"] = True if when or (status and not rules.CLOSED & set(status)) else None
     return filters | _parent(parent_id) | _words(q)
+
+
+def check_position(sort: str | None, place: object) -> None:
+    """Raise Invalid for the order of people without a place: each project has its own."""
+    if sort and sort.removeprefix("-").startswith("position") and not place:
+        message = "Each project has its own positions: send project_id, section_id or parent_id."
+        raise Invalid.field("query.sort", message)
 
 
 def included_of(include: list[str] | None, until: str | None) -> tuple[frozenset[str], datetime | None]:

@@ -18,6 +18,7 @@ from todo.domain.tasks.schemas import (
     Children,
     Completed,
     Move,
+    MoveAfter,
     TaskDetails,
     TaskIn,
     TaskOut,
@@ -143,6 +144,7 @@ class TaskController(Controller):
             "completed_after": completed_after, "section_id": section_id, "label": label,
             "series_id": series_id, "parent_id": parent_id, "q": q,
         }  # fmt: skip
+        query.check_position(sort, project_id or section_id or parent_id)
         filters = query.filters_of(request.user.timezone, **asked)
         asked |= {"project_id": project_id, "filter": filter_text}
         names, ahead = query.included_of(include, until)
@@ -279,3 +281,21 @@ class TaskController(Controller):
         Example: `{"due": {"kind": "day", "date": "2027-01-02"}}`
         """
         return answer(await tasks.move(task_id, data.due, versions_of(if_match)))
+
+    @post("/{task_id:uuid}/move-after", operation_id="order_task", status_code=200, guards=[requires("tasks.change")])
+    async def order_task(
+        self,
+        tasks: Tasks,
+        task_id: FromPath[UUID],
+        data: JSONBody[MoveAfter],
+        if_match: IfMatch = None,
+    ) -> Response[TaskOut]:
+        """Put a task after another one of its project, or first: `sort=position` lists in this order.
+
+        Tasks that nobody has moved are in the order in which they were added. With a task of another section, or
+        with `section_id`, it is put into that section. Of two moves to one place the later one is closer to the task
+        that both come after.
+
+        Example: `{"after_id": "0190f5f0-7c1d-7000-8000-00000000000a"}`
+        """
+        return answer(await tasks.move_after(task_id, data, versions_of(if_match)))

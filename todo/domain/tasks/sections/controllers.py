@@ -28,7 +28,7 @@ def section_service(session: NamedDependency[WriteSession], request: ActorReques
 
 
 class SectionController(Controller):
-    """Sections: the parts of a project. Whoever may manage it changes them; whoever may edit puts tasks into them."""
+    """Sections: the parts of a project. Those who may manage it change them; those who may edit put tasks into them."""
 
     path = "/api/projects/{project_id:uuid}/sections"
     tags = ["Projects"]
@@ -101,7 +101,6 @@ class SectionController(Controller):
     ) -> None:
         """Delete a section. Its tasks and series stay in the project, in no section.
 
-        Example:
-        `DELETE /api/projects/0190f5f0-7c1d-7000-8000-00000000000a/sections/0190f5f0-7c1d-7000-8000-00000000000b`
+        Example: `DELETE /api/projects/{project_id}/sections/0190f5f0-7c1d-7000-8000-00000000000b`
         """
         await sections.remove(project_id, section_id, versions_of(if_match))

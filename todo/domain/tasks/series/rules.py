@@ -26,6 +26,7 @@ NOT_IN_TEMPLATE = {
     "deleted_at": "what lies in the trash is one task",
     "owner_id": "the series has it",
     "project_id": "the series has it",
+    "position": "belongs to one task",
     "section_id": "the series has it",
     "created_by": "the owner of the series has what comes up by itself",
     "series_id": "the series has it",

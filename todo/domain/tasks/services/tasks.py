@@ -28,8 +28,19 @@ from todo.domain.recurrence.rules.preview import preview
 from todo.domain.tasks import rules
 from todo.domain.tasks.guards import allowed_to, trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
+from todo.domain.tasks.order.services import Spot, find_after, key_after, lock_order
 from todo.domain.tasks.queries import IS_OPEN, task_out, task_saved
-from todo.domain.tasks.schemas import Children, Completed, Moment, Scope, TaskIn, TaskOut, TaskPatch, TaskSaved
+from todo.domain.tasks.schemas import (
+    Children,
+    Completed,
+    Moment,
+    MoveAfter,
+    Scope,
+    TaskIn,
+    TaskOut,
+    TaskPatch,
+    TaskSaved,
+)
 from todo.domain.tasks.series.locks import lock_owner, lock_owner_of, lock_tree
 from todo.domain.tasks.series.models import Series
 from todo.domain.tasks.series.services.edit import SeriesChanges, scope_of
@@ -234,6 +245,28 @@ class TaskService(TaskWriter):
         if series:
             await self.series.advance_as_it_is(series)
         return task_out(moved)
+
+    async def move_after(self, task_id: UUID, data: MoveAfter, if_match: frozenset[int] | None) -> TaskOut:
+        """Give a task its place in the order of its project; raises NotFound, Forbidden, Stale, Invalid."""
+        there = select(TASK.project_id).where(visible_to(self.person), TASK.id == task_id)
+        project_id = await self.session.scalar(there)
+        if project_id is None:
+            raise NotFound
+        await lock_order(self.session, project_id)
+        _, task, _ = await self._locked_with_owner(task_id, "edit", if_match)
+        if task.project_id != project_id:
+            raise Contention
+        after = await find_after(self.session, task, data.after_id) if data.after_id else None
+        section_id = after.section_id if after else task.section_id
+        if data.section_id is not UNSET:
+            if after and data.section_id != section_id:
+                raise Invalid.field("body.section_id", "The task to come after is in another section.")
+            section_id = data.section_id
+        if section_id and section_id != task.section_id:
+            await check_section(self.session, project_id, section_id)
+        key = await key_after(self.session, task, Spot(project_id, section_id, task.parent_id), after)
+        values = {"position": key, "section_id": section_id}
+        return task_out(await self.update(values, task, action="tasks.order"))
 
     async def trash(self, task_id: UUID, if_match: frozenset[int] | None, scope: Scope = "this") -> None:
         """Move a task and its subtasks to the trash, from where it can be restored; raises NotFound, Stale, Invalid.

@@ -1,0 +1,1 @@
+"""The order that people give tasks by hand."""
