@@ -99,7 +99,8 @@ async def test_the_trash_reads_a_page_however_much_lies_in_it(
 
     page = await TaskReads(reads, Actor(id=ada.id, name="ada")).trash(timedelta(days=30), sort=sort, limit=50)
 
-    assert (len(page.items), reads.visited) == (50, 51)
+    assert len(page.items) == 50
+    assert reads.visited <= 52  # one more, and a look for subtasks
 
 
 @pytest.mark.parametrize("sort", ["-created_at", "title", "-priority", "due_at", "-completed_at", "start", "deadline"])
