@@ -179,7 +179,7 @@ class Listing(Generic[S]):
             return sort or field
         return sort or self._default
 
-    def _parse(self, sort: str, several: bool) -> list[Key]:
+    def _parse(self, sort: str, several: bool = False) -> list[Key]:
         """Parse `-priority,due_at` into keys. `id` is appended, in the direction of the last field."""
         names = self._names(sort, several)
         return [

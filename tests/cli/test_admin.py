@@ -261,7 +261,7 @@ def test_rows_and_references_are_given_by_what_names_them(admin: Admin, ada_id: 
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (("add", "labels"), "There is no resource labels."),
+        (("add", "gadgets"), "There is no resource gadgets."),
         (("add", "tasks", "priority=9"), "title: This field is required."),
         (("add", "tasks", "title=A", "owner_id=eve@example.com"), "owner_id: No match."),
         (("list", "tasks", "--sort", "notes"), "--sort: "),

@@ -2,6 +2,9 @@
 
 import json
 import re
+from pathlib import Path
+
+from pyrage import x25519
 
 ADA = ("createsuperuser", "--email", "ada@example.com", "--password", "correct horse battery staple")
 
@@ -104,12 +107,13 @@ def test_what_is_unfit_for_production_is_found(todo, url: str) -> None:
     assert {"deploy.env", "deploy.public_url", "deploy.mail", "deploy.password_cost", "deploy.second_factor"} <= found
 
 
-def test_a_proper_installation_has_nothing_unfit(todo, url: str) -> None:
+def test_a_proper_installation_has_nothing_unfit(todo, url: str, tmp_path: Path) -> None:
     done = todo(
         "check", "--deploy", "--json",
         TODO_DATABASE_URL=url, TODO_ENV="production", TODO_PUBLIC_URL="https://todo.example.com",
         TODO_ARGON2_MEMORY_KIB="47104", TODO_ARGON2_ITERATIONS="1", TODO_MAIL_URL="smtps://u:p@mail.example.com",
-        TODO_RATE_LIMIT="100/minute",
+        TODO_RATE_LIMIT="100/minute", TODO_BACKUP_DIR=str(tmp_path),
+        TODO_BACKUP_RECIPIENTS=str(x25519.Identity.generate().to_public()),
     )  # fmt: skip
 
     assert [finding["id"] for finding in json.loads(done.output)] == ["worker.late"]
