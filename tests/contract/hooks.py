@@ -24,6 +24,7 @@ FORESEEN = {
     "body.parent_id": "only a task of theirs that this one is not above",
     "body.project_id": "only a project to which they may add tasks",
     "body.user_id": "only a person there is, who is not the owner",
+    "body.name": "a person has one label of a name, whatever its case",
     "body.every_occurrence": "a task that does not come back has one occurrence",
     "body.status": "a series begins with an open task",
     "body.created_at": "in the past",
