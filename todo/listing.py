@@ -68,21 +68,25 @@ class Key(NamedTuple):
 
 
 class Where(Protocol):
-    """One more condition of a list. Equal ones have the same clause, so that it is compiled once."""
+    """One more condition of a list. Equal ones have the same clause, so that it is compiled once.
+
+    `place` is whose rows the clause is about, where the list has one, so that an index by it can be asked.
+    """
 
     def __hash__(self) -> int: ...
-    def clause(self) -> ColumnElement[bool]: ...
+    def clause(self, place: Any) -> ColumnElement[bool]: ...
 
 
 class Shared(NamedTuple):
     """More rows of a list, none of which is among its others: `columns` correlated with each row of `groups`.
 
-    Each group is read by an index of its own, as far as the page needs. `filters` take the place of those of the list.
+    Each group is read by an index of its own, as far as the page needs. `filters` and `place` are those of a group.
     """
 
     groups: Subquery
     columns: Select[Any]
     filters: Mapping[str, ColumnElement[bool]] = {}
+    place: Any = None
 
 
 class Listing(Generic[S]):
@@ -107,9 +111,11 @@ class Listing(Generic[S]):
         leading: Collection[str] = (),
         ranges: Mapping[str, str] | None = None,
         shared: Shared | None = None,
+        place: Any = None,
     ):
         self._into = into
         self._shared = shared
+        self._place = place
         self._columns = columns
         self._filters = filters
         self._sorts = sorts
@@ -215,11 +221,11 @@ class Listing(Generic[S]):
 
     def _compile_page(self, given: frozenset[str], sort: str, after: bool, where: Where | None) -> Query[S]:
         keys = self._keys(sort, where is not None)
-        conditions = [*([beyond(keys)] if after else []), *([where.clause()] if where else [])]
-        own = self._columns.where(*(self._filters[name] for name in sorted(given)), *conditions)
+        past = [beyond(keys)] if after else []
+        own = self._columns.where(*self._conditions(given, where), *past)
         if self._shared is None:
             return Query(self._into, _limited(own, [key.sort.expression for key in keys], keys))
-        shared = self._shared.columns.where(*self._shared_filters(given), *conditions)
+        shared = self._shared.columns.where(*self._shared_conditions(self._shared, given, where), *past)
         expressions = [key.sort.expression for key in keys]
         labels = [expression.label(f"key_{number}") for number, expression in enumerate(expressions)]
         own, theirs = (_limited(part.add_columns(*labels), expressions, keys) for part in (own, shared))
@@ -230,16 +236,22 @@ class Listing(Generic[S]):
         shown = select(*(found.c[column.name] for column in self._columns.selected_columns))
         return Query(self._into, _limited(shown, [found.c[label.name] for label in labels], keys))
 
-    def _shared_filters(self, given: frozenset[str]) -> list[ColumnElement[bool]]:
-        filters = {**self._filters, **(self._shared.filters if self._shared else {})}
-        return [filters[name] for name in sorted(given)]
+    def _conditions(self, given: frozenset[str], where: Where | None) -> list[ColumnElement[bool]]:
+        return [*(self._filters[name] for name in sorted(given)), *([where.clause(self._place)] if where else [])]
+
+    def _shared_conditions(
+        self, shared: Shared, given: frozenset[str], where: Where | None
+    ) -> list[ColumnElement[bool]]:
+        filters = {**self._filters, **shared.filters}
+        return [*(filters[name] for name in sorted(given)), *([where.clause(shared.place)] if where else [])]
 
     def _compile_count(self, given: frozenset[str], where: Where | None) -> Query[int | None]:
-        conditions = [where.clause()] if where else []
-        own = _some(self._columns.where(*(self._filters[name] for name in sorted(given)), *conditions))
+        own = _some(self._columns.where(*self._conditions(given, where)))
         if self._shared is None:
             return Query(int, select(func.count()).select_from(own.subquery()))
-        theirs = _some(self._shared.columns.where(*self._shared_filters(given), *conditions)).lateral("theirs")
+        theirs = _some(self._shared.columns.where(*self._shared_conditions(self._shared, given, where))).lateral(
+            "theirs"
+        )
         shared = select(*theirs.c).select_from(self._shared.groups.join(theirs, true())).limit(MAX_COUNT + 1)
         found = union_all(own.subquery().select(), shared.subquery().select())
         return Query(int, select(func.count()).select_from(found.subquery()))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support.factories import Person, World
 from support.sharing import share
 
+from todo.database import ACTOR
 from todo.domain.tasks.filters.compiled import read_filter
 from todo.domain.tasks.filters.syntax import FilterError
 from todo.domain.tasks.filters.times import Asker
@@ -68,6 +69,59 @@ async def test_a_filter_combines_with_every_other_parameter(ada: Person) -> None
     assert len(await found(ada, "priority >= high", f"&limit=1&cursor={cursor}")) == 1
     other = await ada.http.get(f"/api/tasks?filter=priority%20%3E%3D%20low&limit=1&cursor={cursor}")
     assert other.status_code == 422
+
+
+async def test_labels_have_no_case_and_any_of_several_will_do(ada: Person, bob: Person, sql: Sql) -> None:
+    project = (await bob.http.post("/api/projects", json={"name": "House"})).json()["id"]
+    await share(sql, project, ada.id)
+    await bob.add("his", project_id=project, labels=["Home", "two words"])
+    await bob.add("his inbox", labels=["home"])
+    await ada.add("mine", labels=["HOME"])
+    await ada.add("garden", labels=["garden", "none"])
+    await ada.add("bare")
+
+    assert await found(ada, "label = home order by title") == ["his", "mine"]
+    assert await found(ada, 'label in (GARDEN, "two words") order by title') == ["garden", "his"]
+    assert await found(ada, 'label = home and label = "two words"') == ["his"]
+    assert await found(ada, "label = none") == await found(ada, "not has label") == ["bare"]
+    assert await found(ada, 'label = "none"') == ["garden"]
+    assert await found(ada, "label != home order by title") == ["bare", "garden"]
+    assert await found(ada, "label = home and project = House") == ["his"]
+    assert await found(ada, "label in (home, garden)", f"&project_id={project}") == ["his"]
+    assert await found(ada, "label = ho") == []
+
+
+async def test_sections_are_those_of_projects_that_one_sees(ada: Person, bob: Person, sql: Sql) -> None:
+    async def section(person: Person, project: str, name: str) -> str:
+        answer = await person.http.post(f"/api/projects/{project}/sections", json={"name": name})
+        return str(answer.json()["id"])
+
+    house, mine = [
+        (await person.http.post("/api/projects", json={"name": "House"})).json()["id"] for person in (bob, ada)
+    ]
+    theirs, own = await section(bob, house, "This week"), await section(ada, mine, "this WEEK")
+    await bob.add("his", project_id=house, section_id=theirs)
+    await ada.add("mine", project_id=mine, section_id=own)
+    await ada.add("inbox")
+
+    assert await found(ada, 'section = "this week"') == await found(ada, f"section = {own}") == ["mine"]
+    assert await found(ada, f"section = {theirs}") == await found(ada, f"section = {uuid4()}") == []
+    assert await found(ada, "section = none") == await found(ada, "not has section") == ["inbox"]
+    assert await found(ada, 'section != "this week"') == ["inbox"]
+
+    await share(sql, house, ada.id)
+    assert await found(ada, 'section in ("this week") order by title') == ["his", "mine"]
+    assert await found(ada, f"section = {theirs}") == ["his"]
+
+
+async def test_few_comparisons_look_something_up(ada: Person) -> None:
+    parts = [*["label = home"] * 4, *["not section = none"] * 3, 'text ~ "a"', "author = me", "has subtasks"]
+    text = " or ".join(parts)
+    assert await found(ada, text) == []
+    error = await refused(ada, f"{text} or (closed and project = inbox)")
+    names = "project, section, label, author, text, subtasks"
+    assert error["message"].startswith(f"A filter has at most 10 comparisons of {names} together.")
+    assert error["position"] == len(text) + len(" or (closed and ") + 1
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
@@ -176,7 +230,7 @@ WORDS = st.sampled_from(
 def test_any_text_is_read_or_refused_in_time(text: str) -> None:
     began = process_time()
     try:
-        read_filter(text, ASKER).where.clause()
+        read_filter(text, ASKER).where.clause(ACTOR)
     except FilterError as error:
         assert 1 <= error.position <= len(text) + 1
     assert process_time() - began < 0.05, text

@@ -14,6 +14,7 @@ Task: TypeAlias = dict[str, Any]
 Test: TypeAlias = Callable[[Task], bool]
 ZONE = ZoneInfo("Europe/Berlin")
 PRIORITIES = ["none", "low", "medium", "high", "urgent"]
+LABELS = ["home", "garden", "office", "car"]
 STATUSES = ["open", "in_progress", "waiting", "done", "cancelled"]
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda one, other: one == other, "!=": lambda one, other: one != other, "<": lambda one, other: one < other,
@@ -52,7 +53,7 @@ def condition(random: Random, today: date, depth: int) -> tuple[str, Test]:
     if depth and random.random() < 0.3:
         inner, test = condition(random, today, depth - 1)
         return f"not ({inner})", lambda task: not test(task)
-    return random.choice([days, none, priority, status, estimate, flag, several])(random, today)
+    return random.choice([days, none, priority, status, estimate, flag, several, label])(random, today)
 
 
 def days(random: Random, today: date) -> tuple[str, Test]:
@@ -85,6 +86,14 @@ def several(random: Random, _: date) -> tuple[str, Test]:
     return f"status {word} ({', '.join(some)})", lambda task: (task["status"] in some) is wanted
 
 
+def label(random: Random, _: date) -> tuple[str, Test]:
+    some = random.sample(LABELS, 2)
+    word, wanted = random.choice([("in", True), ("not in", False)])
+    if random.random() < 0.2:
+        return "has label", lambda task: bool(task["labels"])
+    return f"label {word} ({', '.join(some)})", lambda task: bool({*some} & {*task["labels"]}) is wanted
+
+
 def estimate(random: Random, _: date) -> tuple[str, Test]:
     operator, minutes = random.choice(list(COMPARE)), random.choice([30, 60, 90])
     return (
@@ -112,6 +121,7 @@ async def add(ada: Person, random: Random, today: date) -> None:
     await ada.add(
         status=random.choice(STATUSES), priority=random.randrange(5), due=moment(), start=moment(), deadline=due,
         estimate_minutes=random.choice([None, 30, 60, 90]), notes=random.choice(["", "More."]),
+        labels=random.sample(LABELS, random.randrange(3)),
     )  # fmt: skip
 
 

@@ -103,10 +103,13 @@ def _found(mark: ColumnElement[Any]) -> ColumnElement[bool]:
 LABEL: Any = bindparam("label", type_=ARRAY(Text))
 
 
-def labeled(place: ColumnElement[Any], labels: Any = LABEL) -> ColumnElement[bool]:
-    """What has all of these labels, by default those of a question, in the tasks of an owner or of a project."""
+def labeled(place: ColumnElement[Any], labels: Any = LABEL, compare: str = "@>") -> ColumnElement[bool]:
+    """What has all of these labels, by default those of a question, in the tasks of an owner or of a project.
+
+    `compare`: `&&` for any of them.
+    """
     wanted = func.label_keys(cast(place, Uuid()), labels)
-    return and_(literal_column("labels <> '{}'"), literal_column(f"({models.LABEL_KEYS})").op("@>")(wanted))
+    return and_(literal_column("labels <> '{}'"), literal_column(f"({models.LABEL_KEYS})").op(compare)(wanted))
 
 
 FILTERS = {
@@ -152,7 +155,7 @@ def _shared(columns: Select[Any], *where: ColumnElement[bool], projects: Subquer
     """The tasks of each of these projects; as a rule, of those shared with a person."""
     project: ColumnElement[Any] = projects.c.project_id
     here = columns.where(TASK.project_id == project, PLACED, *where).correlate(projects)
-    return Shared(projects, here, _of_project(project))
+    return Shared(projects, here, _of_project(project), project)
 
 
 def task_row(*values: Any) -> TaskDetails:
@@ -186,16 +189,17 @@ def lists_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Lists:
     """The lists of visible tasks, with these columns."""
     here = TASK.deleted_at.is_(None)
     order: Any = {
-        "sorts": SORTS, "default": "-created_at", "orders": ORDERS, "leading": LEADING, "ranges": RANGES,
+        "filters": FILTERS, "sorts": SORTS, "default": "-created_at", "orders": ORDERS, "leading": LEADING,
+        "ranges": RANGES, "place": ACTOR,
     }  # fmt: skip
     own = columns.where(TASK.owner_id == ACTOR, here, not_archived(TASK.project_id))
     inbox = columns.where(TASK.owner_id == ACTOR, here, TASK.project_id == TASK.owner_id, INBOX_IS_NAMED)
     named = _shared(columns, here, projects=NAMED_PROJECTS)
     of_project = columns.where(TASK.project_id == OF_PROJECT, PLACED, visible_to(ACTOR))
     return Lists(
-        Listing(into, own, filters=FILTERS, shared=_shared(columns, here), **order),
-        Listing(into, of_project, filters=FILTERS | _of_project(OF_PROJECT), **order),
-        Listing(into, inbox, filters=FILTERS, shared=named, **order),
+        Listing(into, own, shared=_shared(columns, here), **order),
+        Listing(into, of_project, **order | {"filters": FILTERS | _of_project(OF_PROJECT), "place": OF_PROJECT}),
+        Listing(into, inbox, shared=named, **order),
     )
 
 

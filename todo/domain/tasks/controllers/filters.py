@@ -6,8 +6,8 @@ from litestar import Controller, get
 from msgspec import Meta, Struct
 
 from todo.access import requires
-from todo.domain.tasks.filters.fields import FIELDS, ORDERS
-from todo.domain.tasks.filters.syntax import MAX_LENGTH, MAX_LEVELS, MAX_TERMS
+from todo.domain.tasks.filters.fields import FIELDS, LOOKUPS, ORDERS
+from todo.domain.tasks.filters.syntax import MAX_LENGTH, MAX_LEVELS, MAX_LOOKUPS, MAX_TERMS
 
 
 class FilterField(Struct):
@@ -33,6 +33,9 @@ class FilterLanguage(Struct):
     orders: Annotated[list[str], Meta(description="What `order by` takes; `-` reverses it.", examples=[["due"]])]
     max_length: Annotated[int, Meta(description="Characters in a filter.", examples=[MAX_LENGTH])]
     max_terms: Annotated[int, Meta(description="Comparisons in a filter, and values of lists.", examples=[MAX_TERMS])]
+    max_lookups: Annotated[
+        int, Meta(description=f"Comparisons of {', '.join(LOOKUPS)} in a filter.", examples=[MAX_LOOKUPS])
+    ]
     max_levels: Annotated[int, Meta(description="Levels of conditions in each other.", examples=[MAX_LEVELS])]
 
 
@@ -44,7 +47,7 @@ LANGUAGE = FilterLanguage(
         )
         for field in FIELDS.values()
     ],
-    list(ORDERS), MAX_LENGTH, MAX_TERMS, MAX_LEVELS,
+    list(ORDERS), MAX_LENGTH, MAX_TERMS, MAX_LOOKUPS, MAX_LEVELS,
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from todo.access import Actor
 from todo.database import now
 from todo.domain.tasks import rules
 from todo.domain.tasks.filters.compiled import read_filter
-from todo.domain.tasks.filters.syntax import MAX_LENGTH, MAX_LEVELS, MAX_TERMS, FilterError
+from todo.domain.tasks.filters.syntax import MAX_LENGTH, MAX_LEVELS, MAX_LOOKUPS, MAX_TERMS, FilterError
 from todo.domain.tasks.filters.times import Asker
 from todo.domain.tasks.includes import NAMES, names_of
 from todo.domain.tasks.labels.rules import MAX_LABELS, MOST_LABEL, clean_labels
@@ -69,9 +69,10 @@ FilterText = Annotated[
         name="filter",
         max_length=MAX_LENGTH,
         description=f"Conditions in the filter language, which `GET /api/filters/fields` describes: at most"
-        f" {MAX_TERMS} comparisons and values, {MAX_LEVELS} levels deep. They apply besides the other parameters. Days"
-        " are those of your time zone. Names that you do not see match nothing. `sort` comes before `order by`; without"
-        " both, the list has the order of the first condition, such as `due_at`.",
+        f" {MAX_TERMS} comparisons and values, {MAX_LOOKUPS} of them of names, texts or subtasks, and {MAX_LEVELS}"
+        " levels deep. They apply besides the other parameters. Days are those of your time zone. Names that you do not"
+        " see match nothing. `sort` comes before `order by`; without both, the list has the order of the first"
+        " condition, such as `due_at`.",
         examples=[Example(value="due < today+7d and priority >= high and not closed order by due, -priority")],
     ),
 ]

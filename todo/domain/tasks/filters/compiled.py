@@ -7,12 +7,21 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, and_, bindparam, not_, or_
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import ColumnElement, and_, not_, or_
 
-from todo.domain.tasks.filters.fields import FIELDS, ORDERS, Field
+from todo.domain.tasks.filters.fields import FIELDS, LOOKUPS, ORDERS, Field, Take
 from todo.domain.tasks.filters.kinds import FLAG, PART, Match
-from todo.domain.tasks.filters.syntax import Comparison, Condition, Filter, FilterError, Group, Not, Value, parse_filter
+from todo.domain.tasks.filters.syntax import (
+    MAX_LOOKUPS,
+    Comparison,
+    Condition,
+    Filter,
+    FilterError,
+    Group,
+    Not,
+    Value,
+    parse_filter,
+)
 from todo.domain.tasks.filters.times import Asker
 from todo.domain.tasks.rules import CLOSED
 
@@ -41,8 +50,8 @@ class Where(Struct, frozen=True):
 
     shape: Shape
 
-    def clause(self) -> ColumnElement[bool]:
-        return clause_of(self.shape)
+    def clause(self, place: Any) -> ColumnElement[bool]:
+        return clause_of(self.shape, place)
 
 
 class Read(NamedTuple):
@@ -72,6 +81,7 @@ class _Reader:
     def __init__(self, asker: Asker):
         self._asker = asker
         self.values: dict[str, Any] = {}
+        self._lookups = 0
 
     def shape(self, condition: Condition) -> Shape:
         if isinstance(condition, Not):
@@ -82,6 +92,7 @@ class _Reader:
 
     def _compared(self, comparison: Comparison) -> Shape:
         field = field_of(comparison)
+        self._count(comparison.field)
         if comparison.operator == "has":
             return Denied(Test(field.name, "none"))
         matches = field.kind.read(comparison.operator, comparison.values, self._asker)
@@ -93,6 +104,13 @@ class _Reader:
         if comparison.operator == "!=":
             return Denied(shape)
         return Joined("and", (shape, OPEN)) if _is_open(field, matches) else shape
+
+    def _count(self, name: Value) -> None:
+        """Raise FilterError for too many comparisons that look something up."""
+        self._lookups += name.word in LOOKUPS
+        if self._lookups > MAX_LOOKUPS:
+            names = ", ".join(LOOKUPS)
+            raise FilterError(f"A filter has at most {MAX_LOOKUPS} comparisons of {names} together.", name.position)
 
 
 def _is_open(field: Field, matches: list[Match]) -> bool:
@@ -157,12 +175,9 @@ def _natural(parsed: Filter) -> str | None:
     return None
 
 
-def clause_of(shape: Shape) -> ColumnElement[bool]:
-    """The condition of a shape, with parameters `filter_0`, `filter_1` ..."""
-    numbers: Iterator[int] = iter(range(1_000))
-
-    def take(type_: TypeEngine[Any]) -> ColumnElement[Any]:
-        return bindparam(f"filter_{next(numbers)}", type_=type_)
+def clause_of(shape: Shape, place: Any) -> ColumnElement[bool]:
+    """The condition of a shape on tasks of a place, with parameters `filter_0`, `filter_1` ..."""
+    take = Take(place)
 
     def build(part: Shape) -> ColumnElement[bool]:
         if isinstance(part, Test):

@@ -5,6 +5,7 @@ nothing to compare.
 """
 
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import (
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     any_,
+    bindparam,
     exists,
     false,
     func,
@@ -28,15 +30,26 @@ from sqlalchemy.types import TypeEngine
 
 from todo.database import ACTOR, table_of
 from todo.domain.accounts.models import USER
-from todo.domain.projects.models import PROJECT
+from todo.domain.projects.models import PROJECT, SECTION
 from todo.domain.projects.queries import VISIBLE_IDS, VISIBLE_PEOPLE, named
 from todo.domain.tasks import models
 from todo.domain.tasks.filters import kinds, times
 from todo.domain.tasks.filters.kinds import Kind
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.queries import IS_OPEN, OVERDUE, SORTS, WORDS, words_query
+from todo.domain.tasks.queries import IS_OPEN, OVERDUE, SORTS, WORDS, labeled, words_query
 
-Take: TypeAlias = Callable[[TypeEngine[Any]], ColumnElement[Any]]  # the next argument, as a bound value of this type
+
+class Take:
+    """Takes the arguments of clauses, one after another, as bound values. `place`: owner or project of the tasks."""
+
+    def __init__(self, place: Any):
+        self.place = place
+        self._numbers = count()
+
+    def __call__(self, type_: TypeEngine[Any]) -> ColumnElement[Any]:
+        return bindparam(f"filter_{next(self._numbers)}", type_=type_)
+
+
 Clause: TypeAlias = Callable[[Take], ColumnElement[bool]]
 TIME, TEXTS, SUBTASK = DateTime(timezone=True), ARRAY(Text), table_of(Task).alias("subtask").c
 STATUSES = {name: name for name in ("open", "in_progress", "waiting", "done", "cancelled")}
@@ -44,13 +57,17 @@ PRIORITIES = {"none": 0, "low": 1, "medium": 2, "high": 3, "urgent": 4} | {str(n
 
 
 class Field(NamedTuple):
-    """A field: its kind, whose matches name `clauses`; by which `sort` lists have its order, if they have."""
+    """A field: its kind, whose matches name `clauses`; by which `sort` lists have its order, if they have.
+
+    `lookup`: its SQL is long, so that only some of them go into one filter.
+    """
 
     name: str
     description: str
     kind: Kind
     clauses: Mapping[str, Clause]
     sort: str = ""
+    lookup: bool = False
 
 
 def _interval(
@@ -82,6 +99,11 @@ def _project(take: Take) -> ColumnElement[bool]:
     return TASK.project_id.in_(
         select(PROJECT.id).where(PROJECT.id.in_(VISIBLE_IDS), named(take(TEXTS), PROJECT.name, PROJECT.id))
     )
+
+
+def _section(take: Take) -> ColumnElement[bool]:
+    found = select(SECTION.id).where(SECTION.project_id.in_(VISIBLE_IDS), named(take(TEXTS), SECTION.name, SECTION.id))
+    return and_(TASK.section_id.is_not(None), TASK.section_id.in_(found))
 
 
 def _person(take: Take) -> ColumnElement[bool]:
@@ -158,17 +180,30 @@ _ALL = (
     Field(
         "project", "Its project, of those you see.",
         kinds.names("project", "the name or id of a project, or `inbox`", ("inbox",)),
-        {"among": _project, "inbox": lambda _: TASK.project_id == ACTOR},
+        {"among": _project, "inbox": lambda _: TASK.project_id == ACTOR}, lookup=True,
+    ),
+    Field(
+        "section", "Its section, of the projects you see.",
+        kinds.names("section", "the name or id of a section, or `none`", ("none",)),
+        {"among": _section, "none": _empty(TASK.section_id)}, lookup=True,
+    ),
+    Field(
+        "label", "Its labels, whatever their case; any of several.",
+        kinds.names("label", "the name of a label, or `none`", ("none",)),
+        {
+            "among": lambda take: labeled(take.place, take(TEXTS), "&&"),
+            "none": lambda _: TASK.labels == literal_column("'{}'"),
+        }, lookup=True,
     ),
     Field(
         "author", "Who added it, of those with whom you share a project.",
-        kinds.names("person", "`me`, or the name or id of a person", people=True), {"among": _person},
+        kinds.names("person", "`me`, or the name or id of a person", people=True), {"among": _person}, lookup=True,
     ),
     Field("parent", "The task directly above it.", kinds.ids("the id of a task, or `none`"), _id(TASK.parent_id)),
     Field("series", "The series it is of.", kinds.ids("the id of a series, or `none`"), _id(TASK.series_id)),
     Field(
         "text", "The words of its title and notes, whatever their case and accents.", kinds.WORDS,
-        {"among": lambda take: WORDS.op("@@")(words_query(take(Text()), take(Text())))},
+        {"among": lambda take: WORDS.op("@@")(words_query(take(Text()), take(Text())))}, lookup=True,
     ),
     Field(
         "notes", "More about it; only with `has`.", kinds.PART,
@@ -176,8 +211,9 @@ _ALL = (
     ),
     Field(
         "subtasks", "The tasks directly below it; only with `has`.", kinds.PART,
-        {"none": lambda _: ~exists().where(SUBTASK.parent_id == TASK.id, SUBTASK.deleted_at.is_(None))},
+        {"none": lambda _: ~exists().where(SUBTASK.parent_id == TASK.id, SUBTASK.deleted_at.is_(None))}, lookup=True,
     ),
 )  # fmt: skip
 FIELDS = {field.name: field for field in _ALL}
 ORDERS = {field.name: field.sort for field in _ALL if field.sort} | {"title": "title"}
+LOOKUPS = tuple(field.name for field in _ALL if field.lookup)

@@ -14,6 +14,7 @@ from todo.errors import FieldError, Invalid
 
 MAX_LENGTH = 2_000  # characters
 MAX_TERMS = 100  # comparisons, each value of a list counting
+MAX_LOOKUPS = 10  # comparisons whose SQL is long, since compiling it holds up everybody
 MAX_LEVELS = 20  # of `and`, `or` and `not` inside each other
 MAX_PARENTHESES = 200  # what is expected after an error is found by trying, which takes time for each that is open
 UNUSABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
