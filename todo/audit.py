@@ -1,6 +1,6 @@
 """The audit log: each event is written in the same statement as the change it records."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, Literal
@@ -108,6 +108,20 @@ def event(
 async def record(session: WriteSession, action: Action, subject: str, **details: Any) -> None:
     """Record an event that changes no row (a sign-in, a rejection) in the caller's transaction."""
     await session.execute(insert(Event).values(event(session.origin, action, subject, **details)))
+
+
+async def record_changes(
+    session: WriteSession,
+    action: Action,
+    subject: str,
+    changes: Iterable[tuple[UUID, Mapping[str, Any] | None, Mapping[str, Any] | None]],
+) -> None:
+    """Record the changes of many rows (id, before, after) by one statement, in the caller's transaction."""
+    entries = [
+        event(session.origin, action, subject, row_id, before=before, after=after) for row_id, before, after in changes
+    ]
+    if entries:
+        await session.execute(insert(table_of(Event)), entries)
 
 
 class Repository(SQLAlchemyAsyncRepository[M], Generic[M]):

@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from conftest import serving, settings_for
@@ -291,6 +292,22 @@ async def test_many_changes_are_summed_up(ada: Person, database: Database, sql: 
     assert rows <= 52
     assert await sql.fetchval("SELECT count(*) FROM usage_changes") == 1
     assert await miscounted(sql) == []
+
+
+async def test_rows_summed_up_by_the_check_of_the_first_are_checked_with_it(
+    ada: Person, database: Database, sql: Sql
+) -> None:
+    await ada.add()
+    await limit(database, ada, tasks=1)
+    changes = [*((ada.id, 0, 1) for _ in range(60)), (ada.id, 1, 0)]
+    add = "INSERT INTO usage_changes (user_id, tasks, storage, series, reminders, tokens, is_growth)"
+    values = ", ".join(f"('{user_id}', {tasks}, {storage}, 0, 0, 0, true)" for user_id, tasks, storage in changes)
+
+    with pytest.raises(asyncpg.PostgresError, match="the quota of tasks is reached"):
+        await sql.execute(f"{add} VALUES {values}")
+    await sql.execute(f"{add} VALUES {values.rpartition(', (')[0]}")
+
+    assert await sql.fetchval("SELECT count(*) FROM usage_changes") == 1
 
 
 async def test_the_settings_are_the_limits_of_all_who_have_none_of_their_own(

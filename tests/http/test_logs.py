@@ -226,6 +226,16 @@ def test_the_same_cause_is_one_line_a_minute_with_the_number_of_those_left_out(o
     assert sum(line["level"] == "info" for line in lines) == 100
 
 
+def test_a_thousand_causes_are_remembered_and_no_more(output: Output) -> None:
+    configure(log_format="json")
+    log = logging.getLogger("todo.test")
+
+    for number in [0, *range(1, 1_000), 0, 1_000, 0]:
+        log.warning("unknown %s", number)
+
+    assert output().count('"unknown 0"') == 2
+
+
 def test_exceptions_of_another_kind_or_from_another_line_are_other_causes(output: Output) -> None:
     configure(log_format="json")
     log = logging.getLogger("todo.test")

@@ -91,6 +91,19 @@ async def test_a_project_shared_since_the_account_was_closed_is_handed_over_when
     assert [one["title"] for one in (await bob.http.get("/api/tasks")).json()["items"]] == ["Paint"]
 
 
+async def test_an_account_is_erased_although_who_gets_its_projects_has_many(
+    ada: Person, bob: Person, sql: Sql, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await project(ada)
+    await share(sql, house, bob.id, "viewer")
+    monkeypatch.setattr("todo.domain.tasks.services.project_contents.MAX_PROJECTS", 1)
+    refused = await ada.http.post(f"/api/projects/{house}/transfer", json={"user_id": str(bob.id)})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "too-many")
+    assert (await leave(ada, shared_projects="hand_over")).status_code == 200
+    assert await names(bob) == [("Inbox", "owner"), ("House", "owner")]
+
+
 async def test_an_erased_address_is_in_no_invitation_and_no_event(
     ada: Person, bob: Person, sql: Sql, database: Database
 ) -> None:

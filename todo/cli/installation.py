@@ -35,8 +35,8 @@ def database_url(settings: Settings) -> Iterator[str]:
 
 @asynccontextmanager
 async def opened(settings: Settings, url: str) -> AsyncIterator[Database]:
-    """An open database for the time of the block."""
-    database = await Database(settings, url).open()
+    """An open database for the time of the block. Slow statements are not logged among what a command prints."""
+    database = await Database(settings.model_copy(update={"slow_statement_seconds": 0}), url).open()
     try:
         yield database
     finally:

@@ -21,6 +21,7 @@ from todo.errors import Unavailable
 from todo.settings import Settings
 
 MINUTE = 60.0
+MAX_CAUSES = 1_000  # remembered: a cause may be worded by what a client sends
 Entry = MutableMapping[str, Any]
 
 log = logging.getLogger("todo.requests")
@@ -94,8 +95,10 @@ class Quiet(logging.Filter):
         if now - since < MINUTE:
             self._seen[cause] = (since, left_out + 1)
             return False
-        self._seen = {one: seen for one, seen in self._seen.items() if now - seen[0] < 10 * MINUTE}
+        self._seen.pop(cause, None)
         self._seen[cause] = (now, 0)
+        if len(self._seen) > MAX_CAUSES:
+            del self._seen[next(iter(self._seen))]
         if left_out:
             record.left_out = left_out
         return True

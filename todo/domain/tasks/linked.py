@@ -1,5 +1,6 @@
 """What a read-only link shows: a project and those below it with their tasks, and nothing about people."""
 
+from asyncio import to_thread
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -109,7 +110,8 @@ class Linked(NamedTuple):
         """Return the open tasks with a due date, the soonest first, as a calendar."""
         tasks = await self.database.reads.all(DUE, projects=[one.id for one in self.projects])
         rows = [to_builtins(task, builtin_types=(datetime,)) for task in tasks]
-        return calendar.feed(self.projects[0].name, rows, host, as_events=as_events)
+        # In a thread: a thousand tasks take longer than others can wait.
+        return await to_thread(calendar.feed, self.projects[0].name, rows, host, as_events=as_events)
 
 
 async def linked_by(database: Database, secret: str) -> Linked:

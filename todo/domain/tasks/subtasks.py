@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, insert, select, text, update
 
 from todo.actions import Action
-from todo.audit import Event, event
+from todo.audit import record_changes
 from todo.database import WriteSession, now, table_of
 from todo.domain.accounts.models import USER, User
 from todo.domain.tasks import rules
@@ -96,7 +96,7 @@ async def change_all(
     written = {**values, "updated_at": changed_at or now(), "version": TASK.version + 1}
     await session.execute(update(table_of(Task)).where(TASK.id.in_([task.id for task in tasks])).values(written))
     changes = [(task.id, {name: getattr(task, name) for name in values}, values) for task in tasks]
-    await _record_events(session, action, changes)
+    await record_changes(session, action, "tasks", changes)
 
 
 async def load_copied(session: WriteSession, pairs: Sequence[tuple[UUID, UUID]]) -> list[Copied]:
@@ -124,7 +124,7 @@ async def copy_subtasks(session: WriteSession, roots: Sequence[Copied]) -> None:
         return
     await session.execute(insert(table_of(Task)), [copy.model_dump() for copy, _ in copies])
     await session.execute(COPY_REMINDERS, {"old": [old for _, old in copies], "new": [copy.id for copy, _ in copies]})
-    await _record_events(session, "tasks.open", [(copy.id, None, copy.model_dump()) for copy, _ in copies])
+    await record_changes(session, "tasks.open", "tasks", [(copy.id, None, copy.model_dump()) for copy, _ in copies])
 
 
 def _copies(
@@ -164,11 +164,3 @@ def _shift(task: Task, distance: timedelta, owner_timezone: str) -> None:
         return
     for name, value in (moved | instants | {"deadline": deadline}).items():
         setattr(task, name, value)
-
-
-async def _record_events(session: WriteSession, action: Action, changes: Sequence[tuple[UUID, Any, Any]]) -> None:
-    entries = [
-        event(session.origin, action, "tasks", task_id, before=before, after=after)
-        for task_id, before, after in changes
-    ]
-    await session.execute(insert(table_of(Event)), entries)

@@ -4,11 +4,22 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, bindparam, func, insert, literal, literal_column, or_, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    column,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from todo.access import Actor
-from todo.audit import AuditedService, Event, event
+from todo.audit import AuditedService, record_changes
+from todo.cleanup import BATCH
 from todo.database import WriteSession, now, table_of
 from todo.domain.projects.models import ACCESS, Access
 from todo.domain.projects.rules import ROLES_WITH
@@ -22,7 +33,6 @@ from todo.domain.tasks.series.services.occurrences import SeriesService
 from todo.errors import Conflict, Invalid, Stale
 
 MAX_PALETTE = 500
-BATCH = 5_000
 
 
 class LabelService(AuditedService[Label], model=Label):
@@ -118,20 +128,19 @@ class Relabeling:
 
     async def _write(self, rows: Sequence[Any]) -> None:
         labels = {row.id: replaced(row.labels, self.old, self.new) for row in rows}
+        given = (
+            func.jsonb_to_recordset(literal([{"id": task_id, "labels": new} for task_id, new in labels.items()], JSONB))
+            .table_valued(column("id", TASK.id.type), column("labels", TASK.labels.type))
+            .render_derived(with_types=True)
+        )
         change = (
             update(table_of(Task))
-            .where(TASK.id == bindparam("task", type_=TASK.id.type))
-            .values(labels=bindparam("given", type_=TASK.labels.type), updated_at=now(), version=TASK.version + 1)
+            .where(TASK.id == given.c.id)
+            .values(labels=given.c.labels, updated_at=now(), version=TASK.version + 1)
         )
-        await self.session.execute(change, [{"task": task, "given": given} for task, given in labels.items()])
-        entries = [
-            event(
-                self.session.origin, "tasks.change", "tasks", row.id,
-                before={"labels": row.labels}, after={"labels": labels[row.id]},
-            )
-            for row in rows
-        ]  # fmt: skip
-        await self.session.execute(insert(table_of(Event)), entries)
+        await self.session.execute(change)
+        changes = ((row.id, {"labels": row.labels}, {"labels": labels[row.id]}) for row in rows)
+        await record_changes(self.session, "tasks.change", "tasks", changes)
 
 
 def label_out(label: Label) -> LabelOut:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, func, select, tuple_, update
 
-from todo.audit import Event, event
+from todo.audit import record_changes
 from todo.database import WriteSession, new_id, now, table_of
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.order.rules import MOST_KEY, NoKeyBetween, between, key_of_new, spread
@@ -102,10 +102,5 @@ async def _rewrite(session: WriteSession, rows: Sequence[Any], keys: Sequence[st
     change = update(table_of(Task)).where(TASK.id == bindparam("task", type_=TASK.id.type)).values(values)
     pairs = list(zip(rows, keys, strict=True))
     await session.execute(change, [{"task": row.id, "key": key} for row, key in sorted(pairs)])
-    entries = [
-        event(
-            session.origin, "tasks.order", "tasks", row.id, before={"position": row.key}, after={"position": key}
-        )
-        for row, key in pairs
-    ]  # fmt: skip
-    await session.execute(insert(table_of(Event)), entries)
+    changes = ((row.id, {"position": row.key}, {"position": key}) for row, key in pairs)
+    await record_changes(session, "tasks.order", "tasks", changes)

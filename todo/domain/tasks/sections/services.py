@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 
 from todo.access import Actor
-from todo.audit import AuditedService, Event, event
+from todo.audit import AuditedService, record_changes
+from todo.cleanup import BATCH
 from todo.database import WriteSession, now, table_of
 from todo.domain.projects.models import SECTION, Section
 from todo.domain.projects.rules import MAX_SECTIONS
@@ -17,8 +18,6 @@ from todo.domain.tasks.series.models import SERIES, Series
 from todo.domain.tasks.series.services.occurrences import SeriesService
 from todo.errors import Conflict, Stale
 from todo.titles import clean_title
-
-BATCH = 5_000
 
 
 class SectionService(AuditedService[Section], model=Section):
@@ -75,14 +74,8 @@ class SectionService(AuditedService[Section], model=Section):
             return False
         values = {"section_id": None, "updated_at": now(), "version": TASK.version + 1}
         await self.session.execute(update(table_of(Task)).where(TASK.id.in_(ids)).values(values))
-        entries = [
-            event(
-                self.session.origin, "tasks.change", "tasks", task_id,
-                before={"section_id": section_id}, after={"section_id": None},
-            )
-            for task_id in ids
-        ]  # fmt: skip
-        await self.session.execute(insert(table_of(Event)), entries)
+        changes = ((task_id, {"section_id": section_id}, {"section_id": None}) for task_id in ids)
+        await record_changes(self.session, "tasks.change", "tasks", changes)
         return True
 
 

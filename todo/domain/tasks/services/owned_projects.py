@@ -46,7 +46,10 @@ async def settle(session: WriteSession, actor: Actor, choice: Choice) -> None:
 
 
 async def hand_over_shared(session: WriteSession, actor: Actor, owner_id: UUID) -> None:
-    """Make a member the owner of each shared project of a person: an active one with the highest role, the first."""
+    """Make a member the owner of each shared project of a person: an active one with the highest role, the first.
+
+    The new owner may get more projects than anybody can add: the deletion of an account does not wait for that.
+    """
     contents = ProjectContents(ProjectService(session, actor, owner_id))
     rank = case(*((MEMBER.role == role, place) for place, role in enumerate(MEMBER_ROLES)))
     while project_id := await session.scalar(SHARED.where(PROJECT.owner_id == owner_id).order_by(PROJECT.id).limit(1)):
@@ -54,7 +57,7 @@ async def hand_over_shared(session: WriteSession, actor: Actor, owner_id: UUID) 
         best = members.order_by((USER.status == "active").desc(), rank.desc(), MEMBER.created_at, MEMBER.id).limit(1)
         heir = await session.scalar(best)
         if heir is not None:
-            await contents.hand_over(project_id, heir)
+            await contents.hand_over(project_id, heir, limited=False)
 
 
 async def before_erasure(session: WriteSession, user_id: UUID, email: str) -> None:

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, update
 
-from todo.audit import Event, event
+from todo.audit import record_changes
+from todo.cleanup import BATCH
 from todo.database import now, table_of
 from todo.domain.projects.models import ACCESS, MEMBER, PROJECT, Member, Project
 from todo.domain.projects.queries import project_out
@@ -20,8 +21,6 @@ from todo.domain.tasks.series.services.edit import SeriesChanges
 from todo.domain.tasks.series.services.occurrences import SeriesService
 from todo.domain.tasks.services.project_changes import follow_timezone_of
 from todo.errors import Conflict, Invalid
-
-BATCH = 5_000
 
 
 class ProjectContents:
@@ -48,10 +47,11 @@ class ProjectContents:
         for one in reversed(await self._loaded(tree)):
             await self.projects.delete(one)
 
-    async def hand_over(self, project_id: UUID, user_id: UUID) -> ProjectOut:
+    async def hand_over(self, project_id: UUID, user_id: UUID, *, limited: bool = True) -> ProjectOut:
         """Make a member the owner of a project and of those below it; who owned it becomes a manager.
 
-        It is no longer below another project. Raises NotFound, Forbidden, Invalid, Conflict.
+        It is no longer below another project. `limited`: only if the member may have so many. Raises NotFound,
+        Forbidden, Invalid, Conflict.
         """
         project = await self.projects.locked_for(project_id, "own")
         if project.id == project.owner_id:
@@ -62,7 +62,7 @@ class ProjectContents:
         if await self.session.scalar(role) is None:
             raise Invalid.field("body.user_id", "This is not a member of the project.", "not_found")
         owned = select(func.count()).select_from(Project).where(PROJECT.owner_id == user_id)
-        if int(await self.session.scalar(owned) or 0) + len(tree) > MAX_PROJECTS:
+        if limited and int(await self.session.scalar(owned) or 0) + len(tree) > MAX_PROJECTS:
             raise Conflict(f"This person has {MAX_PROJECTS} projects.", slug="too-many")
         await follow_timezone_of(self.session, user_id)
         await self.session.execute(delete(Member).where(MEMBER.project_id.in_(tree), MEMBER.user_id == user_id))
@@ -98,15 +98,15 @@ class ProjectContents:
         }
         values |= {"updated_at": at, "version": TASK.version + 1}
         await self.session.execute(update(table_of(Task)).where(TASK.id.in_([row.id for row in rows])).values(values))
-        entries = [
-            event(
-                self.session.origin, "tasks.delete", "tasks", row.id,
-                before={"project_id": row.project_id, "deleted_at": row.deleted_at},
-                after={"project_id": owner_id, "deleted_at": row.deleted_at or at},
+        changes = (
+            (
+                row.id,
+                {"project_id": row.project_id, "deleted_at": row.deleted_at},
+                {"project_id": owner_id, "deleted_at": row.deleted_at or at},
             )
             for row in rows
-        ]  # fmt: skip
-        await self.session.execute(insert(Event), entries)
+        )
+        await record_changes(self.session, "tasks.delete", "tasks", changes)
         return True
 
     async def _loaded(self, tree: Sequence[UUID]) -> Sequence[Project]:

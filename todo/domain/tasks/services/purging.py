@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, delete, func, insert, literal_column, select
+from sqlalchemy import Boolean, delete, func, literal_column, select
 
-from todo.audit import Event, event
+from todo.audit import record_changes
 from todo.cleanup import BATCH
 from todo.database import WriteSession
 from todo.domain.tasks.models import TASK, Task
@@ -47,14 +46,12 @@ async def purge(session: WriteSession, kept: timedelta, limit: int, owner_id: UU
     tree = select(old.with_for_update(skip_locked=True).cte("old").c.id).cte("tree", recursive=True)
     tree = tree.union(select(TASK.id).join(tree, TASK.parent_id == tree.c.id))
     gone = delete(Task).where(TASK.id.in_(select(tree.c.id))).returning(TASK.id, TASK.deleted_at)
-    events: list[dict[str, Any]] = [
-        event(session.origin, "tasks.purge", "tasks", task_id, before={"deleted_at": deleted_at})
-        for task_id, deleted_at in (await session.execute(gone)).all()
-    ]
-    if events:
-        await erase_values(session, [one["subject_id"] for one in events])
-        await session.execute(insert(Event), events)
-    return len(events)
+    rows = (await session.execute(gone)).all()
+    if rows:
+        await erase_values(session, [row.id for row in rows])
+        changes = ((row.id, {"deleted_at": row.deleted_at}, None) for row in rows)
+        await record_changes(session, "tasks.purge", "tasks", changes)
+    return len(rows)
 
 
 async def empty_trash(session: WriteSession, owner_id: UUID) -> TrashEmptied:

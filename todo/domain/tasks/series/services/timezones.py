@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, literal_column, select, text, union_all, update
+from sqlalchemy import bindparam, literal_column, select, text, union_all, update
 
 from todo.access import Origin, worker_origin
-from todo.audit import Event, event
+from todo.audit import record_changes
 from todo.contention import retry
 from todo.database import ACTOR, Database, Query, now, table_of
 from todo.domain.accounts.models import USER, User
@@ -110,11 +110,8 @@ async def _move_tasks(database: Database, origin: Origin, user_id: UUID, ids: Se
         await session.execute(
             change, [{"task": task.id} | {f"new_{name}": at for name, at in after.items()} for task, _, after in moved]
         )
-        entries = [
-            event(session.origin, "tasks.change", "tasks", task.id, before=before, after=after)
-            for task, before, after in moved
-        ]
-        await session.execute(insert(Event), entries)
+        changes = ((task.id, before, after) for task, before, after in moved)
+        await record_changes(session, "tasks.change", "tasks", changes)
 
 
 def _instants(task: Task, timezone: str) -> dict[str, datetime | None]:
