@@ -14,8 +14,8 @@ from uuid_utils.compat import uuid7
 LATE = "overdue_at IS NOT NULL AND overdue_at <= now() AND status <> 'done' AND status <> 'cancelled'"
 STORED = (
     "id, version, title, notes, status, priority, due, due_at, overdue_at, start, deadline, estimate_minutes,"
-    " labels, project_id, section_id, position, parent_id, series_id, occurrence, created_at, updated_at, completed_at,"
-    " created_by"
+    " labels, assignee_ids, project_id, section_id, position, parent_id, series_id, occurrence, created_at, updated_at,"
+    " completed_at, created_by"
 )
 PLACE = " coalesce(position, 'U' || replace(id::text, '-', '')),"
 FIELDS = STORED.replace("overdue_at,", f"overdue_at, {LATE},").replace(" position,", PLACE)
@@ -28,8 +28,8 @@ FILTERED = f"SELECT {FIELDS} {MINE} AND status = $2 AND priority = $3 {ORDER}"
 CHANGE = f"UPDATE tasks SET title = $3, {CHANGED} {THIS}"  # noqa: S608 -- names of our own
 COMPLETE = f"UPDATE tasks SET status = 'done', completed_at = now(), {CHANGED} {THIS}"  # noqa: S608 -- names of our own
 READ = f"SELECT {FIELDS} {MINE} AND id = $2"
-VALUES = ", ".join(f"${n + 1}" for n in range(23))
-ADD = f"INSERT INTO tasks ({STORED}, owner_id) VALUES ({VALUES}, $23)"  # noqa: S608 -- names and numbers of our own
+VALUES = ", ".join(f"${n + 1}" for n in range(24))
+ADD = f"INSERT INTO tasks ({STORED}, owner_id) VALUES ({VALUES}, $24)"  # noqa: S608 -- names and numbers of our own
 
 
 class TaskIn(msgspec.Struct):
@@ -55,6 +55,7 @@ class Task(msgspec.Struct):
     deadline: date | None
     estimate_minutes: int | None
     labels: list[str]
+    assignee_ids: list[UUID]
     project_id: UUID
     section_id: UUID | None
     position: str
@@ -107,7 +108,7 @@ async def add(user: UUID, body: bytes) -> Task:
     new, now = decode(body), datetime.now(UTC)
     task = Task(
         task_id := uuid7(), 1, new.title, new.notes, new.status, new.priority, None, None, None, False, None, None,
-        new.estimate_minutes, [], user, None, f"U{task_id.hex}", None, None, None, now, now, None, user,
+        new.estimate_minutes, [], [], user, None, f"U{task_id.hex}", None, None, None, now, now, None, user,
     )  # fmt: skip
     await pool.execute(ADD, *(value for name, value in msgspec.structs.asdict(task).items() if name != "overdue"))
     return task

@@ -115,6 +115,18 @@ class Life(RuleBasedStateMachine):
         self.try_to(person, "PATCH", f"/api/tasks/{task_id}", {"project_id": target}, seen=seen, allowed=allowed)
         task.project = target if allowed else task.project
 
+    @precondition(lambda self: self.model.tasks)
+    @rule(data=st.data(), person=PEOPLE, people=st.sets(PEOPLE))
+    def assign(self, data: st.DataObject, person: str, people: set[str]) -> None:
+        task_id = data.draw(st.sampled_from([*self.model.tasks]))
+        task, model = self.model.tasks[task_id], self.model
+        seen = model.may(person, "see", task.project) and not task.trashed
+        allowed = seen and model.may(person, "edit", task.project)
+        allowed &= all(model.may(one, "see", task.project) for one in people - task.assignees)
+        body = {"assignee_ids": [str(self.people[one].id) for one in people]}
+        self.try_to(person, "PATCH", f"/api/tasks/{task_id}", body, seen=seen, allowed=allowed)
+        task.assignees = people if allowed else task.assignees
+
     @rule(data=st.data(), person=PEOPLE, to=PEOPLE, role=MEMBER_ROLE)
     def invite(self, data: st.DataObject, person: str, to: str, role: MemberRole) -> None:
         project = self.project(data, person)
@@ -218,11 +230,12 @@ class Life(RuleBasedStateMachine):
     def everybody_sees_what_the_model_says(self) -> None:
         if hasattr(self, "model"):
             self.model.end_offers()
+            self.model.end_assignments()
             self.run(self.compare())
 
     async def compare(self) -> None:
         for name in NAMES:
-            for path, shown, expected in lists_of(self.model, name):
+            for path, shown, expected in lists_of(self.model, self.people, name):
                 found = await self.people[name].http.get(path)
                 assert found.status_code == 200, (name, path, found.text)
                 assert shown(found.json()) == expected, (name, path)
@@ -236,6 +249,8 @@ class Life(RuleBasedStateMachine):
                 found = await self.people[name].http.get(f"/api/tasks/{task_id}")
                 seen = self.model.may(name, "see", task.project) and not task.trashed
                 assert found.status_code == (200 if seen else 404), (name, task)
+                assigned = sorted(str(self.people[one].id) for one in task.assignees)
+                assert not seen or found.json()["assignee_ids"] == assigned, (name, task)
         for key, link in self.model.links.items():
             found = await self.client.get(f"/api/shared/{link.secret}")
             projects = self.model.linked(key)
@@ -266,7 +281,7 @@ def total(page: Json) -> int:
 Shown: TypeAlias = Callable[[Json], Any]
 
 
-def lists_of(model: Sharing, person: str) -> list[tuple[str, Shown, Any]]:
+def lists_of(model: Sharing, people: dict[str, Person], person: str) -> list[tuple[str, Shown, Any]]:
     """The lists over all that a person sees: a new one is a line here."""
     tasks = model.listed_tasks(person)
     return [
@@ -279,6 +294,9 @@ def lists_of(model: Sharing, person: str) -> list[tuple[str, Shown, Any]]:
         ("/api/tasks?limit=1&count=true", total, len(tasks)),
         ("/api/trash?limit=200", titles, model.trash(person)),
         ("/api/project-invitations", ids, model.offered(person)),
+        ("/api/tasks?limit=200&assignee=me", titles, model.assigned(person, person)),
+        ("/api/tasks?limit=200&filter=assignee = me", titles, model.assigned(person, person)),
+        *((f"/api/tasks?limit=200&assignee={people[to].id}", titles, model.assigned(person, to)) for to in NAMES),
         *((f"/api/tasks?limit=200&project_id={one}", titles, model.tasks_of(person, one)) for one in model.projects),
     ]
 

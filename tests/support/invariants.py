@@ -4,12 +4,13 @@ from uuid import UUID
 
 import asyncpg
 
+from todo.domain.tasks.invariants import INVARIANTS as TASKS
 from todo.domain.tasks.series.invariants import INVARIANTS
 
 
 async def broken(sql: "asyncpg.Connection[asyncpg.Record]") -> dict[str, list[UUID]]:
     """The ids of the rows that break an invariant, by its name; empty when all hold."""
-    found = {rule.name: [row["id"] for row in await sql.fetch(rule.violations)] for rule in INVARIANTS}
+    found = {rule.name: [row["id"] for row in await sql.fetch(rule.violations)] for rule in (*INVARIANTS, *TASKS)}
     return {name: ids for name, ids in found.items() if ids}
 
 

@@ -18,6 +18,7 @@ class TaskModel:
     title: str
     project: str
     trashed: bool = False
+    assignees: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -113,6 +114,11 @@ class Sharing:
                 if offer.project not in self.projects or not self.may(offer.by, "manage", offer.project):
                     del offers[key]
 
+    def end_assignments(self) -> None:
+        """Who does not see a task any more is not assigned to it."""
+        for task in self.tasks.values():
+            task.assignees = {person for person in task.assignees if self.may(person, "see", task.project)}
+
     # What each list shows.
 
     def listed_projects(self, person: str, *, archived: bool) -> set[tuple[str, str, str | None]]:
@@ -126,6 +132,11 @@ class Sharing:
     def listed_tasks(self, person: str) -> list[str]:
         seen = {one for one in self.sees(person) if not self.projects[one].archived}
         return sorted(task.title for task in self.tasks.values() if task.project in seen and not task.trashed)
+
+    def assigned(self, person: str, to: str) -> list[str]:
+        """What a person lists that is assigned to somebody."""
+        titles = {task.title for task in self.tasks.values() if to in task.assignees}
+        return [title for title in self.listed_tasks(person) if title in titles]
 
     def tasks_of(self, person: str, project: str) -> list[str]:
         return self.titles({project}) if self.may(person, "see", project) else []

@@ -119,7 +119,7 @@ async def test_few_comparisons_look_something_up(ada: Person) -> None:
     text = " or ".join(parts)
     assert await found(ada, text) == []
     error = await refused(ada, f"{text} or (closed and project = inbox)")
-    names = "project, section, label, author, text, subtasks"
+    names = "project, section, label, author, assignee, text, subtasks"
     assert error["message"].startswith(f"A filter has at most 10 comparisons of {names} together.")
     assert error["position"] == len(text) + len(" or (closed and ") + 1
 

@@ -47,6 +47,7 @@ async def test_every_field_of_a_series_is_taken_and_message(ada: Person) -> None
     assert (series["last_occurrence"], series["next_occurrence"]) == ("2031-01-31", "2031-03-01")
     assert series["template"] == {
         "title": "Water the plants", "notes": "", "priority": 0, "estimate_minutes": None, "labels": [],
+        "assignee_ids": [],
         "start_offset": None, "deadline_offset_days": None,
     }  # fmt: skip
 

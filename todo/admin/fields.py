@@ -217,8 +217,8 @@ def write_text(value: Any) -> str:
             return value
         case bool():
             return "true" if value else "false"
-        case list() if all(isinstance(item, str) for item in value):
-            return ", ".join(value)
+        case list() if all(isinstance(item, str | UUID) for item in value):
+            return ", ".join(map(str, value))
         case dict() | list() | Struct():
             return msgspec.json.encode(value).decode()
     plain = msgspec.to_builtins(value)

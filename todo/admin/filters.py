@@ -14,15 +14,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import combinations
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, String, and_, any_, bindparam, or_
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, String, and_, any_, bindparam, literal_column, or_
 from sqlalchemy.types import TypeEngine
 
 from todo.admin.declaration import Filter
-from todo.admin.fields import Field
+from todo.admin.fields import Field, bare, without_none
 from todo.errors import Invalid
 
 EMPTY, SET = "empty", "set"
@@ -55,7 +55,8 @@ def conditions(field: Field, column: ColumnElement[Any]) -> Iterator[Condition]:
     elif field.kind == "text":
         yield Condition(f"{key}__like", column.ilike(bindparam(f"{key}__like", type_=String())))
     elif field.kind == "list":
-        yield Condition(f"{key}__any", column.op("&&")(bindparam(f"{key}__values", type_=ARRAY(String()))))
+        some = column.op("&&")(bindparam(f"{key}__values", type_=ARRAY(_item(column.type))))
+        yield Condition(f"{key}__any", and_(column != literal_column("'{}'"), some))  # a partial index has these
     else:
         any_of = column == any_(bindparam(f"{key}__values", type_=ARRAY(column.type)))
         # A single value has its own clause: only then does an index on it and the order return sorted rows.
@@ -75,6 +76,11 @@ def own_conditions(own: Filter) -> Iterator[Condition]:
 
 def own_key(name: str, chosen: Sequence[str]) -> str:
     return f"f_{name}__{'__'.join(chosen)}"
+
+
+def _item(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type of the items of an array."""
+    return kind.item_type if isinstance(kind, ARRAY) else String()
 
 
 def _wide(kind: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -123,7 +129,7 @@ def _read(field: Field, key: str, texts: list[str], zone: ZoneInfo, today: date)
 
 def _value(field: Field, text: str) -> Any:
     if field.kind == "list":
-        return msgspec.convert(text, str)
+        return msgspec.convert(text, get_args(bare(without_none(field.type)))[0])
     return msgspec.convert({"true": True, "false": False}.get(text, text), field.type, strict=False)
 
 

@@ -14,10 +14,11 @@ from todo.audit import Event, event
 from todo.cli.installation import with_session
 from todo.database import WriteSession
 from todo.domain.accounts.invariants import INVARIANTS as ACCOUNTS
+from todo.domain.tasks.invariants import INVARIANTS as TASKS
 from todo.domain.tasks.series.invariants import INVARIANTS as SERIES
 from todo.invariants import Invariant
 
-INVARIANTS = (*SERIES, *ACCOUNTS)
+INVARIANTS = (*SERIES, *TASKS, *ACCOUNTS)
 SHOWN = 5  # ids of each kind
 REPAIRED: dict[str, Action] = {
     "occurrences": "occurrences.repair", "series": "series.repair", "tasks": "tasks.repair", "users": "users.repair",

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKeyConstraint, Index, Text, text
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKeyConstraint, Index, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
@@ -35,6 +35,8 @@ WORDS = (
 # A label with the owner, and with the project: one word of the index for what is in both. The function `label_keys`
 # adds the place to each label, and leaves case out.
 LABEL_KEYS = "label_keys(owner_id, labels) || label_keys(project_id, labels)"
+# In the same way, an assignee with the owner, and with the project.
+ASSIGNEE_KEYS = "assignee_keys(owner_id, assignee_ids) || assignee_keys(project_id, assignee_ids)"
 # Where the planner must see that a partial index has all open tasks.
 IS_OPEN = "status <> 'done' AND status <> 'cancelled'"
 HERE, OPEN, TRASHED = (
@@ -45,6 +47,7 @@ HERE, OPEN, TRASHED = (
 # Not in an inbox, which nobody shares: for tasks in one, the indexes of their owner are enough.
 PLACED, PLACED_TRASH = (text(f"deleted_at IS {state} AND project_id <> owner_id") for state in ("NULL", "NOT NULL"))
 LABELED = text("deleted_at IS NULL AND labels <> '{}'::text[]")
+ASSIGNED = text("assignee_ids <> '{}'::uuid[]")
 DUE = text(f"coalesce(due_at, {FAR_AWAY})")
 IMPORTANCE = text("(- priority)")  # the most important first
 START, DEADLINE, COMPLETED, TITLE, POSITION = (
@@ -85,9 +88,11 @@ class Task(Row, table=True):
         Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index("ix_tasks_words", text(f"({WORDS})"), postgresql_using="gin", postgresql_where=HERE),
         Index("ix_tasks_labels", text(f"({LABEL_KEYS})"), postgresql_using="gin", postgresql_where=LABELED),
+        Index("ix_tasks_assignees", text(f"({ASSIGNEE_KEYS})"), postgresql_using="gin", postgresql_where=ASSIGNED),
         Index("ix_tasks_project_position", "project_id", POSITION, "id", postgresql_where=HERE),
         Index("ix_tasks_section", "section_id", POSITION, "id", postgresql_where=text("section_id IS NOT NULL")),
         # For operators, over everybody's tasks.
+        Index("ix_tasks_all_assignees", "assignee_ids", postgresql_using="gin", postgresql_where=ASSIGNED),
         Index("ix_tasks_all_created", "created_at", "id", postgresql_where=HERE),
         Index("ix_tasks_all_priority", "priority", "id", postgresql_where=HERE),
         Index("ix_tasks_all_due", DUE, "id", postgresql_where=HERE),
@@ -101,6 +106,7 @@ class Task(Row, table=True):
         # Words anywhere in it, three letters or longer.
         Index("ix_tasks_title_trigrams", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
         CheckConstraint("cardinality(labels) <= 50", name="labels"),
+        CheckConstraint(f"cardinality(assignee_ids) <= {rules.MAX_ASSIGNEES}", name="assignee_ids"),
         CheckConstraint("(due_at IS NULL) = (overdue_at IS NULL)", name="overdue_at"),
         # A section of its project.
         ForeignKeyConstraint(
@@ -128,6 +134,9 @@ class Task(Row, table=True):
     estimate_minutes: int | None = None
     labels: list[str] = Field(
         default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'"))
+    )
+    assignee_ids: list[UUID] = Field(  # in order
+        default_factory=list, sa_column=Column(ARRAY(Uuid), nullable=False, server_default=text("'{}'"))
     )
     position: str | None = Field(default=None, sa_column=Column(Text(collation="C")))  # null: as it was added
     parent_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="CASCADE")

@@ -45,9 +45,9 @@ OVERDUE = and_(IS_OPEN, TASK.overdue_at.is_not(None), TASK.overdue_at <= func.no
 position: ColumnElement[str] = literal_column(models.BY_POSITION, Text())
 COLUMNS = select(
     TASK.id, TASK.version, TASK.title, TASK.notes, TASK.status, TASK.priority, TASK.due, TASK.due_at, TASK.overdue_at,
-    OVERDUE, TASK.start, TASK.deadline, TASK.estimate_minutes, TASK.labels, TASK.project_id, TASK.section_id,
-    position.label("position"), TASK.parent_id, TASK.series_id, TASK.occurrence, TASK.created_at, TASK.updated_at,
-    TASK.completed_at, TASK.created_by,
+    OVERDUE, TASK.start, TASK.deadline, TASK.estimate_minutes, TASK.labels, TASK.assignee_ids,
+    TASK.project_id, TASK.section_id, position.label("position"), TASK.parent_id, TASK.series_id, TASK.occurrence,
+    TASK.created_at, TASK.updated_at, TASK.completed_at, TASK.created_by,
 )  # fmt: skip
 Out = TypeVar("Out", bound=TaskOut)
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
@@ -112,6 +112,15 @@ def labeled(place: ColumnElement[Any], labels: Any = LABEL, compare: str = "@>")
     return and_(literal_column("labels <> '{}'"), literal_column(f"({models.LABEL_KEYS})").op(compare)(wanted))
 
 
+ASSIGNEE: Any = bindparam("assignee", type_=ARRAY(Uuid))
+
+
+def assigned(place: ColumnElement[Any], people: Any = ASSIGNEE) -> ColumnElement[bool]:
+    """What is assigned to one of these people, by default those of a question, in the tasks of an owner or project."""
+    wanted = func.assignee_keys(cast(place, Uuid()), people)
+    return and_(literal_column("assignee_ids <> '{}'"), literal_column(f"({models.ASSIGNEE_KEYS})").op("&&")(wanted))
+
+
 FILTERS = {
     "status": TASK.status == any_(bindparam("status", type_=ARRAY(String))),
     "only_status": TASK.status == bindparam("only_status"),  # an index has these in the order of the list
@@ -131,6 +140,8 @@ FILTERS = {
     "section_id": TASK.section_id == bindparam("section_id"),
     "inbox": TASK.project_id == TASK.owner_id,
     "label": labeled(ACTOR),
+    "assignee": assigned(ACTOR),
+    "unassigned": literal_column("assignee_ids = '{}'", Boolean()),
     "q": _found(bindparam("q_owner", type_=Text())),
 }
 RANGES = {
@@ -148,7 +159,7 @@ def _project_mark(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def _of_project(project_id: ColumnElement[Any]) -> dict[str, ColumnElement[bool]]:
     """The filters that ask an index by the project, in place of the owner."""
-    return {"q": _found(_project_mark(project_id)), "label": labeled(project_id)}
+    return {"q": _found(_project_mark(project_id)), "label": labeled(project_id), "assignee": assigned(project_id)}
 
 
 def _shared(columns: Select[Any], *where: ColumnElement[bool], projects: Subquery = SHARED_PROJECTS) -> Shared:

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from todo.domain.accounts.schemas.second_factor import ReauthenticationIn
 from todo.domain.recurrence.schemas import Recurrence, RecurrencePatch
 from todo.domain.tasks.labels.rules import Labels
+from todo.domain.tasks.rules import MAX_ASSIGNEES
 from todo.schema import ONE_LINE, Instant, Schema, Text
 from todo.titles import MOST
 
@@ -54,6 +55,13 @@ Priority = Annotated[
     Meta(ge=0, le=4, description="0 none, 1 low, 2 medium, 3 high, 4 urgent"),
 ]
 Minutes = Annotated[int, Meta(ge=1, le=525_600)]
+Assignees = Annotated[
+    list[UUID],
+    Meta(
+        max_length=MAX_ASSIGNEES,
+        description="Ids of people who have access to the project; who loses it is no longer assigned.",
+    ),
+]
 
 
 class AccountDeletion(ReauthenticationIn):
@@ -77,6 +85,7 @@ class TaskIn(Schema):
     deadline: date | None = None
     estimate_minutes: Minutes | None = None
     labels: Labels = []
+    assignee_ids: Assignees | None = None
     project_id: UUID | None = None
     section_id: UUID | None = None
     parent_id: UUID | None = None
@@ -101,6 +110,7 @@ class TaskPatch(Schema):
     deadline: date | None | UnsetType = UNSET
     estimate_minutes: Minutes | None | UnsetType = UNSET
     labels: Labels | UnsetType = UNSET
+    assignee_ids: Assignees | None | UnsetType = UNSET
     project_id: UUID | UnsetType = UNSET
     section_id: UUID | None | UnsetType = UNSET
     parent_id: UUID | None | UnsetType = UNSET
@@ -152,6 +162,7 @@ class Subtask(Struct):
     deadline: date | None
     estimate_minutes: int | None
     labels: list[str]
+    assignee_ids: list[UUID]
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
@@ -174,6 +185,7 @@ class TaskOut(Struct):
     deadline: date | None
     estimate_minutes: int | None
     labels: list[str]
+    assignee_ids: list[UUID]
     project_id: UUID
     section_id: UUID | None
     position: str

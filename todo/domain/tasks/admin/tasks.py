@@ -5,19 +5,20 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, any_, func, select
 
 from todo.access import Actor
 from todo.admin.declaration import ActionContext, Computed, Inline, ModelAdmin, action
 from todo.admin.fields import TextFormat
 from todo.database import ACTOR
+from todo.domain.accounts.models import USER
 from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks import rules
 from todo.domain.tasks.admin.due_format import MOMENT
 from todo.domain.tasks.guards import reachable
 from todo.domain.tasks.labels.rules import Labels
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.schemas import Minutes, Moment, Priority, Status, TaskIn, TaskOut, TaskPatch, Title
+from todo.domain.tasks.schemas import Assignees, Minutes, Moment, Priority, Status, TaskIn, TaskOut, TaskPatch, Title
 from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import SERIES
 from todo.domain.tasks.series.services.occurrences import SeriesService
@@ -30,6 +31,8 @@ OWN_TASKS = reachable(ACTOR)
 RULE_OF_SERIES = (
     select(func.jsonb_build_object("rrule", SERIES.rrule)).where(SERIES.id == TASK.series_id).scalar_subquery()
 )
+_assignees = select(USER.name).where(USER.id == any_(TASK.assignee_ids)).order_by(USER.name, USER.id)
+ASSIGNEES = func.array(_assignees.correlate(Task).scalar_subquery())
 RRULE = TextFormat(
     lambda text: {"rrule": text}, itemgetter("rrule"), "An RFC 5545 rule, such as FREQ=MONTHLY;BYMONTHDAY=31."
 )
@@ -40,12 +43,15 @@ class TaskAdmin(ModelAdmin[Task]):
     icon, group = "check", "Work"
     display = "title"
     help = "All tasks you may see, with their owners."
-    columns = ("title", "status", "priority", "due_at", "owner_id", "created_at")
+    columns = ("title", "status", "priority", "due_at", "owner_id", "assignees", "created_at")
     types = {
         "title": Title, "notes": Text, "status": Status, "priority": Priority, "due": Moment, "start": Moment,
-        "estimate_minutes": Minutes, "labels": Labels,
+        "estimate_minutes": Minutes, "labels": Labels, "assignee_ids": Assignees,
     }  # fmt: skip
-    filters = ("status", "priority", "due_at", "owner_id", "project_id", "series_id", "parent_id", "created_at")
+    filters = (
+        "status", "priority", "due_at", "owner_id", "assignee_ids", "project_id", "series_id", "parent_id",
+        "created_at",
+    )  # fmt: skip
     search = ("title",)
     sorts = ("created_at", "due_at", "priority")
     sort = "-created_at"  # of one owner, too, an index has this order
@@ -57,6 +63,8 @@ class TaskAdmin(ModelAdmin[Task]):
             "status",
             "priority",
             "labels",
+            "assignees",
+            "assignee_ids",
             "owner_id",
             "project_id",
             "section_id",
@@ -67,7 +75,7 @@ class TaskAdmin(ModelAdmin[Task]):
         "History": ("created_at", "completed_at"),
         "Series": ("recurrence", "series_id", "occurrence"),
     }
-    computed = {"recurrence": Computed(RULE_OF_SERIES, Recurrence)}
+    computed = {"recurrence": Computed(RULE_OF_SERIES, Recurrence), "assignees": Computed(ASSIGNEES, list[str])}
     help_texts = {
         "priority": "0 none, 1 low, 2 medium, 3 high, 4 urgent.",
         "created_at": "Of a task from elsewhere: when it was added there.",
@@ -82,7 +90,7 @@ class TaskAdmin(ModelAdmin[Task]):
     heavy = ("notes", "recurrence")
     editable = (
         "title", "notes", "status", "priority", "due", "start", "deadline", "estimate_minutes", "labels",
-        "project_id", "section_id", "parent_id",
+        "assignee_ids", "project_id", "section_id", "parent_id",
     )  # fmt: skip
     only_on_add = ("owner_id", "recurrence", "created_at", "completed_at")  # with the history of tasks from elsewhere
     defaults = {

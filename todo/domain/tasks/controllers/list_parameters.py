@@ -88,6 +88,14 @@ LabelFilter = Annotated[
         description="With this label, whatever its case. Repeat the parameter for tasks that have all of them.",
     ),
 ]
+AssigneeFilter = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=40,
+        schema_extra={"anyOf": [{"type": "string", "enum": ["me", "none"]}, {"type": "string", "format": "uuid"}]},
+        description="Assigned to the person with this id, or to you: `me`; `none`: to nobody.",
+    ),
+]
 SeriesFilter = Annotated[UUID | None, QueryParameter(description="Of this series.")]
 ParentFilter = Annotated[
     str | None,
@@ -137,17 +145,18 @@ SortBy = Annotated[
 
 
 def filters_of(
-    timezone: str,
+    actor: Actor,
     *,
     when: When | None,
     days: int | None,
     parent_id: str | None,
     status: Any,
     label: list[str] | None,
+    assignee: str | None,
     q: str | None,
     **asked: Any,
 ) -> dict[str, Any]:
-    """Return the filters of `Listing.page` for these parameters; `timezone` is the actor's. Raise Invalid."""
+    """Return the filters of `Listing.page` for these parameters, asked by somebody. Raise Invalid."""
     filters = {
         name: read_instant(f"query.{name}", value) if name in INSTANTS else value for name, value in asked.items()
     }
@@ -157,13 +166,13 @@ def filters_of(
         filters["overdue"] = True
     elif when is not None:
         begin, end = (0, 1) if when == "today" else (1, 1 + (days or 7))
-        filters["due_after"] = _later(filters["due_after"], rules.day_of(now(), timezone, begin))
-        filters["due_before"] = _sooner(filters["due_before"], rules.day_of(now(), timezone, end))
+        filters["due_after"] = _later(filters["due_after"], rules.day_of(now(), actor.timezone, begin))
+        filters["due_before"] = _sooner(filters["due_before"], rules.day_of(now(), actor.timezone, end))
     filters["label"] = None if label is None else clean_labels(label, "query.label")
     filters |= {"only_status": status[0]} if status and len(status) == 1 else {"status": status}
     # So that the planner sees that an index of open tasks has them all.
     filters["is_open"] = True if when or (status and not rules.CLOSED & set(status)) else None
-    return filters | _parent(parent_id) | _words(q)
+    return filters | _parent(parent_id) | _assignee(assignee, actor) | _words(q)
 
 
 def check_position(sort: str | None, place: object) -> None:
@@ -215,6 +224,15 @@ def _words(q: str | None) -> dict[str, Any]:
     if terms is None:
         raise Invalid.field("query.q", "Search for at least one word of letters or digits.")
     return {"q": terms[0], "q_last": terms[1]}
+
+
+def _assignee(assignee: str | None, actor: Actor) -> dict[str, Any]:
+    if assignee is None or assignee == "none":
+        return {"unassigned": True if assignee else None}
+    try:
+        return {"assignee": [actor.user_id if assignee == "me" else UUID(assignee)]}
+    except ValueError:
+        raise Invalid.field("query.assignee", "This must be the id of a person, `me` or `none`.") from None
 
 
 def _parent(parent_id: str | None) -> dict[str, Any]:

@@ -119,6 +119,7 @@ class TaskController(Controller):
         project_id: query.ProjectFilter = None,
         section_id: query.SectionFilter = None,
         label: query.LabelFilter = None,
+        assignee: query.AssigneeFilter = None,
         series_id: query.SeriesFilter = None,
         parent_id: query.ParentFilter = None,
         q: query.Words = None,
@@ -142,10 +143,10 @@ class TaskController(Controller):
             "status": status, "priority": priority, "when": when, "days": days, "due_before": due_before,
             "due_after": due_after, "changed_since": changed_since, "completed_before": completed_before,
             "completed_after": completed_after, "section_id": section_id, "label": label,
-            "series_id": series_id, "parent_id": parent_id, "q": q,
+            "assignee": assignee, "series_id": series_id, "parent_id": parent_id, "q": q,
         }  # fmt: skip
         query.check_position(sort, project_id or section_id or parent_id)
-        filters = query.filters_of(request.user.timezone, **asked)
+        filters = query.filters_of(request.user, **asked)
         asked |= {"project_id": project_id, "filter": filter_text}
         names, ahead = query.included_of(include, until)
         found = await task_reads.page(

@@ -36,7 +36,7 @@ from todo.domain.tasks import models
 from todo.domain.tasks.filters import kinds, times
 from todo.domain.tasks.filters.kinds import Kind
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.queries import IS_OPEN, OVERDUE, SORTS, WORDS, labeled, words_query
+from todo.domain.tasks.queries import IS_OPEN, OVERDUE, SORTS, WORDS, assigned, labeled, words_query
 
 
 class Take:
@@ -110,6 +110,11 @@ def _person(take: Take) -> ColumnElement[bool]:
     return TASK.created_by.in_(
         select(USER.id).where(USER.id.in_(VISIBLE_PEOPLE), named(take(TEXTS), USER.name, USER.id))
     )
+
+
+def _assignee(take: Take) -> ColumnElement[bool]:
+    people = select(USER.id).where(USER.id.in_(VISIBLE_PEOPLE), named(take(TEXTS), USER.name, USER.id))
+    return assigned(take.place, func.array(people.scalar_subquery()))
 
 
 def _estimate(compare: Callable[[Take], ColumnElement[bool]]) -> Clause:
@@ -198,6 +203,11 @@ _ALL = (
     Field(
         "author", "Who added it, of those with whom you share a project.",
         kinds.names("person", "`me`, or the name or id of a person", people=True), {"among": _person}, lookup=True,
+    ),
+    Field(
+        "assignee", "Whom it is assigned to, of those with whom you share a project.",
+        kinds.names("person", "`me`, `none`, or the name or id of a person", ("none",), people=True),
+        {"among": _assignee, "none": lambda _: TASK.assignee_ids == literal_column("'{}'")}, lookup=True,
     ),
     Field("parent", "The task directly above it.", kinds.ids("the id of a task, or `none`"), _id(TASK.parent_id)),
     Field("series", "The series it is of.", kinds.ids("the id of a series, or `none`"), _id(TASK.series_id)),

@@ -55,7 +55,7 @@ AT_REST = "status <> 'active' AND next_run_at IS NOT NULL"
 NO_TITLE = "status <> 'ended' AND coalesce(template->>'title', '') = ''"
 LAST_TASKS = """
     SELECT DISTINCT ON (occurrences.series_id) occurrences.series_id, title, notes, priority, estimate_minutes,
-        labels
+        labels, assignee_ids
     FROM occurrences JOIN tasks ON tasks.id = task_id ORDER BY occurrences.series_id, original_start DESC"""
 WRITTEN = """CASE WHEN kind = 'day' THEN to_char(original_start, 'YYYY-MM-DD')
     ELSE to_char(original_start, 'YYYY-MM-DD"T"HH24:MI') || CASE
@@ -151,7 +151,7 @@ INVARIANTS = (
         (
             f"""UPDATE series SET updated_at = now(), version = version + 1, template = jsonb_build_object(
                 'title', title, 'notes', notes, 'priority', priority, 'estimate_minutes', estimate_minutes,
-                'labels', to_jsonb(labels)
+                'labels', to_jsonb(labels), 'assignee_ids', to_jsonb(assignee_ids)
             ) || (template - 'title') FROM ({LAST_TASKS}) AS last WHERE series_id = series.id AND {NO_TITLE}""",
         ),
         "No task is left to take it from: give the series a title with PATCH /api/series/{id}, or end it.",

@@ -49,7 +49,7 @@ def _until(series: Series) -> str | None:
 
 def series_out(series: Series) -> SeriesOut:
     """A row as the wire shows it; also one whose rule cannot be read any more."""
-    all_day, template = series.kind == "day", {"labels": []} | series.template
+    all_day, template = series.kind == "day", {"labels": [], "assignee_ids": []} | series.template
     next_due_at = None
     try:
         plan = series.plan()

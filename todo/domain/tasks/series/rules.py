@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence
 from todo.domain.recurrence.rules.timing import OpenOccurrence, next_run_at, pause_ends_at
 from todo.domain.tasks import rules
 
-AS_THEY_ARE = ("title", "notes", "priority", "estimate_minutes", "labels")
+AS_THEY_ARE = ("title", "notes", "priority", "estimate_minutes", "labels", "assignee_ids")
 TEMPLATE = (*AS_THEY_ARE, "start", "deadline")  # columns of a task
 # Every other column of a task, and why a template does not have it.
 NOT_IN_TEMPLATE = {
@@ -103,6 +104,8 @@ def following(plan: Plan, occurrence: PlannedOccurrence) -> PlannedOccurrence | 
 def template_of(columns: Mapping[str, Any], due: Mapping[str, Any]) -> dict[str, Any]:
     """These columns of a task that is due then, as a template keeps them; those it does not keep are left out."""
     template = {name: columns[name] for name in AS_THEY_ARE if name in columns}
+    if "assignee_ids" in columns:
+        template["assignee_ids"] = [str(person) for person in columns["assignee_ids"]]
     if "start" in columns:
         template["start_offset"] = columns["start"] and _start_offset(columns["start"], due)
     if "deadline" in columns:
@@ -120,7 +123,8 @@ def columns_of(template: Mapping[str, Any], due: Mapping[str, Any]) -> dict[str,
         dates["deadline"] = None if days is None else rules.local_time_of(due).date() + timedelta(days=days)
     except OverflowError:
         pass
-    return {name: template[name] for name in AS_THEY_ARE if name in template} | dates
+    same = {name: template[name] for name in AS_THEY_ARE if name in template}
+    return same | {"assignee_ids": [UUID(person) for person in template.get("assignee_ids", ())]} | dates
 
 
 def _start_offset(start: Mapping[str, Any], due: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from todo.domain.recurrence.schemas import (
     Shift,
 )  # fmt: skip
 from todo.domain.tasks.labels.rules import Labels
-from todo.domain.tasks.schemas import Minutes, Priority, SeriesStatus, TaskOut, Title
+from todo.domain.tasks.schemas import Assignees, Minutes, Priority, SeriesStatus, TaskOut, Title
 from todo.schema import Schema, Text
 
 
@@ -40,6 +40,7 @@ class Template(Struct):
     priority: int
     estimate_minutes: int | None
     labels: list[str]
+    assignee_ids: list[UUID]
     start_offset: StartOffset | None
     deadline_offset_days: int | None  # from the day it is due
 
@@ -93,6 +94,7 @@ class SeriesPatch(RecurrencePatch):
     priority: Priority | UnsetType = UNSET
     estimate_minutes: Minutes | None | UnsetType = UNSET
     labels: Labels | UnsetType = UNSET
+    assignee_ids: Assignees | None | UnsetType = UNSET
 
 
 class PauseSeries(Schema):

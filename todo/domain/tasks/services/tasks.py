@@ -26,6 +26,7 @@ from todo.domain.projects.services.places import (
 )
 from todo.domain.recurrence.rules.preview import preview
 from todo.domain.tasks import rules
+from todo.domain.tasks.assignees import check_assignees
 from todo.domain.tasks.guards import allowed_to, trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.order.services import Spot, find_after, key_after, lock_order
@@ -101,7 +102,8 @@ class TaskService(TaskWriter):
         The response is stored with the task when it has an idempotency key; raises like `IdempotencyKey.take`.
         """
         database = keyed.key.database if keyed else self._database
-        if database and data.recurrence is None and data.parent_id is None and data.section_id is None:
+        alone = data.recurrence is None and data.parent_id is None and data.section_id is None
+        if database and alone and not data.assignee_ids:
             place = Place(data.project_id or self.person, self.person, self.actor.timezone)
             task = new_task(data, place, self.actor.id)
             if await self._add_at_once(database, task, keyed):
@@ -114,6 +116,7 @@ class TaskService(TaskWriter):
             await check_section(self.session, place.project_id, data.section_id)
         if data.parent_id is not None:
             await check_parent(self.session, place.project_id, data.parent_id)
+        await check_assignees(self.session, place.project_id, place.owner_id, (), task.assignee_ids)
         if data.recurrence is not None:
             _refuse_subtask(task.parent_id)
             for name, value in (await self.series.begin(task, data.recurrence, place.timezone)).items():
@@ -192,6 +195,9 @@ class TaskService(TaskWriter):
         if (parent_id := values.get("parent_id")) is not None:
             _refuse_subtask(task.series_id)
             await check_parent(self.session, values.get("project_id", task.project_id), parent_id, task)
+        if "assignee_ids" in values:
+            place = values.get("project_id", task.project_id), values.get("owner_id", task.owner_id)
+            await check_assignees(self.session, *place, task.assignee_ids, values["assignee_ids"])
         if scope != "this" or "recurrence" in sent:
             values |= await SeriesChanges(self.series).apply(series, task, values, data, scope, timezone)
         elif series:

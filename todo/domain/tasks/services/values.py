@@ -45,6 +45,8 @@ def values_of(data: TaskIn | TaskPatch, owner_timezone: str) -> dict[str, Any]:
         values["title"] = clean_title(values["title"])
     if "labels" in values:
         values["labels"] = clean_labels(values["labels"])
+    if "assignee_ids" in values:
+        values["assignee_ids"] = sorted(set(values["assignee_ids"] or ()))
     for name in values.keys() & {"due", "start"}:
         values[name], instants = _moment(f"body.{name}", values[name], owner_timezone)
         if name == "due":

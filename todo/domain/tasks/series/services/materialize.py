@@ -254,7 +254,7 @@ def _insertion(model: type[SQLModel]) -> str:
         is_array = isinstance(column.type, ARRAY)
         plain = "text" if isinstance(column.type, String) else column.type.compile(DIALECT)
         types.append("jsonb" if is_array else plain)
-        read.append(f"ARRAY(SELECT jsonb_array_elements_text({column.name}))" if is_array else column.name)
+        read.append(f"ARRAY(SELECT jsonb_array_elements_text({column.name}))::{plain}" if is_array else column.name)
     names = ", ".join(table_of(model).columns.keys())
     arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(types, 1))
     rows = f"unnest({arrays}) AS new ({names})"

@@ -1,5 +1,6 @@
 """Changing, pausing, resuming and ending series."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from todo.domain.projects.rules import Verb
 from todo.domain.projects.services.places import lock_access, problem_of_row
 from todo.domain.recurrence.rules.clock import to_local
 from todo.domain.recurrence.schemas import rule_problems
+from todo.domain.tasks.assignees import check_assignees
 from todo.domain.tasks.labels.rules import clean_labels
 from todo.domain.tasks.series.guards import allowed_to, visible_to
 from todo.domain.tasks.series.locks import lock_owner_of
@@ -44,6 +46,8 @@ class SeriesVerbs:
             template["title"] = clean_title(template["title"])
         if "labels" in template:
             template["labels"] = clean_labels(template["labels"])
+        if "assignee_ids" in template:
+            template["assignee_ids"] = await self._assignees(series, template["assignee_ids"] or ())
         await self.series.replan(series, sent | {"template": series.template | template}, series.last, "body")
         return series_out(series)
 
@@ -96,6 +100,12 @@ class SeriesVerbs:
             raise Conflict("This series is paused: resume it first.", slug="series-paused")
         await self.series.save_state(series, series.state.due(now()))
         return series_out(series)
+
+    async def _assignees(self, series: Series, people: Collection[UUID]) -> list[str]:
+        """Whom its occurrences are to be assigned to, as a template has them. Raises Invalid."""
+        before = [UUID(person) for person in series.template.get("assignee_ids", ())]
+        await check_assignees(self.session, series.project_id, series.owner_id, before, people)
+        return [str(person) for person in sorted(set(people))]
 
     async def _going(self, series_id: UUID, if_match: frozenset[int] | None) -> Series:
         series, _ = await lock_series(self.series, self.person, "edit", series_id)

@@ -1,0 +1,21 @@
+"""What must hold of tasks and of who has to do with them; `series/invariants.py` has what concerns series."""
+
+from todo.invariants import Invariant
+
+HAS_ACCESS = """(person = owner_id
+    OR EXISTS (SELECT FROM project_access AS access WHERE user_id = person AND access.project_id = tasks.project_id))"""
+WITHOUT_ACCESS = f"EXISTS (SELECT FROM unnest(assignee_ids) AS person WHERE NOT {HAS_ACCESS})"
+
+INVARIANTS = (
+    Invariant(
+        "assignee_without_access",
+        "The people a task is assigned to have access to its project.",
+        "tasks",
+        f"SELECT id FROM tasks WHERE assignee_ids <> '{{}}' AND {WITHOUT_ACCESS} ORDER BY 1",  # noqa: S608 -- fixed words
+        (
+            f"""UPDATE tasks SET updated_at = now(), version = version + 1,
+            assignee_ids = ARRAY(SELECT person FROM unnest(assignee_ids) AS person WHERE {HAS_ACCESS} ORDER BY 1)
+            WHERE assignee_ids <> '{{}}' AND {WITHOUT_ACCESS}""",  # noqa: S608 -- fixed words
+        ),
+    ),
+)
