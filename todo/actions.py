@@ -7,6 +7,7 @@ Permission = Literal[
     "accounts.second_factor", "accounts.sessions", "accounts.tokens",
     "admin.enter",
     "audit.export", "audit.values", "audit.view",
+    "comments.add", "comments.all", "comments.change", "comments.delete", "comments.export", "comments.view",
     "deliveries.export", "deliveries.retry", "deliveries.view",
     "identities.delete", "identities.export", "identities.view",
     "invitations.add", "invitations.delete", "invitations.export", "invitations.view",

@@ -9,6 +9,7 @@ from todo.errors import Conflict, Invalid, Problem, QuotaReached, Unavailable
 
 READ_ONLY = "25006"
 QUOTA = "QUOTA"  # of `refuse_over_quota`, in the migration
+LIMIT = "LIMIT"  # of triggers that refuse what is too many, with a sentence for the client
 
 
 def sqlstate_of(error: Exception) -> str:
@@ -37,6 +38,8 @@ def problem_from(error: Exception) -> Problem | None:
     if state == QUOTA:
         raised: Any = getattr(cause, "__cause__", None) or cause
         return QuotaReached(raised.constraint_name, int(raised.detail))
+    if state == LIMIT:
+        return Conflict(str(getattr(cause, "__cause__", None) or cause), slug="too-many")
     if state == "23505":
         return Conflict("An equal row already exists.", slug="already-exists")
     if state == "23503":

@@ -177,7 +177,7 @@ ADVICE: dict[str, str] = {
     "series": "End a series.",
     "reminders": "Delete reminders.",
     "tokens": "Revoke a token.",
-    "storage": "Shorten notes, or delete tasks from the trash.",
+    "storage": "Shorten notes, or delete comments, or tasks from the trash.",
 }
 
 

@@ -183,7 +183,10 @@ class Settings(BaseSettings):
     quota_reminders: int = Field(100_000, ge=0, description="Maximum reminders of a user; 0 for no limit.")
     quota_tokens: int = Field(100, ge=0, description="Maximum personal access tokens of a user; 0 for no limit.")
     quota_storage_mb: int = Field(
-        500, ge=0, le=1_000_000, description="Maximum MB of a user's titles, notes and templates; 0 for no limit."
+        500,
+        ge=0,
+        le=1_000_000,
+        description="Maximum MB of a user's titles, notes, templates, comments; 0 for no limit.",
     )
     mail_url: MailUrl = Field(
         SecretStr(CONSOLE),

@@ -32,6 +32,7 @@ FORESEEN = {
     "body.section_id": "only a section of the project",
     "body.after_id": "only a task with the same project and parent",
     "body.labels": "something to see",
+    "body.text": "something to see",
     "body.title": "something to see",
     "query.filter": "a language of its own (docs/filters.md)",
     "query.label": "something to see, without commas",

@@ -43,6 +43,8 @@ BODIES: dict[str, Any] = {
     "order_task": {"after_id": None},
     "add_section": {"name": "Stolen"},
     "change_section": {"name": "Stolen"},
+    "add_comment": {"text": "Stolen"},
+    "change_comment": {"text": "Stolen"},
     "add_label": {"name": "Stolen"},
     "change_label": {"name": "Stolen"},
     "transfer_project": {"user_id": str(uuid4())},
@@ -97,7 +99,8 @@ async def rows(sql: Sql) -> Rows:
 async def belongings(ada: Person, bob: Person, world: World, sql: Sql) -> list[UUID]:
     """Every id that is ada's, in every state a thing can be in."""
     house = (await ada.http.post("/api/projects", json={"name": "House"})).json()["id"]
-    await ada.add("Shared with somebody else", project_id=house)
+    shared = await ada.add("Shared with somebody else", project_id=house)
+    await ada.http.post(f"/api/tasks/{shared['id']}/comments", json={"text": "Ours"})
     await share(sql, house, (await world.person("carol")).id)
     await sql.execute("UPDATE users SET email_verified_at = now()")
     invitation = {"email": "carol@example.com", "role": "editor"}

@@ -109,7 +109,9 @@ async def paths(app: Litestar, ada: Person, bob: Person) -> list[str]:
     sections = f"/api/projects/{ada.id}/sections"
     section = (await ada.http.post(sections, json={"name": "Attic"})).json()["id"]
     label = (await ada.http.post("/api/labels", json={"name": "home"})).json()["id"]
+    comment = (await ada.http.post(f"/api/tasks/{tasks[3]}/comments", json={"text": "Seen"})).json()["id"]
     values = {
+        "comment_id": [UNKNOWN, "not-an-id", comment],
         "section_id": [UNKNOWN, "not-an-id", section],
         "label_id": [UNKNOWN, "not-an-id", label],
         "project_id": projects,

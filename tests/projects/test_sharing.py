@@ -79,6 +79,7 @@ TRIED = {
     "transfer": "own", "nest": "own",
     "place": "edit", "see sections": "see", "add section": "manage", "change section": "manage",
     "delete section": "manage", "order": "edit",
+    "see comments": "see", "add comment": "comment", "delete comment": "manage",
 }  # fmt: skip
 
 
@@ -93,6 +94,8 @@ class Attempts:
         self.open = (await self.ada.add("Open", project_id=self.house))["id"]
         sections = f"/api/projects/{self.house}/sections"
         self.section = (await self.ada.http.post(sections, json={"name": "Attic"})).json()["id"]
+        comments = f"/api/tasks/{self.open}/comments"
+        self.comment = (await self.ada.http.post(comments, json={"text": "Ours"})).json()["id"]
         self.series = await self.ada.add("Rent", project_id=self.house, **MONTHLY)
         self.done = (await self.ada.add("Done", project_id=self.house))["id"]
         await self.ada.http.post(f"/api/tasks/{self.done}/complete")
@@ -124,6 +127,9 @@ class Attempts:
             "purge": ("DELETE", f"/api/trash/{self.trashed}", None),
             "place": ("PATCH", f"{tasks}/{self.open}", {"section_id": self.section}),
             "order": ("POST", f"{tasks}/{self.open}/move-after", {"after_id": None}),
+            "see comments": ("GET", f"{tasks}/{self.open}/comments", None),
+            "add comment": ("POST", f"{tasks}/{self.open}/comments", {"text": "@carol come"}),
+            "delete comment": ("DELETE", f"{tasks}/{self.open}/comments/{self.comment}", None),
             "see sections": ("GET", f"{projects}/sections", None),
             "add section": ("POST", f"{projects}/sections", {"name": "Cellar"}),
             "change section": ("PATCH", f"{projects}/sections/{self.section}", {"name": "Cellar"}),

@@ -27,7 +27,7 @@ TABLE = f"({'|'.join(ORDER)})"
 # Whoever holds the series writes its occurrences, so these need no order among themselves and tasks.
 HELD_BY_SERIES = {"occurrences", "tasks"}
 WRITTEN = re.compile(rf"\b(?:UPDATE|DELETE FROM) {TABLE}\b")
-REFERRED = re.compile(r"\bINSERT INTO (?:tasks|series|deliveries|reminders)\b")  # checks that the user exists
+REFERRED = re.compile(r"\bINSERT INTO (?:tasks|series|deliveries|reminders|comments)\b")  # checks that the user exists
 LOCKED = re.compile(rf"\bFROM {TABLE}\b")
 OF = re.compile(rf"\bFOR [A-Z ]+ OF {TABLE}\b")
 LATER = "2031-03-01"
@@ -149,6 +149,7 @@ VERBS: dict[str, Verb] = {
     "rule of series": lambda ada, task, _: ada.http.patch(f"/api/series/{task['series_id']}", json={"title": "y"}),
     **{verb: steered(verb, {}) for verb in ("pause", "skip-missed")},
     "end": steered("end", {"open": "cancel"}),
+    "comment": lambda ada, task, _: ada.http.post(f"/api/tasks/{task['id']}/comments", json={"text": "@ada"}),
     "vacation": lambda ada, _, __: ada.http.post("/api/me/vacation", json={"until": SOON}),
     "time zone": change_zone,
     "worker": lambda _, __, database: work(database),

@@ -94,7 +94,7 @@ class UsageChange(SQLModel, table=True):
     series: int = Field(sa_type=BigInteger)
     reminders: int = Field(sa_type=BigInteger)
     tokens: int = Field(sa_type=BigInteger)
-    storage: int = Field(sa_type=BigInteger)  # bytes of titles, notes and templates
+    storage: int = Field(sa_type=BigInteger)  # bytes of titles, notes, templates and comments
 
 
 class Role(Row, table=True):

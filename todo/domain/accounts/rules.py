@@ -14,6 +14,7 @@ _ACCOUNT = frozenset(
     for verb in ("me", "change", "password", "sessions", "tokens", "second_factor", "passkeys", "leave")
 )
 _TASKS = frozenset(f"tasks.{verb}" for verb in ("view", "add", "change", "delete"))
+_COMMENTS = frozenset(f"comments.{verb}" for verb in ("view", "add", "change", "delete"))
 _LABELS = frozenset(f"labels.{verb}" for verb in ("view", "add", "change", "delete"))
 _PROJECTS = frozenset(f"projects.{verb}" for verb in ("view", "add", "change", "delete", "share"))
 _SERIES = frozenset({"series.view", "series.change"})
@@ -47,7 +48,7 @@ GRANTS: dict[str, frozenset[str]] = {
     ADMIN: _ACCOUNT | _INVITING | _LOOKING | _HELPING | _STEERING,
     SUPPORT: _ACCOUNT | _ADMIN | _HELPING,
     AUDITOR: _ACCOUNT | _LOOKING | {"audit.values"},
-    MEMBER: _ACCOUNT | _LABELS | _PROJECTS | _TASKS | _SERIES | _REMINDERS | _NOTIFICATIONS,
+    MEMBER: _ACCOUNT | _COMMENTS | _LABELS | _PROJECTS | _TASKS | _SERIES | _REMINDERS | _NOTIFICATIONS,
 }
 
 # Common ways to lengthen a password: the most popular short ones, doubled or in pairs.

@@ -1,6 +1,7 @@
 """Tasks: the work itself, and the occurrences of its series."""
 
 from todo.domain.tasks.admin import ADMINS
+from todo.domain.tasks.comments.controllers import CommentController
 from todo.domain.tasks.controllers.account_deletion import delete_account
 from todo.domain.tasks.controllers.filters import FilterController
 from todo.domain.tasks.controllers.linked import LinkedController
@@ -18,6 +19,7 @@ from todo.module import Module
 MODULE = Module(
     routes=[
         TaskController,
+        CommentController,
         FilterController,
         LinkedController,
         SectionController,

@@ -4,12 +4,14 @@ from todo.admin.declaration import Resource
 from todo.domain.tasks.admin.projects import ProjectAdmin
 from todo.domain.tasks.admin.sharing import MemberAdmin, ProjectInvitationAdmin, ProjectLinkAdmin
 from todo.domain.tasks.admin.tasks import TaskAdmin
+from todo.domain.tasks.comments.admin import CommentAdmin
 from todo.domain.tasks.labels.admin import LabelAdmin
 from todo.domain.tasks.sections.admin import SectionAdmin
 from todo.domain.tasks.series.admin import OccurrenceAdmin, SeriesAdmin
 
 ADMINS: list[type[Resource]] = [
     TaskAdmin,
+    CommentAdmin,
     ProjectAdmin,
     MemberAdmin,
     ProjectInvitationAdmin,

@@ -12,6 +12,9 @@ from todo.domain.accounts.models import USER, User
 from todo.domain.projects.models import ACCESS, MEMBER, PROJECT, PROJECT_INVITATION, ProjectInvitation
 from todo.domain.projects.rules import MEMBER_ROLES
 from todo.domain.projects.services.projects import ProjectService
+from todo.domain.tasks.comments.models import COMMENT
+from todo.domain.tasks.comments.services import erase_comments
+from todo.domain.tasks.models import TASK
 from todo.domain.tasks.services.project_contents import ProjectContents
 from todo.erasure import erase_events
 from todo.errors import Conflict
@@ -66,6 +69,7 @@ async def before_erasure(session: WriteSession, user_id: UUID, email: str) -> No
     A project may have been shared since the account was closed, by an invitation that was open then.
     """
     await hand_over_shared(session, session.origin.actor, user_id)
+    await erase_comments(session, or_(COMMENT.author_id == user_id, TASK.owner_id == user_id))
     await session.execute(delete(ProjectInvitation).where(PROJECT_INVITATION.email == email))
     invited = or_(EVENT.after["email"].astext == email, EVENT.before["email"].astext == email)
     await erase_events(session, EVENT.subject == "project_invitations", invited)

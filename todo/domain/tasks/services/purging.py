@@ -9,6 +9,8 @@ from sqlalchemy import Boolean, delete, func, literal_column, select
 from todo.audit import record_changes
 from todo.cleanup import BATCH
 from todo.database import WriteSession
+from todo.domain.tasks.comments.models import COMMENT
+from todo.domain.tasks.comments.services import erase_comments
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import TrashEmptied
 from todo.domain.tasks.series.locks import lock_owner
@@ -45,10 +47,13 @@ async def purge(session: WriteSession, kept: timedelta, limit: int, owner_id: UU
     old = old if owner_id is None else old.where(TASK.owner_id == owner_id)
     tree = select(old.with_for_update(skip_locked=True).cte("old").c.id).cte("tree", recursive=True)
     tree = tree.union(select(TASK.id).join(tree, TASK.parent_id == tree.c.id))
-    gone = delete(Task).where(TASK.id.in_(select(tree.c.id))).returning(TASK.id, TASK.deleted_at)
-    rows = (await session.execute(gone)).all()
+    found = select(TASK.id, TASK.deleted_at).where(TASK.id.in_(select(tree.c.id))).order_by(TASK.id).with_for_update()
+    rows = (await session.execute(found)).all()
     if rows:
-        await erase_values(session, [row.id for row in rows])
+        ids = [row.id for row in rows]
+        await erase_comments(session, COMMENT.task_id.in_(ids))
+        await session.execute(delete(Task).where(TASK.id.in_(ids)))
+        await erase_values(session, ids)
         changes = ((row.id, {"deleted_at": row.deleted_at}, None) for row in rows)
         await record_changes(session, "tasks.purge", "tasks", changes)
     return len(rows)

@@ -27,6 +27,8 @@ from todo.domain.projects.services.places import (
 from todo.domain.recurrence.rules.preview import preview
 from todo.domain.tasks import rules
 from todo.domain.tasks.assignees import check_assignees
+from todo.domain.tasks.comments.models import COMMENT
+from todo.domain.tasks.comments.services import erase_comments
 from todo.domain.tasks.guards import allowed_to, trashed_by, visible_to
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.order.services import Spot, find_after, key_after, lock_order
@@ -312,9 +314,10 @@ class TaskService(TaskWriter):
         """Delete a task in the trash permanently, with its subtasks; raises NotFound, Conflict."""
         _, task, _ = await self._locked_with_owner(task_id, "manage", within=trashed_by)
         await require_purgeable(self.session, task.id)
-        subtasks = await descendants(self.session, [task.id])
+        ids = [task.id, *(subtask.id for subtask in await descendants(self.session, [task.id]))]
+        await erase_comments(self.session, COMMENT.task_id.in_(ids))
         await self.delete(task, action="tasks.purge")
-        await erase_values(self.session, [task.id, *(subtask.id for subtask in subtasks)])
+        await erase_values(self.session, ids)
 
     async def complete(self, task_id: UUID, if_match: frozenset[int] | None, children: Children = "leave") -> Completed:
         """Close a task, and open the next occurrence of its series; raises NotFound, Stale, Conflict.

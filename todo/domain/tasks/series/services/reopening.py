@@ -15,9 +15,10 @@ from todo.domain.tasks.series.services.occurrences import SeriesService
 from todo.domain.tasks.subtasks import descendants
 
 # Those that came with an occurrence follow the template of its series.
-OWN_REMINDER = text("""
+OWN_REMINDER_OR_COMMENT = text("""
     SELECT EXISTS (
-        SELECT FROM reminders WHERE task_id = :task AND (template_id IS NULL OR snoozed_until IS NOT NULL))""")
+        SELECT FROM reminders WHERE task_id = :task AND (template_id IS NULL OR snoozed_until IS NOT NULL))
+        OR EXISTS (SELECT FROM comments WHERE task_id = :task)""")
 
 
 class Reopening:
@@ -54,7 +55,7 @@ class Reopening:
             return series.next_original_start == undo.next and series.n == undo.before.n
         is_it = (OCCURRENCE.series_id == series.id, OCCURRENCE.original_start == undo.next)
         query = select(Task).join(Occurrence, OCCURRENCE.task_id == TASK.id).where(*is_it, OCCURRENCE.status == "open")
-        successor: Task | None = await self.session.scalar(query.with_for_update(of=Task, key_share=True))
+        successor: Task | None = await self.session.scalar(query.with_for_update(of=Task))  # nobody comments on it now
         fresh = Task(**series.new_task_values(series.plan(), undo.next))
         if successor is None or _content(successor) != _content(fresh) or await self._is_worked_on(successor):
             return False
@@ -73,8 +74,8 @@ class Reopening:
         return replace(before, next_run_at=next_run_at(plan, before.next_original_start, still_open))
 
     async def _is_worked_on(self, task: Task) -> bool:
-        """Whether a subtask was changed or added, or a reminder set or snoozed, since the task came up."""
-        if await self.session.scalar(OWN_REMINDER, {"task": task.id}):
+        """Whether a subtask was changed or added, a reminder set or snoozed, or a comment written, since it came up."""
+        if await self.session.scalar(OWN_REMINDER_OR_COMMENT, {"task": task.id}):
             return True
         children = await descendants(self.session, [task.id])
         return any(child.version > 1 or child.created_at != task.created_at for child in children)

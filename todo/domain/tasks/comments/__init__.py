@@ -1,0 +1,1 @@
+"""Comments: what people write below a task, and whom they mention."""
