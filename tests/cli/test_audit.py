@@ -19,7 +19,8 @@ READS = {
     "access scopes", "access token", "access why", "admin describe", "admin export", "admin get", "admin history",
     "admin list", "backup", "backup-key", "check",
     "hash-benchmark", "jobs list", "jobs schedules", "jobs show", "keys list", "outbox list", "outbox show",
-    "permissions", "recurrence preview", "series list", "series show", "settings", "users list", "users show",
+    "labels list", "permissions", "projects list", "projects members", "projects show", "recurrence preview",
+    "series list", "series show", "settings", "tasks list", "tasks show", "users list", "users show",
 }  # fmt: skip
 LASTING = {"server", "up", "worker"}  # what they change is the worker's, or is for a request
 FAILED = """INSERT INTO deliveries (id, created_at, updated_at, version, channel, recipient, subject, payload, run_at,
@@ -69,8 +70,12 @@ ADA = "ada@example.com"
 ROBOT = ("service-accounts", "add", "robot", "--roles", "member")
 SERIES = "SELECT id FROM series WHERE status = 'active' AND next_run_at IS NOT NULL LIMIT 1"
 TASK = "SELECT id FROM tasks WHERE deleted_at IS NULL AND status = 'open' LIMIT 1"
+OCCURRENCE = "SELECT id FROM tasks WHERE deleted_at IS NULL AND status = 'open' AND series_id IS NOT NULL LIMIT 1"
 OVERDUE = """SELECT series_id FROM tasks JOIN series ON series.id = series_id AND series.status = 'active'
     WHERE tasks.status = 'open' AND deleted_at IS NULL AND due_at < now() - interval '1 day' LIMIT 1"""
+CLOSED = "SELECT id FROM tasks WHERE status = 'done' AND series_id IS NULL LIMIT 1"
+GRACE = "SELECT id FROM users WHERE email = 'grace@example.com'"
+ENGINE = "Analytical engine"
 NEW_KEY = "SELECT id FROM signing_keys WHERE status = 'pending'"
 
 
@@ -110,10 +115,22 @@ WRITES: dict[str, Prepare] = {
     "jobs abort": queued_job,
     "jobs retry": after("jobs", "abort", "{}")(queued_job),
     "jobs run": given("empty_trash"),
+    "labels add": given("name=garden", f"user_id={ADA}"),
+    "labels delete": given("brass", "--yes"),
+    "labels rename": given("brass", "name=bronze"),
     "keys revoke": found(NEW_KEY, "{}"),
     "keys rewrap": given(),
     "keys rotate": given(),
     "outbox retry": failed_delivery,
+    "projects add": given("name=House", f"owner_id={ADA}"),
+    "projects archive": given(ENGINE),
+    "projects delete": given(ENGINE, "--yes"),
+    "projects set": given(ENGINE, "color=#3366ff"),
+    "projects share": after("createsuperuser", "--email", "root@example.com", "--password", PASSWORD)(
+        given(f"project_id={ENGINE}", "user_id=root@example.com", "role=editor")
+    ),
+    "projects transfer": found(GRACE, ENGINE, "{}"),
+    "projects unarchive": after("projects", "archive", ENGINE)(given(ENGINE)),
     "series end": found(SERIES, "{}"),
     "series pause": found(SERIES, "{}"),
     "series resume": after("series", "pause", "{}")(found(SERIES, "{}")),
@@ -121,6 +138,13 @@ WRITES: dict[str, Prepare] = {
     "series skip-missed": found(OVERDUE, "{}"),
     "service-accounts add": given("robot", "--roles", "member"),
     "service-accounts token": after(*ROBOT)(given("robot", "--scope", "tasks.view")),
+    "tasks add": given("title=Water", f"owner_id={ADA}"),
+    "tasks cancel": found(TASK, "{}"),
+    "tasks complete": found(TASK, "{}"),
+    "tasks delete": found(TASK, "{}", "--yes"),
+    "tasks reopen": found(CLOSED, "{}"),
+    "tasks set": found(TASK, "{}", "priority=3"),
+    "tasks skip": found(OCCURRENCE, "{}"),
     "users disable": given(ADA),
     "users enable": after("users", "disable", ADA)(given(ADA)),
     "users grant": given(ADA, "support"),

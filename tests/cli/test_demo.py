@@ -35,6 +35,17 @@ async def test_everybody_has_work_of_every_kind(sent: dict[str, str], client: As
     assert any(task["notes"] for task in tasks)
 
 
+async def test_a_project_is_shared_with_sections_and_labels(sent: dict[str, str], client: AsyncClient) -> None:
+    tasks = await work_of(client, "grace@example.com")
+    projects = (await client.get("/api/projects")).json()["items"]
+
+    (engine,) = (one for one in projects if not one["inbox"])
+    shared = [one for one in tasks if one["project_id"] == engine["id"]]
+    assert (engine["name"], engine["role"], len(shared)) == ("Analytical engine", "editor", 4)
+    assert len({one["section_id"] for one in shared}) == 3
+    assert all(one["labels"] for one in shared)
+
+
 async def test_the_second_time_nothing_is_added(
     sent: dict[str, str], client: AsyncClient, database: Database, world: World
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from support.factories import Person
+from support.factories import Person, World
 from support.sharing import share
 
 from todo.domain.tasks.sections import services
@@ -174,3 +174,19 @@ async def test_the_database_refuses_a_section_of_another_project(ada: Person, sq
 
     with pytest.raises(asyncpg.ForeignKeyViolationError, match="fk_tasks_section_id_project_id"):
         await sql.execute("UPDATE tasks SET section_id = sections.id FROM sections")
+
+
+async def test_an_operator_adds_renames_and_deletes_sections(ada: Person, world: World) -> None:
+    root = await world.person("root", "superuser", "member")
+    house = await project(ada)
+    added = await root.http.post("/api/admin/sections", json={"name": "Roof", "project_id": house})
+    path = f"/api/admin/sections/{added.json()['id']}"
+    task = await ada.add("Tiles", project_id=house, section_id=added.json()["id"])
+
+    renamed = await root.http.patch(path, json={"name": "Top"})
+    named = [one["name"] for one in (await ada.http.get(f"/api/projects/{house}/sections")).json()["items"]]
+    deleted = await root.http.delete(path)
+
+    assert [one.status_code for one in (added, renamed, deleted)] == [201, 200, 204], deleted.text
+    assert named == ["Top"]
+    assert (await ada.http.get(f"/api/tasks/{task['id']}")).json()["section_id"] is None

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from support.factories import Person
+from support.factories import Person, World
 from support.sharing import share
 
 from todo.domain.tasks.labels import services
@@ -145,3 +145,19 @@ async def test_there_is_a_limit_to_the_number_of_labels(ada: Person, monkeypatch
     answer = await ada.http.post("/api/labels", json={"name": "more"})
 
     assert (answer.status_code, answer.json()["code"]) == (409, "too-many")
+
+
+async def test_an_operator_changes_the_palette_of_somebody_and_with_it_their_tasks(
+    ada: Person, world: World, sql: Sql
+) -> None:
+    root = await world.person("root", "superuser", "member")
+    await ada.add("Paint", labels=["home"])
+    await root.add("Other", labels=["home"])
+    body = {"name": "home", "user_id": str(ada.id)}
+
+    added = await root.http.post("/api/admin/labels", json=body)
+    renamed = await root.http.patch(f"/api/admin/labels/{added.json()['id']}", json={"name": "house"})
+
+    assert (added.status_code, renamed.status_code) == (201, 200), renamed.text
+    assert [one["name"] for one in (await ada.http.get("/api/labels")).json()["items"]] == ["house"]
+    assert await labels_of(sql) == {"Paint": ["house"], "Other": ["home"]}

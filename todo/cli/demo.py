@@ -1,7 +1,10 @@
-"""What `todo up --demo` fills in: three people and their work, made by the same services as everybody's."""
+"""What `todo up --demo` fills in: three people with their work and a shared project, made by the usual services."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal, NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from todo.access import Actor
@@ -10,8 +13,16 @@ from todo.database import Database, WriteSession
 from todo.domain.accounts.schemas.users import Registration
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.domain.accounts.services.users import AccountService
+from todo.domain.projects.rules import MemberRole
+from todo.domain.projects.schemas import ProjectIn
+from todo.domain.projects.services.members import MemberService
+from todo.domain.projects.services.projects import ProjectService
 from todo.domain.recurrence.schemas import Recurrence
+from todo.domain.tasks.labels.schemas import LabelIn
+from todo.domain.tasks.labels.services import LabelService
 from todo.domain.tasks.schemas import Day, Floating, Moment, TaskIn, Zoned
+from todo.domain.tasks.sections.schemas import SectionIn
+from todo.domain.tasks.sections.services import SectionService
 from todo.domain.tasks.services.tasks import TaskService
 
 LONDON, NEW_YORK, HELSINKI = "Europe/London", "America/New_York", "Europe/Helsinki"
@@ -33,6 +44,8 @@ class Entry(NamedTuple):
     status: Literal["open", "in_progress", "waiting", "done", "deleted"] = "open"
     minutes: int | None = None
     recurrence: Recurrence | None = None
+    labels: tuple[str, ...] = ()
+    section: str = ""
 
 
 ADA = [
@@ -95,6 +108,16 @@ LINUS = [
     Entry("Explain rebase to the intern", (-1, "13:00"), 2, status="done", minutes=45),
     Entry("Buy another penguin", status="deleted"),
 ]
+# A project of the first of the people, which the others share.
+ENGINE = ProjectIn(name="Analytical engine", description="What is left before it can be shown.", color="#3b82f6")
+SECTIONS = ("Mill", "Store")
+ROLES: tuple[MemberRole, ...] = ("editor", "commenter")
+ENGINE_TASKS = [
+    Entry("Count the teeth of the carry wheels", (5,), 3, status="in_progress", labels=("brass",), section="Mill"),
+    Entry("Find a quieter bearing", (12,), 2, labels=("brass", "noise"), section="Mill"),
+    Entry("Label the columns of the store", (3, "11:00"), 1, labels=("paint",), section="Store"),
+    Entry("Punch the cards for the first program", (20,), 4, "Note G has the table.", labels=("cards",)),
+]
 PEOPLE = [
     ("ada@example.com", "Ada Lovelace", LONDON, ADA),
     ("grace@example.com", "Grace Hopper", NEW_YORK, GRACE),
@@ -105,6 +128,7 @@ PEOPLE = [
 async def fill(database: Database, sign_in: SignIn, password: str) -> dict[str, str]:
     """Add everything in one transaction, and nothing when one of the people is there; what the banner tells."""
     password_hash = await sign_in.passwords.hash(password)
+    people: list[Actor] = []
     async with database.session(cli_origin()) as session:
         for email, name, timezone, entries in PEOPLE:
             data = Registration(email=email, password=password, name=name, timezone=timezone)
@@ -112,22 +136,42 @@ async def fill(database: Database, sign_in: SignIn, password: str) -> dict[str, 
             if user is None:
                 await session.rollback()
                 return {"Demo": f"nothing added: {email} is there already"}
-            await add_all(session, Actor(id=user.id, name=email, timezone=timezone), entries)
+            people.append(Actor(id=user.id, name=email, timezone=timezone))
+            await add_all(session, people[-1], entries)
+        await share_project(session, *people)
     names = ", ".join(email for email, *_ in PEOPLE)
     return {"Demo people": names, "Their password": f"{password}   (shown once: keep it)"}
 
 
-async def add_all(session: WriteSession, actor: Actor, entries: list[Entry]) -> None:
+async def share_project(session: WriteSession, owner: Actor, *others: Actor) -> None:
+    """Add the project with its sections, labels and tasks, and make the others members."""
+    project = await ProjectService(session, owner).add(ENGINE)
+    sections = SectionService(session, owner)
+    places = {name: (await sections.add(project.id, SectionIn(name=name))).id for name in SECTIONS}
+    for name in sorted({label for entry in ENGINE_TASKS for label in entry.labels}):
+        await LabelService(session, owner).add(LabelIn(name=name))
+    await add_all(session, owner, ENGINE_TASKS, project.id, places)
+    for other, role in zip(others, ROLES, strict=True):
+        await MemberService(session, owner).add(project.id, other.user_id, role)
+
+
+async def add_all(
+    session: WriteSession,
+    actor: Actor,
+    entries: list[Entry],
+    project_id: UUID | None = None,
+    sections: Mapping[str, UUID] = MappingProxyType({}),
+) -> None:
     tasks = TaskService(session, actor)
     for entry in entries:
-        task = await tasks.add(task_of(entry, actor.timezone))
+        task = await tasks.add(task_of(entry, actor.timezone, project_id, sections.get(entry.section)))
         if entry.status == "done":
             await tasks.complete(task.id, None)
         if entry.status == "deleted":
             await tasks.trash(task.id, None)
 
 
-def task_of(entry: Entry, timezone: str) -> TaskIn:
+def task_of(entry: Entry, timezone: str, project_id: UUID | None, section_id: UUID | None) -> TaskIn:
     return TaskIn(
         title=entry.title,
         notes=entry.notes,
@@ -136,6 +180,9 @@ def task_of(entry: Entry, timezone: str) -> TaskIn:
         due=moment_of(*entry.due, here=timezone) if entry.due else None,
         estimate_minutes=entry.minutes,
         recurrence=entry.recurrence,
+        labels=[*entry.labels],
+        project_id=project_id,
+        section_id=section_id,
     )
 
 

@@ -7,7 +7,7 @@ import rich_click as click
 
 from todo.admin.cli.commands import JSON, MATCHING, REASON, YES, AdminCommand, Parameter
 from todo.admin.cli.reading import get, list_rows
-from todo.admin.cli.writing import act
+from todo.admin.cli.writing import act, add, delete, set_fields
 from todo.admin.declaration import Action
 from todo.admin.fields import Field
 from todo.admin.service import AdminService
@@ -16,17 +16,19 @@ from todo.app import REGISTRY
 from todo.cli.admin import serve
 from todo.cli.lazy import ShortName
 
-READS = {"list": list_rows, "get": get}
+PLAIN = {"list": list_rows, "get": get, "add": add, "set": set_fields, "delete": delete}
 ROWS = click.argument("ids", nargs=-1, metavar="ROW...")
 ALL = click.option("--all", "everything", is_flag=True, help="All rows that match --filter and --search.")
 
 
 def command_of(short: ShortName) -> click.Command:
-    """The command of a short name: a read, or an action with the fields of its form as arguments and options."""
+    """The command of a short name: one that every resource has, or an action with the fields of its form as arguments
+    and options.
+    """
     resource = REGISTRY[short.resource]
-    if short.verb in READS:
-        read = READS[short.verb]
-        command = AdminCommand(short.name or "", partial(read.body, resource=short.resource), "", read.params[1:-1])
+    if short.verb in PLAIN:
+        plain = PLAIN[short.verb]
+        command = AdminCommand(short.name or "", partial(plain.body, resource=short.resource), "", plain.params[1:-1])
     else:
         command = _action(short, resource.actions[short.verb])
     command.help = f"{short.help}\n\nExample:\n\n    todo {short.path} {short.example}".rstrip()

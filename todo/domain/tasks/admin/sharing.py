@@ -74,7 +74,7 @@ class ProjectInvitationAdmin(ModelAdmin[ProjectInvitation]):
         await lock_projects_at(do, select(INVITATION.project_id).where(INVITATION.id == row_id))
 
     async def delete_row(self, do: ActionContext, row: ProjectInvitation) -> None:
-        owner_id = await _owner_of(do, row.project_id)
+        owner_id = await owner_of(do, row.project_id)
         await ProjectInvitationService(do.session, do.actor, owner_id).withdraw(row.project_id, row.id)
 
 
@@ -96,7 +96,7 @@ class ProjectLinkAdmin(ModelAdmin[ProjectLink]):
         await lock_projects_at(do, select(LINK.project_id).where(LINK.id == row_id))
 
     async def delete_row(self, do: ActionContext, row: ProjectLink) -> None:
-        owner_id = await _owner_of(do, row.project_id)
+        owner_id = await owner_of(do, row.project_id)
         await ProjectLinkService(do.session, do.actor, owner_id).revoke(row.project_id, row.id)
 
 
@@ -109,10 +109,10 @@ async def lock_projects_at(do: ActionContext, project: Select[Any]) -> None:
 
 async def _members(do: ActionContext, project_id: UUID) -> MemberService:
     """The service for the members of a project within the actor's scope. Raises Invalid."""
-    return MemberService(do.session, do.actor, await _owner_of(do, project_id))
+    return MemberService(do.session, do.actor, await owner_of(do, project_id))
 
 
-async def _owner_of(do: ActionContext, project_id: UUID) -> UUID:
+async def owner_of(do: ActionContext, project_id: UUID) -> UUID:
     """The owner of a project within the actor's scope, for whom the actor acts. Raises Invalid."""
     owned = select(PROJECT.owner_id).where(PROJECT.id == project_id)
     if not do.actor.may("projects.all"):

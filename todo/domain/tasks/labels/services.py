@@ -36,16 +36,20 @@ MAX_PALETTE = 500
 
 
 class LabelService(AuditedService[Label], model=Label):
-    """Changes labels of the actor, inside the caller's transaction."""
+    """Changes labels of a person, inside the caller's transaction: of the actor, or of `person`."""
+
+    def __init__(self, session: WriteSession, actor: Actor, person: UUID | None = None):
+        super().__init__(session, actor)
+        self.person = person or actor.user_id
 
     async def add(self, data: LabelIn) -> LabelOut:
         """Add a label; raises Invalid for a name that is there, Conflict for too many."""
         values = data.sent() | {"name": clean_label(data.name, "body.name")}
         await self._check_name(values["name"])
-        number = await self.session.scalar(select(func.count()).where(LABEL.user_id == self.actor.user_id))
+        number = await self.session.scalar(select(func.count()).where(LABEL.user_id == self.person))
         if (number or 0) >= MAX_PALETTE:
             raise Conflict(f"There can be {MAX_PALETTE} labels.", slug="too-many")
-        return label_out(await self.create(Label(user_id=self.actor.user_id, **values)))
+        return label_out(await self.create(Label(user_id=self.person, **values)))
 
     async def change_fields(self, label_id: UUID, data: LabelPatch, if_match: frozenset[int] | None) -> LabelOut:
         """Change what was sent, a name also on tasks; raises NotFound, Stale, Invalid."""
@@ -55,27 +59,27 @@ class LabelService(AuditedService[Label], model=Label):
             await self._check_name(values["name"], label_id)
         label = await self._mine(label_id, if_match)
         if values.get("name", label.name) != label.name:
-            await Relabeling(self.session, self.actor, label.name, values["name"]).apply()
+            await Relabeling(self.session, self.actor, self.person, label.name, values["name"]).apply()
         return label_out(await self.update(values, label))
 
     async def remove(self, label_id: UUID, if_match: frozenset[int] | None, *, from_tasks: bool) -> None:
         """Delete a label from the palette and, if asked, from tasks; raises NotFound, Stale."""
         label = await self._mine(label_id, if_match)
         if from_tasks:
-            await Relabeling(self.session, self.actor, label.name, None).apply()
+            await Relabeling(self.session, self.actor, self.person, label.name, None).apply()
         await self.delete(label)
 
     async def _mine(self, label_id: UUID, if_match: frozenset[int] | None) -> Label:
-        label = await self.locked(LABEL.user_id == self.actor.user_id, LABEL.id == label_id)
+        label = await self.locked(LABEL.user_id == self.person, LABEL.id == label_id)
         if if_match is not None and label.version not in if_match:
             raise Stale(label_out(label))
         return label
 
     async def _check_name(self, name: str, label_id: UUID | None = None) -> None:
         """Raises Invalid for the name of another label; no other is added until the transaction ends."""
-        lock = func.pg_advisory_xact_lock(func.hashtextextended(f"labels {self.actor.user_id}", 0))
+        lock = func.pg_advisory_xact_lock(func.hashtextextended(f"labels {self.person}", 0))
         await self.session.execute(select(lock))
-        same = (LABEL.user_id == self.actor.user_id, func.lower(LABEL.name) == func.lower(name))
+        same = (LABEL.user_id == self.person, func.lower(LABEL.name) == func.lower(name))
         if await self.session.scalar(select(LABEL.id).where(*same, LABEL.id != label_id)):
             raise Invalid.field("body.name", "You have a label with this name already.")
 
@@ -83,19 +87,17 @@ class LabelService(AuditedService[Label], model=Label):
 class Relabeling:
     """Gives a label another name, or takes it away, on all tasks and series that a person may edit."""
 
-    def __init__(self, session: WriteSession, actor: Actor, old: str, new: str | None):
-        self.session, self.actor = session, actor
+    def __init__(self, session: WriteSession, actor: Actor, person: UUID, old: str, new: str | None):
+        self.session, self.actor, self.person = session, actor, person
         self.old, self.new = old, new
 
     async def apply(self) -> None:
         """Roles are locked first, then series, then tasks in the order of their ids; what lies in the trash stays."""
-        edited = select(ACCESS.project_id).where(
-            ACCESS.user_id == self.actor.user_id, ACCESS.role.in_(ROLES_WITH["edit"])
-        )
+        edited = select(ACCESS.project_id).where(ACCESS.user_id == self.person, ACCESS.role.in_(ROLES_WITH["edit"]))
         found = edited.order_by(ACCESS.project_id).with_for_update(read=True, of=Access)
         projects = (await self.session.scalars(found)).all()
         await self._change_series(projects)
-        places: list[ColumnElement[bool]] = [labeled(literal(self.actor.user_id), self._names)]
+        places: list[ColumnElement[bool]] = [labeled(literal(self.person), self._names)]
         places += [labeled(literal(project_id), self._names) for project_id in projects]
         for place in places:
             while await self._change_tasks(place):
@@ -106,7 +108,7 @@ class Relabeling:
         return literal([self.old], ARRAY(Text))
 
     async def _change_series(self, projects: Sequence[UUID]) -> None:
-        theirs = or_(SERIES.owner_id == self.actor.user_id, SERIES.project_id.in_(projects))
+        theirs = or_(SERIES.owner_id == self.person, SERIES.project_id.in_(projects))
         has = func.jsonb_array_length(func.coalesce(SERIES.template["labels"], literal_column("'[]'::jsonb"))) > 0
         found = select(Series).where(theirs, has).order_by(SERIES.id).with_for_update(key_share=True)
         service = SeriesService(self.session, self.actor)

@@ -21,14 +21,14 @@ from todo.titles import clean_title
 
 
 class SectionService(AuditedService[Section], model=Section):
-    """Changes sections on behalf of a person, inside the caller's transaction.
+    """Changes sections on behalf of a person, inside the caller's transaction: of the actor, or of `person`.
 
     The project is locked first. Raises NotFound, and Forbidden unless the person may manage it.
     """
 
-    def __init__(self, session: WriteSession, actor: Actor):
+    def __init__(self, session: WriteSession, actor: Actor, person: UUID | None = None):
         super().__init__(session, actor)
-        self.projects = ProjectService(session, actor)
+        self.projects = ProjectService(session, actor, person)
 
     async def add(self, project_id: UUID, data: SectionIn) -> SectionOut:
         """Add a section; raises Invalid, Conflict for too many."""
