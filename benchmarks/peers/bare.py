@@ -17,8 +17,10 @@ STORED = (
     " labels, assignee_ids, project_id, section_id, position, parent_id, series_id, occurrence, created_at, updated_at,"
     " completed_at, created_by"
 )
+DERIVED = ("overdue", "progress")
 PLACE = " coalesce(position, 'U' || replace(id::text, '-', '')),"
-FIELDS = STORED.replace("overdue_at,", f"overdue_at, {LATE},").replace(" position,", PLACE)
+PROGRESS = ", CASE WHEN subtasks_total > 0 THEN jsonb_build_object('done', subtasks_done, 'total', subtasks_total) END"
+FIELDS = STORED.replace("overdue_at,", f"overdue_at, {LATE},").replace(" position,", PLACE) + PROGRESS
 MINE = "FROM tasks WHERE owner_id = $1 AND deleted_at IS NULL"
 ORDER = "ORDER BY created_at DESC, id DESC LIMIT 50"
 CHANGED = "updated_at = now(), version = version + 1"
@@ -66,6 +68,7 @@ class Task(msgspec.Struct):
     updated_at: datetime
     completed_at: datetime | None
     created_by: UUID
+    progress: msgspec.Raw | None
 
 
 pool: "asyncpg.Pool[asyncpg.Record]"
@@ -108,9 +111,9 @@ async def add(user: UUID, body: bytes) -> Task:
     new, now = decode(body), datetime.now(UTC)
     task = Task(
         task_id := uuid7(), 1, new.title, new.notes, new.status, new.priority, None, None, None, False, None, None,
-        new.estimate_minutes, [], [], user, None, f"U{task_id.hex}", None, None, None, now, now, None, user,
+        new.estimate_minutes, [], [], user, None, f"U{task_id.hex}", None, None, None, now, now, None, user, None,
     )  # fmt: skip
-    await pool.execute(ADD, *(value for name, value in msgspec.structs.asdict(task).items() if name != "overdue"))
+    await pool.execute(ADD, *(value for name, value in msgspec.structs.asdict(task).items() if name not in DERIVED))
     return task
 
 

@@ -327,7 +327,7 @@ async def test_the_database_assigns_nobody_without_access(ada: Person, bob: Pers
 async def test_the_doctor_finds_and_ends_what_nobody_can_see(ada: Person, bob: Person, sql: Sql) -> None:
     task = await ada.add()
     await spoil(sql, f"UPDATE tasks SET assignee_ids = '{{{bob.id}}}'")
-    (rule,) = INVARIANTS
+    rule = INVARIANTS[0]
 
     assert await broken(sql) == {"assignee_without_access": [UUID(task["id"])]}
     await sql.execute(rule.repair[0])

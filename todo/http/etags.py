@@ -21,7 +21,7 @@ class Versioned(Protocol):
 
 
 T = TypeVar("T", bound=Versioned)
-ETAG = re.compile(r'(?:^|,)\s*(?:W/)?"([1-9][0-9]{0,8})(?:-[0-9a-z]{1,20})?"\s*(?=,|$)')
+ETAG = re.compile(r'(?:^|,)\s*(?:W/)?"([1-9][0-9]{0,8})(?:-[0-9a-z]{1,40})?"\s*(?=,|$)')
 BARE = re.compile(r"\s*([1-9][0-9]{0,8})\s*")  # `version` of the body, sent without quotes
 
 IfMatch = Annotated[

@@ -6,6 +6,10 @@ HAS_ACCESS = """(person = owner_id
     OR EXISTS (SELECT FROM project_access AS access WHERE user_id = person AND access.project_id = tasks.project_id))"""
 WITHOUT_ACCESS = f"EXISTS (SELECT FROM unnest(assignee_ids) AS person WHERE NOT {HAS_ACCESS})"
 
+COUNTED = """SELECT count(*) AS total, count(*) FILTER (WHERE below.status = 'done') AS done FROM tasks AS below
+    WHERE below.parent_id = tasks.id AND below.deleted_at IS NULL AND below.status <> 'cancelled'"""
+MISCOUNTED = f"(subtasks_total, subtasks_done) <> ({COUNTED})"
+
 INVARIANTS = (
     Invariant(
         "assignee_without_access",
@@ -17,5 +21,12 @@ INVARIANTS = (
             assignee_ids = ARRAY(SELECT person FROM unnest(assignee_ids) AS person WHERE {HAS_ACCESS} ORDER BY 1)
             WHERE assignee_ids <> '{{}}' AND {WITHOUT_ACCESS}""",  # noqa: S608 -- fixed words
         ),
+    ),
+    Invariant(
+        "progress_miscounted",
+        "The progress of a task is how many of its subtasks are done, without those in the trash and cancelled ones.",
+        "tasks",
+        f"SELECT id FROM tasks WHERE {MISCOUNTED} ORDER BY 1",  # noqa: S608 -- fixed words
+        (f"UPDATE tasks SET (subtasks_total, subtasks_done) = ({COUNTED}) WHERE {MISCOUNTED}",),  # noqa: S608 -- fixed words
     ),
 )

@@ -59,7 +59,8 @@ class Task(Row, table=True):
     """A piece of work. `due` and `start` are kept as the client said them.
 
     `due_at` is the instant that `due` means, `overdue_at` the one after which open work is late: the end of the day,
-    where `due` is a day.
+    where `due` is a day. The trigger `tasks_count_subtasks` counts what is directly below, neither in the trash nor
+    cancelled: no new version, nobody has changed the task.
     """
 
     __tablename__ = "tasks"
@@ -140,6 +141,8 @@ class Task(Row, table=True):
     )
     position: str | None = Field(default=None, sa_column=Column(Text(collation="C")))  # null: as it was added
     parent_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="CASCADE")
+    subtasks_total: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    subtasks_done: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     series_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="SET NULL")
     occurrence: str | None = None  # the original start within the series, as the wire shows it
     completed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
@@ -150,5 +153,11 @@ class Task(Row, table=True):
         """Whether it is open and late."""
         return self.status not in rules.CLOSED and self.overdue_at is not None and self.overdue_at <= now()
 
+    @property
+    def progress(self) -> dict[str, int] | None:
+        """How many of its subtasks are done; None without any."""
+        return {"done": self.subtasks_done, "total": self.subtasks_total} if self.subtasks_total else None
+
 
 TASK = columns(Task)
+FOLLOWING = ("subtasks_total", "subtasks_done")  # what triggers keep

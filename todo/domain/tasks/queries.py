@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
@@ -35,7 +36,7 @@ from todo.domain.tasks import models
 from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.order.rules import key_of_new
-from todo.domain.tasks.schemas import Day, Moment, TaskDetails, TaskOut, TaskSaved, TrashedTask
+from todo.domain.tasks.schemas import Day, Moment, Progress, TaskDetails, TaskOut, TaskSaved, TrashedTask
 from todo.errors import NotFound
 from todo.listing import Listing, Shared, Sort
 from todo.schema import Instant, Page
@@ -43,16 +44,20 @@ from todo.schema import Instant, Page
 IS_OPEN: ColumnElement[bool] = literal_column(f"({models.IS_OPEN})", Boolean())
 OVERDUE = and_(IS_OPEN, TASK.overdue_at.is_not(None), TASK.overdue_at <= func.now()).label("overdue")
 position: ColumnElement[str] = literal_column(models.BY_POSITION, Text())
+PROGRESS = case(
+    (TASK.subtasks_total > 0, func.jsonb_build_object("done", TASK.subtasks_done, "total", TASK.subtasks_total))
+).label("progress")
 COLUMNS = select(
     TASK.id, TASK.version, TASK.title, TASK.notes, TASK.status, TASK.priority, TASK.due, TASK.due_at, TASK.overdue_at,
     OVERDUE, TASK.start, TASK.deadline, TASK.estimate_minutes, TASK.labels, TASK.assignee_ids,
     TASK.project_id, TASK.section_id, position.label("position"), TASK.parent_id, TASK.series_id, TASK.occurrence,
-    TASK.created_at, TASK.updated_at, TASK.completed_at, TASK.created_by,
+    TASK.created_at, TASK.updated_at, TASK.completed_at, TASK.created_by, PROGRESS,
 )  # fmt: skip
 Out = TypeVar("Out", bound=TaskOut)
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
 FAR_DAY = date(9999, 12, 30)
 MOMENT = msgspec.json.Decoder[Moment](Moment)
+DONE = msgspec.json.Decoder[Progress](Progress)
 LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 
 due_at: ColumnElement[Any] = func.coalesce(TASK.due_at, literal_column(models.FAR_AWAY))
@@ -172,14 +177,14 @@ def _shared(columns: Select[Any], *where: ColumnElement[bool], projects: Subquer
 def task_row(*values: Any) -> TaskDetails:
     """A row of `COLUMNS`. Dates are parsed, so that their fields come in one order, whatever the database has."""
     task = TaskDetails(*values)
-    task.due, task.start = moment_of(task.due), moment_of(task.start)
+    task.due, task.start, task.progress = moment_of(task.due), moment_of(task.start), progress_of(task.progress)
     return task
 
 
 def trashed_row(*values: Any) -> TrashedTask:
     """A row of the trash, to be purged at once: how long it is kept is a setting."""
     task = TrashedTask(*values, *values[-1:])
-    task.due, task.start = moment_of(task.due), moment_of(task.start)
+    task.due, task.start, task.progress = moment_of(task.due), moment_of(task.start), progress_of(task.progress)
     return task
 
 
@@ -235,6 +240,13 @@ def moment_of(stored: Any) -> Moment | None:
     elif stored is not None:
         found = msgspec.convert(stored, Moment)
     return found
+
+
+def progress_of(stored: Any) -> Progress | None:
+    """A progress as the database has it, read by a statement or loaded."""
+    if stored is None:
+        return None
+    return DONE.decode(stored) if isinstance(stored, msgspec.Raw) else Progress(**stored)
 
 
 def _wall_clock(start: Moment | None) -> str:
@@ -307,6 +319,6 @@ def task_saved(task: Task, warnings: list[str]) -> TaskSaved:
 
 def _out(schema: type[Out], task: Task) -> Out:
     out = schema(*(getattr(task, column.name) for column in COLUMNS.selected_columns))
-    out.due, out.start = moment_of(out.due), moment_of(out.start)
+    out.due, out.start, out.progress = moment_of(out.due), moment_of(out.start), progress_of(out.progress)
     out.position = out.position or key_of_new(task.id)
     return out

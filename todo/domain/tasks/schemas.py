@@ -64,6 +64,13 @@ Assignees = Annotated[
 ]
 
 
+class Progress(Struct):
+    """How many of the tasks directly below a task are done. What is in the trash or cancelled does not count."""
+
+    done: int
+    total: int
+
+
 class AccountDeletion(ReauthenticationIn):
     """Your password, a code or a passkey, and what becomes of your projects that others use."""
 
@@ -166,6 +173,7 @@ class Subtask(Struct):
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
+    progress: Progress | None
 
 
 class TaskOut(Struct):
@@ -196,6 +204,7 @@ class TaskOut(Struct):
     updated_at: datetime
     completed_at: datetime | None
     created_by: UUID
+    progress: Progress | None
 
 
 class TaskDetails(TaskOut):

@@ -7,19 +7,20 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, insert, select, text, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from todo.actions import Action
 from todo.audit import record_changes
 from todo.database import WriteSession, now, table_of
 from todo.domain.accounts.models import USER, User
 from todo.domain.tasks import rules
-from todo.domain.tasks.models import TASK, Task
+from todo.domain.tasks.models import FOLLOWING, TASK, Task
 from todo.errors import Invalid
 
 MAX_LEVELS = 5
 CHILD = table_of(Task).alias("child")
 # What a copy does not take from its model.
-NOT_COPIED = {"id", "created_at", "updated_at", "version", "status", "completed_at", "deleted_at"}
+NOT_COPIED = {"id", "created_at", "updated_at", "version", "status", "completed_at", "deleted_at", *FOLLOWING}
 # As the trigger `tasks_copy_reminders` does for the occurrence itself; at the epoch means: send it also when late.
 COPY_REMINDERS = text("""
     WITH copied AS (
@@ -120,6 +121,8 @@ async def copy_subtasks(session: WriteSession, roots: Sequence[Copied]) -> None:
     for task in await descendants(session, [root.old.id for root in roots]):
         children[task.parent_id].append(task)
     copies = [copy for root in roots for copy in _copies(children, root, root.old.id, root.new.id)]
+    for root in roots:
+        set_committed_value(root.new, "subtasks_total", sum(copy.parent_id == root.new.id for copy, _ in copies))
     if not copies:
         return
     await session.execute(insert(table_of(Task)), [copy.model_dump() for copy, _ in copies])

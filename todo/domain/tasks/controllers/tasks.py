@@ -73,8 +73,12 @@ Row = TypeVar("Row", bound=TaskOut)
 def answer(
     task: Row, *, status_code: int = 200, if_none_match: str | None = None, checksum: bool = False
 ) -> Response[Row]:
-    """The response for a task, whose body also says whether it is late by now. `checksum`: and shows other rows."""
+    """The response for a task, whose body also says whether it is late by now and how many subtasks are done.
+
+    `checksum`: and shows other rows.
+    """
     state = "overdue" if task.overdue else ""
+    state += f"{task.progress.done}of{task.progress.total}" if task.progress else ""
     return versioned(task, status_code=status_code, if_none_match=if_none_match, checksum=checksum, state=state)
 
 

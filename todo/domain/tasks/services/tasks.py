@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Response
 from msgspec import UNSET, structs
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 
 from todo.access import Actor
 from todo.actions import Action
@@ -30,7 +30,7 @@ from todo.domain.tasks.assignees import check_assignees
 from todo.domain.tasks.comments.models import COMMENT
 from todo.domain.tasks.comments.services import erase_comments
 from todo.domain.tasks.guards import allowed_to, trashed_by, visible_to
-from todo.domain.tasks.models import TASK, Task
+from todo.domain.tasks.models import FOLLOWING, TASK, Task
 from todo.domain.tasks.order.services import Spot, find_after, key_after, lock_order
 from todo.domain.tasks.queries import IS_OPEN, task_out, task_saved
 from todo.domain.tasks.schemas import (
@@ -69,6 +69,7 @@ ROW = Query(
     lambda *values: Task(**dict(zip(table_of(Task).c.keys(), values, strict=True))),
     select(*table_of(Task).c).where(visible_to(ACTOR), TASK.id == bindparam("task")),
 )
+OTHER = table_of(Task).alias("other").c
 # What the owner's time zone, the series, and other tasks have no part in.
 PLAIN = frozenset({"title", "notes", "status", "priority", "estimate_minutes", "deadline", "labels"})
 
@@ -308,7 +309,7 @@ class TaskService(TaskWriter):
         await change_all(self.session, subtasks, restored, "tasks.restore")
         if await self.session.scalar(select(TASK.id).where(TASK.id == task.parent_id, TASK.deleted_at.is_not(None))):
             restored["parent_id"] = None
-        return task_out(await self.update(restored, task, action="tasks.restore"))
+        return task_out(await self._followed(await self.update(restored, task, action="tasks.restore"), subtasks))
 
     async def purge(self, task_id: UUID) -> None:
         """Delete a task in the trash permanently, with its subtasks; raises NotFound, Conflict."""
@@ -326,7 +327,8 @@ class TaskService(TaskWriter):
         """
         if self._database and children == "leave":
             task = await self._read(self._database, task_id, if_match)
-            if task.series_id is None and task.status not in rules.CLOSED and task.owner_id == self.person:
+            alone = task.series_id is None and task.parent_id is None
+            if alone and task.status not in rules.CLOSED and task.owner_id == self.person:
                 done = {"status": "done", "completed_at": now()}
                 if await update_in_one_statement(self._database, self.session.origin, task, "tasks.complete", done):
                     return Completed(**structs.asdict(task_out(task)), next_task=None)
@@ -352,7 +354,7 @@ class TaskService(TaskWriter):
         opened = {"status": "open", "completed_at": None}
         subtasks = await descendants(self.session, [task.id], *completed_with(task))
         await change_all(self.session, subtasks, opened, "tasks.reopen")
-        return task_out(await self.update(opened, task, action="tasks.reopen"))
+        return task_out(await self._followed(await self.update(opened, task, action="tasks.reopen"), subtasks))
 
     async def _close(
         self,
@@ -376,6 +378,7 @@ class TaskService(TaskWriter):
         else:
             await self.update(values, task, action=action)
         await change_all(self.session, subtasks, values, action, values["completed_at"])
+        await self._followed(task, subtasks)
         return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)
 
     async def _open_subtasks(self, task: Task, children: Children) -> Sequence[Task]:
@@ -413,13 +416,30 @@ class TaskService(TaskWriter):
         try:
             owner_id, timezone = await lock_owner_of(self.session, select(TASK.owner_id).where(*there))
             series = await self.series.lock_of(select(TASK.series_id).where(*there))
-            task = await self.locked(*there)
+            task = await self._locked_below(task_id, there)
         except NotFound:
             raise await self._problem_of(task_id, within) from None
         if task.series_id != (series.id if series else None) or task.owner_id != owner_id:
             raise Contention  # it has changed its series or its owner while we waited for the lock
         await lock_access(self.session, self.person, owner_id, task.project_id, verb)
         return series, _current(task, if_match), timezone
+
+    async def _locked_below(self, task_id: UUID, there: Sequence[ColumnElement[bool]]) -> Task:
+        """A task, locked after the one above it, whose progress changes with it; raises NotFound."""
+        above = select(OTHER.parent_id).where(OTHER.id == task_id).scalar_subquery()
+        both = select(Task).where(TASK.id.in_([task_id, above]), or_(TASK.id != task_id, and_(*there)))
+        locked = both.order_by(TASK.id == task_id).with_for_update(key_share=True)
+        rows = await self.session.scalars(locked.execution_options(populate_existing=True))
+        for task in rows:
+            if task.id == task_id:
+                return task
+        raise NotFound
+
+    async def _followed(self, task: Task, changed: Sequence[Task]) -> Task:
+        """A task with the progress that it has after a change of others, perhaps its subtasks."""
+        if changed:
+            await self.session.refresh(task, FOLLOWING)
+        return task
 
     async def _problem_of(
         self, task_id: UUID, within: Callable[[UUID, Verb], ColumnElement[bool]] = allowed_to

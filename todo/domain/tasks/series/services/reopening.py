@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, text, update
 
 from todo.audit import record
 from todo.domain.recurrence.rules.timing import next_run_at
-from todo.domain.tasks.models import TASK, Task
+from todo.domain.tasks.models import FOLLOWING, TASK, Task
 from todo.domain.tasks.series.models import OCCURRENCE, Occurrence, Series
 from todo.domain.tasks.series.rules import ScheduleState, Undo
 from todo.domain.tasks.series.services.occurrences import SeriesService
@@ -83,4 +83,4 @@ class Reopening:
 
 def _content(task: Task) -> dict[str, Any]:
     """What a person can have changed; the due of an unchanged task follows its owner's time zone."""
-    return task.model_dump(exclude={"id", "created_at", "updated_at", "version"})
+    return task.model_dump(exclude={"id", "created_at", "updated_at", "version", *FOLLOWING})
