@@ -43,6 +43,7 @@ Permission = Literal[
     "users.add_service_account", "users.begin_vacation", "users.change", "users.disable", "users.enable",
     "users.end_vacation", "users.export", "users.grant_role", "users.impersonate", "users.reset_second_factor",
     "users.send_reset", "users.set_quota", "users.sign_out", "users.take_role", "users.view",
+    "views.add", "views.all", "views.change", "views.delete", "views.export", "views.view",
     "workers.view",
 ]  # fmt: skip
 # Recorded in the audit log, but not permissions.

@@ -174,6 +174,10 @@ class Listing(Generic[S]):
         """Return the opposite of a sort."""
         return _reversed(sort or self._default)
 
+    def check_sort(self, sort: str, field: str) -> None:
+        """Raise Invalid for this field unless `page` takes the sort, with a `where`."""
+        self._names(sort, several=True, field=field)
+
     def _sort(self, sort: str | None, given: frozenset[str]) -> str:
         """Return the sort of a request, whose filters may need one."""
         needed = {self._ranges[name]: name for name in sorted(given & self._ranges.keys())}
@@ -192,27 +196,27 @@ class Listing(Generic[S]):
             Key(name.removeprefix("-"), name.startswith("-"), self._sorts[name.removeprefix("-")]) for name in names
         ]
 
-    def _names(self, sort: str, several: bool) -> list[str]:
+    def _names(self, sort: str, several: bool, field: str = "query.sort") -> list[str]:
         if self._orders:
             order = next((order for order in self._orders if f"{order},".startswith(f"{sort},")), "")
             if not order and several and sort.split(",")[0].removeprefix("-") in self._leading:
-                return self._several(sort)
+                return self._several(sort, field)
             if not order:
                 single = sorted({order.split(",")[0].removeprefix("-") for order in self._orders})
                 longer = [order.rpartition(",")[0] for order in self._orders if order.count(",") > 1]
                 raise Invalid.field(
-                    "query.sort",
+                    field,
                     f"Sort by one of {', '.join(single)}, where `-` reverses the order, or by {', '.join(longer)}.",
                 )
             return order.split(",")
-        return self._several(sort)
+        return self._several(sort, field)
 
-    def _several(self, sort: str) -> list[str]:
+    def _several(self, sort: str, field: str) -> list[str]:
         names = sort.split(",")
         unknown = [name for name in names if name.removeprefix("-") not in self._sorts]
         if unknown or len(names) > 3 or len({name.removeprefix("-") for name in names}) < len(names):
             raise Invalid.field(
-                "query.sort",
+                field,
                 f"Sort by up to three of {', '.join(sorted(self._sorts))}, each once; `-` reverses a field.",
             )
         if "id" not in names and "-id" not in names:

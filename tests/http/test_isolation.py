@@ -47,6 +47,8 @@ BODIES: dict[str, Any] = {
     "change_comment": {"text": "Stolen"},
     "add_label": {"name": "Stolen"},
     "change_label": {"name": "Stolen"},
+    "add_view": {"name": "Stolen"},
+    "change_view": {"name": "Stolen"},
     "transfer_project": {"user_id": str(uuid4())},
 }
 
@@ -108,6 +110,8 @@ async def belongings(ada: Person, bob: Person, world: World, sql: Sql) -> list[U
     assert (await ada.http.post(f"/api/projects/{house}/links", json={"name": "Ours"})).status_code == 201
     await ada.http.post(f"/api/projects/{house}/sections", json={"name": "Attic"})
     await ada.http.post("/api/labels", json={"name": "home"})
+    for place in ({}, {"project_id": house}):
+        assert (await ada.http.post("/api/views", json={"name": "Ours", **place})).status_code == 201
     done, trashed = await ada.add("Done"), await ada.add("Trashed")
     await ada.add("Open")
     series = await ada.add("Again", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})

@@ -110,10 +110,12 @@ async def paths(app: Litestar, ada: Person, bob: Person) -> list[str]:
     section = (await ada.http.post(sections, json={"name": "Attic"})).json()["id"]
     label = (await ada.http.post("/api/labels", json={"name": "home"})).json()["id"]
     comment = (await ada.http.post(f"/api/tasks/{tasks[3]}/comments", json={"text": "Seen"})).json()["id"]
+    view = (await ada.http.post("/api/views", json={"name": "Ours"})).json()["id"]
     values = {
         "comment_id": [UNKNOWN, "not-an-id", comment],
         "section_id": [UNKNOWN, "not-an-id", section],
         "label_id": [UNKNOWN, "not-an-id", label],
+        "view_id": [UNKNOWN, "not-an-id", view],
         "project_id": projects,
         "secret": [link["secret"], "never"],
         "task_id": tasks,

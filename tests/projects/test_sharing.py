@@ -80,6 +80,7 @@ TRIED = {
     "place": "edit", "see sections": "see", "add section": "manage", "change section": "manage",
     "delete section": "manage", "order": "edit",
     "see comments": "see", "add comment": "comment", "delete comment": "manage",
+    "see view": "see", "add view": "edit", "change view": "edit", "delete view": "edit",
 }  # fmt: skip
 
 
@@ -96,6 +97,8 @@ class Attempts:
         self.section = (await self.ada.http.post(sections, json={"name": "Attic"})).json()["id"]
         comments = f"/api/tasks/{self.open}/comments"
         self.comment = (await self.ada.http.post(comments, json={"text": "Ours"})).json()["id"]
+        view = {"name": "Ours", "project_id": self.house}
+        self.view = (await self.ada.http.post("/api/views", json=view)).json()["id"]
         self.series = await self.ada.add("Rent", project_id=self.house, **MONTHLY)
         self.done = (await self.ada.add("Done", project_id=self.house))["id"]
         await self.ada.http.post(f"/api/tasks/{self.done}/complete")
@@ -134,6 +137,10 @@ class Attempts:
             "add section": ("POST", f"{projects}/sections", {"name": "Cellar"}),
             "change section": ("PATCH", f"{projects}/sections/{self.section}", {"name": "Cellar"}),
             "delete section": ("DELETE", f"{projects}/sections/{self.section}", None),
+            "see view": ("GET", f"/api/views/{self.view}", None),
+            "add view": ("POST", "/api/views", {"name": "Mine", "project_id": self.house}),
+            "change view": ("PATCH", f"/api/views/{self.view}", {"name": "Mine"}),
+            "delete view": ("DELETE", f"/api/views/{self.view}", None),
             "rename": ("PATCH", projects, {"name": "Home"}),
             "add below": ("POST", "/api/projects", {"name": "Shed", "parent_id": self.house}),
             "change role": ("PATCH", f"{projects}/members/{self.other.id}", {"role": "editor"}),

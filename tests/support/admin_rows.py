@@ -52,6 +52,7 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("signing_keys", "public_key"): SIGNING_KEY.public_key,
     ("signing_keys", "private_key"): SIGNING_KEY.private_key,
     ("project_invitations", "user_id"): None,  # it has an address
+    ("views", "project_id"): None,  # it is somebody's
     ("series", "rrule"): "FREQ=MONTHLY",
     ("series", "template"): {"title": "Water the plants"},
     ("series", "status"): "paused",  # an active one goes on at some time

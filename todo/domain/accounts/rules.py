@@ -16,6 +16,7 @@ _ACCOUNT = frozenset(
 _TASKS = frozenset(f"tasks.{verb}" for verb in ("view", "add", "change", "delete"))
 _COMMENTS = frozenset(f"comments.{verb}" for verb in ("view", "add", "change", "delete"))
 _LABELS = frozenset(f"labels.{verb}" for verb in ("view", "add", "change", "delete"))
+_VIEWS = frozenset(f"views.{verb}" for verb in ("view", "add", "change", "delete"))
 _PROJECTS = frozenset(f"projects.{verb}" for verb in ("view", "add", "change", "delete", "share"))
 _SERIES = frozenset({"series.view", "series.change"})
 _REMINDERS = frozenset(f"reminders.{verb}" for verb in ("view", "add", "change", "delete"))
@@ -48,7 +49,7 @@ GRANTS: dict[str, frozenset[str]] = {
     ADMIN: _ACCOUNT | _INVITING | _LOOKING | _HELPING | _STEERING,
     SUPPORT: _ACCOUNT | _ADMIN | _HELPING,
     AUDITOR: _ACCOUNT | _LOOKING | {"audit.values"},
-    MEMBER: _ACCOUNT | _COMMENTS | _LABELS | _PROJECTS | _TASKS | _SERIES | _REMINDERS | _NOTIFICATIONS,
+    MEMBER: _ACCOUNT | _COMMENTS | _LABELS | _PROJECTS | _TASKS | _SERIES | _REMINDERS | _NOTIFICATIONS | _VIEWS,
 }
 
 # Common ways to lengthen a password: the most popular short ones, doubled or in pairs.

@@ -14,6 +14,7 @@ from todo.domain.tasks.sections.controllers import SectionController
 from todo.domain.tasks.series.controllers import SeriesController
 from todo.domain.tasks.series.jobs import GAUGES, LOOPS
 from todo.domain.tasks.services.dashboard import CARDS
+from todo.domain.tasks.views.controllers import ViewController
 from todo.module import Module
 
 MODULE = Module(
@@ -28,6 +29,7 @@ MODULE = Module(
         WholeProjectController,
         delete_account,
         LabelController,
+        ViewController,
     ],
     schedules=CRONS,
     loops=LOOPS,

@@ -37,7 +37,7 @@ from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.order.rules import key_of_new
 from todo.domain.tasks.schemas import Day, Moment, Progress, TaskDetails, TaskOut, TaskSaved, TrashedTask
-from todo.errors import NotFound
+from todo.errors import Invalid, NotFound
 from todo.listing import Listing, Shared, Sort
 from todo.schema import Instant, Page
 
@@ -230,6 +230,13 @@ TRASH = Listing(
     default="-deleted_at",
     shared=_shared(TRASHED, TASK.deleted_at.is_not(None)),
 )
+
+
+def check_position(sort: str | None, place: object, field: str = "query.sort") -> None:
+    """Raise Invalid for the order of people without a place: each project has its own."""
+    if sort and sort.removeprefix("-").startswith("position") and not place:
+        message = "Each project has its own positions: send project_id, section_id or parent_id."
+        raise Invalid.field(field, message)
 
 
 def moment_of(stored: Any) -> Moment | None:

@@ -4,6 +4,7 @@ from todo.admin.declaration import Resource
 from todo.domain.tasks.admin.projects import ProjectAdmin
 from todo.domain.tasks.admin.sharing import MemberAdmin, ProjectInvitationAdmin, ProjectLinkAdmin
 from todo.domain.tasks.admin.tasks import TaskAdmin
+from todo.domain.tasks.admin.views import ViewAdmin
 from todo.domain.tasks.comments.admin import CommentAdmin
 from todo.domain.tasks.labels.admin import LabelAdmin
 from todo.domain.tasks.sections.admin import SectionAdmin
@@ -18,6 +19,7 @@ ADMINS: list[type[Resource]] = [
     ProjectLinkAdmin,
     SectionAdmin,
     LabelAdmin,
+    ViewAdmin,
     SeriesAdmin,
     OccurrenceAdmin,
 ]

@@ -41,6 +41,7 @@ class ProjectAdmin(ModelAdmin[Project]):
         Inline("project_invitations", via="project_id"),
         Inline("project_links", via="project_id"),
         Inline("sections", via="project_id"),
+        Inline("views", via="project_id"),
         Inline("tasks", via="project_id"),
     )
     heavy = ("description",)

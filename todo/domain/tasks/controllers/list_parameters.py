@@ -18,6 +18,7 @@ from todo.domain.tasks.includes import NAMES, names_of
 from todo.domain.tasks.labels.rules import MAX_LABELS, MOST_LABEL, clean_labels
 from todo.domain.tasks.queries import ORDERS, RANGES
 from todo.domain.tasks.schemas import Status
+from todo.domain.tasks.views.queries import BUILT_IN, Chosen, ViewReads
 from todo.errors import Invalid
 from todo.schema import read_instant
 
@@ -74,6 +75,15 @@ FilterText = Annotated[
         " see match nothing. `sort` comes before `order by`; without both, the list has the order of the first"
         " condition, such as `due_at`.",
         examples=[Example(value="due < today+7d and priority >= high and not closed order by due, -priority")],
+    ),
+]
+ViewName = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=40,
+        description="The filter of this view, its sort and its project where you send none: the id of a view that you"
+        f" see, or {', '.join(f'`{name}`' for name in BUILT_IN)}. Not with `filter`.",
+        examples=[Example(value="today")],
     ),
 ]
 ProjectFilter = Annotated[
@@ -175,13 +185,6 @@ def filters_of(
     return filters | _parent(parent_id) | _assignee(assignee, actor) | _words(q)
 
 
-def check_position(sort: str | None, place: object) -> None:
-    """Raise Invalid for the order of people without a place: each project has its own."""
-    if sort and sort.removeprefix("-").startswith("position") and not place:
-        message = "Each project has its own positions: send project_id, section_id or parent_id."
-        raise Invalid.field("query.sort", message)
-
-
 def included_of(include: list[str] | None, until: str | None) -> tuple[frozenset[str], datetime | None]:
     """Return what each task includes, and until when occurrences to come are listed. Raise Invalid."""
     names = names_of(include, (*NAMES, "upcoming"))
@@ -196,14 +199,25 @@ def included_of(include: list[str] | None, until: str | None) -> tuple[frozenset
 INSTANTS = frozenset({"due_before", "due_after", "changed_since", "completed_before", "completed_after"})
 
 
-def filtered(text: str | None, actor: Actor, filters: Mapping[str, Any], sort: str | None) -> dict[str, Any]:
+async def viewed(name: str | None, views: ViewReads, filter_text: str | None) -> Chosen:
+    """Return what a view says, or the filter that was sent instead. Raise Invalid."""
+    if name is None:
+        return Chosen(filter_text, None, None)
+    if filter_text is not None:
+        raise Invalid.field("query.filter", "Send `filter` or `view`, not both.")
+    return await views.chosen(name)
+
+
+def filtered(
+    text: str | None, actor: Actor, filters: Mapping[str, Any], sort: str | None, field: str = "query.filter"
+) -> dict[str, Any]:
     """Return the options of `Listing.page` for the filter language and a sort. Raise Invalid."""
     if text is None:
         return {"sort": sort}
     try:
         read = read_filter(text, Asker(actor.user_id, actor.timezone, now()))
     except FilterError as error:
-        raise error.at("query.filter") from None
+        raise error.at(field) from None
     natural = None if any(filters.get(name) is not None for name in RANGES) else read.natural
     return {"sort": sort or read.sort or natural, "where": read.where, "project_names": read.projects, **read.values}
 

@@ -13,7 +13,7 @@ from todo.access import Actor, requires
 from todo.database import Database, WriteSession
 from todo.domain.tasks.controllers import list_parameters as query
 from todo.domain.tasks.includes import names_of, reads_of
-from todo.domain.tasks.queries import TaskReads
+from todo.domain.tasks.queries import TaskReads, check_position
 from todo.domain.tasks.schemas import (
     Children,
     Completed,
@@ -29,6 +29,7 @@ from todo.domain.tasks.schemas import (
 from todo.domain.tasks.series.services.edit import read_scope
 from todo.domain.tasks.series.upcoming import upcoming
 from todo.domain.tasks.services.tasks import Keyed, TaskService
+from todo.domain.tasks.views.queries import ViewReads
 from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.http.idempotency import key_of
 from todo.http.transactions import is_shared
@@ -128,6 +129,7 @@ class TaskController(Controller):
         parent_id: query.ParentFilter = None,
         q: query.Words = None,
         filter_text: query.FilterText = None,
+        view: query.ViewName = None,
         include: query.IncludeInList = None,
         until: query.Until = None,
         sort: query.SortBy = None,
@@ -149,13 +151,15 @@ class TaskController(Controller):
             "completed_after": completed_after, "section_id": section_id, "label": label,
             "assignee": assignee, "series_id": series_id, "parent_id": parent_id, "q": q,
         }  # fmt: skip
-        query.check_position(sort, project_id or section_id or parent_id)
+        chosen = await query.viewed(view, ViewReads(database.reads, request.user), filter_text)
+        sort, project_id = sort or chosen.sort, project_id or chosen.project_id
+        check_position(sort, project_id or section_id or parent_id)
         filters = query.filters_of(request.user, **asked)
-        asked |= {"project_id": project_id, "filter": filter_text}
+        asked |= {"project_id": project_id, "filter": chosen.filter}
         names, ahead = query.included_of(include, until)
         found = await task_reads.page(
             filters, reads_of(names).lists, project_id, asked=asked, limit=limit, cursor=cursor, count=count,
-            **query.filtered(filter_text, request.user, filters, sort),
+            **query.filtered(chosen.filter, request.user, filters, sort, "query.view" if view else "query.filter"),
         )  # fmt: skip
         page = TaskPage(found.items, found.next_cursor, found.total, found.total_is_exact)
         if ahead is not None:
