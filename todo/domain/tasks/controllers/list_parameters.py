@@ -102,7 +102,10 @@ AssigneeFilter = Annotated[
     str | None,
     QueryParameter(
         max_length=40,
-        schema_extra={"anyOf": [{"type": "string", "enum": ["me", "none"]}, {"type": "string", "format": "uuid"}]},
+        schema_extra={
+            "anyOf": [{"type": "string", "const": word} for word in ("me", "none")]
+            + [{"type": "string", "format": "uuid"}]
+        },
         description="Assigned to the person with this id, or to you: `me`; `none`: to nobody.",
     ),
 ]
