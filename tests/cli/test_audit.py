@@ -21,6 +21,7 @@ READS = {
     "hash-benchmark", "jobs list", "jobs schedules", "jobs show", "keys list", "outbox list", "outbox show",
     "labels list", "permissions", "projects list", "projects members", "projects show", "recurrence preview",
     "series list", "series show", "settings", "tasks list", "tasks show", "users list", "users show",
+    "views list",
 }  # fmt: skip
 LASTING = {"server", "up", "worker"}  # what they change is the worker's, or is for a request
 FAILED = """INSERT INTO deliveries (id, created_at, updated_at, version, channel, recipient, subject, payload, run_at,
@@ -146,6 +147,9 @@ WRITES: dict[str, Prepare] = {
     "tasks set": found(TASK, "{}", "priority=3"),
     "tasks skip": found(OCCURRENCE, "{}"),
     "users disable": given(ADA),
+    "views add": given("name=Soon", f"user_id={ADA}"),
+    "views delete": after("views", "add", "name=Soon", f"user_id={ADA}")(given("Soon", "--yes")),
+    "views set": after("views", "add", "name=Soon", f"user_id={ADA}")(given("Soon", "filter=closed")),
     "users enable": after("users", "disable", ADA)(given(ADA)),
     "users grant": given(ADA, "support"),
     "users quota": given(ADA, "tasks", "--limit", "5"),

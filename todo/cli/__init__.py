@@ -121,6 +121,13 @@ GROUPS = [
         ShortName("delete", "Delete labels; tasks keep the name.", "labels.delete", "garden"),
     ),
     group(
+        "Manage views: filters that people keep, or share in a project.", f"list --filter user_id={PERSON}", "views",
+        ShortName("list", "List views, newest first.", "views.list", "--filter project_id=House"),
+        ShortName("add", "Save a view.", "views.add", f'name=Soon filter="due < today+7d" user_id={PERSON}'),
+        ShortName("set", "Change fields of a view.", "views.set", 'Soon filter="due < today+14d"'),
+        ShortName("delete", "Delete views; their tasks stay.", "views.delete", "Soon"),
+    ),
+    group(
         "Manage series: the rules by which tasks recur.", "list --filter status=paused", "series",
         ShortName("list", "List series, newest first.", "series.list", f"--filter owner_id={PERSON}"),
         ShortName("show", "Show one series.", "series.get", ID),
