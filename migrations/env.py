@@ -24,8 +24,13 @@ def render_item(kind: str, item: Any, _: Any) -> str | Literal[False]:
     return False
 
 
+# Either for a connection, or for writing SQL.
+IS_WRITTEN = context.is_offline_mode()
+DIALECT: dict[str, Any] = {"dialect_name": "postgresql", "literal_binds": True, "dialect_opts": {"paramstyle": "named"}}
 context.configure(
     connection=context.config.attributes["connection"],
+    **(DIALECT if IS_WRITTEN else {}),
+    transactional_ddl=not IS_WRITTEN,  # all migrations run in one transaction, which is not written for each
     target_metadata=metadata,
     include_name=include_name,
     render_item=render_item,

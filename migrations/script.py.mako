@@ -7,6 +7,7 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
+compatible_with = None  # the oldest revision whose code works with this schema; None: only the code of this one
 
 
 def upgrade() -> None:

@@ -249,6 +249,15 @@ async def test_what_runs_can_be_aborted(database: Database, jobs: Jobs) -> None:
         assert await becomes(jobs, "aborted", "linger") == key
 
 
+async def test_a_job_that_its_worker_cannot_end_is_queued_again(database: Database, jobs: Jobs) -> None:
+    await queued(database, "linger")
+    async with working(database):
+        key = await becomes(jobs, "active", "linger")
+
+    assert await becomes(jobs, "queued", "linger") == key
+    assert (await jobs.one(key)).attempts == 1
+
+
 async def test_a_schedule_can_be_run_now_and_says_how_it_went(database: Database, jobs: Jobs) -> None:
     before = {entry.function: entry for entry in await jobs.schedules()}
     async with working(database):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -12,11 +13,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from conftest import create_database, settings_for
 from sqlalchemy import Connection
+from support.releases import NEXT, use_next_release
 
 from todo import migrate
 from todo.cli.installation import is_current, opened
 from todo.database import metadata
-from todo.revisions import head
+from todo.migration_plan import compatible_with
+from todo.revisions import REVISION, head, known
 
 
 @pytest.fixture
@@ -89,6 +92,48 @@ async def test_a_database_of_a_newer_version_is_left_alone(empty_url: str) -> No
 
     with pytest.raises(migrate.MigrationError, match="migrated by a newer version"):
         await migrate.upgrade(settings)
+
+
+async def declared(url: str) -> tuple[str, str | None]:
+    connection = await asyncpg.connect(url)
+    (row,) = await connection.fetch(REVISION)
+    await connection.close()
+    return tuple(row)
+
+
+async def test_a_migration_declares_whose_code_works_with_its_schema(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(empty_url)
+    await migrate.upgrade(settings)
+    now = head()
+    before = await declared(empty_url)
+    use_next_release(tmp_path, monkeypatch, 'compatible_with = "{head}"')
+    await migrate.upgrade(settings)
+    after = await declared(empty_url)
+    monkeypatch.undo()
+    known.cache_clear()
+
+    assert (before, after) == ((now, compatible_with(now)), (NEXT, now))
+    assert not await migrate.upgrade(settings), "left as it is by the version before"
+    async with opened(settings, empty_url) as database:
+        assert await is_current(database)
+
+
+async def test_without_a_declaration_a_newer_schema_is_refused(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(empty_url)
+    use_next_release(tmp_path, monkeypatch)
+    await migrate.upgrade(settings)
+    after = await declared(empty_url)
+    monkeypatch.undo()
+    known.cache_clear()
+
+    assert after == (NEXT, NEXT)
+    async with opened(settings, empty_url) as database:
+        with pytest.raises(migrate.MigrationError, match="migrated by a newer version"):
+            await is_current(database)
 
 
 BEFORE_0010 = """

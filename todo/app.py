@@ -39,6 +39,7 @@ from todo.errors import Problem, problem_of
 from todo.http import health, idempotency, limits, metrics, middleware, openapi, problems, start
 from todo.http.content import Content
 from todo.http.cors import Cors
+from todo.http.drain import Drain
 from todo.http.middleware import Middleware, Restarts, ask_restart
 from todo.http.proxies import Proxies
 from todo.http.reads import Reads
@@ -136,7 +137,7 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
     database = Database(settings, url)
     sign_in = SignIn(database, settings, secret_key(settings))
     pages = pages_of(database, sign_in, settings)
-    counted = RequestMetrics()
+    counted, drain = RequestMetrics(), Drain(settings.drain_seconds)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -151,7 +152,7 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
 
     app = Litestar(
         ROUTES,
-        dependencies=dependencies_of(database, sign_in, pages, counted),
+        dependencies=dependencies_of(database, sign_in, pages, counted, drain),
         exception_handlers={Exception: respond},
         after_exception=[roll_back],
         before_request=begin,
@@ -161,13 +162,15 @@ def create_app(settings: Settings | None = None, url: str | None = None) -> Lite
         openapi_config=openapi.configuration(),
         logging_config=None,
         request_max_body_size=settings.max_body_bytes,
-        state=State({"pages": pages, "admin_paths": partial(paths_of, REGISTRY)}),
+        state=State({"pages": pages, "admin_paths": partial(paths_of, REGISTRY), "drain": drain}),
     )
     enclose(app, database, sign_in, pages, settings, counted)
     return app
 
 
-def dependencies_of(database: Database, sign_in: SignIn, pages: Pages, counted: RequestMetrics) -> dict[str, Provide]:
+def dependencies_of(
+    database: Database, sign_in: SignIn, pages: Pages, counted: RequestMetrics, drain: Drain
+) -> dict[str, Provide]:
     """Return what handlers of every module can name in their signature."""
     return {
         "database": Provide(lambda: database, sync_to_thread=False),
@@ -178,6 +181,7 @@ def dependencies_of(database: Database, sign_in: SignIn, pages: Pages, counted: 
         "gauges": Provide(lambda: APPLICATION.gauges, sync_to_thread=False),
         "request_metrics": Provide(lambda: counted, sync_to_thread=False),
         "jobs": Provide(lambda: JOBS, sync_to_thread=False),
+        "drain": Provide(lambda: drain, sync_to_thread=False),
     }
 
 

@@ -7,12 +7,12 @@ import asyncio
 import logging
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -24,8 +24,10 @@ from todo.errors import Unavailable
 
 CHANNEL = "todo_due"
 LONGEST_SLEEP = 5.0  # seconds
+ENDING_SECONDS = 3.0  # for what was begun when the worker is stopped
 LONGEST_PAUSE = 30.0  # seconds between attempts while something fails
 COUNTS: Counter[str] = Counter()  # counters of this process since it started, for the heartbeat
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -50,9 +52,23 @@ async def run_once(database: Database, loops: Sequence[Loop], seconds: float = m
             pass
 
 
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do `work` that is visible outside, such as sending. When cancelled, it still has ENDING_SECONDS to end."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=ENDING_SECONDS)
+        task.cancel()
+        raise
+
+
 async def run(database: Database, loops: Sequence[Loop]) -> None:
     """Run the loops until cancelled. A batch is finished or rolled back as a whole."""
-    await asyncio.gather(_listen(database, loops), *(_keep_going(database, loop) for loop in loops))
+    async with asyncio.TaskGroup() as group:  # waits for all of them, also when cancelled
+        group.create_task(_listen(database, loops))
+        for loop in loops:
+            group.create_task(_keep_going(database, loop))
 
 
 async def _keep_going(database: Database, loop: Loop) -> None:

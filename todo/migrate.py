@@ -16,19 +16,13 @@ from sqlalchemy import Connection, text
 
 from todo.connection import Route, direct_url, find_route
 from todo.engine import SlowLog, create_engine
-from todo.revisions import MigrationError, folder, head, is_head
+from todo.migration_plan import compatible_with, config
+from todo.revisions import COMMENT, REVISION, MigrationError, folder, head, is_newer, require_known
 from todo.settings import Settings
 from todo.watch import Monitor, Watch
 
 T = TypeVar("T")
 LOCK = 7_031_001
-
-
-def config(connection: Connection | None = None) -> Config:
-    """Return Alembic's configuration. There is no ini file."""
-    found = Config(attributes={"connection": connection})
-    found.set_main_option("script_location", str(folder()).replace("%", "%%"))
-    return found
 
 
 def is_ours(table: str) -> bool:
@@ -42,8 +36,19 @@ def current(connection: Connection) -> str | None:
 
 
 async def upgrade(settings: Settings, url: str | None = None, revision: str = "head") -> bool:
-    """Upgrade to `revision`. Return whether anything changed. Concurrent upgrades wait for each other."""
+    """Upgrade to `revision`. Return whether anything changed. Concurrent upgrades wait for each other.
 
+    A newer schema that is compatible with this version is left as it is. Raise MigrationError for other newer ones.
+    """
+    return await _change(settings, url, command.upgrade, revision)
+
+
+async def downgrade(settings: Settings, url: str | None, revision: str) -> bool:
+    """Undo all migrations after `revision`, with what their tables and columns hold. Otherwise like `upgrade`."""
+    return await _change(settings, url, command.downgrade, revision)
+
+
+async def _change(settings: Settings, url: str | None, change: Callable[[Config, str], None], revision: str) -> bool:
     def work(connection: Connection) -> bool:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
@@ -51,9 +56,14 @@ async def upgrade(settings: Settings, url: str | None = None, revision: str = "h
             raise MigrationError("The database is read-only: it is a replica, or a failover is in progress.")
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         before = current(connection)
-        is_head(before)  # refuses the database of a newer version
-        command.upgrade(config(connection), revision)
-        return current(connection) != before
+        if is_newer(before):
+            require_known(*connection.execute(text(REVISION)).one())
+            return False
+        change(config(connection), revision)
+        after = current(connection)
+        if after and after != before:
+            connection.execute(text(COMMENT.format(revision=after, compatible_with=compatible_with(after))))
+        return after != before
 
     return await run(settings, work, direct_url(settings, url or ""))
 

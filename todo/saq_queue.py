@@ -26,7 +26,7 @@ from todo.access import worker_origin
 from todo.connection import clean_url, direct_url
 from todo.contention import retry
 from todo.database import Database, Query, now
-from todo.loops import Loop
+from todo.loops import ENDING_SECONDS, Loop
 from todo.queue import RELAY, RUN, WAITING, Context, Cron, JobFunction, Run, Waiting, job_origin, new_job
 from todo.setting_types import REDIS
 from todo.settings import Settings
@@ -134,6 +134,7 @@ def new_worker(
         concurrency=4,
         timers={"schedule": 1, "worker_info": 10, "sweep": 10, "abort": 1},
         shutdown_grace_period_s=1,  # its idle tasks use it up at every stop
+        cancellation_hard_deadline_s=ENDING_SECONDS + 1,  # then an unfinished job is queued again
         burst=burst,
         dequeue_timeout=0.5 if burst else 0.0,
     )

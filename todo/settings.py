@@ -219,6 +219,9 @@ class Settings(BaseSettings):
     keep_alive: int = Field(
         75, ge=1, description="Seconds a connection is kept without a request; more than a proxy in front keeps it."
     )
+    drain_seconds: float = Field(
+        5, ge=0, le=300, description="Seconds a server still serves after SIGTERM, while /health/ready answers 503."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Minimum level of log lines.")
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="Format of log lines; auto is json in production, else console."

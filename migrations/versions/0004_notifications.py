@@ -159,7 +159,7 @@ def upgrade() -> None:
 def grant(permissions: str) -> None:
     """Give the role of members other permissions, also where operators have edited it."""
     changed = sa.text(f"UPDATE roles SET permissions = (SELECT {permissions}) WHERE name = 'member'")  # noqa: S608 -- ours
-    op.get_bind().execute(changed, {"names": list(GRANTED)})
+    op.execute(changed.bindparams(sa.bindparam("names", list(GRANTED), sa.ARRAY(sa.String))))
 
 
 def create_reminders() -> None:

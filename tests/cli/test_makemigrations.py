@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli.database import query
 
-from todo import migrate, revisions
+from todo import migrate, migration_plan, revisions
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +19,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the migrations, which the commands of the test use; the folder of its versions."""
     shutil.copytree(ROOT / "migrations", tmp_path / "checkout/migrations", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path / "checkout")
-    for module in (migrate, revisions):
+    for module in (migrate, migration_plan, revisions):
         monkeypatch.setattr(module, "folder", lambda: tmp_path / "checkout/migrations")
     revisions.known.cache_clear()
     yield tmp_path / "checkout/migrations/versions"

@@ -239,3 +239,19 @@ async def test_a_delivery_is_deleted_with_its_user(ada: Person, database: Databa
     await sql.execute("DELETE FROM users WHERE id = $1", ada.id)
 
     assert await sql.fetchval("SELECT array_agg(subject) FROM deliveries WHERE channel = 'pigeon'") == ["Other"]
+
+
+async def test_a_worker_that_stops_ends_the_delivery_it_began(database: Database, sql: Sql) -> None:
+    pigeon = Pigeon()
+    pigeon.free.clear()
+    await send(database, email_body("One"), email_body("Two"))
+    sending = asyncio.create_task(deliver_due(database, [pigeon]))
+    await pigeon.reached.wait()
+
+    sending.cancel()
+    asyncio.get_running_loop().call_soon(pigeon.free.set)
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+
+    rows = await sql.fetch("SELECT done_at IS NOT NULL AS done, attempts, lease_token FROM deliveries ORDER BY id")
+    assert [tuple(row) for row in rows] == [(True, 1, None), (False, 0, None)]

@@ -18,6 +18,7 @@ from todo.app import JOBS, create_app
 from todo.database import Database
 from todo.http.health import beat
 from todo.http.metrics import collect
+from todo.revisions import COMMENT, head
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 EVERY_MINUTE = [cron.function.__qualname__ for cron in JOBS.schedules if cron.schedule == "* * * * *"]
@@ -182,3 +183,42 @@ async def test_a_database_that_is_not_migrated_makes_the_service_unready(
 
     assert answer.status_code == 503
     assert answer.json() == ready(status="away", migrations="pending", worker="unknown")
+
+
+@pytest.fixture
+async def newer_url(worker_id_or_main: str) -> str:
+    """A database that a newer version has migrated, which declares nothing."""
+    url = await create_database(f"todo_newer_{worker_id_or_main}", "todo_template")
+    connection = await asyncpg.connect(url)
+    await connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    await connection.close()
+    return url
+
+
+@pytest.mark.parametrize(
+    ("declared", "status"), [(None, 503), (("9999", head()), 200), (("9999", "9998"), 503), (("9998", head()), 503)]
+)
+async def test_a_newer_schema_is_fine_if_it_declares_so(
+    newer_url: str, declared: tuple[str, str] | None, status: int
+) -> None:
+    if declared:
+        connection = await asyncpg.connect(newer_url)
+        await connection.execute(COMMENT.format(revision=declared[0], compatible_with=declared[1]))
+        await connection.close()
+
+    app = create_app(settings_for(newer_url, database_pool=3, database_overflow=0))
+    async with serving(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        answer = await client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()["migrations"]) == (status, "ok" if status == 200 else "pending")
+
+
+async def test_a_service_that_drains_is_not_ready_and_still_serves(database_url: str, sql: object) -> None:
+    app = create_app(settings_for(database_url))
+    async with serving(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        app.state.drain.begin()
+        answer, other = await client.get("/health/ready"), await client.get("/api")
+
+    assert answer.status_code == 503
+    assert answer.json() == ready(status="draining", database="unknown", migrations="unknown", worker="unknown")
+    assert other.status_code == 200

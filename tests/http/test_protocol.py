@@ -9,6 +9,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from todo.http.connections import Connections
+from todo.http.drain import Drain
 from todo.http.protocol import BLOCK, BoundedProtocol
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"a" * 1_000_000
@@ -19,6 +20,7 @@ class Protocol(BoundedProtocol):
 
     settings = settings_for("")
     open_connections = Connections(10, 10, lambda _: False)
+    drain = Drain(0)
     parsed: list[int] = []
 
     def _parse(self, block: bytes) -> None:

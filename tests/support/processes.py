@@ -11,7 +11,12 @@ from pathlib import Path
 
 import httpx
 
-CHEAP = {"TODO_ARGON2_MEMORY_KIB": "8", "TODO_DATABASE_POOL": "4", "TODO_DATABASE_OVERFLOW": "8"}
+CHEAP = {
+    "TODO_ARGON2_MEMORY_KIB": "8",
+    "TODO_DATABASE_POOL": "4",
+    "TODO_DATABASE_OVERFLOW": "8",
+    "TODO_DRAIN_SECONDS": "0",
+}
 
 
 def eventually(what: Callable[[], bool], seconds: float = 20) -> bool:

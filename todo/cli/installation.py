@@ -14,7 +14,7 @@ from todo.contention import retry
 from todo.database import Database, WriteSession
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.embedded.server import Server
-from todo.revisions import is_head
+from todo.revisions import REVISION, fits, require_known
 from todo.settings import Settings, load_settings, secret_key
 
 T = TypeVar("T")
@@ -54,14 +54,14 @@ async def require_sessions(settings: Settings, url: str) -> None:
 
 
 async def is_current(database: Database) -> bool:
-    """Whether the schema is up to date. Raises MigrationError when it is from a newer version."""
+    """Whether this version works with the schema. Raises MigrationError when it is too new for it."""
     try:
-        revision = await database.monitor.fetch(
-            "SELECT version_num FROM alembic_version", seconds=database.settings.database_wait
-        )
+        rows = await database.monitor.fetch(REVISION, seconds=database.settings.database_wait)
     except asyncpg.UndefinedTableError:
         return False
-    return is_head(revision[0][0] if revision else None)
+    for row in rows:
+        require_known(*row)
+    return any(fits(*row) for row in rows)
 
 
 @asynccontextmanager

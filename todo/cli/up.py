@@ -50,6 +50,7 @@ def run(settings: Settings, url: str, stop: Stop, demo: bool, server: Server | N
     environment = {
         "TODO_DATABASE_URL": url, "TODO_DATA_DIR": str(settings.data_dir),
         "TODO_HOST": settings.host, "TODO_PORT": str(settings.port),
+        "TODO_DRAIN_SECONDS": "0",  # there is no other server to go to
     }  # fmt: skip
     with running(("server", "worker"), environment) as children:
         if came_up(settings, children, stop):

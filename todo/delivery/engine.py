@@ -20,7 +20,7 @@ from todo.access import worker_origin
 from todo.cleanup import Expired
 from todo.database import Database, WriteSession, table_of
 from todo.delivery.models import DELIVERY, PENDING, Delivery
-from todo.loops import COUNTS, Loop
+from todo.loops import COUNTS, Loop, to_its_end
 from todo.queue import enqueue
 from todo.settings import Settings
 
@@ -94,8 +94,7 @@ async def deliver_due(database: Database, channels: Sequence[Channel]) -> int:
 
     async def work() -> int:
         tried = 0
-        while monotonic() < end and (delivery := await _claim(database, by_name)):
-            await _deliver(database, by_name[delivery.channel], delivery)
+        while monotonic() < end and await to_its_end(_deliver_next(database, by_name)):
             tried += 1
         return tried
 
@@ -104,6 +103,14 @@ async def deliver_due(database: Database, channels: Sequence[Channel]) -> int:
         if isinstance(failure, BaseException):
             raise failure
     return sum(outcome for outcome in outcomes if isinstance(outcome, int))
+
+
+async def _deliver_next(database: Database, channels: Mapping[str, Channel]) -> bool:
+    """Send the next delivery. Return whether there was one."""
+    delivery = await _claim(database, channels)
+    if delivery:
+        await _deliver(database, channels[delivery.channel], delivery)
+    return delivery is not None
 
 
 async def _claim(database: Database, channels: Mapping[str, Channel]) -> Delivery | None:

@@ -4,7 +4,7 @@ import os
 import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import asyncpg
 import msgspec
@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from msgspec import Struct, field
 from msgspec.structs import replace
-from sqlalchemy import Column, DateTime, column, delete, func, select, table
+from sqlalchemy import Column, DateTime, column, delete, func, literal_column, select, table
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlmodel import Field, SQLModel
 
@@ -22,10 +22,11 @@ from todo.access import worker_origin
 from todo.connection import AWAY
 from todo.database import Database, Query, columns, now
 from todo.errors import Problem
+from todo.http.drain import Drain
 from todo.jobs import JobCatalog, is_late
 from todo.loops import COUNTS, Loop
 from todo.queue import RUN
-from todo.revisions import head
+from todo.revisions import COMPATIBLE_WITH, fits
 
 BEAT_SECONDS = 5
 NAME = f"{socket.gethostname()}:{os.getpid()}"
@@ -53,14 +54,18 @@ class Live(Struct):
 class Ready(Struct):
     """State of the dependencies. `migrations` and `worker` are `unknown` while the database is unavailable.
 
+    `status` is `draining` while the process is about to stop: it still serves, but asks nothing of its dependencies.
+
+    `migrations` is also `ok` when the schema is newer and declares that this version works with it.
+
     `database` is `busy` when requests time out waiting for a connection (others still get one, so the service stays
     ready), and `read-only` when it rejects writes, as a former primary does after a failover.
 
     `worker` is `late` when no worker has reported for half a minute, or when schedules do not run despite a worker.
     """
 
-    status: Literal["ok", "away"]
-    database: Literal["ok", "busy", "read-only", "away"]
+    status: Literal["ok", "away", "draining"]
+    database: Literal["ok", "busy", "read-only", "away", "unknown"]
     migrations: Literal["ok", "pending", "unknown"] = "unknown"
     worker: Literal["ok", "late", "unknown"] = "unknown"
     late_schedules: list[str] = field(default_factory=list)
@@ -74,11 +79,17 @@ class State(NamedTuple):
     """State of the installation as read from the database, by the clock of the database."""
 
     revision: str | None
+    compatible_with: str | None
     read_only: bool
     at: datetime
     seen_at: datetime | None  # the last heartbeat of any worker
     worker_since: datetime | None  # when the oldest of the running workers started
     runs: Runs  # by job function: time of its last success, status of its last run
+
+    @property
+    def is_migrated(self) -> bool:
+        """Return whether this version works with the schema."""
+        return fits(self.revision, self.compatible_with)
 
     @property
     def worker_age(self) -> float | None:
@@ -90,10 +101,8 @@ class State(NamedTuple):
         return self.worker_age is not None and self.worker_age < 3 * BEAT_SECONDS
 
 
-def _state(
-    revision: str | None, read_only: bool, at: datetime, seen: datetime | None, since: datetime | None, runs: str | None
-) -> State:
-    return State(revision, read_only, at, seen, since, msgspec.json.decode(runs or "{}", type=Runs))
+def _state(*values: Any) -> State:
+    return State(*values)._replace(runs=msgspec.json.decode(values[-1] or "{}", type=Runs))
 
 
 _revision = table("alembic_version", column("version_num"))
@@ -102,6 +111,7 @@ STATE = Query(
     _state,
     select(
         select(_revision.c.version_num).limit(1).scalar_subquery(),
+        select(literal_column(COMPATIBLE_WITH)).select_from(_revision).limit(1).scalar_subquery(),
         func.current_setting("transaction_read_only") == "on",
         func.now(),
         select(func.max(Heartbeat.seen_at)).scalar_subquery(),
@@ -160,19 +170,25 @@ async def live() -> Live:
     tags=["Operations"],
     responses={503: ResponseSpec(Ready, description="Requests cannot be served at the moment.")},
 )
-async def ready(database: NamedDependency[Database], jobs: NamedDependency[JobCatalog]) -> Response[Ready]:
+async def ready(
+    database: NamedDependency[Database], jobs: NamedDependency[JobCatalog], drain: NamedDependency[Drain]
+) -> Response[Ready]:
     """Report whether requests can be served: 503 when the database is unavailable, read-only or not migrated.
+
+    503 also while the process is about to stop, so that proxies send requests elsewhere.
 
     Late workers and failing schedules are listed, but do not cause a 503.
     Example: `GET /health/ready`
     """
+    if drain.has_begun:
+        return Response(Ready("draining", "unknown"), status_code=503)
     try:
         state = await state_of(database)
     except asyncpg.UndefinedTableError:
         return Response(Ready("away", "ok", "pending"), status_code=503)
     except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
         return Response(Ready("away", "away"), status_code=503)
-    if state.revision != head():
+    if not state.is_migrated:
         return Response(Ready("away", "ok", "pending"), status_code=503)
     schedules = schedules_of(state, jobs)
     worker: Literal["ok", "late"] = "ok" if state.has_worker and not schedules.late else "late"

@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from todo.errors import Problem, Status, Unavailable
 from todo.http.connections import Connections
+from todo.http.drain import Drain
 from todo.http.heads import MAX_URL_BYTES, check_head, check_header_count, check_url, headers_too_large
 from todo.http.middleware import API_POLICY, SECURITY_HEADERS, encoded
 from todo.settings import Settings
@@ -51,10 +52,11 @@ class ResponseTransport(asyncio.Transport):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. Create a subclass per server process with `settings` and `open_connections`."""
+    """One connection. Create a subclass per server process with `settings`, `open_connections` and `drain`."""
 
     settings: ClassVar[Settings]
     open_connections: ClassVar[Connections]
+    drain: ClassVar[Drain]
 
     def __init__(
         self,
@@ -129,6 +131,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise Status(HTTPStatus.BAD_REQUEST, f"More than {MAX_PIPELINED} requests are waiting on this connection.")
         super().on_headers_complete()
         self.cycle.transport = ResponseTransport(self)
+        self.cycle.keep_alive &= not self.drain.has_begun
         self._in_body, self._head_bytes, self._body_bytes, self._framed_bytes = True, 0, 0, 0
         self._body_began = self.loop.time()
         self._within(self.settings.body_timeout, self._body_is_late)

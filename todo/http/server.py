@@ -1,11 +1,14 @@
 """The server process of the API: uvicorn with our protocol."""
 
 import resource
+import signal
+from types import FrameType
 
 import uvicorn
 from litestar import Litestar
 
 from todo.http.connections import Connections
+from todo.http.drain import Drain
 from todo.http.openapi import documents
 from todo.http.protocol import BoundedProtocol
 from todo.http.proxies import Proxies
@@ -15,18 +18,35 @@ MAX_FILES = 65536
 OTHER_FILES = 128  # files other than connections: the database, libraries, logs
 
 
+class Server(uvicorn.Server):
+    """uvicorn's server, which drains after SIGTERM. Ctrl-C stops it without."""
+
+    def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGTERM:
+            self._drain.begin()
+        super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) and (self._drain.is_over or self.force_exit)
+
+
 def serve(app: Litestar, settings: Settings) -> None:
     """Serve requests until the process receives a signal."""
+    drain: Drain = app.state.drain
     limit = min(settings.max_connections, max(1, raise_file_limit() - OTHER_FILES))
     documents(app)  # not while a request waits
     connections = Connections(limit, settings.max_connections_per_address, Proxies(settings.trusted_proxies).trusts)
 
-    Protocol = type("Protocol", (BoundedProtocol,), {"settings": settings, "open_connections": connections})
-    uvicorn.run(
+    parts = {"settings": settings, "open_connections": connections, "drain": drain}
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=Protocol,
+        http=type("Protocol", (BoundedProtocol,), parts),
         ws="none",
         access_log=False,
         server_header=False,
@@ -35,6 +55,7 @@ def serve(app: Litestar, settings: Settings) -> None:
         timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=3,
     )
+    Server(config, drain).run()
 
 
 def raise_file_limit() -> int:

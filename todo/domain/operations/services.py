@@ -83,8 +83,9 @@ async def _database(database: Database, catalog: JobCatalog) -> list[Part]:
     age, revision = state.worker_age, state.revision
     beat = "No worker has reported yet." if age is None else f"Seen {int(age)} seconds ago."
     up = f"PostgreSQL {version.split(' ')[0]}, {size}, {connections} connections."
-    migrated = revision == head()
-    schema = f"At {revision}, up to date with version {__version__}." if migrated else f"At {revision}, not {head()}."
+    migrated = state.is_migrated
+    fit = "up to date with" if revision == head() else "newer than, and compatible with,"
+    schema = f"At {revision}, {fit} version {__version__}." if migrated else f"At {revision}, not {head()}."
     late = not state.has_worker
     busy, read_only = "Requests time out waiting for a connection. ", "The database is read-only. "
     problem = read_only if state.read_only else busy if database.is_busy else ""
