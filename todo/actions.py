@@ -60,6 +60,7 @@ Event = Literal[
     "notifications.read", "notifications.read_all", "notifications.unsubscribe",
     "passkeys.add",
     "personal_tokens.add",
+    "private_notes.add", "private_notes.change", "private_notes.delete",
     "project_invitations.accept", "project_invitations.add", "project_invitations.decline",
     "project_links.add",
     "reminders.snooze",

@@ -45,6 +45,7 @@ BODIES: dict[str, Any] = {
     "change_section": {"name": "Stolen"},
     "add_comment": {"text": "Stolen"},
     "change_comment": {"text": "Stolen"},
+    "write_private_note": {"text": "Stolen"},
     "add_label": {"name": "Stolen"},
     "change_label": {"name": "Stolen"},
     "add_view": {"name": "Stolen"},
@@ -112,6 +113,7 @@ async def belongings(ada: Person, bob: Person, world: World, sql: Sql) -> list[U
     await ada.http.post("/api/labels", json={"name": "home"})
     for place in ({}, {"project_id": house}):
         assert (await ada.http.post("/api/views", json={"name": "Ours", **place})).status_code == 201
+    await ada.http.patch(f"/api/tasks/{shared['id']}/private-note", json={"text": "Mine"})
     done, trashed = await ada.add("Done"), await ada.add("Trashed")
     await ada.add("Open")
     series = await ada.add("Again", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})

@@ -108,6 +108,7 @@ async def paths(app: Litestar, ada: Person, bob: Person) -> list[str]:
     projects = [UNKNOWN, "not-an-id", str(ada.id), str(bob.id), house]
     sections = f"/api/projects/{ada.id}/sections"
     section = (await ada.http.post(sections, json={"name": "Attic"})).json()["id"]
+    await ada.http.patch(f"/api/tasks/{tasks[3]}/private-note", json={"text": "Mine"})
     label = (await ada.http.post("/api/labels", json={"name": "home"})).json()["id"]
     comment = (await ada.http.post(f"/api/tasks/{tasks[3]}/comments", json={"text": "Seen"})).json()["id"]
     view = (await ada.http.post("/api/views", json={"name": "Ours"})).json()["id"]

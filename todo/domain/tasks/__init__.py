@@ -10,6 +10,7 @@ from todo.domain.tasks.controllers.tasks import TaskController
 from todo.domain.tasks.controllers.trash import TrashController
 from todo.domain.tasks.jobs import CRONS
 from todo.domain.tasks.labels.controllers import LabelController
+from todo.domain.tasks.private_notes.controllers import PrivateNoteController
 from todo.domain.tasks.sections.controllers import SectionController
 from todo.domain.tasks.series.controllers import SeriesController
 from todo.domain.tasks.series.jobs import GAUGES, LOOPS
@@ -30,6 +31,7 @@ MODULE = Module(
         delete_account,
         LabelController,
         ViewController,
+        PrivateNoteController,
     ],
     schedules=CRONS,
     loops=LOOPS,

@@ -1,0 +1,1 @@
+"""Private notes: what a person writes about a task for themselves alone."""
