@@ -12,7 +12,8 @@ Slug = Literal[
     "wrong-credentials", "sign-in-expired", "no-account", "forbidden", "permission-required", "cannot-grant",
     "email-not-confirmed", "wrong-password", "session-required", "registration-closed", "invitation-required",
     "invalid-invitation", "not-found", "method-not-allowed", "request-timeout", "conflict", "already-done",
-    "task-closed", "task-open", "subtasks-open", "not-recurring", "series-paused", "series-not-paused", "series-ended",
+    "task-closed", "task-open", "subtasks-open", "task-blocked", "not-recurring", "series-paused", "series-not-paused",
+    "series-ended",
     "role-required", "project-archived", "inbox", "inherited-role", "too-many", "shared-projects",
     "protected", "last-superuser", "second-factor-exists",
     "second-factor-missing", "not-impersonating", "needed-by-series", "account-gone", "invitations-closed",
@@ -137,6 +138,10 @@ PROBLEM_TYPES: dict[Slug, ProblemType] = {
     "subtasks-open": ProblemType(
         409, "Subtasks open", "The task to complete has open subtasks, and `children=refuse` was sent.",
         "Complete the subtasks first, or send `children=complete` or `children=leave`.",
+    ),
+    "task-blocked": ProblemType(
+        409, "Task blocked", "The task waits for others, and its project has `enforce_dependencies`.",
+        "Complete the tasks in `GET .../dependencies` first, or delete the dependency.",
     ),
     "not-recurring": ProblemType(
         409, "Not recurring", "The task comes only once, so that it cannot be skipped.",

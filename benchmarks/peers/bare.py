@@ -15,7 +15,7 @@ LATE = "overdue_at IS NOT NULL AND overdue_at <= now() AND status <> 'done' AND 
 STORED = (
     "id, version, title, notes, status, priority, due, due_at, overdue_at, start, deadline, estimate_minutes,"
     " labels, assignee_ids, project_id, section_id, position, parent_id, series_id, occurrence, created_at, updated_at,"
-    " completed_at, created_by"
+    " completed_at, created_by, blocked"
 )
 DERIVED = ("overdue", "progress")
 PLACE = " coalesce(position, 'U' || replace(id::text, '-', '')),"
@@ -30,7 +30,7 @@ FILTERED = f"SELECT {FIELDS} {MINE} AND status = $2 AND priority = $3 {ORDER}"
 CHANGE = f"UPDATE tasks SET title = $3, {CHANGED} {THIS}"  # noqa: S608 -- names of our own
 COMPLETE = f"UPDATE tasks SET status = 'done', completed_at = now(), {CHANGED} {THIS}"  # noqa: S608 -- names of our own
 READ = f"SELECT {FIELDS} {MINE} AND id = $2"
-VALUES = ", ".join(f"${n + 1}" for n in range(24))
+VALUES = ", ".join(f"${n + 1}" for n in range(25))
 ADD = f"INSERT INTO tasks ({STORED}, owner_id) VALUES ({VALUES}, $24)"  # noqa: S608 -- names and numbers of our own
 
 
@@ -68,6 +68,7 @@ class Task(msgspec.Struct):
     updated_at: datetime
     completed_at: datetime | None
     created_by: UUID
+    blocked: bool
     progress: msgspec.Raw | None
 
 
@@ -111,7 +112,8 @@ async def add(user: UUID, body: bytes) -> Task:
     new, now = decode(body), datetime.now(UTC)
     task = Task(
         task_id := uuid7(), 1, new.title, new.notes, new.status, new.priority, None, None, None, False, None, None,
-        new.estimate_minutes, [], [], user, None, f"U{task_id.hex}", None, None, None, now, now, None, user, None,
+        new.estimate_minutes, [], [], user, None, f"U{task_id.hex}", None, None, None, now, now, None, user, False,
+        None,
     )  # fmt: skip
     await pool.execute(ADD, *(value for name, value in msgspec.structs.asdict(task).items() if name not in DERIVED))
     return task

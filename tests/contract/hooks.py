@@ -30,6 +30,8 @@ FORESEEN = {
     "body.created_at": "in the past",
     "body.completed_at": "in the past, of a closed task",
     "body.section_id": "only a section of the project",
+    "body.assignee_ids": "only people who see the project",
+    "body.blocker_id": "only another task that they see, and that does not wait for this one",
     "body.after_id": "only a task with the same project and parent",
     "body.labels": "something to see",
     "body.text": "something to see",

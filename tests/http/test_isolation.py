@@ -41,6 +41,7 @@ BODIES: dict[str, Any] = {
     "add_project_invitation": {"email": "eve@example.com", "role": "viewer"},
     "add_project_link": {"name": "Stolen"},
     "order_task": {"after_id": None},
+    "add_dependency": {"blocker_id": str(uuid4())},
     "add_section": {"name": "Stolen"},
     "change_section": {"name": "Stolen"},
     "add_comment": {"text": "Stolen"},
@@ -115,7 +116,8 @@ async def belongings(ada: Person, bob: Person, world: World, sql: Sql) -> list[U
         assert (await ada.http.post("/api/views", json={"name": "Ours", **place})).status_code == 201
     await ada.http.patch(f"/api/tasks/{shared['id']}/private-note", json={"text": "Mine"})
     done, trashed = await ada.add("Done"), await ada.add("Trashed")
-    await ada.add("Open")
+    waiting = await ada.add("Open")
+    await ada.http.post(f"/api/tasks/{waiting['id']}/dependencies", json={"blocker_id": shared["id"]})
     series = await ada.add("Again", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=MONTHLY"})
     await ada.add("Below", parent_id=series["id"])
     for task, timing in ((done, {"kind": "absolute", "at": "2031-01-01T00:00:00Z"}), (series, {"kind": "relative"})):

@@ -79,6 +79,7 @@ TRIED = {
     "transfer": "own", "nest": "own",
     "place": "edit", "see sections": "see", "add section": "manage", "change section": "manage",
     "delete section": "manage", "order": "edit",
+    "wait": "edit", "wait no more": "edit", "see what it waits for": "see",
     "see comments": "see", "add comment": "comment", "delete comment": "manage",
     "see view": "see", "add view": "edit", "change view": "edit", "delete view": "edit",
 }  # fmt: skip
@@ -102,6 +103,8 @@ class Attempts:
         self.series = await self.ada.add("Rent", project_id=self.house, **MONTHLY)
         self.done = (await self.ada.add("Done", project_id=self.house))["id"]
         await self.ada.http.post(f"/api/tasks/{self.done}/complete")
+        self.waiting = (await self.ada.add("Waiting", project_id=self.house))["id"]
+        await self.ada.http.post(f"/api/tasks/{self.waiting}/dependencies", json={"blocker_id": self.done})
         self.trashed = (await self.ada.add("Trashed", project_id=self.house))["id"]
         await self.ada.http.delete(f"/api/tasks/{self.trashed}")
         await share(self.sql, self.house, self.member.id, role)
@@ -130,6 +133,9 @@ class Attempts:
             "purge": ("DELETE", f"/api/trash/{self.trashed}", None),
             "place": ("PATCH", f"{tasks}/{self.open}", {"section_id": self.section}),
             "order": ("POST", f"{tasks}/{self.open}/move-after", {"after_id": None}),
+            "wait": ("POST", f"{tasks}/{self.open}/dependencies", {"blocker_id": self.done}),
+            "wait no more": ("DELETE", f"{tasks}/{self.waiting}/dependencies/{self.done}", None),
+            "see what it waits for": ("GET", f"{tasks}/{self.waiting}/dependencies", None),
             "see comments": ("GET", f"{tasks}/{self.open}/comments", None),
             "add comment": ("POST", f"{tasks}/{self.open}/comments", {"text": "@carol come"}),
             "delete comment": ("DELETE", f"{tasks}/{self.open}/comments/{self.comment}", None),

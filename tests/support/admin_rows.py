@@ -91,7 +91,7 @@ class Rows:
             return SPECIAL[table.name, column.name]
         if (table.name, column.name) in IN_INBOX:
             return self._owner_id  # the inbox
-        if table.name == "project_members" and column.foreign_keys:  # a pair that is not there yet
+        if table.name in {"project_members", "dependencies"} and column.foreign_keys:  # a pair that is not there yet
             (key,) = column.foreign_keys
             return await self._insert(session, key.column.table, {})
         for key in (one for one in column.foreign_keys if one.column.primary_key):

@@ -42,7 +42,7 @@ async def test_a_bare_task_holds_defaults(ada: Person) -> None:
         "overdue_at": None, "overdue": False, "start": None,
         "deadline": None, "estimate_minutes": None, "labels": [], "assignee_ids": [], "section_id": None,
         "parent_id": None, "series_id": None, "occurrence": None, "completed_at": None,
-        "progress": None,
+        "blocked": False, "progress": None,
     }  # fmt: skip
     assert {task["project_id"], task["created_by"]} == {str(ada.id)}
 

@@ -76,6 +76,12 @@ def out_of_order(transactions: list[list[str]]) -> list[list[str]]:
 Verb = Callable[[Person, Json, Database], Awaitable[Any]]
 
 
+async def wait_for_another(ada: Person, task: Json, _: Database) -> None:
+    other = await ada.add()
+    body = {"blocker_id": other["id"]}
+    assert (await ada.http.post(f"/api/tasks/{task['id']}/dependencies", json=body)).status_code == 201
+
+
 async def close_and_reopen(ada: Person, task: Json, _: Database) -> None:
     await act(ada, task, "complete")
     await act(ada, task, "reopen")
@@ -149,6 +155,7 @@ VERBS: dict[str, Verb] = {
     "rule of series": lambda ada, task, _: ada.http.patch(f"/api/series/{task['series_id']}", json={"title": "y"}),
     **{verb: steered(verb, {}) for verb in ("pause", "skip-missed")},
     "end": steered("end", {"open": "cancel"}),
+    "wait": wait_for_another,
     "comment": lambda ada, task, _: ada.http.post(f"/api/tasks/{task['id']}/comments", json={"text": "@ada"}),
     "vacation": lambda ada, _, __: ada.http.post("/api/me/vacation", json={"until": SOON}),
     "time zone": change_zone,

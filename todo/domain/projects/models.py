@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKeyConstraint, Index, LargeBinary, text
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKeyConstraint, Index, LargeBinary, false, text
 from sqlmodel import Field, SQLModel
 
 from todo.database import Row, columns
@@ -37,6 +37,7 @@ class Project(Row, table=True):
     name: str
     description: str = ""
     color: str | None = None
+    enforce_dependencies: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     archived_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 

@@ -61,7 +61,8 @@ PARENT = case(
 COLUMNS = select(
     PROJECT.id, PROJECT.version, PROJECT.name, PROJECT.description, PROJECT.color, PARENT, PROJECT.owner_id, ROLE,
     (PROJECT.id == PROJECT.owner_id).label("inbox"), exists().where(OTHERS.project_id == PROJECT.id).label("shared"),
-    PROJECT.archived_at.is_not(None).label("archived"), PROJECT.created_at, PROJECT.updated_at,
+    PROJECT.archived_at.is_not(None).label("archived"),
+    PROJECT.enforce_dependencies, PROJECT.created_at, PROJECT.updated_at,
 ).outerjoin_from(
     Project, MINE, (MINE.c.project_id == PROJECT.id) & (MINE.c.user_id == ACTOR)
 )  # fmt: skip

@@ -23,6 +23,7 @@ class ProjectIn(Schema):
     description: Description = ""
     color: Color | None = None
     parent_id: UUID | None = None
+    enforce_dependencies: bool = False
 
 
 class ProjectPatch(Schema):
@@ -33,6 +34,7 @@ class ProjectPatch(Schema):
     color: Color | None | UnsetType = UNSET
     parent_id: UUID | None | UnsetType = UNSET
     archived: bool | UnsetType = UNSET
+    enforce_dependencies: bool | UnsetType = UNSET
 
 
 class ProjectOut(Struct):
@@ -49,6 +51,7 @@ class ProjectOut(Struct):
     inbox: bool
     shared: bool
     archived: bool
+    enforce_dependencies: bool
     created_at: datetime
     updated_at: datetime
 

@@ -8,6 +8,7 @@ from todo.domain.tasks.controllers.linked import LinkedController
 from todo.domain.tasks.controllers.projects import WholeProjectController
 from todo.domain.tasks.controllers.tasks import TaskController
 from todo.domain.tasks.controllers.trash import TrashController
+from todo.domain.tasks.dependencies.controllers import DependencyController
 from todo.domain.tasks.jobs import CRONS
 from todo.domain.tasks.labels.controllers import LabelController
 from todo.domain.tasks.private_notes.controllers import PrivateNoteController
@@ -22,6 +23,7 @@ MODULE = Module(
     routes=[
         TaskController,
         CommentController,
+        DependencyController,
         FilterController,
         LinkedController,
         SectionController,

@@ -8,6 +8,8 @@ WITHOUT_ACCESS = f"EXISTS (SELECT FROM unnest(assignee_ids) AS person WHERE NOT 
 
 COUNTED = """SELECT count(*) AS total, count(*) FILTER (WHERE below.status = 'done') AS done FROM tasks AS below
     WHERE below.parent_id = tasks.id AND below.deleted_at IS NULL AND below.status <> 'cancelled'"""
+WAITS = """EXISTS (SELECT FROM dependencies JOIN tasks AS blocker ON blocker.id = blocker_id
+    WHERE task_id = tasks.id AND blocker.deleted_at IS NULL AND blocker.status NOT IN ('done', 'cancelled'))"""
 MISCOUNTED = f"(subtasks_total, subtasks_done) <> ({COUNTED})"
 
 INVARIANTS = (
@@ -21,6 +23,13 @@ INVARIANTS = (
             assignee_ids = ARRAY(SELECT person FROM unnest(assignee_ids) AS person WHERE {HAS_ACCESS} ORDER BY 1)
             WHERE assignee_ids <> '{{}}' AND {WITHOUT_ACCESS}""",  # noqa: S608 -- fixed words
         ),
+    ),
+    Invariant(
+        "blocked_without_blocker",
+        "A task is blocked while it waits for an open task that is not in the trash.",
+        "tasks",
+        f"SELECT id FROM tasks WHERE blocked <> {WAITS} ORDER BY 1",  # noqa: S608 -- fixed words
+        (f"UPDATE tasks SET blocked = NOT blocked WHERE blocked <> {WAITS}",),  # noqa: S608 -- fixed words
     ),
     Invariant(
         "progress_miscounted",

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKeyConstraint, Index, Text, Uuid, text
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKeyConstraint, Index, Text, Uuid, false, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
@@ -47,6 +47,7 @@ HERE, OPEN, TRASHED = (
 # Not in an inbox, which nobody shares: for tasks in one, the indexes of their owner are enough.
 PLACED, PLACED_TRASH = (text(f"deleted_at IS {state} AND project_id <> owner_id") for state in ("NULL", "NOT NULL"))
 LABELED = text("deleted_at IS NULL AND labels <> '{}'::text[]")
+BLOCKED = text("blocked AND deleted_at IS NULL")
 ASSIGNED = text("assignee_ids <> '{}'::uuid[]")
 DUE = text(f"coalesce(due_at, {FAR_AWAY})")
 IMPORTANCE = text("(- priority)")  # the most important first
@@ -59,8 +60,8 @@ class Task(Row, table=True):
     """A piece of work. `due` and `start` are kept as the client said them.
 
     `due_at` is the instant that `due` means, `overdue_at` the one after which open work is late: the end of the day,
-    where `due` is a day. The trigger `tasks_count_subtasks` counts what is directly below, neither in the trash nor
-    cancelled: no new version, nobody has changed the task.
+    where `due` is a day. Triggers keep `blocked`, whether it waits for an open task that is not in the trash, and count
+    what is directly below, neither in the trash nor cancelled: no new version, nobody has changed the task.
     """
 
     __tablename__ = "tasks"
@@ -92,6 +93,8 @@ class Task(Row, table=True):
         Index("ix_tasks_assignees", text(f"({ASSIGNEE_KEYS})"), postgresql_using="gin", postgresql_where=ASSIGNED),
         Index("ix_tasks_project_position", "project_id", POSITION, "id", postgresql_where=HERE),
         Index("ix_tasks_section", "section_id", POSITION, "id", postgresql_where=text("section_id IS NOT NULL")),
+        Index("ix_tasks_blocked", "owner_id", "created_at", "id", postgresql_where=BLOCKED),
+        Index("ix_tasks_project_blocked", "project_id", "created_at", "id", postgresql_where=BLOCKED),
         # For operators, over everybody's tasks.
         Index("ix_tasks_all_assignees", "assignee_ids", postgresql_using="gin", postgresql_where=ASSIGNED),
         Index("ix_tasks_all_created", "created_at", "id", postgresql_where=HERE),
@@ -141,6 +144,7 @@ class Task(Row, table=True):
     )
     position: str | None = Field(default=None, sa_column=Column(Text(collation="C")))  # null: as it was added
     parent_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="CASCADE")
+    blocked: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     subtasks_total: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     subtasks_done: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     series_id: UUID | None = Field(default=None, foreign_key="series.id", ondelete="SET NULL")
@@ -160,4 +164,4 @@ class Task(Row, table=True):
 
 
 TASK = columns(Task)
-FOLLOWING = ("subtasks_total", "subtasks_done")  # what triggers keep
+FOLLOWING = ("blocked", "subtasks_total", "subtasks_done")  # what triggers keep

@@ -51,7 +51,8 @@ COLUMNS = select(
     TASK.id, TASK.version, TASK.title, TASK.notes, TASK.status, TASK.priority, TASK.due, TASK.due_at, TASK.overdue_at,
     OVERDUE, TASK.start, TASK.deadline, TASK.estimate_minutes, TASK.labels, TASK.assignee_ids,
     TASK.project_id, TASK.section_id, position.label("position"), TASK.parent_id, TASK.series_id, TASK.occurrence,
-    TASK.created_at, TASK.updated_at, TASK.completed_at, TASK.created_by, PROGRESS,
+    TASK.created_at, TASK.updated_at, TASK.completed_at, TASK.created_by, TASK.blocked,
+    PROGRESS,
 )  # fmt: skip
 Out = TypeVar("Out", bound=TaskOut)
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
@@ -147,6 +148,8 @@ FILTERS = {
     "label": labeled(ACTOR),
     "assignee": assigned(ACTOR),
     "unassigned": literal_column("assignee_ids = '{}'", Boolean()),
+    "is_blocked": TASK.blocked,
+    "not_blocked": ~TASK.blocked,
     "q": _found(bindparam("q_owner", type_=Text())),
 }
 RANGES = {

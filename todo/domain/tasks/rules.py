@@ -9,6 +9,7 @@ from todo.domain.recurrence.rules.clock import to_instant, to_local, written
 
 CLOSED = frozenset({"done", "cancelled"})
 MAX_ASSIGNEES = 20  # of a task
+MAX_BLOCKERS = 50  # of a task
 LAST_DAY = "9999-12-31"  # no day ends after it
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)  # before any task was added anywhere
 

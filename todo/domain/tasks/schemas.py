@@ -173,6 +173,7 @@ class Subtask(Struct):
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None
+    blocked: bool
     progress: Progress | None
 
 
@@ -204,6 +205,7 @@ class TaskOut(Struct):
     updated_at: datetime
     completed_at: datetime | None
     created_by: UUID
+    blocked: bool
     progress: Progress | None
 
 

@@ -6,6 +6,7 @@ from todo.domain.tasks.admin.sharing import MemberAdmin, ProjectInvitationAdmin,
 from todo.domain.tasks.admin.tasks import TaskAdmin
 from todo.domain.tasks.admin.views import ViewAdmin
 from todo.domain.tasks.comments.admin import CommentAdmin
+from todo.domain.tasks.dependencies.admin import DependencyAdmin
 from todo.domain.tasks.labels.admin import LabelAdmin
 from todo.domain.tasks.sections.admin import SectionAdmin
 from todo.domain.tasks.series.admin import OccurrenceAdmin, SeriesAdmin
@@ -13,6 +14,7 @@ from todo.domain.tasks.series.admin import OccurrenceAdmin, SeriesAdmin
 ADMINS: list[type[Resource]] = [
     TaskAdmin,
     CommentAdmin,
+    DependencyAdmin,
     ProjectAdmin,
     MemberAdmin,
     ProjectInvitationAdmin,

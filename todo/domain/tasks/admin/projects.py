@@ -45,7 +45,7 @@ class ProjectAdmin(ModelAdmin[Project]):
         Inline("tasks", via="project_id"),
     )
     heavy = ("description",)
-    editable = ("name", "description", "color", "parent_id")
+    editable = ("name", "description", "color", "parent_id", "enforce_dependencies")
     only_on_add = ("owner_id",)
     defaults = {"owner_id": lambda actor: actor.id}
     verbs = ("view", "add", "change", "delete", "export")

@@ -84,6 +84,7 @@ class TaskAdmin(ModelAdmin[Task]):
     text_formats = {"due": MOMENT, "start": MOMENT, "recurrence": RRULE}
     inlines = (
         Inline("tasks", via="parent_id"),
+        Inline("dependencies", via="task_id"),
         Inline("comments", via="task_id"),
         Inline("reminders", via="task_id"),
         Inline("occurrences", via="task_id"),

@@ -109,6 +109,9 @@ AssigneeFilter = Annotated[
         description="Assigned to the person with this id, or to you: `me`; `none`: to nobody.",
     ),
 ]
+BlockedFilter = Annotated[
+    bool | None, QueryParameter(description="Whether they wait for an open task that is not in the trash.")
+]
 SeriesFilter = Annotated[UUID | None, QueryParameter(description="Of this series.")]
 ParentFilter = Annotated[
     str | None,
@@ -166,6 +169,7 @@ def filters_of(
     status: Any,
     label: list[str] | None,
     assignee: str | None,
+    blocked: bool | None,
     q: str | None,
     **asked: Any,
 ) -> dict[str, Any]:
@@ -183,6 +187,7 @@ def filters_of(
         filters["due_before"] = _sooner(filters["due_before"], rules.day_of(now(), actor.timezone, end))
     filters["label"] = None if label is None else clean_labels(label, "query.label")
     filters |= {"only_status": status[0]} if status and len(status) == 1 else {"status": status}
+    filters |= {"is_blocked": blocked or None, "not_blocked": True if blocked is False else None}
     # So that the planner sees that an index of open tasks has them all.
     filters["is_open"] = True if when or (status and not rules.CLOSED & set(status)) else None
     return filters | _parent(parent_id) | _assignee(assignee, actor) | _words(q)

@@ -74,11 +74,12 @@ Row = TypeVar("Row", bound=TaskOut)
 def answer(
     task: Row, *, status_code: int = 200, if_none_match: str | None = None, checksum: bool = False
 ) -> Response[Row]:
-    """The response for a task, whose body also says whether it is late by now and how many subtasks are done.
+    """The response for a task, whose body also says whether it is late by now or blocked, and its progress.
 
     `checksum`: and shows other rows.
     """
     state = "overdue" if task.overdue else ""
+    state += "blocked" if task.blocked else ""
     state += f"{task.progress.done}of{task.progress.total}" if task.progress else ""
     return versioned(task, status_code=status_code, if_none_match=if_none_match, checksum=checksum, state=state)
 
@@ -125,6 +126,7 @@ class TaskController(Controller):
         section_id: query.SectionFilter = None,
         label: query.LabelFilter = None,
         assignee: query.AssigneeFilter = None,
+        blocked: query.BlockedFilter = None,
         series_id: query.SeriesFilter = None,
         parent_id: query.ParentFilter = None,
         q: query.Words = None,
@@ -149,7 +151,7 @@ class TaskController(Controller):
             "status": status, "priority": priority, "when": when, "days": days, "due_before": due_before,
             "due_after": due_after, "changed_since": changed_since, "completed_before": completed_before,
             "completed_after": completed_after, "section_id": section_id, "label": label,
-            "assignee": assignee, "series_id": series_id, "parent_id": parent_id, "q": q,
+            "assignee": assignee, "blocked": blocked, "series_id": series_id, "parent_id": parent_id, "q": q,
         }  # fmt: skip
         chosen = await query.viewed(view, ViewReads(database.reads, request.user), filter_text)
         sort, project_id = sort or chosen.sort, project_id or chosen.project_id

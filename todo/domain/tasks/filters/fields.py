@@ -209,6 +209,7 @@ _ALL = (
         kinds.names("person", "`me`, `none`, or the name or id of a person", ("none",), people=True),
         {"among": _assignee, "none": lambda _: TASK.assignee_ids == literal_column("'{}'")}, lookup=True,
     ),
+    Field("blocked", "Whether it waits for an open task; a flag.", kinds.FLAG, {"is": lambda _: TASK.blocked}),
     Field("parent", "The task directly above it.", kinds.ids("the id of a task, or `none`"), _id(TASK.parent_id)),
     Field("series", "The series it is of.", kinds.ids("the id of a series, or `none`"), _id(TASK.series_id)),
     Field(

@@ -3,7 +3,8 @@
 tests/tasks/test_lock_order.py reads the statements of every verb.
 
 1. The projects of an owner (`lock_projects`), by requests that change the tree, its members or its owner; then the tree
-   of an owner's tasks (`lock_tree`), by requests that make a task a subtask.
+   of an owner's tasks (`lock_tree`), by requests that make a task a subtask, or what the tasks of two owners wait for
+   (`lock_dependencies`), by those that let one wait for another.
    Before them, the order of a project (`lock_order`) by moves in it, and the labels of a person by a change of one.
 2. The owner, FOR KEY SHARE (`lock_owner`), by whatever stores a due or adds tasks. A change of the time zone and the
    deletion of the account take FOR UPDATE: what was stored with the old zone is committed before the zone changes. The
@@ -18,7 +19,7 @@ What was read to find a lock is read again under it; a verb whose task has chang
 and `todo.contention` runs it again.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
@@ -34,6 +35,15 @@ async def lock_tree(session: WriteSession, owner_id: UUID) -> None:
     Two moves at once could make a cycle that neither of them sees.
     """
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"parents {owner_id}", 0))))
+
+
+async def lock_dependencies(session: WriteSession, owners: Iterable[UUID]) -> None:
+    """Lock what the tasks of these people wait for, until the transaction ends.
+
+    Two requests at once could make a cycle that neither of them sees.
+    """
+    for owner_id in sorted(set(owners)):
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"dependencies {owner_id}", 0))))
 
 
 async def lock_owner(session: WriteSession, owner_id: UUID | Select[tuple[UUID]]) -> str:

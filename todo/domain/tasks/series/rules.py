@@ -36,6 +36,7 @@ NOT_IN_TEMPLATE = {
     "overdue_at": "comes from the rule",
     "occurrence": "comes from the rule",
     "parent_id": "a recurring task is no subtask",
+    "blocked": "one task waits for others",
     "subtasks_total": "follows its subtasks",
     "subtasks_done": "follows its subtasks",
 }

@@ -29,6 +29,7 @@ from todo.domain.tasks import rules
 from todo.domain.tasks.assignees import check_assignees
 from todo.domain.tasks.comments.models import COMMENT
 from todo.domain.tasks.comments.services import erase_comments
+from todo.domain.tasks.dependencies.queries import check_unblocked
 from todo.domain.tasks.guards import allowed_to, trashed_by, visible_to
 from todo.domain.tasks.models import FOLLOWING, TASK, Task
 from todo.domain.tasks.order.services import Spot, find_after, key_after, lock_order
@@ -188,7 +189,7 @@ class TaskService(TaskWriter):
             if task:
                 return task_saved(task, [])
         target = await self._target(task_id, data)
-        series, task, timezone = await self._locked_with_owner(task_id, "edit", if_match)
+        series, task, timezone = await self.locked_with_owner(task_id, "edit", if_match)
         _check_status(task, data)
         values, series_id = values_of(data, target.timezone if target else timezone), task.series_id
         if target and target.project_id != task.project_id:
@@ -242,7 +243,7 @@ class TaskService(TaskWriter):
 
     async def move(self, task_id: UUID, due: Moment, if_match: frozenset[int] | None) -> TaskOut:
         """Give an open task another due; raises NotFound, Stale, Invalid, Conflict."""
-        series, task, timezone = await self._locked_with_owner(task_id, "edit", if_match)
+        series, task, timezone = await self.locked_with_owner(task_id, "edit", if_match)
         if task.status in rules.CLOSED:
             raise Conflict("This task is closed; reopen it first.", slug="task-closed")
         values = values_of(TaskPatch(due=due), timezone)
@@ -262,7 +263,7 @@ class TaskService(TaskWriter):
         if project_id is None:
             raise NotFound
         await lock_order(self.session, project_id)
-        _, task, _ = await self._locked_with_owner(task_id, "edit", if_match)
+        _, task, _ = await self.locked_with_owner(task_id, "edit", if_match)
         if task.project_id != project_id:
             raise Contention
         after = await find_after(self.session, task, data.after_id) if data.after_id else None
@@ -283,7 +284,7 @@ class TaskService(TaskWriter):
         `this` skips an occurrence, `following` ends its series with this occurrence and those after it, `all` with
         every open one.
         """
-        series, task, timezone = await self._locked_with_owner(task_id, "edit", if_match)
+        series, task, timezone = await self.locked_with_owner(task_id, "edit", if_match)
         if scope != "this":
             await SeriesChanges(self.series).end_from(series, task, scope)
         deleted_at = now()
@@ -301,7 +302,7 @@ class TaskService(TaskWriter):
 
         One whose parent is still in the trash is below nothing: it would be deleted with that.
         """
-        series, task, _ = await self._locked_with_owner(task_id, "edit", within=trashed_by)
+        series, task, _ = await self.locked_with_owner(task_id, "edit", within=trashed_by)
         if series and task.status not in rules.CLOSED:
             await Reopening(self.series).reopen(series, task)
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at == task.deleted_at)
@@ -313,7 +314,7 @@ class TaskService(TaskWriter):
 
     async def purge(self, task_id: UUID) -> None:
         """Delete a task in the trash permanently, with its subtasks; raises NotFound, Conflict."""
-        _, task, _ = await self._locked_with_owner(task_id, "manage", within=trashed_by)
+        _, task, _ = await self.locked_with_owner(task_id, "manage", within=trashed_by)
         await require_purgeable(self.session, task.id)
         ids = [task.id, *(subtask.id for subtask in await descendants(self.session, [task.id]))]
         await erase_comments(self.session, COMMENT.task_id.in_(ids))
@@ -327,7 +328,7 @@ class TaskService(TaskWriter):
         """
         if self._database and children == "leave":
             task = await self._read(self._database, task_id, if_match)
-            alone = task.series_id is None and task.parent_id is None
+            alone = task.series_id is None and task.parent_id is None and not task.blocked
             if alone and task.status not in rules.CLOSED and task.owner_id == self.person:
                 done = {"status": "done", "completed_at": now()}
                 if await update_in_one_statement(self._database, self.session.origin, task, "tasks.complete", done):
@@ -346,7 +347,7 @@ class TaskService(TaskWriter):
         """Open a closed task again, with the subtasks that were completed with it and not changed since; what closing
         it opened is removed if it was not changed. Raises NotFound, Stale, Conflict.
         """
-        series, task, _ = await self._locked_with_owner(task_id, "complete", if_match)
+        series, task, _ = await self.locked_with_owner(task_id, "complete", if_match)
         if task.status not in rules.CLOSED:
             raise Conflict("This task is open.", slug="task-open")
         if series:
@@ -371,6 +372,8 @@ class TaskService(TaskWriter):
             raise Conflict("This task comes only once: complete, cancel or delete it.", slug="not-recurring")
         values = values | {"completed_at": now()}
         subtasks = await self._open_subtasks(task, children)
+        if action == "tasks.complete":
+            await check_unblocked(self.session, [task, *subtasks])
         following = None
         if series:
             change = TaskChange(values, action, "done" if action == "tasks.complete" else "skipped")
@@ -396,15 +399,15 @@ class TaskService(TaskWriter):
     async def _locked_occurrence(
         self, task_id: UUID, if_match: frozenset[int] | None
     ) -> tuple[Series | None, Task, str]:
-        """`_locked_with_owner` of a task to close; one statement for an occurrence of a series."""
+        """`locked_with_owner` of a task to close; one statement for an occurrence of a series."""
         found = await self.session.execute(LOCK_OCCURRENCE, {"actor": self.person, "task": task_id})
         if row := found.first():
             series, task, timezone = row
             await lock_access(self.session, self.person, task.owner_id, task.project_id, "complete")
             return series, _current(task, if_match), timezone
-        return await self._locked_with_owner(task_id, "complete", if_match)  # or one that has just changed
+        return await self.locked_with_owner(task_id, "complete", if_match)  # or one that has just changed
 
-    async def _locked_with_owner(
+    async def locked_with_owner(
         self,
         task_id: UUID,
         verb: Verb,

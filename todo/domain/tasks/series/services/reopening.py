@@ -15,10 +15,11 @@ from todo.domain.tasks.series.services.occurrences import SeriesService
 from todo.domain.tasks.subtasks import descendants
 
 # Those that came with an occurrence follow the template of its series.
-OWN_REMINDER_OR_COMMENT = text("""
+OWN_PART = text("""
     SELECT EXISTS (
         SELECT FROM reminders WHERE task_id = :task AND (template_id IS NULL OR snoozed_until IS NOT NULL))
-        OR EXISTS (SELECT FROM comments WHERE task_id = :task)""")
+        OR EXISTS (SELECT FROM comments WHERE task_id = :task)
+        OR EXISTS (SELECT FROM dependencies WHERE :task IN (task_id, blocker_id))""")
 
 
 class Reopening:
@@ -74,8 +75,8 @@ class Reopening:
         return replace(before, next_run_at=next_run_at(plan, before.next_original_start, still_open))
 
     async def _is_worked_on(self, task: Task) -> bool:
-        """Whether a subtask was changed or added, a reminder set or snoozed, or a comment written, since it came up."""
-        if await self.session.scalar(OWN_REMINDER_OR_COMMENT, {"task": task.id}):
+        """Whether anybody changed or added a subtask, a reminder, a comment or a dependency since it came up."""
+        if await self.session.scalar(OWN_PART, {"task": task.id}):
             return True
         children = await descendants(self.session, [task.id])
         return any(child.version > 1 or child.created_at != task.created_at for child in children)

@@ -1,0 +1,38 @@
+"""Dependencies, as operators see them."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+
+from todo.access import Actor
+from todo.admin.declaration import ActionContext, ModelAdmin
+from todo.database import ACTOR
+from todo.domain.tasks.dependencies.models import DEPENDENCY, Dependency
+from todo.domain.tasks.dependencies.services import DependencyService
+from todo.domain.tasks.guards import visible_to
+from todo.domain.tasks.models import TASK
+from todo.domain.tasks.series.locks import lock_owner
+
+_VISIBLE = select(TASK.id).where(visible_to(ACTOR))
+OF_VISIBLE_TASKS = DEPENDENCY.task_id.in_(_VISIBLE) & DEPENDENCY.blocker_id.in_(_VISIBLE)
+
+
+class DependencyAdmin(ModelAdmin[Dependency]):
+    model = Dependency
+    icon, group = "clock", "Work"
+    columns = ("task_id", "blocker_id", "created_at")
+    filters = ("task_id", "blocker_id")
+    sorts = ("created_at",)
+    verbs = ("view", "delete", "export")
+    every_row = "tasks.all"
+
+    def scope(self, actor: Actor) -> ColumnElement[bool] | None:
+        return None if actor.may(self.every_row) else OF_VISIBLE_TASKS
+
+    async def lock(self, do: ActionContext, row_id: UUID) -> None:
+        """The owner of the waiting task comes before it."""
+        waiting = select(DEPENDENCY.task_id).where(DEPENDENCY.id == row_id)
+        await lock_owner(do.session, select(TASK.owner_id).where(TASK.id.in_(waiting)))
+
+    async def delete_row(self, do: ActionContext, row: Dependency) -> None:
+        await DependencyService(do.session, do.actor).delete(row)
