@@ -35,6 +35,7 @@ from todo.domain.accounts.services.admin_sessions import AdminSessions
 from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.quotas import store_defaults
 from todo.domain.accounts.services.sign_in import SignIn
+from todo.domain.notifications.services.shared_mails import is_wanted
 from todo.errors import Problem, problem_of
 from todo.http import health, idempotency, limits, metrics, middleware, openapi, problems, start
 from todo.http.content import Content
@@ -94,7 +95,7 @@ CORE = Module(
         Cron(back_up, "7 2 * * *", timeout=6 * 3600),
         Cron(maintain_audit_log, "29 * * * *", timeout=600),
     ],
-    loops=[health.HEARTBEAT, delivery_loop(CHANNELS)],
+    loops=[health.HEARTBEAT, delivery_loop(CHANNELS, is_wanted)],
 )  # fmt: skip
 MODULES = Module.union([CORE, accounts.MODULE, projects.MODULE, recurrence.MODULE, tasks.MODULE, notifications.MODULE])
 # SAQ also runs the loops as jobs, except the heartbeat: it shows that the loops of this worker run.

@@ -13,6 +13,8 @@ from todo.database import Database
 DEFAULTS = {
     "version": 1, "timezone": "Europe/Berlin", "email": True, "email_confirmed": False,
     "reminder": ["app", "email"], "missed": ["app", "email"], "digest": [], "overdue": [], "series_ended": ["app"],
+    "assigned": ["app", "email"], "mentioned": ["app", "email"], "commented": ["app"], "completed": ["app"],
+    "projects": [],
     "digest_time": "08:00", "day_time": "09:00", "quiet_hours": None,
 }  # fmt: skip
 ADDRESS = "/api/me/notifications"

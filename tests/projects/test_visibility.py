@@ -29,6 +29,11 @@ from todo.domain.projects.rules import MEMBER_ROLES, MemberRole
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Json: TypeAlias = dict[str, Any]
 NAMES = ("ada", "bob", "carol")
+NOTIFY_EVERYBODY = """
+    INSERT INTO notifications (id, created_at, updated_at, version, user_id, dedup, kind, title, text, in_app,
+        comment_id, task_id)
+    SELECT gen_random_uuid(), now(), now(), 1, id, $1 || name, 'commented', $3, '', true, $1::text::uuid, $2::text::uuid
+    FROM users"""
 PEOPLE, MEMBER_ROLE = st.sampled_from(NAMES), st.sampled_from(MEMBER_ROLES)
 
 
@@ -43,7 +48,9 @@ class Life(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.run(self.sql.execute("DELETE FROM tasks; DELETE FROM projects WHERE id <> owner_id"))
+        self.run(
+            self.sql.execute("DELETE FROM notifications; DELETE FROM tasks; DELETE FROM projects WHERE id <> owner_id")
+        )
         self.model = Sharing({name: str(self.people[name].id) for name in NAMES})
         self.number = 0
         house = self.try_to("ada", "POST", "/api/projects", {"name": "House"}, seen=True, allowed=True)["id"]
@@ -126,6 +133,19 @@ class Life(RuleBasedStateMachine):
         body = {"assignee_ids": [str(self.people[one].id) for one in people]}
         self.try_to(person, "PATCH", f"/api/tasks/{task_id}", body, seen=seen, allowed=allowed)
         task.assignees = people if allowed else task.assignees
+
+    @precondition(lambda self: self.model.tasks)
+    @rule(data=st.data(), person=PEOPLE)
+    def comment(self, data: st.DataObject, person: str) -> None:
+        """A comment, of which everybody is notified, so that the lists show who sees it."""
+        task_id, self.number = data.draw(st.sampled_from([*self.model.tasks])), self.number + 1
+        task, text = self.model.tasks[task_id], f"Comment {self.number}"
+        seen = self.model.may(person, "see", task.project) and not task.trashed
+        allowed = seen and self.model.may(person, "comment", task.project)
+        made = self.try_to(person, "POST", f"/api/tasks/{task_id}/comments", {"text": text}, seen=seen, allowed=allowed)
+        if allowed:
+            task.comments.append(text)
+            self.run(self.sql.execute(NOTIFY_EVERYBODY, made["id"], task_id, text))
 
     @rule(data=st.data(), person=PEOPLE, to=PEOPLE, role=MEMBER_ROLE)
     def invite(self, data: st.DataObject, person: str, to: str, role: MemberRole) -> None:
@@ -250,6 +270,9 @@ class Life(RuleBasedStateMachine):
                 seen = self.model.may(name, "see", task.project) and not task.trashed
                 assert found.status_code == (200 if seen else 404), (name, task)
                 assigned = sorted(str(self.people[one].id) for one in task.assignees)
+                comments = await self.people[name].http.get(f"/api/tasks/{task_id}/comments")
+                assert comments.status_code == found.status_code
+                assert not seen or [one["text"] for one in comments.json()["items"]] == task.comments
                 assert not seen or found.json()["assignee_ids"] == assigned, (name, task)
         for key, link in self.model.links.items():
             found = await self.client.get(f"/api/shared/{link.secret}")
@@ -294,6 +317,7 @@ def lists_of(model: Sharing, people: dict[str, Person], person: str) -> list[tup
         ("/api/tasks?limit=1&count=true", total, len(tasks)),
         ("/api/trash?limit=200", titles, model.trash(person)),
         ("/api/project-invitations", ids, model.offered(person)),
+        ("/api/notifications?limit=200", titles, model.notified(person)),
         ("/api/tasks?limit=200&assignee=me", titles, model.assigned(person, person)),
         ("/api/tasks?limit=200&filter=assignee = me", titles, model.assigned(person, person)),
         *((f"/api/tasks?limit=200&assignee={people[to].id}", titles, model.assigned(person, to)) for to in NAMES),

@@ -18,6 +18,7 @@ class TaskModel:
     title: str
     project: str
     trashed: bool = False
+    comments: list[str] = field(default_factory=list)
     assignees: set[str] = field(default_factory=set)
 
 
@@ -149,6 +150,11 @@ class Sharing:
             one for one in self.sees(person) if self.projects[one].owner == person or not self.projects[one].archived
         }
         return sorted(task.title for task in self.tasks.values() if task.project in seen and task.trashed)
+
+    def notified(self, person: str) -> list[str]:
+        """The comments on the tasks that a person sees; each was notified to everybody."""
+        tasks = [task for task in self.tasks.values() if not task.trashed and self.may(person, "see", task.project)]
+        return sorted(text for task in tasks for text in task.comments)
 
     def listed_members(self, project: str) -> set[tuple[str, str]]:
         return {(person, role) for person in self.inboxes if (role := self.role(person, project))}

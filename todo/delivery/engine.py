@@ -7,13 +7,13 @@ message again with the same id.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Any, Protocol
 from uuid import uuid4
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from todo.access import worker_origin
@@ -72,19 +72,29 @@ def _row(delivery: Delivery, request_id: str) -> dict[str, Any]:
     return row
 
 
-def delivery_loop(make_channels: Sequence[Callable[[Settings], Channel]]) -> Loop:
-    """Return the worker loop that sends through these channels. `add_deliveries` wakes it."""
+IsWanted = Callable[[Database, Delivery], Awaitable[bool]]
+
+
+async def _always(_: Database, __: Delivery) -> bool:
+    return True
+
+
+def delivery_loop(make_channels: Sequence[Callable[[Settings], Channel]], is_wanted: IsWanted = _always) -> Loop:
+    """Return the worker loop that sends through these channels. `add_deliveries` wakes it.
+
+    What is no longer wanted at the time of an attempt is deleted instead.
+    """
 
     async def work(database: Database) -> float | None:
         """Send the deliveries that are due."""
-        tried = await deliver_due(database, [make(database.settings) for make in make_channels])
+        tried = await deliver_due(database, [make(database.settings) for make in make_channels], is_wanted)
         COUNTS["deliveries_tried"] += tried
         return 0 if tried else None
 
     return Loop("deliver_due", work)
 
 
-async def deliver_due(database: Database, channels: Sequence[Channel]) -> int:
+async def deliver_due(database: Database, channels: Sequence[Channel], is_wanted: IsWanted = _always) -> int:
     """Send the due deliveries of these channels, several at once, for a limited time. Return the number of attempts.
 
     Any number of workers may run this at once. Deliveries of other channels are left pending.
@@ -94,7 +104,7 @@ async def deliver_due(database: Database, channels: Sequence[Channel]) -> int:
 
     async def work() -> int:
         tried = 0
-        while monotonic() < end and await to_its_end(_deliver_next(database, by_name)):
+        while monotonic() < end and await to_its_end(_deliver_next(database, by_name, is_wanted)):
             tried += 1
         return tried
 
@@ -105,11 +115,13 @@ async def deliver_due(database: Database, channels: Sequence[Channel]) -> int:
     return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
 
-async def _deliver_next(database: Database, channels: Mapping[str, Channel]) -> bool:
-    """Send the next delivery. Return whether there was one."""
+async def _deliver_next(database: Database, channels: Mapping[str, Channel], is_wanted: IsWanted) -> bool:
+    """Send the next delivery, or delete it. Return whether there was one."""
     delivery = await _claim(database, channels)
-    if delivery:
+    if delivery and await is_wanted(database, delivery):
         await _deliver(database, channels[delivery.channel], delivery)
+    elif delivery:
+        await _withdraw(database, delivery)
     return delivery is not None
 
 
@@ -131,6 +143,16 @@ async def _claim(database: Database, channels: Mapping[str, Channel]) -> Deliver
     return delivery
 
 
+async def _withdraw(database: Database, delivery: Delivery) -> None:
+    async with database.session(worker_origin()) as session:
+        await session.execute(delete(Delivery).where(*_held(delivery)))
+
+
+def _held(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
+    """The conditions under which a claimed delivery is still that of the worker which claimed it."""
+    return DELIVERY.id == delivery.id, DELIVERY.lease_token == delivery.lease_token, DELIVERY.done_at.is_(None)
+
+
 async def _deliver(database: Database, channel: Channel, delivery: Delivery) -> None:
     try:
         async with asyncio.timeout(TIMEOUT):
@@ -143,10 +165,9 @@ async def _deliver(database: Database, channel: Channel, delivery: Delivery) -> 
         outcome = _failure(delivery, error)
     else:
         outcome = {"done_at": func.now(), "last_error": None, "payload": {}}
-    held = (DELIVERY.id == delivery.id, DELIVERY.lease_token == delivery.lease_token, DELIVERY.done_at.is_(None))
     async with database.session(worker_origin()) as session:
         released = outcome | {"lease_until": None, "lease_token": None}
-        await session.execute(update(Delivery).where(*held).values(released))
+        await session.execute(update(Delivery).where(*_held(delivery)).values(released))
 
 
 def _failure(delivery: Delivery, error: Exception) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """Admin resources for reminders, notifications and preferences."""
 
-from typing import Literal
-
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_
 
 from todo.access import Actor
 from todo.admin.declaration import Filter, ModelAdmin, Resource
 from todo.database import ACTOR
+from todo.domain.notifications.guards import still_visible_to
 from todo.domain.notifications.models import (
     NOTIFICATION,
     PREFERENCES,
@@ -15,8 +14,10 @@ from todo.domain.notifications.models import (
     Preferences,
     Reminder,
 )
+from todo.domain.notifications.schemas import Kind
 
-OWN_REMINDERS, OWN_NOTIFICATIONS = REMINDER.user_id == ACTOR, NOTIFICATION.user_id == ACTOR
+OWN_REMINDERS = REMINDER.user_id == ACTOR
+OWN_NOTIFICATIONS = and_(NOTIFICATION.user_id == ACTOR, still_visible_to(ACTOR))
 OWN_PREFERENCES = PREFERENCES.user_id == ACTOR
 
 
@@ -42,7 +43,7 @@ class NotificationAdmin(ModelAdmin[Notification]):
     icon, group = "inbox", "Notifications"
     display = "title"
     columns = ("title", "kind", "user_id", "task_id", "read_at", "created_at")
-    types = {"kind": Literal["reminder", "missed", "digest", "overdue", "series_ended"]}
+    types = {"kind": Kind}
     filters = ("kind", "user_id", "task_id", "created_at")
     search = ("title",)
     heavy = ("text",)

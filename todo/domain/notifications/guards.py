@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, String, and_, any_, exists, literal, not_, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from todo.domain.notifications.models import NOTIFICATION, REMINDER
+from todo.domain.notifications.models import NOTIFICATION, REMINDER, SHARED_KINDS
 from todo.domain.tasks import guards as tasks
 from todo.domain.tasks.models import TASK
 
@@ -16,4 +17,11 @@ def visible_to(actor: Any) -> ColumnElement[bool]:
 
 def visible_in_list(actor: Any) -> ColumnElement[bool]:
     """Return the WHERE clause for the notifications in a user's list."""
-    return and_(NOTIFICATION.user_id == actor, NOTIFICATION.in_app)
+    return and_(NOTIFICATION.user_id == actor, NOTIFICATION.in_app, still_visible_to(actor))
+
+
+def still_visible_to(actor: Any) -> ColumnElement[bool]:
+    """Return the WHERE clause that leaves out what is about shared work that a user does not see any more."""
+    of_shared_work = NOTIFICATION.kind == any_(literal([*SHARED_KINDS], ARRAY(String)))
+    seen = exists().where(TASK.id == NOTIFICATION.task_id, tasks.visible_to(actor))
+    return or_(not_(of_shared_work), seen)

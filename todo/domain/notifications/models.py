@@ -14,22 +14,29 @@ worker evaluates the reminder again. All arithmetic is in `rules`.
     again.
 """
 
+import json
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, text
+from sqlalchemy import Column, DateTime, Index, false, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from todo.database import Row, columns
 
+SHARED_KINDS = ("assigned", "mentioned", "commented", "completed")
 WAITING = text("run_at IS NOT NULL")
 DIGEST_WANTED = text("next_digest_at IS NOT NULL")
 
 
 def _instant(**options: Any) -> Any:
     return Field(sa_type=DateTime(timezone=True), **options)
+
+
+def _channels(*names: str) -> Any:
+    default = text(f"'{json.dumps(names)}'")
+    return Field(default_factory=lambda: list(names), sa_column=Column(JSONB, nullable=False, server_default=default))
 
 
 class Reminder(Row, table=True):
@@ -60,7 +67,10 @@ class Reminder(Row, table=True):
 
 
 class Notification(Row, table=True):
-    """A message to a user. `dedup` identifies its subject: a second one is never created."""
+    """A message to a user. `dedup` identifies its subject: a second one is never created.
+
+    One about shared work is shown and mailed only while the user sees the task.
+    """
 
     __tablename__ = "notifications"
     __table_args__ = (
@@ -70,16 +80,23 @@ class Notification(Row, table=True):
         Index("ix_notifications_read", "read_at", postgresql_where=text("read_at IS NOT NULL")),
         Index("ix_notifications_mailed", "created_at", postgresql_where=text("NOT in_app AND read_at IS NULL")),
         Index("ix_notifications_created", "created_at"),
+        Index("ix_notifications_comment", "comment_id", postgresql_where=text("comment_id IS NOT NULL")),
+        Index("ix_notifications_actor", "actor_id", postgresql_where=text("actor_id IS NOT NULL")),
+        Index("ix_notifications_mail", "mail_at", postgresql_where=text("mail_waits")),
     )
 
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
     dedup: str = Field(unique=True)
-    kind: str  # reminder | missed | digest | overdue | series_ended
+    kind: str  # reminder | missed | digest | overdue | series_ended, or of shared work: SHARED_KINDS
     title: str
     text: str = ""
     task_id: UUID | None = Field(default=None, foreign_key="tasks.id", ondelete="SET NULL")
+    comment_id: UUID | None = Field(default=None, foreign_key="comments.id", ondelete="CASCADE")
+    actor_id: UUID | None = Field(default=None, foreign_key="users.id", ondelete="CASCADE")  # whom the title names
     in_app: bool = True  # whether the list shows it; e-mail-only ones are kept for `dedup`
     read_at: datetime | None = _instant(default=None)
+    mail_at: datetime | None = _instant(default=None)  # of shared work: when to mail it, or when it was mailed
+    mail_waits: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class Preferences(Row, table=True):
@@ -96,6 +113,14 @@ class Preferences(Row, table=True):
     digest: list[Any] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
     overdue: list[Any] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
     series_ended: list[Any] = Field(default_factory=lambda: ["app"], sa_column=Column(JSONB, nullable=False))
+    assigned: list[Any] = _channels("app", "email")
+    mentioned: list[Any] = _channels("app", "email")
+    commented: list[Any] = _channels("app")
+    completed: list[Any] = _channels("app")
+    # Of projects with another level than `all`: project_id and level.
+    projects: list[Any] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
     digest_time: str = "08:00"
     day_time: str = "09:00"
     quiet_begin: str | None = None

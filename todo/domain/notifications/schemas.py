@@ -11,8 +11,11 @@ from todo.schema import Instant, Schema
 Clock = Annotated[
     str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$(?!\n)", description="A local time of day.", examples=["09:00"])
 ]
-Kind = Literal["reminder", "missed", "digest", "overdue", "series_ended"]
+Kind = Literal[
+    "reminder", "missed", "digest", "overdue", "series_ended", "assigned", "mentioned", "commented", "completed"
+]
 Channel = Literal["app", "email"]
+Level = Literal["all", "mentions", "none"]
 Channels = Annotated[list[Channel], Meta(max_length=2, description="An empty list turns this off.")]
 
 
@@ -86,7 +89,9 @@ class ReminderOut(Struct):
 
 
 class NotificationOut(Struct):
-    """A notification: `reminder`, `missed` (several reminders, sent late), `digest`, `overdue` or `series_ended`."""
+    """A notification: `reminder`, `missed` (several reminders, sent late), `digest`, `overdue`, `series_ended`, or, of
+    shared work, `assigned`, `mentioned`, `commented` or `completed`: these are there while you see the task.
+    """
 
     id: UUID
     version: int
@@ -94,6 +99,7 @@ class NotificationOut(Struct):
     title: str
     text: str
     task_id: UUID | None
+    comment_id: UUID | None
     created_at: datetime
     read_at: datetime | None
 
@@ -117,6 +123,13 @@ class QuietHours(Struct, forbid_unknown_fields=True):
     end: Clock
 
 
+class ProjectLevel(Struct, forbid_unknown_fields=True):
+    """What you are notified of in one project: `all`, `mentions` (with what is assigned to you), or `none`."""
+
+    project_id: UUID
+    level: Level
+
+
 class PreferencesOut(Struct):
     """Your preferences. What cannot be sent by e-mail (`email` is off or unconfirmed) is only in the list."""
 
@@ -129,9 +142,20 @@ class PreferencesOut(Struct):
     digest: Channels
     overdue: Channels
     series_ended: Channels
+    assigned: Channels
+    mentioned: Channels
+    commented: Channels
+    completed: Channels
+    projects: list[ProjectLevel]
     digest_time: str
     day_time: str
     quiet_hours: QuietHours | None
+
+
+ProjectLevels = Annotated[
+    list[ProjectLevel],
+    Meta(max_length=200, description="Projects with another level than `all`, in place of those before."),
+]
 
 
 class PreferencesPatch(Schema):
@@ -143,6 +167,11 @@ class PreferencesPatch(Schema):
     digest: Channels | UnsetType = UNSET
     overdue: Channels | UnsetType = UNSET
     series_ended: Channels | UnsetType = UNSET
+    assigned: Channels | UnsetType = UNSET
+    mentioned: Channels | UnsetType = UNSET
+    commented: Channels | UnsetType = UNSET
+    completed: Channels | UnsetType = UNSET
+    projects: ProjectLevels | UnsetType = UNSET
     digest_time: Clock | UnsetType = UNSET
     day_time: Clock | UnsetType = UNSET
     quiet_hours: QuietHours | None | UnsetType = UNSET

@@ -20,6 +20,10 @@ WORDS = {
     "digest": "daily digests",
     "overdue": "summaries of overdue tasks",
     "series_ended": "messages about series that have ended",
+    "assigned": "messages about what is assigned to you",
+    "mentioned": "messages about mentions of you",
+    "commented": "messages about comments",
+    "completed": "messages about completed tasks",
 }
 
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import DateTime, Uuid, column, func, literal, literal_column, select, true
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import DateTime, Uuid, and_, column, func, literal, literal_column, select, true, union_all
+from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from todo.access import worker_origin
 from todo.database import Database, WriteSession
@@ -18,6 +18,7 @@ from todo.domain.notifications.rules.hours import day_of, latest_at, next_at
 from todo.domain.notifications.rules.reminders import GRACE
 from todo.domain.notifications.services.channels import Message
 from todo.domain.notifications.services.messages import notify
+from todo.domain.projects.models import ACCESS, Access
 from todo.domain.tasks.models import FAR_AWAY, TASK
 from todo.domain.tasks.rules import CLOSED
 
@@ -65,7 +66,7 @@ def _advance(row: Preferences, user: User, moment: datetime) -> Reader | None:
 
 
 async def _open_tasks(session: WriteSession, readers: Sequence[Reader]) -> Mapping[UUID, list[dict[str, Any]]]:
-    """Return all users' open tasks that are due by the end of their day, in one query."""
+    """Return all users' open tasks that are due by the end of their day, own and assigned ones, in one query."""
     if not readers:
         return {}
     ids, ends = [reader.user.id for reader in readers], [reader.end for reader in readers]
@@ -74,21 +75,27 @@ async def _open_tasks(session: WriteSession, readers: Sequence[Reader]) -> Mappi
     theirs = lists.table_valued(column("user_id", Uuid()), column("until", instant), name="reader").render_derived()
     # The same expression as in the index on the order of dates.
     order = func.coalesce(TASK.due_at, literal_column(FAR_AWAY))
-    due = select(TASK.title, TASK.due, TASK.due_at).where(
-        TASK.owner_id == theirs.c.user_id, TASK.deleted_at.is_(None), TASK.status.not_in(CLOSED), order < theirs.c.until
+    reader = theirs.c.user_id
+    due = select(TASK.title, TASK.due, TASK.overdue_at, TASK.id.label("task_id"), order.label("at")).where(
+        TASK.deleted_at.is_(None), TASK.status.not_in(CLOSED), order < theirs.c.until
     )
-    found = due.order_by(order, TASK.id).limit(MOST_TASKS).lateral("due")
+    seen = and_(ACCESS.project_id == TASK.project_id, ACCESS.user_id == reader)
+    assigned = due.join(Access, seen).where(TASK.assignee_ids.contains(array([reader])))
+    parts = (part.order_by(order, TASK.id).limit(MOST_TASKS) for part in (due.where(TASK.owner_id == reader), assigned))
+    both = union_all(*(part.correlate(theirs).subquery().select() for part in parts)).subquery()
+    first = select(both.c.title, both.c.due, both.c.overdue_at).order_by(both.c.at, both.c.task_id).limit(MOST_TASKS)
+    found = first.lateral("due")
     tasks = defaultdict(list)
     for user_id, *values in await session.execute(select(theirs.c.user_id, found).join(found, true())):
-        tasks[user_id].append(dict(zip(("title", "due", "due_at"), values, strict=True)))
+        tasks[user_id].append(dict(zip(("title", "due", "overdue_at"), values, strict=True)))
     return tasks
 
 
 def _messages(reader: Reader, tasks: Sequence[Mapping[str, Any]]) -> list[Message]:
     """Return the messages for one user; none when there are no tasks."""
     zone = reader.user.timezone
-    late = [email_templates.line_of(task, zone) for task in tasks if task["due_at"] < reader.begin]
-    today = [email_templates.line_of(task, zone) for task in tasks if task["due_at"] >= reader.begin]
+    late = [email_templates.line_of(task, zone) for task in tasks if task["overdue_at"] <= reader.begin]
+    today = [email_templates.line_of(task, zone) for task in tasks if task["overdue_at"] > reader.begin]
     sections = [email_templates.Section("Today", today), email_templates.Section("Overdue", late)]
     sent = [section for section in sections if section.lines]
     found = []

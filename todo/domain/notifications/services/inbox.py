@@ -20,7 +20,7 @@ READ_KEPT, KEPT = timedelta(days=30), timedelta(days=365)
 
 COLUMNS = select(
     NOTIFICATION.id, NOTIFICATION.version, NOTIFICATION.kind, NOTIFICATION.title, NOTIFICATION.text,
-    NOTIFICATION.task_id, NOTIFICATION.created_at, NOTIFICATION.read_at,
+    NOTIFICATION.task_id, NOTIFICATION.comment_id, NOTIFICATION.created_at, NOTIFICATION.read_at,
 ).where(visible_in_list(ACTOR))  # fmt: skip
 SORTS = {"id": Sort(NOTIFICATION.id, UUID, lambda notification: notification.id)}
 FILTERS = {"unread": NOTIFICATION.read_at.is_(None) == bindparam("unread")}

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from msgspec import UNSET
+from msgspec import UNSET, convert
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -16,15 +16,17 @@ from todo.access import Actor
 from todo.audit import AuditedService
 from todo.database import WriteSession, now
 from todo.domain.accounts.models import USER, User
-from todo.domain.notifications.models import PREFERENCES, REMINDER, Preferences, Reminder
+from todo.domain.notifications.models import PREFERENCES, REMINDER, SHARED_KINDS, Preferences, Reminder
 from todo.domain.notifications.rules.hours import next_at
 from todo.domain.notifications.rules.reminders import Person
-from todo.domain.notifications.schemas import PreferencesOut, PreferencesPatch, QuietHours
+from todo.domain.notifications.schemas import PreferencesOut, PreferencesPatch, ProjectLevel, QuietHours
+from todo.domain.projects.guards import visible_to
+from todo.domain.projects.models import PROJECT
 from todo.errors import Invalid, NotFound, Stale
 from todo.settings import SecretKey
 
 # Links store the index of a kind: only ever append.
-KINDS = ("reminder", "missed", "digest", "overdue", "series_ended")
+KINDS = ("reminder", "missed", "digest", "overdue", "series_ended", *SHARED_KINDS)
 MAC_BYTES = 16
 
 
@@ -37,11 +39,12 @@ class PreferencesService(AuditedService[Preferences], model=Preferences):
         return shown(found or Preferences(user_id=user.id), user)
 
     async def change_fields(self, data: PreferencesPatch, if_match: frozenset[int] | None) -> PreferencesOut:
-        """Change the given fields. Raise Stale, or Invalid for empty quiet hours."""
+        """Change the given fields. Raise Stale, or Invalid for empty quiet hours and projects not seen."""
         user = await self._user()
         row = await self._own(user.id)
         if if_match is not None and row.version not in if_match:
             raise Stale(shown(row, user))
+        await self._check_projects(data, row)
         await self.update(_values(data), row, action="notifications.change")
         await self._reevaluate(row, user)
         return shown(row, user)
@@ -53,6 +56,14 @@ class PreferencesService(AuditedService[Preferences], model=Preferences):
         kept = [channel for channel in getattr(row, kind) if channel != "email"]
         await self.update({kind: kept}, row, action="notifications.unsubscribe")
         await self._reevaluate(row, user)
+
+    async def _check_projects(self, data: PreferencesPatch, row: Preferences) -> None:
+        """Raise Invalid for a project that is new here and not visible."""
+        sent = {one.project_id for one in data.projects} if data.projects is not UNSET else set()
+        new = sent - {UUID(one["project_id"]) for one in row.projects}
+        seen = select(PROJECT.id).where(visible_to(self.actor.user_id), PROJECT.id.in_(new))
+        if new and new != set(await self.session.scalars(seen)):
+            raise Invalid.field("body.projects", "There is no such project.", "not_found")
 
     async def _user(self) -> User:
         found: User | None = await self.session.scalar(select(User).where(USER.id == self.actor.user_id))
@@ -80,6 +91,9 @@ def _values(data: PreferencesPatch) -> dict[str, Any]:
     values = data.sent()
     for kind in values.keys() & set(KINDS):
         values[kind] = sorted(set(values[kind]))
+    if "projects" in values:
+        levels = {str(one.project_id): one.level for one in values["projects"]}
+        values["projects"] = [{"project_id": key, "level": level} for key, level in levels.items() if level != "all"]
     quiet = values.pop("quiet_hours", UNSET)
     if quiet is None:
         values |= {"quiet_begin": None, "quiet_end": None}
@@ -94,7 +108,8 @@ def shown(row: Preferences, user: User) -> PreferencesOut:
     quiet = QuietHours(row.quiet_begin, row.quiet_end) if row.quiet_begin and row.quiet_end else None
     return PreferencesOut(
         row.version, user.timezone, row.email, user.email_verified_at is not None, row.reminder, row.missed,
-        row.digest, row.overdue, row.series_ended, row.digest_time, row.day_time, quiet,
+        row.digest, row.overdue, row.series_ended, row.assigned, row.mentioned, row.commented, row.completed,
+        convert(row.projects, list[ProjectLevel]), row.digest_time, row.day_time, quiet,
     )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from todo.audit import AuditedService
 from todo.database import WriteSession, now, table_of
 from todo.domain.projects.rules import Verb
 from todo.domain.projects.services.places import lock_access, problem_of_row
+from todo.domain.tasks.activities.models import Kind
+from todo.domain.tasks.activities.services import note_activity
 from todo.domain.tasks.comments.models import COMMENT, MENTION, Comment, Mention
 from todo.domain.tasks.comments.queries import comment_out, people_of
 from todo.domain.tasks.comments.rules import check_text, mentioned
@@ -32,9 +34,11 @@ class CommentService(AuditedService[Comment], model=Comment):
     async def add(self, task_id: UUID, data: CommentIn) -> CommentOut:
         """Write a comment; raises Invalid, Conflict for too many."""
         check_text(data.text)
-        await self._lock_task(task_id, "comment")
+        is_shared = await self._lock_task(task_id, "comment")
         comment = await self.create(Comment(task_id=task_id, author_id=self.person, text=data.text))
-        await self._store_mentions(comment)
+        people = await self._store_mentions(comment)
+        if is_shared:
+            await self._note("commented", comment, people)
         return await comment_out(self.session, self.person, comment)
 
     async def change_text(
@@ -47,7 +51,8 @@ class CommentService(AuditedService[Comment], model=Comment):
             raise Forbidden("Only its author changes a comment.", slug="role-required")
         if comment.text != data.text:
             await self.update({"text": data.text, "edited_at": now()}, comment)
-            await self._store_mentions(comment)
+            if people := await self._store_mentions(comment):
+                await self._note("mentioned", comment, people)
         return await comment_out(self.session, self.person, comment)
 
     async def remove(self, task_id: UUID, comment_id: UUID, if_match: frozenset[int] | None) -> None:
@@ -71,8 +76,16 @@ class CommentService(AuditedService[Comment], model=Comment):
             raise Stale(await comment_out(self.session, self.person, comment))
         return comment
 
-    async def _lock_task(self, task_id: UUID, verb: Verb) -> None:
-        """Lock a task with which the person may do this FOR KEY SHARE, so that it stays, and the role they have."""
+    async def _note(self, kind: Kind, comment: Comment, people: set[UUID]) -> None:
+        await note_activity(
+            self.session, self.actor, kind, comment.task_id, people=people, comment_id=comment.id
+        )  # fmt: skip
+
+    async def _lock_task(self, task_id: UUID, verb: Verb) -> bool:
+        """Lock a task with which the person may do this FOR KEY SHARE, so that it stays, and the role they have.
+
+        Return whether its project can be shared: an inbox cannot.
+        """
         there = (allowed_to(self.person, verb), TASK.id == task_id)
         try:
             owner_id, _ = await lock_owner_of(self.session, select(TASK.owner_id).where(*there))
@@ -84,6 +97,7 @@ class CommentService(AuditedService[Comment], model=Comment):
         if task is None or task.owner_id != owner_id:
             raise Contention  # it was deleted or has changed its owner meanwhile
         await lock_access(self.session, self.person, owner_id, task.project_id, verb)
+        return bool(task.project_id != owner_id)
 
     async def _store_mentions(self, comment: Comment) -> set[UUID]:
         """Store whom a comment mentions now; return those whom it did not mention before."""

@@ -26,6 +26,7 @@ from todo.domain.projects.services.places import (
 )
 from todo.domain.recurrence.rules.preview import preview
 from todo.domain.tasks import rules
+from todo.domain.tasks.activities.services import concerns_others, note_activity, note_assigned
 from todo.domain.tasks.assignees import check_assignees
 from todo.domain.tasks.comments.models import COMMENT
 from todo.domain.tasks.comments.services import erase_comments
@@ -125,7 +126,9 @@ class TaskService(TaskWriter):
             _refuse_subtask(task.parent_id)
             for name, value in (await self.series.begin(task, data.recurrence, place.timezone)).items():
                 setattr(task, name, value)
-        return await self._saved(await self.create(task, action="tasks.add"), None)
+        await self.create(task, action="tasks.add")
+        await note_assigned(self.session, self.actor, task, ())
+        return await self._saved(task, None)
 
     async def _place(self, data: TaskIn) -> Place:
         """Where a new task goes, locked: to the project of its parent, of its section, that was sent, or the inbox."""
@@ -206,7 +209,9 @@ class TaskService(TaskWriter):
             values |= await SeriesChanges(self.series).apply(series, task, values, data, scope, timezone)
         elif series:
             await self.series.note_moved(series, task, values)
+        before = task.assignee_ids
         changed = await self.update(values, task, action="tasks.change")
+        await note_assigned(self.session, self.actor, changed, before)
         if series and series.repeats_by in values:
             await self.series.advance_as_it_is(series)
         return await self._saved(changed, series_id)
@@ -329,6 +334,7 @@ class TaskService(TaskWriter):
         if self._database and children == "leave":
             task = await self._read(self._database, task_id, if_match)
             alone = task.series_id is None and task.parent_id is None and not task.blocked
+            alone = alone and not concerns_others(task, self.actor)
             if alone and task.status not in rules.CLOSED and task.owner_id == self.person:
                 done = {"status": "done", "completed_at": now()}
                 if await update_in_one_statement(self._database, self.session.origin, task, "tasks.complete", done):
@@ -382,6 +388,8 @@ class TaskService(TaskWriter):
             await self.update(values, task, action=action)
         await change_all(self.session, subtasks, values, action, values["completed_at"])
         await self._followed(task, subtasks)
+        if action == "tasks.complete" and concerns_others(task, self.actor):
+            await note_activity(self.session, self.actor, "completed", task.id)
         return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)
 
     async def _open_subtasks(self, task: Task, children: Children) -> Sequence[Task]:
