@@ -17,10 +17,11 @@ from todo.cli.operator import os_user
 
 READS = {
     "access scopes", "access token", "access why", "admin describe", "admin export", "admin get", "admin history",
-    "admin list", "backup", "backup-key", "check",
-    "hash-benchmark", "jobs list", "jobs schedules", "jobs show", "keys list", "outbox list", "outbox show",
-    "labels list", "permissions", "projects list", "projects members", "projects show", "recurrence preview",
-    "series list", "series show", "settings", "tasks list", "tasks show", "users list", "users show",
+    "admin list", "audit list", "audit show", "backup", "backup-key", "check", "completion", "dbshell",
+    "hash-benchmark", "jobs list", "jobs schedules", "jobs show", "keys list", "labels list", "openapi",
+    "outbox list", "outbox show", "permissions", "projects list", "projects members", "projects show",
+    "recurrence preview", "routes", "send-test-email", "series list", "series show", "sessions list", "sessions show",
+    "settings", "shell", "tasks list", "tasks show", "tokens list", "tokens show", "users list", "users show",
     "views list",
 }  # fmt: skip
 LASTING = {"server", "up", "worker"}  # what they change is the worker's, or is for a request
@@ -93,6 +94,20 @@ def queued_job(todo: Any, url: str) -> list[str]:
     return [query(url, "SELECT key FROM saq_jobs")[0]["key"]]
 
 
+def signed_in(todo: Any, url: str) -> list[str]:
+    session = """INSERT INTO sessions (id, created_at, updated_at, version, user_id, amr, address, user_agent, seen_at,
+        expires_at, acting_writes)
+        SELECT gen_random_uuid(), now(), now(), 1, id, '{pwd}', '', '', now(), now() + interval '1 day', false
+        FROM users LIMIT 1 RETURNING id"""
+    return [str(query(url, session)[0]["id"])]
+
+
+def robots_token(todo: Any, url: str) -> list[str]:
+    assert todo(*ROBOT, TODO_DATABASE_URL=url).exit_code == 0
+    assert todo("service-accounts", "token", "robot", "--scope", "tasks.view", TODO_DATABASE_URL=url).exit_code == 0
+    return [str(query(url, "SELECT id FROM personal_tokens")[0]["id"])]
+
+
 def changed_task(todo: Any, url: str) -> list[str]:
     task_id = str(query(url, TASK)[0]["id"])
     assert todo("admin", "set", "tasks", task_id, "priority=3", TODO_DATABASE_URL=url).exit_code == 0
@@ -139,6 +154,8 @@ WRITES: dict[str, Prepare] = {
     "series skip-missed": found(OVERDUE, "{}"),
     "service-accounts add": given("robot", "--roles", "member"),
     "service-accounts token": after(*ROBOT)(given("robot", "--scope", "tasks.view")),
+    "sessions end": signed_in,
+    "tokens revoke": robots_token,
     "tasks add": given("title=Water", f"owner_id={ADA}"),
     "tasks cancel": found(TASK, "{}"),
     "tasks complete": found(TASK, "{}"),

@@ -144,7 +144,24 @@ GROUPS = [
         ShortName("show", "Show one job with its error.", "jobs.get", "cron:empty_trash"),
         ShortName("retry", "Run a finished job again.", "jobs.retry", "0d9b4f0e6a7c11f0"),
         ShortName("abort", "Stop a queued or running job.", "jobs.abort", "0d9b4f0e6a7c11f0"),
-        ShortName("run", "Run a scheduled job now, in addition to its schedule.", "schedules.run_now", "empty_trash"),
+        LazyCommand("run", "Run a scheduled job now, in addition to its schedule.", "todo.cli.jobs:run"),
+    ),
+    group(
+        "Manage sessions: where users are signed in.", f"list --filter user_id={PERSON}", "sessions",
+        ShortName("list", "List sessions, newest first.", "sessions.list", f"--filter user_id={PERSON}"),
+        ShortName("show", "Show one session.", "sessions.get", ID),
+        ShortName("end", "End sessions; who used them must sign in again.", "sessions.end", ID),
+    ),
+    group(
+        "Manage personal access tokens.", f"list --filter user_id={PERSON}", "tokens",
+        ShortName("list", "List tokens, newest first.", "personal_tokens.list", f"--filter user_id={PERSON}"),
+        ShortName("show", "Show one token, without its secret.", "personal_tokens.get", ID),
+        ShortName("revoke", "Refuse a token from now on.", "personal_tokens.revoke", ID),
+    ),
+    group(
+        "Look at the audit log: who changed what, and from where.", "list --filter action=tasks.change", "audit",
+        ShortName("list", "List events, newest first.", "audit.list", "--filter action=tasks.change"),
+        ShortName("show", "Show one event, with values before and after.", "audit.get", ID),
     ),
     group(
         "Manage deliveries: e-mails and other messages on their way out.", "list --filter state=failed", "outbox",
@@ -199,6 +216,26 @@ main = click.version_option(__version__, prog_name="todo")(
                 "hash-benchmark",
                 "Measure password hashing here, and recommend its cost.",
                 "todo.cli.hash_benchmark:hash_benchmark",
+            ),
+            LazyCommand(
+                "send-test-email",
+                "Send an e-mail at once, to try TODO_MAIL_URL and TODO_MAIL_FROM.",
+                "todo.cli.send_test_email:send_test_email",
+            ),
+            LazyCommand("shell", "Open a Python console on the database.", "todo.cli.shell:shell"),
+            LazyCommand("dbshell", "Open psql on the database.", "todo.cli.shell:dbshell"),
+            LazyCommand(
+                "routes",
+                "List the routes of the API, with the permission of each.",
+                "todo.cli.routes:routes",
+            ),
+            LazyCommand(
+                "openapi",
+                "Write the OpenAPI description of the API, which servers have at /openapi.json.",
+                "todo.cli.routes:openapi",
+            ),
+            LazyCommand(
+                "completion", "Print the script that completes `todo` in a shell.", "todo.cli.completion:completion"
             ),
             LazyCommand(
                 "permissions", "List every permission, or which role grants which.", "todo.cli.access:permissions"

@@ -29,6 +29,7 @@ BEATS = Query(
 )
 
 
+QUEUED = "Queued as "  # followed by the key of the job
 NOT_FAILED = "This delivery has not failed: only failed ones can be retried."
 
 
@@ -173,7 +174,7 @@ class ScheduleAdmin(RowsAdmin):
         """Run the job once, in addition to its schedule."""
         async with jobs_of(do.database, self._catalog) as jobs:
             job = await jobs.run(do.session.origin, row.id)
-        return f"Queued as {job.key}."
+        return f"{QUEUED}{job.key}."
 
 
 class WorkerRow(Struct):
