@@ -45,8 +45,8 @@ async def run(admin: AdminService, function: str, wait: bool, as_json: bool) -> 
 
 async def _ended(admin: AdminService, key: str) -> JobOut:
     async with jobs_of(admin.database, JOBS) as jobs:
-        while (job := await jobs.one(key)).status not in OVER:  # noqa: ASYNC110
-            await asyncio.sleep(0.5)  # a queue in Redis notifies nobody
+        while (job := await jobs.one(key)).status not in OVER:  # noqa: ASYNC110 -- a queue in Redis notifies nobody
+            await asyncio.sleep(0.5)
     return job
 
 
