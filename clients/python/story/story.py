@@ -1,26 +1,41 @@
-"""What docs/clients.md shows, against a running service: `python story.py URL ADMIN_EMAIL ADMIN_PASSWORD`."""
+"""What docs/clients.md shows, against a running service: `python story.py URL ADMIN_EMAIL ADMIN_PASSWORD LOG`.
+
+The log has the e-mails of the service (console://).
+"""
 
 import asyncio
 import base64
 import hmac
+import re
 import struct
 import sys
 import time
 from collections.abc import Awaitable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 from todo_client import ProblemError, TodoClient, etag, items, retry_on_conflict, unwrap
-from todo_client.api.accounts import add_token, begin_totp, confirm_totp, get_me, register
+from todo_client.api.accounts import add_token, begin_totp, confirm_totp, get_me, register, verify_email
 from todo_client.api.notifications import add_reminder, snooze_reminder
+from todo_client.api.projects import (
+    accept_project_invitation,
+    add_project,
+    add_project_invitation,
+    transfer_project,
+)
 from todo_client.api.series import get_series, preview_recurrence
-from todo_client.api.tasks import add_task, change_task, complete_task, get_task, list_tasks
+from todo_client.api.tasks import add_comment, add_task, add_view, change_task, complete_task, get_task, list_tasks
 from todo_client.models import (
+    CommentIn,
     Completed,
     Day,
+    EmailConfirmation,
     FirstCode,
     Floating,
     PreviewIn,
+    ProjectIn,
+    ProjectInvitationIn,
     ReauthenticationIn,
     Recurrence,
     Registration,
@@ -33,10 +48,12 @@ from todo_client.models import (
     TaskSaved,
     TokenIn,
     Tokens,
+    Transfer,
+    ViewIn,
     Zoned,
 )
 
-URL, ADMIN_EMAIL, ADMIN_PASSWORD = sys.argv[1:]
+URL, ADMIN_EMAIL, ADMIN_PASSWORD, LOG = sys.argv[1:]
 EMAIL = f"ada-{uuid4()}@example.com"
 PASSWORD = "seven tall ships at sea"
 
@@ -47,6 +64,16 @@ async def problem(call: Awaitable[object]) -> ProblemError:
     except ProblemError as error:
         return error
     raise AssertionError("The request was not refused.")
+
+
+async def mailed_token(email: str) -> str:
+    """Return the token of the e-mail that confirms an address."""
+    for _ in range(300):
+        text = await asyncio.to_thread(Path(LOG).read_text)
+        if found := re.search(rf"mail to {email}: Please confirm.*verify#([\w-]+)", text):
+            return found[1]
+        await asyncio.sleep(0.1)
+    raise AssertionError("No e-mail was sent.")
 
 
 def code_now(secret: str) -> str:
@@ -78,6 +105,7 @@ class Story:
         assert (await problem(self.ada.sign_in(EMAIL, "wrong"))).code == "wrong-credentials"
         await self.ada.sign_in(EMAIL, PASSWORD)
         assert unwrap(await get_me.asyncio(client=self.api)).timezone == "Europe/Berlin"
+        await verify_email.asyncio(client=self.api, body=EmailConfirmation(await mailed_token(EMAIL)))
 
     async def refresh(self) -> None:
         kept: list[Tokens | None] = []
@@ -177,6 +205,28 @@ class Story:
         snoozed = unwrap(await snooze_reminder.asyncio(reminder.id, client=self.api, body=Snooze(minutes=10)))
         assert snoozed.snoozed_until
 
+    async def sharing(self) -> None:
+        house = unwrap(await add_project.asyncio(client=self.api, body=ProjectIn("House")))
+        email = EMAIL.replace("ada", "bob")
+        invitation = ProjectInvitationIn("editor", email=email)
+        invited = unwrap(await add_project_invitation.asyncio(house.id, client=self.api, body=invitation))
+        async with TodoClient(URL) as bob:
+            await register.asyncio(client=bob.api, body=Registration(email, PASSWORD, timezone="Europe/Berlin"))
+            await bob.sign_in(email, PASSWORD)
+            await verify_email.asyncio(client=bob.api, body=EmailConfirmation(await mailed_token(email)))
+            await accept_project_invitation.asyncio(invited.id, client=bob.api)
+            me = unwrap(await get_me.asyncio(client=bob.api))
+            paint = TaskIn("Paint the wall", project_id=house.id, labels=["paint"], assignee_ids=[me.id])
+            wall = await self.add(paint)
+            await add_comment.asyncio(wall.id, client=bob.api, body=CommentIn("Which color?"))
+            found = unwrap(await list_tasks.asyncio(client=bob.api, filter_="assignee = me and label = paint"))
+            assert wall.id in {one.id for one in found.items}
+            view = ViewIn("To paint", filter_="label = paint", project_id=house.id)
+            added = unwrap(await add_view.asyncio(client=bob.api, body=view))
+            assert len(unwrap(await list_tasks.asyncio(client=self.api, view=str(added.id))).items) == 1
+            handed = await transfer_project.asyncio(house.id, client=self.api, body=Transfer(me.id))
+            assert unwrap(handed).role == "manager"
+
     async def personal_tokens(self) -> None:
         made = unwrap(await add_token.asyncio(client=self.api, body=TokenIn("Script", ["tasks.view"])))
         async with TodoClient(URL, tokens=made.token) as script:
@@ -213,8 +263,8 @@ async def main() -> None:
     story = Story()
     chapters = (
         story.sign_up, story.refresh, story.dues, story.pages, story.conflicts, story.idempotency, story.errors,
-        story.recurrence, story.upcoming, story.reminders, story.personal_tokens, story.newer_service,
-        story.second_factor, story.administration,
+        story.recurrence, story.upcoming, story.reminders, story.sharing, story.personal_tokens,
+        story.newer_service, story.second_factor, story.administration,
     )  # fmt: skip
     async with story.ada:
         for chapter in chapters:

@@ -1,12 +1,15 @@
-// Everything that docs/clients.md shows, against a running service: node story.mjs URL ADMIN_EMAIL ADMIN_PASSWORD
+// Everything that docs/clients.md shows, against a running service: node story.mjs URL ADMIN_EMAIL ADMIN_PASSWORD LOG,
+// where the log has the e-mails of the service (console://).
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { argv } from "node:process";
+import { setTimeout } from "node:timers/promises";
 import { idempotent, ifMatch, ifNoneMatch, items, ProblemError, retryOnConflict, TodoClient, unwrap } from "todo-client";
 import type { Cursor, TaskIn, TaskOut, Tokens } from "todo-client";
 import type { paths as AdminPaths } from "todo-client/admin";
 
-const [baseUrl = "", adminEmail = "", adminPassword = ""] = argv.slice(2);
+const [baseUrl = "", adminEmail = "", adminPassword = "", log = ""] = argv.slice(2);
 const email = `ada-${crypto.randomUUID()}@example.com`;
 const password = "seven tall ships at sea";
 
@@ -26,10 +29,21 @@ const list = (at: Cursor = {}) => unwrap(api.GET("/api/tasks", { params: { query
 
 async function signUp() {
   assert.equal((await problem(list())).code, "sign-in-required");
-  await unwrap(api.POST("/api/auth/register", { body: { email, password, timezone: "Europe/Berlin" } }));
+  await unwrap(api.POST("/api/auth/register", { body: { email, password, name: "Ada", timezone: "Europe/Berlin" } }));
   assert.equal((await problem(ada.signIn(email, "wrong"))).code, "wrong-credentials");
   await ada.signIn(email, password);
   assert.equal((await unwrap(api.GET("/api/auth/me"))).timezone, "Europe/Berlin");
+  await confirm(email);
+}
+
+async function confirm(email: string) {
+  for (let tries = 0; tries < 300; tries++) {
+    const mail = (await readFile(log, "utf8")).split("\n").find((line) => line.includes(`mail to ${email}: Please confirm`));
+    const token = mail?.match(/verify#([\w-]+)/)?.[1];
+    if (token) return unwrap(api.POST("/api/auth/email/verify", { body: { token } }));
+    await setTimeout(100);
+  }
+  throw new Error("No e-mail was sent.");
 }
 
 async function refresh() {
@@ -157,6 +171,45 @@ async function tokens() {
   assert.equal((await problem(denied)).code, "permission-required");
 }
 
+async function sharing() {
+  const bob = new TodoClient({ baseUrl });
+  const bobs = email.replace("ada", "bob");
+  await unwrap(bob.api.POST("/api/auth/register", { body: { email: bobs, password, timezone: "Europe/Berlin" } }));
+  await bob.signIn(bobs, password);
+  await confirm(bobs);
+  const house = await unwrap(api.POST("/api/projects", { body: { name: "House" } }));
+  const path = { project_id: house.id };
+  const invited = { params: { path }, body: { email: bobs, role: "editor" } } as const;
+  const { id } = await unwrap(api.POST("/api/projects/{project_id}/invitations", invited));
+  const mine = await unwrap(bob.api.GET("/api/project-invitations"));
+  assert.ok(mine.items.some((one) => one.id === id && one.project_name === "House"));
+  await unwrap(bob.api.POST("/api/project-invitations/{invitation_id}/accept", { params: { path: { invitation_id: id } } }));
+  const members = await unwrap(api.GET("/api/projects/{project_id}/members", { params: { path } }));
+  const me = members.items.find((one) => one.role === "owner")!;
+  const other = members.items.find((one) => one.role === "editor")!;
+
+  const wall = await add({ title: "Paint the wall", project_id: house.id, labels: ["paint"], assignee_ids: [other.user_id] });
+  const comments = { params: { path: { task_id: wall.id } }, body: { text: `@${me.name} which color?` } };
+  const comment = await unwrap(bob.api.POST("/api/tasks/{task_id}/comments", comments));
+  assert.deepEqual(comment.mentions.map((one) => one.user_id), [me.user_id]);
+  const titles = async (client: TodoClient, query: { q?: string; filter?: string; view?: string }) =>
+    (await unwrap(client.api.GET("/api/tasks", { params: { query } }))).items.map((task) => task.title);
+  assert.deepEqual(await titles(ada, { q: "paint wal" }), ["Paint the wall"]);
+  assert.ok((await titles(bob, { filter: "assignee = me and label = paint" })).includes("Paint the wall"));
+  const wrong = await problem(titles(bob, { filter: "assignee = " }));
+  assert.equal(wrong.errors[0]?.field, "query.filter");
+
+  const view = { name: "To paint", filter: "label = paint and not closed", project_id: house.id };
+  const added = await unwrap(bob.api.POST("/api/views", { body: view }));
+  assert.deepEqual(await titles(ada, { view: added.id }), ["Paint the wall"]);
+  const transfer = { params: { path }, body: { user_id: other.user_id } };
+  assert.equal((await unwrap(api.POST("/api/projects/{project_id}/transfer", transfer))).role, "manager");
+  await unwrap(api.DELETE("/api/projects/{project_id}/members/{user_id}", { params: { path: { ...path, user_id: me.user_id } } }));
+  const gone = unwrap(api.GET("/api/tasks/{task_id}", { params: { path: { task_id: wall.id } } }));
+  assert.equal((await problem(gone)).code, "not-found");
+  await bob.signOut();
+}
+
 /** The code of an authenticator app (RFC 6238). */
 function codeNow(secret: string): string {
   const bits = [...secret].map((one) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(one).toString(2).padStart(5, "0"));
@@ -188,7 +241,8 @@ async function administration() {
 }
 
 const chapters = [
-  signUp, refresh, dues, pages, conflicts, idempotency, errors, recurrence, upcoming, reminders, tokens, secondFactor, administration,
+  signUp, refresh, dues, pages, conflicts, idempotency, errors, recurrence, upcoming, reminders, sharing, tokens, secondFactor,
+  administration,
 ]; // prettier-ignore
 for (const chapter of chapters) {
   await chapter();
