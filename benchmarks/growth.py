@@ -33,7 +33,7 @@ from todo.settings import load_settings
 ZONE = "Europe/Berlin"
 ASKED = (
     "status", "priority", "when", "days", "due_before", "due_after", "changed_since", "completed_before",
-    "completed_after", "section_id", "label",
+    "completed_after", "section_id", "label", "assignee", "blocked",
     "series_id", "parent_id", "q",
 )  # fmt: skip
 # Filters and options of a page. Most tasks are done; one in 100 is open, one in 5,000 is about the plumber
@@ -56,13 +56,18 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "label=water": {"label": ["water"]},
     "label=often (a tenth)": {"label": ["often"]},
     "label=often&sort=due_at": {"label": ["often"], "sort": "due_at"},
+    "assignee=me (a fifth)": {"assignee": "me"},
+    "assignee=me&status=open": {"assignee": "me", "status": ["open"]},
+    "assignee=me&sort=due_at": {"assignee": "me", "sort": "due_at"},
+    "assignee=none": {"assignee": "none"},
+    "blocked=true (none)": {"blocked": True},
     "q=plumber": {"q": "plumber"},
     "q=plumber call": {"q": "plumber call"},
     "q=number (all)": {"q": "number"},
 }
 FILL = """
     INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,
-        status, priority, due, due_at, overdue_at, completed_at, deadline, start, labels)
+        status, priority, due, due_at, overdue_at, completed_at, deadline, start, labels, assignee_ids)
     SELECT gen_random_uuid(), at, at, 1, $1, $1, $1, (ARRAY['Call', 'Pay', 'Ask', 'Meet'])[1 + n % 4]
             || CASE WHEN n % 5000 = 7 THEN ' the plumber' ELSE ' somebody' END || ' about number ' || n,
         CASE WHEN n % 3 = 0 THEN 'Some words about it, and what was said on the phone. ' || md5(n::text) ELSE '' END,
@@ -71,7 +76,8 @@ FILL = """
         CASE WHEN n % 2 = 0 THEN at + interval '7 days' END, CASE WHEN n % 2 = 0 THEN at + interval '7 days' END,
         CASE WHEN n % 100 <> 2 AND n % 1000 <> 3 THEN at END, CASE WHEN n % 10 = 1 THEN at::date END,
         CASE WHEN n % 10 = 3 THEN jsonb_build_object('kind', 'day', 'date', at::date) END,
-        CASE WHEN n % 5000 = 7 THEN '{water}' WHEN n % 10 = 1 THEN '{often}' ELSE '{}' END::text[]
+        CASE WHEN n % 5000 = 7 THEN '{water}' WHEN n % 10 = 1 THEN '{often}' ELSE '{}' END::text[],
+        CASE WHEN n % 10 IN (2, 5) THEN ARRAY[$1::uuid] ELSE '{}' END
     FROM (SELECT n, now() - (1 - (n - $2::int)::float / ($3 - $2)) * interval '3 years' AS at
         FROM generate_series($2 + 1, $3::int) AS n) AS rows"""
 USER = """
@@ -93,8 +99,9 @@ async def ask(reads: Any, actor: UUID, question: dict[str, Any], since: str) -> 
     asked = {name: since if value == "{since}" else value for name, value in question.items()}
     options = {name: asked.pop(name) for name in ("sort", "count", "limit", "cursor") if name in asked}
     lists = reads_of(asked.pop("include", frozenset())).lists
-    filters = filters_of(ZONE, **(dict.fromkeys(ASKED) | asked))
-    return await TaskReads(reads, Actor(id=actor, name="ada")).page(filters, lists, asked=asked, **options)
+    ada = Actor(id=actor, name="ada", timezone=ZONE)
+    filters = filters_of(ada, **(dict.fromkeys(ASKED) | asked))
+    return await TaskReads(reads, ada).page(filters, lists, asked=asked, **options)
 
 
 async def measure(reads: Any, actor: UUID, since: str) -> dict[str, float]:

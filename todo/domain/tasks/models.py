@@ -49,6 +49,7 @@ PLACED, PLACED_TRASH = (text(f"deleted_at IS {state} AND project_id <> owner_id"
 LABELED = text("deleted_at IS NULL AND labels <> '{}'::text[]")
 BLOCKED = text("blocked AND deleted_at IS NULL")
 ASSIGNED = text("assignee_ids <> '{}'::uuid[]")
+OPEN_ASSIGNED = text(f"assignee_ids <> '{{}}'::uuid[] AND deleted_at IS NULL AND {IS_OPEN}")
 DUE = text(f"coalesce(due_at, {FAR_AWAY})")
 IMPORTANCE = text("(- priority)")  # the most important first
 START, DEADLINE, COMPLETED, TITLE, POSITION = (
@@ -91,6 +92,12 @@ class Task(Row, table=True):
         Index("ix_tasks_words", text(f"({WORDS})"), postgresql_using="gin", postgresql_where=HERE),
         Index("ix_tasks_labels", text(f"({LABEL_KEYS})"), postgresql_using="gin", postgresql_where=LABELED),
         Index("ix_tasks_assignees", text(f"({ASSIGNEE_KEYS})"), postgresql_using="gin", postgresql_where=ASSIGNED),
+        Index(
+            "ix_tasks_open_assignees",
+            text(f"({ASSIGNEE_KEYS})"),
+            postgresql_using="gin",
+            postgresql_where=OPEN_ASSIGNED,
+        ),
         Index("ix_tasks_project_position", "project_id", POSITION, "id", postgresql_where=HERE),
         Index("ix_tasks_section", "section_id", POSITION, "id", postgresql_where=text("section_id IS NOT NULL")),
         Index("ix_tasks_blocked", "owner_id", "created_at", "id", postgresql_where=BLOCKED),
