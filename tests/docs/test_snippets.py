@@ -13,6 +13,8 @@ from todo.cli import main
 SHOWN = {
     "pip install uv && uv run todo up": "the first start: test_walk.py, and .ci/run in a new environment",
     "export TODO_SECRET_KEY=": "needs Docker; `docker-compose config` checks the file",
+    "docker compose build": "needs Docker; tests/test_containers.py checks the files",
+    "kubectl create namespace": "needs Kubernetes; tests/test_containers.py checks the files",
     "todo backup-key": "tests/cli/test_backup.py",
     "TODO_ISSUERS=": "tests/accounts/test_identity_providers.py",
     "pip install uv": "set-up of a checkout",
