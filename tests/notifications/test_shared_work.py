@@ -398,9 +398,23 @@ async def test_an_erased_person_is_named_in_no_notification(
     assert await sent(ada) == []
 
 
-async def test_a_mail_says_which_kind_it_ends(ada: Person, bob: Person, house: str, database: Database) -> None:
+async def test_what_is_assigned_one_by_one_is_notified_one_by_one(
+    ada: Person, bob: Person, house: str, database: Database
+) -> None:
     await asyncio.gather(*(ada.add(f"Task {n}", project_id=house, assignee_ids=[str(bob.id)]) for n in range(3)))
 
     await work(database)
 
     assert len(await sent(bob)) == 3
+
+
+async def test_a_notification_says_when_the_task_is_due(
+    ada: Person, bob: Person, house: str, database: Database
+) -> None:
+    due = {"kind": "day", "date": "2031-01-31"}
+    await ada.add("Paint", project_id=house, due=due, assignee_ids=[str(bob.id)])
+
+    await work(database)
+
+    (shown,) = (await bob.http.get("/api/notifications")).json()["items"]
+    assert shown["text"] == "ada assigned you: Paint\nFriday, 31 January 2031"

@@ -138,7 +138,7 @@ def _rows(notices: Iterable[Notice], known: Known) -> list[Notification]:
         task, user = known.tasks[one.activity.task_id], known.users.get(one.user_id)
         if user is None or not is_wanted_in(task.project_id, one.kind, known.preferences[user.id].projects):
             continue
-        preferences, row = known.preferences[user.id], _row(one, task, known.names)
+        preferences, row = known.preferences[user.id], _row(one, task, known.names, user.timezone)
         channels = Message(row, user, preferences, ()).channels
         key = (user.id, one.kind, task.id)
         if "email" in channels and key not in known.recent:
@@ -152,14 +152,16 @@ def _rows(notices: Iterable[Notice], known: Known) -> list[Notification]:
     return rows
 
 
-def _row(one: Notice, task: Task, names: Mapping[UUID, str]) -> Notification:
+def _row(one: Notice, task: Task, names: Mapping[UUID, str], timezone: str) -> Notification:
     actor_id = one.activity.actor_id if one.activity.actor_id in names else None
     who = (names[actor_id] if actor_id else "").strip() or "Somebody"
+    title, due = TITLES[one.kind].format(who, task.title), email_templates.when(task.due, timezone)
     return Notification(
         user_id=one.user_id,
         kind=one.kind,
         dedup=f"{one.kind} {one.activity.id} {one.user_id}",
-        title=email_templates.one_line(TITLES[one.kind].format(who, task.title)),
+        title=email_templates.one_line(title),
+        text="\n".join([title, *([due] if due else [])]),
         task_id=task.id,
         comment_id=one.activity.comment_id,
         actor_id=actor_id,
