@@ -1,7 +1,9 @@
 """How lists grow with the tasks of one person, and what each index of tasks costs a write.
 
-    uv run python -m benchmarks.growth [most]
+    uv run python -m benchmarks.growth [--shared] [most]
 
+With `--shared` the tasks are in 200 projects of that person, half of them in one, and somebody with whom all of these
+are shared asks.
 For 1,000 tasks of one person, and ten times as many up to `most`: the median time of each question, asked by one
 connection through the service's own statements. Then what an insert and an update would save without each index: the
 index is dropped in a transaction that is rolled back. CPU time is that of the server's process, where Linux tells it.
@@ -11,6 +13,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Sequence
+from hashlib import md5
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -83,7 +86,7 @@ FILL = """
 USER = """
     INSERT INTO users (id, created_at, updated_at, version, email, name, timezone, kind, status, credential_version,
         quotas)
-    SELECT $1, now(), now(), 1, 'ada@example.com', '', $2, 'person', 'active', 0, jsonb_object_agg(name, 0)
+    SELECT $1, now(), now(), 1, $3, '', $2, 'person', 'active', 0, jsonb_object_agg(name, 0)
     FROM quota_defaults, jsonb_object_keys(limits) AS name"""
 TENTH = "SELECT updated_at FROM tasks ORDER BY updated_at DESC OFFSET 9 LIMIT 1"
 INDEXES = """
@@ -94,20 +97,39 @@ UPDATE = """
     UPDATE tasks SET title = title || '.', updated_at = now() WHERE id IN (SELECT id FROM tasks LIMIT 1000)"""
 
 
+PROJECT = "md5('project ' || CASE WHEN n % 2 = 0 THEN 0 ELSE n % 200 END)::uuid"
+FILL_PROJECTS = FILL.replace("$1, $1, $1,", f"$1, {PROJECT}, $1,")
+SHARE = """
+    WITH added AS (
+        INSERT INTO projects (id, created_at, updated_at, version, owner_id, name, description)
+        SELECT md5('project ' || n)::uuid, now(), now(), 1, $1, n::text, '' FROM generate_series(0, 199) AS n
+        RETURNING id
+    )
+    INSERT INTO project_members (id, created_at, updated_at, version, project_id, user_id, role)
+    SELECT gen_random_uuid(), now(), now(), 1, id, $2, 'viewer' FROM added"""
+ACCESS = "SELECT rewrite_project_access(id) FROM projects WHERE id <> owner_id"
+LARGEST = UUID(bytes=md5(b"project 0").digest())  # noqa: S324 -- as PostgreSQL makes it
+OF_PROJECT = {f"project_id=...&{name}": asked | {"project_id": LARGEST} for name, asked in {
+    "sort=-created_at": {}, "sort=due_at": {"sort": "due_at"}, "status=open": {"status": ["open"]},
+    "q=plumber": {"q": "plumber"}, "label=water": {"label": ["water"]},
+}.items()}  # fmt: skip
+
+
 async def ask(reads: Any, actor: UUID, question: dict[str, Any], since: str) -> Any:
     """Ask one question as the route does."""
     asked = {name: since if value == "{since}" else value for name, value in question.items()}
     options = {name: asked.pop(name) for name in ("sort", "count", "limit", "cursor") if name in asked}
+    options["project_id"] = asked.pop("project_id", None)
     lists = reads_of(asked.pop("include", frozenset())).lists
     ada = Actor(id=actor, name="ada", timezone=ZONE)
     filters = filters_of(ada, **(dict.fromkeys(ASKED) | asked))
     return await TaskReads(reads, ada).page(filters, lists, asked=asked, **options)
 
 
-async def measure(reads: Any, actor: UUID, since: str) -> dict[str, float]:
+async def measure(reads: Any, actor: UUID, since: str, questions: dict[str, dict[str, Any]]) -> dict[str, float]:
     """Return the median milliseconds of each question."""
     found = {}
-    for name, question in QUESTIONS.items():
+    for name, question in questions.items():
         times = []
         for _ in range(25):
             began = perf_counter()
@@ -146,35 +168,42 @@ def _cpu_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
 
 
-async def run(url: str, sizes: Sequence[int]) -> None:
+async def run(url: str, sizes: Sequence[int], *, shared: bool) -> None:
     settings = load_settings(_env_file=None, database_url=url, secret_key=SECRET)
     await install(settings, url)
-    actor, columns = uuid7(), []
+    owner, columns = uuid7(), []
+    actor, questions, fill = (uuid7(), QUESTIONS | OF_PROJECT, FILL_PROJECTS) if shared else (owner, QUESTIONS, FILL)
     connection = await asyncpg.connect(url)
-    await connection.execute(USER, actor, ZONE)
+    for person, email in {owner: "ada@example.com", actor: "bob@example.com"}.items():
+        await connection.execute(USER, person, ZONE, email)
+    if shared:
+        await connection.execute(SHARE, owner, actor)
+        await connection.execute(ACCESS)
     async with opened(settings, url) as database:
         for before, size in zip([0, *sizes], sizes, strict=False):
-            await connection.execute(FILL, actor, before, size, timeout=3600)
+            await connection.execute(fill, owner, before, size, timeout=3600)
             await connection.execute("VACUUM ANALYZE tasks", timeout=3600)
-            columns.append(await measure(database.reads, actor, (await connection.fetchval(TENTH)).isoformat()))
+            since = (await connection.fetchval(TENTH)).isoformat()
+            columns.append(await measure(database.reads, actor, since, questions))
     print(f"| question | {' | '.join(f'{size:,}' for size in sizes)} | growth |\n|---|{'--:|' * (len(sizes) + 1)}")
-    for name in QUESTIONS:
+    for name in questions:
         times = [column[name] for column in columns]
         print(f"| {name} | {' | '.join(f'{time:.2f}' for time in times)} | {times[-1] / times[0]:.2f} |")
     print("\n| index | MiB | insert | update |\n|---|--:|--:|--:|")
-    for name, mib, insert, update in await costs(connection, actor):
+    for name, mib, insert, update in [] if shared else await costs(connection, owner):
         print(f"| {name} | {mib} | {insert:.1f} | {update:.1f} |")
     await connection.close()
 
 
 def main() -> None:
-    most = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    shared = "--shared" in sys.argv
+    most = next((int(one) for one in sys.argv[1:] if one.isdigit()), 1_000_000)
     sizes = [size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= most]
     with (
         tempfile.TemporaryDirectory(prefix="todo-growth-") as folder,
         Server(Path(folder), settings={"synchronous_commit": "off", "maintenance_work_mem": "256MB"}) as server,
     ):
-        asyncio.run(run(server.url, sizes))
+        asyncio.run(run(server.url, sizes, shared=shared))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from support.factories import Person
 
-from benchmarks.growth import FILL, QUESTIONS, TENTH, ask
+from benchmarks.growth import ACCESS, FILL, FILL_PROJECTS, OF_PROJECT, QUESTIONS, SHARE, TENTH, ask
 from todo.access import Actor
 from todo.database import Database
 from todo.domain.tasks.controllers.list_parameters import filtered
@@ -74,6 +74,31 @@ async def test_every_question_reads_little_more_than_it_shows(
 
     most = {name: 1_001 if "count" in name else MOST for name in visited}
     assert {name: rows for name, rows in visited.items() if rows > most[name] and name not in PROPORTIONAL} == {}
+
+
+@pytest.fixture
+async def others(ada: Person, bob: Person, sql: Sql) -> str:
+    """Four projects of ada that bob sees, one of them with half of her tasks, and 196 that he does not see."""
+    await sql.execute(SHARE, ada.id, bob.id)
+    await sql.execute(FILL_PROJECTS, ada.id, 0, TASKS)
+    await sql.execute("DELETE FROM project_members USING projects WHERE project_id = projects.id AND name NOT IN"
+                      " ('0', '1', '3', '5')")  # fmt: skip
+    await sql.execute(ACCESS)
+    await sql.execute("ANALYZE tasks")
+    since: str = (await sql.fetchval(TENTH)).isoformat()
+    return since
+
+
+async def test_what_others_shared_is_read_as_little_of(bob: Person, others: str, sql: Sql, database: Database) -> None:
+    visited = {}
+    for name, question in (QUESTIONS | OF_PROJECT).items():
+        reads = Explaining(sql, database.reads)
+        await ask(reads, bob.id, question, others)
+        visited[name] = reads.visited
+
+    # A count may read a project by a bitmap; a search reads what has the words.
+    less = {name for name in visited if name.startswith(("count", "q="))} | PROPORTIONAL
+    assert {name: rows for name, rows in visited.items() if rows > MOST and name not in less} == {}
 
 
 async def test_one_status_reads_a_page_however_many_have_it(

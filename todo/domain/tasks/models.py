@@ -45,7 +45,9 @@ HERE, OPEN, TRASHED = (
     text("deleted_at IS NOT NULL"),
 )
 # Not in an inbox, which nobody shares: for tasks in one, the indexes of their owner are enough.
-PLACED, PLACED_TRASH = (text(f"deleted_at IS {state} AND project_id <> owner_id") for state in ("NULL", "NOT NULL"))
+PLACED, PLACED_OPEN, PLACED_TRASH = (
+    text(f"deleted_at IS {state} AND project_id <> owner_id") for state in ("NULL", f"NULL AND {IS_OPEN}", "NOT NULL")
+)
 LABELED = text("deleted_at IS NULL AND labels <> '{}'::text[]")
 BLOCKED = text("blocked AND deleted_at IS NULL")
 ASSIGNED = text("assignee_ids <> '{}'::uuid[]")
@@ -86,6 +88,13 @@ class Task(Row, table=True):
         Index("ix_tasks_project_updated", "project_id", "updated_at", "id", postgresql_where=PLACED),
         Index("ix_tasks_project_due", "project_id", DUE, "id", postgresql_where=PLACED),
         Index("ix_tasks_project_priority", "project_id", IMPORTANCE, DUE, "id", postgresql_where=PLACED),
+        Index("ix_tasks_project_start", "project_id", START, "id", postgresql_where=PLACED),
+        Index("ix_tasks_project_deadline", "project_id", DEADLINE, "id", postgresql_where=PLACED),
+        Index("ix_tasks_project_completed", "project_id", COMPLETED, "id", postgresql_where=PLACED),
+        Index("ix_tasks_project_title", "project_id", TITLE, "id", postgresql_where=PLACED),
+        Index("ix_tasks_project_status", "project_id", "status", "created_at", "id", postgresql_where=PLACED),
+        Index("ix_tasks_project_open_due", "project_id", DUE, "id", postgresql_where=PLACED_OPEN),
+        Index("ix_tasks_project_open_priority", "project_id", IMPORTANCE, DUE, "id", postgresql_where=PLACED_OPEN),
         Index("ix_tasks_project_trash", "project_id", "deleted_at", "id", postgresql_where=PLACED_TRASH),
         Index("uq_tasks_series_id_id", "series_id", "id", unique=True),  # what occurrences refer to
         Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
