@@ -327,6 +327,33 @@ async def test_the_database_completes_no_blocked_task_of_such_a_project(ada: Per
     await sql.execute("UPDATE tasks SET status = 'done'")  # together
 
 
+async def test_a_task_that_is_blocked_while_it_is_completed_stays_open(ada: Person, sql: Sql) -> None:
+    house = await project(ada, enforce_dependencies=True)
+    paint, wash = await ada.add("Paint", project_id=house), await ada.add("Wash", project_id=house)
+
+    async with sql.transaction():
+        await sql.execute(ADD, UUID(paint["id"]), UUID(wash["id"]))
+        completing = asyncio.ensure_future(act(ada, paint, "complete"))  # it has read that nothing blocks the task
+        await waiting_for_locks(sql, 1)
+
+    answer = await completing
+    assert (answer.status_code, answer.json()["code"]) == (409, "task-blocked")
+    assert await broken(sql) == {}
+
+
+async def test_operators_say_which_projects_insist_and_complete_many_at_once(ada: Person, world: World) -> None:
+    root, house = await world.person("root", "superuser", "member"), await project(ada)
+    paint, wash = await ada.add("Paint", project_id=house), await ada.add("Wash", project_id=house)
+    await waits(ada, paint, wash)
+
+    changed = await root.http.patch(f"/api/admin/projects/{house}", json={"enforce_dependencies": True})
+    done = await root.http.post("/api/admin/tasks/actions/complete", json={"ids": [paint["id"]]})
+
+    assert (changed.status_code, changed.json()["enforce_dependencies"]) == (200, True)
+    assert "waits for others" in done.text
+    assert (await ada.http.get(f"/api/tasks/{paint['id']}")).json()["status"] == "open"
+
+
 async def test_adding_and_removing_is_in_the_audit_log(ada: Person, sql: Sql) -> None:
     paint, wash = await ada.add("Paint"), await ada.add("Wash")
     await waits(ada, paint, wash)
