@@ -400,3 +400,77 @@ async def test_an_erased_owner_blocks_nobody(ada: Person, bob: Person, sql: Sql)
 
     assert not await is_blocked(ada, mine)
     assert await broken(sql) == {}
+
+
+@pytest.mark.parametrize("how", ["removed", "left", "blocker moved", "task moved", "handed over", "below another"])
+async def test_a_task_waits_no_more_for_what_its_owner_no_longer_sees(
+    ada: Person, bob: Person, world: World, sql: Sql, how: str
+) -> None:
+    carol = await world.person("carol")
+    above, attic, house = await project(bob, "Above"), await project(bob, "Attic"), await project(carol)
+    await share(sql, attic if how != "below another" else above, ada.id)
+    if how == "below another":
+        await bob.http.patch(f"/api/projects/{attic}", json={"parent_id": above})
+    await share(sql, house, ada.id, "editor")
+    yard = await project(ada, "Yard")
+    await share(sql, yard, carol.id)
+    mine, his = await ada.add("Mine", project_id=yard), await bob.add("His", project_id=attic)
+    own = await ada.add("Own", project_id=yard)
+    await waits(ada, mine, his, own)
+    requests = {
+        "removed": (bob, "DELETE", f"/api/projects/{attic}/members/{ada.id}", None),
+        "left": (ada, "DELETE", f"/api/projects/{attic}/members/{ada.id}", None),
+        "blocker moved": (bob, "PATCH", f"/api/tasks/{his['id']}", {"project_id": str(bob.id)}),
+        "task moved": (ada, "PATCH", f"/api/tasks/{mine['id']}", {"project_id": house}),
+        "handed over": (ada, "POST", f"/api/projects/{yard}/transfer", {"user_id": str(carol.id)}),
+        "below another": (bob, "PATCH", f"/api/projects/{attic}", {"parent_id": None}),
+    }
+    person, method, path, body = requests[how]
+
+    answer = await person.http.request(method, path, json=body)
+
+    assert answer.status_code in (200, 204), answer.text
+    assert await listed(ada, mine) == ["Own"]
+    assert await sql.fetchval("SELECT count(*) FROM dependencies") == 1
+    await act(ada, own, "complete")
+    assert not await is_blocked(ada, mine)
+    assert await broken(sql) == {}
+
+
+async def test_a_task_goes_on_waiting_for_what_its_owner_hands_over(ada: Person, bob: Person, sql: Sql) -> None:
+    house = await project(ada)
+    await share(sql, house, bob.id)
+    mine, blocker = await ada.add("Mine"), await ada.add("Wash", project_id=house)
+    await waits(ada, mine, blocker)
+
+    answer = await ada.http.post(f"/api/projects/{house}/transfer", json={"user_id": str(bob.id)})
+
+    assert (answer.status_code, await listed(ada, mine)) == (200, ["Wash"])
+    assert await broken(sql) == {}
+
+
+async def test_waiting_for_what_one_is_about_to_lose_leaves_nothing(ada: Person, bob: Person, sql: Sql) -> None:
+    attic = await project(bob)
+    await share(sql, attic, ada.id)
+    mine, his = await ada.add("Mine"), await bob.add("His", project_id=attic)
+
+    async with sql.transaction():
+        await sql.execute("SELECT FROM tasks WHERE id = $1 FOR UPDATE", UUID(mine["id"]))
+        adding = asyncio.ensure_future(wait(ada, mine, his))
+        await waiting_for_locks(sql, 1)
+        removed = await bob.http.delete(f"/api/projects/{attic}/members/{ada.id}")
+    await adding
+
+    assert removed.status_code == 204
+    assert await sql.fetchval("SELECT count(*) FROM dependencies") == 0
+    assert not await is_blocked(ada, mine)
+
+
+async def test_the_doctor_finds_what_waits_for_the_unseen(ada: Person, bob: Person, sql: Sql) -> None:
+    mine, his = await ada.add("Mine"), await bob.add("His")
+    await spoil(sql, ADD.replace("$1", f"'{mine['id']}'").replace("$2", f"'{his['id']}'"))
+
+    assert await broken(sql) == {
+        "blocked_without_blocker": [UUID(mine["id"])],
+        "dependency_without_access": [await sql.fetchval("SELECT id FROM dependencies")],
+    }

@@ -10,6 +10,10 @@ COUNTED = """SELECT count(*) AS total, count(*) FILTER (WHERE below.status = 'do
     WHERE below.parent_id = tasks.id AND below.deleted_at IS NULL AND below.status <> 'cancelled'"""
 WAITS = """EXISTS (SELECT FROM dependencies JOIN tasks AS blocker ON blocker.id = blocker_id
     WHERE task_id = tasks.id AND blocker.deleted_at IS NULL AND blocker.status NOT IN ('done', 'cancelled'))"""
+UNSEEN = """SELECT dependencies.id FROM dependencies
+    JOIN tasks AS waiting ON waiting.id = task_id JOIN tasks AS blocker ON blocker.id = blocker_id
+    WHERE waiting.owner_id <> blocker.owner_id AND NOT EXISTS (SELECT FROM project_access AS access
+        WHERE access.user_id = waiting.owner_id AND access.project_id = blocker.project_id) ORDER BY 1"""
 MISCOUNTED = f"(subtasks_total, subtasks_done) <> ({COUNTED})"
 
 INVARIANTS = (
@@ -30,6 +34,13 @@ INVARIANTS = (
         "tasks",
         f"SELECT id FROM tasks WHERE blocked <> {WAITS} ORDER BY 1",  # noqa: S608 -- fixed words
         (f"UPDATE tasks SET blocked = NOT blocked WHERE blocked <> {WAITS}",),  # noqa: S608 -- fixed words
+    ),
+    Invariant(
+        "dependency_without_access",
+        "The owner of a task sees the tasks that it waits for.",
+        "dependencies",
+        UNSEEN,
+        advice="Delete these dependencies in the administration.",
     ),
     Invariant(
         "progress_miscounted",

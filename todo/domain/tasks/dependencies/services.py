@@ -55,12 +55,13 @@ class DependencyService(AuditedService[Dependency], model=Dependency):
         await self.delete(await self.locked(*here, DEPENDENCY.blocker_id.in_(seen)))
 
     async def _check_blocker(self, task: Task, blocker_id: UUID) -> None:
-        """Lock the task to wait for, so that it stays as open as it is. Raises Invalid."""
+        """Lock the task to wait for, so that it stays as open as it is, and who sees it. Raises Invalid."""
         found = select(TASK.owner_id, TASK.project_id).where(visible_to(self.person), TASK.id == blocker_id)
         blocker = (await self.session.execute(found.with_for_update(read=True))).one_or_none()
         if blocker is None:
             raise Invalid.field("body.blocker_id", "There is no such task.", "not_found")
         theirs = select(ACCESS.role).where(ACCESS.user_id == task.owner_id, ACCESS.project_id == blocker.project_id)
+        theirs = theirs.with_for_update(read=True, key_share=True)
         if task.owner_id not in (self.person, blocker.owner_id) and await self.session.scalar(theirs) is None:
             raise Invalid.field(
                 "body.blocker_id", "The owner of the project of the waiting task does not see this task."
