@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import islice
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from todo.titles import is_blank
 
 MAX_COMMENTS = 5_000  # of a task; a trigger refuses more
 MAX_MENTIONS = 50  # people in one comment
+MAX_MARKS = 500  # `@` looked at: each is compared with names of a hundred lengths, while others wait
 CommentText = Annotated[
     str,
     Meta(
@@ -38,7 +40,8 @@ def check_text(text: str) -> None:
 def mentioned(text: str, people: Iterable[tuple[UUID, str]]) -> set[UUID]:
     """Return those of these people, each an id and a name, whom a text mentions: by `@` and the name, in any case.
 
-    Of several names that fit, the longest counts; of several people with that name, all. Raise Invalid for too many.
+    Of several names that fit, the longest counts; of several people with that name, all. Of very many `@`, the first
+    `MAX_MARKS` count. Raise Invalid for too many people.
     """
     named = defaultdict[str, set[UUID]](set)
     for user_id, name in people:
@@ -46,7 +49,7 @@ def mentioned(text: str, people: Iterable[tuple[UUID, str]]) -> set[UUID]:
             named[folded].add(user_id)
     lengths = sorted({len(name) for name in named}, reverse=True)
     text, found = _folded(text), set[UUID]()
-    for at in AT.finditer(text):
+    for at in islice(AT.finditer(text), MAX_MARKS):
         ends = (at.end() + length for length in lengths)
         names = (text[at.end() : end] for end in ends if not text[end : end + 1].isalnum())
         found |= next((named[name] for name in names if name in named), set())
