@@ -31,6 +31,7 @@ AWAY = (
     asyncpg.OperatorInterventionError,
 )
 AWAY_STATES = ("08", "57P", "53")
+READ_ONLY, DISK_FULL = "25006", "53100"
 
 
 def clean_url(url: str) -> str:

@@ -34,7 +34,7 @@ from uuid_utils.compat import uuid7
 
 from todo.access import Origin
 from todo.connection import AWAY, Connection, Route, find_route
-from todo.database_errors import READ_ONLY, sqlstate_of
+from todo.database_errors import sqlstate_of
 from todo.engine import SlowLog, create_engine
 from todo.engine import to_json as to_json
 from todo.pool import Gate, Load, Pool
@@ -161,8 +161,8 @@ class Direct:
                         return await connection.fetch(sql, *arguments, timeout=seconds)
                 finally:
                     self._slow.note(sql, began)
-        except asyncpg.ReadOnlySQLTransactionError:
-            await self._watch.renew()
+        except asyncpg.PostgresError as error:
+            await self._watch.note(sqlstate_of(error))
             raise
 
 
@@ -276,8 +276,8 @@ class Database:
                     await session.commit()
             except BaseException as error:
                 await asyncio.shield(session.close())
-                if isinstance(error, DBAPIError) and sqlstate_of(error) == READ_ONLY:
-                    await self.watch.renew()
+                if isinstance(error, DBAPIError):
+                    await self.watch.note(sqlstate_of(error))
                 raise
 
     @asynccontextmanager

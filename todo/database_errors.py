@@ -4,10 +4,9 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from todo.connection import AWAY, AWAY_STATES
+from todo.connection import AWAY, AWAY_STATES, DISK_FULL, READ_ONLY
 from todo.errors import Conflict, Invalid, Problem, QuotaReached, Unavailable
 
-READ_ONLY = "25006"
 QUOTA = "QUOTA"  # of `refuse_over_quota`, in the migration
 LIMIT = "LIMIT"  # of triggers that refuse what is too many, with a sentence for the client
 
@@ -22,6 +21,8 @@ def problem_from(error: Exception) -> Problem | None:
     """Convert a database error to a problem, or return None when it is a bug."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     state = sqlstate_of(error)
+    if state == DISK_FULL:
+        return Unavailable("The disk of the database is full.", retry_after=30)
     if (
         isinstance(error, DBAPIError)
         and error.connection_invalidated

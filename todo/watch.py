@@ -8,11 +8,12 @@ from weakref import WeakSet
 
 import asyncpg
 
-from todo.connection import Connection, Route
+from todo.connection import DISK_FULL, READ_ONLY, Connection, Route
 from todo.errors import Unavailable
 from todo.pool import Gate, Pool
 
 RENEWAL_PAUSE = 1.0  # seconds between two renewals of all connections
+FULL_SECONDS = 60.0  # how long the disk counts as full after it was
 log = logging.getLogger(__name__)
 
 
@@ -53,6 +54,7 @@ class Watch:
         self._connections: WeakSet[Connection] = WeakSet()
         self._outdated: WeakSet[Connection] = WeakSet()
         self._renewed_at = -RENEWAL_PAUSE
+        self._full_at = -FULL_SECONDS
 
     async def connect(self, *arguments: Any, **options: Any) -> Connection:
         """Connect like `asyncpg.connect`, and track the connection. Raise Unavailable like `check`."""
@@ -68,6 +70,18 @@ class Watch:
 
     def is_usable(self, connection: Connection) -> bool:
         return not connection.is_closed() and connection not in self._outdated
+
+    @property
+    def is_disk_full(self) -> bool:
+        """Return whether the server lately had no disk space for something."""
+        return monotonic() - self._full_at < FULL_SECONDS
+
+    async def note(self, state: str) -> None:
+        """Conclude what the SQLSTATE of an error says about the server."""
+        if state == READ_ONLY:
+            await self.renew()
+        elif state == DISK_FULL:
+            self._full_at = monotonic()
 
     async def renew(self) -> None:
         """Replace all connections, since they lead to a server that is read-only."""

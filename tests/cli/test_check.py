@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from cli.database import query
@@ -9,6 +11,7 @@ from litestar import get
 from sqlalchemy import func, update
 
 import todo.cli.check as check
+import todo.cli.surroundings as surroundings
 from todo.access import worker_origin
 from todo.audit_partitions import month_of, name_of
 from todo.database import Database, now
@@ -64,6 +67,50 @@ def test_a_month_without_a_partition_of_the_audit_log_is_a_warning(todo, url: st
     assert done.output == (
         f"warning audit.partitions  No partition for {month:%Y-%m}: run `todo jobs run maintain_audit_log`.\n"
     )
+
+
+def found(todo, url: str, **environment: str) -> dict[str, str]:
+    """The findings of `todo check` besides that there is no worker."""
+    done = todo("check", "--json", TODO_DATABASE_URL=url, **environment)
+    return {one["id"]: one["message"] for one in json.loads(done.output) if one["id"] != "worker.late"}
+
+
+def test_what_waits_too_long_is_a_warning(todo, url: str) -> None:
+    ago = "now() - interval '11 minutes'"
+    query(
+        url,
+        f"INSERT INTO waiting_jobs (id, created_at, updated_at, version, function, arguments, request_id)"
+        f" VALUES (gen_random_uuid(), {ago}, {ago}, 1, 'empty_trash', '{{}}', '')",
+    )
+
+    assert found(todo, url) == {"backlog.waiting_jobs": "1 jobs wait to be queued for more than 10 minutes."}
+
+
+def test_a_clock_that_is_wrong_is_a_warning(todo, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings, "now", lambda: now() + timedelta(minutes=1))
+
+    message = found(todo, url)["clock"]
+    assert "differ by 60 seconds" in message or "differ by 61 seconds" in message
+
+
+def test_a_disk_with_little_room_is_a_warning(todo, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings, "FREE_BYTES", 1e18)
+
+    assert found(todo, url) == {}, "the database is elsewhere"
+    assert f"GB are free in {tmp_path} (TODO_BACKUP_DIR)" in found(todo, url, TODO_BACKUP_DIR=str(tmp_path))["disk"]
+
+
+def test_an_old_server_and_one_without_connections_are_found(todo, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings, "OLDEST", 99)
+    monkeypatch.setattr(surroundings, "CONNECTIONS", "SELECT 96, 100")
+
+    messages = found(todo, url)
+    assert messages["database.version"].endswith("is too old: 99 or newer is needed.")
+    assert messages["database.connections"].startswith("96 of 100 connections are used")
+
+
+def test_a_queue_that_is_away_is_found(todo, url: str) -> None:
+    assert found(todo, url, TODO_QUEUE_URL="redis://127.0.0.1:1").keys() == {"queue.away"}
 
 
 def test_a_key_that_does_not_fit_is_found(todo, url: str) -> None:

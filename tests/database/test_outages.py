@@ -16,6 +16,7 @@ from conftest import FAST, create_database, serving, settings_for
 from support.factories import Person, World
 from support.processes import postgres_pids
 
+from todo import watch
 from todo.app import create_app
 from todo.cli.migrate import install
 from todo.embedded.server import Server
@@ -113,6 +114,27 @@ async def test_a_database_that_takes_no_changes_is_said_to_be_read_only(own_url:
         await promote(own_url)
         await until(lambda: adds(eve))
         await until(lambda: is_well(eve))
+
+
+FULL = """CREATE FUNCTION be_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$;
+CREATE TRIGGER be_full BEFORE INSERT ON tasks EXECUTE FUNCTION be_full()"""
+
+
+async def test_a_full_disk_is_said_to_be_full_and_reads_go_on(own_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with person(settings_for(own_url)) as eve:
+        await administer(own_url, FULL)
+
+        for headers in ({}, {"idempotency-key": "1"}):
+            answer = await eve.http.post("/api/tasks", json={"title": "A"}, headers=headers)
+            assert_come_back(answer, "The disk of the database is full.")
+        assert (await eve.http.get("/api/tasks")).status_code == 200
+        assert await health(eve) == (200, "disk-full")
+
+        await administer(own_url, "DROP TRIGGER be_full ON tasks")
+        monkeypatch.setattr(watch, "FULL_SECONDS", 0)
+        assert await adds(eve)
+        assert await is_well(eve)
 
 
 async def test_the_queue_gives_up_connections_to_a_server_that_takes_no_changes(own_url: str) -> None:

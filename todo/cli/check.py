@@ -11,6 +11,7 @@ from todo.app import JOBS, create_app
 from todo.audit_partitions import PARTITIONS, missing
 from todo.cli.failures import sentence_of
 from todo.cli.installation import database_url, is_current, opened
+from todo.cli.surroundings import surroundings
 from todo.database import now
 from todo.deployment import Finding, unfit_for_production
 from todo.domain.accounts.services.keys import TokenKeys
@@ -133,6 +134,7 @@ async def check_database(settings: Settings, url: str) -> list[Finding]:
         state = await state_of(database)
         schedules = schedules_of(state, JOBS)
         partitions = await database.primary.all(PARTITIONS)
+        around = [] if state.read_only else await surroundings(database)
     findings = []
     if old != Secrets():
         findings.append(("secrets.former_key", f"{old} need a former secret key: run `todo keys rewrap`."))
@@ -147,4 +149,4 @@ async def check_database(settings: Settings, url: str) -> list[Finding]:
     if months := missing(partitions, now().date()):
         names = ", ".join(f"{month:%Y-%m}" for month in months)
         findings.append(("audit.partitions", f"No partition for {names}: run `todo jobs run maintain_audit_log`."))
-    return [Finding(id, "warning", message) for id, message in findings]
+    return [*around, *(Finding(id, "warning", message) for id, message in findings)]

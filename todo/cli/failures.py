@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from todo.admin.checks import AdminError
 from todo.backup.archive import BackupError
 from todo.cli.lazy import CommandError
-from todo.connection import AWAY
+from todo.connection import AWAY, DISK_FULL
 from todo.embedded.programs import EmbeddedError
 from todo.errors import FieldError, NotFound, Problem
 from todo.revisions import MigrationError
@@ -34,6 +34,8 @@ def sentence_of(error: Exception) -> str | None:
     if isinstance(cause, OSError) and cause.filename:
         return f"Cannot use {cause.filename}: {cause.strerror}."
     state = str(getattr(cause, "sqlstate", None) or "")
+    if state == DISK_FULL:
+        return "The disk of the database is full: nothing was changed. Free some space, then try again."
     if isinstance(cause, (*AWAY, psycopg.OperationalError)) or state.startswith(REFUSED):
         return NO_DATABASE.format(reason=_reason(cause))
     return None

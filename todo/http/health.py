@@ -59,13 +59,14 @@ class Ready(Struct):
     `migrations` is also `ok` when the schema is newer and declares that this version works with it.
 
     `database` is `busy` when requests time out waiting for a connection (others still get one, so the service stays
-    ready), and `read-only` when it rejects writes, as a former primary does after a failover.
+    ready), `disk-full` for a minute after a write found no space (it still answers reads, so the service stays ready),
+    and `read-only` when it rejects writes, as a former primary does after a failover.
 
     `worker` is `late` when no worker has reported for half a minute, or when schedules do not run despite a worker.
     """
 
     status: Literal["ok", "away", "draining"]
-    database: Literal["ok", "busy", "read-only", "away", "unknown"]
+    database: Literal["ok", "busy", "disk-full", "read-only", "away", "unknown"]
     migrations: Literal["ok", "pending", "unknown"] = "unknown"
     worker: Literal["ok", "late", "unknown"] = "unknown"
     late_schedules: list[str] = field(default_factory=list)
@@ -195,6 +196,8 @@ async def ready(
     found = Ready("ok", "ok", "ok", worker, schedules.late, schedules.failed)
     if state.read_only:
         return Response(replace(found, status="away", database="read-only"), status_code=503)
+    if database.watch.is_disk_full:
+        return Response(replace(found, database="disk-full"))
     return Response(replace(found, database="busy") if database.is_busy else found)
 
 

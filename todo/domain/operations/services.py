@@ -88,7 +88,8 @@ async def _database(database: Database, catalog: JobCatalog) -> list[Part]:
     schema = f"At {revision}, {fit} version {__version__}." if migrated else f"At {revision}, not {head()}."
     late = not state.has_worker
     busy, read_only = "Requests time out waiting for a connection. ", "The database is read-only. "
-    problem = read_only if state.read_only else busy if database.is_busy else ""
+    full = "The disk of the database is full. " if database.watch.is_disk_full else ""
+    problem = read_only if state.read_only else full or (busy if database.is_busy else "")
     return [
         Part("Database", "late" if problem else "ok", problem + up, since),
         Part("Migrations", "ok" if migrated else "pending", schema),
