@@ -35,6 +35,7 @@ FORESEEN = {
     "body.after_id": "only a task with the same project and parent",
     "body.labels": "something to see",
     "body.text": "something to see",
+    "body.projects": "only projects they see",
     "body.title": "something to see",
     "body.filter": "as query.filter",
     "body.sort": "as query.sort",
