@@ -19,7 +19,8 @@ Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 TASKS = 10_000
 # A search by words, label or assignee reads what it finds; a count at most a thousand and one.
 PROPORTIONAL = {
-    "q=number (all)", "label=often (a tenth)", "label=often&sort=due_at", "assignee=me (a fifth)", "assignee=me&sort=due_at",
+    "q=number (all)", "label=often (a tenth)", "label=often&sort=due_at", "assignee=me (a fifth)",
+    "assignee=me&sort=due_at",
 }  # fmt: skip
 MOST = 60 * 5  # rows: a page, and those before it in a scan that other filters thin out
 
