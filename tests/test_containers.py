@@ -1,6 +1,7 @@
 """What the image installs, and how docker-compose runs it."""
 
 import asyncio
+import os
 import re
 import shutil
 import subprocess
@@ -113,6 +114,17 @@ def test_the_proxy_knows_every_server_and_asks_which_are_ready() -> None:
 
     assert re.findall(r"(\S+):8000", text) == servers
     assert "health_uri /health/ready" in text
+
+
+@pytest.mark.skipif(shutil.which("caddy") is None and "CI" not in os.environ, reason="there is no caddy here")
+def test_the_proxy_understands_its_file(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["caddy", "validate", "--adapter", "caddyfile", "--config", ROOT / "deploy/Caddyfile"],
+        env={**os.environ, "HOME": str(tmp_path), "TODO_SITE": ":80"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_variable_of_the_files_is_a_setting() -> None:

@@ -11,9 +11,12 @@ from todo.backup.archive import Manifest
 from todo.backup.create import Source, delete_old, name_of, replacing, write
 from todo.cli.installation import database_url
 from todo.cli.lazy import CommandError
+from todo.cli.progress import working
 from todo.connection import direct_url
 from todo.database import now
 from todo.settings import Settings, load_settings, secret_key
+
+DUMPING = "Dumping the database, and summing up every table"
 
 
 @click.command()
@@ -35,7 +38,9 @@ def backup(file: str | None) -> None:
     with database_url(settings) as url:
         source = Source(direct_url(settings, url), secret_key(settings).current, settings.backup_recipients)
         if file == "-":
-            _say(settings, write(source, sys.stdout.buffer, now()), "standard output")
+            with working(DUMPING):
+                manifest = write(source, sys.stdout.buffer, now())
+            _say(settings, manifest, "standard output")
         elif file:
             _store(settings, source, Path(file))
         elif folder:
@@ -48,7 +53,7 @@ def backup(file: str | None) -> None:
 def _store(settings: Settings, source: Source, target: Path) -> None:
     at = now()
     path = target / name_of(source, at) if target.is_dir() else target
-    with replacing(path) as out:
+    with working(DUMPING), replacing(path) as out:
         manifest = write(source, out, at)
     _say(settings, manifest, f"{path}, {path.stat().st_size / 1e6:.1f} MB")
 

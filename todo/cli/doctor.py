@@ -12,6 +12,7 @@ from todo.access import Origin
 from todo.actions import Action
 from todo.audit import Event, event
 from todo.cli.installation import with_session
+from todo.cli.progress import working
 from todo.database import WriteSession
 from todo.domain.accounts.invariants import INVARIANTS as ACCOUNTS
 from todo.domain.tasks.invariants import INVARIANTS as TASKS
@@ -75,7 +76,8 @@ def doctor(repair: bool, as_json: bool) -> None:
         await _rows(session, LOCK)
         return await put_right(session), await find(session, after_repair=True)
 
-    repaired, violations = with_session(work)
+    with working("Looking at every row"):
+        repaired, violations = with_session(work)
     if as_json:
         click.echo(json.dumps({"repaired": repaired, "violations": violations}, default=vars, indent=2))
     else:

@@ -3,13 +3,13 @@
 import asyncio
 
 import rich_click as click
-from rich.console import Console
 
 from todo.admin.cli import output
 from todo.admin.cli.commands import JSON, REASON, command, say
 from todo.admin.service import AdminService
 from todo.app import JOBS
 from todo.cli.admin import serve
+from todo.cli.progress import working
 from todo.domain.operations.admin import QUEUED, jobs_of
 from todo.jobs import OVER, JobOut
 
@@ -34,7 +34,7 @@ async def run(admin: AdminService, function: str, wait: bool, as_json: bool) -> 
     if not wait:
         say(outcome) if as_json else output.outcome(outcome)
         return 0
-    with Console(stderr=True).status(f"Waiting for {function}: Ctrl-C stops waiting, not the job."):
+    with working(f"Waiting for {function}: Ctrl-C stops waiting, not the job."):
         job = await _ended(admin, outcome.messages[0].removeprefix(QUEUED).rstrip("."))
     if as_json:
         say(job)

@@ -7,6 +7,7 @@ import rich_click as click
 from todo.cli.installation import database_url, is_current, opened, require_sessions
 from todo.cli.lazy import CommandError
 from todo.cli.operator import cli_origin
+from todo.cli.progress import working
 from todo.connection import direct_url
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.users import AccountService
@@ -65,7 +66,8 @@ async def _is_current(settings: Settings, url: str) -> bool:
 def _go_up(settings: Settings, url: str, to: str | None) -> None:
     if to:
         _steps(settings, url, to, None)
-    changed = asyncio.run(upgrade(settings, url, to) if to and to != head() else install(settings, url))
+    with working("Migrating"):
+        changed = asyncio.run(upgrade(settings, url, to) if to and to != head() else install(settings, url))
     at = to or head()
     click.echo(f"Upgraded to {at}." if changed else f"Nothing to do: the schema is at {at}.")
 

@@ -9,6 +9,7 @@ from todo.backup.archive import KEY, BackupError, Manifest, manifest_of, reading
 from todo.backup.client import fingerprint
 from todo.backup.restore import restore as restore_into
 from todo.cli.installation import database_url
+from todo.cli.progress import working
 from todo.connection import direct_url
 from todo.revisions import head
 from todo.setting_errors import SettingsError
@@ -36,7 +37,7 @@ def restore(file: Path, identity: Path | None) -> None:
     with reading(file, identity) as archive:
         manifest = manifest_of(archive)
         key = key_to_write(settings, archive, manifest)
-        with database_url(settings) as url:
+        with database_url(settings) as url, working("Restoring, and comparing every table with the backup"):
             restore_into(archive, manifest, direct_url(settings, url))
         if key:
             click.echo(f"The secret key is in {write_secret_key(settings, key)}.")
