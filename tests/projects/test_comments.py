@@ -384,3 +384,18 @@ async def test_operators_see_and_delete_comments(ada: Person, world: World, pain
     assert [one["id"] for one in found] == [comment["id"]]
     assert deleted.status_code == 204
     assert await values(sql, comment) == [("comments.add", None, None), ("comments.delete", None, None)]
+
+
+async def test_the_administration_deletes_no_more_than_the_api(
+    ada: Person, world: World, painting: Json, sql: Sql
+) -> None:
+    sue = await world.person("sue", "support", "member")
+    await share(sql, painting["project_id"], sue.id, "commenter")
+    others, own = await write(ada, painting), await write(sue, painting, "Mine")
+
+    found = (await sue.http.get("/api/admin/comments")).json()["items"]
+    answers = [await sue.http.delete(f"/api/admin/comments/{one['id']}") for one in (others, own)]
+
+    assert {one["id"] for one in found} == {others["id"], own["id"]}
+    assert (answers[0].status_code, answers[0].json()["code"]) == (403, "role-required")
+    assert await texts(ada, painting) == ["The paint is here."]
