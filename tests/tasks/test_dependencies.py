@@ -191,6 +191,26 @@ async def test_a_task_waits_for_fifty_others(ada: Person, sql: Sql) -> None:
         await sql.execute(ADD, UUID(task["id"]), others[50])
 
 
+async def test_five_hundred_tasks_wait_for_one(ada: Person, sql: Sql) -> None:
+    """Whoever closes it writes them all, also those of people who only see it: four thousand took a second."""
+    blocker, last = await ada.add("Wash"), await ada.add("Last")
+    await sql.execute(
+        """INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,
+            status, priority)
+        SELECT gen_random_uuid(), now(), now(), 1, $1, $1, $1, 'Waits', '', 'open', 0 FROM generate_series(1, 500)""",
+        ada.id,
+    )
+    await sql.execute(ADD.replace("VALUES (", "SELECT ").replace("$1, $2)", "id, $1 FROM tasks WHERE title = 'Waits'"),
+                      UUID(blocker["id"]))  # fmt: skip
+
+    answer = await wait(ada, last, blocker)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "too-many")
+    assert answer.json()["detail"] == "For one task, 500 others can wait."
+    assert (await act(ada, blocker, "complete")).status_code == 200
+    assert await sql.fetchval("SELECT count(*) FROM tasks WHERE blocked") == 0
+
+
 async def test_two_requests_that_close_a_cycle_at_once_leave_none(ada: Person, bob: Person, sql: Sql) -> None:
     house = await project(ada)
     await share(sql, house, bob.id, "editor")

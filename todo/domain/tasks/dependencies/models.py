@@ -11,8 +11,9 @@ from todo.database import Row, columns
 class Dependency(Row, table=True):
     """A task that waits for another one, its blocker.
 
-    Triggers keep `tasks.blocked`, refuse the 51st blocker and, at commit, a cycle that two requests close at once. At
-    commit they also end what waits for a task that the owner of its project no longer sees.
+    Triggers keep `tasks.blocked`, refuse the 51st blocker of a task, the 501st task that waits for one, and, at commit,
+    a cycle that two requests close at once. At commit they also end what waits for a task that the owner of its project
+    no longer sees.
     """
 
     __tablename__ = "dependencies"
