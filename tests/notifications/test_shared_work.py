@@ -247,6 +247,19 @@ async def test_the_list_shows_what_one_sees_still(ada: Person, bob: Person, hous
     assert await sent(bob) == ["ada assigned you: Paint"]
 
 
+async def test_a_purged_task_leaves_no_title_behind(
+    ada: Person, bob: Person, house: str, database: Database, sql: Sql
+) -> None:
+    task = await ada.add("Paint", project_id=house, assignee_ids=[str(bob.id)])
+    await work(database)
+    assert await sent(bob) == ["ada assigned you: Paint"]
+
+    for path in (f"/api/tasks/{task['id']}", f"/api/trash/{task['id']}"):
+        assert (await ada.http.delete(path)).status_code == 204
+
+    assert await sql.fetch("SELECT title FROM notifications") == []
+
+
 async def test_a_deleted_comment_and_its_notifications_go_together(
     ada: Person, bob: Person, house: str, database: Database, sql: Sql
 ) -> None:

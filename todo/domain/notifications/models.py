@@ -69,7 +69,8 @@ class Reminder(Row, table=True):
 class Notification(Row, table=True):
     """A message to a user. `dedup` identifies its subject: a second one is never created.
 
-    One about shared work is shown and mailed only while the user sees the task.
+    One about shared work is shown and mailed only while the user sees the task; the trigger `notifications_end` deletes
+    it with the task.
     """
 
     __tablename__ = "notifications"
