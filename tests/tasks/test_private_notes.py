@@ -116,3 +116,31 @@ async def test_a_note_ends_with_its_task(ada: Person, shared: str, sql: Sql) -> 
     await ada.http.delete(f"/api/trash/{shared}")
 
     assert await sql.fetchval("SELECT count(*) FROM private_notes") == 0
+
+
+async def test_notes_count_as_storage_of_who_wrote_them(ada: Person, bob: Person, shared: str, sql: Sql) -> None:
+    async def stored(person: Person) -> int:
+        return int((await person.http.get("/api/me/usage")).json()["storage"]["used"])
+
+    before = await stored(bob), await stored(ada)
+    steps = []
+    for text in ("Ärger", "No", ""):
+        if text:
+            await write(bob, shared, text)
+        else:
+            await bob.http.delete(f"/api/tasks/{shared}/private-note")
+        steps.append(await stored(bob) - before[0])
+    await write(bob, shared, "Again")
+    await sql.execute("DELETE FROM tasks")
+
+    assert steps == [6, 2, 0]
+    assert (await stored(bob), await stored(ada)) == (before[0], before[1] - len("Paint"))
+    assert await sql.fetch("SELECT miscounted_usage()") == []
+
+
+async def test_a_note_of_an_erased_account_is_counted_for_nobody(bob: Person, shared: str, sql: Sql) -> None:
+    await write(bob, shared)
+
+    await sql.execute("DELETE FROM users WHERE id = $1", bob.id)
+
+    assert await sql.fetch("SELECT miscounted_usage()") == []

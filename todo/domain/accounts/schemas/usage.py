@@ -21,7 +21,9 @@ class UsageOut(Struct):
     series: Annotated[Usage, Meta(description="Series that have not ended.")]
     reminders: Annotated[Usage, Meta(description="Reminders, sent ones included.")]
     tokens: Annotated[Usage, Meta(description="Personal access tokens that are not revoked.")]
-    storage: Annotated[Usage, Meta(description="Bytes of titles, notes, the templates of series, and comments.")]
+    storage: Annotated[
+        Usage, Meta(description="Bytes of titles, notes, the templates of series, comments, and private notes.")
+    ]
 
 
 class QuotaIn(Struct, forbid_unknown_fields=True):
