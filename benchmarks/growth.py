@@ -67,6 +67,10 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "q=plumber": {"q": "plumber"},
     "q=plumber call": {"q": "plumber call"},
     "q=number (all)": {"q": "number"},
+    "q=number&status=open": {"q": "number", "status": ["open"]},
+    "q=call (a quarter)": {"q": "call"},
+    "q=phone (a third, in notes)": {"q": "phone"},
+    "q=number&sort=-created_at": {"q": "number", "sort": "-created_at"},
 }
 FILL = """
     INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,
@@ -120,10 +124,12 @@ async def ask(reads: Any, actor: UUID, question: dict[str, Any], since: str) -> 
     asked = {name: since if value == "{since}" else value for name, value in question.items()}
     options = {name: asked.pop(name) for name in ("sort", "count", "limit", "cursor") if name in asked}
     options["project_id"] = asked.pop("project_id", None)
-    lists = reads_of(asked.pop("include", frozenset())).lists
-    ada = Actor(id=actor, name="ada", timezone=ZONE)
-    filters = filters_of(ada, **(dict.fromkeys(ASKED) | asked))
-    return await TaskReads(reads, ada).page(filters, lists, asked=asked, **options)
+    read = reads_of(asked.pop("include", frozenset()))
+    person = Actor(id=actor, name="ada", timezone=ZONE)
+    filters = filters_of(person, **(dict.fromkeys(ASKED) | asked))
+    if "q" in asked and "sort" not in options:
+        return await read.search.page(reads, actor, filters, asked=asked, **options)
+    return await TaskReads(reads, person).page(filters, read.lists, asked=asked, **options)
 
 
 async def measure(reads: Any, actor: UUID, since: str, questions: dict[str, dict[str, Any]]) -> dict[str, float]:

@@ -224,11 +224,14 @@ class Listing(Generic[S]):
         return names
 
     def _compile_page(self, given: frozenset[str], sort: str, after: bool, where: Where | None) -> Query[S]:
+        return Query(self._into, self._statement(given, sort, after, where))
+
+    def _statement(self, given: frozenset[str], sort: str, after: bool, where: Where | None) -> Select[Any]:
         keys = self._keys(sort, where is not None)
         past = [beyond(keys)] if after else []
         own = self._columns.where(*self._conditions(given, where), *past)
         if self._shared is None:
-            return Query(self._into, _limited(own, [key.sort.expression for key in keys], keys))
+            return _limited(own, [key.sort.expression for key in keys], keys)
         shared = self._shared.columns.where(*self._shared_conditions(self._shared, given, where), *past)
         expressions = [key.sort.expression for key in keys]
         labels = [expression.label(f"key_{number}") for number, expression in enumerate(expressions)]
@@ -238,7 +241,7 @@ class Listing(Generic[S]):
         page = _limited(groups, [group.c[label.name] for label in labels], keys)
         found = union_all(own.subquery().select(), page.subquery().select()).subquery()
         shown = select(*(found.c[column.name] for column in self._columns.selected_columns))
-        return Query(self._into, _limited(shown, [found.c[label.name] for label in labels], keys))
+        return _limited(shown, [found.c[label.name] for label in labels], keys)
 
     def _conditions(self, given: frozenset[str], where: Where | None) -> list[ColumnElement[bool]]:
         return [*(self._filters[name] for name in sorted(given)), *([where.clause(self._place)] if where else [])]

@@ -15,6 +15,7 @@ from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.queries import COLUMNS, Lists, lists_of, read_of, task_row
 from todo.domain.tasks.schemas import SeriesSummary, Subtask, TaskDetails
+from todo.domain.tasks.search import Search
 from todo.domain.tasks.series.models import SERIES, Series
 from todo.domain.tasks.series.queries import series_summary
 from todo.errors import Invalid
@@ -47,13 +48,14 @@ class Reads(NamedTuple):
 
     one: Query[TaskDetails]
     lists: Lists
+    search: Search
 
 
 @cache
 def reads_of(names: frozenset[str]) -> Reads:
     """Return the statements that include these."""
     columns, into = _columns(names), _row(names)
-    return Reads(read_of(into, columns), lists_of(into, columns))
+    return Reads(read_of(into, columns), lists_of(into, columns), Search(into, columns))
 
 
 def names_of(include: Collection[str] | None, allowed: Collection[str] = NAMES) -> frozenset[str]:

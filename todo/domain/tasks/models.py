@@ -4,11 +4,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKeyConstraint, Index, Text, Uuid, false, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import CheckConstraint, Column, Computed, DateTime, ForeignKeyConstraint, Index, Text, Uuid, false, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlmodel import Field
 
-from todo.database import Row, columns, now
+from todo.database import Row, columns, now, table_of
 from todo.domain.tasks import rules
 
 # Where tasks without a due date sort: spelled out in SQL, so that index and query agree.
@@ -22,16 +22,11 @@ BY_COMPLETED = f"coalesce(completed_at, {LONG_AGO})"
 BY_TITLE = "lower(left(title, 64))"
 # Where people have put it, or by when it was added (`order/rules.py`); by its bytes, as the column.
 BY_POSITION = "COALESCE(position, 'U'::text || replace(id::text, '-'::text, ''::text))"
-# Words without case and accents, of every language alike. The owner and the project are two more of them, so that one
-# search of the index finds what is both; no word of a text begins with these characters.
+# Words without case and accents, of every language alike: those of the title weigh most, then labels, then notes. The
+# owner and the project are two more of them, so that one search of the index finds what is both; no word of a text
+# begins with these characters.
 OWNER_MARK, PROJECT_MARK = "\x01", "\x02"
-MARKS = "[\u0300-\u036f]"  # accents, once they are parted from their letters
-# As PostgreSQL shows it, so that migrations compare equal.
-WORDS = (
-    "to_tsvector('simple'::regconfig, regexp_replace(NORMALIZE((title::text || ' '::text) || notes::text, NFKD),"
-    f" '{MARKS}'::text, ''::text, 'g'::text)) ||"
-    " array_to_tsvector(ARRAY[chr(1) || owner_id::text, chr(2) || project_id::text])"
-)
+WORDS = "task_words(owner_id, project_id, title::text, labels, notes)"
 # A label with the owner, and with the project: one word of the index for what is in both. The function `label_keys`
 # adds the place to each label, and leaves case out.
 LABEL_KEYS = "label_keys(owner_id, labels) || label_keys(project_id, labels)"
@@ -98,7 +93,6 @@ class Task(Row, table=True):
         Index("ix_tasks_project_trash", "project_id", "deleted_at", "id", postgresql_where=PLACED_TRASH),
         Index("uq_tasks_series_id_id", "series_id", "id", unique=True),  # what occurrences refer to
         Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
-        Index("ix_tasks_words", text(f"({WORDS})"), postgresql_using="gin", postgresql_where=HERE),
         Index("ix_tasks_labels", text(f"({LABEL_KEYS})"), postgresql_using="gin", postgresql_where=LABELED),
         Index("ix_tasks_assignees", text(f"({ASSIGNEE_KEYS})"), postgresql_using="gin", postgresql_where=ASSIGNED),
         Index(
@@ -179,5 +173,9 @@ class Task(Row, table=True):
         return {"done": self.subtasks_done, "total": self.subtasks_total} if self.subtasks_total else None
 
 
+# Not mapped: only searches read it, and a loaded row would carry it along.
+_words: Column[Any] = Column("words", TSVECTOR, Computed(WORDS, persisted=True))
+table_of(Task).append_column(_words)
+Index("ix_tasks_words", _words, postgresql_using="gin", postgresql_where=HERE)
 TASK = columns(Task)
 FOLLOWING = ("blocked", "subtasks_total", "subtasks_done")  # what triggers keep

@@ -27,7 +27,7 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from todo.access import Actor
 from todo.database import ACTOR, Direct, Query
@@ -86,24 +86,20 @@ LEADING = ("created_at", "updated_at", "completed_at", "due_at", "start", "deadl
 SIMPLE: ColumnElement[Any] = literal_column("'simple'::regconfig")
 
 
-WORDS: ColumnElement[Any] = literal_column(f"({models.WORDS})", TSVECTOR())
-
-
-def _plain(text: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A text without accents, as the index has it."""
-    parted = func.normalize(text, literal_column("NFKD"))
-    return func.regexp_replace(parted, literal_column(f"'{models.MARKS}'"), "", "g")
-
-
-def words_query(words: ColumnElement[Any], last: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The search for words, and for one that begins like the last."""
-    return cast(func.plainto_tsquery(SIMPLE, _plain(words)), TSQUERY).op("&&")(func.to_tsquery(SIMPLE, _plain(last)))
+def words_query(words: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The search for what `search_terms` returns."""
+    return cast(func.to_tsquery(SIMPLE, words), TSQUERY)
 
 
 def _found(mark: ColumnElement[Any]) -> ColumnElement[bool]:
     """What has the words of a search and this word, which is that of an owner or a project."""
-    words, last = (bindparam(name, type_=Text()) for name in ("q", "q_last"))
-    return WORDS.op("@@")(cast(mark, TSQUERY).op("&&")(words_query(words, last)))
+    wanted = cast(mark, TSQUERY).op("&&")(words_query(bindparam("q", type_=Text())))
+    return TASK.words.op("@@")(wanted)
+
+
+def mark_of(place: ColumnElement[Any], mark: str = models.PROJECT_MARK) -> ColumnElement[Any]:
+    """The word that the index has for a project, or with another mark for an owner; quoted."""
+    return func.quote_literal(literal_column(f"chr({ord(mark)})", Text()).op("||")(cast(place, Text())))
 
 
 LABEL: Any = bindparam("label", type_=ARRAY(Text))
@@ -150,7 +146,7 @@ FILTERS = {
     "unassigned": literal_column("assignee_ids = '{}'", Boolean()),
     "is_blocked": TASK.blocked,
     "not_blocked": ~TASK.blocked,
-    "q": _found(bindparam("q_owner", type_=Text())),
+    "q": _found(mark_of(ACTOR, models.OWNER_MARK)),
 }
 RANGES = {
     "due_before": "due_at", "due_after": "due_at", "overdue": "due_at", "changed_since": "updated_at",
@@ -160,21 +156,16 @@ PLACED = TASK.project_id != TASK.owner_id  # so that the planner sees that an in
 OF_PROJECT: Any = bindparam("project_id", type_=TASK.project_id.type)
 
 
-def _project_mark(project_id: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The word that the index has for a project, quoted."""
-    return func.quote_literal(literal_column("chr(2)", Text()).op("||")(cast(project_id, Text())))
-
-
-def _of_project(project_id: ColumnElement[Any]) -> dict[str, ColumnElement[bool]]:
+def in_project(project_id: ColumnElement[Any]) -> dict[str, ColumnElement[bool]]:
     """The filters that ask an index by the project, in place of the owner."""
-    return {"q": _found(_project_mark(project_id)), "label": labeled(project_id), "assignee": assigned(project_id)}
+    return {"q": _found(mark_of(project_id)), "label": labeled(project_id), "assignee": assigned(project_id)}
 
 
 def _shared(columns: Select[Any], *where: ColumnElement[bool], projects: Subquery = SHARED_PROJECTS) -> Shared:
     """The tasks of each of these projects; as a rule, of those shared with a person."""
     project: ColumnElement[Any] = projects.c.project_id
     here = columns.where(TASK.project_id == project, PLACED, *where).correlate(projects)
-    return Shared(projects, here, _of_project(project), project)
+    return Shared(projects, here, in_project(project), project)
 
 
 def task_row(*values: Any) -> TaskDetails:
@@ -217,7 +208,7 @@ def lists_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Lists:
     of_project = columns.where(TASK.project_id == OF_PROJECT, PLACED, visible_to(ACTOR))
     return Lists(
         Listing(into, own, shared=_shared(columns, here), **order),
-        Listing(into, of_project, **order | {"filters": FILTERS | _of_project(OF_PROJECT), "place": OF_PROJECT}),
+        Listing(into, of_project, **order | {"filters": FILTERS | in_project(OF_PROJECT), "place": OF_PROJECT}),
         Listing(into, inbox, shared=named, **order),
     )
 
@@ -299,8 +290,6 @@ class TaskReads:
                 self._reads, filters, actor=self._actor, project_id=project_id, **options
             )
         filters = {**filters, "inbox": True if project_id else None}
-        if filters.get("q") is not None:
-            options["q_owner"] = f"'{models.OWNER_MARK}{self._actor}'"
         if project_names is not None and project_id is None:
             return await lists.of_named.page(
                 self._reads, filters, actor=self._actor, project_names=project_names, **options

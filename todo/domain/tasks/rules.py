@@ -1,6 +1,7 @@
 """What is true of tasks wherever they are kept: when a due date falls, when work counts as closed."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -11,6 +12,9 @@ CLOSED = frozenset({"done", "cancelled"})
 MAX_ASSIGNEES = 20  # of a task
 MAX_BLOCKERS = 50  # of a task
 LAST_DAY = "9999-12-31"  # no day ends after it
+_TERM = re.compile(r'(-?)(?:"([^"]*)"|(\S+))')
+MARKS = "[\u0300-\u036f\u3099\u309a]"  # accents, once they are parted from their letters
+UNSPACED = "([\u3041-\u3096\u30a1-\u30fa\u3400-\u9fff\uf900-\ufaff])"  # kana and Han: each character is a word
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)  # before any task was added anywhere
 
 
@@ -67,10 +71,27 @@ def shifted(moment: dict[str, Any], distance: timedelta) -> dict[str, Any]:
     return moment_at(local_time_of(moment) + distance, moment["kind"], moment.get("timezone"))
 
 
-def search_terms(text: str) -> tuple[str, str] | None:
-    """The words of a search, and the last one as a prefix, quoted for PostgreSQL; None where there are no words."""
-    *words, last = text.split() or [""]
-    if not re.search(r"[^\W_]", text) or any(ord(character) < 32 for character in text):
+def search_terms(text: str) -> str | None:
+    """The words and "phrases" of a search, without those after a `-`, in the form of PostgreSQL's `to_tsquery`.
+
+    The last word may be the beginning of one. None where there is nothing to search for.
+    """
+    if any(ord(character) < 32 for character in text):
         return None
-    escaped = last.replace("\\", "\\\\").replace("'", "''")
-    return " ".join(words), f"'{escaped}':*"
+    found = [(sign, phrase or word, bool(word)) for sign, phrase, word in _TERM.findall(text)]
+    terms = [(sign, plain(term), is_word) for sign, term, is_word in found if re.search(r"[^\W_]", term)]
+    if all(sign for sign, _, _ in terms):
+        return None
+    quoted = [("!" if sign else "") + _quoted(term) for sign, term, _ in terms]
+    sign, _, is_word = terms[-1]
+    return " & ".join(quoted) + (":*" if is_word and not sign else "")
+
+
+def plain(text: str) -> str:
+    """A text as the index of words has it: without accents, and with blanks around what is written without any."""
+    return re.sub(UNSPACED, r" \1 ", re.sub(MARKS, "", unicodedata.normalize("NFKD", text)))
+
+
+def _quoted(term: str) -> str:
+    escaped = term.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"

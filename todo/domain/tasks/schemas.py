@@ -215,6 +215,7 @@ class TaskDetails(TaskOut):
     series: SeriesSummary | None | UnsetType = UNSET
     subtasks: list[Subtask] | UnsetType = UNSET
     subtasks_cut_off: bool | UnsetType = UNSET
+    rank: int | UnsetType = UNSET
 
 
 class TrashedTask(TaskOut):

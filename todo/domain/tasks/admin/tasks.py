@@ -89,6 +89,7 @@ class TaskAdmin(ModelAdmin[Task]):
         Inline("reminders", via="task_id"),
         Inline("occurrences", via="task_id"),
     )
+    hidden = ("words",)  # what searches read
     heavy = ("notes", "recurrence")
     editable = (
         "title", "notes", "status", "priority", "due", "start", "deadline", "estimate_minutes", "labels",

@@ -18,6 +18,7 @@ from todo.domain.tasks.includes import NAMES, names_of
 from todo.domain.tasks.labels.rules import MAX_LABELS, MOST_LABEL, clean_labels
 from todo.domain.tasks.queries import ORDERS, RANGES
 from todo.domain.tasks.schemas import Status
+from todo.domain.tasks.search import MOST
 from todo.domain.tasks.views.queries import BUILT_IN, Chosen, ViewReads
 from todo.errors import Invalid
 from todo.schema import read_instant
@@ -60,8 +61,9 @@ Words = Annotated[
     str | None,
     QueryParameter(
         max_length=200,
-        description="With all of these words in title or notes, whatever their case and accents; the last may be the"
-        " beginning of one.",
+        description="With all of these words in title, labels or notes, whatever their case and accents; the last may"
+        ' be the beginning of one. `"two words"` finds them in this order, `-word` what has no such word. The best'
+        " matches come first.",
     ),
 ]
 FilterText = Annotated[
@@ -150,8 +152,9 @@ SortBy = Annotated[
     str | None,
     QueryParameter(
         max_length=100,
-        schema_extra={"enum": [*SORTS, "-priority,due_at", "priority,-due_at"]},
-        description="By this field; `-` reverses the order. `position`, the order of people, goes with"
+        schema_extra={"enum": [*SORTS, "-priority,due_at", "priority,-due_at", "rank"]},
+        description="By this field; `-` reverses the order. `rank`, with `q` and then the default: the best match"
+        f" first, of the newest {MOST:,} tasks that match. `position`, the order of people, goes with"
         " `project_id`, `section_id` or `parent_id`. Equal priorities are in the order of `due_at`, the most"
         " important and soonest first, or reversed. `start` sorts by its local time. Tasks without a due, start or"
         " deadline come last, those not completed before the completed ones. Filters by due, change or completion list"
@@ -220,13 +223,17 @@ def filtered(
     text: str | None, actor: Actor, filters: Mapping[str, Any], sort: str | None, field: str = "query.filter"
 ) -> dict[str, Any]:
     """Return the options of `Listing.page` for the filter language and a sort. Raise Invalid."""
+    is_search = filters.get("q") is not None
+    if sort == "rank" and not is_search:
+        raise Invalid.field("query.sort", "`rank` goes with `q`.")
     if text is None:
-        return {"sort": sort}
+        return {"sort": sort or ("rank" if is_search else None)}
     try:
         read = read_filter(text, Asker(actor.user_id, actor.timezone, now()))
     except FilterError as error:
         raise error.at(field) from None
     natural = None if any(filters.get(name) is not None for name in RANGES) else read.natural
+    natural = "rank" if is_search else natural
     return {"sort": sort or read.sort or natural, "where": read.where, "project_names": read.projects, **read.values}
 
 
@@ -245,7 +252,7 @@ def _words(q: str | None) -> dict[str, Any]:
     terms = rules.search_terms(q)
     if terms is None:
         raise Invalid.field("query.q", "Search for at least one word of letters or digits.")
-    return {"q": terms[0], "q_last": terms[1]}
+    return {"q": terms}
 
 
 def _assignee(assignee: str | None, actor: Actor) -> dict[str, Any]:

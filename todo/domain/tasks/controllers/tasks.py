@@ -159,10 +159,13 @@ class TaskController(Controller):
         filters = query.filters_of(request.user, **asked)
         asked |= {"project_id": project_id, "filter": chosen.filter}
         names, ahead = query.included_of(include, until)
-        found = await task_reads.page(
-            filters, reads_of(names).lists, project_id, asked=asked, limit=limit, cursor=cursor, count=count,
-            **query.filtered(chosen.filter, request.user, filters, sort, "query.view" if view else "query.filter"),
-        )  # fmt: skip
+        options: dict[str, Any] = {"asked": asked, "limit": limit, "cursor": cursor, "count": count}
+        options |= query.filtered(chosen.filter, request.user, filters, sort, "query.view" if view else "query.filter")
+        read = reads_of(names)
+        if options["sort"] == "rank":
+            found = await read.search.page(database.reads, request.user.user_id, filters, project_id, **options)
+        else:
+            found = await task_reads.page(filters, read.lists, project_id, **options)
         page = TaskPage(found.items, found.next_cursor, found.total, found.total_is_exact)
         if ahead is not None:
             page.upcoming, page.upcoming_cut_off = await upcoming(database.reads, request.user, ahead)

@@ -36,7 +36,7 @@ from todo.domain.tasks import models
 from todo.domain.tasks.filters import kinds, times
 from todo.domain.tasks.filters.kinds import Kind
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.queries import IS_OPEN, OVERDUE, SORTS, WORDS, assigned, labeled, words_query
+from todo.domain.tasks.queries import IS_OPEN, OVERDUE, SORTS, assigned, labeled, words_query
 
 
 class Take:
@@ -213,8 +213,8 @@ _ALL = (
     Field("parent", "The task directly above it.", kinds.ids("the id of a task, or `none`"), _id(TASK.parent_id)),
     Field("series", "The series it is of.", kinds.ids("the id of a series, or `none`"), _id(TASK.series_id)),
     Field(
-        "text", "The words of its title and notes, whatever their case and accents.", kinds.WORDS,
-        {"among": lambda take: WORDS.op("@@")(words_query(take(Text()), take(Text())))}, lookup=True,
+        "text", "The words of its title, labels and notes, whatever their case and accents.", kinds.WORDS,
+        {"among": lambda take: TASK.words.op("@@")(words_query(take(Text())))}, lookup=True,
     ),
     Field(
         "notes", "More about it; only with `has`.", kinds.PART,

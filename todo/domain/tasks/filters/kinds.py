@@ -109,13 +109,18 @@ def _words(_operator: str, given: Sequence[Value], _asker: Asker) -> list[Match]
     terms = search_terms(value.text)
     if terms is None:
         raise FilterError("Search for at least one word of letters or digits.", value.position)
-    return [Match("among", terms)]
+    return [Match("among", (terms,))]
 
 
 def _flag(_operator: str, _given: Sequence[Value], _asker: Asker) -> list[Match]:
     return [Match("is")]
 
 
-WORDS = Kind("text", ("~",), "words, the last of which may be the beginning of one", _words)
+WORDS = Kind(
+    "text",
+    ("~",),
+    'words, the last of which may be the beginning of one; `-` excludes a word, " makes a phrase',
+    _words,
+)
 FLAG = Kind("flag", (), "", _flag)  # stands alone
 PART = Kind("part", (), "", _flag)  # only for `has`; clause: `none`

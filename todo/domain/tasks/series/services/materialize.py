@@ -15,7 +15,7 @@ from uuid import UUID
 
 from asyncpg import Record
 from msgspec.structs import astuple
-from sqlalchemy import ARRAY, String, func, select, text, update
+from sqlalchemy import ARRAY, Column, String, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
 from uuid_utils.compat import uuid7
@@ -241,21 +241,26 @@ async def _insert(driver: Connection, model: type[SQLModel], rows: Sequence[dict
     """All rows in one statement; in the midst of a COPY no timeout would free what a suspended worker holds."""
     columns = [
         [to_json(row[name]) if is_json and row[name] is not None else row[name] for row in rows]
-        for name, is_json in ((column.name, isinstance(column.type, AS_JSON)) for column in table_of(model).columns)
+        for name, is_json in ((column.name, isinstance(column.type, AS_JSON)) for column in _stored(model))
     ]
     await driver.execute(_insertion(model), *columns)
+
+
+def _stored(model: type[SQLModel]) -> list[Column[Any]]:
+    """The columns that are not computed."""
+    return [column for column in table_of(model).columns if column.computed is None]
 
 
 @lru_cache
 def _insertion(model: type[SQLModel]) -> str:
     """Arrays come as JSON: `unnest` would take one of arrays apart."""
     types, read = [], []
-    for column in table_of(model).columns:
+    for column in _stored(model):
         is_array = isinstance(column.type, ARRAY)
         plain = "text" if isinstance(column.type, String) else column.type.compile(DIALECT)
         types.append("jsonb" if is_array else plain)
         read.append(f"ARRAY(SELECT jsonb_array_elements_text({column.name}))::{plain}" if is_array else column.name)
-    names = ", ".join(table_of(model).columns.keys())
+    names = ", ".join(column.name for column in _stored(model))
     arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(types, 1))
     rows = f"unnest({arrays}) AS new ({names})"
     return f"INSERT INTO {model.__tablename__} ({names}) SELECT {', '.join(read)} FROM {rows}"  # noqa: S608 -- names of ours
