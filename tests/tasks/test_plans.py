@@ -90,7 +90,7 @@ async def others(ada: Person, bob: Person, sql: Sql) -> str:
     await sql.execute("DELETE FROM project_members USING projects WHERE project_id = projects.id AND name NOT IN"
                       " ('0', '1', '3', '5')")  # fmt: skip
     await sql.execute(ACCESS)
-    await sql.execute("ANALYZE tasks")
+    await sql.execute("VACUUM ANALYZE tasks")
     since: str = (await sql.fetchval(TENTH)).isoformat()
     return since
 
@@ -103,7 +103,7 @@ async def test_what_others_shared_is_read_as_little_of(bob: Person, others: str,
         visited[name] = reads.visited
 
     # A count may read a project by a bitmap; a search reads what has the words.
-    less = {name for name in visited if name.startswith(("count", "q="))} | PROPORTIONAL
+    less = {name for name in visited if name.startswith("count") or "q=" in name} | PROPORTIONAL
     assert {name: rows for name, rows in visited.items() if rows > MOST and name not in less} == {}
 
 
