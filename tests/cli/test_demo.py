@@ -44,6 +44,13 @@ async def test_a_project_is_shared_with_sections_and_labels(sent: dict[str, str]
     assert (engine["name"], engine["role"], len(shared)) == ("Analytical engine", "editor", 4)
     assert len({one["section_id"] for one in shared}) == 3
     assert all(one["labels"] for one in shared)
+    me = (await client.get("/api/auth/me")).json()["id"]
+    (mine,) = (one for one in shared if one["assignee_ids"] == [me])
+    comments = (await client.get(f"/api/tasks/{mine['id']}/comments")).json()["items"]
+    assert [[one["name"] for one in comment["mentions"]] for comment in comments] == [["Ada Lovelace"]]
+    assert [one["title"] for one in shared if one["blocked"]] == ["Punch the cards for the first program"]
+    (view,) = (one for one in (await client.get("/api/views")).json()["items"] if one["project_id"] == engine["id"])
+    assert len((await client.get("/api/tasks", params={"view": view["id"]})).json()["items"]) == 2
 
 
 async def test_the_second_time_nothing_is_added(

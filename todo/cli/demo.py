@@ -1,29 +1,14 @@
 """What `todo up --demo` fills in: three people with their work and a shared project, made by the usual services."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from types import MappingProxyType
-from typing import Literal, NamedTuple
-from uuid import UUID
-from zoneinfo import ZoneInfo
-
 from todo.access import Actor
+from todo.cli.demo_entries import Entry, add_all
+from todo.cli.demo_project import share_project
 from todo.cli.operator import cli_origin
-from todo.database import Database, WriteSession
+from todo.database import Database
 from todo.domain.accounts.schemas.users import Registration
 from todo.domain.accounts.services.sign_in import SignIn
 from todo.domain.accounts.services.users import AccountService
-from todo.domain.projects.rules import MemberRole
-from todo.domain.projects.schemas import ProjectIn
-from todo.domain.projects.services.members import MemberService
-from todo.domain.projects.services.projects import ProjectService
 from todo.domain.recurrence.schemas import Recurrence
-from todo.domain.tasks.labels.schemas import LabelIn
-from todo.domain.tasks.labels.services import LabelService
-from todo.domain.tasks.schemas import Day, Floating, Moment, TaskIn, Zoned
-from todo.domain.tasks.sections.schemas import SectionIn
-from todo.domain.tasks.sections.services import SectionService
-from todo.domain.tasks.services.tasks import TaskService
 
 LONDON, NEW_YORK, HELSINKI = "Europe/London", "America/New_York", "Europe/Helsinki"
 RENT = Recurrence(rrule="FREQ=MONTHLY;BYMONTHDAY=31")
@@ -32,20 +17,6 @@ WATER = Recurrence(rrule="FREQ=DAILY;INTERVAL=3", anchor="completion")
 STANDUP = Recurrence(rrule="FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", on_missed="skip_to_next")
 BACKUP = Recurrence(rrule="FREQ=MONTHLY;BYDAY=1SA")
 BIRTHDAY = Recurrence(rrule="FREQ=YEARLY")
-
-
-class Entry(NamedTuple):
-    """A task; `due` is days from today, then a wall-clock time, then its zone, as far as they matter."""
-
-    title: str
-    due: tuple[int] | tuple[int, str] | tuple[int, str, str] | None = None
-    priority: int = 0
-    notes: str = ""
-    status: Literal["open", "in_progress", "waiting", "done", "deleted"] = "open"
-    minutes: int | None = None
-    recurrence: Recurrence | None = None
-    labels: tuple[str, ...] = ()
-    section: str = ""
 
 
 ADA = [
@@ -108,16 +79,6 @@ LINUS = [
     Entry("Explain rebase to the intern", (-1, "13:00"), 2, status="done", minutes=45),
     Entry("Buy another penguin", status="deleted"),
 ]
-# A project of the first of the people, which the others share.
-ENGINE = ProjectIn(name="Analytical engine", description="What is left before it can be shown.", color="#3b82f6")
-SECTIONS = ("Mill", "Store")
-ROLES: tuple[MemberRole, ...] = ("editor", "commenter")
-ENGINE_TASKS = [
-    Entry("Count the teeth of the carry wheels", (5,), 3, status="in_progress", labels=("brass",), section="Mill"),
-    Entry("Find a quieter bearing", (12,), 2, labels=("brass", "noise"), section="Mill"),
-    Entry("Label the columns of the store", (3, "11:00"), 1, labels=("paint",), section="Store"),
-    Entry("Punch the cards for the first program", (20,), 4, "Note G has the table.", labels=("cards",)),
-]
 PEOPLE = [
     ("ada@example.com", "Ada Lovelace", LONDON, ADA),
     ("grace@example.com", "Grace Hopper", NEW_YORK, GRACE),
@@ -141,53 +102,3 @@ async def fill(database: Database, sign_in: SignIn, password: str) -> dict[str, 
         await share_project(session, *people)
     names = ", ".join(email for email, *_ in PEOPLE)
     return {"Demo people": names, "Their password": f"{password}   (shown once: keep it)"}
-
-
-async def share_project(session: WriteSession, owner: Actor, *others: Actor) -> None:
-    """Add the project with its sections, labels and tasks, and make the others members."""
-    project = await ProjectService(session, owner).add(ENGINE)
-    sections = SectionService(session, owner)
-    places = {name: (await sections.add(project.id, SectionIn(name=name))).id for name in SECTIONS}
-    for name in sorted({label for entry in ENGINE_TASKS for label in entry.labels}):
-        await LabelService(session, owner).add(LabelIn(name=name))
-    await add_all(session, owner, ENGINE_TASKS, project.id, places)
-    for other, role in zip(others, ROLES, strict=True):
-        await MemberService(session, owner).add(project.id, other.user_id, role)
-
-
-async def add_all(
-    session: WriteSession,
-    actor: Actor,
-    entries: list[Entry],
-    project_id: UUID | None = None,
-    sections: Mapping[str, UUID] = MappingProxyType({}),
-) -> None:
-    tasks = TaskService(session, actor)
-    for entry in entries:
-        task = await tasks.add(task_of(entry, actor.timezone, project_id, sections.get(entry.section)))
-        if entry.status == "done":
-            await tasks.complete(task.id, None)
-        if entry.status == "deleted":
-            await tasks.trash(task.id, None)
-
-
-def task_of(entry: Entry, timezone: str, project_id: UUID | None, section_id: UUID | None) -> TaskIn:
-    return TaskIn(
-        title=entry.title,
-        notes=entry.notes,
-        status=entry.status if entry.status in {"in_progress", "waiting"} else "open",
-        priority=entry.priority,
-        due=moment_of(*entry.due, here=timezone) if entry.due else None,
-        estimate_minutes=entry.minutes,
-        recurrence=entry.recurrence,
-        labels=[*entry.labels],
-        project_id=project_id,
-        section_id=section_id,
-    )
-
-
-def moment_of(days: int, clock: str = "", timezone: str = "", *, here: str) -> Moment:
-    on = datetime.now(ZoneInfo(here)).date() + timedelta(days)
-    if not clock:
-        return Day(on)
-    return Zoned(f"{on}T{clock}", timezone) if timezone else Floating(f"{on}T{clock}")
