@@ -15,7 +15,7 @@ from todo.titles import is_blank
 
 MAX_COMMENTS = 5_000  # of a task; a trigger refuses more
 MAX_MENTIONS = 50  # people in one comment
-MAX_MARKS = 500  # `@` looked at: each is compared with names of a hundred lengths, while others wait
+MAX_MARKS = 200  # `@` looked at: each is compared with names of a hundred lengths, while others wait
 CommentText = Annotated[
     str,
     Meta(
