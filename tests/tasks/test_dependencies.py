@@ -494,3 +494,24 @@ async def test_the_doctor_finds_what_waits_for_the_unseen(ada: Person, bob: Pers
         "blocked_without_blocker": [UUID(mine["id"])],
         "dependency_without_access": [await sql.fetchval("SELECT id FROM dependencies")],
     }
+
+
+async def test_many_dependencies_end_together(ada: Person, bob: Person, sql: Sql) -> None:
+    """Else a member with thousands of them could not be removed within the time that a statement has."""
+    attic = await project(bob)
+    await share(sql, attic, ada.id)
+    await sql.execute(
+        """INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,
+            status, priority)
+        SELECT gen_random_uuid(), now(), now(), 1, owner, place, owner, n::text, '', 'open', 0
+        FROM (VALUES ($1::uuid, $1::uuid), ($2, $3)) AS of (owner, place), generate_series(1, 300) AS n""",
+        ada.id, bob.id, UUID(attic),
+    )  # fmt: skip
+    same = "FROM tasks AS mine JOIN tasks AS his USING (title) WHERE mine.owner_id = $1 AND his.owner_id = $2"
+    await sql.execute(ADD.replace("VALUES (", "SELECT ").replace("$1, $2)", f"mine.id, his.id {same}"), ada.id, bob.id)
+    assert await sql.fetchval("SELECT count(*) FROM tasks WHERE blocked") == 300
+
+    assert (await bob.http.delete(f"/api/projects/{attic}/members/{ada.id}")).status_code == 204
+
+    assert await sql.fetchval("SELECT count(*) FROM tasks WHERE blocked") == 0
+    assert await broken(sql) == {}
