@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from support.factories import Person, World
-from support.sharing_model import Offer, ProjectModel, Sharing, TaskModel
+from support.sharing_model import Offer, ProjectModel, Sharing, TaskModel, ViewModel
 
 from todo.domain.projects.rules import MEMBER_ROLES, MemberRole
 
@@ -48,13 +48,12 @@ class Life(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.run(
-            self.sql.execute("DELETE FROM notifications; DELETE FROM tasks; DELETE FROM projects WHERE id <> owner_id")
-        )
+        for table in ("notifications", "tasks", "views", "projects WHERE id <> owner_id"):
+            self.run(self.sql.execute(f"DELETE FROM {table}"))
         self.model = Sharing({name: str(self.people[name].id) for name in NAMES})
         self.number = 0
         house = self.try_to("ada", "POST", "/api/projects", {"name": "House"}, seen=True, allowed=True)["id"]
-        self.model.projects[house] = ProjectModel("ada")
+        self.model.projects[house] = ProjectModel("ada", name="House")
         self.member(house, "bob", "manager")
 
     def member(self, project: str, person: str, role: MemberRole) -> None:
@@ -100,10 +99,20 @@ class Life(RuleBasedStateMachine):
     def add_task(self, data: st.DataObject, person: str) -> None:
         project, self.number = self.project(data, person), self.number + 1
         allowed = self.model.may(person, "edit", project) and not self.model.projects[project].archived
-        body = {"title": f"Task {self.number}", "project_id": project}
+        title, label = f"Task {self.number}", data.draw(st.sampled_from(["", "home"]))
+        body = {"title": title, "project_id": project, "labels": [label] if label else []}
         made = self.try_to(person, "POST", "/api/tasks", body, seen=True, allowed=allowed)
         if allowed:
-            self.model.tasks[made["id"]] = TaskModel(body["title"], project)
+            self.model.tasks[made["id"]] = TaskModel(title, project, label=label)
+
+    @rule(data=st.data(), person=PEOPLE, private=st.booleans())
+    def add_view(self, data: st.DataObject, person: str, private: bool) -> None:
+        project = "" if private else self.project(data, person)
+        allowed = private or self.model.may(person, "edit", project)
+        body = {"name": "At home", "filter": "label = home"} | ({"project_id": project} if project else {})
+        made = self.try_to(person, "POST", "/api/views", body, seen=True, allowed=allowed)
+        if allowed:
+            self.model.views[made["id"]] = ViewModel(person if private else "", project)
 
     @precondition(lambda self: self.model.tasks)
     @rule(data=st.data(), person=PEOPLE, trash=st.booleans())
@@ -265,6 +274,9 @@ class Life(RuleBasedStateMachine):
                 status = 200 if self.model.may(name, verb, project) else 403 if role else 404
                 assert found.status_code == status, (name, path, found.text)
                 assert status != 200 or shown(found.json()) == expected, (name, path)
+            for one in self.model.views.keys() - self.model.listed_views(name):
+                found = await self.people[name].http.get(f"/api/tasks?view={one}")
+                assert (found.status_code, found.json()["errors"][0]["field"]) == (422, "query.view"), (name, one)
             for task_id, task in self.model.tasks.items():
                 found = await self.people[name].http.get(f"/api/tasks/{task_id}")
                 seen = self.model.may(name, "see", task.project) and not task.trashed
@@ -320,6 +332,16 @@ def lists_of(model: Sharing, people: dict[str, Person], person: str) -> list[tup
         ("/api/notifications?limit=200", titles, model.notified(person)),
         ("/api/tasks?limit=200&assignee=me", titles, model.assigned(person, person)),
         ("/api/tasks?limit=200&filter=assignee = me", titles, model.assigned(person, person)),
+        ("/api/tasks?limit=200&view=assigned", titles, model.assigned(person, person)),
+        ("/api/tasks?limit=200&label=home", titles, model.labeled(person, "home")),
+        ("/api/tasks?limit=200&filter=label = home and text ~ task", titles, model.labeled(person, "home")),
+        ("/api/tasks?limit=1&count=true&label=home", total, len(model.labeled(person, "home"))),
+        ("/api/tasks?limit=200&filter=project = House", titles, model.in_projects_named(person, "House")),
+        ("/api/views?limit=200", ids, model.listed_views(person)),
+        *(
+            (f"/api/tasks?limit=200&view={one}", titles, model.labeled(person, "home", model.views[one].project))
+            for one in model.listed_views(person)
+        ),
         *((f"/api/tasks?limit=200&assignee={people[to].id}", titles, model.assigned(person, to)) for to in NAMES),
         *((f"/api/tasks?limit=200&project_id={one}", titles, model.tasks_of(person, one)) for one in model.projects),
     ]

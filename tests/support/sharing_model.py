@@ -11,6 +11,7 @@ class ProjectModel:
     owner: str
     parent: str | None = None
     archived: bool = False
+    name: str = "Project"
 
 
 @dataclass
@@ -20,6 +21,7 @@ class TaskModel:
     trashed: bool = False
     comments: list[str] = field(default_factory=list)
     assignees: set[str] = field(default_factory=set)
+    label: str = ""
 
 
 @dataclass
@@ -34,6 +36,14 @@ class Offer:
 
 
 @dataclass
+class ViewModel:
+    """A view of what has the label `home`: of a person or, without one, of a project."""
+
+    person: str = ""
+    project: str = ""
+
+
+@dataclass
 class Sharing:
     """Projects, who is a member of which, and what is in them. People are names; everything else has its id."""
 
@@ -43,9 +53,10 @@ class Sharing:
     tasks: dict[str, TaskModel] = field(default_factory=dict)
     invitations: dict[str, Offer] = field(default_factory=dict)
     links: dict[str, Offer] = field(default_factory=dict)
+    views: dict[str, ViewModel] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.projects |= {inbox: ProjectModel(person) for person, inbox in self.inboxes.items()}
+        self.projects |= {inbox: ProjectModel(person, name="Inbox") for person, inbox in self.inboxes.items()}
 
     def above(self, project: str) -> Iterator[str]:
         """A project, and those above it."""
@@ -106,6 +117,7 @@ class Sharing:
                 task.project, task.trashed = inbox, True
         for one in tree:
             del self.projects[one]
+        self.views = {key: view for key, view in self.views.items() if view.project not in tree}
         self.members = {key: role for key, role in self.members.items() if key[0] not in tree}
 
     def end_offers(self) -> None:
@@ -144,6 +156,23 @@ class Sharing:
 
     def titles(self, projects: set[str]) -> list[str]:
         return sorted(task.title for task in self.tasks.values() if task.project in projects and not task.trashed)
+
+    def labeled(self, person: str, label: str, project: str = "") -> list[str]:
+        """What a person lists that has a label; of a project also when it is archived."""
+        titles = {task.title for task in self.tasks.values() if task.label == label}
+        listed = self.tasks_of(person, project) if project else self.listed_tasks(person)
+        return [title for title in listed if title in titles]
+
+    def in_projects_named(self, person: str, name: str) -> list[str]:
+        named = {one for one in self.sees(person) if self.projects[one].name == name}
+        return sorted({*self.titles(named)} & {*self.listed_tasks(person)})
+
+    def listed_views(self, person: str) -> set[str]:
+        return {
+            key
+            for key, view in self.views.items()
+            if view.person == person or (view.project and self.may(person, "see", view.project))
+        }
 
     def trash(self, person: str) -> list[str]:
         seen = {
