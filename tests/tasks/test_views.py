@@ -200,7 +200,7 @@ async def test_operators_add_change_and_delete_views(ada: Person, world: World) 
     added = await boss.http.post("/api/admin/views", json={"name": "Hers", "user_id": str(ada.id), "filter": "closed"})
     shared = await boss.http.post("/api/admin/views", json={"name": "Ours", "project_id": house})
     wrong = [
-        await boss.http.post("/api/admin/views", json={"name": "Nobody's"}),
+        await boss.http.post("/api/admin/views", json={"name": "x", "user_id": str(ada.id), "project_id": house}),
         await boss.http.post("/api/admin/views", json={"name": "x", "user_id": str(ada.id), "filter": "due <"}),
     ]
 

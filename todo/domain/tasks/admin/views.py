@@ -43,12 +43,13 @@ class ViewAdmin(ModelAdmin[View]):
         await lock_projects_at(do, select(VIEW.project_id).where(VIEW.id == row_id))
 
     async def add_row(self, do: ActionContext, values: dict[str, Any]) -> ViewOut:
-        person = values.pop("user_id", None)
-        if (person is None) is (values.get("project_id") is None):
-            raise Invalid.field("body.user_id", "Give the id of a person, or that of a project.")
+        person, project_id = values.pop("user_id", None), values.get("project_id")
+        if person and project_id:
+            raise Invalid.field("body.user_id", "Give the id of a person or that of a project, not both.")
+        person = await owner_of(do, project_id) if project_id else person or do.actor.id
         if person is None:
-            person = await owner_of(do, values["project_id"])
-        elif person != do.actor.id and not do.actor.may(self.every_row):
+            raise Invalid.field("body.user_id", "Give the id of a person, or that of a project.")
+        if not project_id and person != do.actor.id and not do.actor.may(self.every_row):
             raise Invalid.field("body.user_id", "There is no such user.", "not_found")
         return await ViewService(do.session, do.actor, person).add(ViewIn(**values))
 
