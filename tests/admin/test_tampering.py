@@ -132,7 +132,7 @@ def secrets_of(resource: ModelAdmin[Any]) -> set[str]:
 async def test_no_interface_shows_a_secret(stage: Stage, rows: Rows, sql: Any, resource: ModelAdmin[Any]) -> None:
     row_id = str(await rows.of(resource))
     for column in columns(resource.model):
-        if column.name in secrets_of(resource):
+        if column.name in secrets_of(resource) and column.computed is None:
             kinds: dict[type, Any] = {
                 LargeBinary: MARK.encode(), JSONB: json.dumps(MARK), ARRAY: [MARK], Uuid: uuid7(), Integer: 7,
             }  # fmt: skip

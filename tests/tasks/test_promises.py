@@ -196,7 +196,7 @@ async def test_e_done_late_by_several_occurrences_the_next_is_still_to_come(ada:
 
     following = (await act(ada, task, "complete"))["next_task"]
 
-    assert following["occurrence"] > today_in(BERLIN)
+    assert following["occurrence"] >= today_in(BERLIN)  # that of today is late when the day is over
     assert datetime.fromisoformat(following["occurrence"]).weekday() == 0
 
 
