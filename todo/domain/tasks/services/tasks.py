@@ -68,8 +68,8 @@ IN_ZONE = (
 )
 IN_ZONE_WITH_ANSWER = stored_with(IN_ZONE)
 ROW = Query(
-    lambda *values: Task(**dict(zip(table_of(Task).c.keys(), values, strict=True))),
-    select(*table_of(Task).c).where(visible_to(ACTOR), TASK.id == bindparam("task")),
+    lambda *values: Task(**dict(zip(Task.model_fields, values, strict=True))),
+    select(*(TASK[name] for name in Task.model_fields)).where(visible_to(ACTOR), TASK.id == bindparam("task")),
 )
 OTHER = table_of(Task).alias("other").c
 # What the owner's time zone, the series, and other tasks have no part in.
