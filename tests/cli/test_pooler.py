@@ -12,6 +12,7 @@ from conftest import SECRET
 from support.factories import PASSWORD
 from support.poolers import pgbouncer
 from support.processes import Process, eventually, started, worker_state
+from support.servers import free_port
 
 PLAIN: dict[str, str] = {}
 RESET = {"server_reset_query": "DEALLOCATE ALL", "server_reset_query_always": "1"}  # the usual advice
@@ -72,7 +73,7 @@ def test_many_processes_start_again_and_again(tmp_path: Path, pooled: dict[str, 
 def test_without_the_way_round_it_a_worker_is_refused_in_a_sentence(
     todo, pooled: dict[str, str], command: list[str]
 ) -> None:
-    done = todo(*command, **(pooled | {"TODO_DATABASE_DIRECT_URL": ""}))
+    done = todo(*command, **(pooled | {"TODO_DATABASE_DIRECT_URL": "", "TODO_PORT": str(free_port())}))
 
     assert done.exit_code == 1
     assert done.output == (
