@@ -66,7 +66,11 @@ async def test_every_field_is_set_on_many_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(actions, "AT_ONCE", 1)
-    ids = [str(await rows.of(resource)) for _ in range(2)]
+    # A person has one label of a name.
+    owners = [
+        {"user_id": await rows.of(REGISTRY.table("users"))} if resource.name == "labels" else {} for _ in range(2)
+    ]
+    ids = [str(await rows.of(resource, **owner)) for owner in owners]
     reference = [str(await rows.of(REGISTRY.table(field.reference)))] if field.kind == "reference" else []
 
     for value in [*reference, *reversed(list(values_for(field, 0)))]:

@@ -47,7 +47,7 @@ async def trips(wire: Wire, visitor: Visitor, path: str) -> int:
         ("/admin", 24),
         ("/admin/tasks", 6),
         ("/admin/tasks?q=water&status=open&sort=-due_at", 6),
-        ("/admin/tasks/{task}", 7),
+        ("/admin/tasks/{task}", 9),
         ("/admin/tasks/{task}/history", 5),
         ("/admin/users/{user}", 8),
         ("/admin/audit", 6),

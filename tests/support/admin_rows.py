@@ -162,7 +162,12 @@ def values_for(field: Field, number: int) -> Iterator[Any]:
         case "integer" | "number":
             yield from (2, 3)
         case "text" | "long_text":
-            yield from (f"Other {uuid4()}"[: longest(field.type)], "Europe/Paris", f"other{number}@example.com")
+            yield from (
+                f"Other {uuid4()}"[: longest(field.type)],
+                "overdue",
+                "Europe/Paris",
+                f"other{number}@example.com",
+            )
         case "instant":
             yield f"{FUTURE + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
         case "day":
