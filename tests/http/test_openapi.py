@@ -198,7 +198,7 @@ def test_both_documents_are_built_before_the_server_answers(
 ) -> None:
     app = create_app(settings)
     built: list[bool] = []
-    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: built.append("documents" in app.state))
+    monkeypatch.setattr(uvicorn.Server, "run", lambda _: built.append("documents" in app.state))
 
     serve(app, settings)
 
