@@ -1,16 +1,16 @@
 """Locking the project that something goes to, and the role of who puts it there."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, select
 
 from todo.database import WriteSession
 from todo.domain.accounts.models import USER, User
 from todo.domain.projects.guards import allowed_to, role_required, visible_to
 from todo.domain.projects.models import ACCESS, PROJECT, SECTION, Access, Project
 from todo.domain.projects.rules import ROLES_WITH, Verb
-from todo.errors import Conflict, Contention, Invalid, NotFound, Problem
+from todo.errors import Conflict, Contention, Invalid, NotFound
 
 
 class Place(NamedTuple):
@@ -76,9 +76,17 @@ async def lock_access(session: WriteSession, person: UUID, owner_id: UUID, proje
         raise Contention  # it was taken away meanwhile
 
 
-async def problem_of_row(session: WriteSession, visible: Select[Any]) -> Problem:
-    """The problem for a row that a person may not change: Forbidden when `visible` finds that they see it."""
-    return role_required() if await session.scalar(visible) else NotFound()
+async def problem_of_row(
+    session: WriteSession, allowed: ColumnElement[bool], *visible: ColumnElement[bool]
+) -> Exception:
+    """The problem for a row that was not `allowed` to be changed: Forbidden when `visible` finds that a person sees it.
+
+    Contention when it is allowed by now: it has just come back from the trash, or gone there.
+    """
+    found = await session.scalar(select(allowed).where(*visible))
+    if found is None:
+        return NotFound()
+    return Contention() if found else role_required()
 
 
 def archived() -> Conflict:

@@ -68,7 +68,7 @@ class ProjectService(AuditedService[Project], model=Project):
         there = (allowed_to(self.person, verb), PROJECT.id == project_id)
         owner_id = await self.session.scalar(select(PROJECT.owner_id).where(*there))
         if owner_id is None:
-            raise await problem_of_row(self.session, select(PROJECT.id).where(visible_to(self.person), there[1]))
+            raise await problem_of_row(self.session, there[0], visible_to(self.person), there[1])
         await lock_projects(self.session, owner_id)
         try:
             project = await self.locked(*there)

@@ -90,8 +90,7 @@ class CommentService(AuditedService[Comment], model=Comment):
         try:
             owner_id, _ = await lock_owner_of(self.session, select(TASK.owner_id).where(*there))
         except NotFound:
-            seen = select(TASK.id).where(visible_to(self.person), TASK.id == task_id)
-            raise await problem_of_row(self.session, seen) from None
+            raise await problem_of_row(self.session, there[0], visible_to(self.person), there[1]) from None
         query = select(TASK.owner_id, TASK.project_id).where(*there).with_for_update(read=True, key_share=True)
         task = (await self.session.execute(query)).one_or_none()
         if task is None or task.owner_id != owner_id:

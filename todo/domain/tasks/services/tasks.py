@@ -56,7 +56,7 @@ from todo.domain.tasks.services.project_changes import ProjectChange, follow_tim
 from todo.domain.tasks.services.purging import erase_values, require_purgeable
 from todo.domain.tasks.services.values import new_task, values_of
 from todo.domain.tasks.subtasks import change_all, check_parent, completed_with, descendants
-from todo.errors import Conflict, Contention, Invalid, NotFound, Problem, Stale
+from todo.errors import Conflict, Contention, Invalid, NotFound, Stale
 from todo.http.idempotency import IdempotencyKey, stored_with
 
 IN_ZONE = (
@@ -152,7 +152,7 @@ class TaskService(TaskWriter):
         query = select(TASK.owner_id, TASK.project_id).where(allowed_to(self.person, "edit"), TASK.id == task_id)
         found = (await self.session.execute(query)).one_or_none()
         if found is None:
-            problem = await self._problem_of(task_id)
+            problem = await self._problem_of(task_id, "edit")
             if field and isinstance(problem, NotFound):
                 raise Invalid.field(field, "There is no such task.", "not_found")
             raise problem
@@ -429,7 +429,7 @@ class TaskService(TaskWriter):
             series = await self.series.lock_of(select(TASK.series_id).where(*there))
             task = await self._locked_below(task_id, there)
         except NotFound:
-            raise await self._problem_of(task_id, within) from None
+            raise await self._problem_of(task_id, verb, within) from None
         if task.series_id != (series.id if series else None) or task.owner_id != owner_id:
             raise Contention  # it has changed its series or its owner while we waited for the lock
         await lock_access(self.session, self.person, owner_id, task.project_id, verb)
@@ -453,9 +453,10 @@ class TaskService(TaskWriter):
         return task
 
     async def _problem_of(
-        self, task_id: UUID, within: Callable[[UUID, Verb], ColumnElement[bool]] = allowed_to
-    ) -> Problem:
-        return await problem_of_row(self.session, select(TASK.id).where(within(self.person, "see"), TASK.id == task_id))
+        self, task_id: UUID, verb: Verb, within: Callable[[UUID, Verb], ColumnElement[bool]] = allowed_to
+    ) -> Exception:
+        seen = within(self.person, "see"), TASK.id == task_id
+        return await problem_of_row(self.session, within(self.person, verb), *seen)
 
 
 def _current(task: Task, if_match: frozenset[int] | None) -> Task:

@@ -130,7 +130,7 @@ async def lock_series(
         series = await service.locked(*there)
     except NotFound:
         visible = visible_to(person) if person else true()
-        raise await problem_of_row(session, select(SERIES.id).where(visible, SERIES.id == series_id)) from None
+        raise await problem_of_row(session, there[0], visible, there[1]) from None
     if series.owner_id != owner_id:
         raise Contention  # it has changed hands
     if person:
