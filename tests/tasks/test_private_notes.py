@@ -8,6 +8,7 @@ import httpx
 import pytest
 from support.factories import Person
 from support.sharing import project, share
+from support.waiting import waiting_for_locks
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 SECRET = "Do not say this aloud"
@@ -108,6 +109,17 @@ async def test_there_is_a_limit(ada: Person, shared: str, monkeypatch: pytest.Mo
 
     assert [one.status_code for one in answers] == [200, 409, 200]
     assert answers[1].json()["detail"] == "There can be 1 private notes."
+
+
+async def test_a_note_about_a_task_that_is_purged_meanwhile_is_a_404(ada: Person, shared: str, sql: Sql) -> None:
+    await write(ada, shared)
+    async with sql.transaction():
+        await sql.execute("DELETE FROM tasks")
+        writing = asyncio.create_task(write(ada, shared, "Too late"))
+        await waiting_for_locks(sql, 1)
+
+    assert (await writing).status_code == 404
+    assert await sql.fetchval("SELECT count(*) FROM audit_events WHERE action = 'private_notes.change'") == 0
 
 
 async def test_a_note_ends_with_its_task(ada: Person, shared: str, sql: Sql) -> None:

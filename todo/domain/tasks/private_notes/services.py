@@ -35,11 +35,13 @@ class PrivateNoteService(AuditedService[PrivateNote], model=PrivateNote):
         await self.delete(_check_version(note, if_match))
 
     async def _locked_note(self, task_id: UUID) -> PrivateNote | None:
-        """The note, if there is one; no other note of the actor is written until the transaction ends."""
+        """The note, if there is one; no other note of the actor is written, and the task stays, until the transaction
+        ends. Raise NotFound.
+        """
         lock = func.pg_advisory_xact_lock(func.hashtextextended(f"private notes {self.actor.user_id}", 0))
         await self.session.execute(select(lock))
         seen = select(TASK.id).where(visible_to(self.actor.user_id), TASK.id == task_id)
-        if await self.session.scalar(seen) is None:
+        if await self.session.scalar(seen.with_for_update(read=True, key_share=True)) is None:
             raise NotFound
         own = (PRIVATE_NOTE.user_id == self.actor.user_id, PRIVATE_NOTE.task_id == task_id)
         return await self.get_one_or_none(*own)

@@ -5,7 +5,8 @@ tests/tasks/test_lock_order.py reads the statements of every verb.
 1. The projects of an owner (`lock_projects`), by requests that change the tree, its members or its owner; then the tree
    of an owner's tasks (`lock_tree`), by requests that make a task a subtask, or what the tasks of two owners wait for
    (`lock_dependencies`), by those that let one wait for another.
-   Before them, the order of a project (`lock_order`) by moves in it, and the labels of a person by a change of one.
+   Before them, the order of a project (`lock_order`) by moves in it, and the labels or the private notes of a person by
+   a change of one.
 2. The owner, FOR KEY SHARE (`lock_owner`), by whatever stores a due or adds tasks. A change of the time zone and the
    deletion of the account take FOR UPDATE: what was stored with the old zone is committed before the zone changes. The
    deletion waits here for those who hold the rest. Roles come after users. With the owner comes the project to which a
