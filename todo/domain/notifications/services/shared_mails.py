@@ -76,8 +76,8 @@ def _section(task: Task, user: User) -> email_templates.Section:
 
 async def is_wanted(database: Database, delivery: Delivery) -> bool:
     """Return whether a mail is still to be delivered: its notification is there, and its user sees the task."""
-    kind, _, notification_id = (delivery.dedup_key or "").partition(" ")
-    if kind != "email":
+    channel, _, notification_id = (delivery.dedup_key or "").partition(" ")
+    if channel != "email":
         return True
     found: bool | None = await database.primary.one_or_none(WANTED, notification=UUID(notification_id))
     return bool(found)
