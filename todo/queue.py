@@ -1,10 +1,12 @@
 """Jobs and their schedules. A job only triggers work; the tables say what there is to do."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from saq import Job
 from sqlalchemy import Column, DateTime, exists, func, insert, select
@@ -12,11 +14,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from todo.access import Origin, worker_origin
+from todo.connection import direct_url
 from todo.database import Database, Query, Row, WriteSession, columns
 from todo.loops import CHANNEL, Loop, run_once
+from todo.setting_types import REDIS
+from todo.settings import Settings
 
 RELAY = "relay"
 KEPT_SECONDS = 7 * 86_400  # how long a finished job that was enqueued is kept
+IN_DATABASE = ""  # the place of a queue that is in the database itself
 DUE_SECONDS = 30.0  # maximum duration of one job for due work; the next continues
 
 Context = Mapping[str, Any]
@@ -104,3 +110,20 @@ def job_of(loop: Loop) -> JobFunction:
 
 
 HAS_WAITING = Query(bool, select(exists().select_from(Waiting)))  # whether any job is still to be handed to the queue
+
+
+def queue_place(settings: Settings, url: str) -> str:
+    """Return the address of the queue without credentials, or IN_DATABASE. `url` is that of the database."""
+    if not settings.queue_url:
+        return IN_DATABASE
+    place = _place(settings.queue_url)
+    return IN_DATABASE if place in {_place(url), _place(direct_url(settings, url))} else place
+
+
+def _place(url: str) -> str:
+    parts = urlsplit(url)
+    scheme, port, name = ("redis", ":6379", "/0") if parts.scheme in REDIS else ("postgresql", ":5432", "")
+    host = parts.netloc.rpartition("@")[2]
+    where = urlencode([pair for pair in parse_qsl(parts.query) if pair[0] in {"host", "port", "db", "dbname"}])
+    port = "" if re.search(r":\d+$", host) else port
+    return f"{scheme}://{host}{port}{parts.path.rstrip('/') or name}{where and '?' + where}"

@@ -15,12 +15,12 @@ import todo.cli.surroundings as surroundings
 from todo.access import worker_origin
 from todo.audit_partitions import month_of, name_of
 from todo.database import Database, now
-from todo.http.health import Heartbeat, beat
+from todo.http.health import NAME, Heartbeat, beat
 from todo.settings import Settings
 
 
-async def heartbeat(url: str) -> None:
-    database = await Database(Settings(), url).open()
+async def heartbeat(url: str, **settings: str) -> None:
+    database = await Database(Settings(**settings), url).open()
     await beat(database)
     async with database.session(worker_origin()) as session:  # not since this process began: no schedule is late yet
         await session.execute(update(Heartbeat).values(started_at=func.now()))
@@ -40,6 +40,17 @@ def test_everything_in_order_is_said(todo, url: str) -> None:
     done = todo("check", TODO_DATABASE_URL=url)
 
     assert (done.exit_code, done.output) == (0, "Everything is in order.\n")
+
+
+def test_a_worker_with_another_queue_is_a_warning(todo, url: str) -> None:
+    asyncio.run(heartbeat(url, queue_url="redis://:secret@other"))
+
+    done = todo("check", TODO_DATABASE_URL=url)
+
+    assert done.output == (
+        f"warning queue.mixed  Worker {NAME} has its queue in redis://other:6379/0, this process in the database:"
+        " set the same TODO_QUEUE_URL for all servers and workers, and restart them.\n"
+    )
 
 
 def test_findings_are_for_scripts_too(todo, empty_url: str) -> None:

@@ -1,5 +1,8 @@
 """`/health`: the process answers for itself, and for what it depends on."""
 
+import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -13,11 +16,13 @@ from sqlalchemy import text
 from support.factories import Person, World
 from support.wire import tapped
 
+from todo import __version__
 from todo.access import worker_origin
 from todo.app import JOBS, create_app
 from todo.database import Database
 from todo.http.health import beat
 from todo.http.metrics import collect
+from todo.queue import queue_place
 from todo.revisions import COMMENT, head
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -30,8 +35,13 @@ RAN = (
 
 def ready(**parts: object) -> dict[str, object]:
     """What `/health/ready` answers when all is well, but for these parts."""
-    well: dict[str, object] = {"status": "ok", "database": "ok", "migrations": "ok", "worker": "ok"}
-    return well | {"late_schedules": [], "failed_schedules": []} | parts
+    well: dict[str, object] = {"status": "ok", "database": "ok", "migrations": "ok", "worker": "ok", "queue": "ok"}
+    return well | {"late_schedules": [], "failed_schedules": [], "version": __version__, "revision": head()} | parts
+
+
+def unknown(**parts: object) -> dict[str, object]:
+    """What it answers without having asked the database, but for these parts."""
+    return ready(worker="unknown", queue="unknown", revision=None) | parts
 
 
 async def begin(database: Database, minutes: int = 0) -> None:
@@ -96,6 +106,61 @@ async def test_a_schedule_that_succeeded_lately_is_not_late(
     assert (await client.get("/health/ready")).json() == ready()
 
 
+@pytest.mark.parametrize(
+    ("queue", "state"),
+    [("", "ok"), (None, "ok"), ("redis://other:6379/0", "mixed")],
+    ids=["same", "not reported", "other"],
+)
+async def test_a_worker_with_another_queue_is_told_apart(
+    client: httpx.AsyncClient, database: Database, sql: Sql, queue: str | None, state: str
+) -> None:
+    await begin(database)
+    await sql.execute("UPDATE heartbeats SET queue = $1", queue)
+
+    answer = await client.get("/health/ready")
+    (mixed,) = [metric for metric in await collect(database, [], JOBS) if metric.name == "todo_queue_mixed"]
+
+    assert (answer.status_code, answer.json()) == (200, ready(queue=state))
+    assert mixed.samples[0].value == (state == "mixed")
+
+
+async def test_a_worker_that_ended_with_another_queue_does_not_matter(
+    client: httpx.AsyncClient, database: Database, sql: Sql
+) -> None:
+    await begin(database)
+    await sql.execute("UPDATE heartbeats SET queue = 'redis://other:6379/0', seen_at = seen_at - interval '31 seconds'")
+
+    assert (await client.get("/health/ready")).json()["queue"] == "ok"
+
+
+DATABASE = "postgresql://todo:secret@db/todo"
+
+
+@pytest.mark.parametrize(
+    ("queue", "place"),
+    [
+        ("", ""),
+        ("postgresql://other:secret@db:5432/todo?sslmode=require", ""),
+        ("postgresql://todo:secret@db/jobs", "postgresql://db:5432/jobs"),
+        ("redis://:secret@queue", "redis://queue:6379/0"),
+        ("valkey://queue:6379/0", "redis://queue:6379/0"),
+        ("redis://queue/2?password=secret", "redis://queue:6379/2"),
+        ("redis://queue?db=2&password=secret", "redis://queue:6379/0?db=2"),
+    ],
+)
+def test_the_place_of_a_queue_is_written_one_way_and_without_passwords(queue: str, place: str) -> None:
+    assert queue_place(settings_for(DATABASE, queue_url=queue), DATABASE) == place
+
+
+def test_two_workers_have_two_names_whatever_their_host_and_process() -> None:
+    code = "import os, socket; socket.gethostname = lambda: 'web'; os.getpid = lambda: 1\n"
+    code += "from todo.http.health import NAME; print(NAME)"
+    names = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout for _ in range(2)}
+
+    assert len(names) == 2
+    assert all(re.fullmatch(r"web:1:[0-9a-f]{8}\n", name) for name in names)
+
+
 async def test_a_schedule_whose_last_run_failed_is_named(
     client: httpx.AsyncClient, database: Database, sql: Sql
 ) -> None:
@@ -150,7 +215,7 @@ async def test_without_a_database_the_service_is_not_ready(deserted: Person) -> 
     answer = await deserted.http.get("/health/ready")
 
     assert answer.status_code == 503
-    assert answer.json() == ready(status="away", database="away", migrations="unknown", worker="unknown")
+    assert answer.json() == unknown(status="away", database="away", migrations="unknown")
 
 
 @pytest.mark.parametrize("headers", [{}, {"idempotency-key": "one"}], ids=["", "keyed"])
@@ -165,9 +230,17 @@ async def test_without_a_database_requests_are_asked_to_try_again(
     assert int(answer.headers["retry-after"]) > 0
 
 
-@pytest.mark.parametrize("change", [None, "UPDATE alembic_version SET version_num = 'older'"])
+@pytest.mark.parametrize(
+    ("change", "revision"),
+    [
+        (None, None),
+        ("UPDATE alembic_version SET version_num = 'older'", "older"),
+        ("ALTER TABLE heartbeats DROP COLUMN queue", None),
+    ],
+    ids=["empty", "older", "older still"],
+)
 async def test_a_database_that_is_not_migrated_makes_the_service_unready(
-    worker_id_or_main: str, change: str | None
+    worker_id_or_main: str, change: str | None, revision: str | None
 ) -> None:
     template = "todo_template" if change else "template1"
     url = await create_database(f"todo_unready_{worker_id_or_main}", template)
@@ -182,7 +255,7 @@ async def test_a_database_that_is_not_migrated_makes_the_service_unready(
             answer = await client.get("/health/ready")
 
     assert answer.status_code == 503
-    assert answer.json() == ready(status="away", migrations="pending", worker="unknown")
+    assert answer.json() == unknown(status="away", migrations="pending", revision=revision)
 
 
 @pytest.fixture
@@ -220,5 +293,5 @@ async def test_a_service_that_drains_is_not_ready_and_still_serves(database_url:
         answer, other = await client.get("/health/ready"), await client.get("/api")
 
     assert answer.status_code == 503
-    assert answer.json() == ready(status="draining", database="unknown", migrations="unknown", worker="unknown")
+    assert answer.json() == unknown(status="draining", database="unknown", migrations="unknown")
     assert other.status_code == 200

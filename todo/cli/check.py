@@ -17,7 +17,7 @@ from todo.deployment import Finding, unfit_for_production
 from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.rewrap import Secrets, outdated
 from todo.http.document.operations import is_public
-from todo.http.health import schedules_of, state_of
+from todo.http.health import mixed_queue, schedules_of, state_of
 from todo.setting_errors import SettingsError
 from todo.settings import Settings, load_settings, secret_key, unknown_variables
 
@@ -134,6 +134,7 @@ async def check_database(settings: Settings, url: str) -> list[Finding]:
         state = await state_of(database)
         schedules = schedules_of(state, JOBS)
         partitions = await database.primary.all(PARTITIONS)
+        mixed = mixed_queue(state, database)
         around = [] if state.read_only else await surroundings(database)
     findings = []
     if old != Secrets():
@@ -142,6 +143,8 @@ async def check_database(settings: Settings, url: str) -> list[Finding]:
         return [Finding("database.read_only", "error", "The database takes no changes: is it a replica?")]
     if not state.has_worker:
         findings.append(("worker.late", "No worker has been seen for half a minute: is `todo worker` running?"))
+    if mixed:
+        findings.append(("queue.mixed", mixed))
     if schedules.late:
         findings.append(("schedules.late", f"Not run in time: {', '.join(schedules.late)}. See the worker's log."))
     if schedules.failed:

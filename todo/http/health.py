@@ -1,6 +1,7 @@
 """`/health`: liveness and readiness checks, and the heartbeats of workers."""
 
 import os
+import secrets
 import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,16 +26,20 @@ from todo.errors import Problem
 from todo.http.drain import Drain
 from todo.jobs import JobCatalog, is_late
 from todo.loops import COUNTS, Loop
-from todo.queue import RUN
+from todo.queue import RUN, queue_place
 from todo.revisions import COMPATIBLE_WITH, fits
 
 BEAT_SECONDS = 5
-NAME = f"{socket.gethostname()}:{os.getpid()}"
+# Host and process id are not enough: in containers with the network of their host every worker is `host:1`.
+NAME = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 STARTED = now()
 
 
 class Heartbeat(SQLModel, table=True):
-    """The last heartbeat of a worker process, and its counters since it started."""
+    """The last heartbeat of a worker process, its queue, and its counters since it started.
+
+    `queue` is what `queue_place` returns; None for workers of versions that did not report it.
+    """
 
     __tablename__ = "heartbeats"
 
@@ -42,6 +47,7 @@ class Heartbeat(SQLModel, table=True):
     seen_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
     started_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
     release: str = ""
+    queue: str | None = None
     counts: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
 
 
@@ -63,6 +69,11 @@ class Ready(Struct):
     and `read-only` when it rejects writes, as a former primary does after a failover.
 
     `worker` is `late` when no worker has reported for half a minute, or when schedules do not run despite a worker.
+
+    `queue` is `mixed` when a running worker has another queue than this process: set the same `TODO_QUEUE_URL` for all
+    of them. `todo check` names the worker.
+
+    `version` is that of this process, `revision` that of the schema.
     """
 
     status: Literal["ok", "away", "draining"]
@@ -71,9 +82,13 @@ class Ready(Struct):
     worker: Literal["ok", "late", "unknown"] = "unknown"
     late_schedules: list[str] = field(default_factory=list)
     failed_schedules: list[str] = field(default_factory=list)
+    queue: Literal["ok", "mixed", "unknown"] = "unknown"
+    version: str = __version__
+    revision: str | None = None
 
 
 Runs: TypeAlias = dict[str, tuple[datetime | None, str]]
+Queues: TypeAlias = dict[str, str | None]
 
 
 class State(NamedTuple):
@@ -86,6 +101,7 @@ class State(NamedTuple):
     seen_at: datetime | None  # the last heartbeat of any worker
     worker_since: datetime | None  # when the oldest of the running workers started
     runs: Runs  # by job function: time of its last success, status of its last run
+    queues: Queues  # by running worker: the place of its queue, if it has reported it
 
     @property
     def is_migrated(self) -> bool:
@@ -103,7 +119,9 @@ class State(NamedTuple):
 
 
 def _state(*values: Any) -> State:
-    return State(*values)._replace(runs=msgspec.json.decode(values[-1] or "{}", type=Runs))
+    runs, queues = (value or "{}" for value in values[-2:])
+    decode = msgspec.json.decode
+    return State(*values)._replace(runs=decode(runs, type=Runs), queues=decode(queues, type=Queues))
 
 
 _revision = table("alembic_version", column("version_num"))
@@ -119,6 +137,7 @@ STATE = Query(
         select(func.min(Heartbeat.started_at)).where(_alive).scalar_subquery(),
         select(func.json_object_agg(RUN.function, func.json_build_array(RUN.succeeded_at, RUN.status)))
         .scalar_subquery(),
+        select(func.json_object_agg(Heartbeat.name, Heartbeat.queue)).where(_alive).scalar_subquery(),
     ),
 )  # fmt: skip
 
@@ -156,6 +175,18 @@ def schedules_of(state: State, catalog: JobCatalog) -> Schedules:
     return Schedules(late, failed)
 
 
+def mixed_queue(state: State, database: Database) -> str:
+    """Return a sentence when a running worker has another queue than this process, else an empty string."""
+    ours = queue_place(database.settings, database.url)
+    for worker, place in state.queues.items():
+        if place is not None and place != ours:
+            return (
+                f"Worker {worker} has its queue in {place or 'the database'}, this process in {ours or 'the database'}:"
+                " set the same TODO_QUEUE_URL for all servers and workers, and restart them."
+            )
+    return ""
+
+
 @get("/health/live", operation_id="health_live", tags=["Operations"])
 async def live() -> Live:
     """Report that the process is running. Checks no dependency.
@@ -185,15 +216,16 @@ async def ready(
         return Response(Ready("draining", "unknown"), status_code=503)
     try:
         state = await state_of(database)
-    except asyncpg.UndefinedTableError:
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):  # an empty database, or an older schema
         return Response(Ready("away", "ok", "pending"), status_code=503)
     except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
         return Response(Ready("away", "away"), status_code=503)
     if not state.is_migrated:
-        return Response(Ready("away", "ok", "pending"), status_code=503)
+        return Response(Ready("away", "ok", "pending", revision=state.revision), status_code=503)
     schedules = schedules_of(state, jobs)
     worker: Literal["ok", "late"] = "ok" if state.has_worker and not schedules.late else "late"
-    found = Ready("ok", "ok", "ok", worker, schedules.late, schedules.failed)
+    found = Ready("ok", "ok", "ok", worker, schedules.late, schedules.failed, revision=state.revision)
+    found.queue = "mixed" if mixed_queue(state, database) else "ok"
     if state.read_only:
         return Response(replace(found, status="away", database="read-only"), status_code=503)
     if database.watch.is_disk_full:
@@ -204,6 +236,7 @@ async def ready(
 async def beat(database: Database) -> float:
     """Store the heartbeat of this worker and delete heartbeats older than a day. Return the seconds to the next one."""
     row = {"name": NAME, "started_at": STARTED, "release": __version__, "counts": dict(COUNTS)}
+    row |= {"queue": queue_place(database.settings, database.url)}
     row |= {"seen_at": func.now()}  # the clock that `ready` compares with
     async with database.session(worker_origin()) as session:
         await session.execute(insert(Heartbeat).values(row).on_conflict_do_update(index_elements=["name"], set_=row))

@@ -20,7 +20,7 @@ from sqlalchemy import column, func, select, table
 from todo import __version__
 from todo.access import requires
 from todo.database import Database, Query, columns
-from todo.http.health import Heartbeat, schedules_of, state_of
+from todo.http.health import Heartbeat, mixed_queue, schedules_of, state_of
 from todo.http.request_metrics import RequestMetrics
 from todo.jobs import LAST, JobCatalog
 from todo.queue import Waiting
@@ -114,7 +114,10 @@ def of_process(database: Database) -> list[Metric]:
 
 
 async def _schedules(database: Database, jobs: JobCatalog) -> list[Metric]:
-    """Report the runs of every job function. Alert on the age of scheduled ones, and on failures."""
+    """Report the runs of every job function, and whether workers have the queue of this process.
+
+    Alert on the age of scheduled functions, and on failures.
+    """
     age = GaugeMetricFamily(
         "todo_job_success_age_seconds", "Seconds since the last success of a function.", labels=["function"]
     )
@@ -132,7 +135,11 @@ async def _schedules(database: Database, jobs: JobCatalog) -> list[Metric]:
     names = schedules_of(state, jobs).late
     for cron in jobs.schedules:
         late.add_metric([cron.function.__qualname__], float(cron.function.__qualname__ in names))
-    return [age, failed, runs, failures, late]
+    mixed = GaugeMetricFamily(
+        "todo_queue_mixed", "1 when a worker has another queue than this process.",
+        value=float(bool(mixed_queue(state, database))),
+    )  # fmt: skip
+    return [age, failed, runs, failures, late, mixed]
 
 
 @get(

@@ -24,8 +24,12 @@ from todo.settings import Settings, masked
 
 _beats = columns(Heartbeat)
 BEATS = Query(
-    lambda name, seen, started, release, counts: WorkerRow(name, seen, started, release, msgspec.json.decode(counts)),
-    select(_beats.name, _beats.seen_at, _beats.started_at, _beats.release, _beats.counts).order_by(_beats.name),
+    lambda name, seen, started, release, queue, counts: WorkerRow(
+        name, seen, started, release, queue, msgspec.json.decode(counts)
+    ),
+    select(_beats.name, _beats.seen_at, _beats.started_at, _beats.release, _beats.queue, _beats.counts).order_by(
+        _beats.name
+    ),
 )
 
 
@@ -178,12 +182,16 @@ class ScheduleAdmin(RowsAdmin):
 
 
 class WorkerRow(Struct):
-    """A worker process seen within the last day. `counts` are its counters since it started."""
+    """A worker process seen within the last day.
+
+    `queue` is the address of its queue, empty for the database. `counts` are its counters since it started.
+    """
 
     id: str
     seen_at: datetime
     started_at: datetime
     release: str
+    queue: str | None
     counts: dict[str, int]
 
 
@@ -192,7 +200,7 @@ class WorkerAdmin(RowsAdmin):
     icon, group = "cpu", "Operations"
     help = "Processes that materialize tasks and send messages, with their last heartbeat."
     row = WorkerRow
-    columns = ("id", "seen_at", "started_at", "release", "counts")
+    columns = ("id", "seen_at", "started_at", "release", "queue", "counts")
     verbs = ("view",)
 
     async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:

@@ -19,7 +19,7 @@ from todo.delivery import outbox
 from todo.delivery.models import DELIVERY, PENDING, Delivery
 from todo.deployment import Finding, unfit_for_production
 from todo.errors import Problem
-from todo.http.health import Schedules, schedules_of, state_of
+from todo.http.health import Schedules, mixed_queue, schedules_of, state_of
 from todo.http.metrics import Gauge
 from todo.jobs import JobCatalog
 from todo.revisions import head
@@ -76,8 +76,8 @@ async def _database(database: Database, catalog: JobCatalog) -> list[Part]:
         version, size, since, connections = await database.primary.one_or_none(SERVER) or ("", "", None, 0)
         state = await state_of(database)
         schedules = schedules_of(state, catalog)
-    except asyncpg.UndefinedTableError:
-        return [Part("Migrations", "pending", f"There is no schema yet; the latest revision is {head()}.")]
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+        return [Part("Migrations", "pending", f"There is no schema yet, or an older one than {head()}.")]
     except (*AWAY, asyncpg.PostgresError, TimeoutError, Problem):
         return [Part("Database", "away", "The database does not answer.")]
     age, revision = state.worker_age, state.revision
@@ -87,6 +87,7 @@ async def _database(database: Database, catalog: JobCatalog) -> list[Part]:
     fit = "up to date with" if revision == head() else "newer than, and compatible with,"
     schema = f"At {revision}, {fit} version {__version__}." if migrated else f"At {revision}, not {head()}."
     late = not state.has_worker
+    mixed = mixed_queue(state, database)
     busy, read_only = "Requests time out waiting for a connection. ", "The database is read-only. "
     full = "The disk of the database is full. " if database.watch.is_disk_full else ""
     problem = read_only if state.read_only else full or (busy if database.is_busy else "")
@@ -95,6 +96,7 @@ async def _database(database: Database, catalog: JobCatalog) -> list[Part]:
         Part("Migrations", "ok" if migrated else "pending", schema),
         Part("Worker", "late" if late else "ok", f"{beat}{' Is `todo worker` running?' if late else ''}"),
         _schedules(schedules),
+        Part("Queue", "late" if mixed else "ok", mixed or "All workers have the queue of this process."),
     ]
 
 
