@@ -112,6 +112,7 @@ ROUTES: dict[str, tuple[str | None, int]] = {
     "GET /api/tasks/{task_id}/dependencies": ("tasks.view", 404),
     "POST /api/tasks/{task_id}/dependencies": ("tasks.change", 422),
     "DELETE /api/tasks/{task_id}/dependencies/{blocker_id}": ("tasks.change", 404),
+    "GET /api/tasks/{task_id}/dependents": ("tasks.view", 404),
     "GET /api/labels": ("labels.view", 200),
     "POST /api/labels": ("labels.add", 422),
     "GET /api/labels/{label_id}": ("labels.view", 404),

@@ -48,6 +48,10 @@ async def test_reads_take_one_round_trip(wire: Wire, eve: Person) -> None:
     assert await trips(wire, eve, "GET", f"/api/tasks/{task['id']}") == 1
     assert await trips(wire, eve, "GET", f"/api/tasks/{task['id']}?include=series,subtasks") == 1
     assert await trips(wire, eve, "GET", "/api/tasks?include=series,subtasks") == 1
+    other = {"blocker_id": (await eve.add())["id"]}
+    await eve.http.post(f"/api/tasks/{task['id']}/dependencies", json=other)
+    assert await trips(wire, eve, "GET", f"/api/tasks/{task['id']}/dependencies") == 1
+    assert await trips(wire, eve, "GET", f"/api/tasks/{other['blocker_id']}/dependents") == 1
     assert await trips(wire, eve, "GET", "/api/trash") == 1
     assert await trips(wire, eve, "GET", "/api/auth/me") == 1
     assert await trips(wire, eve, "GET", "/api/series") == 1

@@ -80,6 +80,7 @@ TRIED = {
     "place": "edit", "see sections": "see", "add section": "manage", "change section": "manage",
     "delete section": "manage", "order": "edit",
     "wait": "edit", "wait no more": "edit", "see what it waits for": "see",
+    "see what waits for it": "see",
     "see comments": "see", "add comment": "comment", "delete comment": "manage",
     "see view": "see", "add view": "edit", "change view": "edit", "delete view": "edit",
 }  # fmt: skip
@@ -136,6 +137,7 @@ class Attempts:
             "wait": ("POST", f"{tasks}/{self.open}/dependencies", {"blocker_id": self.done}),
             "wait no more": ("DELETE", f"{tasks}/{self.waiting}/dependencies/{self.done}", None),
             "see what it waits for": ("GET", f"{tasks}/{self.waiting}/dependencies", None),
+            "see what waits for it": ("GET", f"{tasks}/{self.done}/dependents", None),
             "see comments": ("GET", f"{tasks}/{self.open}/comments", None),
             "add comment": ("POST", f"{tasks}/{self.open}/comments", {"text": "@carol come"}),
             "delete comment": ("DELETE", f"{tasks}/{self.open}/comments/{self.comment}", None),

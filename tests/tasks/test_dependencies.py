@@ -1,6 +1,7 @@
 """Tasks that wait for others: what they are blocked by, no cycles, and projects that insist on it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
@@ -44,6 +45,12 @@ async def is_blocked(person: Person, task: Task) -> bool:
 async def listed(person: Person, task: Task) -> list[str]:
     answer = await person.http.get(f"/api/tasks/{task['id']}/dependencies")
     assert (answer.status_code, answer.json()["next_cursor"]) == (200, None)
+    return [one["title"] for one in answer.json()["items"]]
+
+
+async def waiting_for(person: Person, task: Task, query: str = "") -> list[str]:
+    answer = await person.http.get(f"/api/tasks/{task['id']}/dependents{query}")
+    assert answer.status_code == 200, answer.text
     return [one["title"] for one in answer.json()["items"]]
 
 
@@ -162,6 +169,44 @@ async def test_dependencies_are_for_editors_and_shown_to_who_sees_both(
     await act(bob, blocker, "complete")
     assert not await is_blocked(carol, task)
     assert (await ada.http.delete(f"/api/tasks/{task['id']}/dependencies/{blocker['id']}")).status_code == 204
+
+
+async def test_what_waits_for_a_task_is_listed_in_pages(ada: Person) -> None:
+    wash, *others = [await ada.add(title) for title in ("Wash", "Paint", "Tape", "Sand", "Trashed")]
+    for task in (*reversed(others), await ada.add("Soon", due={"kind": "day", "date": "2031-01-31"})):
+        await waits(ada, task, wash)
+    await ada.http.delete(f"/api/tasks/{others[-1]['id']}")
+
+    first = (await ada.http.get(f"/api/tasks/{wash['id']}/dependents?limit=3&count=true")).json()
+
+    assert [(one["title"], one["blocked"]) for one in first["items"]] == [
+        ("Paint", True), ("Tape", True), ("Sand", True),
+    ]  # fmt: skip
+    assert first["total"] == 4
+    assert await waiting_for(ada, wash, f"?limit=3&cursor={first['next_cursor']}") == ["Soon"]
+    assert await waiting_for(ada, wash, "?sort=-created_at&limit=2") == ["Soon", "Sand"]
+    assert await waiting_for(ada, wash, "?sort=due_at&limit=1") == ["Soon"]
+    assert await waiting_for(ada, others[0]) == []
+    assert (await ada.http.get(f"/api/tasks/{wash['id']}/dependents?sort=title")).status_code == 422
+    assert (await ada.http.get(f"/api/tasks/{others[-1]['id']}/dependents")).status_code == 404
+
+
+async def test_what_waits_is_shown_to_who_sees_both(ada: Person, bob: Person, world: World, sql: Sql) -> None:
+    carol, house = await world.person("carol"), await project(ada)
+    blocker = await ada.add("Wash", project_id=house)
+    ours, mine, his = await ada.add("Ours", project_id=house), await ada.add("Mine"), await bob.add("His")
+    await share(sql, house, bob.id)
+    await waits(ada, ours, blocker)
+    await waits(ada, mine, blocker)
+    await waits(bob, his, blocker)
+
+    assert await waiting_for(ada, blocker) == ["Ours", "Mine"]
+    assert await waiting_for(bob, blocker) == ["Ours", "His"]
+    counted = (await bob.http.get(f"/api/tasks/{blocker['id']}/dependents?count=true")).json()["total"]
+    assert counted == 2
+    assert (await carol.http.get(f"/api/tasks/{blocker['id']}/dependents")).status_code == 404
+    await share(sql, house, carol.id)
+    assert await waiting_for(carol, blocker) == ["Ours"]
 
 
 async def test_a_task_of_a_project_waits_for_nothing_that_its_owner_does_not_see(
@@ -335,6 +380,40 @@ async def test_operators_cannot_complete_it_either_and_see_what_it_waits_for(ada
     assert [one["blocker_id"] for one in found] == [wash["id"]]
     assert removed.status_code in (200, 204)
     assert not await is_blocked(ada, paint)
+
+
+@pytest.fixture
+async def planner(world: World, sql: Sql) -> AsyncIterator[Person]:
+    """Who deletes dependencies in the administration, of the tasks they see."""
+    await sql.execute(
+        "INSERT INTO roles (id, created_at, updated_at, version, name, permissions)"
+        " VALUES (gen_random_uuid(), now(), now(), 1, 'planner', $1)",
+        ["admin.enter", "dependencies.view", "dependencies.delete"],
+    )
+    yield await world.person("pat", "planner", "member")
+    await sql.execute("DELETE FROM user_roles WHERE role_id IN (SELECT id FROM roles WHERE name = 'planner')")
+    await sql.execute("DELETE FROM roles WHERE name = 'planner'")
+
+
+async def test_the_administration_deletes_no_more_dependencies_than_the_api(
+    ada: Person, planner: Person, sql: Sql
+) -> None:
+    house, yard = await project(ada), await project(ada, "Yard")
+    await share(sql, house, planner.id, "completer")
+    await share(sql, yard, planner.id, "editor")
+    for place, title in ((house, "Paint"), (yard, "Rake"), (None, "Unseen")):
+        await waits(ada, await ada.add(title, project_id=place), await ada.add("First", project_id=place))
+    tasks = {row["id"]: row["title"] for row in await sql.fetch("SELECT id, title FROM tasks")}
+
+    found = (await planner.http.get("/api/admin/dependencies")).json()["items"]
+    named = {tasks[UUID(one["task_id"])]: one["id"] for one in found}
+    answers = {
+        title: await planner.http.delete(f"/api/admin/dependencies/{one}") for title, one in sorted(named.items())
+    }
+
+    assert {title: answer.status_code for title, answer in answers.items()} == {"Paint": 403, "Rake": 204}
+    assert answers["Paint"].json()["code"] == "role-required"
+    assert await sql.fetchval("SELECT count(*) FROM dependencies") == 2
 
 
 async def test_the_database_completes_no_blocked_task_of_such_a_project(ada: Person, sql: Sql) -> None:

@@ -1,12 +1,12 @@
-"""`/api/tasks/{id}/dependencies`."""
+"""`/api/tasks/{id}/dependencies`, and `/api/tasks/{id}/dependents`."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Controller, Request, Response, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from todo.access import Actor, requires
 from todo.database import Database, WriteSession
@@ -15,8 +15,13 @@ from todo.domain.tasks.dependencies.queries import DependencyReads
 from todo.domain.tasks.dependencies.schemas import DependencyIn
 from todo.domain.tasks.dependencies.services import DependencyService
 from todo.domain.tasks.schemas import TaskOut, TaskPage
+from todo.schema import Count, Cursor, Limit
 
 ActorRequest = Request[Actor, Any, State]
+SortBy = Annotated[
+    Literal["created_at", "-created_at", "due_at", "-due_at"] | None,
+    QueryParameter(description="The oldest first by default; `due_at` has the soonest due first, `-` reverses."),
+]
 
 
 def dependency_reads(database: NamedDependency[Database], request: ActorRequest) -> DependencyReads:
@@ -30,14 +35,14 @@ def dependency_service(session: NamedDependency[WriteSession], request: ActorReq
 class DependencyController(Controller):
     """Dependencies: what a task waits for. While a blocker is open and not in the trash, the task is `blocked`."""
 
-    path = "/api/tasks/{task_id:uuid}/dependencies"
+    path = "/api/tasks/{task_id:uuid}"
     tags = ["Tasks"]
     dependencies = {
         "dependency_reads": Provide(dependency_reads, sync_to_thread=False),
         "service": Provide(dependency_service, sync_to_thread=False),
     }
 
-    @get(operation_id="list_dependencies", guards=[requires("tasks.view")])
+    @get("/dependencies", operation_id="list_dependencies", guards=[requires("tasks.view")])
     async def list_dependencies(
         self, dependency_reads: NamedDependency[DependencyReads], task_id: FromPath[UUID]
     ) -> TaskPage:
@@ -47,7 +52,23 @@ class DependencyController(Controller):
         """
         return await dependency_reads.blockers(task_id)
 
-    @post(operation_id="add_dependency", guards=[requires("tasks.change")])
+    @get("/dependents", operation_id="list_dependents", guards=[requires("tasks.view")])
+    async def list_dependents(
+        self,
+        dependency_reads: NamedDependency[DependencyReads],
+        task_id: FromPath[UUID],
+        sort: SortBy = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+        count: Count = False,
+    ) -> TaskPage:
+        """The tasks that wait for a task, of those that you can see; up to 500.
+
+        Example: `GET /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/dependents?sort=due_at`
+        """
+        return await dependency_reads.dependents(task_id, sort=sort, limit=limit, cursor=cursor, count=count)
+
+    @post("/dependencies", operation_id="add_dependency", guards=[requires("tasks.change")])
     async def add_dependency(
         self, service: NamedDependency[DependencyService], task_id: FromPath[UUID], data: JSONBody[DependencyIn]
     ) -> Response[TaskOut]:
@@ -59,7 +80,7 @@ class DependencyController(Controller):
         """
         return answer(await service.add(task_id, data.blocker_id), status_code=201)
 
-    @delete("/{blocker_id:uuid}", operation_id="delete_dependency", guards=[requires("tasks.change")])
+    @delete("/dependencies/{blocker_id:uuid}", operation_id="delete_dependency", guards=[requires("tasks.change")])
     async def delete_dependency(
         self,
         service: NamedDependency[DependencyService],
