@@ -34,7 +34,7 @@ def test_an_application_is_the_sum_of_its_modules_in_their_order() -> None:
 
     assert whole == Module(
         routes=[one, two], jobs=[], schedules=[schedule], loops=[], gauges=[], admins=[], dashboard=[], navigation=[],
-        row_links=[], templates=[],
+        row_links=[], explainers=[], templates=[],
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from todo.admin.dashboard import Card
 from todo.admin.declaration import Resource
+from todo.admin.explanations import Explainer
 from todo.admin.pages.renderer import Link, RowLink
 from todo.http.metrics import Gauge
 from todo.loops import Loop
@@ -20,7 +21,8 @@ class Module:
     """Everything that `todo/app.py` registers for a module.
 
     `jobs` run when queued, `schedules` by the clock, `loops` continuously. `dashboard` are cards of the admin's
-    dashboard, `navigation` its further pages, `row_links` links of its rows, `templates` folders of Jinja templates.
+    dashboard, `navigation` its further pages, `row_links` links of its rows, `explainers` what it knows of rows,
+    `templates` folders of Jinja templates.
     """
 
     routes: Sequence[ControllerRouterHandler] = ()
@@ -32,6 +34,7 @@ class Module:
     dashboard: Sequence[Card] = ()
     navigation: Sequence[Link] = ()
     row_links: Sequence[RowLink] = ()
+    explainers: Sequence[Explainer] = ()
     templates: Sequence[Path] = ()
 
     @classmethod

@@ -58,7 +58,8 @@ def harmless(resource: Resource) -> list[tuple[str, Ask, int]]:
         ("change", Ask("change", resource.name, values=nonsense), 422), ("delete", Ask("delete", resource.name), 404),
         ("import", Ask("import", resource.name, values=nonsense), 422),
     ]  # fmt: skip
-    found += [("view", Ask("history", resource.name), 404)] if isinstance(resource, ModelAdmin) else []
+    if isinstance(resource, ModelAdmin):
+        found += [("view", Ask("history", resource.name), 404), ("explain", Ask("explain", resource.name), 404)]
     for one in resource.actions.values():
         if one.on == "row":
             expected = 404 if one.form is None else 422
@@ -73,7 +74,7 @@ def expected(resource: Resource, verb: str, held: frozenset[str], let_through: i
     if verb in VERBS and verb not in resource.verbs:
         return 403
     needed = {ENTER, f"{resource.name}.{verb}"}
-    if verb == "export" or (let_through == 404 and not isinstance(resource, ModelAdmin)):
+    if verb in {"export", "explain"} or (let_through == 404 and not isinstance(resource, ModelAdmin)):
         needed.add(f"{resource.name}.view")  # what is read on the way
     return let_through if "*" in held or needed <= held else 403
 

@@ -59,6 +59,7 @@ async def rows_of(admin: AdminService, rows: Rows) -> dict[str, str]:
         items = (await admin.queries.page(name, ListQuery(limit=1, facets=False))).items
         path = f"/admin/{name}/{items[0].id if items else await rows.of(resource)}"
         found |= {f"{name}-row": path, f"{name}-history": f"{path}/history"}
+        found |= {f"{name}-why": f"{path}/explanation"} if "explain" in resource.verbs else {}
     return found
 
 

@@ -72,6 +72,7 @@ async def test_the_pages_of_a_row(lively: Window, database: Database, boss: Pers
     assert isinstance(resource, ModelAdmin)
     row = await row_of(resource, database, boss)
     paths = [f"/admin/{name}/{row}", f"/admin/{name}/{row}/history"]
+    paths += [f"/admin/{name}/{row}/explanation"] if "explain" in resource.verbs else []
 
     assert await found_on(lively, paths) == {}
 

@@ -215,3 +215,32 @@ async def test_a_form_that_was_begun_is_not_left_by_accident(lively: Window, bos
 
     await expect(page.get_by_label("Title")).to_have_value("Mine")
     assert dialogs == ["beforeunload"]
+
+
+async def test_a_task_says_why_it_does_not_come_up(page: Page, boss: Person) -> None:
+    due = {"kind": "day", "date": "2031-01-31"}
+    task = await boss.add(due=due, recurrence={"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"})
+    blocker = await boss.add("Buy a can")
+    await boss.http.post(f"/api/tasks/{task['id']}/dependencies", json={"blocker_id": blocker["id"]})
+    await page.goto("/admin/tasks?q=plants")
+    await page.get_by_role("link", name="Water the plants", exact=True).click()
+    await page.get_by_role("link", name="Why?").click()
+
+    kept_back = page.get_by_role("region", name="What keeps it back")
+    await expect(kept_back.get_by_role("link", name="Waits for Buy a can")).to_be_visible()
+    await expect(page.get_by_role("region", name="What holds now")).to_contain_text("Every month on the 31st")
+    coming = page.get_by_role("region", name="Timeline").locator(".is-coming")
+    await expect(coming.filter(has_text="Occurrence 2031-02-28 is to open")).to_be_visible()
+    await page.get_by_role("link", name="Back to task").click()
+    await page.locator(".crumbs").get_by_role("link", name="Tasks").click()
+    await expect(page).to_have_url(re.compile("q=plants"))
+
+
+async def test_a_series_says_why_it_does_not_come_up(page: Page, boss: Person) -> None:
+    due = {"kind": "day", "date": "2031-01-31"}
+    task = await boss.add(due=due, recurrence={"rrule": "FREQ=DAILY"})
+    await boss.http.post(f"/api/series/{task['series_id']}/pause", json={})
+    await page.goto(f"/admin/series/{task['series_id']}")
+    await page.get_by_role("link", name="Why?").click()
+
+    await expect(page.get_by_role("region", name="What keeps it back")).to_contain_text("The series is paused")

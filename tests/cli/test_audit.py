@@ -16,13 +16,13 @@ from todo.cli import main
 from todo.cli.operator import os_user
 
 READS = {
-    "access scopes", "access token", "access why", "admin describe", "admin export", "admin get", "admin history",
-    "admin list", "audit list", "audit show", "backup", "backup-key", "check", "completion", "dbshell",
+    "access scopes", "access token", "access why", "admin describe", "admin explain", "admin export", "admin get",
+    "admin history", "admin list", "audit list", "audit show", "backup", "backup-key", "check", "completion", "dbshell",
     "hash-benchmark", "jobs list", "jobs schedules", "jobs show", "keys list", "labels list", "openapi",
     "outbox list", "outbox show", "permissions", "projects list", "projects members", "projects show",
-    "recurrence preview", "routes", "send-test-email", "series list", "series show", "sessions list", "sessions show",
-    "settings", "shell", "tasks list", "tasks show", "tokens list", "tokens show", "users list", "users show",
-    "views list",
+    "recurrence preview", "routes", "send-test-email", "series list", "series show", "series why", "sessions list",
+    "sessions show", "settings", "shell", "tasks list", "tasks show", "tasks why", "tokens list", "tokens show",
+    "users list", "users show", "views list",
 }  # fmt: skip
 LASTING = {"server", "up", "worker"}  # what they change is the worker's, or is for a request
 FAILED = """INSERT INTO deliveries (id, created_at, updated_at, version, channel, recipient, subject, payload, run_at,

@@ -85,6 +85,8 @@ async def _serve(admin: AdminService, ask: Ask) -> Any:
             return await admin.queries.get(ask.resource, ask.row_id)
         case "history":
             return await admin.history.of_row(ask.resource, ask.row_id)
+        case "explain":
+            return await admin.explanations.of_row(ask.resource, ask.row_id)
         case "export":
             return json.loads(
                 b"".join([part async for part in await admin.files.export(ask.resource, list_query, "json")])
@@ -110,6 +112,7 @@ async def by_rest(stage: Stage, ask: Ask) -> Answer:
         "view": ("GET", base, None),
         "get": ("GET", f"{base}/{ask.row_id}", None),
         "history": ("GET", f"{base}/{ask.row_id}/history", None),
+        "explain": ("GET", f"{base}/{ask.row_id}/explanation", None),
         "export": ("GET", f"{base}/export", None),
         "add": ("POST", base, ask.values),
         "change": ("PATCH", f"{base}/{ask.row_id}", ask.values),
@@ -158,6 +161,8 @@ def _command(ask: Ask) -> tuple[str, dict[str, Any]]:
             return "get", resource | shown | {"row_id": ask.row_id}
         case "history":
             return "history", resource | shown | {"row_id": ask.row_id, "limit": 50, "cursor": None}
+        case "explain":
+            return "explain", resource | shown | {"row_id": ask.row_id}
         case "export":
             return "export", chosen | {"form": "json", "file": _Out()}
         case "add":

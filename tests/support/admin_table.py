@@ -25,6 +25,8 @@ def _read(resource: Resource) -> Iterator[tuple[str, str, str]]:
         yield "GET", path, "view"
     if "export" in resource.verbs:
         yield "GET", "/export", "export"
+    if "explain" in resource.verbs:
+        yield "GET", "/{row_id}/explanation", "explain"
     if isinstance(resource, ModelAdmin):
         yield "GET", "/{row_id}/history", "view"
         if resource.date_hierarchy:

@@ -20,7 +20,7 @@ from todo.database import Database, WriteSession, now
 
 M = TypeVar("M", bound=SQLModel)
 
-VERBS = ("view", "add", "change", "delete", "purge", "export", "import")
+VERBS = ("view", "add", "change", "delete", "purge", "export", "import", "explain")
 ENTER: Permission = "admin.enter"  # grants access to the admin, on all three interfaces
 
 
@@ -219,6 +219,10 @@ class ModelAdmin(Resource, Generic[M]):
         Return a module constant, with `ACTOR` for the actor's id: queries are compiled once for each.
         """
         return None
+
+    async def timezone_of(self, database: Database, actor: Actor, row: Any) -> str:
+        """Return the time zone in which the dates of a row are meant, for the verb `explain`."""
+        return actor.timezone
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
         """Lock other rows before this one. Override it to follow the lock order of other code."""

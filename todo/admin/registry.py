@@ -1,9 +1,10 @@
 """The registry of all resources, checked at startup."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -18,11 +19,20 @@ from todo.database import columns
 from todo.errors import NotFound
 from todo.schema import Schema
 
+if TYPE_CHECKING:
+    from todo.admin.explanations import Explainer
+
 
 class Registry:
-    """Resources by name. Raise AdminError with a message for each mistake in a declaration."""
+    """Resources by name, and what modules explain of their rows.
 
-    def __init__(self, declared: Iterable[Callable[[], Resource]]):
+    Raise AdminError with a message for each mistake in a declaration.
+    """
+
+    def __init__(self, declared: Iterable[Callable[[], Resource]], explainers: Iterable["Explainer"] = ()):
+        self.explainers: dict[str, list[Explainer]] = defaultdict(list)
+        for explainer in explainers:
+            self.explainers[explainer.resource].append(explainer)
         self._resources: dict[str, Resource] = {}
         for declare in declared:
             resource = declare()

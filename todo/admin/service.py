@@ -4,6 +4,7 @@ from todo.access import Origin
 from todo.admin.actions import Actions
 from todo.admin.context import AdminContext
 from todo.admin.editor import Editor
+from todo.admin.explanations import Explanations
 from todo.admin.files import Files
 from todo.admin.history import History
 from todo.admin.queries import Queries
@@ -34,5 +35,6 @@ class AdminService:
         self.editor = Editor(context)
         self.actions = Actions(context, self.queries, self.editor)
         self.history = History(context, self.queries, self.editor)
+        self.explanations = Explanations(context, self.queries)
         self.files = Files(context, self.queries, self.editor)
         self.views = SavedViews(context, self.queries, self.editor)

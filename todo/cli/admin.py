@@ -20,8 +20,8 @@ from todo.errors import Forbidden
 from todo.settings import load_settings
 
 COMMANDS = [
-    reading.describe, reading.list_rows, reading.get, reading.history, writing.add, writing.set_fields, writing.revert,
-    writing.delete, writing.act, reading.export, writing.import_rows,
+    reading.describe, reading.list_rows, reading.get, reading.history, reading.explain, writing.add,
+    writing.set_fields, writing.revert, writing.delete, writing.act, reading.export, writing.import_rows,
 ]  # fmt: skip
 admin = click.RichGroup(name="admin", commands=COMMANDS)
 

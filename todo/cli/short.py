@@ -6,7 +6,7 @@ from typing import Any
 import rich_click as click
 
 from todo.admin.cli.commands import JSON, MATCHING, REASON, YES, AdminCommand, Parameter
-from todo.admin.cli.reading import get, list_rows
+from todo.admin.cli.reading import explain, get, list_rows
 from todo.admin.cli.writing import act, add, delete, set_fields
 from todo.admin.declaration import Action
 from todo.admin.fields import Field
@@ -16,7 +16,7 @@ from todo.app import REGISTRY
 from todo.cli.admin import serve
 from todo.cli.lazy import ShortName
 
-PLAIN = {"list": list_rows, "get": get, "add": add, "set": set_fields, "delete": delete}
+PLAIN = {"list": list_rows, "get": get, "explain": explain, "add": add, "set": set_fields, "delete": delete}
 ROWS = click.argument("ids", nargs=-1, metavar="ROW...")
 ALL = click.option("--all", "everything", is_flag=True, help="All rows that match --filter and --search.")
 

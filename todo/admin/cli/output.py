@@ -13,6 +13,7 @@ from rich.text import Text
 
 from todo.admin.declaration import Resource
 from todo.admin.describing import Description
+from todo.admin.explanations import Explanation
 from todo.admin.fields import write_text
 from todo.admin.schemas import Difference, HistoryPage, ImportReport, ListResult, Outcome, Preview
 
@@ -71,6 +72,15 @@ def history(found: HistoryPage) -> None:
     show(grid)
     if found.next_cursor:
         click.echo(f"Earlier ones: --cursor {found.next_cursor}")
+
+
+def explanation(found: Explanation) -> None:
+    """What hinders is marked with `!`."""
+    grid = Table("", "UTC", found.timezone, "What", "Why")
+    for one in found.entries:
+        utc, local = text(one.at) if one.at else "now", (one.local or "").replace("T", " ")
+        grid.add_row("!" if one.hinders else "", utc, local, Text(harmless(one.what)), Text(harmless(one.why)))
+    show(grid)
 
 
 def differences(changes: Sequence[Difference]) -> str:

@@ -102,6 +102,21 @@ async def history(
     return 0
 
 
+@command("explain", RESOURCE, ROW, JSON)
+async def explain(admin: AdminService, resource: str, row_id: str, as_json: bool) -> int:
+    """Explain why a task or a series did or did not come up.
+
+    Lists what holds now, then the timeline: occurrences, worker, reminders, messages. `!` marks what hinders it.
+
+    Example:
+
+        todo admin explain tasks 0190f5f0-7c1d-7000-8000-000000000000
+    """
+    found = await admin.explanations.of_row(resource, await row_id_of(admin, resource, row_id))
+    say(found) if as_json else output.explanation(found)
+    return 0
+
+
 @command(
     "export", RESOURCE,
     click.option("--format", "form", type=click.Choice(["csv", "json", "xlsx"]), default="csv", show_default=True),

@@ -1,4 +1,4 @@
-"""`/admin/<resource>/<id>/history`: the changes of a row, and reverting one."""
+"""`/admin/<resource>/<id>/history` and `/explanation`: the changes of a row, reverting one, and why it came up."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -19,7 +19,7 @@ Cursor = Annotated[str | None, QueryParameter(max_length=500, description="Curso
 
 
 class HistoryPages(Controller):
-    """The history of a row."""
+    """What happened to a row."""
 
     guards = [may_enter]
 
@@ -39,6 +39,23 @@ class HistoryPages(Controller):
             "may_change": admin.may(resource, "change"), "listed": list_of(request, resource),
         }  # fmt: skip
         return pages.render(request.scope, "history.html", **values)
+
+    @get("/{resource:str}/{row_id:str}/explanation", operation_id="show_admin_explanation")
+    async def explain(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
+        listed: ListQueryText = "",
+    ) -> Response[Any]:  # fmt: skip
+        """Show why a row did or did not come up.
+
+        Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/explanation`
+        """
+        admin = pages.admin(request)
+        found = await admin.explanations.of_row(resource, row_id)
+        values: dict[str, Any] = {
+            "resource": admin.registry[resource], "listed": list_of(request, resource), "found": found,
+            "may_view": [one.name for one in admin.resources()],
+        }  # fmt: skip
+        return pages.render(request.scope, "explanation.html", **values)
 
     @post("/{resource:str}/{row_id:str}/revert", operation_id="admin_revert", status_code=303)
     async def revert(

@@ -44,7 +44,7 @@ def environment(folders: Sequence[Path]) -> Environment:
     )  # fmt: skip
     made.globals |= {"asset": asset}
     made.filters |= {
-        "when": when, "friendly": friendly, "ago": ago, "iso": iso, "number": number,
+        "when": when, "friendly": friendly, "ago": ago, "iso": iso, "is_future": is_future, "number": number,
         "about": about, "before_dot": before_dot, "words": words, "tone": tone,
         "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count,
         "called": called, "displays": displays, "label": label_of,
@@ -96,6 +96,11 @@ def ago(value: datetime) -> str:
     count = max(1, int(size // unit))
     words = f"{count} {name}{'' if count == 1 else 's'}"
     return f"{words} ago" if seconds > 0 else f"in {words}"
+
+
+def is_future(value: datetime) -> bool:
+    """Return whether an instant is still to come."""
+    return value > now()
 
 
 def words(value: Any) -> str:

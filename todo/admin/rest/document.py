@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from todo.admin.declaration import Filter, ModelAdmin, Resource, RowsAdmin
 from todo.admin.describing import Description
+from todo.admin.explanations import Explanation
 from todo.admin.fields import Field
 from todo.admin.file_formats import FORMATS
 from todo.admin.filters import LONGEST
@@ -34,8 +35,9 @@ ID = "0190f5f0-7c1d-7000-8000-000000000000"
 LIMIT = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
 TEXT = {"type": "string", "maxLength": 500}
 ANSWERS = {
-    "docs": Description, "history": HistoryPage, "dates": list[FacetValue], "options": list[Option],
-    "import": ImportReport, "delete": Preview, "act": Outcome, "act_on_one": Outcome, "act_on_many": Outcome,
+    "docs": Description, "history": HistoryPage, "explanation": Explanation, "dates": list[FacetValue],
+    "options": list[Option], "import": ImportReport, "delete": Preview, "act": Outcome,
+    "act_on_one": Outcome, "act_on_many": Outcome,
 }  # fmt: skip
 HANDLERS = {handler.opt["kind"]: handler for handler in (*READS, *WRITES)}
 OF_ONE_ROW = {"get", "add", "change", "restore", "revert"}  # their response is the row
@@ -133,7 +135,8 @@ def _success(resource: Resource, one: Operation) -> str:
     """Say what a successful answer is."""
     words = {
         "list": f"A page of {resource.label.lower()}.", "docs": "What the resource is, and what you may do with it.",
-        "history": "A page of changes, the latest first.", "dates": "Years, months or days, and how many rows each.",
+        "history": "A page of changes, the latest first.", "explanation": "What holds now, then the timeline.",
+        "dates": "Years, months or days, and how many rows each.",
         "options": "Rows to choose from.", "import": "What was or would be imported, and what was refused.",
         "delete": "With `preview`: what would also be deleted or changed; nothing is deleted.",
         "export": "The file.",

@@ -36,6 +36,8 @@ def _reads(resource: Resource) -> Iterator[Operation]:
         yield Operation("export", "GET", "/export", "export")
     if isinstance(resource, ModelAdmin):
         yield Operation("history", "GET", "/{row_id}/history", "view")
+    if "explain" in resource.verbs:
+        yield Operation("explanation", "GET", "/{row_id}/explanation", "explain")
     if resource.date_hierarchy:
         yield Operation("dates", "GET", "/dates", "view")
     if isinstance(resource, ModelAdmin) and any(field.reference for field in resource.fields.values()):

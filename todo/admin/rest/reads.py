@@ -10,6 +10,7 @@ from litestar.response import Stream
 from todo.access import requires
 from todo.admin.declaration import ENTER
 from todo.admin.describing import Description, describe
+from todo.admin.explanations import Explanation
 from todo.admin.file_formats import FORMATS
 from todo.admin.rest.parameters import (
     ActorRequest,
@@ -140,4 +141,13 @@ async def list_history(
     return await admin.history.of_row(resource, row_id, cursor, limit)
 
 
-READS = [list_rows, get_docs, get_row, export_rows, list_dates, list_options, list_history]
+@get("/{row_id:str}/explanation", operation_id="admin_rest_explanation", opt={"kind": "explanation"})
+async def get_explanation(admin: Admin, resource: FromPath[str], row_id: FromPath[str]) -> Explanation:
+    """Explain why a row did or did not come up: rule, occurrences, worker, reminders, messages and what hinders it.
+
+    Example: `GET /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/explanation`
+    """
+    return await admin.explanations.of_row(resource, row_id)
+
+
+READS = [list_rows, get_docs, get_row, export_rows, list_dates, list_options, list_history, get_explanation]

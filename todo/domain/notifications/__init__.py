@@ -5,6 +5,7 @@ from todo.domain.notifications.controllers.notifications import NotificationCont
 from todo.domain.notifications.controllers.reminders import ReminderController
 from todo.domain.notifications.controllers.unsubscribe import unsubscribe_by_link, unsubscribe_page
 from todo.domain.notifications.jobs import CRONS, GAUGES, LOOPS
+from todo.domain.notifications.services.explaining import EXPLAINERS
 from todo.module import Module
 
 MODULE = Module(
@@ -15,4 +16,5 @@ MODULE = Module(
     loops=LOOPS,
     gauges=GAUGES,
     admins=ADMINS,
+    explainers=EXPLAINERS,
 )  # fmt: skip

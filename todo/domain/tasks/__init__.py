@@ -16,6 +16,7 @@ from todo.domain.tasks.sections.controllers import SectionController
 from todo.domain.tasks.series.controllers import SeriesController
 from todo.domain.tasks.series.jobs import GAUGES, LOOPS
 from todo.domain.tasks.services.dashboard import CARDS
+from todo.domain.tasks.services.explaining import EXPLAINERS
 from todo.domain.tasks.views.controllers import ViewController
 from todo.module import Module
 
@@ -39,5 +40,6 @@ MODULE = Module(
     loops=LOOPS,
     gauges=GAUGES,
     admins=ADMINS,
+    explainers=EXPLAINERS,
     dashboard=CARDS,
 )

@@ -56,7 +56,7 @@ TIMING = msgspec.json.Decoder[Timing](Timing)
 def _listed(*values: Any) -> ReminderOut:
     """A row of `COLUMNS`."""
     timing, remind_at, sent_at = TIMING.decode(values[4]), values[7], values[9]
-    state = _state(timing, remind_at, sent_at, *values[-3:])
+    state = state_of(timing, remind_at, sent_at, *values[-3:])
     return ReminderOut(*(*values[:4], timing, *values[5:8], state, *values[8:-3]))
 
 
@@ -249,7 +249,7 @@ def _until(data: Snooze, moment: datetime) -> datetime:
     return until
 
 
-def _state(
+def state_of(
     timing: Timing, remind_at: datetime | None, sent_at: datetime | None, status: str, has_due: bool, has_start: bool
 ) -> ReminderState:
     """Where a reminder of a task stands: why it is not scheduled, when it is not."""
@@ -268,6 +268,6 @@ def shown(reminder: Reminder, task: Task) -> ReminderOut:
     dates = task.due is not None, task.start is not None
     return ReminderOut(
         reminder.id, reminder.version, task.id, task.title, timing, reminder.urgent, reminder.template_id is not None,
-        reminder.remind_at, _state(timing, reminder.remind_at, reminder.sent_at, task.status, *dates),
+        reminder.remind_at, state_of(timing, reminder.remind_at, reminder.sent_at, task.status, *dates),
         reminder.snoozed_until, reminder.sent_at, reminder.created_at, reminder.updated_at,
     )  # fmt: skip

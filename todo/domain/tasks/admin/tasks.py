@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, any_, func, select
 from todo.access import Actor
 from todo.admin.declaration import ActionContext, Computed, Inline, ModelAdmin, action
 from todo.admin.fields import TextFormat
-from todo.database import ACTOR
+from todo.database import ACTOR, Database
 from todo.domain.accounts.models import USER
 from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks import rules
@@ -22,6 +22,7 @@ from todo.domain.tasks.schemas import Assignees, Minutes, Moment, Priority, Stat
 from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import SERIES
 from todo.domain.tasks.series.services.occurrences import SeriesService
+from todo.domain.tasks.services.explaining import TIMEZONE
 from todo.domain.tasks.services.tasks import TaskService
 from todo.domain.tasks.subtasks import descendants
 from todo.errors import Invalid
@@ -102,7 +103,7 @@ class TaskAdmin(ModelAdmin[Task]):
         "section_id": lambda _: None,
     }  # the inbox of the owner
     trash = "deleted_at"
-    verbs = ("view", "add", "change", "delete", "purge", "export", "import")
+    verbs = ("view", "add", "change", "delete", "purge", "export", "import", "explain")
     every_row = "tasks.all"
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
@@ -111,7 +112,7 @@ class TaskAdmin(ModelAdmin[Task]):
     def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
         """Closed tasks are reopened, open ones completed; what lies in the trash is restored first."""
         if row.deleted_at is not None:
-            kept = {"view", "delete", "purge", "export"}
+            kept = {"view", "delete", "purge", "export", "explain"}
             return "" if verb in kept else "This task is in the trash: restore it first."
         closed = row.status in rules.CLOSED
         if closed and verb in {"cancel", "complete", "skip"}:
@@ -119,6 +120,10 @@ class TaskAdmin(ModelAdmin[Task]):
         if verb == "skip" and row.series_id is None:
             return "This task comes only once: complete, cancel or delete it."
         return "This task is open: only closed tasks can be reopened." if verb == "reopen" and not closed else ""
+
+    async def timezone_of(self, database: Database, actor: Actor, row: Any) -> str:
+        """That of the owner."""
+        return await database.reads.one_or_none(TIMEZONE, owner=row.owner_id) or actor.timezone
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
         """The owner and the series come before the task: see `series/locks.py`."""

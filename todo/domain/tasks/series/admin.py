@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, literal_column, select
 from todo.access import Actor
 from todo.admin.declaration import ActionContext, Computed, Filter, Inline, ModelAdmin, action
 from todo.audit import record
-from todo.database import ACTOR
+from todo.database import ACTOR, Database
 from todo.domain.recurrence.schemas import Opens, Rrule
 from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
@@ -66,6 +66,7 @@ class SeriesAdmin(ModelAdmin[Series]):
     }  # fmt: skip
     inlines = (Inline("occurrences", via="series_id"), Inline("tasks", via="series_id"))
     heavy = ("template", "holidays", "pauses", "vacations", "exceptions")
+    verbs = ("view", "export", "explain")
     every_row = "series.all"
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
@@ -78,6 +79,10 @@ class SeriesAdmin(ModelAdmin[Series]):
         if row.status == "paused" and verb in {"pause", "run"}:
             return "This series is paused: resume it first."
         return ""
+
+    async def timezone_of(self, database: Database, actor: Actor, row: Any) -> str:
+        """That of the rule or, where it has none, of the owner."""
+        return str(row.timezone or row.owner_timezone)
 
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
         """The owner comes before the series: see `series/locks.py`."""
