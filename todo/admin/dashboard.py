@@ -1,11 +1,11 @@
-"""The dashboard: modules declare cards, each with a number and its last thirty days."""
+"""The dashboard: modules declare cards, each with a number, its last thirty days, or what has gone wrong lately."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Column, ColumnElement, DateTime, String, bindparam, func, select
@@ -15,6 +15,14 @@ from todo.database import Database, Query, now
 
 log = logging.getLogger(__name__)
 DAYS = 30
+
+
+class Line(NamedTuple):
+    """One thing behind a number, such as an error, and when it happened."""
+
+    text: str
+    at: datetime | None = None
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,16 +35,18 @@ class Figure:
     tone: str = ""  # good | warn | bad: whether it needs attention
     series: Sequence[int] = ()
     unit: str = ""  # what the series counts, e.g. "sign-ins"
+    lines: Sequence[Line] = ()  # the latest of what is counted
 
 
 @dataclass(frozen=True)
 class Card:
-    """A number on the dashboard, for holders of `permission`."""
+    """A number on the dashboard, for holders of `permission`. An alert comes first, and only while it is not 0."""
 
     label: str
     icon: str
     permission: str
     read: Callable[[Database, Actor], Awaitable[Figure]]
+    is_alert: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,13 @@ class Daily:
         since = datetime.combine(first, time.min, zone)
         found = dict(await database.reads.all(self._query, zone=actor.timezone, since=since))
         return [found.get(first + timedelta(days=number), 0) for number in range(DAYS)]
+
+
+def first_line(error: str | None, most: int = 160) -> str:
+    """Return the beginning of an error, for a line of a card; of a traceback its end, which says what happened."""
+    lines = (error or "").strip().splitlines()
+    text = lines[-1] if lines and lines[0].startswith("Traceback") else "".join(lines[:1])
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def one(statement: Any) -> Query[Any]:

@@ -28,19 +28,26 @@ class DashboardPage(Controller):
 
     @get(operation_id="show_admin")
     async def show(self, pages: PagesDependency, request: Request[Any, Any, Any]) -> Response[str]:
-        """Show users, tasks, sign-ins, jobs, health and your recent changes.
+        """Show what needs attention, figures of users, tasks, sign-ins, jobs and health, and your recent changes.
 
         Example: `GET /admin`
         """
         admin = pages.admin(request)
         shown = await read_dashboard(pages.cards, admin.database, admin.actor)
         values: dict[str, Any] = {
-            "figures": [(one.card, one.figure) for one in shown],
+            "figures": [(one.card, one.figure) for one in shown if not one.card.is_alert],
+            "alerts": [(one.card, one.figure) for one in shown if one.card.is_alert and is_on(one.figure)],
+            "checked": [one.card.label for one in shown if one.card.is_alert and not is_on(one.figure)],
             "bars": {one.card.label: bars(one.figure.series) for one in shown if one.figure},
             "told": {one.card.label: sent(one.figure) for one in shown if one.figure},
             "recent": await admin.history.recent(), "registry": admin.registry,
         }  # fmt: skip
         return pages.render(request.scope, "dashboard.html", **values)
+
+
+def is_on(figure: Figure | None) -> bool:
+    """Return whether an alert is shown: also when nobody knows."""
+    return figure is None or bool(figure.value)
 
 
 def bars(series: Sequence[int]) -> list[Bar]:

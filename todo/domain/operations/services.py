@@ -11,7 +11,7 @@ from sqlalchemy import column, func, select, table, text
 from todo import __version__
 from todo.access import Actor
 from todo.actions import Permission
-from todo.admin.dashboard import Card, Daily, Figure, one
+from todo.admin.dashboard import Card, Daily, Figure, Line, first_line, one
 from todo.audit_partitions import PARTITIONS, missing
 from todo.connection import AWAY
 from todo.database import Database, Query, now
@@ -19,9 +19,10 @@ from todo.delivery import outbox
 from todo.delivery.models import DELIVERY, PENDING, Delivery
 from todo.deployment import Finding, unfit_for_production
 from todo.errors import Problem
-from todo.http.health import Schedules, mixed_queue, schedules_of, state_of
+from todo.http.health import Schedules, State, mixed_queue, schedules_of, state_of
 from todo.http.metrics import Gauge
 from todo.jobs import JobCatalog
+from todo.queue import RUN
 from todo.revisions import head
 
 VIEW: Permission = "operations.view"
@@ -32,6 +33,21 @@ DELIVERY_COUNTS = one(
     select(func.count().filter(PENDING), func.count().filter(DELIVERY.failed_at.is_not(None))).select_from(Delivery)
 )
 DELIVERED = Daily(DELIVERY.done_at)
+LATEST = 3  # errors of a card
+JOB_ERRORS = Query(
+    lambda function, at, error: Line(f"{function}: {first_line(error)}", at, f"/admin/schedules/{function}"),
+    select(RUN.function, RUN.finished_at, RUN.error)
+    .where(RUN.error.is_not(None), RUN.status != "complete")
+    .order_by(RUN.finished_at.desc())
+    .limit(LATEST),
+)
+MAIL_ERRORS = Query(
+    lambda id, recipient, at, error: Line(f"{recipient}: {first_line(error)}", at, f"/admin/deliveries/{id}"),
+    select(DELIVERY.id, DELIVERY.recipient, DELIVERY.failed_at, DELIVERY.last_error)
+    .where(DELIVERY.failed_at.is_not(None))
+    .order_by(DELIVERY.failed_at.desc())
+    .limit(LATEST),
+)
 SERVER: Query[tuple[Any, ...]] = one(
     select(
         func.current_setting("server_version"),
@@ -153,6 +169,45 @@ async def deliveries(database: Database, actor: Actor) -> Figure:
     return Figure(pending, note, "/admin/deliveries", "warn" if failed else "", series, "sent")
 
 
+async def failed_jobs(database: Database, _: Actor) -> Figure:
+    """Count failed jobs, with the last errors."""
+    *_others, failed = await database.reads.one_or_none(JOB_COUNTS) or (0, 0, 0)
+    lines = await database.reads.all(JOB_ERRORS) if failed else []
+    return Figure(failed, "in the past week", "/admin/jobs?status=failed", "bad", lines=lines)
+
+
+async def undelivered(database: Database, actor: Actor) -> Figure:
+    """Count given up deliveries, with the last errors."""
+    _, failed = await database.reads.one_or_none(DELIVERY_COUNTS) or (0, 0)
+    shown = failed and actor.may("deliveries.view")
+    lines = await database.reads.all(MAIL_ERRORS) if shown else []
+    return Figure(failed, "given up after the last attempt", "/admin/deliveries?state=failed", "bad", lines=lines)
+
+
+async def lagging(catalog: JobCatalog, database: Database, _: Actor) -> Figure:
+    """Count the schedules that are late, or whose last run failed."""
+    state = await state_of(database)
+    found = schedules_of(state, catalog)
+    failed = [name for name in found.failed if name not in found.late]
+    lines = [_schedule_line(state, name, "late") for name in found.late]
+    lines += [_schedule_line(state, name, "failed on its last run") for name in failed]
+    return Figure(len(lines), "late or failed", "/admin/schedules", "bad", lines=lines[:LATEST])
+
+
+def _schedule_line(state: State, name: str, what: str) -> Line:
+    success, _ = state.runs.get(name, (None, None))
+    since = "last success" if success else "never succeeded"
+    return Line(f"{name}: {what}, {since}", success, f"/admin/schedules/{name}")
+
+
+async def readiness(database: Database, _: Actor) -> Figure:
+    """Count the settings that are not fit for production."""
+    found = sorted(unfit_for_production(database.settings), key=lambda one: one.level)
+    errors = sum(one.level == "error" for one in found)
+    lines = [Line(one.message, href="/admin/health") for one in found[:LATEST]]
+    return Figure(len(found), f"checks fail, {errors} of them errors", "/admin/health", "warn", lines=lines)
+
+
 GAUGES = [
     Gauge("todo_outbox_waiting", "Pending deliveries, counted up to 10,000.", outbox.COUNT),
     Gauge("todo_outbox_lag_seconds", "Seconds by which the oldest pending delivery is late.", outbox.LAG),
@@ -162,6 +217,10 @@ GAUGES = [
 def cards(catalog: JobCatalog) -> list[Card]:
     """Return the cards for the admin's dashboard."""
     return [
+        Card("Failed jobs", "queue", VIEW, failed_jobs, is_alert=True),
+        Card("Undelivered mail", "send", VIEW, undelivered, is_alert=True),
+        Card("Schedules", "clock", VIEW, partial(lagging, catalog), is_alert=True),
+        Card("Production readiness", "shield", VIEW, readiness, is_alert=True),
         Card("Health", "heart", VIEW, partial(wellbeing, catalog)),
         Card("Jobs", "queue", VIEW, jobs),
         Card("Deliveries", "send", VIEW, deliveries),

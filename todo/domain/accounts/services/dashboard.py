@@ -4,7 +4,8 @@ from sqlalchemy import func, select
 
 from todo.access import Actor
 from todo.admin.dashboard import Card, Daily, Figure, one
-from todo.database import Database
+from todo.audit import Event
+from todo.database import Database, columns
 from todo.domain.accounts.models import SESSION, USER, Session, User
 
 ACTIVE = one(
@@ -15,6 +16,7 @@ LIVE = one(
     .select_from(Session)
     .where(SESSION.revoked_at.is_(None), SESSION.expires_at > func.now())
 )  # fmt: skip
+EVENT = columns(Event)
 NEW, SIGN_INS = Daily(USER.created_at), Daily(SESSION.created_at)
 
 
@@ -32,4 +34,18 @@ async def sign_ins(database: Database, actor: Actor) -> Figure:
     return Figure(live, "devices signed in now", "/admin/sessions", series=series, unit="sign-ins")
 
 
-CARDS = [Card("People", "users", "users.view", people), Card("Sign-ins", "key", "sessions.view", sign_ins)]
+REFUSED = Daily(EVENT.at, EVENT.action == "accounts.login_refused")
+
+
+async def refused(database: Database, actor: Actor) -> Figure:
+    """Count refused sign-ins of the past 7 days, and per day."""
+    series = await REFUSED.series(database, actor)
+    href = "/admin/audit?action=accounts.login_refused&at=past_7_days"
+    return Figure(sum(series[-7:]), "in the past 7 days", href, series=series, unit="refused")
+
+
+CARDS = [
+    Card("Refused sign-ins", "shield", "audit.view", refused, is_alert=True),
+    Card("People", "users", "users.view", people),
+    Card("Sign-ins", "key", "sessions.view", sign_ins),
+]

@@ -1,7 +1,7 @@
 """The admin of series and occurrences."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -26,6 +26,11 @@ OF_OWN_SERIES = OCCURRENCE.series_id.in_(select(SERIES.id).where(OWN_SERIES))
 
 # What is computed of a series needs all of it.
 WHOLE_ROW: ColumnElement[Any] = func.to_jsonb(literal_column("series"))
+TROUBLES = {
+    "set_aside": SERIES.failures > 0,
+    "late": SERIES.next_run_at < func.now() - timedelta(minutes=1),
+    "none": (SERIES.failures == 0) & (SERIES.next_run_at.is_(None) | (SERIES.next_run_at >= func.now())),
+}
 SHOWN = 3  # occurrences to come
 TIMES = ("start", "until", "last_original_start", "next_original_start")
 
@@ -53,7 +58,7 @@ class SeriesAdmin(ModelAdmin[Series]):
         "next_occurrences": Computed(WHOLE_ROW, str, read=lambda row: ", ".join(next_starts(_series(row), SHOWN))),
     }
     filters = (
-        "status", Filter("trouble", {"set_aside": SERIES.failures > 0, "none": SERIES.failures == 0}), "owner_id",
+        "status", Filter("trouble", TROUBLES), "owner_id",
         "next_run_at", "created_at",
     )  # fmt: skip
     sorts = ("next_run_at",)
