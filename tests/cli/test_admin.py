@@ -253,6 +253,10 @@ def test_rows_and_references_are_given_by_what_names_them(admin: Admin, ada_id: 
     assert sent(admin("get", "tasks", "Water", "--json"))["priority"] == 3
     assert sent(admin("get", "users", "ADA@example.com", "--json"))["id"] == ada_id
     assert sent(admin("list", "tasks", "--filter", "owner_id=ada@example.com", "--json"))["total"] == 1
+    assigned = sent(admin("set", "tasks", "water", f"assignee_ids=ada@example.com, {ada_id}", "--json"))
+    assert sent(admin("get", "tasks", assigned["id"], "--json"))["assignee_ids"] == [ada_id]
+    unknown = admin("set", "tasks", "water", "assignee_ids=eve@example.com")
+    assert (unknown.exit_code, "eve@example.com" in unknown.stderr) == (3, True)
     add(admin, ada_id, "title=Water")
     several = admin("get", "tasks", "Water")
     assert (several.exit_code, several.stderr) == (1, "Error: There are 2 tasks named Water: give the id.\n")

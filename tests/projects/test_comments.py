@@ -182,10 +182,25 @@ def test_of_very_many_marks_the_first_count(before: int, *, found: bool) -> None
     assert mentioned("@" * before + " @Ada", [(ada, "Ada")]) == ({ada} if found else set())
 
 
-async def test_people_without_a_name_are_not_mentioned(ada: Person, bob: Person, painting: Json, sql: Sql) -> None:
+async def test_people_without_a_name_are_mentioned_by_their_id(
+    ada: Person, bob: Person, world: World, painting: Json, sql: Sql
+) -> None:
+    carol = await world.person("carol")
     await sql.execute("UPDATE users SET name = ' ' WHERE id = $1", bob.id)
 
-    assert (await write(ada, painting, "@ @@ @!"))["mentions"] == []
+    assert (await write(ada, painting, f"@ @@ @! @bob x@{bob.id} @{bob.id}0 @{carol.id}"))["mentions"] == []
+    comment = await write(ada, painting, f"Ask @{str(bob.id).upper()}, please.")
+    assert comment["mentions"] == [{"user_id": str(bob.id), "name": " "}]
+
+
+async def test_an_id_mentions_one_of_several_with_a_name(
+    ada: Person, bob: Person, world: World, painting: Json, sql: Sql
+) -> None:
+    carol = await world.person("carol")
+    await share(sql, painting["project_id"], carol.id)
+    await sql.execute("UPDATE users SET name = 'Kim' WHERE id = ANY($1)", [bob.id, carol.id])
+
+    assert {one["user_id"] for one in (await write(ada, painting, f"@{carol.id}"))["mentions"]} == {str(carol.id)}
 
 
 async def test_of_people_who_see_the_task_no_more_no_name_is_shown(ada: Person, bob: Person, painting: Json) -> None:

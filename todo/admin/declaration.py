@@ -75,6 +75,7 @@ class Action:
 
     `on` is its target: each `row` (one, a selection, or all that match), or the `resource` as a whole.
     `dangerous` requires a recent sign-in (pages, REST) or confirmation (CLI). `background` always runs in the worker.
+    `references` are fields of its form with the resource of which they have an id: the CLI also takes what names a row.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Action:
     dangerous: bool = False
     background: bool = False
     help: str = ""
+    references: Mapping[str, str] = field(default_factory=dict)
 
 
 def action(label: str, **options: Any) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
@@ -129,6 +131,7 @@ class Resource:
     fieldsets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     inlines: ClassVar[tuple[Inline, ...]] = ()
     every_row: ClassVar[str] = ""  # permission that lifts the scope, e.g. `tasks.all`
+    references: ClassVar[Mapping[str, str]] = {}  # lists of ids, with the resource whose rows have these
     field_permissions: ClassVar[Mapping[str, str]] = {}  # fields that only holders of a permission can see and write
     fields: dict[str, Field]  # set by the registry
     out: type[Struct]  # the API type of a row, set by the registry

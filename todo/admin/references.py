@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from todo.admin.declaration import RowsAdmin
+from todo.admin.declaration import Action, RowsAdmin
 from todo.admin.fields import Field
 from todo.admin.filters import EMPTY, SET
 from todo.admin.schemas import ListQuery, Option
@@ -33,14 +33,21 @@ async def resolve(admin: AdminService, resource: str, field: Field, text: str) -
 
 
 async def resolve_values(admin: AdminService, resource: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Values of fields, with ids for the names of references. Raises Invalid."""
-    fields = admin.registry[resource].fields
-    return {
-        name: await resolve(admin, resource, fields[name], text)
-        if name in fields and fields[name].kind == "reference"
-        else text
-        for name, text in values.items()
-    }
+    """Values of fields, with ids for the names of references. Raises Invalid; for lists as `row_id_of`."""
+    found, resolved = admin.registry[resource], dict(values)
+    for name, text in values.items():
+        if name in found.fields and found.fields[name].kind == "reference":
+            resolved[name] = await resolve(admin, resource, found.fields[name], text)
+        elif name in found.references:
+            named = [one.strip() for one in text.split(",") if one.strip()]
+            resolved[name] = ",".join([await row_id_of(admin, found.references[name], one) for one in named])
+    return resolved
+
+
+async def resolve_form(admin: AdminService, action: Action, values: Mapping[str, str]) -> dict[str, str]:
+    """Values of the form of an action, with ids for what names rows. Raises as `row_id_of`."""
+    there = action.references
+    return {name: await row_id_of(admin, there[name], text) if name in there else text for name, text in values.items()}
 
 
 async def resolve_filters(

@@ -112,7 +112,7 @@ GROUPS = [
         ),
         ShortName("archive", "Leave projects out of lists.", "projects.archive", "House"),
         ShortName("unarchive", "Take projects out of the archive.", "projects.unarchive", "House"),
-        ShortName("transfer", "Make a member the owner of a project.", "projects.transfer", f"House {ID}"),
+        ShortName("transfer", "Make a member the owner of a project.", "projects.transfer", "House grace@example.com"),
         ShortName("delete", "Delete projects; their tasks go to the trash of the owner.", "projects.delete", "House"),
     ),
     group(

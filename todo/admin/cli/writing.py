@@ -23,7 +23,7 @@ from todo.admin.cli.commands import (
 from todo.admin.cli.output import harmless
 from todo.admin.context import uuid_of
 from todo.admin.declaration import RowsAdmin
-from todo.admin.references import resolve_filters, resolve_values, row_id_of
+from todo.admin.references import resolve_filters, resolve_form, resolve_values, row_id_of
 from todo.admin.schemas import ListQuery, Outcome, Selection
 from todo.admin.service import AdminService
 
@@ -132,6 +132,8 @@ async def act(
     form = values_of(values)
     if action == "change":
         form = await resolve_values(admin, resource, form)
+    elif declared := admin.registry[resource].actions.get(action):
+        form = await resolve_form(admin, declared, form)
     await _confirm(admin, resource, action, ids, query, yes=yes)
     ids = [await row_id_of(admin, resource, one) for one in ids]
     if len(ids) == 1:

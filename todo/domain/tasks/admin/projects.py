@@ -89,7 +89,7 @@ class ProjectAdmin(ModelAdmin[Project]):
         """Show it and those below again."""
         await _projects(do, row).change_fields(row.id, ProjectPatch(archived=False), None)
 
-    @action("Hand over", form=Transfer, dangerous=True)
+    @action("Hand over", form=Transfer, dangerous=True, references={"user_id": "users"})
     async def transfer(self, do: ActionContext, row: Project, form: Transfer) -> None:
         """Make a member the owner, also of those below; the owner becomes a manager."""
         await ProjectContents(_projects(do, row)).hand_over(row.id, form.user_id)

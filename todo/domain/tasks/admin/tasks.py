@@ -49,6 +49,7 @@ class TaskAdmin(ModelAdmin[Task]):
         "title": Title, "notes": Text, "status": Status, "priority": Priority, "due": Moment, "start": Moment,
         "estimate_minutes": Minutes, "labels": Labels, "assignee_ids": Assignees,
     }  # fmt: skip
+    references = {"assignee_ids": "users"}
     filters = (
         "status", "priority", "due_at", "owner_id", "assignee_ids", "project_id", "series_id", "parent_id",
         "created_at",

@@ -61,7 +61,7 @@ class CommentController(Controller):
     async def add_comment(
         self, comments: NamedDependency[CommentService], task_id: FromPath[UUID], data: JSONBody[CommentIn]
     ) -> Response[CommentOut]:
-        """Comment on a task, up to 5,000 times in all. `@` and a name mentions somebody who sees the task.
+        """Comment on a task, up to 5,000 times in all. `@` and a name or id mentions somebody who sees the task.
 
         Needs at least the role `commenter` in its project.
 

@@ -22,8 +22,8 @@ CommentText = Annotated[
         min_length=1,
         max_length=10_000,
         pattern=r"^[^\x00]*$",
-        description="Markdown, kept as it is written. `@` and the name of somebody who sees the task mentions them, up"
-        f" to {MAX_MENTIONS} people.",
+        description="Markdown, kept as it is written. `@` and the name or id of somebody who sees the task mentions"
+        f" them, up to {MAX_MENTIONS} people.",
         examples=["@Ada the paint is here."],
     ),
 ]
@@ -38,13 +38,14 @@ def check_text(text: str) -> None:
 
 
 def mentioned(text: str, people: Iterable[tuple[UUID, str]]) -> set[UUID]:
-    """Return those of these people, each an id and a name, whom a text mentions: by `@` and the name, in any case.
+    """Return those of these people, each an id and a name, whom a text mentions: by `@` and name or id, in any case.
 
     Of several names that fit, the longest counts; of several people with that name, all. Of very many `@`, the first
     `MAX_MARKS` count. Raise Invalid for too many people.
     """
     named = defaultdict[str, set[UUID]](set)
     for user_id, name in people:
+        named[str(user_id)].add(user_id)
         if 0 < len(folded := _folded(name)) <= MOST_NAME:
             named[folded].add(user_id)
     lengths = sorted({len(name) for name in named}, reverse=True)
