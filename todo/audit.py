@@ -8,6 +8,7 @@ from uuid import UUID
 
 from advanced_alchemy.repository import SQLAlchemyAsyncRepository
 from advanced_alchemy.service import ModelDictT, SQLAlchemyAsyncRepositoryService, schema_dump
+from msgspec.json import encode
 from sqlalchemy import (
     CTE,
     CheckConstraint,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
+    func,
     insert,
     select,
     update,
@@ -84,21 +86,28 @@ def event(
     reason: str | None = None,
 ) -> dict[str, Any]:
     """Return the values of an audit event. `before` and `after` hold only the fields that differ."""
-    actor = origin.actor
-    who = actor.by or actor
-    return {
+    return _who(origin) | {
         "id": new_id(),
         "at": now(),
-        "actor_id": who.id,
-        "actor": who.name,
-        "actor_kind": who.kind,
-        "on_behalf_of": actor.id if actor.by else None,
         "action": action,
         "subject": subject,
         "subject_id": subject_id,
         "before": before,
         "after": after,
         "reason": reason or origin.reason,
+    }
+
+
+def _who(origin: Origin) -> dict[str, Any]:
+    """Return who acts, and from where, as audit events have it."""
+    actor = origin.actor
+    who = actor.by or actor
+    return {
+        "actor_id": who.id,
+        "actor": who.name,
+        "actor_kind": who.kind,
+        "on_behalf_of": actor.id if actor.by else None,
+        "reason": origin.reason,
         "request_id": origin.request_id,
         "address": origin.address,
         "source": origin.source,
@@ -122,6 +131,11 @@ async def record_changes(
     ]
     if entries:
         await session.execute(insert(table_of(Event)), entries)
+
+
+async def name_actor(session: WriteSession) -> None:
+    """Let what triggers end in this transaction be recorded as done by who acts: in the SQL function `audit_event`."""
+    await session.execute(select(func.set_config("todo.origin", encode(_who(session.origin)).decode(), True)))
 
 
 class Repository(SQLAlchemyAsyncRepository[M], Generic[M]):

@@ -9,12 +9,15 @@ import asyncpg
 import pytest
 from support.factories import Person, World
 from support.invariants import broken, spoil
-from support.series import day, work
+from support.series import Json, day, work
 from support.sharing import project, share
 from support.waiting import waiting_for_locks
 
+from todo.access import worker_origin
 from todo.database import Database
+from todo.domain.accounts.services.account_deletion import erase_due
 from todo.domain.tasks.invariants import INVARIANTS
+from todo.domain.tasks.services.owned_projects import before_erasure
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Task: TypeAlias = dict[str, Any]
@@ -158,6 +161,67 @@ async def test_who_loses_access_is_no_longer_assigned(ada: Person, bob: Person, 
     assert (await ada.http.get(f"/api/series/{series['series_id']}")).json()["template"]["assignee_ids"] == []
     completed = await ada.http.post(f"/api/tasks/{series['id']}/complete")
     assert completed.json()["next_task"]["assignee_ids"] == []
+
+
+async def ended(sql: Sql) -> list[tuple[Any, ...]]:
+    """Whom the audit log has removed from which tasks and series, and the request that did it."""
+    rows = await sql.fetch("""
+        SELECT subject, subject_id::text AS subject_id, actor, source, request_id, before, after FROM audit_events
+        WHERE action IN ('tasks.change', 'series.change') AND (before ? 'assignee_ids' OR before ? 'template')
+        ORDER BY id""")
+    return [
+        (*tuple(row)[:4], *(_people(json.loads(row[side])) for side in ("before", "after")), row["request_id"])
+        for row in rows
+    ]
+
+
+def _people(values: Json) -> list[str]:
+    found: list[str] = values.get("template", values)["assignee_ids"]
+    return found
+
+
+async def test_what_ends_with_the_access_is_in_the_audit_log_as_done_by_who_acts(
+    ada: Person, bob: Person, world: World, house: str, sql: Sql
+) -> None:
+    carol = await world.person("carol")
+    await share(sql, house, carol.id)
+    task = await ada.add(project_id=house, assignee_ids=ids(ada, bob, carol))
+    series = await ada.add("Rent", project_id=house, assignee_ids=ids(bob), **MONTHLY)
+
+    removed = await ada.http.delete(f"/api/projects/{house}/members/{bob.id}")
+    assert removed.status_code == 204
+    first = await ended(sql)
+    left = await carol.http.delete(f"/api/projects/{house}/members/{carol.id}")
+    removal, goodbye = removed.headers["x-request-id"], left.headers["x-request-id"]
+
+    assert sorted(first) == sorted([
+        ("tasks", task["id"], "ada@example.com", "api", ids(ada, bob, carol), ids(ada, carol), removal),
+        ("tasks", series["id"], "ada@example.com", "api", ids(bob), [], removal),
+        ("series", series["series_id"], "ada@example.com", "api", ids(bob), [], removal),
+    ])  # fmt: skip
+    assert (await ended(sql))[3:] == [
+        ("tasks", task["id"], "carol@example.com", "api", ids(ada, carol), ids(ada), goodbye)
+    ]
+    events = await sql.fetch("SELECT id FROM audit_events WHERE request_id = $1", removal)
+    assert {row["id"].version for row in events} == {7}
+    assert await sql.fetchval("SELECT count(*) FROM ONLY audit_events") == 0  # each is in the partition of its month
+
+
+async def test_a_deleted_project_and_an_erased_account_end_assignments_in_the_audit_log(
+    ada: Person, bob: Person, house: str, sql: Sql, database: Database
+) -> None:
+    task = await ada.add(project_id=house, assignee_ids=ids(ada, bob))
+    await ada.http.delete(f"/api/projects/{house}")
+    assert [one[:6] for one in await ended(sql)] == [
+        ("tasks", task["id"], "ada@example.com", "api", ids(ada, bob), ids(ada))
+    ]
+
+    yard = await project(ada, "Yard")
+    await share(sql, yard, bob.id)
+    rake = await ada.add(project_id=yard, assignee_ids=ids(bob))
+    await sql.execute("UPDATE users SET status = 'leaving', deletion_at = now() WHERE id = $1", bob.id)
+    await erase_due(database, worker_origin(), before_erasure)
+    assert (await ended(sql))[-1][:6] == ("tasks", rake["id"], "worker", "worker", ids(bob), [])
 
 
 async def test_another_role_keeps_the_assignment_and_leaving_ends_it(

@@ -1,6 +1,7 @@
 """Tasks that wait for others: what they are blocked by, no cycles, and projects that insist on it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -530,6 +531,10 @@ async def test_a_task_waits_no_more_for_what_its_owner_no_longer_sees(
 
     assert answer.status_code in (200, 204), answer.text
     assert await listed(ada, mine) == ["Own"]
+    event = await sql.fetchrow("SELECT * FROM audit_events WHERE action = 'dependencies.delete'")
+    assert event is not None
+    assert (event["actor"], event["source"], event["after"]) == (person.email, "api", None)
+    assert json.loads(event["before"])["blocker_id"] == his["id"]
     assert await sql.fetchval("SELECT count(*) FROM dependencies") == 1
     await act(ada, own, "complete")
     assert not await is_blocked(ada, mine)

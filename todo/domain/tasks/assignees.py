@@ -1,7 +1,8 @@
 """The people a task is assigned to: they see its project.
 
 The triggers `tasks_keep_assignees`, `series_keep_assignees` and `project_access_end_assignments` end an assignment, in
-the same transaction, when somebody loses access or a task moves to where they have none.
+the same transaction, when somebody loses access or a task moves to where they have none. They record it in the audit
+log as done by who acts (`name_actor`).
 """
 
 from collections.abc import Collection

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, literal, select
 
 from todo.access import Actor
-from todo.audit import AuditedService
+from todo.audit import AuditedService, name_actor
 from todo.database import WriteSession, now, table_of
 from todo.domain.projects.guards import allowed_to, role_required, visible_to
 from todo.domain.projects.models import PROJECT, Project
@@ -167,7 +167,11 @@ async def lock_projects(session: WriteSession, owner_id: UUID) -> None:
 
 
 async def rewrite_access(session: WriteSession, project_id: UUID) -> None:
-    """Write who has access to a project and to those below it, from their members. The tree is locked."""
+    """Write who has access to a project and to those below it, from their members. The tree is locked.
+
+    Triggers end what those who lose access are assigned to, and what their tasks wait for there.
+    """
+    await name_actor(session)
     await session.execute(select(func.rewrite_project_access(project_id)))
 
 

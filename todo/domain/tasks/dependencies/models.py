@@ -13,7 +13,7 @@ class Dependency(Row, table=True):
 
     Triggers keep `tasks.blocked`, refuse the 51st blocker of a task, the 501st task that waits for one, and, at commit,
     a cycle that two requests close at once. At commit they also end what waits for a task that the owner of its project
-    no longer sees.
+    no longer sees, and record it in the audit log as done by who acts (`name_actor`).
     """
 
     __tablename__ = "dependencies"

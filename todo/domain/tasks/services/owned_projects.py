@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import case, delete, exists, or_, select
 
 from todo.access import Actor
-from todo.audit import Event
+from todo.audit import Event, name_actor
 from todo.database import WriteSession, columns
 from todo.domain.accounts.models import USER, User
 from todo.domain.projects.models import ACCESS, MEMBER, PROJECT, PROJECT_INVITATION, ProjectInvitation
@@ -68,6 +68,7 @@ async def before_erasure(session: WriteSession, user_id: UUID, email: str) -> No
 
     A project may have been shared since the account was closed, by an invitation that was open then.
     """
+    await name_actor(session)
     await hand_over_shared(session, session.origin.actor, user_id)
     await erase_comments(session, or_(COMMENT.author_id == user_id, TASK.owner_id == user_id))
     await session.execute(delete(ProjectInvitation).where(PROJECT_INVITATION.email == email))

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
+from todo.audit import name_actor
 from todo.database import WriteSession, now, table_of
 from todo.domain.accounts.models import USER, User
 from todo.domain.projects.services.places import Place
@@ -37,6 +38,7 @@ class ProjectChange:
             )
         if series and scope != "all":
             raise Invalid.field("query.scope", "A series is in one project: move all of it with `scope=all`.")
+        await name_actor(self.series.session)
         moved: dict[str, Any] = {"project_id": self.place.project_id, "owner_id": self.place.owner_id}
         session = self.series.session
         others: list[Task] = []

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, update
 
-from todo.audit import record_changes
+from todo.audit import name_actor, record_changes
 from todo.cleanup import BATCH
 from todo.database import now, table_of
 from todo.domain.projects.models import ACCESS, MEMBER, PROJECT, Member, Project
@@ -40,6 +40,7 @@ class ProjectContents:
         if project.id == project.owner_id:
             raise inbox_stays()
         tree = await self.projects.tree(project.id)
+        await name_actor(self.session)
         await lock_owner(self.session, project.owner_id)
         await self._end_series(tree)
         while await self._empty(tree, project.owner_id):
