@@ -103,7 +103,8 @@ def test_no_route_goes_without_a_name(app: Litestar) -> None:
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
 def test_the_locks_hold_what_the_project_stands_on(lock: str) -> None:
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    lines = wanted["project"]["dependencies"] + (wanted["dependency-groups"]["dev"] if "dev" in lock else [])
+    extras = [line for lines in wanted["project"]["optional-dependencies"].values() for line in lines]
+    lines = wanted["project"]["dependencies"] + extras + (wanted["dependency-groups"]["dev"] if "dev" in lock else [])
     names = {re.split(r"[\[<>=~ ;]", line)[0].lower() for line in lines}
 
     locked = {line.split("==")[0] for line in (ROOT / lock).read_text().splitlines() if "==" in line}

@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import ValidationException
 
+from todo import tracing
 from todo.access import EVERYTHING, require_known
 from todo.admin import pages as admin_pages
 from todo.admin import views
@@ -46,6 +47,7 @@ from todo.http.proxies import Proxies
 from todo.http.reads import Reads
 from todo.http.request_metrics import RequestMetrics
 from todo.http.requests import StrictRequest, begin, refused
+from todo.http.spans import Spans
 from todo.http.transactions import origin_of, roll_back, session_of
 from todo.jobs import JobCatalog
 from todo.module import Module
@@ -203,7 +205,7 @@ def enclose(
 ) -> None:
     """Wrap the middleware around the whole application, including routing."""
     keyed = idempotency.Idempotency(app.asgi_handler, database, settings.max_body_bytes, translate)
-    app.asgi_handler = Middleware(
+    outermost = Middleware(
         Content(Restarts(keyed)),
         sign_in.authenticate,
         translate,
@@ -214,3 +216,4 @@ def enclose(
         admin_sessions=middleware.AdminMount("/admin", pages.identify, pages.answer_problem),
         metrics=counted,
     )
+    app.asgi_handler = Spans(outermost) if tracing.is_on() else outermost

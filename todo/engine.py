@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from todo import tracing
 from todo.connection import Route
 from todo.watch import Watch
 
@@ -21,13 +22,17 @@ def to_json(value: Any) -> str:
 
 
 class SlowLog:
-    """Log statements that take longer than `seconds` (0: none), without their parameters, which are user data."""
+    """Trace statements, and log those that take longer than `seconds` (0: none).
+
+    Their parameters are left out: they are user data.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds or float("inf")
 
     def note(self, statement: str, began: float) -> None:
-        """Log a statement that ended now if it was slow. `began` is of `perf_counter`."""
+        """Trace a statement that ended now, and log it if it was slow. `began` is of `perf_counter`."""
+        tracing.note_statement(statement, began)
         seconds = perf_counter() - began
         if seconds > self._seconds:
             log.warning("slow statement: %s", statement[:1000], extra={"seconds": round(seconds, 3)})

@@ -13,6 +13,7 @@ from sqlalchemy import Column, DateTime, exists, func, insert, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+from todo import tracing
 from todo.access import Origin, worker_origin
 from todo.connection import direct_url
 from todo.database import Database, Query, Row, WriteSession, columns
@@ -49,6 +50,7 @@ class Waiting(Row, table=True):
     function: str
     arguments: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     request_id: str
+    traceparent: str | None = None  # the span that enqueues it, while traces are on
 
 
 class Run(SQLModel, table=True):
@@ -75,9 +77,9 @@ def job_session(context: Context) -> AbstractAsyncContextManager[WriteSession]:
     return database.session(job_origin(context))
 
 
-def new_job(function: str, arguments: Mapping[str, Any], request_id: str) -> Job:
-    """Create a job that stores the id of the request that enqueues it."""
-    meta = {"request_id": request_id}
+def new_job(function: str, arguments: Mapping[str, Any], request_id: str, traceparent: str | None = None) -> Job:
+    """Create a job that stores the id of the request that enqueues it, and the span."""
+    meta = {"request_id": request_id} | ({"traceparent": traceparent} if traceparent else {})
     return Job(function=function, kwargs=dict(arguments), retries=3, timeout=300, ttl=KEPT_SECONDS, meta=meta)
 
 
@@ -93,7 +95,8 @@ async def enqueue(session: WriteSession, function: str, **arguments: Any) -> Non
     Arguments must be JSON. The job may run twice, so it must query the database for what is left to do. A loop of the
     same name is woken in every worker; enqueue its work only when it is due before the loop's next query (5 s).
     """
-    row = Waiting(function=function, arguments=arguments, request_id=session.origin.request_id).model_dump()
+    request_id, span = session.origin.request_id, tracing.traceparent()
+    row = Waiting(function=function, arguments=arguments, request_id=request_id, traceparent=span).model_dump()
     waiting = insert(Waiting).values(row).returning(WAITING.function).cte("waiting")
     await session.execute(select(func.pg_notify(CHANNEL, RELAY), func.pg_notify(CHANNEL, waiting.c.function)))
 

@@ -22,6 +22,7 @@ from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from structlog.contextvars import bind_contextvars
 
+from todo import tracing
 from todo.access import worker_origin
 from todo.connection import clean_url, direct_url
 from todo.contention import retry
@@ -93,7 +94,7 @@ def relay(queue: Queue) -> Loop:
             rows = (await session.scalars(waiting)).all()
             # The queue drops a job with the key of an unfinished one, so jobs without arguments are merged.
             for key, row in {str(row.id) if row.arguments else row.function: row for row in rows}.items():
-                job = new_job(row.function, row.arguments, row.request_id)
+                job = new_job(row.function, row.arguments, row.request_id, row.traceparent)
                 job.key = key
                 await queue.enqueue(job)
             await session.execute(delete(Waiting).where(WAITING.id.in_([row.id for row in rows])))
@@ -141,11 +142,14 @@ def new_worker(
 
 
 def _again(function: JobFunction) -> JobFunction:
-    """Wrap the job so that it is retried when its transaction conflicts with another one."""
+    """Wrap the job so that it is traced, and retried when its transaction conflicts with another one."""
 
     @wraps(function)
     async def run(context: Context, **arguments: Any) -> Any:
-        return await retry(partial(function, context, **arguments))
+        parent = context["job"].meta.get("traceparent")
+        request_id = {"todo.request_id": job_origin(context).request_id}
+        with tracing.span(f"job {function.__qualname__}", "consumer", parent, **request_id):
+            return await retry(partial(function, context, **arguments))
 
     return run
 

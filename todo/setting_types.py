@@ -129,6 +129,13 @@ def _mail_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _sentry_dsn(value: SecretStr) -> SecretStr:
+    dsn = value.get_secret_value()
+    if not _is_url(dsn, "https?") or not re.fullmatch(r"[A-Za-z]+://[^\s/@]+@[^\s/?#@]+(/[^\s?#]*)?/\d+", dsn):
+        raise ValueError("must be a DSN of Sentry such as https://key@sentry.example.com/1")
+    return value
+
+
 def _sender(value: str) -> str:
     if parse_email(parseaddr(value)[1], internal=True) is None:
         raise ValueError(f"must be an e-mail address such as Todo <todo@example.com>, not {shown(value)}")
@@ -214,6 +221,7 @@ PublicUrl = Annotated[str, AfterValidator(_public_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 QueueUrl = Annotated[str, AfterValidator(_queue_url)]
 MailUrl = Annotated[SecretStr, AfterValidator(_mail_url)]
+SentryDsn = Annotated[SecretStr, AfterValidator(_sentry_dsn)]
 Sender = Annotated[str, AfterValidator(_sender)]
 Email = Annotated[str, AfterValidator(_email)]
 Rate = Annotated[str, AfterValidator(_rate)]

@@ -34,6 +34,7 @@ from todo.setting_types import (
     Rate,
     Recipients,
     Sender,
+    SentryDsn,
     is_safe,
 )
 
@@ -221,6 +222,9 @@ class Settings(BaseSettings):
     )
     drain_seconds: float = Field(
         5, ge=0, le=300, description="Seconds a server still serves after SIGTERM, while /health/ready answers 503."
+    )
+    sentry_dsn: SentryDsn = Field(
+        SecretStr(""), description="Where unexpected errors are reported: the DSN of Sentry; empty means nowhere."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Minimum level of log lines.")
     log_format: Literal["auto", "console", "json"] = Field(

@@ -33,6 +33,7 @@ WRONG = {
     "admin_email": "nomail",
     "issuers": "https://id.example.com",
     "mail_url": HIDDEN,
+    "sentry_dsn": HIDDEN,
     "mail_from": "nobody",
     "rate_limit": "100",
     "cors_origins": '["http://localhost:3000"',

@@ -7,8 +7,8 @@ import rich_click as click
 from todo.app import create_app
 from todo.cli.address import HOST, PORT, given, require_free
 from todo.cli.installation import check_installed, database_url
+from todo.cli.observation import observe
 from todo.cli.supervision import exit_on_signals, follow_supervisor, warn_of_unknown_variables
-from todo.http import logs
 from todo.http.server import serve
 from todo.settings import load_settings
 
@@ -24,7 +24,7 @@ def server(host: str | None, port: int | None) -> None:
         todo server --port 8000
     """
     settings = load_settings(**given(host=host, port=port))
-    logs.configure(settings)
+    observe(settings)
     warn_of_unknown_variables()
     exit_on_signals()
     with database_url(settings) as url:

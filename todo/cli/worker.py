@@ -10,10 +10,10 @@ from saq import Worker
 from todo import loops
 from todo.app import JOBS, LOOPS
 from todo.cli.installation import database_url, installed, require_sessions
+from todo.cli.observation import observe
 from todo.cli.supervision import exit_on_signals, follow_supervisor, warn_of_unknown_variables
 from todo.database import Database
 from todo.domain.accounts.services.quotas import store_defaults
-from todo.http import logs
 from todo.queue import HAS_WAITING
 from todo.saq_queue import connected, new_worker, relay
 from todo.settings import Settings, load_settings
@@ -29,7 +29,7 @@ def worker(once: bool) -> None:
         todo worker
     """
     settings = load_settings()
-    logs.configure(settings)
+    observe(settings)
     warn_of_unknown_variables()
     exit_on_signals()
     with database_url(settings) as url:

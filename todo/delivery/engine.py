@@ -16,6 +16,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from todo import tracing
 from todo.access import worker_origin
 from todo.cleanup import Expired
 from todo.database import Database, WriteSession, table_of
@@ -33,6 +34,7 @@ BATCH_SECONDS = 20.0  # seconds of sending before other jobs run
 MAX_ATTEMPTS = 12  # within two days: the second after 10 seconds, then each after three times as long, 12 hours at most
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=12)
 KEPT = timedelta(days=30)
+TRACEPARENT = "traceparent"  # of a payload: the span that added the delivery
 
 EARLIER = table_of(Delivery).alias("earlier").c
 EXPIRED = Expired(Delivery, func.coalesce(DELIVERY.done_at, DELIVERY.failed_at) < func.now() - KEPT)
@@ -66,6 +68,8 @@ async def add_deliveries(session: WriteSession, deliveries: Sequence[Delivery]) 
 def _row(delivery: Delivery, request_id: str) -> dict[str, Any]:
     """Return the row of a delivery. An e-mail names the request, or the job, that it comes from."""
     row = delivery.model_dump()
+    if span := tracing.traceparent():
+        row["payload"] = row["payload"] | {TRACEPARENT: span}
     if delivery.channel == "email":
         headers = {"X-Request-ID": request_id, **row["payload"].get("headers", {})}
         row["payload"] = row["payload"] | {"headers": headers}
@@ -154,9 +158,11 @@ def _held(delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
 
 
 async def _deliver(database: Database, channel: Channel, delivery: Delivery) -> None:
+    parent = delivery.payload.get(TRACEPARENT)
     try:
-        async with asyncio.timeout(TIMEOUT):
-            await channel.deliver(delivery)
+        with tracing.span(f"deliver {channel.name}", "client", parent, **{"todo.delivery": str(delivery.id)}):
+            async with asyncio.timeout(TIMEOUT):
+                await channel.deliver(delivery)
     except Exception as error:  # any error: the message must not get lost, nor block the others
         log.warning(
             "a delivery by %s failed: %s", delivery.channel, type(error).__name__,
