@@ -14,12 +14,11 @@ from litestar.exceptions import ValidationException
 from todo import tracing
 from todo.access import EVERYTHING, require_known
 from todo.admin import pages as admin_pages
-from todo.admin import views
+from todo.admin import runs, views
 from todo.admin.pages.renderer import Pages
 from todo.admin.registry import Registry
 from todo.admin.rest.document import paths_of
 from todo.admin.rest.routes import admin_routes
-from todo.admin.runs import carry_out
 from todo.audit_partitions import maintain_partitions
 from todo.backup.scheduled import run_backup
 from todo.cleanup import delete_expired
@@ -67,6 +66,11 @@ async def delete_old_deliveries(context: Context) -> None:
     await delete_expired(context["database"], EXPIRED)
 
 
+async def delete_old_runs(context: Context) -> None:
+    """Delete background actions of the administration whose last step was three months ago."""
+    await delete_expired(context["database"], runs.EXPIRED)
+
+
 async def maintain_audit_log(context: Context) -> None:
     """Create the coming partitions of the audit log, and drop those older than `TODO_AUDIT_RETENTION_MONTHS`."""
     await maintain_partitions(context["database"])
@@ -81,7 +85,7 @@ async def back_up(context: Context) -> None:
 
 async def run_admin_action(context: Context, *, run_id: str) -> None:
     """Continue an admin action on many rows."""
-    await carry_out(REGISTRY, context["database"], actor_of, UUID(run_id), job_origin(context))
+    await runs.carry_out(REGISTRY, context["database"], actor_of, UUID(run_id), job_origin(context))
 
 
 CORE = Module(
@@ -94,6 +98,7 @@ CORE = Module(
         Cron(delete_old_answers, "17 * * * *", timeout=600),
         Cron(limits.delete_full, "* * * * *"),
         Cron(delete_old_deliveries, "23 * * * *", timeout=600),
+        Cron(delete_old_runs, "47 3 * * *", timeout=600),
         Cron(back_up, "7 2 * * *", timeout=6 * 3600),
         Cron(maintain_audit_log, "29 * * * *", timeout=600),
     ],

@@ -63,6 +63,25 @@ async def test_a_session_is_kept_for_a_month_after_its_end(database: Database, a
     assert await sql.fetchval("SELECT count(*) FROM sessions") == 2
 
 
+async def test_a_personal_token_is_kept_for_a_month_after_its_end(database: Database, ada: Person, sql: Sql) -> None:
+    for name, expired, revoked in (
+        ("lives", -1, None), ("expired", 29, None), ("expired long ago", 31, None),
+        ("revoked", -1, 29), ("revoked long ago", -1, 31),
+    ):  # fmt: skip
+        await sql.execute(
+            "INSERT INTO personal_tokens (id, created_at, updated_at, version, user_id, name, hash, last_four, scopes,"
+            " expires_at, revoked_at)"
+            " SELECT gen_random_uuid(), now(), now(), 1, $1, $2::text, $2::text::bytea, '', '{}',"
+            " now() - make_interval(days => $3), now() - make_interval(days => $4)",
+            ada.id, name, expired, revoked,
+        )  # fmt: skip
+
+    await delete_ended_credentials(job_context(database))
+
+    left = await sql.fetch("SELECT name FROM personal_tokens ORDER BY name")
+    assert [name for (name,) in left] == ["expired", "lives", "revoked"]
+
+
 async def test_expired_refresh_tokens_of_a_living_session_are_deleted(
     database: Database, world: World, ada: Person, sql: Sql
 ) -> None:

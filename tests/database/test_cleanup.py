@@ -11,16 +11,19 @@ from sqlalchemy import literal, select
 from support.factories import job_context
 
 from todo import cleanup
+from todo.admin import runs
 from todo.cleanup import Expired
 from todo.database import DIALECT, Database, table_of
 from todo.delivery import engine
 from todo.domain.accounts.jobs import delete_ended_credentials
 from todo.domain.accounts.services import housekeeping
 from todo.domain.notifications.services import inbox
+from todo.domain.projects import jobs as sharing
 from todo.http import idempotency, limits
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-EVERYTHING = [idempotency.EXPIRED, limits.EXPIRED, engine.EXPIRED, *inbox.EXPIRED, *housekeeping.EXPIRED]
+OF_ACCOUNTS = [*inbox.EXPIRED, *housekeeping.EXPIRED, *sharing.EXPIRED]
+EVERYTHING = [idempotency.EXPIRED, limits.EXPIRED, engine.EXPIRED, runs.EXPIRED, *OF_ACCOUNTS]
 SLOW = """
     CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.002); RETURN old; END';
     CREATE TRIGGER slow BEFORE DELETE ON invitations FOR EACH ROW EXECUTE FUNCTION be_slow();

@@ -27,7 +27,10 @@ class Run(Row, table=True):
     """An action on many rows in the background, with the permissions its actor has at that time."""
 
     __tablename__ = "admin_runs"
-    __table_args__ = (Index("ix_admin_runs_actor", "actor_id", "id"),)
+    __table_args__ = (
+        Index("ix_admin_runs_actor", "actor_id", "id"),
+        Index("ix_admin_runs_updated_at", "updated_at"),
+    )
 
     actor_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
     by_id: UUID | None = Field(default=None, foreign_key="users.id", ondelete="CASCADE")  # who impersonates the actor

@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from time import monotonic
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from todo.access import Actor, Origin
 from todo.admin.actions import JOB, KEPT, sentence
@@ -15,12 +16,15 @@ from todo.admin.models import RUN, Run
 from todo.admin.registry import Registry
 from todo.admin.schemas import Failure, Outcome, Selection
 from todo.admin.service import AdminService
+from todo.cleanup import Expired
 from todo.contention import retry
 from todo.database import Database, WriteSession, now
 from todo.errors import Problem
 from todo.queue import enqueue
 
 STINT = 60  # seconds; a job has five minutes
+DAYS = timedelta(days=90)
+EXPIRED = Expired(Run, RUN.updated_at < func.now() - DAYS)  # one that is not over by then never will be
 FindActor = Callable[[WriteSession, UUID], Awaitable[Actor | None]]
 
 

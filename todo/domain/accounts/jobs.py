@@ -11,7 +11,7 @@ from todo.settings import secret_key
 
 
 async def delete_ended_credentials(context: Context) -> None:
-    """Delete ended sessions, refresh tokens, retired keys, e-mail tokens and invitations."""
+    """Delete ended sessions, expired tokens of all kinds, retired keys and invitations."""
     await delete_ended(context["database"], job_origin(context))
 
 

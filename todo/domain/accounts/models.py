@@ -187,6 +187,9 @@ class PersonalToken(Row, table=True):
     """A personal access token for scripts: shown once, stored as SHA-256, limited to its scopes."""
 
     __tablename__ = "personal_tokens"
+    __table_args__ = (
+        Index("ix_personal_tokens_revoked", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
+    )
     SECRET: ClassVar[frozenset[str]] = frozenset({"hash"})
 
     user_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE", index=True)
@@ -194,7 +197,7 @@ class PersonalToken(Row, table=True):
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False, unique=True))
     last_four: str
     scopes: list[str] = _names()
-    expires_at: datetime = _instant()
+    expires_at: datetime = _instant(index=True)
     used_at: datetime | None = _instant(default=None)
     revoked_at: datetime | None = _instant(default=None)
 
