@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from support.releases import NEXT, use_next_release
 from todo import migrate
 from todo.cli.installation import is_current, opened
 from todo.database import metadata
-from todo.migration_plan import compatible_with
+from todo.migration_plan import Step, compatible_with, steps
 from todo.revisions import REVISION, head, known
 
 
@@ -118,6 +119,42 @@ async def test_a_migration_declares_whose_code_works_with_its_schema(
     assert not await migrate.upgrade(settings), "left as it is by the version before"
     async with opened(settings, empty_url) as database:
         assert await is_current(database)
+
+
+REMOVES = re.compile(
+    r"\b(DROP (TABLE|COLUMN)|RENAME|SET NOT NULL|ALTER COLUMN \w+ TYPE)\b"
+    r"|\bADD COLUMN (?![^;]*\bDEFAULT\b)[^;]*\bNOT NULL\b",
+    re.IGNORECASE,
+)
+DECLARING = [one for one in steps(None, head()) if one.revision > "0036"]
+
+
+@pytest.mark.parametrize("step", DECLARING, ids=lambda step: step.revision)
+def test_a_migration_says_whose_code_works_with_its_schema_and_removes_nothing_from_it(step: Step) -> None:
+    script = ScriptDirectory.from_config(migrate.config()).get_revision(step.revision)
+    assert script
+    assert hasattr(script.module, "compatible_with"), "Declare the oldest revision whose code works with it, or None."
+    declared = script.module.compatible_with
+
+    if declared is not None:
+        assert declared in known() and declared <= (step.before or ""), "an older revision"
+        assert REMOVES.search(step.sql()) is None, "what older code reads or writes ends a release later"
+
+
+@pytest.mark.parametrize(
+    ("sql", "removes"),
+    [
+        ("ALTER TABLE tasks ADD COLUMN a text;", False),
+        ("ALTER TABLE tasks ADD COLUMN a int DEFAULT '0' NOT NULL;", False),
+        ("ALTER TABLE tasks ADD COLUMN a int NOT NULL; ALTER TABLE tasks ALTER COLUMN a SET DEFAULT 0;", True),
+        ("ALTER TABLE tasks DROP COLUMN notes;", True),
+        ("ALTER TABLE tasks RENAME notes TO text;", True),
+        ("ALTER TABLE tasks ALTER COLUMN notes SET NOT NULL;", True),
+        ("CREATE TABLE a (id uuid NOT NULL);", False),
+    ],
+)
+def test_what_removes_something_is_recognized(sql: str, removes: bool) -> None:
+    assert (REMOVES.search(sql) is not None) == removes
 
 
 async def test_without_a_declaration_a_newer_schema_is_refused(

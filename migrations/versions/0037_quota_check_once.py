@@ -7,6 +7,7 @@ revision = "0037"
 down_revision = "0036"
 branch_labels = None
 depends_on = None
+compatible_with = "0036"
 
 LIMITS = ("tasks", "series", "reminders", "tokens", "storage")
 SUMS = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in LIMITS)

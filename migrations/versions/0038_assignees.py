@@ -6,6 +6,7 @@ revision = "0038"
 down_revision = "0037"
 branch_labels = None
 depends_on = None
+compatible_with = "0037"
 
 KEYS = """
 CREATE FUNCTION assignee_keys(place uuid, people uuid[]) RETURNS text[] IMMUTABLE PARALLEL SAFE LANGUAGE sql AS $$

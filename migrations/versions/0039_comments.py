@@ -8,6 +8,7 @@ revision = "0039"
 down_revision = "0038"
 branch_labels = None
 depends_on = None
+compatible_with = "0038"
 
 MOST = 5_000
 CHECK_NUMBER = f"""

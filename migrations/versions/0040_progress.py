@@ -8,6 +8,7 @@ revision = "0040"
 down_revision = "0039"
 branch_labels = None
 depends_on = None
+compatible_with = "0039"
 
 # What is in the trash or cancelled does not count. Of an insert there is no old row, of a delete no new one: their
 # columns are null then, and so is the parent.

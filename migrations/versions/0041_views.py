@@ -7,6 +7,7 @@ revision = "0041"
 down_revision = "0040"
 branch_labels = None
 depends_on = None
+compatible_with = "0040"
 
 COUNT = """
 CREATE FUNCTION views_count() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -8,6 +8,7 @@ revision = "0043"
 down_revision = "0042"
 branch_labels = None
 depends_on = None
+compatible_with = "0042"
 
 IS_OPEN = "{0}.deleted_at IS NULL AND {0}.status NOT IN ('done', 'cancelled')"
 # The waiting tasks are locked before it is found out what they wait for: of two blockers that are closed at once, the

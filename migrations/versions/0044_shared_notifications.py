@@ -8,6 +8,7 @@ revision = "0044"
 down_revision = "0043"
 branch_labels = None
 depends_on = None
+compatible_with = "0043"
 
 # What users who have preferences already get: the defaults of everybody else.
 CHANNELS = {

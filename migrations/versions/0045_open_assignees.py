@@ -6,6 +6,7 @@ revision = "0045"
 down_revision = "0044"
 branch_labels = None
 depends_on = None
+compatible_with = "0044"
 
 
 def upgrade() -> None:

@@ -6,6 +6,7 @@ revision = "0046"
 down_revision = "0045"
 branch_labels = None
 depends_on = None
+compatible_with = "0045"
 
 DUE = "coalesce(due_at, '9999-12-31 00:00:00+00'::timestamptz)"
 OPEN = "status <> 'done' AND status <> 'cancelled' AND "

@@ -6,6 +6,7 @@ revision = "0047"
 down_revision = "0046"
 branch_labels = None
 depends_on = None
+compatible_with = "0046"
 
 UNSEEN = """
 DELETE FROM dependencies USING tasks AS waiting, tasks AS blocker

@@ -6,6 +6,7 @@ revision = "0048"
 down_revision = "0047"
 branch_labels = None
 depends_on = None
+compatible_with = None  # code without the limit answers 500 where it refuses
 
 LIMIT = """
 CREATE FUNCTION dependencies_limit_waiting() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -6,6 +6,7 @@ revision = "0049"
 down_revision = "0048"
 branch_labels = None
 depends_on = None
+compatible_with = "0048"
 
 KINDS = "kind IN ('assigned', 'mentioned', 'commented', 'completed')"
 END = """

@@ -7,6 +7,7 @@ revision = "0050"
 down_revision = "0049"
 branch_labels = None
 depends_on = None
+compatible_with = "0049"
 
 COUNTS = "INSERT INTO usage_changes (user_id, is_growth, tasks, series, reminders, tokens, storage)"
 COUNT = f"""

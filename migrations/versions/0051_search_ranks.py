@@ -6,6 +6,7 @@ revision = "0051"
 down_revision = "0050"
 branch_labels = None
 depends_on = None
+compatible_with = None  # older code would search without an index
 
 # Without accents, and with blanks around kana and Han, which are written without any.
 PLAIN = (

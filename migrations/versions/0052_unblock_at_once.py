@@ -6,6 +6,7 @@ revision = "0052"
 down_revision = "0051"
 branch_labels = None
 depends_on = None
+compatible_with = "0051"
 
 UNBLOCK = """
 CREATE FUNCTION dependencies_unblock() RETURNS trigger LANGUAGE plpgsql AS $$
