@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
+    not_,
     or_,
     select,
     true,
@@ -29,6 +30,8 @@ from todo.schema import Page, decode_cursor, encode_cursor
 
 S = TypeVar("S")
 MAX_COUNT = 1_000  # a count reads no more rows than this, and one
+WALK = 2_000  # rows of a list that are looked through for what many of them may have
+LIMIT: Any = bindparam("limit", type_=BigInteger())
 
 
 class Sort(NamedTuple):
@@ -110,6 +113,7 @@ class Listing(Generic[S]):
         orders: Sequence[str] = (),
         leading: Collection[str] = (),
         ranges: Mapping[str, str] | None = None,
+        tests: Mapping[str, ColumnElement[bool]] | None = None,
         shared: Shared | None = None,
         place: Any = None,
     ):
@@ -123,6 +127,7 @@ class Listing(Generic[S]):
         self._orders = [*orders, *(_reversed(order) for order in orders)]
         self._leading = frozenset(leading)
         self._ranges = ranges or {}
+        self._tests = tests or {}
         self._page = lru_cache(maxsize=500)(self._compile_page)
         self._count = lru_cache(maxsize=100)(self._compile_count)
         self._keys = lru_cache(maxsize=500)(self._parse)
@@ -229,19 +234,53 @@ class Listing(Generic[S]):
     def _statement(self, given: frozenset[str], sort: str, after: bool, where: Where | None) -> Select[Any]:
         keys = self._keys(sort, where is not None)
         past = [beyond(keys)] if after else []
-        own = self._columns.where(*self._conditions(given, where), *past)
-        if self._shared is None:
-            return _limited(own, [key.sort.expression for key in keys], keys)
-        shared = self._shared.columns.where(*self._shared_conditions(self._shared, given, where), *past)
         expressions = [key.sort.expression for key in keys]
         labels = [expression.label(f"key_{number}") for number, expression in enumerate(expressions)]
-        own, theirs = (_limited(part.add_columns(*labels), expressions, keys) for part in (own, shared))
-        group = theirs.lateral("theirs")
-        groups = select(*group.c).select_from(self._shared.groups.join(group, true()))
-        page = _limited(groups, [group.c[label.name] for label in labels], keys)
-        found = union_all(own.subquery().select(), page.subquery().select()).subquery()
+        if given & self._tests.keys():
+            return self._looked_up(given, keys, past, where)
+        own = self._columns.where(*self._conditions(given, where), *past)
+        if self._shared is None:
+            return _limited(own, expressions, keys)
+        own = _limited(own.add_columns(*labels), expressions, keys)
+        shared = self._shared.columns.add_columns(*labels).where(
+            *self._shared_conditions(self._shared, given, where), *past
+        )
+        found = _united(own, _limited(shared, expressions, keys), self._shared.groups, labels, keys).subquery()
         shown = select(*(found.c[column.name] for column in self._columns.selected_columns))
-        return _limited(shown, [found.c[label.name] for label in labels], keys)
+        return _ordered(shown, [found.c[label.name] for label in labels], keys)
+
+    def _looked_up(
+        self, given: frozenset[str], keys: list[Key], past: list[ColumnElement[bool]], where: Where | None
+    ) -> Select[Any]:
+        """A page of which only the keys are found first."""
+        expressions = [key.sort.expression for key in keys]
+        labels = [expression.label(f"key_{key.name}") for expression, key in zip(expressions, keys, strict=True)]
+        narrow = self._columns.with_only_columns(*labels, maintain_column_froms=True).where(*past)
+        page = self._walked(narrow, given, keys, where)
+        if self._shared is not None:
+            shared = self._shared.columns.with_only_columns(*labels, maintain_column_froms=True).where(
+                *self._shared_conditions(self._shared, given, where), *past
+            )
+            page = _united(page, _limited(shared, expressions, keys), self._shared.groups, labels, keys)
+        found = page.subquery("page")
+        rows = select(*self._columns.selected_columns).join(found, found.c.key_id == self._sorts["id"].expression)
+        return _limited(rows, [found.c[label.name] for label in labels], keys)
+
+    def _walked(self, narrow: Select[Any], given: frozenset[str], keys: list[Key], where: Where | None) -> Select[Any]:
+        """What matches of the first rows, if that is a page or all; otherwise what an index finds."""
+        expressions = [key.sort.expression for key in keys]
+        tests = [self._tests[name] for name in sorted(given & self._tests.keys())]
+        others = self._conditions(given - self._tests.keys(), where)
+        first = narrow.add_columns(and_(*tests).label("matches")).where(*others)
+        rows = _ordered(first, expressions, keys).limit(WALK).cte("walked")
+        columns = [column for column in rows.c if column.name != "matches"]
+        page = _limited(select(*columns).where(rows.c.matches), columns, keys).cte("matching")
+        matching, walked = (select(func.count()).select_from(one).scalar_subquery() for one in (page, rows))
+        enough = select(or_(matching >= LIMIT, walked < WALK).label("enough")).cte("enough")
+        is_enough = select(enough.c.enough).scalar_subquery()
+        rest = _limited(narrow.where(*self._conditions(given, where), not_(is_enough)), expressions, keys).subquery()
+        both = union_all(select(*page.c).where(is_enough), rest.select()).subquery()
+        return _limited(both.select(), [*both.c], keys)
 
     def _conditions(self, given: frozenset[str], where: Where | None) -> list[ColumnElement[bool]]:
         return [*(self._filters[name] for name in sorted(given)), *([where.clause(self._place)] if where else [])]
@@ -266,8 +305,22 @@ class Listing(Generic[S]):
 
 def _limited(statement: Select[Any], order: Sequence[ColumnElement[Any]], keys: Sequence[Key]) -> Select[Any]:
     """A page of a statement in this order, which has an expression for each key."""
-    columns = [by.desc() if key.goes_down else by.asc() for by, key in zip(order, keys, strict=True)]
-    return statement.order_by(*columns).limit(bindparam("limit", type_=BigInteger()))
+    return _ordered(statement, order, keys).limit(LIMIT)
+
+
+def _ordered(statement: Select[Any], order: Sequence[ColumnElement[Any]], keys: Sequence[Key]) -> Select[Any]:
+    return statement.order_by(*(by.desc() if key.goes_down else by.asc() for by, key in zip(order, keys, strict=True)))
+
+
+def _united(
+    own: Select[Any], group: Select[Any], groups: Subquery, labels: Sequence[ColumnElement[Any]], keys: Sequence[Key]
+) -> Select[Any]:
+    """A page of a page and of a page of each group."""
+    each = group.lateral("theirs")
+    names = [label.name for label in labels]
+    theirs = _limited(select(*each.c).select_from(groups.join(each, true())), [each.c[name] for name in names], keys)
+    both = union_all(own.subquery().select(), theirs.subquery().select()).subquery()
+    return _limited(both.select(), [both.c[name] for name in names], keys)
 
 
 def _some(statement: Select[Any]) -> Select[Any]:

@@ -114,6 +114,10 @@ def labeled(place: ColumnElement[Any], labels: Any = LABEL, compare: str = "@>")
     return and_(literal_column("labels <> '{}'"), literal_column(f"({models.LABEL_KEYS})").op(compare)(wanted))
 
 
+def _lowered(labels: ColumnElement[Any]) -> ColumnElement[Any]:
+    return cast(func.lower(cast(labels, Text)), ARRAY(Text))
+
+
 ASSIGNEE: Any = bindparam("assignee", type_=ARRAY(Uuid))
 
 
@@ -147,6 +151,12 @@ FILTERS = {
     "is_blocked": TASK.blocked,
     "not_blocked": ~TASK.blocked,
     "q": _found(mark_of(ACTOR, models.OWNER_MARK)),
+}
+# The same without an index, whose rows would be all that have a common label, whatever the page.
+TESTS = {
+    "label": and_(literal_column("labels <> '{}'"), _lowered(TASK.labels).op("@>")(_lowered(LABEL))),
+    "assignee": TASK.assignee_ids.op("&&")(ASSIGNEE),
+    "q": TASK.words.op("@@")(words_query(bindparam("q", type_=Text()))),
 }
 RANGES = {
     "due_before": "due_at", "due_after": "due_at", "overdue": "due_at", "changed_since": "updated_at",
@@ -200,7 +210,7 @@ def lists_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Lists:
     here = TASK.deleted_at.is_(None)
     order: Any = {
         "filters": FILTERS, "sorts": SORTS, "default": "-created_at", "orders": ORDERS, "leading": LEADING,
-        "ranges": RANGES, "place": ACTOR,
+        "ranges": RANGES, "tests": TESTS, "place": ACTOR,
     }  # fmt: skip
     own = columns.where(TASK.owner_id == ACTOR, here, not_archived(TASK.project_id))
     inbox = columns.where(TASK.owner_id == ACTOR, here, TASK.project_id == TASK.owner_id, INBOX_IS_NAMED)
