@@ -8,7 +8,7 @@ from support.factories import Person, World, origin_for
 
 from todo.access import Actor
 from todo.admin.declaration import ModelAdmin
-from todo.admin.pages.templating import about
+from todo.admin.pages.languages import language_of
 from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
 from todo.app import REGISTRY
@@ -114,4 +114,4 @@ async def test_a_resource_that_is_not_a_table_is_paged_in_both_directions(admin:
      (1_234_567, False, "about 1,200,000")],
 )  # fmt: skip
 def test_a_total_that_is_not_exact_says_so(number: Any, exact: bool, shown: str) -> None:
-    assert about(number, exact) == shown
+    assert language_of("en").about(number, exact) == shown

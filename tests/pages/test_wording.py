@@ -6,7 +6,7 @@ import pytest
 from support.factories import Person
 from support.pages import Visitor, heading_of, text_of
 
-from todo.admin.pages import templating
+from todo.admin.pages import languages
 from todo.app import REGISTRY
 
 NOW = datetime(2026, 11, 29, 23, 30, tzinfo=UTC)  # in Tokyo it is the 30th
@@ -26,9 +26,9 @@ NOW = datetime(2026, 11, 29, 23, 30, tzinfo=UTC)  # in Tokyo it is the 30th
 def test_a_time_is_written_as_people_write_it(
     monkeypatch: pytest.MonkeyPatch, moment: datetime, timezone: str, shown: str
 ) -> None:
-    monkeypatch.setattr(templating, "now", lambda: NOW)
+    monkeypatch.setattr(languages, "now", lambda: NOW)
 
-    assert templating.friendly(moment, timezone) == shown
+    assert languages.language_of("en").friendly(moment, timezone) == shown
 
 
 async def test_what_was_done_to_rows_is_a_sentence(visitor: Visitor, boss: Person) -> None:

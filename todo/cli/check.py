@@ -60,6 +60,7 @@ PUBLIC = frozenset(
         "admin_login_passkey",
         "admin_logout",
         "set_admin_theme",
+        "set_admin_language",
     }
 )
 

@@ -11,11 +11,12 @@ from todo.admin.declaration import Action, Resource
 from todo.admin.fields import Field
 from todo.admin.pages.forms import Sent, controls, read_values, sent_by
 from todo.admin.pages.guards import may_enter
+from todo.admin.pages.languages import Language, marked
 from todo.admin.pages.list_state import ListState, read_state
 from todo.admin.pages.reauthentication import require_reauthentication
 from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.pages.templating import about, called
+from todo.admin.pages.templating import called
 from todo.admin.pages.urls import safe
 from todo.admin.schemas import Outcome, Preview, Selection
 from todo.admin.service import AdminService
@@ -24,8 +25,12 @@ from todo.errors import Forbidden, Invalid, NotFound, Problem
 
 AnyRequest = Request[Any, Any, Any]
 PREVIEWED = 100  # rows listed individually in the preview of a delete
-LABELS = {"change": "Edit", "delete": "Delete", "restore": "Restore"}
-DONE = {"change": "updated", "delete": "deleted", "restore": "restored"}
+LABELS = {"change": marked("Edit"), "delete": marked("Delete"), "restore": marked("Restore")}
+DONE = {
+    "change": marked("%(rows)s updated."),
+    "delete": marked("%(rows)s deleted."),
+    "restore": marked("%(rows)s restored."),
+}
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,7 @@ async def _ask(
         "task": task, "resource": task.resource, "controls": found, "problem": problem,
         "chosen": (sent or {}).get("_set", []),
         "preview": await _preview(admin, task), "names": await _names(admin, task),
-        "total": await _total(admin, task),
+        "total": await _total(admin, task, pages.language(request.scope)),
     }  # fmt: skip
     return pages.render(request.scope, "action.html", int(problem.status) if problem else 200, **values)
 
@@ -180,13 +185,12 @@ async def _names(admin: AdminService, task: BulkAction) -> list[str]:
     return [called(row, task.resource) or str(row.id) for row in found]
 
 
-async def _total(admin: AdminService, task: BulkAction) -> str:
+async def _total(admin: AdminService, task: BulkAction, say: Language) -> str:
     """Describe the number of selected rows."""
-    label = task.resource.label_one if len(task.ids) == 1 else task.resource.label
     if task.state is None:
-        return f"{len(task.ids)} {label.lower()}" if task.ids else ""
+        return say.rows_of(task.resource, len(task.ids)) if task.ids else ""
     listed = await admin.queries.page(task.resource.name, task.state.list_query())
-    return f"{about(listed.total or 0, listed.total_is_exact)} {task.resource.label.lower()}"
+    return f"{say.about(listed.total or 0, listed.total_is_exact)} {say.mid_sentence(task.resource.label)}"
 
 
 def _fields(admin: AdminService, task: BulkAction) -> list[Field]:
@@ -216,11 +220,11 @@ def _message(pages: Pages, request: AnyRequest, task: BulkAction, outcome: Outco
             request.scope, "action_result.html", status, task=task, resource=task.resource, outcome=outcome
         )
     gone = task.name == "delete" and task.action is None
-    what = task.resource.label_one if outcome.done == 1 else task.resource.label
-    count = f"{outcome.done:,} {what.lower()}"
-    done = f"{count} {DONE[task.name]}." if task.action is None else f"{task.label}: {count}."
+    say = pages.language(request.scope)
+    count, label = say.rows_of(task.resource, outcome.done), say.translate(task.label)
+    done = say.gettext(DONE[task.name], rows=count) if task.action is None else f"{label}: {count}."
     if not task.ids and not task.matching:
-        done = f"{task.label}: done."
+        done = say.gettext("%(action)s: done.", action=label)
     one_row = len(task.ids) == 1 and task.back.startswith(f"/admin/{task.resource.name}/")
     return pages.go(task.listed.here if gone and one_row else task.back, done=done)
 

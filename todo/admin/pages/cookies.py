@@ -28,7 +28,8 @@ class Cookies:
     def __init__(self, *, secure: bool):
         self._secure = secure
         prefix = "__Host-" if secure else ""
-        self.session, self.theme, self.flash = (f"{prefix}todo_{name}" for name in ("admin", "theme", "flash"))
+        names = ("admin", "theme", "language", "flash")
+        self.session, self.theme, self.language, self.flash = (f"{prefix}todo_{name}" for name in names)
 
     def read(self, scope: Scope, name: str) -> str:
         """Return the value of a cookie, or an empty string if it is missing or sent more than once."""

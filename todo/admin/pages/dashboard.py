@@ -7,6 +7,7 @@ from litestar import Controller, Request, Response, get
 
 from todo.admin.dashboard import Figure, read_dashboard
 from todo.admin.pages.guards import may_enter
+from todo.admin.pages.languages import Language
 from todo.admin.pages.sign_in import PagesDependency
 
 HEIGHT, STEP = 40, 8  # of a chart, in SVG units
@@ -32,14 +33,14 @@ class DashboardPage(Controller):
 
         Example: `GET /admin`
         """
-        admin = pages.admin(request)
+        admin, say = pages.admin(request), pages.language(request.scope)
         shown = await read_dashboard(pages.cards, admin.database, admin.actor)
         values: dict[str, Any] = {
             "figures": [(one.card, one.figure) for one in shown if not one.card.is_alert],
             "alerts": [(one.card, one.figure) for one in shown if one.card.is_alert and is_on(one.figure)],
             "checked": [one.card.label for one in shown if one.card.is_alert and not is_on(one.figure)],
             "bars": {one.card.label: bars(one.figure.series) for one in shown if one.figure},
-            "told": {one.card.label: sent(one.figure) for one in shown if one.figure},
+            "told": {one.card.label: sent(one.figure, say) for one in shown if one.figure},
             "recent": await admin.history.recent(), "registry": admin.registry,
         }  # fmt: skip
         return pages.render(request.scope, "dashboard.html", **values)
@@ -58,9 +59,13 @@ def bars(series: Sequence[int]) -> list[Bar]:
     return [Bar(at * STEP, HEIGHT - height, height, at == last) for at, height in enumerate(heights)]
 
 
-def sent(figure: Figure) -> str:
+def sent(figure: Figure, say: Language) -> str:
     """Describe a chart in words, for screen readers."""
     if not figure.series:
         return ""
     total, most = sum(figure.series), max(figure.series)
-    return f"{total:,} {figure.unit} in {len(figure.series)} days, {most:,} a day at most, {figure.series[-1]:,} today"
+    return say.gettext(
+        "%(total)s %(unit)s in %(days)s days, %(most)s a day at most, %(today)s today",
+        total=say.number(total), unit=say.translate(figure.unit), days=len(figure.series), most=say.number(most),
+        today=say.number(figure.series[-1]),
+    )  # fmt: skip

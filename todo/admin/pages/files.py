@@ -75,7 +75,10 @@ class FilePages(Controller):
         except Invalid as problem:
             return pages.render(request.scope, "import.html", 422, problem=problem, largest=LARGEST, **values)
         if report.applied:
-            done = f"Imported: {report.added} added, {report.changed} changed, {report.unchanged} unchanged."
+            done = pages.language(request.scope).gettext(
+                "Imported: %(added)s added, %(changed)s changed, %(unchanged)s unchanged.",
+                added=report.added, changed=report.changed, unchanged=report.unchanged,
+            )  # fmt: skip
             return pages.go(f"/admin/{resource}", done=done)
         carried = base64.b64encode(data).decode()
         return pages.render(request.scope, "imported.html", report=report, data=carried, kind=kind, **values)

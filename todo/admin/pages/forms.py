@@ -9,7 +9,8 @@ from msgspec import UNSET
 
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field, write_text
-from todo.admin.pages.templating import displays, zone
+from todo.admin.pages.languages import zone
+from todo.admin.pages.templating import displays
 from todo.admin.references import resolve
 from todo.admin.service import AdminService
 from todo.errors import FieldError, Invalid, Problem

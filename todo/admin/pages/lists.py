@@ -12,10 +12,9 @@ from litestar.params import FromPath
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field
 from todo.admin.pages.guards import may_enter
+from todo.admin.pages.languages import Language
 from todo.admin.pages.list_state import LIMITS, ListState, read_state
-from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.pages.templating import words
 from todo.admin.references import resolve
 from todo.admin.schemas import Facet, ListResult
 from todo.admin.service import AdminService
@@ -69,11 +68,12 @@ class ListPages(Controller):
         if state.named:
             return pages.go(await _with_references(admin, declared, state))
         found = await admin.queries.page(resource, state.list_query())
-        return pages.render(request.scope, "list.html", **await _values(pages, admin, declared, state, found))
+        values = await _values(pages.language(request.scope), admin, declared, state, found)
+        return pages.render(request.scope, "list.html", **values)
 
 
 async def _values(
-    pages: Pages, admin: AdminService, resource: Resource, state: ListState, found: ListResult
+    say: Language, admin: AdminService, resource: Resource, state: ListState, found: ListResult
 ) -> dict[str, Any]:
     shown = shown_columns(admin, resource, state)
     changes = admin.may(resource.name, "change")
@@ -83,13 +83,13 @@ async def _values(
         "admin": admin, "resource": resource, "state": state, "found": found, "page_sizes": LIMITS,
         "columns": [_column(resource, field, state) for field in shown],
         "all_fields": visible_fields(admin, resource),
-        "chips": list(_chips(resource, state, found.facets)),
+        "chips": list(_chips(say, state, found.facets)),
         "may": {verb: admin.may(resource.name, verb) for verb in verbs},
         "actions": [one for one in resource.actions.values() if one.on == "row" and admin.may(resource.name, one.name)],
         "wide_actions": [
             one for one in resource.actions.values() if one.on != "row" and admin.may(resource.name, one.name)
         ],
-        "hierarchy": await hierarchy(admin, resource, state),
+        "hierarchy": await hierarchy(say, admin, resource, state),
         "views": await admin.views.of_list(resource.name),
         "may_save_views": admin.may("saved_views", "add"),
         "editable": {field.name for field in admin.editor.writable(resource.name, adding=False)} if in_place else set(),
@@ -118,7 +118,7 @@ def _column(resource: Resource, field: Field, state: ListState) -> Column:
     return Column(field, state.href(sort=wanted), order)
 
 
-def _chips(resource: Resource, state: ListState, facets: Sequence[Facet]) -> Iterator[Chip]:
+def _chips(say: Language, state: ListState, facets: Sequence[Facet]) -> Iterator[Chip]:
     """Return the active filters with URLs to remove them."""
     labels = {(facet.name, one.value): one.label for facet in facets for one in facet.values}
     named = {facet.name: facet.label for facet in facets}
@@ -126,7 +126,7 @@ def _chips(resource: Resource, state: ListState, facets: Sequence[Facet]) -> Ite
         yield Chip("Search", state.q, state.href(q=""))
     for name, values in state.filters.items():
         for value in values:
-            shown = words(labels.get((name, value), value))
+            shown = say.words(labels.get((name, value), value))
             yield Chip(named.get(name, name), shown, state.filtered(name, [one for one in values if one != value]))
 
 
@@ -139,23 +139,23 @@ async def _with_references(admin: AdminService, resource: Resource, state: ListS
     return state.href(filters=filters, named={})
 
 
-async def hierarchy(admin: AdminService, resource: Resource, state: ListState) -> list[Step]:
+async def hierarchy(say: Language, admin: AdminService, resource: Resource, state: ListState) -> list[Step]:
     """Return the steps of the date hierarchy: years, months of a year, or days of a month, with counts."""
     name = resource.date_hierarchy
     if not name or name in resource.hidden_from(admin.actor):
         return []
     chosen = next(iter(state.filters.get(name, ())), "")
     above = [chosen[:length] for length in (4, 7) if CALENDAR.fullmatch(chosen) and len(chosen) >= length]
-    steps = [Step("Any time", state.filtered(name, []), None, not chosen)]
-    steps += [Step(_called(one), state.filtered(name, [one]), None, one == chosen) for one in above]
+    steps = [Step(say.gettext("Any time"), state.filtered(name, []), None, not chosen)]
+    steps += [Step(_called(one, say), state.filtered(name, [one]), None, one == chosen) for one in above]
     for value in await admin.queries.periods(resource.name, state.list_query()):
         here = value.value == chosen
-        steps.append(Step(_called(value.value), state.filtered(name, [value.value]), value.count, here))
+        steps.append(Step(_called(value.value, say), state.filtered(name, [value.value]), value.count, here))
     return steps
 
 
-def _called(value: str) -> str:
+def _called(value: str, say: Language) -> str:
     """Return the label of a year, month or day: 2026, Nov, 25."""
     if len(value) == 7:
-        return date.fromisoformat(f"{value}-01").strftime("%b")
+        return say.month(date.fromisoformat(f"{value}-01"))
     return value[8:].lstrip("0") or value

@@ -15,6 +15,7 @@ from todo.admin.declaration import ENTER
 from todo.admin.pages import cookies
 from todo.admin.pages.cookies import Cookies, Flash
 from todo.admin.pages.kept_forms import FormOutdated, SessionEnded, address_of, page_of
+from todo.admin.pages.languages import LANGUAGES, Language, choose, language_of
 from todo.admin.pages.sessions import Accounts, AdminSession
 from todo.admin.pages.templating import environment
 from todo.admin.registry import Registry
@@ -33,7 +34,7 @@ HEADERS = {
     "Cache-Control": "no-store",
     # `no-referrer` would make browsers hide the origin of a form.
     "Referrer-Policy": "same-origin",
-    "Vary": "Cookie, HX-Request",
+    "Vary": "Accept-Language, Cookie, HX-Request",
 }
 MENU_ENTRIES = 15  # that fit below each other, with the headings, in 900 pixels
 THEMES = ("system", "light", "dark")
@@ -113,7 +114,7 @@ class Pages:
         self._label = label
         self._rooms_places = places
         self.places = [Link("/admin", "Dashboard", "home"), Link("/admin/docs", "Reference", "book"), *places]
-        self._environment = environment(templates)
+        self._environments = {code: environment(templates, language_of(code)) for code in LANGUAGES}
 
     async def identify(self, scope: Scope) -> Actor | None:
         """Authenticate by cookie, and store the admin session for the page."""
@@ -121,6 +122,11 @@ class Pages:
         admin_session = await self.accounts.admin_session(cookie) if cookie else None
         scope["state"]["admin_session"] = admin_session
         return admin_session.actor if admin_session else None
+
+    def language(self, scope: Scope) -> Language:
+        """Return the language that was chosen in this browser, or that it asks for."""
+        accepted = ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == b"accept-language")
+        return choose(self.cookies.read(scope, self.cookies.language), accepted)
 
     def admin(self, request: Request[Any, Any, Any], reason: str | None = None) -> AdminService:
         """Return the admin service for the current user. `reason` is stored in the audit log."""
@@ -218,7 +224,8 @@ class Pages:
             "here": address_of(scope),
             "form_token": cookies.form_token(self.cookies.read(scope, self.cookies.session)),
         }
-        return self._environment.get_template(template).render({**common, **values})
+        environment = self._environments[self.language(scope).code]
+        return environment.get_template(template).render({**common, **values})
 
 
 def folded(groups: list[NavGroup], path: str) -> list[NavGroup]:

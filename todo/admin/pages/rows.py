@@ -11,6 +11,7 @@ from todo.admin.declaration import Inline, ModelAdmin, Resource
 from todo.admin.fields import Field, label_of
 from todo.admin.pages.forms import Control, Sent, controls, form_version, read_values, sent_by, version_of
 from todo.admin.pages.guards import may_enter
+from todo.admin.pages.languages import marked
 from todo.admin.pages.list_state import ListQueryText, ListState, list_of
 from todo.admin.pages.lists import visible_fields
 from todo.admin.pages.reauthentication import require_reauthentication_for
@@ -23,6 +24,7 @@ from todo.errors import Forbidden, Invalid, Problem
 AnyRequest = Request[Any, Any, Any]
 SHOWN_BELOW = 10  # rows of an inline
 SHOWN_CHANGES = 5
+END = {"next": marked("This is the last of the list."), "previous": marked("This is the first of the list.")}
 
 
 class RowPages(Controller):
@@ -58,7 +60,8 @@ class RowPages(Controller):
             row = await admin.editor.add(resource, values, lax=True)
         except Invalid as problem:
             return _adding(pages, request, admin, declared, sent, problem)
-        done = f"{declared.label_one} {row.display} added."
+        say = pages.language(request.scope)
+        done = say.gettext("%(label)s %(row)s added.", label=say.translate(declared.label_one), row=row.display)
         return pages.go(_next(sent, list_of(request, resource), row.id), done=done)
 
     @get("/{resource:str}/{row_id:str}", operation_id="show_admin_row")
@@ -96,7 +99,9 @@ class RowPages(Controller):
             return await _showing(pages, request, admin, declared, row, sent, problem)
         except Conflicted as conflict:
             return _conflict(pages, request, declared, row, fields, sent, conflict, admin.actor.timezone)
-        done = f"{declared.label_one} {saved.display} saved." if values else "No changes were made."
+        say = pages.language(request.scope)
+        done = say.gettext("%(label)s %(row)s saved.", label=say.translate(declared.label_one), row=saved.display)
+        done = done if values else say.gettext("No changes were made.")
         return pages.go(await _after_save(admin, sent, list_of(request, resource), row), done=done)
 
     @get(
@@ -115,7 +120,7 @@ class RowPages(Controller):
         state, queries = list_of(request, resource), pages.admin(request).queries
         row = await queries.neighbor(resource, await queries.get(resource, row_id), state.list_query(), step)
         if row is None:
-            return pages.go(state.row(row_id), done=f"This is the {'last' if step == 'next' else 'first'} of the list.")
+            return pages.go(state.row(row_id), done=END[step])
         return pages.go(state.row(row.id))
 
     @get("/{resource:str}/{row_id:str}/copy", operation_id="show_admin_copy")

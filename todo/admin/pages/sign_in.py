@@ -10,6 +10,7 @@ from litestar.types import Scope
 from todo.access import Origin
 from todo.admin.pages.cookies import form_token
 from todo.admin.pages.kept_forms import decode_kept
+from todo.admin.pages.languages import LANGUAGES
 from todo.admin.pages.renderer import THEMES, Pages, admin_session_of
 from todo.admin.pages.sessions import MfaPending
 from todo.admin.pages.urls import HOME, safe
@@ -121,6 +122,18 @@ class SignInPages(Controller):
         theme = str(form.get("theme", ""))
         answer = pages.go(safe(str(form.get("next", ""))))
         answer.set_cookie(pages.cookies.write(pages.cookies.theme, theme if theme in THEMES else "system", YEAR))
+        return answer
+
+    @post("/language", operation_id="set_admin_language", status_code=303, opt={"changes_nothing": True})
+    async def language(self, pages: PagesDependency, request: AnyRequest) -> Response[None]:
+        """Set the language of the pages in this browser.
+
+        Example: `POST /admin/language` with the fields `language`, `next`
+        """
+        form = await request.form()
+        chosen = str(form.get("language", ""))
+        answer = pages.go(safe(str(form.get("next", ""))))
+        answer.set_cookie(pages.cookies.write(pages.cookies.language, chosen if chosen in LANGUAGES else "en", YEAR))
         return answer
 
     def _let_in(self, pages: Pages, scope: Scope, cookie: str, following: str, kept: str) -> Response[Any]:

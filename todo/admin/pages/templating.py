@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,18 +12,10 @@ from msgspec import UNSET
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field, holds, label_of, longest, write_text
 from todo.admin.pages.assets import asset
-from todo.admin.reads import CAP
+from todo.admin.pages.languages import FILTERS, LANGUAGES, Language, language_of, when
 from todo.database import now
 
 TEMPLATES = Path(__file__).parent / "templates"
-YES = {
-    "true": "yes",
-    "false": "no",
-    "empty": "empty",
-    "set": "not empty",
-    "leaving": "deletion scheduled",
-    "past_7_days": "past 7 days",
-}
 TONES = {
     "good": {"active", "done", "complete", "delivered", "sent", "ok", "confirmed", "succeeded", "live", "finished"},
     "info": {"open", "queued", "new", "pending", "scheduled", "planned"},
@@ -32,47 +23,25 @@ TONES = {
     "warn": {"waiting", "leaving", "late", "retired", "paused", "retrying", "aborting", "missed", "moved"},
     "bad": {"disabled", "failed", "revoked", "expired", "aborted", "away", "error", "refused"},
 }
-NEAR = {-1: "yesterday", 0: "today", 1: "tomorrow"}
-STEPS = ((60, "second"), (3600, "minute"), (86400, "hour"), (86400 * 30, "day"), (86400 * 365, "month"))
 
 
-def environment(folders: Sequence[Path]) -> Environment:
-    """Return the environment. Templates of the engine come before those of modules."""
+def environment(folders: Sequence[Path], language: Language) -> Environment:
+    """Return the environment for a language. Templates of the engine come before those of modules."""
     made = Environment(
         loader=FileSystemLoader([TEMPLATES, *folders]), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.i18n"],
     )  # fmt: skip
-    made.globals |= {"asset": asset}
+    texts = language.texts
+    made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
+    made.globals |= {"asset": asset, "language": language, "languages": [language_of(code) for code in LANGUAGES]}
     made.filters |= {
-        "when": when, "friendly": friendly, "ago": ago, "iso": iso, "is_future": is_future, "number": number,
-        "about": about, "before_dot": before_dot, "words": words, "tone": tone,
-        "short_id": short_id, "plain_time": plain_time, "json": as_json, "count": count,
+        "when": when, "iso": iso, "is_future": is_future, "before_dot": before_dot, "tone": tone,
+        "short_id": short_id, "plain_time": plain_time, "json": as_json,
         "called": called, "displays": displays, "label": label_of,
         "as_text": as_text, "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
     }  # fmt: skip
+    made.filters |= {name: getattr(language, name) for name in FILTERS}
     return made
-
-
-def zone(name: str) -> ZoneInfo:
-    """Return a viewer's time zone, or UTC for an unknown one."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
-
-
-def when(value: datetime, timezone: str) -> str:
-    """Format an instant in the viewer's time zone, e.g. `2026-12-31 09:00`."""
-    return value.astimezone(zone(timezone)).strftime("%Y-%m-%d %H:%M")
-
-
-def friendly(value: datetime, timezone: str) -> str:
-    """Format an instant as people write it: `today 16:46`, `29 Nov 16:46`, or with its year when it is another one."""
-    local, today = value.astimezone(zone(timezone)), now().astimezone(zone(timezone)).date()
-    days = (local.date() - today).days
-    if days in NEAR:
-        return f"{NEAR[days]} {local:%H:%M}"
-    return f"{local.day} {local:%b %H:%M}" if local.year == today.year else f"{local.day} {local:%b %Y}"
 
 
 def iso(value: datetime | date) -> str:
@@ -80,33 +49,9 @@ def iso(value: datetime | date) -> str:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value.isoformat()
 
 
-def ago(value: datetime) -> str:
-    """Format a relative time: `3 minutes ago`, `in 2 days`."""
-    seconds = (now() - value).total_seconds()
-    size = abs(seconds)
-    if size < 45:
-        return "just now"
-    unit, name = 86400 * 365, "year"
-    divisor = 1
-    for limit, word in STEPS:
-        if size < limit:
-            unit, name = divisor, word
-            break
-        divisor = limit
-    count = max(1, int(size // unit))
-    words = f"{count} {name}{'' if count == 1 else 's'}"
-    return f"{words} ago" if seconds > 0 else f"in {words}"
-
-
 def is_future(value: datetime) -> bool:
     """Return whether an instant is still to come."""
     return value > now()
-
-
-def words(value: Any) -> str:
-    """Format a choice: `in_progress` becomes `In progress`."""
-    text = YES.get(str(value), str(value)).replace("_", " ")
-    return text[:1].upper() + text[1:]
 
 
 def tone(value: Any) -> str:
@@ -147,18 +92,6 @@ def sentence(text: str) -> str:
     return text.replace("`", "")
 
 
-def count(value: int) -> str:
-    """Format a capped count of a facet."""
-    return f"{CAP // 1000}k+" if value > CAP else f"{value:,}"
-
-
-def about(value: int, exact: bool = True) -> str:
-    """Format a number of rows: `12,345`, or when it is not exact `more than 10,000` or `about 62,000`."""
-    if exact:
-        return f"{value:,}"
-    return f"more than {CAP:,}" if value <= CAP else f"about {float(f'{value:.2g}'):,.0f}"
-
-
 def before_dot(value: str) -> str:
     """Return the group of a dotted name: `users` of `users.view`."""
     return value.partition(".")[0]
@@ -179,8 +112,3 @@ def displays(row: Any) -> Mapping[str, str]:
 def unset_is_none(value: Any) -> Any:
     """Return None for unset values."""
     return None if value is UNSET else value
-
-
-def number(value: Any) -> str:
-    """Format an integer with thousands separators: `12,345`."""
-    return f"{value:,}"

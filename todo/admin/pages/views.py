@@ -25,7 +25,7 @@ class ViewPages(Controller):
 
         Example: `POST /admin/tasks/views` with the fields `name`, `state`, `shared`
         """
-        sent = await sent_by(request)
+        sent, say = await sent_by(request), pages.language(request.scope)
         name, query = (sent.get(field, [""])[-1] for field in ("name", "state"))
         state = read_state(f"/admin/{resource}", query.removeprefix("?"))
         try:
@@ -33,8 +33,8 @@ class ViewPages(Controller):
             await pages.admin(request).views.save(resource, name.strip(), kept, shared="shared" in sent)
         except (Invalid, Conflict) as problem:
             said = " ".join(error.message for error in problem.errors) or "You already have a view with this name."
-            return pages.go(state.href(), refused=f"The view was not saved. {said}")
-        return pages.go(state.href(), done=f"The view {name} was saved.")
+            return pages.go(state.href(), refused=f"{say.gettext('The view was not saved.')} {say.translate(said)}")
+        return pages.go(state.href(), done=say.gettext("The view %(name)s was saved.", name=name))
 
     @post("/{resource:str}/views/{view_id:str}/delete", operation_id="admin_delete_view", status_code=303)
     async def delete(

@@ -3,6 +3,10 @@
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
+// Texts in the language of the page; a text that it does not have stays as it is.
+const texts = JSON.parse(one('meta[name="texts"]').content);
+const translate = (text) => texts[text] ?? text;
+
 // Send the CSRF token with every htmx request.
 document.addEventListener("htmx:configRequest", (event) => {
   event.detail.headers["X-Form-Token"] = one('meta[name="form-token"]').content;
@@ -48,7 +52,7 @@ async function signInByPasskey(event) {
     form.elements.credential.value = JSON.stringify(credential.toJSON());
     form.submit();
   } catch (error) {
-    message.textContent = error.name === "NotAllowedError" ? "No passkey was chosen." : "The sign-in failed. Try again, or use your password.";
+    message.textContent = error.name === "NotAllowedError" ? translate("No passkey was chosen.") : translate("The sign-in failed. Try again, or use your password.");
     message.hidden = false;
   }
 }
@@ -72,7 +76,7 @@ async function makePasskey(event) {
     form.elements.credential.value = JSON.stringify(credential.toJSON());
     form.submit();
   } catch (error) {
-    message.textContent = { NotAllowedError: "No passkey was created.", 403: "Sign in again first: this requires a recent sign-in." }[error.name === "Error" ? error.message : error.name] ?? "This failed. Try again.";
+    message.textContent = { NotAllowedError: translate("No passkey was created."), 403: translate("Sign in again first: this requires a recent sign-in.") }[error.name === "Error" ? error.message : error.name] ?? translate("This failed. Try again.");
     message.hidden = false;
   }
 }
@@ -150,7 +154,7 @@ function countSelected() {
   const matching = one('[name="matching"]', bar)?.checked;
   bar.classList.toggle("waiting", !chosen && !matching);
   bar.classList.toggle("ready", chosen > 0 || Boolean(matching));
-  one("[data-count]", bar).textContent = matching ? "All that match" : `${chosen} selected`;
+  one("[data-count]", bar).textContent = matching ? translate("All that match") : translate("%(number)s selected").replace("%(number)s", chosen);
   const every = one("[data-all]");
   if (!every) return;
   every.hidden = false;
@@ -276,7 +280,7 @@ for (const picker of all("[data-picker]")) {
   });
   search.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
   picker.addEventListener("change", () => {
-    one("[data-chosen]", picker).textContent = `${all("input:checked", picker).length} selected`;
+    one("[data-chosen]", picker).textContent = translate("%(number)s selected").replace("%(number)s", all("input:checked", picker).length);
   });
 }
 
@@ -297,7 +301,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
       event.detail.isError = false;
       signInWith(cell);
     } else if (page.includes("/admin/login")) window.location.reload();
-    else say("This failed. Reload the page and try again.");
+    else say(translate("This failed. Reload the page and try again."));
   }
 });
 // The session has ended: send the cell as a form of its row, which the sign-in keeps.
@@ -306,7 +310,7 @@ function signInWith(form) {
   form.submit();
 }
 
-document.addEventListener("htmx:sendError", () => say("The service cannot be reached."));
+document.addEventListener("htmx:sendError", () => say(translate("The service cannot be reached.")));
 
 function say(text) {
   const line = document.createElement("p");

@@ -49,4 +49,6 @@ class EmailPages(Controller):
             await email_change.request(database, origin, begin, reauthentication, change)
         except Problem as problem:
             return pages.go(ACCOUNT, refused=sentence(problem))
-        return pages.go(ACCOUNT, done=f"Confirm {change.email} by the e-mail that is on its way to it.")
+        say = pages.language(request.scope)
+        done = say.gettext("Confirm %(email)s by the e-mail that is on its way to it.", email=change.email)
+        return pages.go(ACCOUNT, done=done)

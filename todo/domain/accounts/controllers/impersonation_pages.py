@@ -51,10 +51,11 @@ class ImpersonationPages(Controller):
 
         Example: `POST /admin/impersonation/0190f5f0-7c1d-7000-8000-000000000000` with the fields `reason`, `writes`
         """
-        sent = await sent_by(request)
+        sent, say = await sent_by(request), pages.language(request.scope)
         reason = sent.get("reason", [""])[-1].strip()
         if not 3 <= len(reason) <= LONGEST_REASON:
-            problem = Invalid.field("body.reason", f"The reason must have 3 to {LONGEST_REASON} characters.")
+            message = say.gettext("The reason must have 3 to %(most)s characters.", most=LONGEST_REASON)
+            problem = Invalid.field("body.reason", message)
             return await _ask(pages, session, request, user_id, problem, reason)
         await require_reauthentication(pages, request)
         await impersonation.begin(session, request.user, user_id, reason, writes="writes" in sent)
@@ -72,9 +73,9 @@ class ImpersonationPages(Controller):
         if admin_session.acting is None:
             return pages.go("/admin", refused="You act as yourself already.")
         await impersonation.end(session, admin_session.operator)
-        return pages.go(
-            f"/admin/users/{admin_session.actor.id}", done=f"You are yourself again: {admin_session.operator.name}."
-        )
+        name = admin_session.operator.name
+        done = pages.language(request.scope).gettext("You are yourself again: %(name)s.", name=name)
+        return pages.go(f"/admin/users/{admin_session.actor.id}", done=done)
 
 
 async def _ask(

@@ -39,7 +39,8 @@ class VacationPages(Controller):
             await vacations.begin(request.user.user_id, vacation, "accounts.begin_vacation")
         except Invalid as problem:
             return pages.go(ACCOUNT, refused=sentence(problem))
-        return pages.go(ACCOUNT, done=f"All your series are paused until {vacation.until}.")
+        say = pages.language(request.scope)
+        return pages.go(ACCOUNT, done=say.gettext("All your series are paused until %(day)s.", day=vacation.until))
 
     @post("/end", operation_id="end_admin_vacation", status_code=303, guards=[requires("accounts.change")])
     async def end(

@@ -19,6 +19,7 @@ OF_VISIBLE_TASKS = DEPENDENCY.task_id.in_(_VISIBLE) & DEPENDENCY.blocker_id.in_(
 
 class DependencyAdmin(ModelAdmin[Dependency]):
     model = Dependency
+    label_one = "Dependency"
     icon, group = "clock", "Work"
     columns = ("task_id", "blocker_id", "created_at")
     filters = ("task_id", "blocker_id")

@@ -26,8 +26,9 @@ from todo.domain.tasks.series.rules import ScheduleState, columns_of, template_o
 
 
 class Series(Row, table=True):
-    """Work that comes back. Times named `original_start` are wall-clock times in `timezone` (null: wherever the owner
-    is).
+    """Work that comes back.
+
+    Times named `original_start` are wall-clock times in `timezone` (null: wherever the owner is).
 
     `vacations` are those of the owner. Triggers keep them equal: `series_inherit_vacations` before an insert of series,
     `users_copy_vacations` after a change of the owner's, which also lets the worker evaluate the series again.

@@ -1,0 +1,132 @@
+"""The languages of the pages: catalogs that are complete, templates without bare text, and how a language is chosen."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from support.factories import Person
+from support.pages import Visitor, heading_of, text_of
+
+import todo
+from todo.admin.pages.languages import CATALOGS, LANGUAGES, choose, language_of
+from todo.cli import messages
+
+ROOT = Path(todo.__file__).parent
+TEMPLATES = sorted([*ROOT.glob("admin/pages/templates/*.html"), *ROOT.glob("domain/*/templates/*.html")])
+MAILS = ("notifications",)  # have a language of their own
+INNER = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
+MARKED = re.compile(rf"\b(?:_|ngettext){INNER}")
+SILENT = re.compile(r"\{#.*?#\}|<(code|kbd|svg|script)\b.*?</\1>|\{% set \w+ %\}.*?\{% endset %\}", re.DOTALL)
+JINJA, TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL), re.compile(r"<[^>]*>")
+SHOWN = re.compile(r'(?:title|aria-label|placeholder|alt)="([^"]*)"')
+LITERAL = re.compile(r"\"([^\"]*)\"|'([^']*)'")
+SENTENCE = re.compile(r"^[^<=/]*([A-Z][a-z]|[a-z] [a-z])[^<=/]*$")
+NAMES = {"todo", "UTC", "Ctrl", "API", "wider", "Esc", "Enter"}  # of no language, or of a class
+CODE = {"light dark", "panel narrow", "Retry-After", "Excel"}
+
+
+def bare_text(source: str) -> set[str]:
+    """Return what a template shows that no language can replace."""
+    text = MARKED.sub("0", SILENT.sub("", source))
+    literals = {"".join(found) for code in JINJA.findall(text) for found in LITERAL.findall(code)}
+    found = {literal for literal in literals if SENTENCE.match(literal)} - CODE
+    text = JINJA.sub(" ", text)
+    shown = [*SHOWN.findall(text), *TAG.split(text)]
+    return found | {word for part in shown for word in re.findall(r"[A-Za-z]{2,}", part)} - NAMES
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_each_text_of_a_template_is_translatable(path: Path) -> None:
+    if path.parents[1].name not in MAILS:
+        assert bare_text(path.read_text()) == set()
+
+
+@pytest.mark.parametrize(
+    "source", ["<p>Hello</p>", '<a title="Hello">', '{{ "Not saved" if problem }}', "{{ x }} rows"]
+)
+def test_bare_text_is_found(source: str) -> None:
+    assert bare_text(source)
+
+
+@pytest.mark.parametrize("code", LANGUAGES[1:])
+def test_a_catalog_has_every_text_and_no_other(code: str) -> None:
+    stored = (CATALOGS / code / "LC_MESSAGES" / "admin.po").read_bytes()
+    catalog, compiled = read_po(io.BytesIO(stored), locale=code), io.BytesIO()
+    write_mo(compiled, catalog)
+
+    assert {one.id for one in messages.update(code)} == {one.id for one in catalog}, "python -m todo.cli.messages"
+    assert compiled.getvalue() == (CATALOGS / code / "LC_MESSAGES" / "admin.mo").read_bytes()
+
+
+@pytest.mark.parametrize("code", LANGUAGES[1:])
+def test_each_text_is_translated_with_all_its_values(code: str) -> None:
+    for one in messages.update(code):
+        source = [one.id] if isinstance(one.id, str) else [*one.id]
+        translated = [one.string] if isinstance(one.string, str) else [*one.string]
+        if one.id:
+            assert all(translated), one.id
+            values = [set(re.findall(r"%\(\w+\)s", text)) for text in (*source, *translated)]
+            assert all(found == values[0] for found in values), one.id
+
+
+@pytest.mark.parametrize(
+    ("cookie", "accepted", "code"),
+    [
+        ("", "", "en"), ("", "de", "de"), ("", "de-AT,de;q=0.9,en;q=0.8", "de"), ("", "fr,de;q=0.5", "de"),
+        ("", "en-US,de;q=0.5", "en"), ("en", "de", "en"), ("de", "en", "de"), ("xx", "de", "de"),
+        ("", ";,-_ü" * 2000, "en"),
+    ],
+)  # fmt: skip
+def test_the_language_is_that_of_the_choice_or_of_the_browser(cookie: str, accepted: str, code: str) -> None:
+    assert choose(cookie, accepted).code == code
+
+
+def test_numbers_and_times_are_written_as_the_language_writes_them() -> None:
+    english, german = language_of("en"), language_of("de")
+
+    assert (english.number(12345), german.number(12345)) == ("12,345", "12.345")
+    assert (english.about(62_349, False), german.about(62_349, False)) == ("about 62,000", "etwa 62.000")
+    assert german.ngettext("%(num)s day", "%(num)s days", 1) == "1 Tag"
+    assert german.ngettext("%(num)s day", "%(num)s days", 3) == "3 Tage"
+    assert (english.mid_sentence("Tasks"), german.mid_sentence("Tasks")) == ("tasks", "Aufgaben")
+    assert (english.words("in_progress"), german.words("in_progress")) == ("In progress", "In Arbeit")
+
+
+async def test_the_pages_speak_the_language_that_the_browser_asks_for(visitor: Visitor) -> None:
+    visitor.http.headers["accept-language"] = "de-CH,de;q=0.9"
+
+    page = await visitor.get("/admin/tasks")
+
+    assert '<html lang="de" dir="ltr"' in page.text
+    assert "Accept-Language" in page.headers["vary"]
+    assert heading_of(page) == "Aufgaben"
+    assert "Aufgabe hinzufügen" in text_of(page)
+
+
+async def test_a_chosen_language_stays_and_messages_are_in_it(visitor: Visitor, boss: Person) -> None:
+    task = await boss.add("Miete <b>")
+
+    chosen = await visitor.send("/admin/language", language="de", next="/admin/tasks")
+    deleted = await visitor.send("/admin/tasks/act", action="delete", id=task["id"], confirmed="1")
+    said = await visitor.follow(deleted)
+
+    assert chosen.headers["location"] == "/admin/tasks"
+    assert "1 Aufgabe gelöscht." in said
+
+
+async def test_what_people_wrote_is_shown_as_text_in_every_language(visitor: Visitor, boss: Person) -> None:
+    task = await boss.add("<b>100 % %(x)s</b>")
+    await visitor.send("/admin/language", language="de", next="/admin")
+
+    page = await visitor.get(f"/admin/tasks/{task['id']}/history")
+
+    assert "&lt;b&gt;100 % %(x)s&lt;/b&gt;" in page.text and "<b>100" not in page.text
+
+
+async def test_a_language_that_there_is_not_is_english(visitor: Visitor) -> None:
+    await visitor.send("/admin/language", language="../../etc", next="//evil.example")
+
+    assert '<html lang="en"' in (await visitor.get("/admin")).text
