@@ -21,7 +21,7 @@ from todo.admin.service import AdminService
 from todo.app import JOBS, REGISTRY
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
-from todo.errors import Invalid
+from todo.errors import Invalid, NotFound
 from todo.loops import run_once
 from todo.saq_queue import new_worker, relay
 
@@ -106,7 +106,7 @@ async def _by_cli(stage: Stage, resource: str, ids: list[str], value: str) -> bo
     admin = AdminService(REGISTRY, stage.database, origin_for(actor, "cli"))
     try:
         return await act.body(admin, **options, **matching) == 0
-    except Invalid:
+    except (Invalid, NotFound):
         return False
 
 

@@ -44,7 +44,7 @@ async def trips(wire: Wire, visitor: Visitor, path: str) -> int:
 @pytest.mark.parametrize(
     ("path", "most"),
     [
-        ("/admin", 24),
+        ("/admin", 26),
         ("/admin/tasks", 6),
         ("/admin/tasks?q=water&status=open&sort=-due_at", 6),
         ("/admin/tasks/{task}", 9),
