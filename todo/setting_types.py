@@ -104,6 +104,14 @@ def _folder(value: Path) -> Path:
         raise ValueError(f"must be a folder such as /var/lib/todo, not {shown(value)}") from None
 
 
+def _backup_place(value: str) -> str:
+    if re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[^\s?#]*)?", value):
+        return value
+    if "://" in value:
+        raise ValueError(f"must be a folder, or a bucket such as s3://bucket/prefix, not {shown(value)}")
+    return str(_folder(Path(value)))
+
+
 def _public_url(value: str) -> str:
     if not _is_url(value, "https?") or not re.fullmatch(r"[A-Za-z]+://[^\s/?#@]+(/[^\s?#]*)?", value):
         raise ValueError(f"must begin with https:// or http://, such as https://todo.example.com, not {shown(value)}")
@@ -217,6 +225,7 @@ class Issuer(BaseModel):
 
 Host = Annotated[str, AfterValidator(_host)]
 Folder = Annotated[Path, AfterValidator(_folder)]
+BackupPlace = Annotated[str, AfterValidator(_backup_place)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 QueueUrl = Annotated[str, AfterValidator(_queue_url)]

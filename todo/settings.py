@@ -18,6 +18,7 @@ from todo.setting_types import (
     CONSOLE,
     KEY,
     SHORTEST_KEY,
+    BackupPlace,
     DatabaseUrl,
     Email,
     Folder,
@@ -160,8 +161,9 @@ class Settings(BaseSettings):
     audit_retention_months: int = Field(
         0, ge=0, le=1200, description="Full months the audit log is kept besides the current one; 0 for ever."
     )
-    backup_dir: Folder | None = Field(
-        None, description="Folder where workers store a backup every night; empty means no backups."
+    backup_dir: BackupPlace | None = Field(
+        None,
+        description="Folder, or s3://bucket/prefix, where workers store a backup every night; empty means no backups.",
     )
     backup_days: int = Field(14, ge=1, le=3650, description="Days backups are kept in TODO_BACKUP_DIR.")
     backup_recipients: Recipients = Field(

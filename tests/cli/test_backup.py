@@ -21,7 +21,7 @@ from support.factories import PASSWORD
 from todo.app import create_app
 from todo.backup.archive import MANIFEST, BackupError, Table, manifest_of
 from todo.backup.client import fingerprint, program
-from todo.backup.create import delete_old
+from todo.backup.places import outdated
 
 OTHER_KEY = "another key: 0123456789abcdef0123456789abcdef"
 
@@ -268,7 +268,7 @@ def test_old_backups_are_deleted_but_never_the_newest_or_other_files(todo, url, 
     assert f"Deleted {folder / old}." in done.output
     assert {kept, "mine.zip"} < {path.name for path in folder.iterdir()}
     assert len([*folder.iterdir()]) == 3
-    assert delete_old(folder, 1, at + timedelta(days=100)) == [folder / kept]
+    assert outdated([path.name for path in folder.iterdir()], 1, at + timedelta(days=100)) == [kept]
 
 
 def test_a_backup_that_fails_leaves_nothing_behind(todo, empty_url, tmp_path) -> None:

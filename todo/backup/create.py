@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copyfileobj
 from typing import BinaryIO
@@ -96,13 +96,3 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         part.rename(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def delete_old(folder: Path, days: int, at: datetime) -> list[Path]:
-    """Delete the backups in a folder that are older than `days`, but never the newest. Return what was deleted."""
-    dated = sorted((found[1], path) for path in folder.iterdir() if (found := NAME.fullmatch(path.name)))
-    border = (at.astimezone(UTC) - timedelta(days=days)).strftime(STAMP)
-    old = [path for stamp, path in dated[:-1] if stamp < border]
-    for path in old:
-        path.unlink()
-    return old

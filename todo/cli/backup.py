@@ -1,6 +1,7 @@
 """`todo backup` and `todo backup-key`."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pyrage
 import rich_click as click
 
 from todo.backup.archive import Manifest
-from todo.backup.create import Source, delete_old, name_of, replacing, write
+from todo.backup.create import Source, name_of, replacing, write
+from todo.backup.places import S3, open_bucket, outdated, split
 from todo.cli.installation import database_url
 from todo.cli.lazy import CommandError
 from todo.cli.progress import working
@@ -24,38 +26,56 @@ DUMPING = "Dumping the database, and summing up every table"
 def backup(file: str | None) -> None:
     """Write a backup of the database, and of the secret key.
 
-    FILE may be a folder, or - for standard output. Without it, the backup goes to TODO_BACKUP_DIR, and those older than
-    TODO_BACKUP_DAYS are deleted. The secret key is in it only if TODO_BACKUP_RECIPIENTS encrypts it.
+    FILE may be a folder, s3://bucket/prefix, or - for standard output. Without it, the backup goes to TODO_BACKUP_DIR,
+    and those older than TODO_BACKUP_DAYS are deleted. The secret key is in it only if TODO_BACKUP_RECIPIENTS encrypts
+    it.
 
     Example:
 
         todo backup /mnt/backups
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was begun is removed
     settings = load_settings()
-    folder = settings.backup_dir
-    if not file and not folder:
-        raise CommandError("Name a file or a folder, or set TODO_BACKUP_DIR.")
+    target = file or settings.backup_dir
+    if not target:
+        raise CommandError("Name a file, a folder or a bucket, or set TODO_BACKUP_DIR.")
     with database_url(settings) as url:
         source = Source(direct_url(settings, url), secret_key(settings).current, settings.backup_recipients)
-        if file == "-":
+        if target == "-":
             with working(DUMPING):
                 manifest = write(source, sys.stdout.buffer, now())
             _say(settings, manifest, "standard output")
-        elif file:
-            _store(settings, source, Path(file))
-        elif folder:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _store(settings, source, folder)
-            for path in delete_old(folder, settings.backup_days, now()):
-                click.echo(f"Deleted {path}.", err=True)
+        elif target.startswith(S3):
+            _upload(settings, source, target, keep_all=bool(file))
+        else:
+            _store(settings, source, Path(target), keep_all=bool(file))
 
 
-def _store(settings: Settings, source: Source, target: Path) -> None:
+def _upload(settings: Settings, source: Source, url: str, *, keep_all: bool) -> None:
     at = now()
+    place, name = split(url)
+    bucket, name = open_bucket(place), name or name_of(source, at)
+    with working(DUMPING), bucket.writing(name) as out:
+        manifest = write(source, out, at)
+    _say(settings, manifest, f"{bucket.url_of(name)}, {bucket.size(name) / 1e6:.1f} MB")
+    old = [] if keep_all else outdated(bucket.names(), settings.backup_days, at)
+    bucket.delete(old)
+    for name in old:
+        click.echo(f"Deleted {bucket.url_of(name)}.", err=True)
+
+
+def _store(settings: Settings, source: Source, target: Path, *, keep_all: bool) -> None:
+    at = now()
+    if not keep_all:
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = target / name_of(source, at) if target.is_dir() else target
     with working(DUMPING), replacing(path) as out:
         manifest = write(source, out, at)
     _say(settings, manifest, f"{path}, {path.stat().st_size / 1e6:.1f} MB")
+    names = [] if keep_all else [one.name for one in target.iterdir()]
+    for name in outdated(names, settings.backup_days, at):
+        (target / name).unlink()
+        click.echo(f"Deleted {target / name}.", err=True)
 
 
 def _say(settings: Settings, manifest: Manifest, target: str) -> None:
