@@ -7,7 +7,7 @@ sentences of errors and of messages after a save. A translator fills in `todo/lo
 import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_python
@@ -18,6 +18,7 @@ from jinja2.ext import babel_extract
 import todo
 from todo.actions import Permission
 from todo.admin.declaration import Resource
+from todo.admin.filters import PERIODS
 from todo.admin.pages.languages import CATALOGS, LANGUAGES, NAMES, SCRIPT_TEXTS, words_of
 from todo.admin.values import fields_of_form
 from todo.app import APPLICATION, REGISTRY
@@ -91,18 +92,27 @@ def _of_code() -> Iterator[tuple[Message, str]]:
 
 
 def _said(call: ast.Call) -> Iterator[str]:
-    """Return the sentences that a call shows to people: errors, and `done` or `refused` of a redirect."""
+    """Return what a call shows to people: errors, `done` or `refused` of a redirect, texts of a figure."""
     name = ast.unparse(call.func).rpartition(".")[2]
     shown = call.args if name in ERRORS else [one.value for one in call.keywords if one.arg in {"done", "refused"}]
+    if name == "Figure":
+        units = [one.value for one in call.keywords if one.arg == "unit"]
+        yield from (one.value for one in [*call.args[1:2], *call.args[5:6], *units] if _is_text(one))
     for one in shown:
-        if isinstance(one, ast.Constant) and isinstance(one.value, str) and " " in one.value:
+        if _is_text(one) and " " in one.value:
             yield one.value
+
+
+def _is_text(node: ast.AST) -> TypeGuard[Any]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value[:1].isalpha()
 
 
 def _of_declarations() -> Iterator[tuple[Message, str]]:
     found = [text for resource in REGISTRY for text in _of_resource(resource)]
     links: list[Any] = [*LINKS, *APPLICATION.navigation, *APPLICATION.row_links, *APPLICATION.dashboard]
-    for text in dict.fromkeys([*found, *(link.label for link in links), *NAMES.values(), *SCRIPT_TEXTS, *OTHERS]):
+    for text in dict.fromkeys(
+        [*found, *(link.label for link in links), *NAMES.values(), *map(words_of, PERIODS), *SCRIPT_TEXTS, *OTHERS]
+    ):
         yield text, ""
 
 

@@ -77,7 +77,8 @@ class Language:
 
     def words(self, value: Any) -> str:
         """Format a choice: `in_progress` becomes `In progress`."""
-        text = self.translate(words_of(value))
+        words = words_of(value)
+        text = self.translate(words[:1].lower() + words[1:])
         return text[:1].upper() + text[1:]
 
     def number(self, value: float) -> str:
