@@ -1,7 +1,9 @@
 """Searching tasks by words: what is found, and in which order."""
 
+import asyncio
 from typing import Any, TypeAlias
 from urllib.parse import quote
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.factories import Person
 from support.sharing import project, share
+from support.waiting import waiting_for_locks
 
 from todo.database import Database
 from todo.domain.tasks import search
@@ -38,6 +41,72 @@ async def test_titles_count_more_than_labels_and_labels_more_than_notes(ada: Per
     ranks = [task["rank"] for task in (await ada.http.get("/api/tasks?q=paint")).json()["items"]]
     assert ranks == sorted(ranks, reverse=True)
     assert "rank" not in (await ada.http.get("/api/tasks?q=paint&sort=title")).json()["items"][0]
+
+
+async def comment(person: Person, task: Any, text: str) -> str:
+    answer = await person.http.post(f"/api/tasks/{task['id']}/comments", json={"text": text})
+    assert answer.status_code == 201, answer.text
+    return f"/api/tasks/{task['id']}/comments/{answer.json()['id']}"
+
+
+async def test_words_of_comments_count_least(ada: Person) -> None:
+    commented = await ada.add("Commented")
+    await ada.add("In notes", notes="Some paint")
+    await ada.add("Paint")
+    await comment(ada, commented, "Which PÁINT?")
+
+    assert await found(ada, "paint") == ["Paint", "In notes", "Commented"]
+    assert await found(ada, "commented pai") == ["Commented"]
+    assert await found(ada, "commented -paint") == []
+    assert await found(ada, "paint", "&sort=title") == ["Commented", "In notes", "Paint"]
+    listed = (await ada.http.get('/api/tasks?filter=text ~ "which paint"')).json()["items"]
+    assert [(one["title"], one["version"]) for one in listed] == [("Commented", 1)]
+
+
+async def test_the_words_of_comments_follow_them_and_the_task(ada: Person, bob: Person, sql: Sql) -> None:
+    house, yard = await project(ada), await project(ada, "Yard")
+    await share(sql, house, bob.id, "commenter")
+    task = await ada.add("Wall", project_id=house)
+    first, _ = await comment(bob, task, "red"), await comment(ada, task, "blue")
+    assert await found(bob, "red blue") == ["Wall"]
+
+    await bob.http.patch(first, json={"text": "green"})
+    await ada.http.patch(f"/api/tasks/{task['id']}", json={"title": "Fence", "notes": "long"})
+    assert await found(bob, "red") == []
+    assert await found(bob, "green fence long blue") == ["Fence"]
+    await bob.http.delete(first)
+    assert (await found(bob, "green"), await found(bob, "blue")) == ([], ["Fence"])
+    await ada.http.patch(f"/api/tasks/{task['id']}", json={"project_id": yard})
+    assert (await found(bob, "blue"), await found(ada, "blue")) == ([], ["Fence"])
+
+
+async def test_the_newest_comments_are_looked_through(ada: Person, sql: Sql) -> None:
+    task = await ada.add("Wall")
+    await sql.execute(
+        """INSERT INTO comments (id, created_at, updated_at, version, task_id, text)
+        SELECT gen_random_uuid(), now() + (n - 200) * interval '1 s', now(), 1, $1, 'word' || n
+        FROM generate_series(1, 101) AS n""",
+        UUID(task["id"]),
+    )
+
+    assert [await found(ada, f'"word{n}"') for n in (1, 2, 101)] == [[], ["Wall"], ["Wall"]]
+    await comment(ada, task, "last " + "x" * 9_990)
+    for n in range(6):
+        await comment(ada, task, f"{n} " + "word " * 1_990)
+    assert await found(ada, "last") == []
+    assert await found(ada, "wall 5") == ["Wall"]
+
+
+async def test_comments_that_are_written_at_once_are_all_found(ada: Person, sql: Sql) -> None:
+    task = await ada.add("Wall")
+
+    async with sql.transaction():
+        await sql.execute("UPDATE tasks SET title = 'Fence' WHERE id = $1", UUID(task["id"]))
+        writing = [asyncio.ensure_future(comment(ada, task, color)) for color in ("red", "blue")]
+        await waiting_for_locks(sql, 2)
+    await asyncio.gather(*writing)
+
+    assert await found(ada, "red blue fence") == ["Fence"]
 
 
 @pytest.mark.parametrize(

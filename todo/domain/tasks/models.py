@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, Computed, DateTime, ForeignKeyConstraint, Index, Text, Uuid, false, text
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKeyConstraint, Index, Text, Uuid, false, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlmodel import Field
 
@@ -22,11 +22,10 @@ BY_COMPLETED = f"coalesce(completed_at, {LONG_AGO})"
 BY_TITLE = "lower(left(title, 64))"
 # Where people have put it, or by when it was added (`order/rules.py`); by its bytes, as the column.
 BY_POSITION = "COALESCE(position, 'U'::text || replace(id::text, '-'::text, ''::text))"
-# Words without case and accents, of every language alike: those of the title weigh most, then labels, then notes. The
-# owner and the project are two more of them, so that one search of the index finds what is both; no word of a text
-# begins with these characters.
+# Words without case and accents, of every language alike: those of the title weigh most, then labels, notes, and the
+# newest comments. Triggers keep them. The owner and the project are two more of them, so that one search of the index
+# finds what is both; no word of a text begins with these characters.
 OWNER_MARK, PROJECT_MARK = "\x01", "\x02"
-WORDS = "task_words(owner_id, project_id, title::text, labels, notes)"
 # A label with the owner, and with the project: one word of the index for what is in both. The function `label_keys`
 # adds the place to each label, and leaves case out.
 LABEL_KEYS = "label_keys(owner_id, labels) || label_keys(project_id, labels)"
@@ -174,7 +173,7 @@ class Task(Row, table=True):
 
 
 # Not mapped: only searches read it, and a loaded row would carry it along.
-_words: Column[Any] = Column("words", TSVECTOR, Computed(WORDS, persisted=True))
+_words: Column[Any] = Column("words", TSVECTOR)
 table_of(Task).append_column(_words)
 Index("ix_tasks_words", _words, postgresql_using="gin", postgresql_where=HERE)
 TASK = columns(Task)

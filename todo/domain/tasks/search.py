@@ -55,7 +55,7 @@ SHARED: ColumnElement[UUID] = SHARED_PROJECTS.c.project_id
 
 
 def _rank(words: ColumnElement[Any]) -> ColumnElement[int]:
-    """How well words match, as a whole number: titles count most, then labels, then notes."""
+    """How well words match, as a whole number: titles count most, then labels, notes and comments."""
     return cast(func.ts_rank(words, QUERY) * literal_column("1000000"), Integer).label("rank")
 
 

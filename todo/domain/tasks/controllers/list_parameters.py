@@ -61,9 +61,9 @@ Words = Annotated[
     str | None,
     QueryParameter(
         max_length=200,
-        description="With all of these words in title, labels or notes, whatever their case and accents; the last may"
-        ' be the beginning of one. `"two words"` finds them in this order, `-word` what has no such word. The best'
-        " matches come first.",
+        description="With all of these words in title, labels, notes or comments, whatever their case and accents; the"
+        ' last may be the beginning of one. `"two words"` finds them in this order, `-word` what has no such word. The'
+        " best matches come first.",
     ),
 ]
 FilterText = Annotated[

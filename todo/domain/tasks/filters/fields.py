@@ -213,7 +213,7 @@ _ALL = (
     Field("parent", "The task directly above it.", kinds.ids("the id of a task, or `none`"), _id(TASK.parent_id)),
     Field("series", "The series it is of.", kinds.ids("the id of a series, or `none`"), _id(TASK.series_id)),
     Field(
-        "text", "The words of its title, labels and notes, whatever their case and accents.", kinds.WORDS,
+        "text", "The words of its title, labels, notes and comments, whatever their case and accents.", kinds.WORDS,
         {"among": lambda take: TASK.words.op("@@")(words_query(take(Text())))}, lookup=True,
     ),
     Field(

@@ -247,8 +247,8 @@ async def _insert(driver: Connection, model: type[SQLModel], rows: Sequence[dict
 
 
 def _stored(model: type[SQLModel]) -> list[Column[Any]]:
-    """The columns that are not computed."""
-    return [column for column in table_of(model).columns if column.computed is None]
+    """The columns that no trigger writes."""
+    return [column for column in table_of(model).columns if column.name in model.model_fields]
 
 
 @lru_cache
