@@ -2,11 +2,11 @@
 
 from alembic import op
 
-revision = "0055"
-down_revision = "0054"
+revision = "0057"
+down_revision = "0056"
 branch_labels = None
 depends_on = None
-compatible_with = "0052"
+compatible_with = "0056"
 
 # As `task_words` reads texts. Of very many comments the newest, so that one more costs no more than the others.
 COMMENTS = r"""
