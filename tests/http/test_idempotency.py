@@ -15,6 +15,7 @@ from support.waiting import waiting_for_locks
 
 from todo.app import delete_old_answers
 from todo.database import Database
+from todo.domain.tasks.services.closing import ClosingService
 from todo.domain.tasks.services.tasks import TaskService
 from todo.http.document.operations import is_public
 
@@ -148,13 +149,13 @@ async def test_a_refusal_is_not_kept(ada: Person, sql: Sql) -> None:
 
 
 async def test_a_crash_keeps_nothing(ada: Person, sql: Sql, monkeypatch: pytest.MonkeyPatch) -> None:
-    task, key, really = await ada.add(), {"idempotency-key": "one"}, TaskService.complete
+    task, key, really = await ada.add(), {"idempotency-key": "one"}, ClosingService.complete
 
-    async def crash(self: TaskService, *arguments: Any) -> Any:
+    async def crash(self: ClosingService, *arguments: Any) -> Any:
         await really(self, *arguments)
         raise RuntimeError("after the row was written")
 
-    monkeypatch.setattr(TaskService, "complete", crash)
+    monkeypatch.setattr(ClosingService, "complete", crash)
     failed = await ada.http.post(f"/api/tasks/{task['id']}/complete", headers=key)
     monkeypatch.undo()
     status = await sql.fetchval("SELECT status FROM tasks")

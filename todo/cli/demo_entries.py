@@ -11,7 +11,9 @@ from todo.access import Actor
 from todo.database import WriteSession
 from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks.schemas import Day, Floating, Moment, TaskIn, Zoned
+from todo.domain.tasks.services.closing import ClosingService
 from todo.domain.tasks.services.tasks import TaskService
+from todo.domain.tasks.services.trash import TrashService
 
 
 class Entry(NamedTuple):
@@ -40,9 +42,9 @@ async def add_all(
     for entry in entries:
         task = await tasks.add(task_of(entry, actor.timezone, project_id, sections.get(entry.section)))
         if entry.status == "done":
-            await tasks.complete(task.id, None)
+            await ClosingService(session, actor).complete(task.id, None)
         if entry.status == "deleted":
-            await tasks.trash(task.id, None)
+            await TrashService(session, actor).trash(task.id, None)
         added.append(task.id)
     return added
 

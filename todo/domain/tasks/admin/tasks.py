@@ -22,8 +22,10 @@ from todo.domain.tasks.schemas import Assignees, Minutes, Moment, Priority, Stat
 from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import SERIES
 from todo.domain.tasks.series.services.occurrences import SeriesService
+from todo.domain.tasks.services.closing import ClosingService
 from todo.domain.tasks.services.explaining import TIMEZONE
 from todo.domain.tasks.services.tasks import TaskService
+from todo.domain.tasks.services.trash import TrashService
 from todo.domain.tasks.subtasks import descendants
 from todo.errors import Invalid
 from todo.schema import Text
@@ -143,10 +145,10 @@ class TaskAdmin(ModelAdmin[Task]):
         await service.change_fields(row.id, TaskPatch(**values), None)
 
     async def trash_row(self, do: ActionContext, row: Task) -> None:
-        await _service(do, row.owner_id).trash(row.id, None)
+        await _trash(do, row.owner_id).trash(row.id, None)
 
     async def delete_row(self, do: ActionContext, row: Task) -> None:
-        await _service(do, row.owner_id).purge(row.id)
+        await _trash(do, row.owner_id).purge(row.id)
 
     async def in_order(self, do: ActionContext, ids: Sequence[UUID]) -> Sequence[UUID]:
         """Parents first: subtasks are deleted and restored with them."""
@@ -159,27 +161,27 @@ class TaskAdmin(ModelAdmin[Task]):
         return len({task.id for task in found} - set(ids))
 
     async def restore_row(self, do: ActionContext, row: Task) -> None:
-        await _service(do, row.owner_id).restore(row.id)
+        await _trash(do, row.owner_id).restore(row.id)
 
     @action("Complete")
     async def complete(self, do: ActionContext, row: Task) -> None:
         """Close it as done; the next occurrence of its series opens."""
-        await _service(do, row.owner_id).complete(row.id, None)
+        await _closing(do, row.owner_id).complete(row.id, None)
 
     @action("Cancel")
     async def cancel(self, do: ActionContext, row: Task) -> None:
         """Close it as no longer to be done; an occurrence of a series is skipped, and the next one opens."""
-        await _service(do, row.owner_id).cancel(row.id, None)
+        await _closing(do, row.owner_id).cancel(row.id, None)
 
     @action("Skip")
     async def skip(self, do: ActionContext, row: Task) -> None:
         """Close this occurrence of a series as skipped; the next one opens."""
-        await _service(do, row.owner_id).skip(row.id, None)
+        await _closing(do, row.owner_id).skip(row.id, None)
 
     @action("Reopen")
     async def reopen(self, do: ActionContext, row: Task) -> None:
         """Open it again; the occurrence that its closing opened is removed if it was not changed."""
-        await _service(do, row.owner_id).reopen(row.id, None)
+        await _closing(do, row.owner_id).reopen(row.id, None)
 
 
 def _require_open(values: dict[str, Any], row: Task) -> None:
@@ -188,6 +190,18 @@ def _require_open(values: dict[str, Any], row: Task) -> None:
         raise Invalid.field("body.status", "Complete or reopen it by its action, so that its series goes on.")
 
 
+def _person(do: ActionContext, owner_id: UUID) -> UUID:
+    """For whom they act: for the owner, or as their role in a project allows where they do not have every row."""
+    return owner_id if do.actor.may(TaskAdmin.every_row) else do.actor.user_id
+
+
 def _service(do: ActionContext, owner_id: UUID) -> TaskService:
-    """The service for the tasks of an owner; who does not have every row can do what their role in a project allows."""
-    return TaskService(do.session, do.actor, owner_id if do.actor.may(TaskAdmin.every_row) else do.actor.user_id)
+    return TaskService(do.session, do.actor, _person(do, owner_id))
+
+
+def _closing(do: ActionContext, owner_id: UUID) -> ClosingService:
+    return ClosingService(do.session, do.actor, _person(do, owner_id))
+
+
+def _trash(do: ActionContext, owner_id: UUID) -> TrashService:
+    return TrashService(do.session, do.actor, _person(do, owner_id))

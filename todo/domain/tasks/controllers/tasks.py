@@ -28,7 +28,9 @@ from todo.domain.tasks.schemas import (
 )
 from todo.domain.tasks.series.services.edit import read_scope
 from todo.domain.tasks.series.upcoming import upcoming
+from todo.domain.tasks.services.closing import ClosingService
 from todo.domain.tasks.services.tasks import Keyed, TaskService
+from todo.domain.tasks.services.trash import TrashService
 from todo.domain.tasks.views.queries import ViewReads
 from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.http.idempotency import key_of
@@ -37,6 +39,8 @@ from todo.schema import Count, Cursor, Limit
 
 ActorRequest = Request[Actor, Any, State]
 Tasks = NamedDependency[TaskService]
+Closing = NamedDependency[ClosingService]
+Trash = NamedDependency[TrashService]
 Db = NamedDependency[Database]
 
 # Litestar reserves the name `scope`, and would report errors under ours.
@@ -94,9 +98,21 @@ def task_service(
     return TaskService(session, request.user, database=None if is_shared(request.scope) else database)
 
 
+def closing_service(
+    session: NamedDependency[WriteSession], database: NamedDependency[Database], request: ActorRequest
+) -> ClosingService:
+    return ClosingService(session, request.user, database=None if is_shared(request.scope) else database)
+
+
+def trash_service(session: NamedDependency[WriteSession], request: ActorRequest) -> TrashService:
+    return TrashService(session, request.user)
+
+
 TASKS = {
     "task_reads": Provide(task_reads, sync_to_thread=False),
     "tasks": Provide(task_service, sync_to_thread=False),
+    "closing": Provide(closing_service, sync_to_thread=False),
+    "trash": Provide(trash_service, sync_to_thread=False),
 }
 
 
@@ -224,7 +240,7 @@ class TaskController(Controller):
     @delete("/{task_id:uuid}", operation_id="delete_task", guards=[requires("tasks.delete")])
     async def delete_task(
         self,
-        tasks: Tasks,
+        trash: Trash,
         task_id: FromPath[UUID],
         if_match: IfMatch = None,
         reach: ScopeOfDeletion = "this",
@@ -233,11 +249,15 @@ class TaskController(Controller):
 
         Example: `DELETE /api/tasks/0190f5f0-7c1d-7000-8000-000000000000?scope=following`
         """
-        await tasks.trash(task_id, versions_of(if_match), read_scope(reach) or "this")
+        await trash.trash(task_id, versions_of(if_match), read_scope(reach) or "this")
 
     @post("/{task_id:uuid}/complete", operation_id="complete_task", status_code=200, guards=[requires("tasks.change")])
     async def complete_task(
-        self, tasks: Tasks, task_id: FromPath[UUID], children: ChildrenOfCompleted = "leave", if_match: IfMatch = None
+        self,
+        closing: Closing,
+        task_id: FromPath[UUID],
+        children: ChildrenOfCompleted = "leave",
+        if_match: IfMatch = None,
     ) -> Response[Completed]:
         """Complete a task; one that comes back answers its successor as `next_task`.
 
@@ -247,10 +267,12 @@ class TaskController(Controller):
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/complete?children=complete`
         """
-        return answer(await tasks.complete(task_id, versions_of(if_match), children))
+        return answer(await closing.complete(task_id, versions_of(if_match), children))
 
     @post("/{task_id:uuid}/reopen", operation_id="reopen_task", status_code=200, guards=[requires("tasks.change")])
-    async def reopen_task(self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None) -> Response[TaskOut]:
+    async def reopen_task(
+        self, closing: Closing, task_id: FromPath[UUID], if_match: IfMatch = None
+    ) -> Response[TaskOut]:
         """Open a completed or skipped task again, with the subtasks that `children=complete` completed with it.
 
         A subtask that was changed since stays as it is.
@@ -259,25 +281,29 @@ class TaskController(Controller):
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/reopen`
         """
-        return answer(await tasks.reopen(task_id, versions_of(if_match)))
+        return answer(await closing.reopen(task_id, versions_of(if_match)))
 
     @post("/{task_id:uuid}/skip", operation_id="skip_task", status_code=200, guards=[requires("tasks.change")])
-    async def skip_task(self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None) -> Response[Completed]:
+    async def skip_task(
+        self, closing: Closing, task_id: FromPath[UUID], if_match: IfMatch = None
+    ) -> Response[Completed]:
         """Leave out one occurrence of a series, and go on with the next; the rule stays as it is.
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/skip`
         """
-        return answer(await tasks.skip(task_id, versions_of(if_match)))
+        return answer(await closing.skip(task_id, versions_of(if_match)))
 
     @post("/{task_id:uuid}/cancel", operation_id="cancel_task", status_code=200, guards=[requires("tasks.change")])
-    async def cancel_task(self, tasks: Tasks, task_id: FromPath[UUID], if_match: IfMatch = None) -> Response[Completed]:
+    async def cancel_task(
+        self, closing: Closing, task_id: FromPath[UUID], if_match: IfMatch = None
+    ) -> Response[Completed]:
         """Close a task that is no longer to be done. `reopen` undoes it.
 
         An occurrence of a series is skipped, and the next one opens.
 
         Example: `POST /api/tasks/0190f5f0-7c1d-7000-8000-000000000000/cancel`
         """
-        return answer(await tasks.cancel(task_id, versions_of(if_match)))
+        return answer(await closing.cancel(task_id, versions_of(if_match)))
 
     @post("/{task_id:uuid}/move", operation_id="move_task", status_code=200, guards=[requires("tasks.change")])
     async def move_task(

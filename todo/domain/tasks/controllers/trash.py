@@ -14,7 +14,7 @@ from todo.domain.tasks.controllers.tasks import TASKS, ActorRequest, answer
 from todo.domain.tasks.queries import TaskReads
 from todo.domain.tasks.schemas import TaskOut, TrashedTask, TrashEmptied
 from todo.domain.tasks.services.purging import empty_trash
-from todo.domain.tasks.services.tasks import TaskService
+from todo.domain.tasks.services.trash import TrashService
 from todo.schema import Count, Cursor, Limit, Page
 
 SortBy = Annotated[
@@ -61,19 +61,19 @@ class TrashController(Controller):
         return await empty_trash(session, request.user.user_id)
 
     @post("/{task_id:uuid}/restore", operation_id="restore_task", status_code=200, guards=[requires("tasks.delete")])
-    async def restore_task(self, tasks: NamedDependency[TaskService], task_id: FromPath[UUID]) -> Response[TaskOut]:
+    async def restore_task(self, trash: NamedDependency[TrashService], task_id: FromPath[UUID]) -> Response[TaskOut]:
         """Take a task out of the trash, with the subtasks that went there with it.
 
         An occurrence of a series is open again; what its deletion opened is removed if it was not changed.
 
         Example: `POST /api/trash/0190f5f0-7c1d-7000-8000-000000000000/restore`
         """
-        return answer(await tasks.restore(task_id))
+        return answer(await trash.restore(task_id))
 
     @delete("/{task_id:uuid}", operation_id="purge_task", guards=[requires("tasks.delete")])
-    async def purge_task(self, tasks: NamedDependency[TaskService], task_id: FromPath[UUID]) -> None:
+    async def purge_task(self, trash: NamedDependency[TrashService], task_id: FromPath[UUID]) -> None:
         """Delete a task in the trash permanently, with its subtasks and reminders. This cannot be undone.
 
         Example: `DELETE /api/trash/0190f5f0-7c1d-7000-8000-000000000000`
         """
-        await tasks.purge(task_id)
+        await trash.purge(task_id)

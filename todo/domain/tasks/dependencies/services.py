@@ -15,7 +15,7 @@ from todo.domain.tasks.queries import task_out
 from todo.domain.tasks.rules import MAX_BLOCKERS
 from todo.domain.tasks.schemas import TaskOut
 from todo.domain.tasks.series.locks import lock_dependencies
-from todo.domain.tasks.services.tasks import TaskService
+from todo.domain.tasks.services.locked import LockedTasks
 from todo.errors import Conflict, Invalid
 
 
@@ -28,7 +28,7 @@ class DependencyService(AuditedService[Dependency], model=Dependency):
     def __init__(self, session: WriteSession, actor: Actor):
         super().__init__(session, actor)
         self.person = actor.user_id
-        self.tasks = TaskService(session, actor)
+        self.tasks = LockedTasks(session, actor)
 
     async def add(self, task_id: UUID, blocker_id: UUID) -> TaskOut:
         """Let a task wait for another one; nothing happens if it does. Raises Invalid, Conflict for too many."""

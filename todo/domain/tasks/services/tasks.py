@@ -1,62 +1,35 @@
-"""Adding, changing, completing and deleting tasks."""
+"""Adding, changing and moving tasks."""
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 from uuid import UUID
 
 from litestar import Response
-from msgspec import UNSET, structs
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select
+from msgspec import UNSET
+from sqlalchemy import bindparam, select
 
-from todo.access import Actor
-from todo.actions import Action
 from todo.audit import insert_in_one_statement, update_in_one_statement
-from todo.database import ACTOR, Database, Query, WriteSession, now, table_of
+from todo.database import Database
 from todo.domain.accounts.models import USER
 from todo.domain.projects.models import PROJECT, Project
-from todo.domain.projects.rules import Verb
-from todo.domain.projects.services.places import (
-    Place,
-    check_section,
-    lock_access,
-    lock_place,
-    problem_of_row,
-    project_of_section,
-)
+from todo.domain.projects.services.places import Place, check_section, lock_place, project_of_section
 from todo.domain.recurrence.rules.preview import preview
 from todo.domain.tasks import rules
-from todo.domain.tasks.activities.services import concerns_others, note_activity, note_assigned
+from todo.domain.tasks.activities.services import note_assigned
 from todo.domain.tasks.assignees import check_assignees
-from todo.domain.tasks.comments.models import COMMENT
-from todo.domain.tasks.comments.services import erase_comments
-from todo.domain.tasks.dependencies.queries import check_unblocked
-from todo.domain.tasks.guards import allowed_to, trashed_by, visible_to
-from todo.domain.tasks.models import FOLLOWING, TASK, Task
+from todo.domain.tasks.guards import allowed_to, visible_to
+from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.order.services import Spot, find_after, key_after, lock_order
-from todo.domain.tasks.queries import IS_OPEN, task_out, task_saved
-from todo.domain.tasks.schemas import (
-    Children,
-    Completed,
-    Moment,
-    MoveAfter,
-    Scope,
-    TaskIn,
-    TaskOut,
-    TaskPatch,
-    TaskSaved,
-)
-from todo.domain.tasks.series.locks import lock_owner, lock_owner_of, lock_tree
+from todo.domain.tasks.queries import task_out, task_saved
+from todo.domain.tasks.schemas import Moment, MoveAfter, Scope, TaskIn, TaskOut, TaskPatch, TaskSaved
+from todo.domain.tasks.series.locks import lock_owner, lock_tree
 from todo.domain.tasks.series.models import Series
 from todo.domain.tasks.series.services.edit import SeriesChanges, scope_of
-from todo.domain.tasks.series.services.occurrences import SeriesService, TaskChange, TaskWriter
-from todo.domain.tasks.series.services.reopening import Reopening
-from todo.domain.tasks.series.statements import LOCK_OCCURRENCE
+from todo.domain.tasks.services.locked import LockedTasks
 from todo.domain.tasks.services.project_changes import ProjectChange, follow_timezone_of
-from todo.domain.tasks.services.purging import erase_values, require_purgeable
 from todo.domain.tasks.services.values import new_task, values_of
-from todo.domain.tasks.subtasks import change_all, check_parent, completed_with, descendants
-from todo.errors import Conflict, Contention, Invalid, NotFound, Stale
+from todo.domain.tasks.subtasks import check_parent
+from todo.errors import Conflict, Contention, Invalid, NotFound
 from todo.http.idempotency import IdempotencyKey, stored_with
 
 IN_ZONE = (
@@ -67,11 +40,6 @@ IN_ZONE = (
     .with_for_update(read=True, key_share=True)
 )
 IN_ZONE_WITH_ANSWER = stored_with(IN_ZONE)
-ROW = Query(
-    lambda *values: Task(**dict(zip(Task.model_fields, values, strict=True))),
-    select(*(TASK[name] for name in Task.model_fields)).where(visible_to(ACTOR), TASK.id == bindparam("task")),
-)
-OTHER = table_of(Task).alias("other").c
 # What the owner's time zone, the series, and other tasks have no part in.
 PLAIN = frozenset({"title", "notes", "status", "priority", "estimate_minutes", "deadline", "labels"})
 
@@ -83,23 +51,8 @@ class Keyed(NamedTuple):
     respond: Callable[[TaskSaved], Response[TaskSaved]]
 
 
-class TaskService(TaskWriter):
-    """Changes tasks on behalf of a person, inside the caller's transaction: of the actor, or of `person`.
-
-    Raises NotFound for tasks that the person does not see, Forbidden where their role in the project is not enough.
-    With `database` the transaction is this service's alone: what one statement can do may be committed outside of it.
-    """
-
-    def __init__(
-        self, session: WriteSession, actor: Actor, person: UUID | None = None, database: Database | None = None
-    ):
-        super().__init__(session, actor)
-        self.person = person or actor.user_id
-        self._database = database
-
-    @cached_property
-    def series(self) -> SeriesService:
-        return SeriesService(self.session, self.actor)
+class TaskService(LockedTasks):
+    """Adds tasks, changes them, and moves them in time and order; raises as `LockedTasks`."""
 
     async def add(self, data: TaskIn, keyed: Keyed | None = None) -> TaskSaved:
         """Add a task; with a rule, the first occurrence of a series. Raises Invalid for due, parent or rule.
@@ -240,12 +193,6 @@ class TaskService(TaskWriter):
         done = await update_in_one_statement(database, self.session.origin, task, "tasks.change", values)
         return task if done else None
 
-    async def _read(self, database: Database, task_id: UUID, if_match: frozenset[int] | None) -> Task:
-        task = await database.primary.one_or_none(ROW, actor=self.person, task=task_id)
-        if task is None:
-            raise NotFound
-        return _current(task, if_match)
-
     async def move(self, task_id: UUID, due: Moment, if_match: frozenset[int] | None) -> TaskOut:
         """Give an open task another due; raises NotFound, Stale, Invalid, Conflict."""
         series, task, timezone = await self.locked_with_owner(task_id, "edit", if_match)
@@ -282,187 +229,6 @@ class TaskService(TaskWriter):
         key = await key_after(self.session, task, Spot(project_id, section_id, task.parent_id), after)
         values = {"position": key, "section_id": section_id}
         return task_out(await self.update(values, task, action="tasks.order"))
-
-    async def trash(self, task_id: UUID, if_match: frozenset[int] | None, scope: Scope = "this") -> None:
-        """Move a task and its subtasks to the trash, from where it can be restored; raises NotFound, Stale, Invalid.
-
-        `this` skips an occurrence, `following` ends its series with this occurrence and those after it, `all` with
-        every open one.
-        """
-        series, task, timezone = await self.locked_with_owner(task_id, "edit", if_match)
-        if scope != "this":
-            await SeriesChanges(self.series).end_from(series, task, scope)
-        deleted_at = now()
-        values = {"deleted_at": deleted_at}
-        if series and scope == "this" and task.status not in rules.CLOSED:
-            change = TaskChange(values, "tasks.delete", "skipped")
-            await self.series.close_and_open_next(series, task, change, timezone)
-        else:
-            await self.update(values, task, action="tasks.delete")
-        subtasks = await descendants(self.session, [task.id], TASK.deleted_at.is_(None))
-        await change_all(self.session, subtasks, values, "tasks.delete")
-
-    async def restore(self, task_id: UUID) -> TaskOut:
-        """Restore a task and the subtasks deleted with it; raises NotFound when it is not in the trash.
-
-        One whose parent is still in the trash is below nothing: it would be deleted with that.
-        """
-        series, task, _ = await self.locked_with_owner(task_id, "edit", within=trashed_by)
-        if series and task.status not in rules.CLOSED:
-            await Reopening(self.series).reopen(series, task)
-        subtasks = await descendants(self.session, [task.id], TASK.deleted_at == task.deleted_at)
-        restored: dict[str, Any] = {"deleted_at": None}
-        await change_all(self.session, subtasks, restored, "tasks.restore")
-        if await self.session.scalar(select(TASK.id).where(TASK.id == task.parent_id, TASK.deleted_at.is_not(None))):
-            restored["parent_id"] = None
-        return task_out(await self._followed(await self.update(restored, task, action="tasks.restore"), subtasks))
-
-    async def purge(self, task_id: UUID) -> None:
-        """Delete a task in the trash permanently, with its subtasks; raises NotFound, Conflict."""
-        _, task, _ = await self.locked_with_owner(task_id, "manage", within=trashed_by)
-        await require_purgeable(self.session, task.id)
-        ids = [task.id, *(subtask.id for subtask in await descendants(self.session, [task.id]))]
-        await erase_comments(self.session, COMMENT.task_id.in_(ids))
-        await self.delete(task, action="tasks.purge")
-        await erase_values(self.session, ids)
-
-    async def complete(self, task_id: UUID, if_match: frozenset[int] | None, children: Children = "leave") -> Completed:
-        """Close a task, and open the next occurrence of its series; raises NotFound, Stale, Conflict.
-
-        `children`: what happens to its open subtasks.
-        """
-        if self._database and children == "leave":
-            task = await self._read(self._database, task_id, if_match)
-            alone = task.series_id is None and task.parent_id is None and not task.blocked
-            alone = alone and not concerns_others(task, self.actor)
-            if alone and task.status not in rules.CLOSED and task.owner_id == self.person:
-                done = {"status": "done", "completed_at": now()}
-                if await update_in_one_statement(self._database, self.session.origin, task, "tasks.complete", done):
-                    return Completed(**structs.asdict(task_out(task)), next_task=None)
-        return await self._close(task_id, if_match, {"status": "done"}, "tasks.complete", children)
-
-    async def skip(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
-        """Skip an occurrence, and open the next one; raises NotFound, Stale, Conflict."""
-        return await self._close(task_id, if_match, {"status": "cancelled"}, "tasks.skip")
-
-    async def cancel(self, task_id: UUID, if_match: frozenset[int] | None) -> Completed:
-        """Close a task that is not done any more; an occurrence is skipped. Raises NotFound, Stale, Conflict."""
-        return await self._close(task_id, if_match, {"status": "cancelled"}, "tasks.cancel")
-
-    async def reopen(self, task_id: UUID, if_match: frozenset[int] | None) -> TaskOut:
-        """Open a closed task again, with the subtasks that were completed with it and not changed since; what closing
-        it opened is removed if it was not changed. Raises NotFound, Stale, Conflict.
-        """
-        series, task, _ = await self.locked_with_owner(task_id, "complete", if_match)
-        if task.status not in rules.CLOSED:
-            raise Conflict("This task is open.", slug="task-open")
-        if series:
-            await Reopening(self.series).reopen(series, task)
-        opened = {"status": "open", "completed_at": None}
-        subtasks = await descendants(self.session, [task.id], *completed_with(task))
-        await change_all(self.session, subtasks, opened, "tasks.reopen")
-        return task_out(await self._followed(await self.update(opened, task, action="tasks.reopen"), subtasks))
-
-    async def _close(
-        self,
-        task_id: UUID,
-        if_match: frozenset[int] | None,
-        values: dict[str, Any],
-        action: Action,
-        children: Children = "leave",
-    ) -> Completed:
-        series, task, timezone = await self._locked_occurrence(task_id, if_match)
-        if task.status in rules.CLOSED:
-            raise Conflict(f"This task is already {task.status}.", slug="already-done")
-        if series is None and action == "tasks.skip":
-            raise Conflict("This task comes only once: complete, cancel or delete it.", slug="not-recurring")
-        values = values | {"completed_at": now()}
-        subtasks = await self._open_subtasks(task, children)
-        if action == "tasks.complete":
-            await check_unblocked(self.session, [task, *subtasks])
-        following = None
-        if series:
-            change = TaskChange(values, action, "done" if action == "tasks.complete" else "skipped")
-            following = await self.series.close_and_open_next(series, task, change, timezone)
-        else:
-            await self.update(values, task, action=action)
-        await change_all(self.session, subtasks, values, action, values["completed_at"])
-        await self._followed(task, subtasks)
-        if action == "tasks.complete" and concerns_others(task, self.actor):
-            await note_activity(self.session, self.actor, "completed", task.id)
-        return Completed(**structs.asdict(task_out(task)), next_task=task_out(following) if following else None)
-
-    async def _open_subtasks(self, task: Task, children: Children) -> Sequence[Task]:
-        """The subtasks to complete with a task, locked; raises Conflict where none may be open."""
-        if children == "leave":
-            return ()
-        found = await descendants(self.session, [task.id], TASK.deleted_at.is_(None), IS_OPEN)
-        if found and children == "refuse":
-            raise Conflict(
-                f"Open subtasks: {len(found)}. Complete them first, or send `children=complete` or `children=leave`.",
-                slug="subtasks-open",
-            )
-        return found
-
-    async def _locked_occurrence(
-        self, task_id: UUID, if_match: frozenset[int] | None
-    ) -> tuple[Series | None, Task, str]:
-        """`locked_with_owner` of a task to close; one statement for an occurrence of a series."""
-        found = await self.session.execute(LOCK_OCCURRENCE, {"actor": self.person, "task": task_id})
-        if row := found.first():
-            series, task, timezone = row
-            await lock_access(self.session, self.person, task.owner_id, task.project_id, "complete")
-            return series, _current(task, if_match), timezone
-        return await self.locked_with_owner(task_id, "complete", if_match)  # or one that has just changed
-
-    async def locked_with_owner(
-        self,
-        task_id: UUID,
-        verb: Verb,
-        if_match: frozenset[int] | None = None,
-        within: Callable[[UUID, Verb], ColumnElement[bool]] = allowed_to,
-    ) -> tuple[Series | None, Task, str]:
-        """A task, its series and the time zone of its owner, all locked; raises NotFound, Forbidden, Stale."""
-        there = (within(self.person, verb), TASK.id == task_id)
-        try:
-            owner_id, timezone = await lock_owner_of(self.session, select(TASK.owner_id).where(*there))
-            series = await self.series.lock_of(select(TASK.series_id).where(*there))
-            task = await self._locked_below(task_id, there)
-        except NotFound:
-            raise await self._problem_of(task_id, verb, within) from None
-        if task.series_id != (series.id if series else None) or task.owner_id != owner_id:
-            raise Contention  # it has changed its series or its owner while we waited for the lock
-        await lock_access(self.session, self.person, owner_id, task.project_id, verb)
-        return series, _current(task, if_match), timezone
-
-    async def _locked_below(self, task_id: UUID, there: Sequence[ColumnElement[bool]]) -> Task:
-        """A task, locked after the one above it, whose progress changes with it; raises NotFound."""
-        above = select(OTHER.parent_id).where(OTHER.id == task_id).scalar_subquery()
-        both = select(Task).where(TASK.id.in_([task_id, above]), or_(TASK.id != task_id, and_(*there)))
-        locked = both.order_by(TASK.id == task_id).with_for_update(key_share=True)
-        rows = await self.session.scalars(locked.execution_options(populate_existing=True))
-        for task in rows:
-            if task.id == task_id:
-                return task
-        raise NotFound
-
-    async def _followed(self, task: Task, changed: Sequence[Task]) -> Task:
-        """A task with the progress that it has after a change of others, perhaps its subtasks."""
-        if changed:
-            await self.session.refresh(task, FOLLOWING)
-        return task
-
-    async def _problem_of(
-        self, task_id: UUID, verb: Verb, within: Callable[[UUID, Verb], ColumnElement[bool]] = allowed_to
-    ) -> Exception:
-        seen = within(self.person, "see"), TASK.id == task_id
-        return await problem_of_row(self.session, within(self.person, verb), *seen)
-
-
-def _current(task: Task, if_match: frozenset[int] | None) -> Task:
-    if if_match is not None and task.version not in if_match:
-        raise Stale(task_out(task))
-    return task
 
 
 def _check_status(task: Task, data: TaskPatch) -> None:
