@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 from support.browser import Window
 from support.factories import Person
+from support.sharing import project, share
 
 
 async def test_what_is_typed_in_the_filters_applies_at_once(page: Page, boss: Person) -> None:
@@ -62,3 +63,67 @@ async def test_the_picker_is_searched_and_counts(lively: Window) -> None:
     await page.get_by_label("audit.view", exact=True).check()
 
     await expect(page.get_by_text("1 selected")).to_be_visible()
+
+
+async def test_a_due_is_picked_or_typed(lively: Window, boss: Person) -> None:
+    task = await boss.add("Water")
+    page = await lively.go(f"/admin/tasks/{task['id']}")
+    pick = page.get_by_role("group", name="Pick Due")
+
+    await pick.get_by_label("Day").fill("2031-01-31")
+    await expect(page.get_by_label("Due", exact=True)).to_have_value("2031-01-31")
+    await pick.get_by_label("Time", exact=True).fill("09:30")
+    await pick.get_by_label("Time zone").select_option("UTC")
+    await expect(page.get_by_label("Due", exact=True)).to_have_value("2031-01-31 09:30 UTC")
+    await page.get_by_label("Due", exact=True).fill("2031-02-28 10:00 Europe/Berlin")
+    await expect(pick.get_by_label("Time zone")).to_have_value("Europe/Berlin")
+    await page.get_by_role("button", name="Save", exact=True).click()
+
+    await expect(page.get_by_text("Task Water saved.")).to_be_visible()
+    due = (await boss.http.get(f"/api/tasks/{task['id']}")).json()["due"]
+    assert due == {"kind": "zoned", "at": "2031-02-28T10:00", "timezone": "Europe/Berlin"}
+
+
+async def test_dates_of_filters_are_typed_in_iso_order_beside_a_calendar(lively: Window, boss: Person) -> None:
+    await boss.add("Water")
+    page = await lively.go("/admin/tasks")
+    field = page.get_by_label("From Created at")
+
+    await expect(field).to_have_attribute("placeholder", "YYYY-MM-DD")
+    await expect(page.locator(".facet").filter(has=field).locator("input.calendar")).to_have_count(2)
+    await page.locator(".facet").filter(has=field).locator("input.calendar").first.fill("2098-01-01")
+    await expect(field).to_have_value("2098-01-01")
+    await field.fill("2099-01-01")
+    await page.locator("#filters").get_by_role("button", name="Apply").click()
+    await expect(page.locator("tr[data-row]")).to_have_count(0)
+
+
+async def test_a_priority_is_chosen_by_its_name(page: Page, boss: Person) -> None:
+    task = await boss.add("Water")
+    await page.goto(f"/admin/tasks/{task['id']}")
+    options = page.get_by_label("Priority").locator("option")
+    await expect(options).to_have_text(["None", "Low", "Medium", "High", "Urgent"])
+
+    await page.get_by_label("Priority").select_option("Urgent")
+    await page.get_by_role("button", name="Save", exact=True).click()
+
+    await expect(page.get_by_text("Task Water saved.")).to_be_visible()
+    assert (await boss.http.get(f"/api/tasks/{task['id']}")).json()["priority"] == 4
+
+
+async def test_the_form_of_an_action_takes_a_person_by_address(
+    window: Window, boss: Person, ada: Person, sql: Any
+) -> None:
+    house = await project(boss)
+    await share(sql, house, ada.id)
+    page = await window.go(f"/admin/projects/{house}")
+    await (
+        page.locator("summary", has_text="More actions").or_(page.get_by_role("button", name="Hand over")).first.click()
+    )
+    if not await page.get_by_label("User").count():
+        await page.get_by_role("button", name="Hand over").click()
+    await page.get_by_label("User").fill("ada@example.com")
+    await page.get_by_role("button", name="Hand over").click()
+
+    await expect(page.get_by_text("Hand over: 1 project.")).to_be_visible()
+    assert await sql.fetchval("SELECT owner_id FROM projects WHERE name = 'House'") == ada.id

@@ -31,10 +31,10 @@ async def test_a_cell_goes_on_after_the_sign_in(lively: Window, boss: Person) ->
     lively.expected.add(401)
     page = await lively.go("/admin/tasks")
     await page.get_by_role("link", name="Edit priority of Water the plants").click()
-    await page.get_by_role("spinbutton", name="Priority").fill("4")
+    await page.get_by_role("combobox", name="Priority").select_option("Urgent")
     await lively.context.clear_cookies()
 
-    await page.get_by_role("spinbutton", name="Priority").press("Enter")
+    await page.get_by_role("combobox", name="Priority").press("Enter")
     await expect(page.get_by_text("What you entered is kept.")).to_be_visible()
     assert await lively.violations_in_both_themes() == []
     await sign_in(page, boss)
@@ -42,7 +42,7 @@ async def test_a_cell_goes_on_after_the_sign_in(lively: Window, boss: Person) ->
     assert await lively.violations_in_both_themes() == []
     await page.get_by_role("button", name="Send the form").click()
 
-    await expect(page.locator("td[data-label=Priority]")).to_contain_text("4")
+    await expect(page.locator("td[data-label=Priority]")).to_contain_text("Urgent")
     assert (await boss.http.get(f"/api/tasks/{task['id']}")).json()["priority"] == 4
 
 

@@ -133,7 +133,7 @@ async def test_the_focus_returns_from_a_cell(lively: Window, boss: Person) -> No
     page = await lively.go("/admin/tasks")
     pencil = page.get_by_role("link", name="Edit priority of Water the plants")
     await pencil.press("Enter")
-    await page.get_by_role("spinbutton", name="Priority").press("Escape")
+    await page.get_by_role("combobox", name="Priority").press("Escape")
 
     await expect(pencil).to_be_focused()
 

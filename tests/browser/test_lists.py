@@ -133,10 +133,10 @@ async def test_selected_rows_are_changed_at_once(page: Page, boss: Person) -> No
 
     await page.get_by_role("button", name="Edit fields").click()
     await page.get_by_role("checkbox", name="Set priority").check()
-    await page.get_by_role("spinbutton", name="Priority").fill("4")
+    await page.get_by_role("combobox", name="Priority").select_option("Urgent")
     await page.get_by_role("button", name="Save").click()
 
-    await expect(page.locator("td[data-label=Priority]")).to_have_text([re.compile("^4"), re.compile("^4")])
+    await expect(page.locator("td[data-label=Priority]")).to_have_text([re.compile("^Urgent")] * 2)
 
 
 async def test_all_that_match_are_completed_not_only_this_page(page: Page, boss: Person) -> None:

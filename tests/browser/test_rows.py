@@ -44,11 +44,11 @@ async def test_what_is_refused_is_reported_beside_its_field_and_nothing_is_lost(
     window.expected.add(422)
     page = await window.go(f"/admin/tasks/{task['id']}")
     await page.get_by_label("Title").fill("Water all the plants")
-    await page.get_by_label("Priority").fill("99")
+    await page.get_by_label("Estimate minutes").fill("-1")
     await save(page)
 
-    await expect(page.get_by_label("Priority")).to_have_attribute("aria-invalid", "true")
-    await expect(page.locator("#field-priority-error")).to_be_visible()
+    await expect(page.get_by_label("Estimate minutes")).to_have_attribute("aria-invalid", "true")
+    await expect(page.locator("#field-estimate_minutes-error")).to_be_visible()
     await expect(page.get_by_label("Title")).to_have_value("Water all the plants")
     assert (await reads(boss, task))["title"] == "Water the plants"
 
@@ -80,11 +80,11 @@ async def test_a_refused_form_then_shows_three_versions_when_somebody_saved_mean
     page = await window.go(f"/admin/tasks/{task['id']}")
     await boss.http.patch(f"/api/tasks/{task['id']}", json={"notes": "A bucket."})
     await page.get_by_label("Title").fill("Water all the plants")
-    await page.get_by_label("Due").fill("31st")
+    await page.get_by_label("Due", exact=True).fill("31st")
     await save(page)
     await expect(page.locator("#field-due-error")).to_be_visible()
 
-    await page.get_by_label("Due").fill("2031-01-31")
+    await page.get_by_label("Due", exact=True).fill("2031-01-31")
     await save(page)
 
     await expect(page.get_by_role("heading", level=1)).to_have_text("Edit conflict")
@@ -101,14 +101,14 @@ async def test_a_cell_that_somebody_else_changed_leads_to_the_three_versions(liv
     lively.expected |= {409, 422}
     page = await lively.go("/admin/tasks")
     await page.get_by_role("link", name="Edit priority of Water the plants").click()
-    await page.get_by_role("spinbutton", name="Priority").fill("4")
+    await page.get_by_role("combobox", name="Priority").select_option("Urgent")
     await boss.http.patch(f"/api/tasks/{task['id']}", json={"priority": 2})
-    await page.get_by_role("spinbutton", name="Priority").press("Enter")
+    await page.get_by_role("combobox", name="Priority").press("Enter")
     await page.get_by_role("button", name="Compare").click()
 
     await expect(page.get_by_role("heading", level=1)).to_have_text("Edit conflict")
     priority = page.get_by_role("row", name=re.compile("^Priority"))
-    await expect(priority.get_by_role("cell").nth(1)).to_have_text("2")
+    await expect(priority.get_by_role("cell").nth(1)).to_have_text("Medium")
     await expect(priority.get_by_label("Priority")).to_have_value("4")
 
 
@@ -128,26 +128,26 @@ async def test_a_cell_is_changed_where_it_stands(lively: Window, boss: Person) -
     task = await boss.add("Water the plants", priority=1)
     page = await lively.go("/admin/tasks")
     await page.get_by_role("link", name="Edit priority of Water the plants").click()
-    await page.get_by_role("spinbutton", name="Priority").fill("4")
-    await page.get_by_role("spinbutton", name="Priority").press("Enter")
+    await page.get_by_role("combobox", name="Priority").select_option("Urgent")
+    await page.get_by_role("combobox", name="Priority").press("Enter")
 
-    await expect(page.locator("td[data-label=Priority]")).to_have_text(re.compile("^4"))
+    await expect(page.locator("td[data-label=Priority]")).to_have_text(re.compile("^Urgent"))
     assert (await reads(boss, task))["priority"] == 4
 
 
 async def test_a_cell_that_is_refused_says_why_and_is_left_by_escape(lively: Window, boss: Person) -> None:
-    await boss.add("Water the plants", priority=1)
+    await boss.add("Water the plants", estimate_minutes=15)
     lively.expected.add(422)
-    page = await lively.go("/admin/tasks")
-    await page.get_by_role("link", name="Edit priority of Water the plants").click()
-    await page.get_by_role("spinbutton", name="Priority").fill("99")
-    await page.get_by_role("spinbutton", name="Priority").press("Enter")
-    await expect(page.locator("td[data-label=Priority] .error")).to_be_visible()
+    page = await lively.go("/admin/tasks?columns=title,estimate_minutes")
+    await page.get_by_role("link", name="Edit estimate minutes of Water the plants").click()
+    await page.get_by_role("spinbutton", name="Estimate minutes").fill("-1")
+    await page.get_by_role("spinbutton", name="Estimate minutes").press("Enter")
+    await expect(page.locator("td[data-label='Estimate minutes'] .error")).to_be_visible()
     assert await lively.violations() == []
 
-    await page.get_by_role("spinbutton", name="Priority").press("Escape")
+    await page.get_by_role("spinbutton", name="Estimate minutes").press("Escape")
 
-    await expect(page.locator("td[data-label=Priority]")).to_have_text(re.compile("^1"))
+    await expect(page.locator("td[data-label='Estimate minutes']")).to_have_text(re.compile("^15"))
 
 
 async def test_a_change_is_undone_from_the_history(page: Page, boss: Person) -> None:

@@ -132,7 +132,7 @@ class Actions:
             if form:
                 raise Invalid.field(f"body.{sorted(form)[0]}", "This action has no fields.")
             return None
-        return read_action_form(action.form, form, lax=lax)
+        return read_action_form(action, action.form, form, lax=lax)
 
     def require_action(self, resource: Resource, name: str) -> Action | None:
         """Return the action, or None for a built-in verb. Raise Forbidden or NotFound."""

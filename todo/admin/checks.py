@@ -31,6 +31,7 @@ RESERVED = frozenset(
 )
 NAME = re.compile("[a-z]+(_[a-z]+)*")
 FILTERED = {"boolean", "choice", "reference", "id", "text", "list"} | TIMES | NUMBERS
+PLACES = ("text_formats", "options", "help_texts", "value_names")
 MOST_CHOICES = 6  # of a `Filter`: every combination is a condition
 
 
@@ -76,7 +77,7 @@ def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
     yield "date_hierarchy", (resource.date_hierarchy,) if resource.date_hierarchy else ()
     yield "fieldsets", [name for names in resource.fieldsets.values() for name in names]
     if isinstance(resource, ModelAdmin):
-        for place in ("types", "editable", "only_on_add", "heavy", "text_formats", "options", "help_texts", "defaults"):
+        for place in (*PLACES, "types", "editable", "only_on_add", "heavy", "defaults"):
             yield place, getattr(resource, place)
         yield "trash", (resource.trash,) if resource.trash else ()
 

@@ -75,7 +75,7 @@ class Action:
 
     `on` is its target: each `row` (one, a selection, or all that match), or the `resource` as a whole.
     `dangerous` requires a recent sign-in (pages, REST) or confirmation (CLI). `background` always runs in the worker.
-    `references` are fields of its form with the resource of which they have an id: the CLI also takes what names a row.
+    `references` are fields of its form with the resource of which they have an id: pages and CLI take what names a row.
     """
 
     name: str
@@ -214,6 +214,7 @@ class ModelAdmin(Resource, Generic[M]):
     text_formats: ClassVar[Mapping[str, TextFormat]] = {}  # text formats of JSON fields
     options: ClassVar[Mapping[str, Callable[[], Mapping[str, str]]]] = {}  # known values of lists, and what they mean
     help_texts: ClassVar[Mapping[str, str]] = {}
+    value_names: ClassVar[Mapping[str, Mapping[int, str]]] = {}  # what numbers are called, e.g. `{4: "urgent"}`
     defaults: ClassVar[Mapping[str, Callable[[Actor], Any]]] = {}  # of new rows, for fields that are not given
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:

@@ -28,11 +28,15 @@ Names = Annotated[list[Line], Meta(max_length=500)]
 
 @dataclass(frozen=True)
 class TextFormat:
-    """A text form of a JSON field. `read` raises ValueError; `write` is its inverse."""
+    """A text form of a JSON field. `read` raises ValueError; `write` is its inverse.
+
+    `picks_moment`: the text is a day, perhaps with a time and its time zone, which forms also let one pick.
+    """
 
     read: Callable[[str], Any]
     write: Callable[[Any], str]
     hint: str
+    picks_moment: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class Field:
     heavy: bool = False
     help: str = field(default="", compare=False)
     text_format: TextFormat | None = field(default=None, compare=False)
+    names: tuple[tuple[int, str], ...] = field(default=(), compare=False)  # what numbers are called
+
+    def name_of(self, value: Any) -> str:
+        """Return what a value is called, or the value as text."""
+        return dict(self.names).get(value, str(value))
 
 
 def is_sortable(field: Field) -> bool:
@@ -194,7 +203,8 @@ def read_text(field: Field, text: str) -> Any:
                 text.strip().lower(), text
             )
         case "integer" | "number":
-            return _number(text)
+            named = {name: value for value, name in field.names}
+            return named.get(text.strip().lower(), _number(text))
     return text
 
 

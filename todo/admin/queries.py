@@ -98,7 +98,12 @@ class Queries:
         field = admin.fields.get(name)
         if field is None or not field.reference or name in admin.hidden_from(self._context.actor):
             raise Invalid.field("query.field", f"There is no reference {name} for {admin.label.lower()}.")
-        found = await self.page(field.reference, ListQuery(q=q, limit=limit, facets=False))
+        return await self.named(field.reference, q, limit)
+
+    async def named(self, resource: str, q: str = "", limit: int = 20) -> list[Option]:
+        """Return rows of a table that match a search, by display name. Raise Forbidden, NotFound or Invalid."""
+        self._context.table(resource, "view")
+        found = await self.page(resource, ListQuery(q=q, limit=limit, facets=False))
         return [Option(str(item.id), item.display) for item in found.items]
 
     async def inlines(self, resource: str, row_id: Id, limit: int = 10) -> dict[str, ListResult]:

@@ -20,12 +20,12 @@ def is_id(text: str) -> bool:
     return True
 
 
-async def resolve(admin: AdminService, resource: str, field: Field, text: str) -> str:
+async def resolve(admin: AdminService, field: Field, text: str) -> str:
     """The id of the row a reference names, which may be an id itself; raises Invalid for none, or several."""
     text = text.strip()
     if not text or is_id(text):
         return text
-    options = _called(await admin.queries.options(resource, field.name, text), text)
+    options = _called(await admin.queries.named(field.reference, text), text)
     if len(options) == 1:
         return options[0].value
     found = "No match." if not options else f"{len(options)} are called that; choose one, or write its id."
@@ -37,7 +37,7 @@ async def resolve_values(admin: AdminService, resource: str, values: Mapping[str
     found, resolved = admin.registry[resource], dict(values)
     for name, text in values.items():
         if name in found.fields and found.fields[name].kind == "reference":
-            resolved[name] = await resolve(admin, resource, found.fields[name], text)
+            resolved[name] = await resolve(admin, found.fields[name], text)
         elif name in found.references:
             named = [one.strip() for one in text.split(",") if one.strip()]
             resolved[name] = ",".join([await row_id_of(admin, found.references[name], one) for one in named])
@@ -57,7 +57,7 @@ async def resolve_filters(
     fields = admin.registry[resource].fields
     return {
         name: [
-            await resolve(admin, resource, fields[name], text)
+            await resolve(admin, fields[name], text)
             if name in fields and fields[name].kind == "reference" and text not in (EMPTY, SET)
             else text
             for text in texts

@@ -124,6 +124,7 @@ def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, F
             heavy=column.name in admin.heavy,
             help=admin.help_texts.get(column.name, text_format.hint if text_format else ""),
             text_format=text_format,
+            names=tuple(admin.value_names.get(column.name, {}).items()),
         )
         found[field.name] = _with_default(field, admin)
     for name, computed in admin.computed.items():

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import msgspec
 from msgspec import NODEFAULT, UNSET, Struct
 
+from todo.admin.declaration import Action
 from todo.admin.fields import Field, holds, kind_of, label_of, read_text
 from todo.errors import FieldError, Invalid
 from todo.field_errors import code_of, value_errors
@@ -20,15 +21,26 @@ class Missing(ValueError):
     """A field that is required has no value."""
 
 
-def fields_of_form(form: type[Struct]) -> list[Field]:
-    """Return the fields of an action's form."""
+def fields_of_action(action: Action) -> list[Field]:
+    """Return the fields of an action's form, if it has one."""
     found = []
-    for one in msgspec.structs.fields(form):
+    for one in msgspec.structs.fields(action.form) if action.form else ():
         kind, choices = kind_of(one.type)
+        reference = action.references.get(one.encode_name, "")
         default = None if one.default in (NODEFAULT, UNSET) else one.default
         nullable = NoneType in get_args(one.type)
         found.append(
-            Field(one.encode_name, label_of(one.encode_name), kind, one.type, nullable, one.required, default, choices)
+            Field(
+                one.encode_name,
+                label_of(one.encode_name),
+                "reference" if reference else kind,
+                one.type,
+                nullable,
+                one.required,
+                default,
+                choices,
+                reference,
+            )  # fmt: skip
         )
     return found
 
@@ -53,9 +65,9 @@ def read_fields(
     return found
 
 
-def read_action_form(form: type[Struct], values: Mapping[str, Any], *, lax: bool = False) -> Struct:
-    """Convert an action's form. Raise Invalid for all invalid fields."""
-    fields = fields_of_form(form)
+def read_action_form(action: Action, form: type[Struct], values: Mapping[str, Any], *, lax: bool = False) -> Struct:
+    """Convert the form of an action. Raise Invalid for all invalid fields."""
+    fields = fields_of_action(action)
     found = read_fields(fields, values, [field.name for field in fields if field.required], lax=lax)
     try:
         return msgspec.convert(found, form)

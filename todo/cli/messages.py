@@ -20,7 +20,7 @@ from todo.actions import Permission
 from todo.admin.declaration import Resource
 from todo.admin.filters import PERIODS
 from todo.admin.pages.languages import CATALOGS, LANGUAGES, NAMES, SCRIPT_TEXTS, words_of
-from todo.admin.values import fields_of_form
+from todo.admin.values import fields_of_action
 from todo.app import APPLICATION, REGISTRY
 from todo.domain.accounts.controllers.account_pages import LINKS
 from todo.permission_texts import text_of
@@ -121,7 +121,7 @@ def _of_resource(resource: Resource) -> Iterator[str]:
     yield from _of_fields(resource.fields.values())
     for action in resource.actions.values():
         yield from (action.label, action.help)
-        yield from _of_fields(fields_of_form(action.form)) if action.form else ()
+        yield from _of_fields(fields_of_action(action))
     yield from (text_of(cast(Permission, permission)) for permission in resource.permissions)
 
 
@@ -129,6 +129,7 @@ def _of_fields(fields: Iterable[Any]) -> Iterator[str]:
     for field in fields:
         yield from (field.label, field.help)
         yield from (words_of(choice) for choice in field.choices if field.kind == "choice")
+        yield from (name for _, name in field.names)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from todo.admin.cli.writing import act, add, delete, set_fields
 from todo.admin.declaration import Action
 from todo.admin.fields import Field
 from todo.admin.service import AdminService
-from todo.admin.values import fields_of_form
+from todo.admin.values import fields_of_action
 from todo.app import REGISTRY
 from todo.cli.admin import serve
 from todo.cli.lazy import ShortName
@@ -37,7 +37,7 @@ def command_of(short: ShortName) -> click.Command:
 
 
 def _action(short: ShortName, action: Action) -> AdminCommand:
-    fields = fields_of_form(action.form) if action.form else []
+    fields = fields_of_action(action)
     on_rows: tuple[Parameter, ...] = (ROWS,) if action.on == "row" else ()
 
     async def body(

@@ -20,7 +20,7 @@ from todo.admin.pages.templating import called
 from todo.admin.pages.urls import safe
 from todo.admin.schemas import Outcome, Preview, Selection
 from todo.admin.service import AdminService
-from todo.admin.values import fields_of_form
+from todo.admin.values import fields_of_action
 from todo.errors import Forbidden, Invalid, NotFound, Problem
 
 AnyRequest = Request[Any, Any, Any]
@@ -197,7 +197,7 @@ def _fields(admin: AdminService, task: BulkAction) -> list[Field]:
     """Return the fields of an action's form."""
     if task.action is None:
         return admin.editor.writable(task.resource.name, adding=False) if task.name == "change" else []
-    return fields_of_form(task.action.form) if task.action.form else []
+    return fields_of_action(task.action)
 
 
 async def _form(admin: AdminService, task: BulkAction, sent: Sent) -> dict[str, Any]:
@@ -206,8 +206,8 @@ async def _form(admin: AdminService, task: BulkAction, sent: Sent) -> dict[str, 
     if task.action is None:
         ticked = [field for field in fields if field.name in sent.get("_set", [])]
         begun = {name: values for name, values in sent.items() if not name.startswith("_was.")}
-        return dict(await read_values(admin, task.resource, ticked, begun, timezone))
-    return dict(await read_values(admin, task.resource, fields, sent, timezone, whole=True))
+        return dict(await read_values(admin, ticked, begun, timezone))
+    return dict(await read_values(admin, fields, sent, timezone, whole=True))
 
 
 def _message(pages: Pages, request: AnyRequest, task: BulkAction, outcome: Outcome) -> Response[Any]:

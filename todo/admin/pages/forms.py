@@ -7,7 +7,6 @@ from typing import Any
 
 from msgspec import UNSET
 
-from todo.admin.declaration import Resource
 from todo.admin.fields import Field, write_text
 from todo.admin.pages.languages import zone
 from todo.admin.pages.templating import displays
@@ -78,7 +77,7 @@ def errors_of(problem: Problem | None) -> dict[str, str]:
 
 
 async def read_values(
-    admin: AdminService, resource: Resource, fields: Sequence[Field], sent: Sent, timezone: str, *, whole: bool = False
+    admin: AdminService, fields: Sequence[Field], sent: Sent, timezone: str, *, whole: bool = False
 ) -> dict[str, str]:
     """Return the changed values (all with `whole`). Raise Invalid."""
     values: dict[str, str] = {}
@@ -90,7 +89,7 @@ async def read_values(
         if _same(field, text, _last(sent, WAS + field.name, "\x00")) and not (whole and text):
             continue
         try:
-            values[field.name] = await _value(admin, resource, field, text, timezone)
+            values[field.name] = await _value(admin, field, text, timezone)
         except Invalid as problem:
             errors += problem.errors
     if errors:
@@ -98,9 +97,9 @@ async def read_values(
     return values
 
 
-async def _value(admin: AdminService, resource: Resource, field: Field, text: str, timezone: str) -> str:
+async def _value(admin: AdminService, field: Field, text: str, timezone: str) -> str:
     if field.kind == "reference":
-        return await resolve(admin, resource.name, field, text)
+        return await resolve(admin, field, text)
     if field.kind == "instant" and text:
         return _instant(field, text, timezone)
     return text

@@ -52,7 +52,7 @@ class InlineEditPages(Controller):
             raise Forbidden("Change this on the row's own page, which asks you to reauthenticate.")
         version = version_of(sent)
         try:
-            values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
+            values = await read_values(admin, fields, sent, admin.actor.timezone)
             saved = await admin.editor.change(resource, row_id, values, version=version, lax=True)
         except Conflicted:
             changed = Invalid.field(f"body.{name}", "Another user has changed this row.")
@@ -61,16 +61,16 @@ class InlineEditPages(Controller):
             return _control(pages, request, admin, resource, row, name, problem, sent)
         return _cell(pages, request, admin, resource, saved, name)
 
-    @get("/{resource:str}/options/{name:str}", operation_id="show_admin_options", opt={"any_query": True})
-    async def options(
+    @get("/{resource:str}/named/{name:str}", operation_id="show_admin_named", opt={"any_query": True})
+    async def named(
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], name: FromPath[str]
     ) -> Response[Any]:
-        """List the rows a reference may refer to, as options of its control.
+        """List the rows that a reference may refer to, as options of its control. `name` is the control's.
 
-        Example: `GET /admin/tasks/options/owner_id?owner_id=ada`
+        Example: `GET /admin/users/named/owner_id?owner_id=ada`
         """
         typed = request.query_params.get(name) or request.query_params.get(f"{name}__named", "")
-        found = await pages.admin(request).queries.options(resource, name, str(typed)[:200])
+        found = await pages.admin(request).queries.named(resource, str(typed)[:200])
         return pages.render(request.scope, "options.html", options=found)
 
 

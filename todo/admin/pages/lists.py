@@ -134,7 +134,7 @@ async def _with_references(admin: AdminService, resource: Resource, state: ListS
     """Return the URL of the list with references resolved. Raise Invalid when a name matches none or several."""
     filters = dict(state.filters)
     for name, text in state.named.items():
-        found = await resolve(admin, resource.name, resource.fields[name], text) if name in resource.fields else text
+        found = await resolve(admin, resource.fields[name], text) if name in resource.fields else text
         filters[name] = tuple(dict.fromkeys((*filters.get(name, ()), found)))
     return state.href(filters=filters, named={})
 

@@ -56,7 +56,7 @@ class RowPages(Controller):
         fields = admin.editor.writable(resource, adding=True)
         await require_reauthentication_for(pages, request, declared, "add")
         try:
-            values = await read_values(admin, declared, fields, sent, admin.actor.timezone, whole=True)
+            values = await read_values(admin, fields, sent, admin.actor.timezone, whole=True)
             row = await admin.editor.add(resource, values, lax=True)
         except Invalid as problem:
             return _adding(pages, request, admin, declared, sent, problem)
@@ -93,7 +93,7 @@ class RowPages(Controller):
         await require_reauthentication_for(pages, request, declared, "change")
         version = version_of(sent)
         try:
-            values = await read_values(admin, declared, fields, sent, admin.actor.timezone)
+            values = await read_values(admin, fields, sent, admin.actor.timezone)
             saved = await admin.editor.change(resource, row_id, values, version=version, lax=True)
         except Invalid as problem:
             return await _showing(pages, request, admin, declared, row, sent, problem)

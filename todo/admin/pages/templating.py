@@ -79,6 +79,8 @@ def as_text(value: Any, field: Field | None = None) -> str:
     """Format a value of the audit log as one line of text, in the text format of its field, if any."""
     if field is not None and field.text_format is not None and value:
         return field.text_format.write(value)
+    if field is not None and field.names:
+        return field.name_of(value).capitalize()
     return "nothing" if value in (None, "", []) else write_text(value)
 
 

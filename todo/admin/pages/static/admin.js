@@ -195,6 +195,11 @@ document.addEventListener("keydown", (event) => {
     one("[data-cancel]", event.target.closest("[data-cell]")).click();
     return;
   }
+  if (event.key === "Enter" && event.target.matches?.("[data-cell] select")) {
+    event.preventDefault();
+    event.target.form.requestSubmit();
+    return;
+  }
   const busy = event.target.matches?.("input:not([type=checkbox]), select, textarea") || palette?.open;
   if (busy || one("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "?") one("#keys")?.showModal();
@@ -281,6 +286,40 @@ for (const picker of all("[data-picker]")) {
   search.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
   picker.addEventListener("change", () => {
     one("[data-chosen]", picker).textContent = translate("%(number)s selected").replace("%(number)s", all("input:checked", picker).length);
+  });
+}
+
+// Dates are typed in ISO order; the calendar of the browser stands beside the field, for those who point.
+function addCalendars() {
+  for (const field of all("[data-date]:not(.has-calendar)")) {
+    const calendar = document.createElement("input");
+    Object.assign(calendar, { type: "date", className: "calendar", tabIndex: -1, ariaHidden: "true" });
+    calendar.addEventListener("change", () => { field.value = calendar.value; });
+    calendar.addEventListener("pointerdown", () => { calendar.value = /^\d{4}-\d{2}-\d{2}$/.test(field.value) ? field.value : ""; });
+    field.classList.add("has-calendar");
+    field.after(calendar);
+  }
+}
+addCalendars();
+document.addEventListener("htmx:afterSettle", addCalendars);
+
+// A day, a time and its zone are picked beside the field that takes them as text.
+for (const group of all("[data-moment]")) {
+  const field = document.getElementById(group.dataset.moment);
+  const [day, time, place] = group.children;
+  const read = () => {
+    const [, date, clock, name] = /^(\d{4}-\d{2}-\d{2})?(?:[T ](\d{2}:\d{2}))?(?: (\S+))?$/.exec(field.value.trim()) ?? [];
+    if (name && ![...place.options].some((option) => option.value === name)) place.add(new Option(name));
+    [day.value, time.value, place.value] = [date ?? "", clock ?? "", name ?? ""];
+  };
+  group.hidden = false;
+  read();
+  field.addEventListener("input", read);
+  group.addEventListener("change", (event) => {
+    event.stopPropagation();
+    field.value = day.value ? [day.value, time.value, time.value && place.value].filter(Boolean).join(" ") : "";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.dispatchEvent(new Event("change", { bubbles: true }));
   });
 }
 

@@ -32,4 +32,4 @@ def write_moment(moment: Any) -> str:
     return f"{moment['at'].replace('T', ' ')[:16]} {moment.get('timezone') or ''}".strip()
 
 
-MOMENT = TextFormat(read_moment, write_moment, HINT)
+MOMENT = TextFormat(read_moment, write_moment, HINT, picks_moment=True)

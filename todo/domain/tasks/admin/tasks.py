@@ -81,10 +81,10 @@ class TaskAdmin(ModelAdmin[Task]):
     }
     computed = {"recurrence": Computed(RULE_OF_SERIES, Recurrence), "assignees": Computed(ASSIGNEES, list[str])}
     help_texts = {
-        "priority": "0 none, 1 low, 2 medium, 3 high, 4 urgent.",
         "created_at": "Of a task from elsewhere: when it was added there.",
         "completed_at": "Of a task that is done or cancelled: when it was closed; now without it.",
     }
+    value_names = {"priority": {0: "none", 1: "low", 2: "medium", 3: "high", 4: "urgent"}}
     text_formats = {"due": MOMENT, "start": MOMENT, "recurrence": RRULE}
     inlines = (
         Inline("tasks", via="parent_id"),
