@@ -125,3 +125,16 @@ def test_what_no_repair_fits_stays_and_is_said(todo, broken: tuple[str, str]) ->
     assert done.exit_code == 1
     assert str(series["id"]) in line
     assert line.endswith("give the series a title with PATCH /api/series/{id}, or end it.")
+
+
+def test_what_a_repair_lets_triggers_end_is_done_by_the_operator(todo, filled: str) -> None:  # noqa: F811 -- the fixture
+    on(filled, UNCHECKED, "UPDATE tasks SET assignee_ids = ARRAY[gen_random_uuid(), gen_random_uuid()]")
+
+    done = todo("doctor", "--repair", TODO_DATABASE_URL=filled)
+
+    assert done.exit_code == 0, done.output
+    found = on(
+        filled, "SELECT DISTINCT source, actor_kind FROM audit_events WHERE after ? 'assignee_ids' AND source <> 'api'"
+    )
+    assert [tuple(row) for row in found] == [("cli", "operator")]
+    assert on(filled, "SELECT count(*) FROM tasks WHERE assignee_ids <> '{}'")[0][0] == 0
