@@ -580,3 +580,18 @@ async def test_a_replica_that_is_behind_neither_keeps_out_nor_lets_in(
         after_login = await here.status(second, "/api/auth/sessions")
 
     assert (after_logout, after_login) == (401, 200)
+
+
+async def test_who_registers_or_changes_the_password_signs_in_with_it_though_the_replica_is_behind(
+    database_url: str, sql: Sql, worker_id_or_main: str
+) -> None:
+    behind = await create_database(f"todo_behind_{worker_id_or_main}", "todo_template")
+    async with instance(database_url, database_read_url=behind) as here:
+        ada = await here.world.person("ada")
+        registered = await here.login(ada.email)
+        body = {"current_password": PASSWORD, "new_password": NEW}
+        changed = await here.client(registered.json()["access_token"]).post("/api/auth/password", json=body)
+        former = await here.login(ada.email)
+        signed_in = await here.login(ada.email, NEW)
+
+    assert [answer.status_code for answer in (registered, changed, former, signed_in)] == [200, 204, 401, 200]

@@ -183,7 +183,7 @@ async def verify(session: WriteSession, token: str) -> None:
 
 async def reset(database: Database, origin: Origin, passwords: Passwords, token: str, password: str) -> None:
     """Set a new password and end every session, without signing in. A rejected password leaves the token valid."""
-    email = await database.reads.one_or_none(HOLDER, hash=hashed(token))
+    email = await database.primary.one_or_none(HOLDER, hash=hashed(token))
     if email is None:
         raise _no_good()
     if problem := rules.password_problem(password, email, database.settings.password_min_length):

@@ -124,7 +124,7 @@ class IdentityProviders:
         return issuer, acceptable(claims, issuer)
 
     async def _find(self, issuer: str, subject: str) -> UUID:
-        user_id = await self._database.reads.one_or_none(IDENTITIES, issuer=issuer, subject=subject)
+        user_id = await self._database.primary.one_or_none(IDENTITIES, issuer=issuer, subject=subject)
         if user_id is None:
             raise NotSeenYet
         return user_id

@@ -62,7 +62,7 @@ class TokenKeys:
         async with self._lock:
             if time.monotonic() - self._loaded_at <= older_than:
                 return
-            rows = await self._database.reads.all(KEYS)
+            rows = await self._database.primary.all(KEYS)
             self._loaded_at = time.monotonic()
             self._public = {str(kid): Ed25519PublicKey.from_public_bytes(public) for kid, _, public, _ in rows}
             active = next(((kid, private) for kid, status, _, private in rows if status == "active"), None)

@@ -72,9 +72,9 @@ async def outdated(database: Database, secret: SecretKey) -> Secrets:
     """Count the secrets that only a former key decrypts. Raise SettingsError when one fits none of the keys."""
     if not secret.former:
         return Secrets()
-    keys = sum(rewrapped(stored, secret, PRIVATE_KEYS) is not None for stored in await database.reads.all(ALL_KEYS))
+    keys = sum(rewrapped(stored, secret, PRIVATE_KEYS) is not None for stored in await database.primary.all(ALL_KEYS))
     apps, after = 0, FIRST
-    while rows := await database.reads.all(SOME_APPS, after=after, limit=BATCH):
+    while rows := await database.primary.all(SOME_APPS, after=after, limit=BATCH):
         apps += sum(rewrapped(stored, secret, purpose_of(user_id)) is not None for user_id, stored in rows)
         after = rows[-1][0]
     return Secrets(keys, apps)

@@ -224,7 +224,7 @@ class SignIn:
         """
         actor = origin.actor
         await check(self._database, "login", f"password of {actor.user_id}")
-        found = await self._database.reads.one_or_none(OWN, user=actor.user_id, address="")
+        found = await self._database.primary.one_or_none(OWN, user=actor.user_id, address="")
         if found is None or not await self.passwords.verify(found.password_hash, current):
             await self._refuse_password(origin)
             return
@@ -265,7 +265,7 @@ class SignIn:
         letting an attacker lock users out.
         """
         await check(self._database, "login", origin.address or "unknown")
-        found = await self._database.reads.one_or_none(CANDIDATE, email=email, address=origin.address)
+        found = await self._database.primary.one_or_none(CANDIDATE, email=email, address=origin.address)
         if found is None or not found.familiar:
             await check(self._database, "login", f"account {email}")
         return found
