@@ -159,8 +159,9 @@ async def costs(connection: Any, actor: UUID) -> list[tuple[str, int, float, flo
 
 
 async def fill(connection: Any, statement: str, *arguments: Any) -> None:
-    """Add tasks without what triggers would count, and build the indexes afterwards: a million take two minutes."""
+    """Add tasks with their words, but without what other triggers count, and build the indexes afterwards."""
     indexes = await connection.fetch(INDEXES)
+    await connection.execute("ALTER TABLE tasks ENABLE ALWAYS TRIGGER tasks_set_words_insert")
     await connection.execute("SET session_replication_role = replica")
     for index in indexes:
         await connection.execute(f"DROP INDEX {index['name']}")
@@ -168,6 +169,7 @@ async def fill(connection: Any, statement: str, *arguments: Any) -> None:
     for index in indexes:
         await connection.execute(index["definition"], timeout=3600)
     await connection.execute("SET session_replication_role = origin")
+    await connection.execute("ALTER TABLE tasks ENABLE TRIGGER tasks_set_words_insert")
     await connection.execute("VACUUM ANALYZE tasks", timeout=3600)
 
 

@@ -14,7 +14,7 @@ from support.sharing import project, share
 from support.waiting import waiting_for_locks
 
 from todo.database import Database
-from todo.domain.tasks import search
+from todo.domain.tasks import newest, search
 from todo.domain.tasks.queries import COLUMNS, task_row
 from todo.domain.tasks.rules import search_terms
 from todo.domain.tasks.search import Search
@@ -216,8 +216,10 @@ async def test_a_search_finds_what_one_sees_and_nothing_else(ada: Person, bob: P
 async def test_words_that_many_tasks_have_are_looked_for_in_the_newest(
     ada: Person, bob: Person, sql: Sql, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"SAMPLE": 4, "MANY": 2, "NEWEST": 8, "MOST": 3, "LEAST": 1}.items():
-        monkeypatch.setattr(search, name, value)
+    for name, value in {"SAMPLE": 4, "SOME": 2, "MANY": 2, "NEWEST": 8, "LEAST": 1}.items():
+        monkeypatch.setattr(newest, name, value)
+    monkeypatch.setattr(search, "MANY", 2)
+    monkeypatch.setattr(search, "MOST", 3)
     house = await project(ada)
     await share(sql, house, bob.id)
     for number in range(10):
@@ -230,7 +232,36 @@ async def test_words_that_many_tasks_have_are_looked_for_in_the_newest(
         page = await searching.page(database.reads, person.id, filters, asked=words, **options)
         return [task.title for task in page.items]
 
-    assert await titles("paint") == [f"Paint {n}" for n in (9, 8, 7, 6, 5, 4)]  # three of each place
+    assert await titles("paint") == [f"Paint {n}" for n in (9, 8, 7)]
     assert await titles("rare") == ["Paint 0"]
     assert await titles("paint", project_id=house) == [f"Paint {n}" for n in (9, 7, 5)]
     assert await titles("paint", ada) == [f"Paint {n}" for n in (9, 7, 5)]
+
+
+@pytest.mark.parametrize(("size", "many"), [(2, 1), (8, 2), (40, 1), (400, 100)])
+async def test_which_way_a_search_goes_does_not_show_where_few_match(
+    ada: Person, bob: Person, sql: Sql, database: Database, monkeypatch: pytest.MonkeyPatch, size: int, many: int
+) -> None:
+    for name, value in {"SAMPLE": size, "SOME": many, "MANY": many, "NEWEST": size, "LEAST": 1}.items():
+        monkeypatch.setattr(newest, name, value)
+    monkeypatch.setattr(search, "MANY", many)
+    houses = [await project(ada, f"House {number}") for number in range(3)]
+    for house in houses:
+        await share(sql, house, bob.id)
+    for number in range(12):
+        place = {"project_id": houses[number % 4]} if number % 4 < 3 else {}
+        person = ada if place else bob
+        await person.add(f"Paint {number}", priority=number % 2, labels=["x"] if number == 1 else [], **place)
+    searching = Search(task_row, COLUMNS)
+    for asked, titles in (
+        ({"q": "'paint' & '3'"}, ["Paint 3"]),
+        ({"q": "'paint'", "label": ["X"]}, ["Paint 1"]),
+        ({"q": "'paint'", "label": ["X"], "priority": 0}, []),
+        ({"q": "'paint' & '11':*", "priority": 1}, ["Paint 11"]),
+        ({"q": "'other'"}, []),
+    ):
+        found = await searching.page(database.reads, bob.id, asked)
+        assert [task.title for task in found.items] == titles
+    every = await searching.page(database.reads, bob.id, {"q": "'paint'", "priority": 1})
+    assert {task.title for task in every.items} <= {f"Paint {n}" for n in range(1, 12, 2)}
+    assert len(every.items) >= min(many, 6)

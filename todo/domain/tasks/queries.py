@@ -23,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    false,
     func,
     literal_column,
     select,
@@ -91,7 +92,7 @@ def words_query(words: ColumnElement[Any]) -> ColumnElement[Any]:
     return cast(func.to_tsquery(SIMPLE, words), TSQUERY)
 
 
-def _found(mark: ColumnElement[Any]) -> ColumnElement[bool]:
+def found(mark: ColumnElement[Any]) -> ColumnElement[bool]:
     """What has the words of a search and this word, which is that of an owner or a project."""
     wanted = cast(mark, TSQUERY).op("&&")(words_query(bindparam("q", type_=Text())))
     return TASK.words.op("@@")(wanted)
@@ -150,7 +151,7 @@ FILTERS = {
     "unassigned": literal_column("assignee_ids = '{}'", Boolean()),
     "is_blocked": TASK.blocked,
     "not_blocked": ~TASK.blocked,
-    "q": _found(mark_of(ACTOR, models.OWNER_MARK)),
+    "q": found(mark_of(ACTOR, models.OWNER_MARK)),
 }
 # The same without an index, whose rows would be all that have a common label, whatever the page.
 TESTS = {
@@ -168,14 +169,14 @@ OF_PROJECT: Any = bindparam("project_id", type_=TASK.project_id.type)
 
 def in_project(project_id: ColumnElement[Any]) -> dict[str, ColumnElement[bool]]:
     """The filters that ask an index by the project, in place of the owner."""
-    return {"q": _found(mark_of(project_id)), "label": labeled(project_id), "assignee": assigned(project_id)}
+    return {"q": found(mark_of(project_id)), "label": labeled(project_id), "assignee": assigned(project_id)}
 
 
 def _shared(columns: Select[Any], *where: ColumnElement[bool], projects: Subquery = SHARED_PROJECTS) -> Shared:
     """The tasks of each of these projects; as a rule, of those shared with a person."""
     project: ColumnElement[Any] = projects.c.project_id
     here = columns.where(TASK.project_id == project, PLACED, *where).correlate(projects)
-    return Shared(projects, here, in_project(project), project)
+    return Shared(projects, here, in_project(project) | {"inbox": false()}, project)
 
 
 def task_row(*values: Any) -> TaskDetails:

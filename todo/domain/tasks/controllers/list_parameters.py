@@ -16,6 +16,7 @@ from todo.domain.tasks.filters.syntax import MAX_LENGTH, MAX_LEVELS, MAX_LOOKUPS
 from todo.domain.tasks.filters.times import Asker
 from todo.domain.tasks.includes import NAMES, names_of
 from todo.domain.tasks.labels.rules import MAX_LABELS, MOST_LABEL, clean_labels
+from todo.domain.tasks.newest import NEWEST
 from todo.domain.tasks.queries import ORDERS, RANGES
 from todo.domain.tasks.schemas import Status
 from todo.domain.tasks.search import MOST
@@ -154,8 +155,9 @@ SortBy = Annotated[
         max_length=100,
         schema_extra={"enum": [*SORTS, "-priority,due_at", "priority,-due_at", "rank"]},
         description="By this field; `-` reverses the order. `rank`, with `q` and then the default: the best match"
-        f" first, of the newest {MOST:,} tasks that match. `position`, the order of people, goes with"
-        " `project_id`, `section_id` or `parent_id`. Equal priorities are in the order of `due_at`, the most"
+        f" first, of the newest {MOST:,} tasks that match; where many match, of these in the newest {NEWEST:,} tasks"
+        " alone. `position`, the order of people, goes with `project_id`,"
+        " `section_id` or `parent_id`. Equal priorities are in the order of `due_at`, the most"
         " important and soonest first, or reversed. `start` sorts by its local time. Tasks without a due, start or"
         " deadline come last, those not completed before the completed ones. Filters by due, change or completion list"
         " in the order of that instant.",
