@@ -5,7 +5,7 @@ import io
 import json
 import zipfile
 from typing import Any, Literal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from support.factories import Person
@@ -272,3 +272,40 @@ async def test_an_import_closes_no_task_that_is_there(admin: AdminService, ada: 
     assert [row.errors for row in report.rows] == [
         ["status: Complete or reopen it by its action, so that its series goes on."]
     ]
+
+
+async def test_an_export_has_the_chosen_columns_in_their_order(admin: AdminService, ada: Person) -> None:
+    await ada.add("Rent", priority=3)
+
+    parts = [part async for part in await admin.files.export("tasks", None, "csv", ["priority", "title"])]
+
+    assert b"".join(parts).decode("utf-8-sig").splitlines() == ["priority,title", "3,Rent"]
+
+
+async def test_a_column_that_is_none_is_refused(admin: AdminService) -> None:
+    with pytest.raises(Invalid) as refused:
+        await admin.files.export("tasks", None, "csv", ["colour"])
+
+    assert [error.field for error in refused.value.errors] == ["query.columns"]
+
+
+async def test_an_export_of_selected_rows_has_no_others(admin: AdminService, ada: Person) -> None:
+    rent, _ = await ada.add("Rent"), await ada.add("Milk")
+
+    query = ListQuery(ids=[UUID(rent["id"])])
+    parts = [part async for part in await admin.files.export("tasks", query, "csv", ["title"])]
+
+    assert b"".join(parts).decode("utf-8-sig").splitlines() == ["title", "Rent"]
+
+
+async def test_a_file_names_rows_by_what_they_are_called(admin: AdminService, ada: Person) -> None:
+    file = b"title,owner_id,priority\nRent,ada@example.com,urgent\nMilk,nobody@example.com,low\n"
+
+    report = await admin.files.import_rows("tasks", file, "csv")
+
+    assert [row.action for row in report.rows] == ["add", "refused"]
+    assert report.rows[1].errors == ["owner_id: Must be the id of one of the users."]
+    only = b"\n".join(file.splitlines()[:2])
+    assert (await admin.files.import_rows("tasks", only, "csv", apply=True)).applied
+    (task,) = (await ada.http.get("/api/tasks")).json()["items"]
+    assert (task["title"], task["priority"]) == ("Rent", 4)

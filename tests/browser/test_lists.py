@@ -254,3 +254,15 @@ async def test_a_row_and_what_it_refers_to_open_as_pages(page: Page, boss: Perso
     await page.locator("td a[href^='/admin/users/']").first.click()
 
     await expect(page.locator("h1")).to_contain_text(boss.email)
+
+
+async def test_selected_rows_are_exported_with_the_columns_of_the_list(page: Page, boss: Person) -> None:
+    await three_tasks(boss)
+    await page.goto("/admin/tasks?columns=title,status&sort=title")
+    await page.get_by_role("checkbox", name="Select Pay the rent").check()
+
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Export selected").click()
+
+    path = await (await download.value).path()
+    assert path.read_text(encoding="utf-8-sig").splitlines() == ["title,status", "Pay the rent,open"]

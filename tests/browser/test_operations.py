@@ -1,5 +1,8 @@
 """Acting as somebody else, a job that failed, and how the installation is. With scripts and without."""
 
+import re
+from typing import Any
+
 from playwright.async_api import Page, expect
 from saq import Status
 from support.browser import Window
@@ -59,3 +62,23 @@ async def test_health_says_how_everything_is(lively: Window) -> None:
 
     await expect(page.get_by_text("PostgreSQL").first).to_be_visible()
     assert await lively.violations_in_both_themes() == []
+
+
+async def test_a_role_says_what_it_would_see(window: Window, boss: Person, sql: Any) -> None:
+    support = await sql.fetchval("SELECT id FROM roles WHERE name = 'support'")
+    page = await window.go(f"/admin/roles/{support}")
+    await page.get_by_role("link", name="What it allows").click()
+
+    users = page.get_by_role("row", name=re.compile("^Users"))
+    await expect(users).to_contain_text("every row")
+    await expect(users.get_by_role("cell").nth(1)).to_have_text("view")
+    await expect(page.get_by_role("row", name=re.compile("^Audit log"))).to_contain_text("Before, After")
+    await expect(page.get_by_role("row", name=re.compile("^Tasks"))).to_have_count(0)
+
+
+async def test_a_role_that_does_not_open_the_administration_says_so(window: Window, boss: Person, sql: Any) -> None:
+    member = await sql.fetchval("SELECT id FROM roles WHERE name = 'member'")
+    page = await window.go(f"/admin/role-access/{member}")
+
+    await expect(page.get_by_text("This role does not open the administration")).to_be_visible()
+    await expect(page.get_by_text("Change, complete, reopen, cancel and skip tasks.")).to_be_visible()

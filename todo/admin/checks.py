@@ -21,6 +21,7 @@ RESERVED = frozenset(
         "facets",
         "trash",
         "form",
+        "columns",
         "reason",
         "admin",
         "writer",

@@ -1,5 +1,6 @@
 """Descriptions of resources, for the documentation pages, the API overview and the command line help."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -82,6 +83,44 @@ def describe(resource: Resource, actor: Actor) -> Description:
         inlines=[inline.resource for inline in resource.inlines],
         fields=[_field(field) for field in shown],
         actions=[_action(resource, one) for one in resource.actions.values() if resource.may(actor, one.name)],
+    )
+
+
+class Access(Struct):
+    """What an actor may do with a resource. `own_rows`: only rows of their own or shared with them."""
+
+    resource: str
+    label: str
+    group: str
+    own_rows: bool
+    verbs: list[str]
+    actions: list[str]
+    seen: list[str]
+    hidden: list[str]
+    written: list[str]
+
+
+def access_of(resources: Iterable[Resource], actor: Actor) -> list[Access]:
+    """Return what the actor may do in the admin, for the resources with anything: labels of fields and actions."""
+    found = [_access(resource, actor) for resource in resources]
+    return [one for one in found if one.verbs or one.actions]
+
+
+def _access(resource: Resource, actor: Actor) -> Access:
+    hidden = resource.hidden_from(actor)
+    fields = list(resource.fields.values())
+    verbs = [verb for verb in resource.verbs if resource.may(actor, verb)]
+    sees, writes = "view" in verbs, "change" in verbs
+    return Access(
+        resource=resource.name,
+        label=resource.label,
+        group=resource.group,
+        own_rows=isinstance(resource, ModelAdmin) and resource.scope(actor) is not None,
+        verbs=verbs,
+        actions=[one.label for one in resource.actions.values() if resource.may(actor, one.name)],
+        seen=[one.label for one in fields if sees and one.name not in hidden],
+        hidden=[one.label for one in fields if one.name in hidden],
+        written=[one.label for one in fields if writes and one.on_change and one.name not in hidden],
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET
-from xlsxwriter import Workbook
 
 from todo.admin.fields import write_text
 from todo.errors import Invalid
@@ -47,7 +46,16 @@ async def _csv(fields: Sequence[str], pages: Pages) -> AsyncIterator[bytes]:
     async with aclosing(pages):
         yield b"\xef\xbb\xbf" + _lines([fields])
         async for page in pages:
-            yield _lines([[_cell(getattr(row, name)) for name in fields] for row in page])
+            yield _lines(_texts(fields, page))
+
+
+def csv_of(fields: Sequence[str], rows: Sequence[Any]) -> str:
+    """Return rows as CSV with a header."""
+    return _lines([fields, *_texts(fields, rows)]).decode()
+
+
+def _texts(fields: Sequence[str], rows: Sequence[Any]) -> list[list[str]]:
+    return [[_cell(getattr(row, name)) for name in fields] for row in rows]
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> bytes:
@@ -70,6 +78,8 @@ async def _json(fields: Sequence[str], pages: Pages) -> AsyncIterator[bytes]:
 
 async def _xlsx(fields: Sequence[str], pages: Pages) -> AsyncIterator[bytes]:
     """Write one sheet, a page at a time, outside the event loop."""
+    from xlsxwriter import Workbook  # noqa: PLC0415 -- most commands write none
+
     buffer = io.BytesIO()
     book = Workbook(buffer, {"constant_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"})
     sheet = book.add_worksheet()

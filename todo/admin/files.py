@@ -1,8 +1,8 @@
 """Export rows to files, and import them: all rows of a file, or none."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -35,6 +35,14 @@ class Applied:
     changes: list[Difference]
 
 
+@dataclass
+class Seen:
+    """What earlier rows of a file have had: ids of rows, and names of references with their ids."""
+
+    ids: set[str] = field(default_factory=set)
+    named: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
 class Files:
     """Exports and imports."""
 
@@ -42,21 +50,36 @@ class Files:
         self._context, self._queries, self._editor = context, queries, editor
 
     async def export(
-        self, resource: str, list_query: ListQuery | None = None, form: Format = "csv"
+        self, resource: str, list_query: ListQuery | None = None, form: Format = "csv", columns: Sequence[str] = ()
     ) -> AsyncIterator[bytes]:
-        """Export the matching rows, up to MOST_OUT; audited. Raise Forbidden, NotFound or Invalid.
+        """Export the matching rows, up to MOST_OUT, with these columns or all; audited.
 
-        All errors are raised before the first byte.
+        Raise Forbidden, NotFound or Invalid, before the first byte.
         """
         list_query, found = list_query or ListQuery(), self._context.resource(resource, "export")
         self._context.require(found, "view")
+        fields = self._columns(found, columns)
         pages = self._pages(found, list_query)
         first: list[Any] = await anext(pages, [])
-        fields = [name for name, field in found.fields.items() if name not in found.hidden_from(self._context.actor)]
-        details = {"format": form, "filters": list_query.filters, "q": list_query.q, "trash": list_query.trash}
+        details: dict[str, Any] = {
+            "format": form,
+            "filters": list_query.filters,
+            "q": list_query.q,
+            "trash": list_query.trash,
+        }
+        details |= {"columns": fields} if columns else {}
+        details |= {"ids": [str(row_id) for row_id in list_query.ids]} if list_query.ids else {}
         async with self._context.transaction() as session:
             await record(session, found.event("export"), resource, after=details)
         return WRITERS[form](fields, _chain(first, pages))
+
+    def _columns(self, resource: Resource, columns: Sequence[str]) -> list[str]:
+        """Return the fields to export, in the order asked for. Raise Invalid."""
+        hidden = resource.hidden_from(self._context.actor)
+        known = [name for name in resource.fields if name not in hidden]
+        if unknown := [name for name in columns if name not in known]:
+            raise Invalid.field("query.columns", f"There is no field {unknown[0]}. Fields: {', '.join(known)}.")
+        return list(dict.fromkeys(columns)) or known
 
     async def _pages(self, resource: Resource, list_query: ListQuery) -> Pages:
         """Yield the rows page by page."""
@@ -90,7 +113,7 @@ class Files:
         self._check_names(admin, rows)
         report = ImportReport(False, 0, 0, 0, 0, [], self._ignored(admin, rows))
         async with self._context.transaction() as session, session.begin_nested() as point:
-            seen: set[str] = set()
+            seen = Seen()
             for number, row in enumerate(rows, 1):
                 report.rows.append(await self._import_row(session, admin, number, row, seen, lax=form == "csv"))
             _sum_up(report)
@@ -112,14 +135,15 @@ class Files:
             raise Invalid.field(f"body.rows.{unknown[0]}", f"Unknown field {unknown[0]}.")
 
     async def _import_row(
-        self, session: WriteSession, admin: ModelAdmin[Any], number: int, row: dict[str, Any], seen: set[str], *,
+        self, session: WriteSession, admin: ModelAdmin[Any], number: int, row: dict[str, Any], seen: Seen, *,
         lax: bool,
     ) -> ImportedRow:  # fmt: skip
         row_id = str(row.get("id") or "") or None
-        if row_id in seen:
+        if row_id in seen.ids:
             return ImportedRow(number, row_id, "refused", errors=["id: An earlier row has the same id."])
-        seen |= {row_id} if row_id else set()
+        seen.ids |= {row_id} if row_id else set()
         try:
+            row = await self._with_ids(admin, row, seen)
             async with session.begin_nested():
                 done = await (
                     self._import_change(session, admin, row_id, row, lax=lax)
@@ -132,6 +156,22 @@ class Files:
             if problem is None or is_contention(error):
                 raise
             return ImportedRow(number, row_id, "refused", errors=_reasons(problem))
+
+    async def _with_ids(self, admin: ModelAdmin[Any], row: dict[str, Any], seen: Seen) -> dict[str, Any]:
+        """Return the row with ids for the names of references that name one row."""
+        found = dict(row)
+        for name, text in row.items():
+            field = admin.fields.get(name)
+            if field is None or field.kind != "reference" or not isinstance(text, str):
+                continue
+            key = (field.reference, text)
+            if key not in seen.named:
+                try:
+                    seen.named[key] = await self._queries.id_of(field, text)
+                except Invalid:  # reported with the other fields of the row, which are read later
+                    seen.named[key] = text
+            found[name] = seen.named[key]
+        return found
 
     async def _import_add(
         self, session: WriteSession, admin: ModelAdmin[Any], row: dict[str, Any], *, lax: bool

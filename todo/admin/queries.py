@@ -9,7 +9,7 @@ import msgspec
 
 from todo.admin.context import AdminContext, uuid_of
 from todo.admin.declaration import Filter, Id, ModelAdmin, RowsAdmin
-from todo.admin.fields import label_of
+from todo.admin.fields import Field, label_of
 from todo.admin.filters import EMPTY, SET, period_values, read_filter, steps_of, word_values
 from todo.admin.reads import WORDS
 from todo.admin.rows import MOST_ROWS, neighbor_in, one_of, page_of
@@ -106,6 +106,19 @@ class Queries:
         found = await self.page(resource, ListQuery(q=q, limit=limit, facets=False))
         return [Option(str(item.id), item.display) for item in found.items]
 
+    async def id_of(self, field: Field, text: str) -> str:
+        """Return the id that a reference names, or is already. Raise Invalid for none or several."""
+        text = text.strip()
+        if not text or is_id(text):
+            return text
+        options = await self.named(field.reference, text)
+        exact = [option for option in options if option.label.casefold() == text.casefold()]
+        options = exact or options
+        if len(options) == 1:
+            return options[0].value
+        found = "No match." if not options else f"{len(options)} are called that; choose one, or write its id."
+        raise Invalid.field(f"body.{field.name}", found)
+
     async def inlines(self, resource: str, row_id: Id, limit: int = 10) -> dict[str, ListResult]:
         """Return related rows of other resources, by resource name. Raise NotFound."""
         admin = self._context.table(resource)
@@ -193,6 +206,8 @@ class Queries:
             given |= read_filter(target, texts, self._context.zone, self._context.today)
         if list_query.trash and not admin.trash:
             raise Invalid.field("query.trash", f"There is no trash for {admin.label.lower()}.")
+        if list_query.ids:
+            given["q_ids"] = list_query.ids
         return given | self._words(admin, list_query.q)
 
     def _words(self, admin: ModelAdmin[Any], q: str) -> dict[str, Any]:
@@ -226,6 +241,15 @@ class Queries:
             values += [FacetValue(one, names.get(one, one), None, True) for one in chosen if one not in counted]
             found.append(facet_of(admin, item, values))
         return found
+
+
+def is_id(text: str) -> bool:
+    """Return whether this is an id rather than a name."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def facet_of(admin: ModelAdmin[Any], item: str | Filter, values: list[FacetValue]) -> Facet:

@@ -84,7 +84,11 @@ class TableReads:
         numbers = range(1, WORDS + 1)
         self._words = {f"q_{number}": self._word(f"q_{number}", "") for number in numbers}
         self._words |= {f"b_{number}": self._word(f"b_{number}", "", "% ") for number in numbers}
-        self._id = {"q_id": self._table["id"] == bindparam("q_id", type_=self._table["id"].type)}
+        row_id = self._table["id"]
+        self._id = {
+            "q_id": row_id == bindparam("q_id", type_=row_id.type),
+            "q_ids": row_id == any_(bindparam("q_ids", type_=ARRAY(row_id.type))),
+        }
         self._chosen = self._forms | self._words | self._id
         self.pages = {trashed: self._listing(trashed) for trashed in (False, True)}
         self.whole = lru_cache(maxsize=2)(lambda trashed: self._listing(trashed, heavy=True))

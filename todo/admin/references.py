@@ -1,35 +1,13 @@
 """Rows named by what names them, such as an e-mail address, in place of their id."""
 
 from collections.abc import Mapping, Sequence
-from uuid import UUID
 
 from todo.admin.declaration import Action, RowsAdmin
-from todo.admin.fields import Field
 from todo.admin.filters import EMPTY, SET
+from todo.admin.queries import is_id
 from todo.admin.schemas import ListQuery, Option
 from todo.admin.service import AdminService
-from todo.errors import Conflict, Invalid, NotFound
-
-
-def is_id(text: str) -> bool:
-    """Whether this is an id rather than a name."""
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
-
-
-async def resolve(admin: AdminService, field: Field, text: str) -> str:
-    """The id of the row a reference names, which may be an id itself; raises Invalid for none, or several."""
-    text = text.strip()
-    if not text or is_id(text):
-        return text
-    options = _called(await admin.queries.named(field.reference, text), text)
-    if len(options) == 1:
-        return options[0].value
-    found = "No match." if not options else f"{len(options)} are called that; choose one, or write its id."
-    raise Invalid.field(f"body.{field.name}", found)
+from todo.errors import Conflict, NotFound
 
 
 async def resolve_values(admin: AdminService, resource: str, values: Mapping[str, str]) -> dict[str, str]:
@@ -37,7 +15,7 @@ async def resolve_values(admin: AdminService, resource: str, values: Mapping[str
     found, resolved = admin.registry[resource], dict(values)
     for name, text in values.items():
         if name in found.fields and found.fields[name].kind == "reference":
-            resolved[name] = await resolve(admin, found.fields[name], text)
+            resolved[name] = await admin.queries.id_of(found.fields[name], text)
         elif name in found.references:
             named = [one.strip() for one in text.split(",") if one.strip()]
             resolved[name] = ",".join([await row_id_of(admin, found.references[name], one) for one in named])
@@ -57,7 +35,7 @@ async def resolve_filters(
     fields = admin.registry[resource].fields
     return {
         name: [
-            await resolve(admin, fields[name], text)
+            await admin.queries.id_of(fields[name], text)
             if name in fields and fields[name].kind == "reference" and text not in (EMPTY, SET)
             else text
             for text in texts
@@ -74,7 +52,7 @@ async def row_id_of(admin: AdminService, resource: str, text: str) -> str:
     rows = []
     if found.search:
         page = await admin.queries.page(resource, ListQuery(q=text, limit=100, facets=False))
-        rows = _called([Option(str(row.id), row.display) for row in page.items], text, exact=True)
+        rows = _called([Option(str(row.id), row.display) for row in page.items], text)
     if len(rows) == 1:
         return rows[0].value
     one, name = found.label_one.lower(), found.fields[found.display].label.lower()
@@ -84,7 +62,6 @@ async def row_id_of(admin: AdminService, resource: str, text: str) -> str:
     raise NotFound(f"There is no {one} {text}: give {names}.")
 
 
-def _called(options: Sequence[Option], text: str, *, exact: bool = False) -> list[Option]:
-    """Those that are called exactly that; else, unless `exact`, all of them."""
-    found = [option for option in options if option.label.casefold() == text.casefold()]
-    return found or ([] if exact else [*options])
+def _called(options: Sequence[Option], text: str) -> list[Option]:
+    """Those that are called exactly that."""
+    return [option for option in options if option.label.casefold() == text.casefold()]

@@ -17,7 +17,8 @@ Ids = Annotated[list[UUID], Meta(max_length=10_000)]
 class ListQuery(Struct, kw_only=True):
     """The rows of a list: the state of a list page as in its URL.
 
-    `cursor` is the `next_cursor` of the previous page, `before` the `previous_cursor` of the following one.
+    `cursor` is the `next_cursor` of the previous page, `before` the `previous_cursor` of the following one. `ids`
+    restricts it to these rows.
     """
 
     filters: Filters = field(default_factory=dict)
@@ -28,6 +29,7 @@ class ListQuery(Struct, kw_only=True):
     before: str | None = None
     trash: bool = False
     facets: bool = True
+    ids: list[UUID] = []
 
 
 class Selection(Struct, kw_only=True):

@@ -19,6 +19,7 @@ Parameter = Callable[[Any], Any]
 AS = click.option("--as", "user", metavar="USER", help="Act with the permissions of this user (e-mail address).")
 REASON = click.option("--reason", help="Why, for the audit log.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+CSV = click.option("--csv", "as_csv", is_flag=True, help="Print CSV, with the ids of references.")
 YES = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 RESOURCE = click.argument("resource")
 ROW = click.argument("row_id", metavar="ROW")

@@ -8,6 +8,7 @@ import rich_click as click
 from todo.admin import describing
 from todo.admin.cli import output
 from todo.admin.cli.commands import (
+    CSV,
     JSON,
     MATCHING,
     REASON,
@@ -18,7 +19,7 @@ from todo.admin.cli.commands import (
     filters_of,
     say,
 )
-from todo.admin.file_formats import Format
+from todo.admin.file_formats import Format, csv_of
 from todo.admin.references import resolve_filters, row_id_of
 from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
@@ -46,17 +47,17 @@ async def describe(admin: AdminService, resource: str | None, as_json: bool) -> 
     click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many rows at most."),
     click.option("--cursor", help="Continue where the list before ended; it prints the cursor."),
     click.option("--columns", help="The fields to show, separated by commas."),
-    JSON,
+    JSON, CSV,
 )  # fmt: skip
 async def list_rows(
     admin: AdminService, resource: str, filters: Sequence[str], q: str, trash: bool, sort: str, limit: int,
-    cursor: str | None, columns: str | None, as_json: bool,
+    cursor: str | None, columns: str | None, as_json: bool, as_csv: bool = False,
 ) -> int:  # fmt: skip
     """List rows.
 
     Example:
 
-        todo admin list tasks --filter status=open --filter due_at=..today --sort due_at
+        todo admin list tasks --filter status=open --filter due_at=..today --sort due_at --csv
     """
     found = admin.resource(resource)
     given = await resolve_filters(admin, resource, filters_of(filters))
@@ -65,6 +66,9 @@ async def list_rows(
         raise click.UsageError(f"--columns: {found.label} have no field {unknown[0]}, only {', '.join(found.fields)}.")
     query = ListQuery(filters=given, q=q, trash=trash, sort=sort, limit=limit, cursor=cursor)
     page = await admin.queries.page(resource, query)
+    if as_csv:
+        click.echo(csv_of(["id", *(name for name in names if name != "id")], page.items).rstrip())
+        return 0
     say(page) if as_json else output.page(found, names, page)
     return 0
 
@@ -121,11 +125,12 @@ async def explain(admin: AdminService, resource: str, row_id: str, as_json: bool
     "export", RESOURCE,
     click.option("--format", "form", type=click.Choice(["csv", "json", "xlsx"]), default="csv", show_default=True),
     click.option("--output", "-o", "file", type=click.File("wb", lazy=True), default="-", help="Default: stdout."),
+    click.option("--columns", help="The fields to write, separated by commas; all without it."),
     *MATCHING, SORT, REASON,
 )  # fmt: skip
 async def export(
     admin: AdminService, resource: str, form: Format, file: BinaryIO, filters: Sequence[str], q: str, trash: bool,
-    sort: str,
+    sort: str, columns: str | None = None,
 ) -> int:  # fmt: skip
     """Write up to 100,000 rows to a file.
 
@@ -136,6 +141,7 @@ async def export(
         todo admin export tasks --filter status=open --format xlsx --output open.xlsx
     """
     given = await resolve_filters(admin, resource, filters_of(filters))
-    async for part in await admin.files.export(resource, ListQuery(filters=given, q=q, trash=trash, sort=sort), form):
+    query = ListQuery(filters=given, q=q, trash=trash, sort=sort)
+    async for part in await admin.files.export(resource, query, form, columns.split(",") if columns else ()):
         file.write(part)
     return 0

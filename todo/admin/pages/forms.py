@@ -10,7 +10,6 @@ from msgspec import UNSET
 from todo.admin.fields import Field, write_text
 from todo.admin.pages.languages import zone
 from todo.admin.pages.templating import displays
-from todo.admin.references import resolve
 from todo.admin.service import AdminService
 from todo.errors import FieldError, Invalid, Problem
 
@@ -99,7 +98,7 @@ async def read_values(
 
 async def _value(admin: AdminService, field: Field, text: str, timezone: str) -> str:
     if field.kind == "reference":
-        return await resolve(admin, field, text)
+        return await admin.queries.id_of(field, text)
     if field.kind == "instant" and text:
         return _instant(field, text, timezone)
     return text

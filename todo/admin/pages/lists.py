@@ -15,7 +15,6 @@ from todo.admin.pages.guards import may_enter
 from todo.admin.pages.languages import Language
 from todo.admin.pages.list_state import LIMITS, ListState, read_state
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.references import resolve
 from todo.admin.schemas import Facet, ListResult
 from todo.admin.service import AdminService
 
@@ -134,7 +133,7 @@ async def _with_references(admin: AdminService, resource: Resource, state: ListS
     """Return the URL of the list with references resolved. Raise Invalid when a name matches none or several."""
     filters = dict(state.filters)
     for name, text in state.named.items():
-        found = await resolve(admin, resource.fields[name], text) if name in resource.fields else text
+        found = await admin.queries.id_of(resource.fields[name], text) if name in resource.fields else text
         filters[name] = tuple(dict.fromkeys((*filters.get(name, ()), found)))
     return state.href(filters=filters, named={})
 

@@ -213,6 +213,8 @@ def _own_queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]
             about = "Count the rows of each filter choice."
             yield _query("facets", about, {"type": "boolean", "default": True})
         case "export":
+            columns = {"type": "string", "maxLength": 2000, "pattern": "^[a-z_,]*$", "default": ""}
+            yield _query("columns", "Names of the fields to export, separated by commas; all without it.", columns)
             yield _query("form", "File format.", {"type": "string", "enum": list(FORMATS), "default": "csv"})
         case "dates":
             yield _query("within", "Year or month to divide further.", {"type": "string", "maxLength": 7})

@@ -38,6 +38,9 @@ Facets = Annotated[bool, QueryParameter(description="Count the rows of each filt
 Reason = Annotated[
     str | None, QueryParameter(max_length=500, pattern=ONE_LINE, description="Reason, for the audit log.")
 ]
+Columns = Annotated[
+    str, QueryParameter(max_length=2000, pattern="^[a-z_,]*$", description="Fields to export, separated by commas.")
+]
 FileForm = Annotated[Literal["csv", "json", "xlsx"], QueryParameter(description="File format.")]
 Previewing = Annotated[
     bool, QueryParameter(description="Delete nothing; return what would also be deleted or changed.")

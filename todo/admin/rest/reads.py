@@ -15,6 +15,7 @@ from todo.admin.file_formats import FORMATS
 from todo.admin.rest.parameters import (
     ActorRequest,
     Admin,
+    Columns,
     Facets,
     FileForm,
     Order,
@@ -98,7 +99,7 @@ async def get_row(
 @get("/export", operation_id="admin_rest_export", opt={"kind": "export", "any_query": True})
 async def export_rows(
     admin: Admin, request: ActorRequest, resource: FromPath[str], form: FileForm = "csv", q: Q = "",
-    sort: Order = None, trash: Trash = False,
+    sort: Order = None, trash: Trash = False, columns: Columns = "",
 ) -> Stream:  # fmt: skip
     """Export the matching rows, up to 100,000. Text never becomes a formula; secrets are left out.
 
@@ -106,7 +107,9 @@ async def export_rows(
     """
     filters = read_filters(admin.registry[resource], request)
     list_query = ListQuery(filters=filters, q=q, sort=sort or "", trash=trash)
-    parts: AsyncIterator[bytes] = await admin.files.export(resource, list_query, form)
+    parts: AsyncIterator[bytes] = await admin.files.export(
+        resource, list_query, form, [name for name in columns.split(",") if name]
+    )
     attached = {"Content-Disposition": f'attachment; filename="{resource}.{form}"'}
     return Stream(parts, media_type=FORMATS[form], headers=attached)
 

@@ -13,6 +13,7 @@ from todo.domain.accounts.controllers.impersonation_pages import ROW_LINKS, Impe
 from todo.domain.accounts.controllers.invitations import InvitationController
 from todo.domain.accounts.controllers.personal_tokens import TokenController
 from todo.domain.accounts.controllers.public_pages import account_file, account_page
+from todo.domain.accounts.controllers.role_pages import ROLE_LINKS, RolePages
 from todo.domain.accounts.controllers.second_factor import PasskeyController, SecondFactorController
 from todo.domain.accounts.controllers.sessions import SessionController
 from todo.domain.accounts.controllers.token_info import get_token, list_scopes
@@ -29,11 +30,11 @@ MODULE = Module(
         AuthController, SessionController, SecondFactorController, PasskeyController, TokenController,
         EmailTokenController, EmailChangeController, InvitationController, VacationController,
         get_token, list_scopes, get_usage,
-        pages_router(AccountPages, SecondFactorPages, VacationPages, EmailPages, ImpersonationPages),
+        pages_router(AccountPages, SecondFactorPages, VacationPages, EmailPages, ImpersonationPages, RolePages),
     ],
     schedules=CRONS,
     admins=ADMINS,
     dashboard=CARDS,
-    row_links=ROW_LINKS,
+    row_links=(*ROW_LINKS, *ROLE_LINKS),
     templates=[Path(__file__).parent / "templates"],
 )  # fmt: skip
