@@ -127,7 +127,7 @@ def test_what_no_repair_fits_stays_and_is_said(todo, broken: tuple[str, str]) ->
     assert line.endswith("give the series a title with PATCH /api/series/{id}, or end it.")
 
 
-def test_what_a_repair_lets_triggers_end_is_done_by_the_operator(todo, filled: str) -> None:  # noqa: F811 -- the fixture
+def test_an_assignment_that_a_repair_ends_is_recorded_as_done_by_the_operator(todo, filled: str) -> None:  # noqa: F811 -- the fixture
     on(filled, UNCHECKED, "UPDATE tasks SET assignee_ids = ARRAY[gen_random_uuid(), gen_random_uuid()]")
 
     done = todo("doctor", "--repair", TODO_DATABASE_URL=filled)

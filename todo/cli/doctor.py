@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from todo.access import Origin
 from todo.actions import Action
-from todo.audit import Event, event, name_actor
+from todo.audit import Event, event
 from todo.cli.installation import with_session
 from todo.cli.progress import working
 from todo.database import WriteSession
@@ -101,7 +101,6 @@ async def find(session: WriteSession, *, after_repair: bool = False) -> list[Vio
 async def put_right(session: WriteSession) -> list[Repaired]:
     """Repair what can be repaired without asking a person; each changed row is an event of the audit log."""
     repaired = []
-    await name_actor(session)
     for rule in INVARIANTS:
         if rule.repair and await _rows(session, rule.violations):
             for statement in rule.repair:
