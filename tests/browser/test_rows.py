@@ -244,3 +244,17 @@ async def test_a_series_says_why_it_does_not_come_up(page: Page, boss: Person) -
     await page.get_by_role("link", name="Why?").click()
 
     await expect(page.get_by_role("region", name="What keeps it back")).to_contain_text("The series is paused")
+
+
+async def test_a_row_is_shown_as_of_a_time(page: Page, boss: Person, sql: Any) -> None:
+    task = await boss.add("Water the plants")
+    await boss.http.patch(f"/api/tasks/{task['id']}", json={"title": "Dry the plants"})
+    await sql.execute("UPDATE audit_events SET at = at - interval '2 days' WHERE action = 'tasks.add'")
+    then = await sql.fetchval("SELECT to_char(now() - interval '1 day', 'YYYY-MM-DD\"T\"HH24:MI')")
+    await page.goto(f"/admin/tasks/{task['id']}/history")
+    await page.get_by_label("Show it as of").fill(then)
+    await page.get_by_role("button", name="Show", exact=True).click()
+
+    since = page.get_by_role("region", name="Changed since")
+    await expect(since.locator("del").first).to_contain_text("Water the plants")
+    await expect(page.get_by_role("region", name="All fields then")).to_contain_text("Water the plants")

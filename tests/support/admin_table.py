@@ -29,6 +29,7 @@ def _read(resource: Resource) -> Iterator[tuple[str, str, str]]:
         yield "GET", "/{row_id}/explanation", "explain"
     if isinstance(resource, ModelAdmin):
         yield "GET", "/{row_id}/history", "view"
+        yield "GET", "/{row_id}/as-of", "view"
         if resource.date_hierarchy:
             yield "GET", "/dates", "view"
         if any(field.kind == "reference" for field in resource.fields.values()):

@@ -76,7 +76,9 @@ class Actions:
         if action is not None and action.on == "resource":
             raise NotFound
         if action is not None and action.background and isinstance(found, ModelAdmin):
-            await self._queries.get(resource, row_id)
+            async with self._context.transaction() as session:
+                row = await self._context.locked(session, self._context.registry.table(resource), row_id)
+                self._context.require(found, name, row)
             return await self.act(resource, name, Selection(ids=[uuid_of(row_id)]), form, lax=lax)
         given = self.read_form(found, name, form or {}, lax=lax)
         async with self._context.transaction() as session:
@@ -235,7 +237,7 @@ class Actions:
         run = Run(
             actor_id=self._context.actor.user_id, by_id=by_id, scopes=scopes, resource=admin.name, action=name,
             target=msgspec.to_builtins(on), form=msgspec.to_builtins(given or {}), total=total,
-            reason=self._context.origin.reason,
+            reason=self._context.origin.reason, request_id=self._context.origin.request_id,
         )  # fmt: skip
         async with self._context.transaction() as session:
             session.add(run)

@@ -134,7 +134,8 @@ class Resource:
     references: ClassVar[Mapping[str, str]] = {}  # lists of ids, with the resource whose rows have these
     field_permissions: ClassVar[Mapping[str, str]] = {}  # fields that only holders of a permission can see and write
     fields: dict[str, Field]  # set by the registry
-    out: type[Struct]  # the API type of a row, set by the registry
+    out: type[Struct]  # the API type of a row, set by the registry, like
+    registry: Any  # itself
 
     @cached_property
     def actions(self) -> dict[str, Action]:

@@ -1,6 +1,7 @@
 """The history of a row from the audit log, and reverting changes."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from todo.admin.declaration import Id, ModelAdmin
 from todo.admin.editor import Editor
 from todo.admin.fields import Field, label_of
 from todo.admin.queries import Queries
-from todo.admin.schemas import Change, Difference, HistoryPage, SearchHit
+from todo.admin.schemas import Change, Difference, HistoryPage, RowAsOf, SearchHit
 from todo.audit import Event
 from todo.database import Query, columns
 from todo.errors import Conflict, NotFound
@@ -51,6 +52,14 @@ ENTRIES = Listing(
     default="-id",
 )
 ONE = Query(Entry, select(*(EVENT[name] for name in SHOWN)).where(*_of_row, EVENT.id == bindparam("event")))
+MOST_LATER = 1_000  # changes between then and now
+LATER = Query(
+    Entry,
+    select(*(EVENT[name] for name in SHOWN))
+    .where(*_of_row, EVENT.at > bindparam("at"))
+    .order_by(EVENT.id.desc())
+    .limit(MOST_LATER + 1),
+)
 MINE = Query(
     lambda subject, subject_id: (subject, subject_id),
     select(EVENT.subject, EVENT.subject_id)
@@ -74,6 +83,23 @@ class History:
         page = await ENTRIES.page(database.reads, {}, limit=limit, cursor=cursor, **subject)
         fields = {field.name: field for field in self._context.reads(admin).fields}
         return HistoryPage([_change(admin, fields, entry) for entry in page.items], page.next_cursor)
+
+    async def as_of(self, resource: str, row_id: Id, at: datetime) -> RowAsOf:
+        """Return a row as it was then, by the audit log. Raise Forbidden or NotFound; Conflict for too many changes."""
+        row = await self._queries.get(resource, row_id)
+        admin = self._context.table(resource)
+        later = await self._context.database.reads.all(LATER, at=at, **_subject(admin, row_id))
+        if len(later) > MOST_LATER:
+            raise Conflict(f"More than {MOST_LATER:,} changes have been made since. Choose a later time.")
+        fields = [field for field in self._context.reads(admin).fields if not field.computed and field.kind != "secret"]
+        now = {field.name: msgspec.to_builtins(getattr(row, field.name)) for field in fields}
+        then, existed = dict(now), True
+        for before, after in map(_sides, later):
+            existed = not (after and not before and "id" in after)
+            then |= {name: value for name, value in before.items() if name in now}
+        labels = {field.name: field.label for field in fields}
+        changed = [Difference(name, labels[name], then[name], now[name]) for name in now if then[name] != now[name]]
+        return RowAsOf(at, existed, then if existed else {}, changed if existed else [])
 
     async def revert(self, resource: str, row_id: Id, event_id: UUID) -> Any:
         """Restore the fields of one change to their previous values, and return the row.

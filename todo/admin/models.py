@@ -40,6 +40,7 @@ class Run(Row, table=True):
     target: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))  # a `Selection`
     form: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     reason: str | None = None
+    request_id: str = Field(default="", sa_column_kwargs={"server_default": ""})  # that of its audit events
     status: str = "waiting"  # waiting | running | done | failed
     total: int = 0  # at the start; rows may be added or deleted meanwhile
     done: int = 0

@@ -40,6 +40,7 @@ class Registry:
             if resource.name in self._resources:
                 raise AdminError([f"{type(resource).__name__}: there is another resource named {resource.name}."])
             self._resources[resource.name] = resource
+            resource.registry = self
         tables = {one.model.__tablename__: one.name for one in self._resources.values() if isinstance(one, ModelAdmin)}
         for resource in self._resources.values():
             resource.fields = (

@@ -60,8 +60,9 @@ async def _step(registry: Registry, database: Database, find_actor: FindActor, r
         if actor is None:
             _fail(run, "The user who started this no longer exists.")
             return False
+        acting = replace(origin.by(actor), request_id=run.request_id or origin.request_id)
         try:
-            return await _next(AdminService(registry, database, origin.by(actor), session, run.reason), run)
+            return await _next(AdminService(registry, database, acting, session, run.reason), run)
         except Problem as problem:
             _fail(run, sentence(problem))
             return False

@@ -161,6 +161,15 @@ class HistoryPage(Struct):
     next_cursor: str | None
 
 
+class RowAsOf(Struct):
+    """A row as it was at an instant; not `existed` before it was added. `changed` are the fields that differ now."""
+
+    at: datetime
+    existed: bool
+    values: dict[str, Any]
+    changed: list[Difference]
+
+
 class ImportedRow(Struct):
     """One row of an import: its changes, or its errors. `number` counts from 1, without the header."""
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, or_
 
 from todo.access import Actor
 from todo.admin.context import AdminContext
-from todo.admin.declaration import ModelAdmin, Resource
+from todo.admin.declaration import ActionContext, ModelAdmin, Resource, action
 from todo.admin.editor import Editor
 from todo.admin.models import RUN, SAVED_VIEW, Run, SavedView
 from todo.admin.queries import Queries
@@ -60,6 +60,19 @@ class RunAdmin(ModelAdmin[Run]):
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
         return None if actor.may(self.every_row) else OWN_RUNS
+
+    def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
+        from todo.admin.undo import obstacle_of  # noqa: PLC0415 -- which uses the service, which uses this file
+
+        return obstacle_of(row) if verb == "undo" else ""
+
+    @action("Undo", background=True)
+    async def undo(self, do: ActionContext, row: Run) -> str:
+        """Give all rows of a change, deletion or restoration their values back, unless they have changed since."""
+        from todo.admin.service import AdminService  # noqa: PLC0415 -- as above
+        from todo.admin.undo import undo_run  # noqa: PLC0415 -- as above
+
+        return await undo_run(AdminService(self.registry, do.database, do.session.origin, do.session), do.session, row)
 
 
 class SavedViews:

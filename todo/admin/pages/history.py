@@ -1,7 +1,9 @@
 """`/admin/<resource>/<id>/history` and `/explanation`: the changes of a row, reverting one, and why it came up."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath, QueryParameter
@@ -15,6 +17,7 @@ from todo.admin.pages.sign_in import PagesDependency
 from todo.errors import Conflict, Invalid, NotFound
 
 AnyRequest = Request[Any, Any, Any]
+Moment = Annotated[str, QueryParameter(max_length=40, description="Date and time, in your time zone.")]
 Cursor = Annotated[str | None, QueryParameter(max_length=500, description="Cursor of the next page.")]
 
 
@@ -39,6 +42,28 @@ class HistoryPages(Controller):
             "may_change": admin.may(resource, "change"), "listed": list_of(request, resource),
         }  # fmt: skip
         return pages.render(request.scope, "history.html", **values)
+
+    @get("/{resource:str}/{row_id:str}/as-of", operation_id="show_admin_as_of")
+    async def as_of(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
+        at: Moment, listed: ListQueryText = "",
+    ) -> Response[Any]:  # fmt: skip
+        """Show a row as it was at a time in your time zone.
+
+        Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/as-of?at=2026-11-01T09:00`
+        """
+        admin = pages.admin(request)
+        try:
+            moment = datetime.fromisoformat(at)
+        except ValueError:
+            raise Invalid.field("query.at", "Enter a valid date and time.") from None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(admin.actor.timezone))
+        found = await admin.history.as_of(resource, row_id, moment)
+        values: dict[str, Any] = {
+            "resource": admin.registry[resource], "row": await admin.queries.get(resource, row_id), "found": found,
+            "listed": list_of(request, resource), "at": at,
+        }  # fmt: skip
+        return pages.render(request.scope, "as_of.html", **values)
 
     @get("/{resource:str}/{row_id:str}/explanation", operation_id="show_admin_explanation")
     async def explain(

@@ -17,7 +17,7 @@ from todo.admin.rest.operations import Operation, operations_of
 from todo.admin.rest.parameters import ImportIn, body_for_many, form_of, has_trash, most_values
 from todo.admin.rest.reads import READS
 from todo.admin.rest.writes import WRITES
-from todo.admin.schemas import Facet, FacetValue, HistoryPage, ImportReport, Option, Outcome, Preview
+from todo.admin.schemas import Facet, FacetValue, HistoryPage, ImportReport, Option, Outcome, Preview, RowAsOf
 from todo.http.document.schemas import schemas_of
 from todo.http.document.shared import (
     ALWAYS,
@@ -35,8 +35,8 @@ ID = "0190f5f0-7c1d-7000-8000-000000000000"
 LIMIT = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
 TEXT = {"type": "string", "maxLength": 500}
 ANSWERS = {
-    "docs": Description, "history": HistoryPage, "explanation": Explanation, "dates": list[FacetValue],
-    "options": list[Option], "import": ImportReport, "delete": Preview, "act": Outcome,
+    "docs": Description, "history": HistoryPage, "as_of": RowAsOf, "explanation": Explanation,
+    "dates": list[FacetValue], "options": list[Option], "import": ImportReport, "delete": Preview, "act": Outcome,
     "act_on_one": Outcome, "act_on_many": Outcome,
 }  # fmt: skip
 HANDLERS = {handler.opt["kind"]: handler for handler in (*READS, *WRITES)}
@@ -135,7 +135,8 @@ def _success(resource: Resource, one: Operation) -> str:
     """Say what a successful answer is."""
     words = {
         "list": f"A page of {resource.label.lower()}.", "docs": "What the resource is, and what you may do with it.",
-        "history": "A page of changes, the latest first.", "explanation": "What holds now, then the timeline.",
+        "history": "A page of changes, the latest first.", "as_of": "The row as it was then.",
+        "explanation": "What holds now, then the timeline.",
         "dates": "Years, months or days, and how many rows each.",
         "options": "Rows to choose from.", "import": "What was or would be imported, and what was refused.",
         "delete": "With `preview`: what would also be deleted or changed; nothing is deleted.",
@@ -216,6 +217,9 @@ def _own_queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]
             columns = {"type": "string", "maxLength": 2000, "pattern": "^[a-z_,]*$", "default": ""}
             yield _query("columns", "Names of the fields to export, separated by commas; all without it.", columns)
             yield _query("form", "File format.", {"type": "string", "enum": list(FORMATS), "default": "csv"})
+        case "as_of":
+            instant = {"type": "string", "format": "date-time"}
+            yield _query("at", "Instant, with its offset.", instant) | {"required": True}
         case "dates":
             yield _query("within", "Year or month to divide further.", {"type": "string", "maxLength": 7})
         case "options":

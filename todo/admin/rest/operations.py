@@ -36,6 +36,7 @@ def _reads(resource: Resource) -> Iterator[Operation]:
         yield Operation("export", "GET", "/export", "export")
     if isinstance(resource, ModelAdmin):
         yield Operation("history", "GET", "/{row_id}/history", "view")
+        yield Operation("as_of", "GET", "/{row_id}/as-of", "view")
     if "explain" in resource.verbs:
         yield Operation("explanation", "GET", "/{row_id}/explanation", "explain")
     if resource.date_hierarchy:

@@ -18,7 +18,7 @@ from todo.admin.service import AdminService
 from todo.database import Database
 from todo.errors import FieldError, Invalid, Status
 from todo.http.requests import known_to, read_json
-from todo.schema import ONE_LINE, Schema
+from todo.schema import ONE_LINE, Instant, Schema
 
 ActorRequest = Request[Actor, Any, State]
 Db = NamedDependency[Database]
@@ -41,6 +41,7 @@ Reason = Annotated[
 Columns = Annotated[
     str, QueryParameter(max_length=2000, pattern="^[a-z_,]*$", description="Fields to export, separated by commas.")
 ]
+At = Annotated[Instant, QueryParameter(description="Instant, with its offset.")]
 FileForm = Annotated[Literal["csv", "json", "xlsx"], QueryParameter(description="File format.")]
 Previewing = Annotated[
     bool, QueryParameter(description="Delete nothing; return what would also be deleted or changed.")

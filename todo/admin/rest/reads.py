@@ -15,6 +15,7 @@ from todo.admin.file_formats import FORMATS
 from todo.admin.rest.parameters import (
     ActorRequest,
     Admin,
+    At,
     Columns,
     Facets,
     FileForm,
@@ -25,7 +26,7 @@ from todo.admin.rest.parameters import (
     Within,
     read_filters,
 )
-from todo.admin.schemas import FacetValue, HistoryPage, ListQuery, ListResult, Option, SearchHit
+from todo.admin.schemas import FacetValue, HistoryPage, ListQuery, ListResult, Option, RowAsOf, SearchHit
 from todo.http.etags import IfNoneMatch, versioned
 from todo.schema import Cursor, Limit
 
@@ -153,4 +154,13 @@ async def get_explanation(admin: Admin, resource: FromPath[str], row_id: FromPat
     return await admin.explanations.of_row(resource, row_id)
 
 
-READS = [list_rows, get_docs, get_row, export_rows, list_dates, list_options, list_history, get_explanation]
+@get("/{row_id:str}/as-of", operation_id="admin_rest_as_of", opt={"kind": "as_of"})
+async def get_as_of(admin: Admin, resource: FromPath[str], row_id: FromPath[str], at: At) -> RowAsOf:
+    """Get a row as it was at an instant, by the audit log.
+
+    Example: `GET /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/as-of?at=2026-11-01T00:00:00Z`
+    """
+    return await admin.history.as_of(resource, row_id, at)
+
+
+READS = [list_rows, get_docs, get_row, export_rows, list_dates, list_options, list_history, get_as_of, get_explanation]
