@@ -60,6 +60,8 @@ async def rows_of(admin: AdminService, rows: Rows) -> dict[str, str]:
         path = f"/admin/{name}/{items[0].id if items else await rows.of(resource)}"
         found |= {f"{name}-row": path, f"{name}-history": f"{path}/history"}
         found |= {f"{name}-why": f"{path}/explanation"} if "explain" in resource.verbs else {}
+        found |= {f"{name}-as-of": f"{path}/as-of?at=2999-01-01T00:00"}
+        found |= {"roles-access": f"/admin/role-access/{path.rpartition('/')[2]}"} if name == "roles" else {}
     return found
 
 
