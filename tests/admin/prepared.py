@@ -33,7 +33,7 @@ class Scene(NamedTuple):
     rows: Rows
     sql: Any
 
-    async def row(self, resource: str, **values: Any) -> str:
+    async def row(self, resource: str, /, **values: Any) -> str:
         return str(await self.rows.of(self.registry.table(resource), **values))
 
     async def occurrence(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ async def _schedule(scene: Scene) -> Target:
     return Target(SCHEDULE)
 
 
-def _row(resource: str, form: dict[str, Any] | None = None, **values: Any) -> "Prepare":
+def _row(resource: str, form: dict[str, Any] | None = None, /, **values: Any) -> "Prepare":
     async def prepare(scene: Scene) -> Target:
         return Target(await scene.row(resource, **values), form or {})
 

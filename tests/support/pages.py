@@ -88,7 +88,7 @@ class FormParser(HTMLParser):
             self._text = found["name"]
             self._add(self._text, "")
         elif tag == "select":
-            self._select = found["name"]
+            self._select = found.get("name", "")  # without one, it is not sent
         elif tag == "option" and self._select:
             if "selected" in found or self._select not in self.fields:  # the first one, unless another is chosen
                 self.fields[self._select] = [found["value"]]

@@ -30,7 +30,9 @@ from todo.domain.tasks.series.models import SERIES, Series
 from todo.domain.tasks.series.services.materialize import materialize_series
 
 BEGIN, HOUR = datetime(2031, 1, 1, tzinfo=UTC), 9
-CLOCKS = ("series.services.occurrences", "series.services.series", "series.services.edit", "services.tasks")
+CLOCKS = (
+    "series.services.occurrences", "series.services.series", "series.services.edit", "services.closing", "services.trash",
+)  # fmt: skip
 
 
 @dataclass
