@@ -31,8 +31,12 @@ from todo.domain.tasks.series.services.materialize import materialize_series
 
 BEGIN, HOUR = datetime(2031, 1, 1, tzinfo=UTC), 9
 CLOCKS = (
-    "series.services.occurrences", "series.services.series", "series.services.edit", "services.closing", "services.trash",
-)  # fmt: skip
+    "series.services.occurrences",
+    "series.services.series",
+    "series.services.edit",
+    "services.closing",
+    "services.trash",
+)
 
 
 @dataclass

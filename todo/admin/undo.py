@@ -10,7 +10,7 @@ from todo.admin.actions import sentence
 from todo.admin.declaration import ModelAdmin
 from todo.admin.models import Run
 from todo.admin.service import AdminService
-from todo.audit import Event
+from todo.audit import Event, record
 from todo.contention import is_contention
 from todo.database import WriteSession, columns
 from todo.database_errors import problem_from
@@ -49,6 +49,8 @@ async def undo_run(admin: AdminService, session: WriteSession, run: Run) -> str:
             if problem is None or is_contention(error):
                 raise
             kept.append(f"{event.subject_id}: {sentence(problem)}")
+    counts = {"restored": restored, "not_restored": len(kept)}
+    await record(session, "runs.undo", Run.__tablename__, subject_id=run.id, after=counts)
     more = f" and {len(kept) - SHOWN} more" if len(kept) > SHOWN else ""
     return f"{restored} restored." + (f" Not restored: {'; '.join(kept[:SHOWN])}{more}" if kept else "")
 
