@@ -1,5 +1,6 @@
 """The server process of the API: uvicorn with our protocol."""
 
+import gc
 import resource
 import signal
 from types import FrameType
@@ -16,6 +17,7 @@ from todo.settings import Settings
 
 MAX_FILES = 65536
 OTHER_FILES = 128  # files other than connections: the database, libraries, logs
+ALLOCATIONS = 20_000  # more objects made than deleted, after which the collector looks for cycles
 
 
 class Server(uvicorn.Server):
@@ -55,6 +57,11 @@ def serve(app: Litestar, settings: Settings) -> None:
         timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=3,
     )
+    # What there is now stays. A list of 50 makes hundreds of objects, none of them in a cycle: with Python's threshold,
+    # looking for cycles takes a sixth of its time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(ALLOCATIONS)
     Server(config, drain).run()
 
 
