@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath, QueryParameter
@@ -11,6 +10,7 @@ from litestar.params import FromPath, QueryParameter
 from todo.admin.actions import sentence
 from todo.admin.pages.forms import sent_by
 from todo.admin.pages.guards import may_enter
+from todo.admin.pages.languages import zone
 from todo.admin.pages.list_state import ListQueryText, list_of
 from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.sign_in import PagesDependency
@@ -57,7 +57,7 @@ class HistoryPages(Controller):
             moment = datetime.fromisoformat(at)
         except ValueError:
             raise Invalid.field("query.at", "Enter a valid date and time.") from None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(admin.actor.timezone))
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone(admin.actor.timezone))
         found = await admin.history.as_of(resource, row_id, moment)
         values: dict[str, Any] = {
             "resource": admin.registry[resource], "row": await admin.queries.get(resource, row_id), "found": found,

@@ -1,5 +1,6 @@
 """`/admin/login`: sign in by password, code or passkey; and sign out."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, post
@@ -118,11 +119,7 @@ class SignInPages(Controller):
 
         Example: `POST /admin/theme` with the fields `theme`, `next`
         """
-        form = await request.form()
-        theme = str(form.get("theme", ""))
-        answer = pages.go(safe(str(form.get("next", ""))))
-        answer.set_cookie(pages.cookies.write(pages.cookies.theme, theme if theme in THEMES else "system", YEAR))
-        return answer
+        return await _choose(pages, request, "theme", pages.cookies.theme, THEMES)
 
     @post("/language", operation_id="set_admin_language", status_code=303, opt={"changes_nothing": True})
     async def language(self, pages: PagesDependency, request: AnyRequest) -> Response[None]:
@@ -130,11 +127,7 @@ class SignInPages(Controller):
 
         Example: `POST /admin/language` with the fields `language`, `next`
         """
-        form = await request.form()
-        chosen = str(form.get("language", ""))
-        answer = pages.go(safe(str(form.get("next", ""))))
-        answer.set_cookie(pages.cookies.write(pages.cookies.language, chosen if chosen in LANGUAGES else "en", YEAR))
-        return answer
+        return await _choose(pages, request, "language", pages.cookies.language, LANGUAGES)
 
     def _let_in(self, pages: Pages, scope: Scope, cookie: str, following: str, kept: str) -> Response[Any]:
         """Set a new session cookie: the one before the sign-in must not stay valid (session fixation).
@@ -147,3 +140,12 @@ class SignInPages(Controller):
             answer = pages.render(scope, "continue.html", kept=form, page=following, form_token=form_token(cookie))
         answer.set_cookie(pages.cookies.write(pages.cookies.session, cookie))
         return answer
+
+
+async def _choose(pages: Pages, request: AnyRequest, field: str, cookie: str, allowed: Sequence[str]) -> Response[Any]:
+    """Store what a form chooses for this browser: one of `allowed`, otherwise the first of them."""
+    form = await request.form()
+    chosen = str(form.get(field, ""))
+    answer = pages.go(safe(str(form.get("next", ""))))
+    answer.set_cookie(pages.cookies.write(cookie, chosen if chosen in allowed else allowed[0], YEAR))
+    return answer
