@@ -21,10 +21,10 @@ from benchmarks import SECRET
 from todo.access import Actor
 from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
-from todo.app import REGISTRY
 from todo.cli.migrate import install
 from todo.database import Database, Direct, Query
 from todo.embedded.server import Server
+from todo.modules import REGISTRY
 from todo.schema import encode_cursor
 from todo.settings import load_settings
 

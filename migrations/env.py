@@ -5,7 +5,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
-import todo.app  # noqa: F401 -- knows every room, and with it every table
+import todo.modules  # noqa: F401 -- knows every room, and with it every table
 from todo.database import metadata
 from todo.migrate import is_ours
 

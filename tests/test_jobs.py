@@ -19,12 +19,12 @@ from support.factories import Person, origin_for
 from support.processes import eventually
 
 from todo.access import WORKER, Actor, Origin, worker_origin
-from todo.app import LOOPS
 from todo.database import Database
 from todo.domain.operations.admin import JobAdmin
 from todo.errors import Conflict, NotFound, Unavailable
 from todo.jobs import JobCatalog, Jobs
 from todo.loops import run_once
+from todo.modules import LOOPS
 from todo.queue import Context, Cron, enqueue, job_of, job_origin, job_session
 from todo.saq_queue import OnRedis, new_worker, open_queue, relay
 

@@ -6,11 +6,12 @@ from litestar.routes import HTTPRoute
 
 from todo.access import UnknownPermission, require_known, requires
 from todo.actions import PERMISSIONS
-from todo.app import APPLICATION, JOBS, REGISTRY
 from todo.http.document.operations import permissions_of
 from todo.http.health import HEARTBEAT
-from todo.module import Module
+from todo.module import Module, union
+from todo.modules import APPLICATION, JOBS, REGISTRY
 from todo.queue import Cron
+from todo.web import Web
 
 
 async def tidy() -> None:
@@ -30,12 +31,14 @@ async def two() -> None:
 def test_an_application_is_the_sum_of_its_modules_in_their_order() -> None:
     schedule = Cron(tidy, "* * * * *")
 
-    whole = Module.union([Module(routes=[one]), Module(routes=[two], schedules=[schedule]), Module()])
+    whole = union([Module(), Module(schedules=[schedule]), Module(jobs=[tidy])])
 
     assert whole == Module(
-        routes=[one, two], jobs=[], schedules=[schedule], loops=[], gauges=[], admins=[], dashboard=[], navigation=[],
-        row_links=[], explainers=[], templates=[],
-    )  # fmt: skip
+        jobs=[tidy], schedules=[schedule], loops=[], gauges=[], admins=[], dashboard=[], explainers=[]
+    )
+    assert union([Web(routes=[one]), Web(routes=[two])]) == Web(
+        routes=[one, two], navigation=[], row_links=[], templates=[]
+    )
 
 
 def test_operators_see_every_job_and_schedule() -> None:

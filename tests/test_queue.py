@@ -9,10 +9,10 @@ from support.factories import Person
 
 import todo
 from todo.access import worker_origin
-from todo.app import JOBS, LOOPS
 from todo.database import Database
 from todo.delivery.email import send_email
 from todo.http.health import HEARTBEAT
+from todo.modules import JOBS, LOOPS
 from todo.queue import enqueue
 
 Sql = Any

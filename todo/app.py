@@ -1,10 +1,9 @@
-"""The application: all modules behind one middleware. The only file that imports every module."""
+"""The application: the routes of all modules behind one middleware."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
@@ -12,30 +11,23 @@ from litestar.di import Provide
 from litestar.exceptions import ValidationException
 
 from todo import tracing
-from todo.access import EVERYTHING, require_known
 from todo.admin import pages as admin_pages
-from todo.admin import runs, views
 from todo.admin.pages.renderer import Pages
-from todo.admin.registry import Registry
 from todo.admin.rest.document import paths_of
 from todo.admin.rest.routes import admin_routes
-from todo.audit_partitions import maintain_partitions
-from todo.backup.scheduled import run_backup
-from todo.cleanup import delete_expired
-from todo.connection import direct_url
 from todo.contention import is_contention
 from todo.database import Database
 from todo.database_errors import problem_from
-from todo.delivery.engine import EXPIRED, delivery_loop
-from todo.delivery.smtp import Smtp
-from todo.domain import accounts, notifications, operations, projects, recurrence, tasks
+from todo.domain.accounts import web as accounts
 from todo.domain.accounts.controllers.account_pages import LINKS
-from todo.domain.accounts.rules import GRANTS
 from todo.domain.accounts.services.admin_sessions import AdminSessions
-from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.quotas import store_defaults
 from todo.domain.accounts.services.sign_in import SignIn
-from todo.domain.notifications.services.shared_mails import is_wanted
+from todo.domain.notifications import web as notifications
+from todo.domain.operations import web as operations
+from todo.domain.projects import web as projects
+from todo.domain.recurrence import web as recurrence
+from todo.domain.tasks import web as tasks
 from todo.errors import Problem, problem_of
 from todo.http import health, idempotency, limits, metrics, middleware, openapi, problems, start
 from todo.http.content import Content
@@ -48,72 +40,19 @@ from todo.http.request_metrics import RequestMetrics
 from todo.http.requests import StrictRequest, begin, refused
 from todo.http.spans import Spans
 from todo.http.transactions import origin_of, roll_back, session_of
-from todo.jobs import JobCatalog
-from todo.module import Module
-from todo.queue import Context, Cron, job_of, job_origin
+from todo.module import union
+from todo.modules import APPLICATION, JOBS, REGISTRY
 from todo.settings import Settings, load_settings, secret_key
+from todo.web import Web
 
-CHANNELS = [Smtp]
-
-
-async def delete_old_answers(context: Context) -> None:
-    """Delete stored idempotent responses older than a day."""
-    await delete_expired(context["database"], idempotency.EXPIRED)
-
-
-async def delete_old_deliveries(context: Context) -> None:
-    """Delete deliveries that ended more than a month ago."""
-    await delete_expired(context["database"], EXPIRED)
-
-
-async def delete_old_runs(context: Context) -> None:
-    """Delete background actions of the administration whose last step was three months ago."""
-    await delete_expired(context["database"], runs.EXPIRED)
-
-
-async def maintain_audit_log(context: Context) -> None:
-    """Create the coming partitions of the audit log, and drop those older than `TODO_AUDIT_RETENTION_MONTHS`."""
-    await maintain_partitions(context["database"])
-
-
-async def back_up(context: Context) -> None:
-    """Store a backup in `TODO_BACKUP_DIR`, if that is set, and delete old ones."""
-    settings = context["database"].settings
-    if settings.backup_dir:
-        await run_backup(direct_url(settings, context["database"].url))
-
-
-async def run_admin_action(context: Context, *, run_id: str) -> None:
-    """Continue an admin action on many rows."""
-    await runs.carry_out(REGISTRY, context["database"], actor_of, UUID(run_id), job_origin(context))
-
-
-CORE = Module(
+CORE = Web(
     routes=[
         start.start, health.live, health.ready, metrics.metrics, *openapi.routes, *admin_pages.routes,
         problems.list_problem_types, problems.get_problem_type,
-    ],
-    jobs=[run_admin_action],
-    schedules=[
-        Cron(delete_old_answers, "17 * * * *", timeout=600),
-        Cron(limits.delete_full, "* * * * *"),
-        Cron(delete_old_deliveries, "23 * * * *", timeout=600),
-        Cron(delete_old_runs, "47 3 * * *", timeout=600),
-        Cron(back_up, "7 2 * * *", timeout=6 * 3600),
-        Cron(maintain_audit_log, "29 * * * *", timeout=600),
-    ],
-    loops=[health.HEARTBEAT, delivery_loop(CHANNELS, is_wanted)],
+    ]
 )  # fmt: skip
-MODULES = Module.union([CORE, accounts.MODULE, projects.MODULE, recurrence.MODULE, tasks.MODULE, notifications.MODULE])
-# SAQ also runs the loops as jobs, except the heartbeat: it shows that the loops of this worker run.
-DUE = [Cron(job_of(loop), "* * * * *", timeout=300) for loop in MODULES.loops if loop is not health.HEARTBEAT]
-JOBS = JobCatalog([*DUE, *MODULES.schedules], MODULES.jobs)
-APPLICATION = Module.union([MODULES, operations.module(JOBS), Module(admins=views.ADMINS)])
-LOOPS = APPLICATION.loops
-REGISTRY = Registry(APPLICATION.admins, APPLICATION.explainers)
-require_known(REGISTRY.permissions)
-require_known({name for names in GRANTS.values() for name in names} - {EVERYTHING})
-ROUTES = [*APPLICATION.routes, *admin_routes(REGISTRY)]
+WEB = union([CORE, accounts.WEB, projects.WEB, recurrence.WEB, tasks.WEB, notifications.WEB, operations.WEB])
+ROUTES = [*WEB.routes, *admin_routes(REGISTRY)]
 
 
 def translate(error: Exception) -> Problem:
@@ -200,8 +139,8 @@ def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
     return Pages(
         REGISTRY, database, accounts_of_pages, translate,
         secure=secure, label=settings.env, account_links=LINKS,
-        templates=APPLICATION.templates, places=APPLICATION.navigation, cards=APPLICATION.dashboard,
-        row_links=APPLICATION.row_links,
+        templates=WEB.templates, places=WEB.navigation, cards=APPLICATION.dashboard,
+        row_links=WEB.row_links,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 from uuid import UUID
@@ -72,17 +73,28 @@ Statement: TypeAlias = Select[Any] | CompoundSelect[Any] | Insert | Update | Tex
 
 
 class Query(Generic[S]):
-    """A Core statement compiled once. Each row it returns becomes `into(*columns)`.
+    """A Core statement compiled once, at its first run. Each row it returns becomes `into(*columns)`.
 
     Build it at import, or cache it by shape: compiling costs more than running. Values are passed at each run by the
     names of the statement's `bindparam`s.
     """
 
     def __init__(self, into: Callable[..., S], statement: Statement):
-        compiled = statement.compile(dialect=DIALECT)
-        self.sql = str(compiled)
         self.into = into
-        self._parameters = [
+        self._statement = statement
+
+    @cached_property
+    def _compiled(self) -> Any:
+        return self._statement.compile(dialect=DIALECT)
+
+    @cached_property
+    def sql(self) -> str:
+        return str(self._compiled)
+
+    @cached_property
+    def _parameters(self) -> list[tuple[str, Any, Any]]:
+        compiled = self._compiled
+        return [
             (name, compiled.binds[name].value, compiled.binds[name].type.dialect_impl(DIALECT).bind_processor(DIALECT))
             for name in compiled.positiontup or []
         ]

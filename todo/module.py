@@ -1,47 +1,40 @@
-"""The declaration of a domain module."""
+"""The declaration of a domain module: what it does in a worker, and what of it is administered."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
-
-from litestar.types import ControllerRouterHandler
+from itertools import chain
+from typing import TypeVar
 
 from todo.admin.dashboard import Card
 from todo.admin.declaration import Resource
 from todo.admin.explanations import Explainer
-from todo.admin.pages.renderer import Link, RowLink
-from todo.http.metrics import Gauge
+from todo.gauges import Gauge
 from todo.loops import Loop
 from todo.queue import Cron, JobFunction
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Module:
-    """Everything that `todo/app.py` registers for a module.
+    """Everything of a module that `todo/modules.py` registers, for every process.
 
     `jobs` run when queued, `schedules` by the clock, `loops` continuously. `dashboard` are cards of the admin's
-    dashboard, `navigation` its further pages, `row_links` links of its rows, `explainers` what it knows of rows,
-    `templates` folders of Jinja templates.
+    dashboard, `explainers` what it knows of rows. What it adds to HTTP is a `Web` (`todo/web.py`), so that a command
+    need not import it.
     """
 
-    routes: Sequence[ControllerRouterHandler] = ()
     jobs: Sequence[JobFunction] = ()
     schedules: Sequence[Cron] = ()
     loops: Sequence[Loop] = ()
     gauges: Sequence[Gauge] = ()
     admins: Sequence[Callable[[], Resource]] = ()
     dashboard: Sequence[Card] = ()
-    navigation: Sequence[Link] = ()
-    row_links: Sequence[RowLink] = ()
     explainers: Sequence[Explainer] = ()
-    templates: Sequence[Path] = ()
 
-    @classmethod
-    def union(cls, modules: Iterable["Module"]) -> "Module":
-        """Combine the contributions of these modules, in order."""
-        found: dict[str, list[Any]] = {field.name: [] for field in fields(cls)}
-        for module in modules:
-            for name, contributions in found.items():
-                contributions += getattr(module, name)
-        return cls(**found)
+
+def union(parts: Sequence[T]) -> T:
+    """Combine the contributions of these, all of one dataclass, in order."""
+    kind = type(parts[0])
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass
+    return kind(**{name: list(chain.from_iterable(getattr(part, name) for part in parts)) for name in names})

@@ -23,11 +23,12 @@ from todo.access import signed_in, signed_in_recently
 from todo.admin.declaration import ENTER
 from todo.admin.rest.document import paths_of
 from todo.admin.rest.routes import OF_RESOURCE
-from todo.app import REGISTRY, create_app
+from todo.app import create_app
 from todo.domain.accounts.rules import ADMIN, AUDITOR, ENROLLMENT_ONLY, GRANTS, MEMBER, SUPERUSER, SUPPORT
 from todo.domain.accounts.services.keys import encrypt
 from todo.http.document import shared
 from todo.http.document.operations import permission_of
+from todo.modules import REGISTRY
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 PUBLIC = None

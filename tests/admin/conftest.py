@@ -9,8 +9,8 @@ from support.factories import World, origin_for
 from todo.access import Actor
 from todo.admin.registry import Registry
 from todo.admin.service import AdminService
-from todo.app import REGISTRY
 from todo.database import Database
+from todo.modules import REGISTRY
 
 Serve = Callable[..., AdminService]
 

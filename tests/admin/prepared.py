@@ -11,8 +11,8 @@ from support.sharing import share
 
 from todo.admin.declaration import Action, ModelAdmin, Resource
 from todo.admin.registry import Registry
-from todo.app import MODULES
 from todo.database import Database, now
+from todo.modules import MODULES
 
 SCHEDULE = MODULES.schedules[0].function.__qualname__
 

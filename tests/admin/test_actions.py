@@ -24,7 +24,6 @@ from todo.admin.registry import Registry
 from todo.admin.runs import carry_out
 from todo.admin.schemas import ListQuery, Selection
 from todo.admin.service import AdminService
-from todo.app import JOBS
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.tasks.admin import TaskAdmin
@@ -32,6 +31,7 @@ from todo.domain.tasks.models import Task
 from todo.domain.tasks.schemas import Moment
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
 from todo.loops import run_once
+from todo.modules import JOBS
 from todo.saq_queue import new_worker, relay
 from todo.schema import Instant, Line
 

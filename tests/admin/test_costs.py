@@ -13,8 +13,8 @@ from todo.access import Actor
 from todo.admin.declaration import ModelAdmin
 from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
-from todo.app import REGISTRY
 from todo.database import Database
+from todo.modules import REGISTRY
 
 TABLES = [one for one in REGISTRY if isinstance(one, ModelAdmin)]
 IDS = {"ids": lambda value: value.name}

@@ -16,8 +16,8 @@ from support.wire import Wire, tapped
 from todo.access import Actor
 from todo.admin.explanations import ExplanationEntry
 from todo.admin.service import AdminService
-from todo.app import REGISTRY
 from todo.database import Database
+from todo.modules import REGISTRY
 
 TOMORROW = {"kind": "day", "date": "2099-01-01"}
 

@@ -15,8 +15,8 @@ from todo.admin.declaration import ModelAdmin
 from todo.admin.file_formats import Format
 from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
-from todo.app import REGISTRY
 from todo.database import Database
+from todo.modules import REGISTRY
 
 FORMULA = '=HYPERLINK("https://evil.example","x")'
 EXPORTED = [one for one in REGISTRY if isinstance(one, ModelAdmin) and "export" in one.verbs]

@@ -15,9 +15,9 @@ from support.pages import Visitor
 from todo.access import worker_origin
 from todo.admin.declaration import Action, ModelAdmin, Resource
 from todo.admin.runs import carry_out
-from todo.app import REGISTRY
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
+from todo.modules import REGISTRY
 
 TABLES = [one for one in REGISTRY if isinstance(one, ModelAdmin)]
 IDS = {"ids": lambda value: getattr(value, "name", str(value))}

@@ -7,8 +7,8 @@ from support.admin_rows import Rows
 from support.factories import Person, World
 
 from todo.admin.declaration import ModelAdmin
-from todo.app import REGISTRY
 from todo.database import Database
+from todo.modules import REGISTRY
 
 TABLES = [one for one in REGISTRY if isinstance(one, ModelAdmin)]
 IDS = {"ids": lambda value: getattr(value, "name", str(value))}

@@ -12,9 +12,9 @@ from uuid_utils.compat import uuid7
 
 from todo.access import Actor
 from todo.admin.declaration import ENTER, VERBS, ModelAdmin, Resource
-from todo.app import REGISTRY
 from todo.database import Database
 from todo.domain.accounts.rules import GRANTS
+from todo.modules import REGISTRY
 
 EVERY = REGISTRY.permissions
 LIFTING = frozenset({one.every_row for one in REGISTRY})

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from support.factories import OPERATOR
 
-from todo.app import REGISTRY
 from todo.database import now
+from todo.modules import REGISTRY
 
 USUAL: dict[str, Any] = {
     "status": "open", "kind": "person", "timezone": "UTC", "vacations": [], "deleted_at": None, "series_id": None,

@@ -11,8 +11,8 @@ from todo.admin.declaration import ModelAdmin
 from todo.admin.pages.languages import language_of
 from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
-from todo.app import REGISTRY
 from todo.database import Database
+from todo.modules import REGISTRY
 
 LARGE = {"audit"}
 

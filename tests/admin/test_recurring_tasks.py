@@ -7,9 +7,9 @@ from support.admin_interfaces import FACES, Ask, Stage
 from support.factories import Person, World
 
 from todo.admin.service import AdminService
-from todo.app import REGISTRY
 from todo.database import Database
 from todo.errors import Invalid
+from todo.modules import REGISTRY
 
 RULE = {"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"}
 LAST_DAY = {"kind": "day", "date": "2031-01-31"}

@@ -15,9 +15,9 @@ from uuid_utils.compat import uuid7
 from todo.access import Actor
 from todo.admin.declaration import ENTER, ModelAdmin
 from todo.admin.service import AdminService
-from todo.app import REGISTRY
 from todo.database import Database, columns
 from todo.errors import NotFound
+from todo.modules import REGISTRY
 
 TABLES = [one for one in REGISTRY if isinstance(one, ModelAdmin)]
 IDS = {"ids": lambda value: getattr(value, "name", str(value))}

@@ -10,8 +10,8 @@ from support.factories import Person, job_context
 from todo.admin.actions import AT_ONCE
 from todo.admin.schemas import ListQuery, Selection
 from todo.admin.service import AdminService
-from todo.app import run_admin_action
 from todo.database import Database
+from todo.modules import run_admin_action
 
 ALL = Selection(matching=ListQuery())
 

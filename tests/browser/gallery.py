@@ -21,10 +21,10 @@ from todo.access import Actor
 from todo.admin.declaration import ModelAdmin, Resource
 from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
-from todo.app import REGISTRY
 from todo.cli.demo import fill
 from todo.database import Database
 from todo.domain.accounts.services.sign_in import SignIn
+from todo.modules import REGISTRY
 from todo.settings import Settings, secret_key
 
 FOLDER = Path(os.environ.get("GALLERY", "gallery"))

@@ -11,9 +11,9 @@ from support.factories import Person
 
 from todo.access import worker_origin
 from todo.admin.declaration import ModelAdmin, Resource
-from todo.app import REGISTRY
 from todo.database import Database, columns
 from todo.domain.accounts.models import SigningKey
+from todo.modules import REGISTRY
 
 RESOURCES = {resource.name: resource for resource in REGISTRY}
 OWN = [

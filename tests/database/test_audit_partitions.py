@@ -17,10 +17,10 @@ from support.waiting import waiting_for_locks
 
 from todo import audit_partitions, migrate
 from todo.admin.reads import estimated_rows
-from todo.app import JOBS, maintain_audit_log
 from todo.audit_partitions import first_id, month_of
 from todo.database import DIALECT, Database
 from todo.domain.operations.services import health
+from todo.modules import JOBS, maintain_audit_log
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 TODAY = datetime.now(UTC)

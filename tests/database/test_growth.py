@@ -11,8 +11,8 @@ from sqlalchemy import Table
 from support.factories import OPERATOR, Person, job_context, origin_for
 
 from todo.admin.models import Run
-from todo.app import delete_old_runs
 from todo.database import Database, metadata, table_of
+from todo.modules import delete_old_runs
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 DOCUMENT = (Path(__file__).parents[2] / "docs/operations.md").read_text()

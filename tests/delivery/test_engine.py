@@ -15,11 +15,11 @@ from support.factories import Person, World, job_context
 from support.processes import eventually
 
 from todo.access import worker_origin
-from todo.app import JOBS
 from todo.database import Database
 from todo.delivery import engine
 from todo.delivery.engine import Rejected, add_deliveries, deliver_due
 from todo.delivery.models import Delivery
+from todo.modules import JOBS
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

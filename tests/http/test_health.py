@@ -18,10 +18,11 @@ from support.wire import tapped
 
 from todo import __version__
 from todo.access import worker_origin
-from todo.app import JOBS, create_app
+from todo.app import create_app
 from todo.database import Database
 from todo.http.health import beat
 from todo.http.metrics import collect
+from todo.modules import JOBS
 from todo.queue import queue_place
 from todo.revisions import COMMENT, head
 

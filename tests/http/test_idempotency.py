@@ -13,11 +13,11 @@ from support.factories import PASSWORD, Person, job_context
 from support.series import Json
 from support.waiting import waiting_for_locks
 
-from todo.app import delete_old_answers
 from todo.database import Database
 from todo.domain.tasks.services.closing import ClosingService
 from todo.domain.tasks.services.tasks import TaskService
 from todo.http.document.operations import is_public
+from todo.modules import delete_old_answers
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

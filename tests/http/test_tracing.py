@@ -15,9 +15,10 @@ from support.factories import World
 from support.receivers import Sent, receiving
 
 from todo import tracing
-from todo.app import JOBS, create_app
+from todo.app import create_app
 from todo.database import Database
 from todo.loops import run_once
+from todo.modules import JOBS
 from todo.saq_queue import connected, new_worker, relay
 from todo.setting_errors import SettingsError
 

@@ -8,9 +8,9 @@ import pytest
 from support.factories import Person
 from support.sending import AT_DUE, Sql, remind, sent, work
 
-from todo.app import LOOPS
 from todo.database import Database
 from todo.loops import run_once
+from todo.modules import LOOPS
 
 MONTHLY = {"due": {"kind": "day", "date": "2031-01-31"}, "recurrence": {"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"}}
 PAST = {"due": {"kind": "day", "date": "2026-01-01"},

@@ -7,8 +7,8 @@ import pytest
 from support.factories import Person, job_context
 from support.sending import Sql, ago, arrive, confirm, due_reminder, email_templates, remind, sent, work, zoned
 
-from todo.app import JOBS
 from todo.database import Database
+from todo.modules import JOBS
 
 DEFAULTS = {
     "version": 1, "timezone": "Europe/Berlin", "email": True, "email_confirmed": False,

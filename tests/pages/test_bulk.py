@@ -18,11 +18,11 @@ from todo.admin.fields import Field, write_text
 from todo.admin.pages.forms import text_of
 from todo.admin.runs import carry_out
 from todo.admin.service import AdminService
-from todo.app import JOBS, REGISTRY
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
 from todo.errors import Invalid, NotFound
 from todo.loops import run_once
+from todo.modules import JOBS, REGISTRY
 from todo.saq_queue import new_worker, relay
 
 CHANGED = [one for one in REGISTRY if isinstance(one, ModelAdmin) and "change" in one.verbs]

@@ -9,7 +9,7 @@ from pages.conftest import Entering
 from support.factories import PASSWORD, Person, World
 from support.pages import Visitor, heading_of, text_of
 
-from todo.app import REGISTRY
+from todo.modules import REGISTRY
 
 PAGES = ["", "/docs", "/search?q=x", "/palette?q=x", "/health", "/account", "/tasks", "/jobs", "/tasks/add"]
 

@@ -7,7 +7,7 @@ from support.factories import Person
 from support.pages import Visitor, heading_of, text_of
 
 from todo.admin.pages import languages
-from todo.app import REGISTRY
+from todo.modules import REGISTRY
 
 NOW = datetime(2026, 11, 29, 23, 30, tzinfo=UTC)  # in Tokyo it is the 30th
 

@@ -10,11 +10,11 @@ from sqlalchemy import select
 from support.factories import Person
 
 from todo.access import worker_origin
-from todo.app import LOOPS
 from todo.database import Database
 from todo.domain.tasks.series.models import SERIES, Series
 from todo.domain.tasks.series.services.materialize import materialize_series
 from todo.loops import run_once
+from todo.modules import LOOPS
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Json: TypeAlias = dict[str, Any]

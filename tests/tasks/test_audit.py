@@ -10,9 +10,9 @@ import httpx
 import pytest
 from support.factories import PASSWORD, Person
 
-from todo.app import LOOPS
 from todo.database import Database
 from todo.loops import run_once
+from todo.modules import LOOPS
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 DAILY = {"due": {"kind": "day", "date": "2031-01-01"}, "recurrence": {"rrule": "FREQ=DAILY"}}

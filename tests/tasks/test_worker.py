@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 from support.factories import Person
 
-from todo.app import LOOPS
 from todo.database import Database
 from todo.loops import run_once
+from todo.modules import LOOPS
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 OCCURRENCES = "SELECT original_start::date::text, status FROM occurrences ORDER BY original_start"

@@ -10,13 +10,13 @@ from todo.access import Actor, Origin
 from todo.admin.cli import reading, writing
 from todo.admin.cli.commands import Work
 from todo.admin.service import AdminService
-from todo.app import REGISTRY
 from todo.cli.installation import database_url, installed
 from todo.cli.operator import cli_origin
 from todo.database import Database, WriteSession
 from todo.domain.accounts.services import roles
 from todo.domain.accounts.services.authentication import actor_of
 from todo.errors import Forbidden
+from todo.modules import REGISTRY
 from todo.settings import load_settings
 
 COMMANDS = [

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import rich_click as click
 from litestar.routes import HTTPRoute
 
-from todo.app import JOBS, create_app
+from todo.app import create_app
 from todo.audit_partitions import PARTITIONS, missing
 from todo.cli.failures import sentence_of
 from todo.cli.installation import database_url, is_current, opened
@@ -18,6 +18,7 @@ from todo.domain.accounts.services.keys import TokenKeys
 from todo.domain.accounts.services.rewrap import Secrets, outdated
 from todo.http.document.operations import is_public
 from todo.http.health import mixed_queue, schedules_of, state_of
+from todo.modules import JOBS
 from todo.setting_errors import SettingsError
 from todo.settings import Settings, load_settings, secret_key, unknown_variables
 

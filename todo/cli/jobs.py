@@ -7,11 +7,11 @@ import rich_click as click
 from todo.admin.cli import output
 from todo.admin.cli.commands import JSON, REASON, command, say
 from todo.admin.service import AdminService
-from todo.app import JOBS
 from todo.cli.admin import serve
 from todo.cli.progress import working
 from todo.domain.operations.admin import QUEUED, jobs_of
 from todo.jobs import OVER, JobOut
+from todo.modules import JOBS
 
 
 @command(

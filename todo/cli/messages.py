@@ -21,8 +21,9 @@ from todo.admin.declaration import Resource
 from todo.admin.filters import PERIODS
 from todo.admin.pages.languages import CATALOGS, LANGUAGES, NAMES, SCRIPT_TEXTS, words_of
 from todo.admin.values import fields_of_action
-from todo.app import APPLICATION, REGISTRY
+from todo.app import WEB
 from todo.domain.accounts.controllers.account_pages import LINKS
+from todo.modules import APPLICATION, REGISTRY
 from todo.permission_texts import text_of
 
 ROOT = Path(todo.__file__).parent
@@ -109,7 +110,7 @@ def _is_text(node: ast.AST) -> TypeGuard[Any]:
 
 def _of_declarations() -> Iterator[tuple[Message, str]]:
     found = [text for resource in REGISTRY for text in _of_resource(resource)]
-    links: list[Any] = [*LINKS, *APPLICATION.navigation, *APPLICATION.row_links, *APPLICATION.dashboard]
+    links: list[Any] = [*LINKS, *WEB.navigation, *WEB.row_links, *APPLICATION.dashboard]
     for text in dict.fromkeys(
         [*found, *(link.label for link in links), *NAMES.values(), *map(words_of, PERIODS), *SCRIPT_TEXTS, *OTHERS]
     ):

@@ -15,7 +15,6 @@ import rich_click as click
 from sqlalchemy import func, select, text
 
 from todo import __version__
-from todo.app import REGISTRY
 from todo.backup.client import environment
 from todo.cli.installation import check_installed, database_url, opened
 from todo.cli.lazy import CommandError
@@ -23,6 +22,7 @@ from todo.cli.operator import cli_origin
 from todo.connection import clean_url
 from todo.database import Database
 from todo.embedded.programs import EmbeddedError, pg_bin
+from todo.modules import REGISTRY
 from todo.settings import load_settings
 
 BANNER = """todo {version}. `await` works. Names: database, origin, settings, select, func, text, and every model, as in

@@ -12,9 +12,9 @@ from todo.admin.declaration import Action
 from todo.admin.fields import Field
 from todo.admin.service import AdminService
 from todo.admin.values import fields_of_action
-from todo.app import REGISTRY
 from todo.cli.admin import serve
 from todo.cli.lazy import ShortName
+from todo.modules import REGISTRY
 
 PLAIN = {"list": list_rows, "get": get, "explain": explain, "add": add, "set": set_fields, "delete": delete}
 ROWS = click.argument("ids", nargs=-1, metavar="ROW...")

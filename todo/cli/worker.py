@@ -8,12 +8,12 @@ import rich_click as click
 from saq import Worker
 
 from todo import loops
-from todo.app import JOBS, LOOPS
 from todo.cli.installation import database_url, installed, require_sessions
 from todo.cli.observation import observe
 from todo.cli.supervision import exit_on_signals, follow_supervisor, warn_of_unknown_variables
 from todo.database import Database
 from todo.domain.accounts.services.quotas import store_defaults
+from todo.modules import JOBS, LOOPS
 from todo.queue import HAS_WAITING
 from todo.saq_queue import connected, new_worker, relay
 from todo.settings import Settings, load_settings

@@ -4,10 +4,8 @@ The latter is read from the database: every process returns the same.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from platform import python_version
-from typing import Any
 
 import msgspec
 from litestar import Response, get
@@ -20,6 +18,7 @@ from sqlalchemy import column, func, select, table
 from todo import __version__
 from todo.access import requires
 from todo.database import Database, Query, columns
+from todo.gauges import Gauge
 from todo.http.health import Heartbeat, mixed_queue, schedules_of, state_of
 from todo.http.request_metrics import RequestMetrics
 from todo.jobs import LAST, JobCatalog
@@ -28,15 +27,6 @@ from todo.revisions import head
 
 KEPT_SECONDS = 60  # a worker that has not reported for so long has ended
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-@dataclass(frozen=True)
-class Gauge:
-    """A metric that a module exports. The query must return one number, and be fast at any table size."""
-
-    name: str
-    help: str
-    query: Query[Any]
 
 
 _beats = columns(Heartbeat)

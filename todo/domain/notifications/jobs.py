@@ -6,7 +6,7 @@ from todo.cleanup import delete_expired
 from todo.database import Database, Query
 from todo.domain.notifications.models import REMINDER
 from todo.domain.notifications.services import digests, endings, inbox, reminder_sending, shared_mails, shared_work
-from todo.http.metrics import Gauge
+from todo.gauges import Gauge
 from todo.loops import COUNTS, Loop
 from todo.queue import Context, Cron
 

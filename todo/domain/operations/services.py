@@ -19,8 +19,8 @@ from todo.delivery import outbox
 from todo.delivery.models import DELIVERY, PENDING, Delivery
 from todo.deployment import Finding, unfit_for_production
 from todo.errors import Problem
+from todo.gauges import Gauge
 from todo.http.health import Schedules, State, mixed_queue, schedules_of, state_of
-from todo.http.metrics import Gauge
 from todo.jobs import JobCatalog
 from todo.queue import RUN
 from todo.revisions import head

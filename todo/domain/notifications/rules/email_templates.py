@@ -4,18 +4,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 LONGEST_TITLE = 200
 MOST_LINES = 50
 BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 TEMPLATES = Path(__file__).parents[1] / "templates"
-ENVIRONMENT = Environment(
-    loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
 
 
 @dataclass(frozen=True)
@@ -74,5 +73,17 @@ def plain(sections: Sequence[Section]) -> str:
 
 def html(title: str, sections: Sequence[Section], foot: str, link: str) -> str:
     """Render the sections as an HTML page without external resources. `link` is the unsubscribe link, or empty."""
-    page = ENVIRONMENT.get_template("message.html")
-    return page.render(title=title, sections=sections, shown=shown, foot=foot, link=link)
+    return _page().render(title=title, sections=sections, shown=shown, foot=foot, link=link)
+
+
+@lru_cache
+def _page() -> "Template":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 -- commands send no messages
+
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template("message.html")

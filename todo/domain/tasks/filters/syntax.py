@@ -88,7 +88,7 @@ def parse_filter(text: str) -> Filter:
     if text.count("(") > MAX_PARENTHESES:
         raise FilterError(f"A filter has at most {MAX_PARENTHESES} opening parentheses.", text.rindex("(") + 1)
     try:
-        found: Filter = _LARK.parse(text)  # type: ignore[assignment]  # the transformer makes it one
+        found: Filter = _parser().parse(text)  # type: ignore[assignment]  # the transformer makes it one
     except UnexpectedInput as error:
         raise _explain(error, text) from None
     if found.condition and size_of(found.condition) > MAX_TERMS:
@@ -214,9 +214,7 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-_LARK = Lark(
-    (Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8"),
-    parser="lalr",
-    lexer="basic",
-    transformer=_Build(),
-)
+@lru_cache
+def _parser() -> Lark:
+    grammar = (Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8")
+    return Lark(grammar, parser="lalr", lexer="basic", transformer=_Build())

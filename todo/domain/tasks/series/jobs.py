@@ -9,7 +9,7 @@ from todo.database import Database, Query
 from todo.domain.tasks.series.models import SERIES
 from todo.domain.tasks.series.services.materialize import BATCH, end_stalled_transactions, materialize_batch
 from todo.domain.tasks.series.services.timezones import follow_pending
-from todo.http.metrics import Gauge
+from todo.gauges import Gauge
 from todo.loops import COUNTS, Loop
 
 
