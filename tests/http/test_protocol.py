@@ -60,3 +60,60 @@ def test_others_have_their_turn_after_every_other_block(kind: str, monkeypatch: 
     assert max(blocks) <= BLOCK
     # uvloop may read once more before it comes to what was called soon.
     assert all(0 in three for three in zip(blocks, blocks[1:], blocks[2:], strict=False))
+
+
+class Sent(asyncio.Transport):
+    """Notes each write as the system call it would be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.writes.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+async def writes_of(gap: asyncio.Event | None) -> list[list[bytes]]:
+    """What was written when the head had been sent, and in the end. The body follows at once, or after `gap`."""
+
+    async def answers(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+        if gap:
+            await gap.wait()
+        await send({"type": "http.response.body", "body": b"body"})
+
+    transport, state = Sent(), ServerState()
+    config = Config(answers, log_config=None)
+    config.load()
+    protocol = Protocol(config, state, {})
+    protocol.connection_made(transport)
+    protocol.data_received(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    (request,) = state.tasks
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    before = list(transport.writes)
+    if gap:
+        gap.set()
+    await request
+    protocol.flush()
+    protocol.connection_lost(None)
+    return [before, transport.writes]
+
+
+def test_a_head_and_its_body_are_one_write_unless_the_body_comes_later() -> None:
+    _, (whole,) = asyncio.run(writes_of(None))
+    assert whole.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert whole.endswith(b"\r\n\r\nbody")
+
+    async def later() -> list[list[bytes]]:
+        return await writes_of(asyncio.Event())
+
+    (head,), both = asyncio.run(later())
+    assert head.endswith(b"\r\n\r\n")
+    assert both == [head, b"body"]

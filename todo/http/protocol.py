@@ -41,13 +41,13 @@ class ResponseTransport(asyncio.Transport):
         self._protocol = protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self.is_closing():  # uvicorn notifies only the last of several queued requests of a disconnect
-            self._protocol.transport.write(data)
+        self._protocol.send_soon(data)
 
     def is_closing(self) -> bool:
         return self._protocol.is_finishing
 
     def close(self) -> None:
+        self._protocol.flush()
         self._protocol.finish()
 
 
@@ -67,6 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._unparsed = b""
+        self._unsent: list[bytes | bytearray | memoryview] = []
         self._in_body = False
         self._head_bytes = 0  # received since the last request, until its head is complete
         self._body_bytes = self._framed_bytes = 0  # of the body being received, without and with its framing
@@ -149,6 +150,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self._end)
 
     def on_response_complete(self) -> None:
+        self.flush()
         if not self._dropping_until:
             super().on_response_complete()
 
@@ -204,6 +206,20 @@ class BoundedProtocol(HttpToolsProtocol):
             raise Status(
                 HTTPStatus.BAD_REQUEST, "The chunks of the body are too small, or their extensions are too long."
             )
+
+    # Writing
+
+    def send_soon(self, data: bytes | bytearray | memoryview) -> None:
+        """Send this with what follows at once, such as a body after its head: one system call, one packet."""
+        if not self._unsent:
+            self.loop.call_soon(self.flush)
+        self._unsent.append(data)
+
+    def flush(self) -> None:
+        """Send what waits to be sent."""
+        unsent, self._unsent = self._unsent, []
+        if unsent and not self.is_finishing:  # uvicorn notifies only the last of several requests of a disconnect
+            self.transport.write(b"".join(unsent))
 
     # Deadlines
 
@@ -261,6 +277,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+        self.flush()
         self.transport.write(self._response(problem))
         self.finish()
 

@@ -73,6 +73,8 @@ def _columns(names: frozenset[str]) -> Select[Any]:
 
 
 def _row(names: frozenset[str]) -> Callable[..., TaskDetails]:
+    if not names:
+        return task_row
     width = len(COLUMNS.selected_columns)
 
     def row(*values: Any) -> TaskDetails:
