@@ -1,31 +1,14 @@
 """Database access: compiled reads on a pool, write sessions, and the base class of all tables."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from functools import cached_property
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import UUID
 
-import asyncpg
-import msgspec
-from sqlalchemy import (
-    BindParameter,
-    Column,
-    CompoundSelect,
-    DateTime,
-    FromClause,
-    Insert,
-    MetaData,
-    Select,
-    Table,
-    TextClause,
-    Update,
-    bindparam,
-)
-from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy import BindParameter, Column, DateTime, FromClause, MetaData, Table, bindparam
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Mapper
@@ -34,15 +17,18 @@ from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
 from todo.access import Origin
-from todo.connection import AWAY, Connection, Route, find_route
+from todo.connection import Route, find_route
 from todo.database_errors import sqlstate_of
+from todo.direct import DIALECT as DIALECT
+from todo.direct import Direct as Direct
+from todo.direct import Query as Query
+from todo.direct import connect
 from todo.engine import SlowLog, create_engine
 from todo.engine import to_json as to_json
 from todo.pool import Gate, Load, Pool
+from todo.replica import Replica
 from todo.settings import Settings
 from todo.watch import Monitor, Watch
-
-S = TypeVar("S")
 
 ACTOR: BindParameter[Any] = bindparam("actor", type_=None)
 
@@ -56,9 +42,6 @@ SQLModel.metadata.naming_convention = {
 metadata: MetaData = SQLModel.metadata
 
 
-DIALECT = asyncpg_dialect(json_serializer=to_json)  # type: ignore[no-untyped-call]  # SQLAlchemy has no annotations there
-
-
 def now() -> datetime:
     """Return this instant, in UTC: the one clock of this process."""
     return datetime.now(UTC)
@@ -67,124 +50,6 @@ def now() -> datetime:
 def new_id() -> UUID:
     """Return a UUIDv7. A Python function: pydantic inspects a default factory for each row, slowly for a built-in."""
     return uuid7()
-
-
-Statement: TypeAlias = Select[Any] | CompoundSelect[Any] | Insert | Update | TextClause
-
-
-class Query(Generic[S]):
-    """A Core statement compiled once, at its first run. Each row it returns becomes `into(*columns)`.
-
-    Build it at import, or cache it by shape: compiling costs more than running. Values are passed at each run by the
-    names of the statement's `bindparam`s.
-    """
-
-    def __init__(self, into: Callable[..., S], statement: Statement):
-        self.into = into
-        self._statement = statement
-
-    @cached_property
-    def _compiled(self) -> Any:
-        return self._statement.compile(dialect=DIALECT)
-
-    @cached_property
-    def sql(self) -> str:
-        return str(self._compiled)
-
-    @cached_property
-    def _parameters(self) -> list[tuple[str, Any, Any]]:
-        compiled = self._compiled
-        return [
-            (name, compiled.binds[name].value, compiled.binds[name].type.dialect_impl(DIALECT).bind_processor(DIALECT))
-            for name in compiled.positiontup or []
-        ]
-
-    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """Return the values in the order of the statement's `$1`, `$2` ..."""
-        return [
-            process(value)
-            if process and (value := values.get(name, default)) is not None
-            else values.get(name, default)
-            for name, default, process in self._parameters
-        ]
-
-
-class Direct:
-    """Run compiled statements on a pool, each in one round trip: no transaction, no reset, no ping."""
-
-    def __init__(self, pool: Pool, watch: Watch, slow: SlowLog, *, prepared: bool):
-        self._pool = pool
-        self._slow = slow
-        self._watch = watch
-        self._prepared = prepared
-
-    async def all(self, query: Query[S], **values: Any) -> list[S]:
-        into = query.into
-        return [into(*row) for row in await self._rows(query, values)]
-
-    async def one_or_none(self, query: Query[S], **values: Any) -> S | None:
-        rows = await self._rows(query, values)
-        return query.into(*rows[0]) if rows else None
-
-    async def write(self, query: Query[Any], **values: Any) -> bool:
-        """Run a statement that changes rows, as its own transaction, never retried.
-
-        Return whether it returned a row.
-        """
-        return bool(await self._fetch(query.sql, query.arguments(values)))
-
-    async def returning(self, query: Query[S], seconds: float, **values: Any) -> list[S]:
-        """Run a statement that changes rows, as `write` does, and return its rows.
-
-        Raise TimeoutError when the database does not answer within `seconds`.
-        """
-        rows = await self._fetch(query.sql, query.arguments(values), seconds)
-        return [query.into(*row) for row in rows]
-
-    async def one_within(self, query: Query[S], seconds: float, **values: Any) -> S:
-        """Run a statement that returns one row and may take up to `seconds`, in its own transaction."""
-        arguments = query.arguments(values)
-        async with self._pool.use() as connection, connection.transaction():
-            await connection.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
-            # The server should cancel first, as in `find_route`.
-            (row,) = await connection.fetch(query.sql, *arguments, timeout=seconds + 1)
-            return query.into(*row)
-
-    async def _rows(self, query: Query[Any], values: Mapping[str, Any]) -> list[asyncpg.Record]:
-        arguments = query.arguments(values)
-        try:
-            return await self._fetch(query.sql, arguments)
-        except AWAY as error:
-            if self._watch.is_silent or isinstance(error, TimeoutError):
-                raise
-            # The connection may have died while idle. A read can be repeated on a new connection.
-            self._pool.expire()
-            return await self._fetch(query.sql, arguments)
-
-    async def _fetch(self, sql: str, arguments: Sequence[Any], seconds: float | None = None) -> list[asyncpg.Record]:
-        self._watch.check()
-        try:
-            async with self._pool.use() as connection:
-                began = perf_counter()
-                try:
-                    if self._prepared:
-                        return await connection.fetch(sql, *arguments, timeout=seconds)
-                    async with connection.transaction():
-                        return await connection.fetch(sql, *arguments, timeout=seconds)
-                finally:
-                    self._slow.note(sql, began)
-        except asyncpg.PostgresError as error:
-            await self._watch.note(sqlstate_of(error))
-            raise
-
-
-async def _prepare_types(connection: Any) -> None:
-    """Pass JSON columns through as text."""
-    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=_raw, format="text")
-
-
-def _raw(text: str) -> msgspec.Raw:
-    return msgspec.Raw(text.encode())
 
 
 Begin = Callable[[], AbstractAsyncContextManager["WriteSession"]]  # opens the transaction of a change
@@ -202,11 +67,12 @@ class WriteSession(AsyncSession):
 class Database:
     """The connections of one process: a third for write sessions, the rest for statements run directly.
 
-    `primary` takes changes. `reads` may be a replica; without one it is the same pool.
+    `primary` takes changes. `reads` may use the `replica`; without one it is the same pool.
     """
 
     reads: Direct
     primary: Direct
+    replica: Replica | None = None
     engine: AsyncEngine
     url: str
 
@@ -214,6 +80,7 @@ class Database:
         self.settings = settings
         self.url = url or settings.database_url
         self._slow = SlowLog(settings.slow_statement_seconds)
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> "Database":
         """Connect. Raise OSError or asyncpg's errors when the database cannot be reached."""
@@ -226,19 +93,19 @@ class Database:
         if settings.database_read_url:
             write_most = max(min(2, (most - 1) // 2), write_most // 2)
             self.primary = await self._direct(route, write_most)
-            replica = await find_route(settings.database_read_url, settings)
-            self.reads = await self._direct(replica, max(1, most - 2 * write_most))
+            self.reads = self.replica = self._open_replica(max(1, most - 2 * write_most))
         else:
             self.primary = self.reads = await self._direct(route, most - write_most)
         self.engine = create_engine(route, write_most, self.watch, self._slow)
         self._gate = Gate(write_most, settings.database_wait)
         self._outer = Gate(max(1, write_most - 1), settings.database_wait)
         self.watch.gates.append(self._gate)
-        self._watching = asyncio.create_task(self.watch.run())
+        self._tasks.append(asyncio.create_task(self.watch.run()))
         return self
 
     async def close(self) -> None:
-        self._watching.cancel()
+        for task in self._tasks:
+            task.cancel()
         self.monitor.close()
         await self.engine.dispose()
         for pool in self.watch.pools:
@@ -247,7 +114,7 @@ class Database:
     @property
     def is_busy(self) -> bool:
         """Return whether requests are timing out waiting for a connection."""
-        return any(one.is_stuck for one in (*self.watch.gates, *self.watch.pools))
+        return any(one.is_stuck for one in (*self.watch.gates, self.primary.pool))
 
     @property
     def loads(self) -> dict[str, Load]:
@@ -257,21 +124,22 @@ class Database:
 
     async def _direct(self, route: Route, most: int) -> Direct:
         """Open a pool that keeps its share of `database_pool` and closes additional connections when idle."""
-
-        async def connect() -> Connection:
-            connection = await self.watch.connect(**route.arguments)
-            try:
-                await _prepare_types(connection)
-            except BaseException:
-                connection.terminate()
-                raise
-            return connection
-
-        keep = min(max(1, self.settings.database_pool * 2 // 3), most)
-        pool = Pool(connect, keep=keep, most=most, wait=self.settings.database_wait)
+        pool = Pool(
+            partial(connect, self.watch, route), keep=self._keep(most), most=most, wait=self.settings.database_wait
+        )
         self.watch.pools.append(pool)
         await pool.open()
         return Direct(pool, self.watch, self._slow, prepared=route.prepared)
+
+    def _open_replica(self, most: int) -> Replica:
+        """Begin to use the replica as soon as it can be used: a server also starts without it."""
+        replica = Replica(self.settings, self.primary, self.watch, self._slow, keep=self._keep(most), most=most)
+        self.watch.pools.append(replica.pool)
+        self._tasks.append(asyncio.create_task(replica.run()))
+        return replica
+
+    def _keep(self, most: int) -> int:
+        return min(max(1, self.settings.database_pool * 2 // 3), most)
 
     @asynccontextmanager
     async def session(self, origin: Origin) -> AsyncIterator[WriteSession]:

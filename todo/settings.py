@@ -113,7 +113,9 @@ class Settings(BaseSettings):
         "",
         description="Database URL without the pooler, for LISTEN, the queue and migrations; empty means detected.",
     )
-    database_read_url: DatabaseUrl = Field("", description="URL of a replica for reads; empty means the same database.")
+    database_read_url: DatabaseUrl = Field(
+        "", description="URL of a replica for reads, which still show every acknowledged change; empty means none."
+    )
     database_pool: int = Field(
         10, ge=3, le=1000, description="Connections a process keeps open, reads and writes together."
     )

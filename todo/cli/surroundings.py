@@ -37,6 +37,9 @@ async def surroundings(database: Database) -> list[Finding]:
         await require_sessions(database.settings, database.url)
     except CommandError as error:
         found.append(Finding("database.pooler", "error", str(error)))
+    if database.replica is not None and not await database.replica.succeeds():
+        message = "TODO_DATABASE_READ_URL is away, far behind, or not a replica: reads go to the primary."
+        found.append(Finding("database.replica", "warning", message))
     return found
 
 

@@ -100,7 +100,10 @@ def of_process(database: Database) -> list[Metric]:
         used.add_metric([name], load.in_use)
         waiting.add_metric([name], load.waiting)
         timeouts.add_metric([name], load.timeouts)
-    return [build, most, used, waiting, timeouts]
+    reads = CounterMetricFamily("todo_replica_reads", "Reads with a replica, by where they ran.", labels=["server"])
+    for server, count in database.replica.reads.items() if database.replica else ():
+        reads.add_metric([server], count)
+    return [build, most, used, waiting, timeouts, *([reads] if database.replica else [])]
 
 
 async def _schedules(database: Database, jobs: JobCatalog) -> list[Metric]:
