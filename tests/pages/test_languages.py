@@ -4,6 +4,7 @@ import io
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -11,8 +12,10 @@ from support.factories import Person
 from support.pages import Visitor, heading_of, text_of
 
 import todo
+from todo.admin.declaration import Resource
 from todo.admin.pages.languages import CATALOGS, LANGUAGES, choose, language_of
 from todo.cli import messages
+from todo.modules import REGISTRY
 
 ROOT = Path(todo.__file__).parent
 TEMPLATES = sorted([*ROOT.glob("admin/pages/templates/*.html"), *ROOT.glob("domain/*/templates/*.html")])
@@ -130,3 +133,85 @@ async def test_a_language_that_there_is_not_is_english(visitor: Visitor) -> None
     await visitor.send("/admin/language", language="../../etc", next="//evil.example")
 
     assert '<html lang="en"' in (await visitor.get("/admin")).text
+
+
+CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+WORDS = re.compile(r"[A-Za-z]{2,}")
+VALUE = re.compile(r"%\(\w+\)s")
+
+
+def english_of(code: str) -> list[re.Pattern[str]]:
+    """Return what finds the sentences of a catalog in English: texts of three words and more, not parts of them."""
+    stored = (CATALOGS / code / "LC_MESSAGES" / "admin.po").read_bytes()
+    found = {str(one.id) for one in read_po(io.BytesIO(stored), locale=code) if isinstance(one.id, str)}
+    sentences = [text for text in found if len(WORDS.findall(VALUE.sub(" ", text))) >= 3 and text[:1] in f"%{CAPITALS}"]
+    return [re.compile(r"\b" + ".{1,99}?".join(map(re.escape, VALUE.split(text)))) for text in sentences]
+
+
+def english_in(page: httpx.Response, sentences: list[re.Pattern[str]]) -> set[str]:
+    text = text_of(page)
+    return {found[0] for one in sentences if (found := one.search(text))}
+
+
+@pytest.fixture(scope="module")
+def english() -> list[re.Pattern[str]]:
+    return english_of("de")
+
+
+@pytest.mark.parametrize("resource", [*REGISTRY], ids=lambda one: one.name)
+async def test_a_german_page_has_no_english_sentence(
+    visitor: Visitor, boss: Person, resource: Resource, english: list[re.Pattern[str]]
+) -> None:
+    """Lists and forms of each resource, also with what is refused."""
+    visitor.http.headers["accept-language"] = "de"
+    wrong = dict.fromkeys(resource.fields, "!")
+    at = f"/admin/{resource.name}"
+
+    pages = [
+        await visitor.get(at), await visitor.get(at, nosuch="1"), await visitor.get(at, sort="nosuch"),
+        await visitor.get(at, q="\0"), await visitor.get(at, **dict.fromkeys(resource.filter_names, "?")),
+        await visitor.get(f"{at}/add"), await visitor.send(f"{at}/add", **wrong), await visitor.get(f"{at}/nosuch"),
+        await visitor.get(f"{at}/{boss.id}"), await visitor.get(f"{at}/import"), await visitor.get(f"{at}/act/nosuch"),
+        await visitor.get(f"/admin/docs/{resource.name}"),
+    ]  # fmt: skip
+
+    assert {text for page in pages for text in english_in(page, english)} == set()
+
+
+async def test_what_happened_is_told_in_german(visitor: Visitor, boss: Person, english: list[re.Pattern[str]]) -> None:
+    """The explanation of a task, its history, a refused action, the dashboard and the state of the service."""
+    due = {"kind": "day", "date": "2031-01-31"}
+    task = await boss.add("Miete", due=due, recurrence={"rrule": "FREQ=MONTHLY;BYMONTHDAY=31"})
+    visitor.http.headers["accept-language"] = "de"
+    at = f"/admin/tasks/{task['id']}"
+    (await boss.http.post(f"/api/tasks/{task['id']}/complete", json={})).raise_for_status()
+
+    pages = [
+        await visitor.get(f"{at}/explanation"), await visitor.get(f"{at}/history"), await visitor.get("/admin/health"),
+        await visitor.get("/admin"), await visitor.get(at), await visitor.send(at, _version="1", priority="99"),
+        await visitor.send("/admin/tasks/act", action="complete", id=task["id"], confirmed="1"),
+        await visitor.get(f"/admin/series/{task['series_id']}/explanation"), await visitor.get("/admin/account"),
+    ]  # fmt: skip
+
+    assert {text for page in pages for text in english_in(page, english)} == set()
+    assert "Vorkommen 2031-01-31: erledigt" in text_of(pages[0])
+
+
+def test_a_sentence_with_values_is_translated_where_it_is_shown() -> None:
+    german = language_of("de")
+
+    assert german.translate("There is no role support.") == "Die Rolle support gibt es nicht."
+    assert german.translate("This must be a whole number from 0 to 4, or null.") == (
+        "Erlaubt ist: eine ganze Zahl von 0 bis 4, oder null."
+    )
+    assert german.translate("A file can have at most 5,000 rows. Split the file.") == (
+        "Eine Datei kann höchstens 5.000 Zeilen haben. Teilen Sie die Datei."
+    )
+    assert german.translate("3 days late: no worker ran, the one before was open, or the series began later.")[:6] == (
+        "3 Tage"
+    )
+    assert german.translate("weekend: due on 3 March") == "Wochenende: fällig am 3. März"
+    assert german.translate("There is no role Tasks.") == "Die Rolle Tasks gibt es nicht."  # a name stays
+    assert german.translate("1 restored. Not restored: x: y") == "1 wiederhergestellt. Nicht wiederhergestellt: x: y"
+    assert language_of("en").translate("There is no role support.") == "There is no role support."
+    assert german.translate("x" * 5_000) == "x" * 5_000

@@ -52,7 +52,8 @@ async def undo_run(admin: AdminService, session: WriteSession, run: Run) -> str:
     counts = {"restored": restored, "not_restored": len(kept)}
     await record(session, "runs.undo", Run.__tablename__, subject_id=run.id, after=counts)
     more = f" and {len(kept) - SHOWN} more" if len(kept) > SHOWN else ""
-    return f"{restored} restored." + (f" Not restored: {'; '.join(kept[:SHOWN])}{more}" if kept else "")
+    left_out = [f"Not restored: {'; '.join(kept[:SHOWN])}{more}"] if kept else []
+    return " ".join([f"{restored} restored.", *left_out])
 
 
 async def _events(session: WriteSession, table: ModelAdmin[Any], run: Run) -> list[Event]:

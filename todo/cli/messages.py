@@ -20,16 +20,29 @@ from todo.actions import Permission
 from todo.admin.declaration import Resource
 from todo.admin.filters import PERIODS
 from todo.admin.pages.languages import CATALOGS, LANGUAGES, NAMES, SCRIPT_TEXTS, words_of
+from todo.admin.pages.sentences import PARTS
 from todo.admin.values import fields_of_action
 from todo.app import WEB
+from todo.cli.patterns import is_sentence, sentences_of, texts_of
 from todo.domain.accounts.controllers.account_pages import LINKS
+from todo.errors import ADVICE
 from todo.modules import APPLICATION, REGISTRY
 from todo.permission_texts import text_of
 
 ROOT = Path(todo.__file__).parent
 CALLS = ["gettext", "ngettext", "marked", "_"]
 # Calls whose sentences people read on pages.
-ERRORS = {"Conflict", "Conflicted", "Forbidden", "Invalid", "NotFound", "Obstacle", "Problem", "Unauthorized", "field"}
+ERRORS = {
+    "__init__", "Conflict", "Conflicted", "FieldError", "FilterError", "Forbidden", "Invalid", "NotFound", "Obstacle",
+    "Problem", "RuleError", "Unauthorized", "Unavailable", "field",
+}  # fmt: skip
+# Files that say more than errors, and in pieces.
+SPOKEN = (
+    "field_errors.py", "titles.py", "admin/explanations.py", "admin/fields.py", "admin/undo.py", "domain/*/admin.py",
+    "domain/*/admin/*.py", "domain/*/*/admin.py", "domain/*/services/explaining.py", "domain/*/services/dashboard.py",
+    "domain/operations/services.py", "domain/accounts/rules.py", "domain/accounts/services/rewrap.py",
+    "domain/recurrence/rules/notes.py",
+)  # fmt: skip
 OTHERS = ("Dashboard", "Reference", "Other", "Operations", "Search")  # of the frame of all pages
 Message = str | tuple[str, str]
 
@@ -87,9 +100,12 @@ def _of_code() -> Iterator[tuple[Message, str]]:
         with path.open("rb") as file:
             for _, function, text, _ in extract_python(file, dict.fromkeys(CALLS), [], {}):
                 yield _message(str(function), text), place
-        for node in ast.walk(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 yield from ((text, place) for text in _said(node))
+        if any(path.match(f"todo/{spoken}") for spoken in SPOKEN):
+            yield from ((text, place) for text in sentences_of(tree))
 
 
 def _said(call: ast.Call) -> Iterator[str]:
@@ -102,6 +118,8 @@ def _said(call: ast.Call) -> Iterator[str]:
     for one in shown:
         if _is_text(one) and " " in one.value:
             yield one.value
+        elif not isinstance(one, ast.Constant):
+            yield from filter(is_sentence, texts_of(one))
 
 
 def _is_text(node: ast.AST) -> TypeGuard[Any]:
@@ -112,7 +130,16 @@ def _of_declarations() -> Iterator[tuple[Message, str]]:
     found = [text for resource in REGISTRY for text in _of_resource(resource)]
     links: list[Any] = [*LINKS, *WEB.navigation, *WEB.row_links, *APPLICATION.dashboard]
     for text in dict.fromkeys(
-        [*found, *(link.label for link in links), *NAMES.values(), *map(words_of, PERIODS), *SCRIPT_TEXTS, *OTHERS]
+        [
+            *found,
+            *(link.label for link in links),
+            *NAMES.values(),
+            *map(words_of, PERIODS),
+            *SCRIPT_TEXTS,
+            *OTHERS,
+            *PARTS,
+            *ADVICE.values(),
+        ]
     ):
         yield text, ""
 

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, negotiate_locale
 from babel.dates import format_date, format_datetime, format_timedelta
+from babel.messages.mofile import read_mo
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
 from todo.admin.declaration import Resource
+from todo.admin.pages.sentences import Sentences
 from todo.admin.reads import CAP
 from todo.database import now
 
@@ -39,6 +41,7 @@ class Language:
         self.direction = self.locale.text_direction
         self.name = self.locale.get_display_name(code)
         self.texts: NullTranslations = Translations.load(CATALOGS, [code], "admin")
+        self.sentences = Sentences(self.locale, _texts_of(code))
 
     def gettext(self, text: str, **values: Any) -> str:
         """Translate a text of the program, and insert values: `gettext("Add %(row)s", row="task")`."""
@@ -51,7 +54,7 @@ class Language:
 
     def translate(self, text: object) -> str:
         """Translate what a declaration or an error says. What the catalog does not have stays as it is."""
-        return self.texts.gettext(str(text)) if text else ""
+        return self.sentences.translate(str(text)) if text else ""
 
     def script_texts(self) -> dict[str, str]:
         """Return the texts that scripts show, with their translations."""
@@ -123,6 +126,15 @@ FILTERS = (
     "translate", "mid_sentence", "rows_of", "searched", "first_sentence", "words", "number", "count", "about",
     "friendly", "ago",
 )  # fmt: skip
+
+
+def _texts_of(code: str) -> list[tuple[str, str]]:
+    """Return the texts of a catalog that has them as one sentence, with their translations."""
+    path = CATALOGS / code / "LC_MESSAGES" / "admin.mo"
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        return [(str(one.id), str(one.string)) for one in read_mo(file) if one.id and not one.pluralizable]
 
 
 def marked(text: str) -> str:

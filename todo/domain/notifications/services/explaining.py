@@ -130,21 +130,23 @@ EXPLAINERS = [Explainer("tasks", explain_task), Explainer("series", explain_seri
 
 
 def _reminder(one: ReminderRow, task: Any) -> Iterator[ExplanationEntry]:
-    name, of = f"Reminder of {one.name}", ("reminders", one.id)
+    of = ("reminders", one.id)
     if one.sent_at:
-        yield entry("reminder", f"{name} sent", at=one.sent_at, of=of)
+        yield entry("reminder", f"Reminder of {one.name} sent", at=one.sent_at, of=of)
     if one.remind_at:
-        yield entry("reminder", f"{name} scheduled", _postponed(one, task), one.remind_at, of=of)
+        yield entry("reminder", f"Reminder of {one.name} scheduled", _postponed(one, task), one.remind_at, of=of)
     elif not one.sent_at:
         state = state_of(TIMING.decode(one.timing), None, None, task.status, bool(task.due), bool(task.start))
-        yield entry("reminder", f"{name} is not scheduled", STATES[state], hinders=True, of=of)
+        yield entry("reminder", f"Reminder of {one.name} is not scheduled", STATES[state], hinders=True, of=of)
     if one.last_error:
-        yield entry("reminder", f"{name} failed, and is tried again", one.last_error, one.run_at, hinders=True, of=of)
+        what = f"Reminder of {one.name} failed, and is tried again"
+        yield entry("reminder", what, one.last_error, one.run_at, hinders=True, of=of)
+    unsent = f"Reminder of {one.name} is not sent"
     if one.status != "active":
-        yield entry("reminder", f"{name} is not sent", f"The account is {one.status}.", hinders=True, of=of)
+        yield entry("reminder", unsent, f"The account is {one.status}.", hinders=True, of=of)
     if one.channels is not None and msgspec.json.decode(one.channels) == []:
         why = "Reminders are switched off in their notification settings."
-        yield entry("reminder", f"{name} is not sent", why, hinders=True, of=of)
+        yield entry("reminder", unsent, why, hinders=True, of=of)
 
 
 def _postponed(one: ReminderRow, task: Any) -> str:
@@ -170,10 +172,10 @@ def _message(one: MessageRow, *, shows_mail: bool) -> Iterator[ExplanationEntry]
 
 
 def _mail(one: MessageRow) -> ExplanationEntry:
-    to, of = f"E-mail to {one.name}", ("deliveries", one.delivery_id)
+    of = ("deliveries", one.delivery_id)
     if one.done_at:
-        return entry("message", f"{to} accepted by the mail server", at=one.done_at, of=of)
+        return entry("message", f"E-mail to {one.name} accepted by the mail server", at=one.done_at, of=of)
     why = f"{one.attempts} attempts. {one.last_error or ''}".strip()
     if one.failed_at:
-        return entry("message", f"{to} failed", why, one.failed_at, hinders=True, of=of)
-    return entry("message", f"{to} is to be sent", why, one.run_at, hinders=bool(one.last_error), of=of)
+        return entry("message", f"E-mail to {one.name} failed", why, one.failed_at, hinders=True, of=of)
+    return entry("message", f"E-mail to {one.name} is to be sent", why, one.run_at, hinders=bool(one.last_error), of=of)

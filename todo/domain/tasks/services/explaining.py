@@ -189,18 +189,18 @@ def _next(coming: Coming) -> Iterator[ExplanationEntry]:
         yield entry("worker", "The worker evaluates the series", at=series.next_run_at)
     if series.next_run_at is None or coming.blocked_by():
         what = f"Occurrence {name} waits until the open one is closed"
-        yield entry("occurrence", what, f"{POLICIES[series.on_missed].capitalize()}.", hinders=True)
+        yield entry("occurrence", what, f"For missed occurrences: {POLICIES[series.on_missed]}.", hinders=True)
 
 
 def _occurrence(series: Series, one: OccurrenceRow) -> Iterator[ExplanationEntry]:
-    name = f"Occurrence {written(one.original_start, all_day=series.kind == 'day')}"
+    start = written(one.original_start, all_day=series.kind == "day")
     of = ("occurrences", one.id)
     if one.task_id is None and one.status in WITHOUT_TASK:
-        yield entry("occurrence", f"{name} {one.status}", WITHOUT_TASK[one.status], one.created_at, of=of)
+        yield entry("occurrence", f"Occurrence {start} {one.status}", WITHOUT_TASK[one.status], one.created_at, of=of)
         return
-    yield entry("occurrence", f"{name} opened as a task", _timeliness(series, one), one.created_at, of=of)
+    yield entry("occurrence", f"Occurrence {start} opened as a task", _timeliness(series, one), one.created_at, of=of)
     if one.closed_at:
-        yield entry("occurrence", f"{name} {one.status}", CLOSED.get(one.status, ""), one.closed_at, of=of)
+        yield entry("occurrence", f"Occurrence {start} {one.status}", CLOSED.get(one.status, ""), one.closed_at, of=of)
 
 
 def _timeliness(series: Series, one: OccurrenceRow) -> str:
