@@ -1,7 +1,8 @@
-"""Real poolers between us and the server."""
+"""Real poolers and queues between us and the server."""
 
 import contextlib
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -15,42 +16,67 @@ from conftest import url_of
 from support.processes import eventually
 
 
-def listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+def listens(port: int, address: str = "127.0.0.1") -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((address, port)):
         return True
     return False
 
 
+def program(*names: str) -> str:
+    """The first of these programs that is installed."""
+    for name in names:
+        if found := shutil.which(name) or shutil.which(name, path="/usr/sbin"):
+            return found
+    if os.environ.get("CI"):
+        pytest.fail(f"{names[0]} is not installed")
+    pytest.skip(f"{names[0]} is not installed")
+
+
 @contextlib.contextmanager
 def pgbouncer(port: int, **values: str) -> Iterator[str]:
+    """A PgBouncer in front of this run's server, in transaction mode unless `values` say otherwise."""
+    query = parse_qs(urlsplit(url_of("todo")).query)
+    database = f"* = host={query['host'][0]} port={query['port'][0]} user=todo"
+    with pooling(database, "127.0.0.1", port, **values) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def pooling(databases: str, address: str, port: int, **values: str) -> Iterator[str]:
     """A PgBouncer in transaction mode, two server connections for everybody, unless `values` say otherwise."""
-    program = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
-    if not Path(program).exists():
-        if os.environ.get("CI"):
-            pytest.fail("pgbouncer is not installed")
-        pytest.skip("pgbouncer is not installed")
     options = {"pool_mode": "transaction", "default_pool_size": "2"} | values
-    server = urlsplit(url_of("todo"))
-    query = parse_qs(server.query)
     folder = Path(tempfile.mkdtemp())  # pytest's own lies where only this account can look
     config = folder / "pgbouncer.ini"
     config.write_text(
-        f"[databases]\n* = host={query['host'][0]} port={query['port'][0]} user=todo\n"
-        f"[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\nunix_socket_dir=\nauth_type=any\n"
+        f"[databases]\n{databases}\n"
+        f"[pgbouncer]\nlisten_addr={address}\nlisten_port={port}\nunix_socket_dir=\nauth_type=any\n"
         f"logfile={folder}/log\n" + "".join(f"{name}={value}\n" for name, value in options.items())
     )
-    root = os.geteuid() == 0
-    if root:  # it refuses to run as root; the account that owns the server's socket will do
-        owner = Path(query["host"][0]).stat()
+    account = {}
+    if os.geteuid() == 0:  # it refuses to run as root; the account of the embedded server may use its socket
+        owner = pwd.getpwnam("nobody")
+        account = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
         for path in (folder, config):
-            os.chown(path, owner.st_uid, owner.st_gid)
-    command = [program, "-q", str(config)]
-    account = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if root else {}
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+    command = [program("pgbouncer"), "-q", str(config)]
     process = subprocess.Popen(command, cwd=folder, **account)  # type: ignore[call-overload]  # mypy cannot see into **
     try:
-        assert eventually(lambda: listens(port))
-        yield f"postgresql://todo@127.0.0.1:{port}"
+        assert eventually(lambda: listens(port, address))
+        yield f"postgresql://todo@{address}:{port}"
     finally:
         process.terminate()
         process.wait()
         shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def redis(address: str, port: int) -> Iterator[str]:
+    """A Redis or Valkey for everybody who reaches it, which keeps nothing on disk."""
+    command = [program("redis-server", "valkey-server"), "--bind", address, "--port", str(port)]
+    process = subprocess.Popen([*command, "--protected-mode", "no", "--save", ""], stdout=subprocess.DEVNULL)
+    try:
+        assert eventually(lambda: listens(port, address))
+        yield f"redis://{address}:{port}"
+    finally:
+        process.terminate()
+        process.wait()
