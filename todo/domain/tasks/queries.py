@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -55,6 +56,7 @@ COLUMNS = select(
     TASK.created_at, TASK.updated_at, TASK.completed_at, TASK.created_by, TASK.blocked,
     PROGRESS,
 )  # fmt: skip
+VALUES = attrgetter(*(column.name for column in COLUMNS.selected_columns))  # of a loaded task
 Out = TypeVar("Out", bound=TaskOut)
 FAR = datetime(9999, 12, 31, tzinfo=UTC)  # where tasks without a due date sort
 FAR_DAY = date(9999, 12, 30)
@@ -328,7 +330,7 @@ def task_saved(task: Task, warnings: list[str]) -> TaskSaved:
 
 
 def _out(schema: type[Out], task: Task) -> Out:
-    out = schema(*(getattr(task, column.name) for column in COLUMNS.selected_columns))
+    out = schema(*VALUES(task))
     out.due, out.start, out.progress = moment_of(out.due), moment_of(out.start), progress_of(out.progress)
     out.position = out.position or key_of_new(task.id)
     return out
