@@ -30,7 +30,7 @@ Permission = Literal[
     "projects.share", "projects.transfer", "projects.unarchive", "projects.view",
     "reminders.add", "reminders.all", "reminders.change", "reminders.delete", "reminders.export", "reminders.view",
     "roles.add", "roles.change", "roles.delete", "roles.export", "roles.view",
-    "runs.all", "runs.export", "runs.undo", "runs.view",
+    "runs.all", "runs.cancel", "runs.export", "runs.undo", "runs.view",
     "saved_views.add", "saved_views.change", "saved_views.delete", "saved_views.view",
     "schedules.run_now", "schedules.view",
     "sections.add", "sections.change", "sections.delete", "sections.export", "sections.view",

@@ -39,6 +39,7 @@ _TEXTS: dict[Permission, str] = {
     "passkeys.view": "View the passkeys of all users.",
     "personal_tokens.revoke": "Revoke personal access tokens of other users.",
     "personal_tokens.view": "View the personal access tokens of all users, without the secrets.",
+    "runs.cancel": "Stop background jobs of the administration.",
     "runs.undo": "Undo background jobs of the administration as a whole.",
     "runs.view": "View the background jobs of the administration.",
     "schedules.run_now": "Run scheduled jobs at once.",

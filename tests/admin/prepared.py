@@ -132,6 +132,7 @@ STATES: dict[str, Prepare] = {
     "series.end": _series,
     "series.run": _series,
     "series.skip_missed": _overdue,
+    "runs.cancel": _row("runs", resource="tasks", action="change", status="running", target={}),
     "runs.undo": _row("runs", resource="tasks", action="change", status="done", target={}),
     "deliveries.retry": _row("deliveries", failed_at=now()),
     "jobs.retry": _ended_job,

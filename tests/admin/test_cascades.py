@@ -107,7 +107,7 @@ async def test_a_task_hangs_below_its_owners_only(admin: AdminService, ada: Pers
     with pytest.raises(Invalid):
         await admin.editor.add("tasks", {"title": "Bob's", "owner_id": bob.id, "parent_id": parent})
     rows = f"title,owner_id,parent_id\nBob's,{bob.id},{parent}\n"
-    report = await admin.files.import_rows("tasks", rows.encode(), apply=True)
+    report = await admin.imports.import_rows("tasks", rows.encode(), apply=True)
 
     assert (report.refused, await sql.fetchval("SELECT count(*) FROM tasks")) == (1, 1)
 

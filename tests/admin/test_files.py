@@ -96,7 +96,7 @@ async def test_more_than_a_page_is_exported_once_each(admin: AdminService, ada: 
 async def test_an_export_read_back_changes_nothing(admin: AdminService, ada: Person, sql: Any, title: str) -> None:
     await plant(sql, ada, title)
 
-    report = await admin.files.import_rows("tasks", await exported(admin, "tasks", "csv"))
+    report = await admin.imports.import_rows("tasks", await exported(admin, "tasks", "csv"))
 
     assert [(row.action, row.errors) for row in report.rows] == [("nothing", [])]
 
@@ -105,7 +105,7 @@ async def test_an_import_shows_what_it_would_do_and_does_nothing(admin: AdminSer
     task = await ada.add("Water", priority=1)
     file = f"id,title,priority,owner_id\n{task['id']},Fire,1,\n,New,2,{ada.id}\n"
 
-    report = await admin.files.import_rows("tasks", file.encode())
+    report = await admin.imports.import_rows("tasks", file.encode())
 
     assert (report.applied, report.added, report.changed, report.refused) == (False, 1, 1, 0)
     (difference,) = report.rows[0].changes
@@ -118,7 +118,7 @@ async def test_an_import_is_applied_with_its_audit_event(admin: AdminService, ad
     task = await ada.add("Water")
     file = f"id,title,owner_id\n{task['id']},Fire,\n,New,{ada.id}\n"
 
-    report = await admin.files.import_rows("tasks", file.encode(), apply=True)
+    report = await admin.imports.import_rows("tasks", file.encode(), apply=True)
 
     assert (report.applied, report.added, report.changed) == (True, 1, 1)
     assert set(await sql.fetchval("SELECT array_agg(title) FROM tasks")) == {"Fire", "New"}
@@ -133,7 +133,7 @@ async def test_one_bad_row_keeps_all_from_being_applied(admin: AdminService, ada
         {"title": "Y", "priority": 9, "owner_id": str(ada.id)},
     ]  # fmt: skip
 
-    report = await admin.files.import_rows("tasks", json.dumps(rows).encode(), "json", apply=True)
+    report = await admin.imports.import_rows("tasks", json.dumps(rows).encode(), "json", apply=True)
 
     assert (report.applied, report.refused) == (False, 4)
     assert [row.errors[0].partition(":")[0] for row in report.rows[1:]] == ["title", "id", "owner_id", "priority"]
@@ -147,7 +147,7 @@ async def test_one_bad_row_keeps_all_from_being_applied(admin: AdminService, ada
 )
 async def test_headings_that_cannot_be_meant_are_message(admin: AdminService, file: bytes, words: str) -> None:
     with pytest.raises(Invalid) as problem:
-        await admin.files.import_rows("tasks", file)
+        await admin.imports.import_rows("tasks", file)
 
     assert words in problem.value.errors[0].message
 
@@ -156,7 +156,7 @@ async def test_a_row_stands_in_a_file_once(admin: AdminService, ada: Person, sql
     task = await ada.add("Water")
     file = f"id,title\n{task['id']},Fire\n{task['id']},Earth\n"
 
-    report = await admin.files.import_rows("tasks", file.encode(), apply=True)
+    report = await admin.imports.import_rows("tasks", file.encode(), apply=True)
 
     assert (report.applied, report.rows[1].errors) == (False, ["id: An earlier row has the same id."])
     assert await sql.fetchval("SELECT title FROM tasks") == "Water"
@@ -165,7 +165,7 @@ async def test_a_row_stands_in_a_file_once(admin: AdminService, ada: Person, sql
 async def test_a_cell_that_is_wrong_is_reported_in_words(admin: AdminService, ada: Person) -> None:
     file = f"title,owner_id,priority,status,deadline\nA,{ada.id},x,open,\nB,nobody,9,lost,soon\n"
 
-    report = await admin.files.import_rows("tasks", file.encode())
+    report = await admin.imports.import_rows("tasks", file.encode())
 
     assert [row.errors for row in report.rows] == [
         ["priority: Must be a whole number from 0 to 4."],
@@ -182,18 +182,18 @@ async def test_a_cell_that_is_wrong_is_reported_in_words(admin: AdminService, ad
 )
 async def test_a_file_that_makes_no_sense_is_refused(admin: AdminService, file: bytes) -> None:
     with pytest.raises(Invalid):
-        await admin.files.import_rows("tasks", file)
+        await admin.imports.import_rows("tasks", file)
 
 
 @pytest.mark.parametrize("file", [b"", b"{}", b"[1]", b"[" * 5000, b'[{"title": "\\ud800"}]'])
 async def test_json_that_makes_no_sense_is_refused(admin: AdminService, file: bytes) -> None:
     with pytest.raises(Invalid):
-        await admin.files.import_rows("tasks", file, "json")
+        await admin.imports.import_rows("tasks", file, "json")
 
 
 async def test_users_cannot_be_imported(admin: AdminService) -> None:
     with pytest.raises(Forbidden):
-        await admin.files.import_rows("users", b"email\nx@example.com\n")
+        await admin.imports.import_rows("users", b"email\nx@example.com\n")
 
 
 HISTORY = ("title", "status", "created_at", "completed_at")
@@ -217,7 +217,7 @@ async def test_the_history_of_closed_tasks_survives_a_round_trip(
     before, data = await everything(admin), await exported(admin, "tasks", form)
     await sql.execute("TRUNCATE tasks CASCADE")
 
-    report = await admin.files.import_rows("tasks", without_id(data, form), form, apply=True)
+    report = await admin.imports.import_rows("tasks", without_id(data, form), form, apply=True)
 
     assert (report.applied, report.added, report.refused) == (True, 4, 0), report.rows
     assert await everything(admin) == before
@@ -258,7 +258,7 @@ async def test_a_history_that_cannot_be_is_refused_by_an_import(
 ) -> None:
     data = json.dumps([{"title": "x", "owner_id": str(ada.id)} | row]).encode()
 
-    report = await admin.files.import_rows("tasks", data, "json", apply=True)
+    report = await admin.imports.import_rows("tasks", data, "json", apply=True)
 
     assert (report.applied, [one.errors for one in report.rows]) == (False, [[reason]])
 
@@ -267,7 +267,7 @@ async def test_an_import_closes_no_task_that_is_there(admin: AdminService, ada: 
     task = await ada.add()
     data = json.dumps([{"id": task["id"], "status": "done"}]).encode()
 
-    report = await admin.files.import_rows("tasks", data, "json", apply=True)
+    report = await admin.imports.import_rows("tasks", data, "json", apply=True)
 
     assert [row.errors for row in report.rows] == [
         ["status: Complete or reopen it by its action, so that its series goes on."]
@@ -301,11 +301,11 @@ async def test_an_export_of_selected_rows_has_no_others(admin: AdminService, ada
 async def test_a_file_names_rows_by_what_they_are_called(admin: AdminService, ada: Person) -> None:
     file = b"title,owner_id,priority\nRent,ada@example.com,urgent\nMilk,nobody@example.com,low\n"
 
-    report = await admin.files.import_rows("tasks", file, "csv")
+    report = await admin.imports.import_rows("tasks", file, "csv")
 
     assert [row.action for row in report.rows] == ["add", "refused"]
     assert report.rows[1].errors == ["owner_id: Must be the id of one of the users."]
     only = b"\n".join(file.splitlines()[:2])
-    assert (await admin.files.import_rows("tasks", only, "csv", apply=True)).applied
+    assert (await admin.imports.import_rows("tasks", only, "csv", apply=True)).applied
     (task,) = (await ada.http.get("/api/tasks")).json()["items"]
     assert (task["title"], task["priority"]) == ("Rent", 4)

@@ -49,7 +49,7 @@ async def test_a_rule_that_cannot_be_is_refused_by_the_name_of_the_field(
 async def test_rows_of_a_file_become_recurring_tasks(admin: AdminService, ada: Person) -> None:
     file = f"title,owner_id,recurrence\nRent,{ada.id},{RULE['rrule']}\nMilk,{ada.id},\n".encode()
 
-    report = await admin.files.import_rows("tasks", file, "csv", apply=True)
+    report = await admin.imports.import_rows("tasks", file, "csv", apply=True)
 
     assert (report.applied, report.added) == (True, 2)
     items = (await ada.http.get("/api/tasks?sort=created_at")).json()["items"]

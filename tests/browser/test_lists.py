@@ -3,10 +3,17 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 from support.browser import Window
 from support.factories import Person, World
+
+from todo.access import worker_origin
+from todo.admin.runs import carry_out
+from todo.app import REGISTRY
+from todo.database import Database
+from todo.domain.accounts.services.authentication import actor_of
 
 
 async def three_tasks(boss: Person) -> None:
@@ -209,30 +216,74 @@ async def test_the_rows_shown_go_out_as_a_file(page: Page, boss: Person, tmp_pat
     assert {row["title"] for row in rows} == {"Pay the rent", "Call the dentist"}
 
 
-async def test_a_file_is_read_after_showing_what_it_would_do(page: Page, boss: Person) -> None:
-    csv = f"title,priority,owner_id,version\nWater the plants,1,{boss.id},7\nPay the rent,2,{boss.id},\n"
-    await page.goto("/admin/tasks/import")
-    await page.get_by_label("File").set_input_files({"name": "t.csv", "mimeType": "text/csv", "buffer": csv.encode()})
-    await page.get_by_role("button", name="Preview").click()
-    await expect(page.locator(".stats")).to_contain_text("2 added")
-    await expect(page.get_by_text("These columns are read-only and are not imported: version.")).to_be_visible()
+def csv_file(text: str) -> FilePayload:
+    return {"name": "t.csv", "mimeType": "text/csv", "buffer": text.encode()}
 
+
+async def test_a_file_is_imported_after_its_columns_are_assigned(page: Page, boss: Person) -> None:
+    csv = f"What,priority,Owner,version\nWater the plants,1,{boss.email},7\nPay the rent,urgent,{boss.id},\n"
+    await page.goto("/admin/tasks/import")
+    await page.get_by_label("File").set_input_files(csv_file(csv))
+    await page.get_by_role("button", name="Upload").click()
+    await expect(page.get_by_label("Owner")).to_have_value("owner_id")
+    await expect(page.get_by_label("version")).to_have_value("")
+
+    await page.get_by_label("What").select_option("Title *")
+    await page.get_by_role("button", name="Update the preview").click()
+    await expect(page.get_by_text("2 added, 0 changed, 0 unchanged, 0 rejected")).to_be_visible()
     await page.get_by_role("button", name="Import 2 tasks").click()
-    await expect(page.get_by_text("Imported: 2 added")).to_be_visible()
+    await expect(page.get_by_text("2 of 2 done, 0 rejected.")).to_be_visible()
     await page.goto("/admin/tasks?sort=priority")
 
     await expect_rows(page, "Water the plants", "Pay the rent")
 
 
-async def test_a_file_with_a_mistake_is_refused_row_by_row(page: Page) -> None:
-    csv = b"title,priority\nWater the plants,99\n"
+async def test_rejected_rows_are_downloaded_and_the_rest_imported(page: Page, boss: Person, tmp_path: Path) -> None:
+    csv = f"Name,Importance,Owner\nWater the plants,99,{boss.email}\nPay the rent,2,{boss.email}\n"
     await page.goto("/admin/tasks/import")
-    await page.get_by_label("File").set_input_files({"name": "t.csv", "mimeType": "text/csv", "buffer": csv})
+    await page.get_by_label("File").set_input_files(csv_file(csv))
+    await page.get_by_role("button", name="Upload").click()
+    await page.get_by_label("Name").select_option("title")
+    await page.get_by_label("Importance").select_option("priority")
+    await page.get_by_role("button", name="Import 2 tasks").click()
+    await expect(page.get_by_text("1 of 2 done, 1 rejected.")).to_be_visible()
+    await expect(page.get_by_text("Row 1: priority")).to_be_visible()
 
-    await page.get_by_role("button", name="Preview").click()
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Download the rejected rows").click()
+    await (await download.value).save_as(tmp_path / "rest.csv")
+    left = (tmp_path / "rest.csv").read_text()
+    assert "rejected_because" in left and "Pay the rent" not in left
+    await page.get_by_role("link", name="Import the rest").click()
+    await page.get_by_label("File").set_input_files(csv_file(left.replace("99", "1")))
+    await page.get_by_role("button", name="Upload").click()
+    await expect(page.get_by_label("Importance")).to_have_value("priority")
+    await expect(page.get_by_label("rejected_because")).to_have_count(0)
+    await page.get_by_role("button", name="Import 1 task", exact=True).click()
 
-    await expect(page.locator(".stats")).to_contain_text("1 rejected")
-    await expect(page.get_by_role("button", name=re.compile("^Import"))).to_have_count(0)
+    await expect(page.get_by_text("1 of 1 done, 0 rejected.")).to_be_visible()
+
+
+async def test_a_large_file_is_imported_in_the_background(
+    lively: Window, boss: Person, database: Database, sql: Any
+) -> None:
+    csv = "title,owner\n" + "".join(f"Row {n},{boss.email}\n" for n in range(150))
+    page = await lively.go("/admin/tasks/import")
+    await page.get_by_label("File").set_input_files(csv_file(csv))
+    await page.get_by_role("button", name="Upload").click()
+    assert await lively.violations_in_both_themes() == []
+    await page.get_by_role("button", name="Import 150 tasks").click()
+    await expect(page.get_by_role("heading", name="Waiting")).to_be_visible()
+    await expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    await page.goto("/admin/labels")
+
+    run = await sql.fetchval("SELECT id FROM admin_runs")
+    await carry_out(REGISTRY, database, actor_of, run, worker_origin())
+
+    await page.get_by_role("link", name="A background job has ended: Finished").click()
+    await expect(page.get_by_text("150 of 150 done, 0 rejected.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    assert await lively.violations_in_both_themes() == []
 
 
 async def test_who_may_see_only_their_own_sees_no_more_here(world: World, lively: Window, boss: Person) -> None:

@@ -21,6 +21,7 @@ EXPIRES = {table_of(rows.model).name for rows in EVERYTHING}
 WORKED_OFF = {"activities", "audit_events", "heartbeats", "signing_keys", "usage_changes", "waiting_jobs"}
 # Rows that people add, and that go with them.
 KEPT = {
+    "admin_import_rows",
     "comment_mentions", "comments", "dependencies", "identities", "labels", "notification_preferences", "occurrences",
     "passkeys", "private_notes", "project_access", "project_members", "projects", "recovery_codes", "reminders",
     "saved_views", "sections", "series", "tasks", "totp", "user_roles", "users", "views",

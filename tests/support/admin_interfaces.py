@@ -98,7 +98,7 @@ async def _serve(admin: AdminService, ask: Ask) -> Any:
         case "delete":
             return await admin.editor.delete(ask.resource, ask.row_id)
         case "import":
-            return await admin.files.import_rows(ask.resource, json.dumps([ask.values]).encode(), "json", apply=True)
+            return await admin.imports.import_rows(ask.resource, json.dumps([ask.values]).encode(), "json", apply=True)
         case "act on one":
             return await admin.actions.act_on_one(ask.resource, ask.action, ask.row_id, ask.values)
         case _:

@@ -3,10 +3,10 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import msgspec
 from msgspec import UNSET
@@ -56,6 +56,11 @@ def csv_of(fields: Sequence[str], rows: Sequence[Any]) -> str:
 
 def _texts(fields: Sequence[str], rows: Sequence[Any]) -> list[list[str]]:
     return [[_cell(getattr(row, name)) for name in fields] for row in rows]
+
+
+def csv_lines(rows: Sequence[Sequence[Any]], *, marked: bool = False) -> bytes:
+    """Return cells as lines of a CSV file, the first ones `marked` so that Excel reads UTF-8."""
+    return (b"\xef\xbb\xbf" if marked else b"") + _lines([[_cell(value) for value in row] for row in rows])
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> bytes:
@@ -120,19 +125,29 @@ WRITERS: dict[str, Callable[[Sequence[str], Pages], AsyncIterator[bytes]]] = {"c
 
 
 def read_csv(data: bytes) -> list[dict[str, Any]]:
+    """Return the rows of a CSV file. Raise Invalid."""
+    return list(csv_rows(io.BytesIO(data)))
+
+
+def csv_rows(file: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a CSV file as they are read. Raise Invalid."""
+    reader = csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
     try:
-        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        rows = list(reader)
+        names = reader.fieldnames or []
+        _check_header(names)
+        for row in reader:
+            if None in row or None in row.values():
+                raise Invalid.field("body.csv", "Every row must have as many cells as the header.")
+            yield {name: unsafe(text) for name, text in row.items()}
     except (UnicodeDecodeError, csv.Error) as error:
         raise Invalid.field("body.csv", f"The file is not valid CSV in UTF-8: {error}.") from None
-    names = reader.fieldnames or []
+
+
+def _check_header(names: Sequence[str]) -> None:
     if len(names) == 1 and ";" in names[0]:
         raise Invalid.field("body.csv", "Separate the cells by commas, not by semicolons.")
     if len(set(names)) < len(names):
         raise Invalid.field("body.csv", "The header has a column twice.")
-    if any(None in row or None in row.values() for row in rows):
-        raise Invalid.field("body.csv", "Every row must have as many cells as the header.")
-    return [{name: unsafe(text) for name, text in row.items()} for row in rows]
 
 
 def read_json(data: bytes) -> list[dict[str, Any]]:

@@ -1,53 +1,29 @@
-"""Export rows to files, and import them: all rows of a file, or none."""
+"""Export rows to files."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from todo.admin.actions import sentence
 from todo.admin.context import AdminContext
 from todo.admin.declaration import ModelAdmin, Resource, RowsAdmin
-from todo.admin.editor import Editor
-from todo.admin.file_formats import WRITERS, Format, Pages, read_csv, read_json
+from todo.admin.file_formats import WRITERS, Format, Pages
 from todo.admin.queries import Queries
 from todo.admin.rows import page_of
-from todo.admin.schemas import Difference, ImportedRow, ImportReport, ListQuery
+from todo.admin.schemas import ListQuery
 from todo.audit import record
-from todo.contention import is_contention
-from todo.database import WriteSession
-from todo.database_errors import problem_from
-from todo.errors import Invalid, NotFound, Problem
+from todo.errors import Invalid
 
 MOST_OUT = 100_000  # rows of one export
-MOST_IN = 5_000  # rows of one import
 PAGE = 1_000
 
 
-@dataclass
-class Applied:
-    """The effect of one row."""
-
-    action: Literal["add", "change", "nothing"]
-    id: str
-    changes: list[Difference]
-
-
-@dataclass
-class Seen:
-    """What earlier rows of a file have had: ids of rows, and names of references with their ids."""
-
-    ids: set[str] = field(default_factory=set)
-    named: dict[tuple[str, str], str] = field(default_factory=dict)
-
-
 class Files:
-    """Exports and imports."""
+    """Exports."""
 
-    def __init__(self, context: AdminContext, queries: Queries, editor: Editor):
-        self._context, self._queries, self._editor = context, queries, editor
+    def __init__(self, context: AdminContext, queries: Queries):
+        self._context, self._queries = context, queries
 
     async def export(
         self, resource: str, list_query: ListQuery | None = None, form: Format = "csv", columns: Sequence[str] = ()
@@ -100,137 +76,9 @@ class Files:
             if cursor is None:
                 return
 
-    async def import_rows(
-        self, resource: str, data: bytes, form: Literal["csv", "json"] = "csv", *, apply: bool = False
-    ) -> ImportReport:
-        """Import rows: those with an `id` change that row, the others are added. Nothing is saved unless `apply`.
-
-        Read-only fields are ignored, so that an export can be imported; unknown fields are errors. If one row is
-        rejected, nothing is applied. Raise Forbidden, NotFound, or Invalid for the file.
-        """
-        admin = self._context.table(resource, "import")
-        rows = read_csv(data) if form == "csv" else read_json(data)
-        self._check_names(admin, rows)
-        report = ImportReport(False, 0, 0, 0, 0, [], self._ignored(admin, rows))
-        async with self._context.transaction() as session, session.begin_nested() as point:
-            seen = Seen()
-            for number, row in enumerate(rows, 1):
-                report.rows.append(await self._import_row(session, admin, number, row, seen, lax=form == "csv"))
-            _sum_up(report)
-            if not apply or report.refused:
-                await point.rollback()
-                return report
-            counts = {"added": report.added, "changed": report.changed}
-            await record(session, admin.event("import"), resource, after=counts)
-        report.applied = True
-        return report
-
-    def _check_names(self, admin: ModelAdmin[Any], rows: list[dict[str, Any]]) -> None:
-        if not rows:
-            raise Invalid.field("body.rows", "The file has no rows.")
-        if len(rows) > MOST_IN:
-            raise Invalid.field("body.rows", f"A file can have at most {MOST_IN} rows. Split the file.")
-        seen = {name for row in rows for name in row}
-        if unknown := sorted(seen - set(admin.fields) - {"display", "displays"}):
-            raise Invalid.field(f"body.rows.{unknown[0]}", f"Unknown field {unknown[0]}.")
-
-    async def _import_row(
-        self, session: WriteSession, admin: ModelAdmin[Any], number: int, row: dict[str, Any], seen: Seen, *,
-        lax: bool,
-    ) -> ImportedRow:  # fmt: skip
-        row_id = str(row.get("id") or "") or None
-        if row_id in seen.ids:
-            return ImportedRow(number, row_id, "refused", errors=["id: An earlier row has the same id."])
-        seen.ids |= {row_id} if row_id else set()
-        try:
-            row = await self._with_ids(admin, row, seen)
-            async with session.begin_nested():
-                done = await (
-                    self._import_change(session, admin, row_id, row, lax=lax)
-                    if row_id
-                    else self._import_add(session, admin, row, lax=lax)
-                )
-            return ImportedRow(number, done.id, done.action, done.changes)
-        except Exception as error:
-            problem = error if isinstance(error, Problem) else problem_from(error)
-            if problem is None or is_contention(error):
-                raise
-            return ImportedRow(number, row_id, "refused", errors=_reasons(problem))
-
-    async def _with_ids(self, admin: ModelAdmin[Any], row: dict[str, Any], seen: Seen) -> dict[str, Any]:
-        """Return the row with ids for the names of references that name one row."""
-        found = dict(row)
-        for name, text in row.items():
-            field = admin.fields.get(name)
-            if field is None or field.kind != "reference" or not isinstance(text, str):
-                continue
-            key = (field.reference, text)
-            if key not in seen.named:
-                try:
-                    seen.named[key] = await self._queries.id_of(field, text)
-                except Invalid:  # reported with the other fields of the row, which are read later
-                    seen.named[key] = text
-            found[name] = seen.named[key]
-        return found
-
-    async def _import_add(
-        self, session: WriteSession, admin: ModelAdmin[Any], row: dict[str, Any], *, lax: bool
-    ) -> Applied:
-        self._context.require(admin, "add")
-        sent = self._writable_part(admin, row, adding=True)
-        sent = {name: value for name, value in sent.items() if not (lax and value == "")}
-        added = await self._context.read(session, admin, (await self._editor.add_in(session, admin, sent, lax=lax)).id)
-        fields = admin.fields
-        changes = [
-            Difference(name, fields[name].label, None, msgspec.to_builtins(getattr(added, name))) for name in sent
-        ]
-        return Applied("add", str(added.id), changes)
-
-    async def _import_change(
-        self, session: WriteSession, admin: ModelAdmin[Any], row_id: str, row: dict[str, Any], *, lax: bool
-    ) -> Applied:
-        self._context.require(admin, "change")
-        try:
-            there = await self._context.locked(session, admin, row_id)
-        except NotFound:
-            raise Invalid.field("body.id", "There is no row with this id.", "not_found") from None
-        sent = self._editor.accept(admin, self._writable_part(admin, row, adding=False), adding=False, lax=lax)
-        before = {name: msgspec.to_builtins(getattr(there, name)) for name in sent}
-        new = {name: value for name, value in sent.items() if msgspec.to_builtins(value) != before[name]}
-        if not new:
-            return Applied("nothing", row_id, [])
-        await self._editor.change_locked(session, admin, there, new)
-        fields = admin.fields
-        changes = [Difference(name, fields[name].label, before[name], msgspec.to_builtins(new[name])) for name in new]
-        return Applied("change", row_id, changes)
-
-    def _ignored(self, admin: ModelAdmin[Any], rows: list[dict[str, Any]]) -> list[str]:
-        """Return the columns with a value in a row where they cannot be written."""
-        kinds = (False, True)
-        writable = {kind: {field.name for field in self._editor.writable(admin.name, adding=kind)} for kind in kinds}
-        ignored = {
-            name for row in rows for name, value in row.items()
-            if value not in (None, "") and name not in writable[not row.get("id")] | {"id", "display", "displays"}
-        }  # fmt: skip
-        return sorted(ignored)
-
-    def _writable_part(self, admin: ModelAdmin[Any], row: Mapping[str, Any], *, adding: bool) -> dict[str, Any]:
-        names = {field.name for field in self._editor.writable(admin.name, adding=adding)}
-        return {name: value for name, value in row.items() if name in names}
-
 
 async def _chain(first: list[Any], rest: Pages) -> Pages:
     async with aclosing(rest):  # a client may disconnect; each generator closes the one it reads from
         yield first
         async for page in rest:
             yield page
-
-
-def _reasons(problem: Problem) -> list[str]:
-    return [f"{error.field.removeprefix('body.')}: {error.message}" for error in problem.errors] or [sentence(problem)]
-
-
-def _sum_up(report: ImportReport) -> None:
-    actions = [row.action for row in report.rows]
-    report.added, report.changed = actions.count("add"), actions.count("change")
-    report.unchanged, report.refused = actions.count("nothing"), actions.count("refused")

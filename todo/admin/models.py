@@ -5,9 +5,11 @@ from uuid import UUID
 
 from sqlalchemy import Column, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 from todo.database import Row, columns
+
+IMPORT = "import"  # the action of a run that imports a file
 
 
 class SavedView(Row, table=True):
@@ -41,7 +43,7 @@ class Run(Row, table=True):
     form: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     reason: str | None = None
     request_id: str = Field(default="", sa_column_kwargs={"server_default": ""})  # that of its audit events
-    status: str = "waiting"  # waiting | running | done | failed
+    status: str = "waiting"  # draft (an import before it begins) | waiting | running | done | failed | cancelled
     total: int = 0  # at the start; rows may be added or deleted meanwhile
     done: int = 0
     failed: int = 0
@@ -50,4 +52,15 @@ class Run(Row, table=True):
     last_id: UUID | None = None  # rows up to this id are done
 
 
-SAVED_VIEW, RUN = columns(SavedView), columns(Run)
+class ImportRow(SQLModel, table=True):
+    """A row of a file that is not imported yet, or was refused. `values` are those of the file, by column."""
+
+    __tablename__ = "admin_import_rows"
+
+    run_id: UUID = Field(foreign_key="admin_runs.id", ondelete="CASCADE", primary_key=True)
+    number: int = Field(primary_key=True)  # counts from 1, without the header
+    values: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    errors: list[str] | None = Field(default=None, sa_column=Column(ARRAY(TEXT)))
+
+
+SAVED_VIEW, RUN, IMPORT_ROW = columns(SavedView), columns(Run), columns(ImportRow)

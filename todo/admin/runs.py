@@ -8,11 +8,11 @@ from time import monotonic
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from todo.access import Actor, Origin
 from todo.admin.actions import JOB, KEPT, sentence
-from todo.admin.models import RUN, Run
+from todo.admin.models import IMPORT, RUN, Run
 from todo.admin.registry import Registry
 from todo.admin.schemas import Failure, Outcome, Selection
 from todo.admin.service import AdminService
@@ -24,7 +24,15 @@ from todo.queue import enqueue
 
 STINT = 60  # seconds; a job has five minutes
 DAYS = timedelta(days=90)
-EXPIRED = Expired(Run, RUN.updated_at < func.now() - DAYS)  # one that is not over by then never will be
+DRAFT_DAYS = timedelta(days=1)
+# One that is not over by then never will be.
+EXPIRED = Expired(
+    Run,
+    or_(
+        RUN.updated_at < func.now() - DAYS,
+        and_(RUN.updated_at < func.now() - DRAFT_DAYS, RUN.status == "draft"),
+    ),
+)
 FindActor = Callable[[WriteSession, UUID], Awaitable[Actor | None]]
 
 
@@ -54,7 +62,7 @@ async def _step(registry: Registry, database: Database, find_actor: FindActor, r
     """Process the next rows. Return whether there may be more."""
     async with database.session(origin) as session:
         run = await _locked(session, run_id)
-        if run is None or run.status in {"done", "failed"}:
+        if run is None or run.status not in {"waiting", "running"}:
             return False
         actor = await _actor_of(session, find_actor, run)
         if actor is None:
@@ -78,6 +86,9 @@ async def _actor_of(session: WriteSession, find_actor: FindActor, run: Run) -> A
 
 
 async def _next(service: AdminService, run: Run) -> bool:
+    if run.action == IMPORT:
+        async with service.context.transaction() as session:
+            return await service.imports.step(session, run)
     actions, admin = service.actions, service.context.table(run.resource)
     actions.require_action(admin, run.action)
     on = msgspec.convert(run.target, Selection)

@@ -7,6 +7,7 @@ from todo.admin.editor import Editor
 from todo.admin.explanations import Explanations
 from todo.admin.files import Files
 from todo.admin.history import History
+from todo.admin.imports import Imports
 from todo.admin.queries import Queries
 from todo.admin.registry import Registry
 from todo.admin.views import SavedViews
@@ -36,5 +37,6 @@ class AdminService:
         self.actions = Actions(context, self.queries, self.editor)
         self.history = History(context, self.queries, self.editor)
         self.explanations = Explanations(context, self.queries)
-        self.files = Files(context, self.queries, self.editor)
+        self.files = Files(context, self.queries)
+        self.imports = Imports(context, self.queries, self.editor)
         self.views = SavedViews(context, self.queries, self.editor)

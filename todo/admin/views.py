@@ -54,7 +54,7 @@ class RunAdmin(ModelAdmin[Run]):
     icon, group = "progress", "Admin"
     display = "action"
     columns = ("resource", "action", "status", "total", "done", "failed", "actor_id", "created_at")
-    types = {"status": Literal["waiting", "running", "done", "failed"]}
+    types = {"status": Literal["draft", "waiting", "running", "done", "failed", "cancelled"]}
     filters = ("status", "resource", "actor_id", "created_at")
     every_row = "runs.all"
 
@@ -64,7 +64,14 @@ class RunAdmin(ModelAdmin[Run]):
     def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
         from todo.admin.undo import obstacle_of  # noqa: PLC0415 -- which uses the service, which uses this file
 
+        if verb == "cancel":
+            return "" if row.status in {"waiting", "running"} else "This is not running."
         return obstacle_of(row) if verb == "undo" else ""
+
+    @action("Cancel")
+    async def cancel(self, do: ActionContext, row: Run) -> None:
+        """Stop before the next rows. What is done stays; of an import, the rest can be downloaded."""
+        await self.writer(do).update({"status": "cancelled"}, row, action="runs.cancel")
 
     @action("Undo", background=True)
     async def undo(self, do: ActionContext, row: Run) -> str:

@@ -1,13 +1,16 @@
 """Answers as people read them in a terminal."""
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import rich_click as click
 from msgspec import UNSET
 from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -137,6 +140,15 @@ def resource(one: Description) -> None:
     show(grid)
     for action in one.actions:
         click.echo(f"Action {action.name}: {action.help or action.label}")
+
+
+@contextmanager
+def progress_bar(hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Show how many rows are done, on the other stream and when somebody looks. What it gives takes done and total."""
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True),
+                  transient=True, disable=hidden or not sys.stderr.isatty()) as bar:  # fmt: skip
+        task = bar.add_task("Rows")
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def show(grid: Table) -> None:

@@ -20,7 +20,7 @@ from todo.admin.cli.commands import (
     say,
     values_of,
 )
-from todo.admin.cli.output import harmless
+from todo.admin.cli.output import harmless, progress_bar
 from todo.admin.context import uuid_of
 from todo.admin.declaration import RowsAdmin
 from todo.admin.references import resolve_filters, resolve_form, resolve_values, row_id_of
@@ -160,7 +160,8 @@ async def import_rows(
 
         todo admin import tasks open.csv --apply
     """
-    report = await admin.files.import_rows(resource, file.read(), form, apply=apply)
+    with progress_bar(as_json) as progress:
+        report = await admin.imports.import_rows(resource, file.read(), form, apply=apply, progress=progress)
     say(report) if as_json else output.report(report)
     return 1 if report.refused else 0
 

@@ -9,6 +9,7 @@ from todo.admin.pages.docs import DocsPages
 from todo.admin.pages.files import FilePages
 from todo.admin.pages.guards import pages_router
 from todo.admin.pages.history import HistoryPages
+from todo.admin.pages.imports import ImportPages
 from todo.admin.pages.inline_edit import InlineEditPages
 from todo.admin.pages.lists import ListPages
 from todo.admin.pages.rows import RowPages
@@ -18,6 +19,6 @@ from todo.admin.pages.views import ViewPages
 
 PAGES = (
     SignInPages, DashboardPage, SearchPages, DocsPages, ListPages, RowPages, HistoryPages, ActionPages, InlineEditPages,
-    FilePages, ViewPages,
+    FilePages, ImportPages, ViewPages,
 )  # fmt: skip
 routes: list[ControllerRouterHandler] = [admin_file, pages_router(*PAGES)]

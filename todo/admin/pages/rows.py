@@ -214,6 +214,7 @@ def _groups(declared: Resource, found: list[Control]) -> list[tuple[str, list[Co
 def _facts(admin: AdminService, declared: Resource, fields: list[Field]) -> list[Field]:
     """Return the read-only fields."""
     written = {field.name for field in fields} | set(declared.diff)
+    written |= {"failures", "messages"} if declared.name == "runs" else set()  # shown by run.html
     return [field for field in visible_fields(admin, declared) if field.name not in written]
 
 

@@ -93,9 +93,9 @@ async def import_rows(writer: Writer, request: ActorRequest, resource: FromPath[
     """
     data = await read_body(request, ImportIn)
     if data.csv is not UNSET:
-        return await writer.files.import_rows(resource, data.csv.encode(), "csv", apply=data.apply)
+        return await writer.imports.import_rows(resource, data.csv.encode(), "csv", apply=data.apply)
     rows = msgspec.json.encode([] if data.rows is UNSET else data.rows)
-    return await writer.files.import_rows(resource, rows, "json", apply=data.apply)
+    return await writer.imports.import_rows(resource, rows, "json", apply=data.apply)
 
 
 @post(

@@ -351,13 +351,40 @@ function signInWith(form) {
 
 document.addEventListener("htmx:sendError", () => say(translate("The service cannot be reached.")));
 
-function say(text) {
+function say(text, kind = "refused", href = "") {
   const line = document.createElement("p");
-  line.className = "flash flash-refused";
-  line.append(document.createElement("span"));
+  line.className = `flash flash-${kind}`;
+  line.append(document.createElement(href ? "a" : "span"));
   line.firstChild.textContent = text;
+  if (href) line.firstChild.href = href;
   one("#flash")?.replaceChildren(line);
 }
+
+// A background job that was seen running is looked after on every page, until it ends.
+function followRun() {
+  const run = one("#run");
+  if (!run) return;
+  if (["waiting", "running"].includes(run.dataset.status)) localStorage.setItem("run", run.dataset.run);
+  else if (localStorage.getItem("run") === run.dataset.run) localStorage.removeItem("run");
+}
+async function lookAfterRun() {
+  const id = localStorage.getItem("run");
+  if (!id || one("#run") || document.hidden) return;
+  const answer = await fetch(`/admin/runs/${id}`).catch(() => null);
+  const run = answer?.ok && one("#run", new DOMParser().parseFromString(await answer.text(), "text/html"));
+  if (answer && !run) localStorage.removeItem("run");
+  if (!run || ["waiting", "running"].includes(run.dataset.status)) return;
+  localStorage.removeItem("run");
+  say(`${translate("A background job has ended:")} ${one("h2", run).textContent}`, run.dataset.status === "done" ? "done" : "refused", `/admin/runs/${id}`);
+}
+followRun();
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id !== "run") return;
+  followRun();
+  if (!localStorage.getItem("run")) say(`${translate("A background job has ended:")} ${one("#run h2").textContent}`, one("#run").dataset.status === "done" ? "done" : "refused");
+});
+lookAfterRun();
+setInterval(lookAfterRun, 5000);
 
 countSelected();
 const problem = one("#problem");
