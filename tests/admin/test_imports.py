@@ -17,10 +17,10 @@ from todo.admin.imports import guess
 from todo.admin.registry import Registry
 from todo.admin.runs import carry_out
 from todo.admin.service import AdminService
-from todo.app import REGISTRY, delete_old_runs
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
+from todo.modules import REGISTRY, delete_old_runs
 
 PLAIN = {"title": "title", "owner": "owner_id"}
 

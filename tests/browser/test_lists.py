@@ -11,9 +11,9 @@ from support.factories import Person, World
 
 from todo.access import worker_origin
 from todo.admin.runs import carry_out
-from todo.app import REGISTRY
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
+from todo.modules import REGISTRY
 
 
 async def three_tasks(boss: Person) -> None:
