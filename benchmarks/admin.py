@@ -8,7 +8,7 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
@@ -18,7 +18,7 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from benchmarks import SECRET
-from todo.access import Actor
+from todo.access import Actor, Origin
 from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
 from todo.cli.migrate import install
@@ -88,7 +88,9 @@ class Subject:
         database.reads = self.reads = Counting(database.reads)
         root = Actor(uuid7(), "root", permissions=frozenset({"*"}))
         own = Actor(somebody, "somebody", permissions=frozenset({"admin.enter", "tasks.view"}))
-        self._admin, self._own = (AdminService(REGISTRY, database, actor) for actor in (root, own))
+        self._admin, self._own = (
+            AdminService(REGISTRY, database, Origin(actor, "admin", "", "")) for actor in (root, own)
+        )
         self._owners = str(somebody), str(nobody)
         self._middle = middle
 
@@ -112,6 +114,11 @@ class Subject:
             "one owner, facets": page(filters={"owner_id": [somebody]}, sort="-created_at"),
             "owner of nothing, facets": page(filters={"owner_id": [nobody]}, sort="-created_at"),
             "in a series (none), facets": page(filters={"series_id": ["set"]}, sort="-created_at"),
+            **{_label(name, value): page(filters={name: [value]}) for name, value in self._filters()},
+            **{
+                f"{_label(name, value)} by due_at": page(filters={name: [value]}, sort="due_at")
+                for name, value in self._filters()
+            },
             "search plumber (rare), facets": page(q="plumber"),
             "search school (common), facets": page(q="school", sort="-created_at"),
             "search zebra (nowhere), facets": page(q="zebra"),
@@ -126,8 +133,22 @@ class Subject:
             "its history": lambda: self._admin.history.of_row("tasks", task),
         }
 
+    def _filters(self) -> Iterator[tuple[str, str]]:
+        """Each filter of the list with a value, and where a field can be empty also with and without one."""
+        tasks = REGISTRY["tasks"]
+        for name in tasks.filter_names:
+            field = tasks.fields[name]
+            values = {"choice": "done", "integer": "2..3", "instant": "past_30_days"}
+            yield name, values.get(field.kind, self._owners[0])
+            if field.nullable:
+                yield from ((name, "set"), (name, "empty"))
+
     def _page(self, **list_query: Any) -> Work:
         return lambda: self._admin.queries.page("tasks", ListQuery(**list_query))
+
+
+def _label(name: str, value: str) -> str:
+    return f"{name}={'somebody' if len(value) == 36 else value}"
 
 
 def _sorts() -> list[str]:
@@ -141,7 +162,7 @@ async def subject(url: str, number: int) -> AsyncIterator[Subject]:
     connection = await asyncpg.connect(url)
     await connection.execute("UPDATE quota_defaults SET limits = '{}'")
     await connection.execute(USERS, PEOPLE)
-    await connection.execute(TASKS, number, timeout=1800)
+    await connection.execute(TASKS, number, timeout=3600)
     await connection.execute("VACUUM ANALYZE", timeout=600)
     owners = [row["id"] for row in await connection.fetch("SELECT id FROM users ORDER BY email")]
     middle = await connection.fetchrow(

@@ -31,7 +31,7 @@ NAMES = {
     "refusals": "problems", "refusal": "problem", "mend": "fix", "whoever": "user", "anew": "again", "afresh": "again",
 }  # fmt: skip
 # Names that are those of others, or of the shell one types into.
-ALLOWED = {"shell", "dbshell"}
+ALLOWED = {"shell_complete", "shell", "dbshell"}
 # In texts: whole words that nobody in the field says.
 TEXT = re.compile(
     r"\b(turns? of (a|the|its) series|ledgers?|nominal|audit trail|the trail|faces?|whoever|mend|rooms?"

@@ -1,6 +1,6 @@
 """Actions on one row, a selection, all matching rows, or the resource. Many rows are processed in the background."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +36,7 @@ class Actions:
 
     def __init__(self, context: AdminContext, queries: Queries, editor: Editor):
         self._context, self._queries, self._editor = context, queries, editor
+        self.progress: Callable[[int], None] = lambda rows: None  # gets how many rows are through
 
     async def act(
         self, resource: str, name: str, on: Selection, form: Mapping[str, Any] | None = None, *, lax: bool = False
@@ -219,6 +220,7 @@ class Actions:
             outcome = Outcome(
                 outcome.done + part.done, outcome.failed + part.failed, (outcome.messages + part.messages)[:KEPT]
             )
+            self.progress(outcome.done + len(outcome.failed))
             if len(ids) < AT_ONCE:
                 return outcome
             last = ids[-1]

@@ -9,6 +9,7 @@ from typing import Any
 
 import rich_click as click
 from click.exceptions import Exit
+from click.shell_completion import CompletionItem
 
 
 class CommandError(Exception):
@@ -19,7 +20,10 @@ class LazyCommand(click.RichCommand):
     """A name, its line of help, and where the command is: `todo.cli.up:up`, or a group that has it."""
 
     def __init__(self, name: str, line: str, target: str):
-        super().__init__(name=name, help=line)
+        # A shell that completes reads options and arguments without knowing them: `completing.py` does.
+        super().__init__(
+            name=name, help=line, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+        )
         self.target = target
 
     def load(self) -> click.Command:
@@ -27,6 +31,10 @@ class LazyCommand(click.RichCommand):
         found: Any = getattr(imported(module), attribute)
         command: click.Command = found.commands[str(self.name)] if isinstance(found, click.Group) else found
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found: list[CompletionItem] = imported("todo.cli.completing").complete(self, ctx, incomplete)
+        return found
 
 
 class ShortName(LazyCommand):
@@ -55,7 +63,8 @@ class LazyGroup(click.RichGroup):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command.load() if isinstance(command, LazyCommand) else command, rest
+        completes = ctx.resilient_parsing  # a shell wants names, for which nothing need be loaded
+        return name, command.load() if isinstance(command, LazyCommand) and not completes else command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -143,11 +143,11 @@ def resource(one: Description) -> None:
 
 
 @contextmanager
-def progress_bar(hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(hidden: bool = False, what: str = "Rows") -> Iterator[Callable[[int, int | None], None]]:
     """Show how many rows are done, on the other stream and when somebody looks. What it gives takes done and total."""
     with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True),
                   transient=True, disable=hidden or not sys.stderr.isatty()) as bar:  # fmt: skip
-        task = bar.add_task("Rows")
+        task = bar.add_task(what)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

@@ -19,6 +19,7 @@ from todo.admin.cli.commands import (
     filters_of,
     say,
 )
+from todo.admin.cli.output import progress_bar
 from todo.admin.file_formats import Format, csv_of
 from todo.admin.references import resolve_filters, row_id_of
 from todo.admin.schemas import ListQuery
@@ -142,6 +143,9 @@ async def export(
     """
     given = await resolve_filters(admin, resource, filters_of(filters))
     query = ListQuery(filters=given, q=q, trash=trash, sort=sort)
-    async for part in await admin.files.export(resource, query, form, columns.split(",") if columns else ()):
-        file.write(part)
+    written = 0
+    with progress_bar(what="Bytes") as progress:
+        async for part in await admin.files.export(resource, query, form, columns.split(",") if columns else ()):
+            file.write(part)
+            progress(written := written + len(part), None)
     return 0

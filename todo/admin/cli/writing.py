@@ -134,13 +134,15 @@ async def act(
         form = await resolve_values(admin, resource, form)
     elif declared := admin.registry[resource].actions.get(action):
         form = await resolve_form(admin, declared, form)
-    await _confirm(admin, resource, action, ids, query, yes=yes)
+    total = await _confirm(admin, resource, action, ids, query, yes=yes)
     ids = [await row_id_of(admin, resource, one) for one in ids]
     if len(ids) == 1:
         return _report(await admin.actions.act_on_one(resource, action, ids[0], form, lax=True), as_json)
     chosen: Any = ids if isinstance(admin.registry[resource], RowsAdmin) else [uuid_of(one) for one in ids]
-    selection = Selection(ids=chosen, matching=query)
-    return _report(await admin.actions.act(resource, action, selection, form, lax=True), as_json)
+    with progress_bar(as_json) as progress:
+        admin.actions.progress = lambda done: progress(done, total)
+        outcome = await admin.actions.act(resource, action, Selection(ids=chosen, matching=query), form, lax=True)
+    return _report(outcome, as_json)
 
 
 @command(
@@ -168,20 +170,22 @@ async def import_rows(
 
 async def _confirm(
     admin: AdminService, resource: str, name: str, ids: Sequence[str], query: ListQuery | None, *, yes: bool
-) -> None:
-    """Ask before a dangerous action, and before one on all rows that match."""
+) -> int | None:
+    """Ask before a dangerous action, and before one on all rows that match. Return how many there are, if known."""
     found = admin.registry[resource]
     action = admin.actions.require_action(found, name)
     dangerous = name == "delete" or (action is not None and action.dangerous)
+    page = await admin.queries.page(resource, query) if query else None
+    total = page.total if page and page.total_is_exact else len(ids) or None
     if yes or not (dangerous or query):
-        return
+        return total
     what = f"{len(ids)} {found.label}" if ids else found.label
-    if query:
-        page = await admin.queries.page(resource, query)
+    if page:
         what = f"{page.total or 0:,} {found.label}" if page.total_is_exact else f"about {page.total:,} {found.label}"
     elif len(ids) == 1:
         what = f"{found.label_one} {ids[0]}"
     confirm(f"{action.label if action else name.capitalize()}: {what}.")
+    return total
 
 
 def _report(outcome: Outcome, as_json: bool) -> int:
