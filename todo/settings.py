@@ -65,8 +65,16 @@ class SecretFiles(PydanticBaseSettingsSource):
         return (_read(field_name, path) if path else None), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        values = {
+            _name_of(field, name): self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
         return {name: value for name, value in values.items() if value is not None}
+
+
+def _name_of(field: FieldInfo, field_name: str) -> str:
+    alias = field.validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else field_name
 
 
 def _read(field_name: str, path: str) -> str:

@@ -80,3 +80,9 @@ def test_a_secret_file_that_cannot_be_read_is_named(todo) -> None:
 
     assert done.exit_code == 1
     assert done.output.startswith("Error: TODO_SECRET_KEY_FILE: cannot read /nowhere/secret")
+
+
+def test_the_port_is_read_from_a_file_like_every_setting(todo, tmp_path: Path) -> None:
+    (tmp_path / "port").write_text("9001\n")
+
+    assert "\nTODO_PORT=9001\n" in todo("settings", TODO_PORT_FILE=str(tmp_path / "port")).output
