@@ -38,8 +38,10 @@ class Person(NamedTuple):
 
 
 @contextmanager
-def database(*, durable: bool = False) -> Iterator[tuple[str, list[Person], int]]:
-    """The URL of a filled database, its people, and the server's process id.
+def database(
+    *, durable: bool = False, users: int = USERS, tasks: int = TASKS
+) -> Iterator[tuple[str, list[Person], int]]:
+    """The URL of a database with these numbers of users and tasks, its people, and the server's process id.
 
     Unless `durable`, commits do not wait for the disk, for any stack.
     """
@@ -48,7 +50,7 @@ def database(*, durable: bool = False) -> Iterator[tuple[str, list[Person], int]
         tempfile.TemporaryDirectory(prefix="todo-benchmarks-") as folder,
         Server(Path(folder), settings=commit | {"max_connections": "300"}) as server,
     ):
-        people = asyncio.run(_fill(server.url))
+        people = asyncio.run(_fill(server.url, users, tasks))
         yield server.url, people, int((Path(folder) / "postgres" / "postmaster.pid").read_text().split()[0])
 
 
@@ -62,22 +64,21 @@ async def open_again(url: str) -> None:
         await connection.close()
 
 
-async def _fill(url: str) -> list[Person]:
+async def _fill(url: str, users: int, tasks: int) -> list[Person]:
     settings = load_settings(_env_file=None, database_url=url, secret_key=SECRET, access_token_seconds=86400)
     await install(settings, url)
     connection = await asyncpg.connect(url)
     try:
-        tasks = await _insert(connection)
+        owned = await _insert(connection, [uuid7() for _ in range(users)], tasks)
         await connection.execute("VACUUM ANALYZE")
     finally:
         await connection.close()
-    ours = await _our_tokens(settings, url, list(tasks))
-    return [Person(tasks[user], {"todo": ours[user], **_other_tokens(user)}) for user in tasks]
+    ours = await _our_tokens(settings, url, list(owned))
+    return [Person(owned[user], {"todo": ours[user], **_other_tokens(user)}) for user in owned]
 
 
-async def _insert(connection: Any) -> dict[UUID, list[UUID]]:
-    users = [uuid7() for _ in range(USERS)]
-    rows = [_task(n, users[n % USERS]) for n in range(TASKS)]
+async def _insert(connection: Any, users: list[UUID], tasks: int) -> dict[UUID, list[UUID]]:
+    rows = [_task(n, users[n % len(users)], n // len(users)) for n in range(tasks)]
     await connection.executemany(
         "INSERT INTO users"
         " (id, created_at, updated_at, version, email, name, timezone, kind, status, credential_version)"
@@ -88,17 +89,17 @@ async def _insert(connection: Any) -> dict[UUID, list[UUID]]:
     await connection.copy_records_to_table(
         "tasks", records=[tuple(row.values()) for row in rows], columns=list(rows[0])
     )
-    return {user: [row["id"] for row in rows[n::USERS]] for n, user in enumerate(users)}
+    return {user: [row["id"] for row in rows[n :: len(users)]] for n, user in enumerate(users)}
 
 
-def _task(n: int, owner: UUID) -> dict[str, Any]:
-    """Every second one has a due date, every third one notes."""
+def _task(n: int, owner: UUID, number: int) -> dict[str, Any]:
+    """The task with this number of its owner. Every second one has a due date, every third one notes."""
     at = BEGIN + timedelta(minutes=n)
     return {
         "id": uuid7(), "created_at": at, "updated_at": at, "version": 1, "owner_id": owner,
         "project_id": owner, "created_by": owner,
         "title": f"Task number {n} of them all", "notes": "Some words about it. " * 5 if n % 3 == 0 else "",
-        "status": "open", "priority": n // USERS % 5, "due": DUE if n % 2 else None, "due_at": at if n % 2 else None,
+        "status": "open", "priority": number % 5, "due": DUE if n % 2 else None, "due_at": at if n % 2 else None,
         "overdue_at": at + timedelta(days=1) if n % 2 else None,
     }  # fmt: skip
 
@@ -122,7 +123,7 @@ def _other_tokens(user: UUID) -> dict[str, str]:
 def requests(people: list[Person], stack: str) -> dict[str, list[str]]:
     """The raw HTTP requests of each endpoint, everybody in turn."""
     chosen = random.Random(1)
-    found: dict[str, list[str]] = {name: [] for name in ENDPOINTS}
+    found: dict[str, list[str]] = {name: [] for name in (*ENDPOINTS, "mixed")}
     for person in people:
         ask = _Asker(person.credentials[stack])
         some = chosen.sample(person.tasks, 10)
@@ -133,9 +134,15 @@ def requests(people: list[Person], stack: str) -> dict[str, list[str]]:
         # A title that is the same would change nothing.
         found["change"] += [ask("PATCH", f"/api/tasks/{task}", {"title": title}) for title in "AB" for task in some]
         found["complete"] += [ask("POST", f"/api/tasks/{task}/complete") for task in person.tasks[50:150]]
-    mixed = ["list"] * 3 + ["read"] * 4 + ["change"] * 2 + ["add"]
-    found["mixed"] = [chosen.choice(found[chosen.choice(mixed)]) for _ in range(5_000)]
+        found["mixed"] += _mixed(found, chosen)
     return found
+
+
+def _mixed(found: dict[str, list[str]], chosen: random.Random) -> list[str]:
+    """Ten requests of the person whose requests were added last: seven reads, two changes, one new task."""
+    requests = found["list"][-1:] * 3 + found["read"][-4:] + found["change"][-2:] + found["add"][-1:]
+    chosen.shuffle(requests)
+    return requests
 
 
 class _Asker:

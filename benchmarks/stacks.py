@@ -86,7 +86,7 @@ def _start(name: str, url: str, people: list[Person], stop: ExitStack, limit: st
         port: int = probe.getsockname()[1]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("TODO_")}
     own = {"DATABASE_URL": url, "TODO_DATABASE_URL": url, "TODO_SECRET_KEY": SECRET, "TODO_RATE_LIMIT": limit}
-    own |= {"TODO_MAX_CONNECTIONS_PER_ADDRESS": "1000"}  # all come from one address
+    own |= {"TODO_MAX_CONNECTIONS": "4000", "TODO_MAX_CONNECTIONS_PER_ADDRESS": "4000"}  # all come from one address
     own |= ENVIRONMENT.get(name, {})
     command = [sys.executable, *COMMANDS[name].format(port=port).split()]
     # Our log of requests is on, as it is by default, and read by nobody.
