@@ -28,7 +28,7 @@ from benchmarks import SECRET
 from todo.access import Actor
 from todo.cli.installation import opened
 from todo.cli.migrate import install
-from todo.domain.tasks.controllers.list_parameters import SORTS, filters_of
+from todo.domain.tasks.controllers.list_parameters import SORTS, filtered, filters_of
 from todo.domain.tasks.includes import reads_of
 from todo.domain.tasks.queries import TaskReads
 from todo.embedded.server import Server
@@ -73,6 +73,11 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "q=call (a quarter)": {"q": "call"},
     "q=phone (a third, in notes)": {"q": "phone"},
     "q=number&sort=-created_at": {"q": "number", "sort": "-created_at"},
+    "q=call&sort=due_at": {"q": "call", "sort": "due_at"},
+    "q=plumber&sort=due_at": {"q": "plumber", "sort": "due_at"},
+    "filter=label = often": {"filter": "label = often"},
+    "filter=label = water and closed": {"filter": "label = water and closed"},
+    "filter=assignee = me order by due": {"filter": "assignee = me order by due"},
 }
 FILL = """
     INSERT INTO tasks (id, created_at, updated_at, version, owner_id, project_id, created_by, title, notes,
@@ -120,6 +125,7 @@ LARGEST = UUID(bytes=md5(b"project 0").digest())  # noqa: S324 -- as PostgreSQL 
 OF_PROJECT = {f"project_id=...&{name}": asked | {"project_id": LARGEST} for name, asked in {
     "sort=-created_at": {}, "sort=due_at": {"sort": "due_at"}, "status=open": {"status": ["open"]},
     "q=plumber": {"q": "plumber"}, "label=water": {"label": ["water"]},
+    "q=plumber&sort=due_at": {"q": "plumber", "sort": "due_at"},
 }.items()}  # fmt: skip
 
 
@@ -130,8 +136,10 @@ async def ask(reads: Any, actor: UUID, question: dict[str, Any], since: str) -> 
     options["project_id"] = asked.pop("project_id", None)
     read = reads_of(asked.pop("include", frozenset()))
     person = Actor(id=actor, name="ada", timezone=ZONE)
+    text = asked.pop("filter", None)
     filters = filters_of(person, **(dict.fromkeys(ASKED) | asked))
-    if "q" in asked and "sort" not in options:
+    options |= filtered(text, person, filters, options.get("sort"))
+    if options["sort"] == "rank":
         return await read.search.page(reads, actor, filters, asked=asked, **options)
     return await TaskReads(reads, person).page(filters, read.lists, asked=asked, **options)
 

@@ -35,9 +35,17 @@ from todo.database import ACTOR
 from todo.domain.projects.models import PROJECT
 from todo.domain.projects.queries import SHARED_PROJECTS, not_archived
 from todo.domain.tasks import models
-from todo.domain.tasks.guards import visible_to
 from todo.domain.tasks.models import TASK
-from todo.domain.tasks.queries import FILTERS, OF_PROJECT, PLACED, found, in_project, mark_of, words_query
+from todo.domain.tasks.queries import (
+    FILTERS,
+    OF_PROJECT,
+    PLACED,
+    PROJECT_IS_VISIBLE,
+    found,
+    in_project,
+    mark_of,
+    words_query,
+)
 
 SAMPLE = 1_000  # of one place, the newest tasks that show whether many have the words
 SOME = 20  # matches in the sample, without which few tasks have the words
@@ -63,7 +71,9 @@ class Place(NamedTuple):
 HERE = TASK.deleted_at.is_(None)
 OWN = Place(ACTOR, (TASK.owner_id == ACTOR, HERE, not_archived(TASK.project_id)), FILTERS)
 EACH = Place(SHARED, (TASK.project_id == SHARED, PLACED, HERE), in_project(SHARED) | {"inbox": false()})
-ONE = Place(OF_PROJECT, (TASK.project_id == OF_PROJECT, PLACED, visible_to(ACTOR)), in_project(OF_PROJECT))
+ONE = Place(OF_PROJECT, (TASK.project_id == OF_PROJECT, PLACED, HERE, PROJECT_IS_VISIBLE), in_project(OF_PROJECT))
+# As text, so that only the index of words is asked for the project, not one that has all of its tasks.
+FOUND_IN_ONE = ONE._replace(tasks=(cast(TASK.project_id, Text) == cast(OF_PROJECT, Text), HERE, PROJECT_IS_VISIBLE))
 
 
 def _all() -> Place:

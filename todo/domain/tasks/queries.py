@@ -24,6 +24,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    exists,
     false,
     func,
     literal_column,
@@ -33,6 +34,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from todo.access import Actor
 from todo.database import ACTOR, Direct, Query
+from todo.domain.projects.guards import visible_to as project_visible_to
+from todo.domain.projects.models import PROJECT
 from todo.domain.projects.queries import INBOX_IS_NAMED, NAMED_PROJECTS, SHARED_PROJECTS, not_archived
 from todo.domain.tasks import models
 from todo.domain.tasks.guards import visible_to
@@ -40,7 +43,7 @@ from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.order.rules import key_of_new
 from todo.domain.tasks.schemas import Day, Moment, Progress, TaskDetails, TaskOut, TaskSaved, TrashedTask
 from todo.errors import Invalid, NotFound
-from todo.listing import Listing, Shared, Sort
+from todo.listing import Listing, Shared, Sort, Test
 from todo.schema import Instant, Page
 
 IS_OPEN: ColumnElement[bool] = literal_column(f"({models.IS_OPEN})", Boolean())
@@ -117,6 +120,11 @@ def labeled(place: ColumnElement[Any], labels: Any = LABEL, compare: str = "@>")
     return and_(literal_column("labels <> '{}'"), literal_column(f"({models.LABEL_KEYS})").op(compare)(wanted))
 
 
+def has_labels(labels: Any, compare: str = "@>") -> ColumnElement[bool]:
+    """What `labeled` finds, without its index."""
+    return and_(literal_column("labels <> '{}'"), _lowered(TASK.labels).op(compare)(_lowered(labels)))
+
+
 def _lowered(labels: ColumnElement[Any]) -> ColumnElement[Any]:
     return cast(func.lower(cast(labels, Text)), ARRAY(Text))
 
@@ -128,6 +136,11 @@ def assigned(place: ColumnElement[Any], people: Any = ASSIGNEE) -> ColumnElement
     """What is assigned to one of these people, by default those of a question, in the tasks of an owner or project."""
     wanted = func.assignee_keys(cast(place, Uuid()), people)
     return and_(literal_column("assignee_ids <> '{}'"), literal_column(f"({models.ASSIGNEE_KEYS})").op("&&")(wanted))
+
+
+def is_assigned(people: Any) -> ColumnElement[bool]:
+    """What `assigned` finds, without its index."""
+    return TASK.assignee_ids.op("&&")(people)
 
 
 FILTERS = {
@@ -155,11 +168,12 @@ FILTERS = {
     "not_blocked": ~TASK.blocked,
     "q": found(mark_of(ACTOR, models.OWNER_MARK)),
 }
-# The same without an index, whose rows would be all that have a common label, whatever the page.
+# The same asked of each row: an index would return all that have a common label, whatever the page.
 TESTS = {
-    "label": and_(literal_column("labels <> '{}'"), _lowered(TASK.labels).op("@>")(_lowered(LABEL))),
-    "assignee": TASK.assignee_ids.op("&&")(ASSIGNEE),
-    "q": TASK.words.op("@@")(words_query(bindparam("q", type_=Text()))),
+    "label": Test(has_labels(LABEL)),
+    "assignee": Test(is_assigned(ASSIGNEE)),
+    "unassigned": Test(FILTERS["unassigned"], has_index=False),
+    "q": Test(TASK.words.op("@@")(words_query(bindparam("q", type_=Text())))),
 }
 RANGES = {
     "due_before": "due_at", "due_after": "due_at", "overdue": "due_at", "changed_since": "updated_at",
@@ -167,6 +181,8 @@ RANGES = {
 }  # fmt: skip
 PLACED = TASK.project_id != TASK.owner_id  # so that the planner sees that an index of projects has it
 OF_PROJECT: Any = bindparam("project_id", type_=TASK.project_id.type)
+# Asked once, not of every task, whose owner is that of its project.
+PROJECT_IS_VISIBLE = exists().where(PROJECT.id == OF_PROJECT, project_visible_to(ACTOR))
 
 
 def in_project(project_id: ColumnElement[Any]) -> dict[str, ColumnElement[bool]]:
@@ -218,7 +234,7 @@ def lists_of(into: Callable[..., TaskDetails], columns: Select[Any]) -> Lists:
     own = columns.where(TASK.owner_id == ACTOR, here, not_archived(TASK.project_id))
     inbox = columns.where(TASK.owner_id == ACTOR, here, TASK.project_id == TASK.owner_id, INBOX_IS_NAMED)
     named = _shared(columns, here, projects=NAMED_PROJECTS)
-    of_project = columns.where(TASK.project_id == OF_PROJECT, PLACED, visible_to(ACTOR))
+    of_project = columns.where(TASK.project_id == OF_PROJECT, PLACED, here, PROJECT_IS_VISIBLE)
     return Lists(
         Listing(into, own, shared=_shared(columns, here), **order),
         Listing(into, of_project, **order | {"filters": FILTERS | in_project(OF_PROJECT), "place": OF_PROJECT}),
@@ -298,6 +314,8 @@ class TaskReads:
         the projects with certain names or ids is read by an index of its own.
         """
         lists = lists or LISTS
+        if filters.get("only_status") and options.get("sort") in (None, "created_at", "-created_at"):
+            filters = {**filters, "is_open": None}  # with both, the planner expects few, and would read and sort all
         if project_id is not None and project_id != self._actor:
             return await lists.of_project.page(
                 self._reads, filters, actor=self._actor, project_id=project_id, **options

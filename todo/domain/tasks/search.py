@@ -14,13 +14,15 @@ from sqlalchemy import Select, Subquery, and_, not_, select, union_all
 
 from todo.database import Direct
 from todo.domain.tasks.models import TASK
-from todo.domain.tasks.newest import ALL, BY_AGE, MANY, ONE, Conditions, Newest, Place, may_be_common, rank
+from todo.domain.tasks.newest import ALL, BY_AGE, FOUND_IN_ONE, MANY, Conditions, Newest, Place, may_be_common, rank
 from todo.domain.tasks.queries import FILTERS, TESTS
 from todo.domain.tasks.schemas import TaskDetails
 from todo.listing import Listing, Sort, Where
+from todo.listing.statements import Shape
 from todo.schema import Instant, Page
 
 MOST = 1_000  # matches that are ranked
+_TESTS = {name: test.clause for name, test in TESTS.items()}
 
 
 def _candidates(given: frozenset[str], where: Where | None, *, is_of_project: bool) -> Subquery:
@@ -35,7 +37,7 @@ def _candidates(given: frozenset[str], where: Where | None, *, is_of_project: bo
         return [*(filters[name] for name in sorted(given)), *([where.clause(place.id)] if where else [])]
 
     may_be = may_be_common(is_of_project=is_of_project)
-    all_tasks = Newest("newest", more=lambda place: conditions(place, TESTS), gate=may_be, is_of_project=is_of_project)
+    all_tasks = Newest("newest", more=lambda place: conditions(place, _TESTS), gate=may_be, is_of_project=is_of_project)
     ways = [all_tasks]
     if given or where:
         gate = and_(all_tasks.found >= MANY, not_(all_tasks.is_enough))
@@ -46,7 +48,7 @@ def _candidates(given: frozenset[str], where: Where | None, *, is_of_project: bo
     for way, is_it in zip(ways, is_enough, strict=True):
         matches = select(way.rows.c.match, way.rows.c.added, way.rows.c.rank).where(way.rows.c.rank.is_not(None), is_it)
         parts.append(matches.order_by(way.rows.c.added.desc(), way.rows.c.match.desc()).limit(MOST).subquery())
-    place = ONE if is_of_project else ALL
+    place = FOUND_IN_ONE if is_of_project else ALL
     rare = (*place.tasks, place.filters["q"], *conditions(place), *(not_(one) for one in is_enough))
     found = select(TASK.id.label("match"), TASK.created_at.label("added"), TASK.words).where(*rare)
     best = found.order_by(*BY_AGE).limit(MOST).subquery()
@@ -98,7 +100,7 @@ class Ranked(Listing[TaskDetails]):
         super().__init__(into, select(*found.c), filters={}, sorts=sorts, default="-rank,-created_at")
         self._tasks = columns
 
-    def _statement(self, *shape: Any) -> Select[Any]:
-        page = super()._statement(*shape).subquery("page")
+    def _statement(self, shape: Shape) -> Select[Any]:
+        page = super()._statement(shape).subquery("page")
         tasks = self._tasks.add_columns(page.c.rank).join(page, page.c.match == TASK.id)
         return tasks.order_by(page.c.rank.desc(), page.c.added.desc(), page.c.match.desc())

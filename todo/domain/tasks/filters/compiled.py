@@ -51,7 +51,15 @@ class Where(Struct, frozen=True):
     shape: Shape
 
     def clause(self, place: Any) -> ColumnElement[bool]:
-        return clause_of(self.shape, place)
+        return clause_of(self.shape, Take(place))
+
+    def split(self, place: Any) -> tuple[list[ColumnElement[bool]], list[ColumnElement[bool]]]:
+        """The conditions that must hold: those without an index by place, and those with one."""
+        shape, take = self.shape, Take(place)
+        parts = shape.parts if isinstance(shape, Joined) and shape.word == "and" else (shape,)
+        found = [(_has_index(part), clause_of(part, take)) for part in parts]  # in the order of their values
+        others = [clause for has_index, clause in found if not has_index]
+        return others, [clause for has_index, clause in found if has_index]
 
 
 class Read(NamedTuple):
@@ -175,16 +183,18 @@ def _natural(parsed: Filter) -> str | None:
     return None
 
 
-def clause_of(shape: Shape, place: Any) -> ColumnElement[bool]:
-    """The condition of a shape on tasks of a place, with parameters `filter_0`, `filter_1` ..."""
-    take = Take(place)
+def _has_index(shape: Shape) -> bool:
+    """Whether an index by place has what a shape finds."""
+    if isinstance(shape, Joined):
+        return (all if shape.word == "or" else any)(_has_index(part) for part in shape.parts)
+    return isinstance(shape, Test) and shape.clause == "among" and shape.field in ("label", "assignee")
 
-    def build(part: Shape) -> ColumnElement[bool]:
-        if isinstance(part, Test):
-            return FIELDS[part.field].clauses[part.clause](take)
-        if isinstance(part, Denied):
-            return not_(build(part.shape))
-        parts = [build(one) for one in part.parts]
-        return or_(*parts) if part.word == "or" else and_(True, *parts)
 
-    return build(shape)
+def clause_of(shape: Shape, take: Take) -> ColumnElement[bool]:
+    """The condition of a shape, with parameters `filter_0`, `filter_1` ..., as they are taken."""
+    if isinstance(shape, Test):
+        return FIELDS[shape.field].clauses[shape.clause](take)
+    if isinstance(shape, Denied):
+        return not_(clause_of(shape.shape, take))
+    parts = [clause_of(part, take) for part in shape.parts]
+    return or_(*parts) if shape.word == "or" else and_(True, *parts)

@@ -36,11 +36,14 @@ from todo.domain.tasks import models
 from todo.domain.tasks.filters import kinds, times
 from todo.domain.tasks.filters.kinds import Kind
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.queries import IS_OPEN, OVERDUE, SORTS, assigned, labeled, words_query
+from todo.domain.tasks.queries import IS_OPEN, OVERDUE, SORTS, assigned, has_labels, is_assigned, labeled, words_query
 
 
 class Take:
-    """Takes the arguments of clauses, one after another, as bound values. `place`: owner or project of the tasks."""
+    """Takes the arguments of clauses, one after another, as bound values.
+
+    `place`: owner or project of the tasks, by which an index has some of them; None where each task is asked.
+    """
 
     def __init__(self, place: Any):
         self.place = place
@@ -114,7 +117,13 @@ def _person(take: Take) -> ColumnElement[bool]:
 
 def _assignee(take: Take) -> ColumnElement[bool]:
     people = select(USER.id).where(USER.id.in_(VISIBLE_PEOPLE), named(take(TEXTS), USER.name, USER.id))
-    return assigned(take.place, func.array(people.scalar_subquery()))
+    found = func.array(people.scalar_subquery())
+    return is_assigned(found) if take.place is None else assigned(take.place, found)
+
+
+def _label(take: Take) -> ColumnElement[bool]:
+    labels = take(TEXTS)
+    return has_labels(labels, "&&") if take.place is None else labeled(take.place, labels, "&&")
 
 
 def _estimate(compare: Callable[[Take], ColumnElement[bool]]) -> Clause:
@@ -196,7 +205,7 @@ _ALL = (
         "label", "Its labels, whatever their case; any of several.",
         kinds.names("label", "the name of a label, or `none`", ("none",)),
         {
-            "among": lambda take: labeled(take.place, take(TEXTS), "&&"),
+            "among": _label,
             "none": lambda _: TASK.labels == literal_column("'{}'"),
         }, lookup=True,
     ),
