@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import httpx
 import jwt
 import msgspec
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
@@ -64,6 +63,8 @@ class KeySet:
     """
 
     def __init__(self, issuer: Issuer, *, clock: Callable[[], float] = time.monotonic, cool_down: float = 1.0):
+        import httpx  # noqa: PLC0415 -- a twentieth of the start, where no provider is set
+
         self._issuer = issuer
         self._clock = clock
         self._cool_down = cool_down
