@@ -106,14 +106,17 @@ class Queries:
         found = await self.page(resource, ListQuery(q=q, limit=limit, facets=False))
         return [Option(str(item.id), item.display) for item in found.items]
 
+    async def called(self, resource: str, text: str) -> list[Option]:
+        """Return the rows of a table that are called exactly that, whatever their case. Raise as `named`."""
+        options = await self.named(resource, text, 100)
+        return [option for option in options if option.label.casefold() == text.casefold()]
+
     async def id_of(self, field: Field, text: str) -> str:
         """Return the id that a reference names, or is already. Raise Invalid for none or several."""
         text = text.strip()
         if not text or is_id(text):
             return text
-        options = await self.named(field.reference, text)
-        exact = [option for option in options if option.label.casefold() == text.casefold()]
-        options = exact or options
+        options = await self.called(field.reference, text) or await self.named(field.reference, text)
         if len(options) == 1:
             return options[0].value
         found = "No match." if not options else f"{len(options)} are called that; choose one, or write its id."

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from todo.admin.declaration import Action, RowsAdmin
 from todo.admin.filters import EMPTY, SET
 from todo.admin.queries import is_id
-from todo.admin.schemas import ListQuery, Option
 from todo.admin.service import AdminService
 from todo.errors import Conflict, NotFound
 
@@ -49,10 +48,7 @@ async def row_id_of(admin: AdminService, resource: str, text: str) -> str:
     found = admin.registry[resource]
     if is_id(text) or isinstance(found, RowsAdmin):
         return text
-    rows = []
-    if found.search:
-        page = await admin.queries.page(resource, ListQuery(q=text, limit=100, facets=False))
-        rows = _called([Option(str(row.id), row.display) for row in page.items], text)
+    rows = await admin.queries.called(resource, text) if found.search else []
     if len(rows) == 1:
         return rows[0].value
     one, name = found.label_one.lower(), found.fields[found.display].label.lower()
@@ -60,8 +56,3 @@ async def row_id_of(admin: AdminService, resource: str, text: str) -> str:
     if rows:
         raise Conflict(f"There are {len(rows)} {found.label.lower()} named {text}: give the id.")
     raise NotFound(f"There is no {one} {text}: give {names}.")
-
-
-def _called(options: Sequence[Option], text: str) -> list[Option]:
-    """Those that are called exactly that."""
-    return [option for option in options if option.label.casefold() == text.casefold()]

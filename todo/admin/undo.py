@@ -51,6 +51,8 @@ async def undo_run(admin: AdminService, session: WriteSession, run: Run) -> str:
             kept.append(f"{event.subject_id}: {sentence(problem)}")
     counts = {"restored": restored, "not_restored": len(kept)}
     await record(session, "runs.undo", Run.__tablename__, subject_id=run.id, after=counts)
+    if not events:
+        return "Nothing to undo: this job changed no row."
     more = f" and {len(kept) - SHOWN} more" if len(kept) > SHOWN else ""
     left_out = [f"Not restored: {'; '.join(kept[:SHOWN])}{more}"] if kept else []
     return " ".join([f"{restored} restored.", *left_out])

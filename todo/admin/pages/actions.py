@@ -125,7 +125,9 @@ class ActionPages(Controller):
 
 def _read(admin: AdminService, resource: str, sent: Sent) -> BulkAction:
     """Parse the request. Raise NotFound, Forbidden or Invalid."""
-    declared, name = admin.registry[resource], _last(sent, "action")
+    # The menu of a row in a list says which action is carried out on which row.
+    name, _, row_id = _last(sent, "on").partition(" ")
+    declared, name = admin.registry[resource], name or _last(sent, "action")
     action = declared.actions.get(name)
     if action is None and name not in LABELS:
         raise NotFound(f"There is no action {name} for {declared.label.lower()}.")
@@ -134,8 +136,8 @@ def _read(admin: AdminService, resource: str, sent: Sent) -> BulkAction:
         raise Forbidden(f"This needs the permission {resource}.{verb}.", slug="permission-required")
     query = _last(sent, "state").removeprefix("?")
     state = read_state(f"/admin/{resource}", query)
-    back = safe(_last(sent, "back") or state.here)
-    ids = list(dict.fromkeys(sent.get("id", [])))
+    back = safe(_last(sent, "back") or (state.at(row_id) if row_id else state.here))
+    ids = list(dict.fromkeys([row_id] if row_id else sent.get("id", [])))
     matching = "matching" in sent
     return BulkAction(declared, name, action, [] if matching else ids, state, back, matching)
 

@@ -14,6 +14,7 @@ from todo.admin.fields import Field
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.languages import Language
 from todo.admin.pages.list_state import LIMITS, ListState, read_state
+from todo.admin.pages.row_menus import row_menus
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.schemas import Facet, ListResult
 from todo.admin.service import AdminService
@@ -68,6 +69,7 @@ class ListPages(Controller):
             return pages.go(await _with_references(admin, declared, state))
         found = await admin.queries.page(resource, state.list_query())
         values = await _values(pages.language(request.scope), admin, declared, state, found)
+        values["menu_of"] = row_menus(pages, admin, declared, state)
         return pages.render(request.scope, "list.html", **values)
 
 

@@ -3,7 +3,7 @@
 import re
 
 HOME = "/admin"
-OURS = re.compile(r"/admin(?:/[\w.~%/-]*)?(?:\?[\w.~%&=+,:*/-]*)?", re.ASCII)
+OURS = re.compile(r"/admin(?:/[\w.~%/-]*)?(?:\?[\w.~%&=+,:*/-]*)?(?:#[\w.~%:-]*)?", re.ASCII)
 
 
 def safe(address: str) -> str:
