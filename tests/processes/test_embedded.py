@@ -236,6 +236,31 @@ with Server(data, settings={"fsync": "off"}) as server:
 
 
 @LINUX
+def test_what_a_killed_server_leaves_to_process_1_is_collected(tmp_path: Path) -> None:
+    script = """
+import ctypes, os, signal, sys
+from pathlib import Path
+from todo.cli.supervision import reap_orphans
+from todo.embedded.server import Server
+ctypes.CDLL(None).prctl(36, 1)  # orphans become ours: as process 1 of a container
+def ours():
+    return [pid for one in Path("/proc/self/task").glob("*/children") for pid in one.read_text().split()]
+data = Path(sys.argv[1])
+with Server(data, settings={"fsync": "off"}) as server:
+    os.kill(int((data / "postgres/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    while not all(") Z" in Path("/proc", pid, "stat").read_text() for pid in ours()):
+        pass
+    print(len(ours()) > 1)
+    reap_orphans()
+    print(ours())
+    server.start()
+"""
+    out, err = supervisor(tmp_path, script).communicate(timeout=30)
+    assert (out, err) == ("True\n[]\n", "")
+    assert gone(tmp_path)
+
+
+@LINUX
 def test_a_pid_that_a_stranger_got_does_not_stop_a_start(tmp_path: Path) -> None:
     with Server(tmp_path, settings=FAST) as server:
         crashed = (tmp_path / "postgres/postmaster.pid").read_text().splitlines()

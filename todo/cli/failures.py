@@ -17,6 +17,7 @@ from todo.setting_errors import SettingsError
 OURS = (AdminError, BackupError, CommandError, EmbeddedError, MigrationError, SettingsError)
 # No connection, no such role or password, no such database, too many connections, going down, not allowed, read-only.
 REFUSED = ("08", "28", "3D", "53", "57P", "42501", "25006")
+TOO_MANY = "53300"
 OPTIONS = {"q": "--search", "sort": "--sort", "cursor": "--cursor", "trash": "--trash", "ics": "--calendar"}
 NO_DATABASE = (
     "Cannot use the database: {reason}. Check that it runs and that TODO_DATABASE_URL has the right host, port, user,"
@@ -36,6 +37,8 @@ def sentence_of(error: Exception) -> str | None:
     state = str(getattr(cause, "sqlstate", None) or "")
     if state == DISK_FULL:
         return "The disk of the database is full: nothing was changed. Free some space, then try again."
+    if state == TOO_MANY:
+        return "The database has no connection left: raise its max_connections, or lower TODO_DATABASE_OVERFLOW."
     if isinstance(cause, (*AWAY, psycopg.OperationalError)) or state.startswith(REFUSED):
         return NO_DATABASE.format(reason=_reason(cause))
     return None

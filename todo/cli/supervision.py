@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any, TypeVar
 
 from todo.cli.lazy import CommandError
@@ -80,6 +81,15 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
+
+
+def reap_orphans() -> None:
+    """Collect ended processes of a killed PostgreSQL server, which become those of process 1 of a container."""
+    for children in Path("/proc/self/task").glob("*/children"):
+        for pid in children.read_text().split():
+            with contextlib.suppress(OSError):
+                if "(postgres) Z" in Path("/proc", pid, "stat").read_text():
+                    os.waitpid(int(pid), os.WNOHANG)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from rich.text import Text
 from todo import __version__
 from todo.cli.address import HOST, PORT, given, require_free
 from todo.cli.lazy import CommandError, imported
-from todo.cli.supervision import Child, Stop, in_own_process, running
+from todo.cli.supervision import Child, Stop, in_own_process, reap_orphans, running
 from todo.embedded.server import Server, State
 from todo.settings import Settings, load_settings, unknown_variables, write_secret_key
 
@@ -104,6 +104,7 @@ def keep_alive(children: list[Child], server: Server | None, stop: Stop) -> None
             server.start()
             say("The database process had died; it runs again.")
         if server:
+            reap_orphans()
             server.rotate_log()
         if state == "silent" and before != "silent":
             say("The database does not answer; waiting for it.")
