@@ -151,6 +151,11 @@ class Resource:
     def filter_names(self) -> tuple[str, ...]:
         return tuple(item if isinstance(item, str) else item.name for item in self.filters)
 
+    def has_index_for(self, sort: str) -> bool:
+        """Return whether an index has the rows in this order, so that it costs the same however many there are."""
+        names = [name.strip("-") for name in sort.split(",") if name.strip("-") not in {"", "id"}]
+        return not names or (len(names) == 1 and names[0] in self.sorts)
+
     @cached_property
     def sortable(self) -> tuple[str, ...]:
         """Return the fields that lists can be sorted by; `id` is always one."""

@@ -11,7 +11,7 @@ from todo.admin.context import AdminContext, uuid_of
 from todo.admin.declaration import Filter, Id, ModelAdmin, RowsAdmin
 from todo.admin.fields import Field, label_of
 from todo.admin.filters import EMPTY, SET, period_values, read_filter, steps_of, word_values
-from todo.admin.reads import WORDS
+from todo.admin.reads import CAP, WORDS, Counts
 from todo.admin.rows import MOST_ROWS, neighbor_in, one_of, page_of
 from todo.admin.schemas import Facet, FacetValue, ListQuery, ListResult, Option, SearchHit
 from todo.errors import Invalid, NotFound
@@ -35,6 +35,9 @@ class Queries:
         reads = self._context.reads(admin)
         given = self.list_params(admin, list_query)
         common, database = self.common_params, self._context.database
+        if not admin.has_index_for(list_query.sort):
+            few = await reads.counts(database.reads, given, trashed=list_query.trash, **common)
+            _require_few(admin, few)
         page = self._rows(reads.pages[list_query.trash], given, list_query)
         if not list_query.facets:
             return await page
@@ -244,6 +247,15 @@ class Queries:
             values += [FacetValue(one, names.get(one, one), None, True) for one in chosen if one not in counted]
             found.append(facet_of(admin, item, values))
         return found
+
+
+def _require_few(admin: ModelAdmin[Any], counts: Counts) -> None:
+    """Raise Invalid where more rows match than the database sorts while somebody waits."""
+    if not counts.exact:
+        indexed = ", ".join(("id", *admin.sorts))
+        raise Invalid.field(
+            "query.sort", f"More than {CAP:,} rows match. Filter them first, or sort by one of {indexed} alone."
+        )
 
 
 def is_id(text: str) -> bool:

@@ -82,7 +82,7 @@ async def _values(
     verbs = (*resource.verbs, *resource.actions)
     return {
         "admin": admin, "resource": resource, "state": state, "found": found, "page_sizes": LIMITS,
-        "columns": [_column(resource, field, state) for field in shown],
+        "columns": [_column(resource, field, state, few=found.total_is_exact) for field in shown],
         "all_fields": visible_fields(admin, resource),
         "chips": list(_chips(say, state, found.facets)),
         "may": {verb: admin.may(resource.name, verb) for verb in verbs},
@@ -110,8 +110,8 @@ def visible_fields(admin: AdminService, resource: Resource) -> list[Field]:
     return [field for field in resource.fields.values() if field.name not in hidden]
 
 
-def _column(resource: Resource, field: Field, state: ListState) -> Column:
-    if field.name not in {"id", *resource.sortable}:
+def _column(resource: Resource, field: Field, state: ListState, *, few: bool) -> Column:
+    if field.name not in {"id", *resource.sortable} or not (few or resource.has_index_for(field.name)):
         return Column(field)
     first = (state.sort or resource.sort).split(",")[0]
     order = {field.name: "ascending", f"-{field.name}": "descending"}.get(first, "")
