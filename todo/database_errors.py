@@ -44,6 +44,9 @@ def problem_from(error: Exception) -> Problem | None:
     if state == "23505":
         return Conflict("An equal row already exists.", slug="already-exists")
     if state == "23503":
+        violated: Any = getattr(cause, "__cause__", None) or cause
+        if "is still referenced" in (getattr(violated, "detail", None) or ""):
+            return Conflict("Other rows refer to this one. Delete them first, or let them refer to another.")
         return Conflict("A row that this refers to no longer exists.", slug="reference-missing")
     if state.startswith("22"):
         return Invalid("The request has a value that cannot be stored.")

@@ -53,6 +53,7 @@ async def test_it_runs(gardener: httpx.AsyncClient, sql: Any) -> None:
     page = (await gardener.get("/api/admin/plants?height=1..3&sort=-id")).json()
     assert [item["id"] for item in page["items"]] == [added["id"]]
     assert (await gardener.get("/api/admin/plants/export")).text.count("\n") == 2
+    assert (await gardener.delete(f"{url}?preview=true")).status_code == 200
     events = await sql.fetch("SELECT actor, action FROM audit_events WHERE subject = 'plants' ORDER BY id")
     assert [tuple(row) for row in events[:2]] == [("gardener", "plants.add"), ("gardener", "plants.water")]
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from sqlalchemy import false
 from support.factories import Person, origin_for
@@ -14,6 +15,7 @@ from todo.admin.registry import Registry
 from todo.admin.schemas import ListQuery, Selection
 from todo.admin.service import AdminService
 from todo.database import Database
+from todo.database_errors import problem_from
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
 
 DAY = {"kind": "day", "date": "2031-01-31"}
@@ -281,3 +283,25 @@ async def test_a_verb_the_declaration_does_not_have_is_nobodys(admin: AdminServi
 async def test_a_change_of_an_unknown_resource_is_not_found(admin: AdminService) -> None:
     with pytest.raises(NotFound):
         await admin.editor.change("nonsense", uuid4(), {})
+
+
+async def test_a_view_is_saved_for_a_resource_that_there_is(admin: AdminService) -> None:
+    with pytest.raises(Invalid) as refused:
+        await admin.editor.add("saved_views", {"name": "Late", "resource": "nosuch", "query": "", "shared": False})
+
+    assert refused.value.errors[0].field == "body.resource"
+
+
+async def test_a_row_that_others_refer_to_says_so(sql: Any) -> None:
+    await sql.execute("CREATE TEMP TABLE shelves (id int PRIMARY KEY)")
+    await sql.execute("CREATE TEMP TABLE books (shelf int REFERENCES shelves)")
+    await sql.execute("INSERT INTO shelves VALUES (1)")
+    await sql.execute("INSERT INTO books VALUES (1)")
+
+    with pytest.raises(asyncpg.ForeignKeyViolationError) as kept:
+        await sql.execute("DELETE FROM shelves")
+    with pytest.raises(asyncpg.ForeignKeyViolationError) as missing:
+        await sql.execute("INSERT INTO books VALUES (2)")
+
+    said = [problem_from(error.value) for error in (kept, missing)]
+    assert [problem and problem.detail[:18] for problem in said] == ["Other rows refer t", "A row that this re"]

@@ -269,6 +269,7 @@ def test_rows_and_references_are_given_by_what_names_them(admin: Admin, ada_id: 
         (("add", "tasks", "priority=9"), "title: This field is required."),
         (("add", "tasks", "title=A", "owner_id=eve@example.com"), "owner_id: No match."),
         (("list", "tasks", "--sort", "notes"), "--sort: "),
+        (("list", "tasks", "--search", "\udcff"), "What was given is not text in UTF-8."),
         (("list", "tasks", "--filter", "nonsense=1"), "nonsense: Unknown filter. Filters: "),
         (("act", "users", "grant_role", "ada@example.com", "--yes"), "role: This field is required."),
     ],

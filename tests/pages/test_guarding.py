@@ -25,7 +25,11 @@ async def test_who_is_not_signed_in_is_led_to_the_sign_in_and_back(client: httpx
 async def test_a_member_does_not_enter(entering: Entering, world: World) -> None:
     visitor = await entering(await world.person("ada", "member"))
 
-    assert (await visitor.get("/admin")).status_code == 403
+    page = await visitor.get("/admin")
+
+    assert page.status_code == 403
+    assert "Sign in as somebody else" in text_of(page) and "Go to dashboard" not in text_of(page)
+    assert (await visitor.send("/admin/logout")).headers["location"].startswith("/admin/login")
 
 
 async def test_a_token_for_the_api_opens_no_page(boss: Person) -> None:

@@ -13,6 +13,7 @@ from todo.admin.models import RUN, SAVED_VIEW, Run, SavedView
 from todo.admin.queries import Queries
 from todo.admin.schemas import ListQuery
 from todo.database import ACTOR
+from todo.errors import Invalid
 from todo.schema import ONE_LINE, Line
 
 OWN_OR_SHARED = or_(SAVED_VIEW.owner_id == ACTOR, SAVED_VIEW.shared)
@@ -44,6 +45,9 @@ class SavedViewAdmin(ModelAdmin[SavedView]):
         return "" if mine else "This view belongs to somebody else: save a view of your own."
 
     async def add_row(self, do: Any, values: dict[str, Any]) -> SavedView:
+        name = values["resource"]
+        if name not in self.registry:
+            raise Invalid.field("body.resource", f"There is no resource {name}.", "not_found")
         row: SavedView = await super().add_row(do, values | {"owner_id": do.actor.user_id})
         return row
 

@@ -34,6 +34,8 @@ def sentence_of(error: Exception) -> str | None:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, OSError) and cause.filename:
         return f"Cannot use {cause.filename}: {cause.strerror}."
+    if isinstance(cause, UnicodeEncodeError):
+        return "What was given is not text in UTF-8."
     state = str(getattr(cause, "sqlstate", None) or "")
     if state == DISK_FULL:
         return "The disk of the database is full: nothing was changed. Free some space, then try again."

@@ -94,7 +94,7 @@ def _message(function: str, text: Any) -> Message:
 
 
 def _of_code() -> Iterator[tuple[Message, str]]:
-    folders = ("*.py", "admin/**/*.py", "domain/**/*.py", "http/*.py")
+    folders = ("*.py", "listing/*.py", "admin/**/*.py", "domain/**/*.py", "http/*.py")
     for path in sorted(path for folder in folders for path in ROOT.glob(folder)):
         place = str(path.relative_to(ROOT.parent))
         with path.open("rb") as file:
