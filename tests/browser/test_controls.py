@@ -127,3 +127,43 @@ async def test_the_form_of_an_action_takes_a_person_by_address(
 
     await expect(page.get_by_text("Hand over: 1 project.")).to_be_visible()
     assert await sql.fetchval("SELECT owner_id FROM projects WHERE name = 'House'") == ada.id
+
+
+async def test_a_row_to_refer_to_is_added_in_a_dialog(lively: Window, boss: Person, sql: Any) -> None:
+    lively.expected.add(422)
+    page = await lively.go("/admin/sections/add")
+    await page.get_by_role("link", name="Add one (Project)").click()
+    dialog = page.get_by_role("dialog", name="Add")
+    await expect(dialog.get_by_role("heading", name="Add project")).to_be_visible()
+    await expect(dialog.locator("input:focus")).to_have_count(1)
+    assert await lively.violations_in_both_themes() == []
+
+    await dialog.get_by_label("Name").fill("Garden")
+    await dialog.get_by_label("Owner").fill("nobody at all")
+    await dialog.get_by_role("button", name="Add", exact=True).click()
+    await expect(dialog.get_by_text("No match.").first).to_be_visible()
+    await dialog.get_by_label("Owner").fill(boss.email)
+    await dialog.get_by_role("button", name="Add", exact=True).click()
+
+    await expect(dialog).to_be_hidden()
+    await expect(page.get_by_role("combobox", name="Project")).to_have_value("Garden")
+    await expect(page.get_by_role("combobox", name="Project")).to_be_focused()
+    await page.get_by_label("Name").fill("Beds")
+    await page.get_by_role("button", name="Add", exact=True).click()
+    await expect(page.get_by_text("Section Beds added.")).to_be_visible()
+
+
+async def test_without_scripts_it_is_added_on_a_page_of_its_own(plain: Window) -> None:
+    page = await plain.go("/admin/sections/add")
+
+    async with page.context.expect_page() as opened:
+        await page.get_by_role("link", name="Add one (Project)").click()
+
+    assert (await opened.value).url.endswith("/admin/projects/add")
+
+
+async def test_who_may_not_add_such_rows_is_not_offered_it(lively: Window) -> None:
+    page = await lively.go("/admin/projects/add")
+
+    await expect(page.get_by_label("Owner")).to_be_visible()
+    await expect(page.get_by_role("link", name="Add one (Owner)")).to_have_count(0)

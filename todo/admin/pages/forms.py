@@ -1,7 +1,7 @@
 """Forms: convert values to text in the user's time zone, and back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ class Control:
     was: str
     error: str = ""
     required: bool = False
+    may_add: bool = False  # a row that this reference may refer to
 
     @property
     def is_long(self) -> bool:
@@ -67,6 +68,13 @@ def controls(
         text = _read(field, sent[field.name]) if sent.get(field.name) else now
         found.append(Control(field, text, was, errors.get(field.name, ""), field.required and row is None))
     return found
+
+
+def with_adding(admin: AdminService, found: Sequence[Control]) -> list[Control]:
+    """Return the controls of references with whether this actor may add a row to refer to."""
+    return [
+        replace(one, may_add=one.field.kind == "reference" and admin.may(one.field.reference, "add")) for one in found
+    ]
 
 
 def errors_of(problem: Problem | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from todo.admin.conflicts import Conflicted
 from todo.admin.declaration import Inline, ModelAdmin, Resource
 from todo.admin.fields import Field, label_of
-from todo.admin.pages.forms import Control, Sent, controls, form_version, read_values, sent_by, version_of
+from todo.admin.pages.forms import Control, Sent, controls, form_version, read_values, sent_by, version_of, with_adding
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.languages import marked
 from todo.admin.pages.list_state import ListQueryText, ListState, list_of
@@ -147,6 +147,7 @@ def _adding(
     found = controls(fields, None, admin.actor.timezone, sent=sent, problem=problem)
     given = getattr(declared, "defaults", {})  # set by the service when not given
     found = [replace(one, required=one.required and one.field.name not in given) for one in found]
+    found = with_adding(admin, found)
     values = {
         "resource": declared, "groups": _groups(declared, found), "problem": problem, "controls": found,
         "listed": list_of(request, declared.name),
@@ -162,7 +163,7 @@ async def _showing(
     trashed = bool(getattr(row, getattr(declared, "trash", "") or "id", None)) and bool(getattr(declared, "trash", ""))
     may_change = admin.may(name, "change", row) and not trashed
     fields = admin.editor.writable(name, adding=False) if may_change else []
-    found = controls(fields, row, timezone, sent=sent, problem=problem)
+    found = with_adding(admin, controls(fields, row, timezone, sent=sent, problem=problem))
     is_table = isinstance(declared, ModelAdmin)
     descendants = await admin.queries.inlines(name, row.id) if is_table else {}
     history = await admin.history.of_row(name, row.id) if is_table and hasattr(admin, "history") else None

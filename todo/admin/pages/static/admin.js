@@ -386,6 +386,56 @@ document.addEventListener("htmx:afterSettle", (event) => {
 lookAfterRun();
 setInterval(lookAfterRun, 5000);
 
+// A row to refer to is added in a dialog, and chosen in the field. Within the dialog, links lead to tabs of their own.
+const related = one("#related");
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("[data-related]");
+  if (!link || !related || related.contains(link) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const answer = await fetch(link.href).catch(() => null);
+  if (!answer?.ok || !showRelated(await answer.text(), link)) window.open(link.href, "_blank");
+});
+// Show the form of a page; its ids are made different from those of the form behind it. Return whether there is one.
+function showRelated(text, link) {
+  const page = new DOMParser().parseFromString(text, "text/html");
+  const form = one("form[data-edit]", page);
+  if (!form) return false;
+  for (const name of ["id", "for", "list", "aria-describedby", "data-moment", "hx-target"]) {
+    for (const box of all(`[${name}]`, form)) box.setAttribute(name, box.getAttribute(name).replace(/(^|[ #])field-/g, "$1related-field-"));
+  }
+  for (const box of all('[name="_then"], .form-foot a', form)) box.remove();
+  form.removeAttribute("data-edit");
+  const cancel = Object.assign(document.createElement("button"), { type: "button", textContent: translate("Cancel"), className: "quiet" });
+  cancel.addEventListener("click", () => related.close());
+  one(".form-foot", form).append(cancel);
+  const problem = one("#problem", page);
+  problem?.removeAttribute("id");
+  related.replaceChildren(...[one("h1", page), problem, form].filter(Boolean));
+  htmx.process(related);
+  form.addEventListener("submit", (event) => addRelated(event, form, link));
+  if (!related.open) related.showModal();
+  one("input:not([type=hidden]), select, textarea", form)?.focus();
+  return true;
+}
+async function addRelated(event, form, link) {
+  event.preventDefault();
+  const fields = new URLSearchParams(new FormData(form));
+  fields.set("_then", "stay"); // leads to the page of the new row
+  const answer = await fetch(form.getAttribute("action"), { method: "POST", body: fields }).catch(() => null);
+  const text = await answer?.text();
+  if (answer?.status === 422 && showRelated(text, link)) return;
+  if (!answer?.ok || !answer.redirected) { related.close(); say(translate("This failed. Reload the page and try again.")); return; }
+  const field = document.getElementById(link.dataset.related);
+  const name = one("h1", new DOMParser().parseFromString(text, "text/html")).textContent.trim();
+  const options = await fetch(`${field.getAttribute("hx-get")}?${field.name}=${encodeURIComponent(name)}`).then((found) => found.text()).catch(() => "");
+  const isOnly = all("option", new DOMParser().parseFromString(options, "text/html")).some((option) => option.value === name);
+  field.value = isOnly ? name : new URL(answer.url).pathname.split("/").pop(); // a name that several rows have says nothing
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  related.close();
+  field.focus();
+}
+related?.addEventListener("close", () => related.replaceChildren());
+
 countSelected();
 const problem = one("#problem");
 if (problem) problem.focus();
