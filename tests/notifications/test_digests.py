@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event
 from support.factories import Person, World
 from support.sending import Sql, ago, confirm, email_templates, sent, work, zoned
+from support.sharing import project, share
 
 from todo.database import Database
 
@@ -211,3 +212,19 @@ async def test_many_people_cost_as_many_statements_as_one(
         counts.append(len(statements))
 
     assert counts[0] == counts[1]
+
+
+async def test_a_day_is_that_of_its_reader(world: World, database: Database, sql: Sql) -> None:
+    west = ZoneInfo("Pacific/Pago_Pago")
+    ada = await world.person("ada", timezone="Pacific/Kiritimati")
+    eve = await world.person("eve", timezone=west.key)
+    house = await project(ada)
+    await share(sql, house, eve.id, "editor")
+    for days, title in [(-1, "Yesterday"), (0, "Today"), (1, "Tomorrow")]:
+        await ada.add(title, due=today(west, days=days), project_id=house, assignee_ids=[str(eve.id)])
+    await prefer(eve, digest=["app"], digest_time=hour_of(ago(minutes=2), west))
+    await come(sql)
+
+    await work(database)
+
+    assert "1 task today, 1 overdue" in await sent(eve)

@@ -205,7 +205,7 @@ async def test_a_mistake_is_named_with_its_place_and_what_was_expected(ada: Pers
     ],
 )
 def test_a_value_means_a_day_or_an_instant(text: str, begin: str, end: str | None) -> None:
-    values = read_filter(f"due = {text}", ASKER).values
+    values = read_filter(f"created = {text}", ASKER).values
     since = datetime.fromisoformat(f"{begin}Z")
     until = datetime.fromisoformat(f"{end}Z") if end else since + timedelta(microseconds=1)
     assert values == {"filter_0": since, "filter_1": until}

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from support.factories import Person, World
 from support.series import act
+from support.sharing import project, share
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 # It is never the same day in these two.
@@ -42,6 +43,46 @@ async def test_days_are_those_of_the_owner(world: World, zone: str) -> None:
     assert await titles(eve, "when=upcoming") == ["1", "2", "7"]
     assert await titles(eve, "when=upcoming&days=1") == ["1"]
     assert await titles(eve, "when=upcoming&days=8&sort=-due_at") == ["8", "7", "2", "1"]
+
+
+@pytest.mark.parametrize("zone", [EAST, WEST, "America/Los_Angeles", "Pacific/Auckland"])
+@pytest.mark.parametrize("owner", [EAST, WEST, "Europe/Berlin"])
+async def test_a_day_is_the_same_day_for_everybody(world: World, sql: Sql, owner: str, zone: str) -> None:
+    ada, eve = await world.person("ada", timezone=owner), await world.person("eve", timezone=zone)
+    house = await project(ada)
+    await share(sql, house, eve.id)
+    for days in range(-3, 11):
+        await ada.add(str(days), due=day(zone, days), project_id=house)
+    late, today, next_week = ["-3", "-2", "-1"], ["0"], [str(days) for days in range(1, 8)]
+    later = [*next_week, "8", "9", "10"]
+    questions = {
+        "when=overdue": late, "when=today": today, "when=upcoming": next_week, "when=upcoming&days=2": ["1", "2"],
+        "view=overdue": late, "view=today": today, "view=upcoming": next_week,
+        "filter=overdue order by due": late, "filter=not overdue order by due": today + later,
+        "filter=due < today": late, "filter=due <= today": late + today, "filter=due > today": later,
+        "filter=due = tomorrow": ["1"], "filter=due != today order by due": late + later,
+        "filter=due in (yesterday, today)": ["-1", "0"], "filter=due >= now": later, "filter=due < now": late + today,
+        "when=today&q=0": today, f"when=today&project_id={house}": today, "when=overdue&count=true": late,
+    }  # fmt: skip
+
+    found = {question: await titles(eve, question.replace(" ", "%20")) for question in questions}
+
+    assert found == questions
+
+
+async def test_a_time_is_an_instant_for_everybody(world: World, sql: Sql) -> None:
+    ada, eve = await world.person("ada", timezone=EAST), await world.person("eve", timezone=WEST)
+    house = await project(ada)
+    await share(sql, house, eve.id)
+    for minutes in (-2, 2):
+        at = datetime.now(ZoneInfo(EAST)) + timedelta(minutes=minutes)
+        due = {"kind": "zoned", "at": f"{at:%Y-%m-%dT%H:%M:%S}", "timezone": EAST}
+        await ada.add(str(minutes), due=due, project_id=house)
+
+    for person in (ada, eve):
+        assert await titles(person, "when=overdue") == ["-2"]
+        assert await titles(person, "filter=due%20<%20now") == ["-2"]
+        assert await titles(person, "filter=due%20>%20now") == ["2"]
 
 
 async def test_a_day_is_late_when_it_is_over_and_a_time_at_once(ada: Person) -> None:

@@ -143,6 +143,28 @@ def is_assigned(people: Any) -> ColumnElement[bool]:
     return TASK.assignee_ids.op("&&")(people)
 
 
+TIME = DateTime(timezone=True)
+DUE_DAY: ColumnElement[Any] = literal_column("due->>'date'", Text())  # null of what is due at a time
+APART: ColumnElement[Any] = literal_column("interval '26 hours'")  # so long a day goes on after it ended elsewhere
+
+
+def due_from(instant: Any, day: Any) -> ColumnElement[bool]:
+    """What is due at or after an instant; of days, those from the first that begins then where who asks is."""
+    in_time = case((DUE_DAY.is_not(None), day <= DUE_DAY), else_=due_at >= instant)
+    return and_(due_at >= instant - APART, due_at < literal_column(models.FAR_AWAY), in_time)
+
+
+def due_until(instant: Any, day: Any) -> ColumnElement[bool]:
+    """What is due before an instant; of days, those before the first that begins then where who asks is."""
+    return and_(due_at < instant + APART, case((DUE_DAY.is_not(None), day > DUE_DAY), else_=due_at < instant))
+
+
+def is_late(today: Any) -> ColumnElement[bool]:
+    """What was due, though it may be closed; of days, those before this one, which is today where who asks is."""
+    ended = case((DUE_DAY.is_not(None), today > DUE_DAY), else_=TASK.overdue_at <= func.now())
+    return and_(TASK.overdue_at.is_not(None), ended)
+
+
 FILTERS = {
     "status": TASK.status == any_(bindparam("status", type_=ARRAY(String))),
     "only_status": TASK.status == bindparam("only_status"),  # an index has these in the order of the list
@@ -150,7 +172,11 @@ FILTERS = {
     "priority": -TASK.priority == -bindparam("priority", type_=Integer()),
     "due_before": due_at < bindparam("due_before"),
     "due_after": and_(due_at >= bindparam("due_after"), due_at < literal_column(models.FAR_AWAY)),
-    "overdue": and_(due_at <= func.now(), TASK.overdue_at <= func.now()),
+    "when": and_(
+        due_from(bindparam("when", type_=TIME), bindparam("when_day", type_=Text())),
+        due_until(bindparam("when_until", type_=TIME), bindparam("when_until_day", type_=Text())),
+    ),
+    "overdue": and_(due_at <= func.now() + APART, is_late(bindparam("overdue", type_=Text()))),
     "changed_since": TASK.updated_at >= bindparam("changed_since"),
     "completed_before": and_(
         completed_at < bindparam("completed_before"), completed_at > literal_column(models.LONG_AGO)
@@ -176,7 +202,7 @@ TESTS = {
     "q": Test(TASK.words.op("@@")(words_query(bindparam("q", type_=Text())))),
 }
 RANGES = {
-    "due_before": "due_at", "due_after": "due_at", "overdue": "due_at", "changed_since": "updated_at",
+    "due_before": "due_at", "due_after": "due_at", "when": "due_at", "overdue": "due_at", "changed_since": "updated_at",
     "completed_before": "completed_at", "completed_after": "completed_at",
 }  # fmt: skip
 PLACED = TASK.project_id != TASK.owner_id  # so that the planner sees that an index of projects has it

@@ -57,6 +57,12 @@ def day_of(moment: datetime, timezone: str, days: int = 0) -> datetime:
     return to_instant(midnight, timezone)
 
 
+def day_after(moment: datetime, timezone: str) -> str:
+    """The first day, as `YYYY-MM-DD`, that begins there at or after a moment."""
+    begins = day_of(moment, timezone) >= moment
+    return str(to_local(moment, timezone).date() + timedelta(days=0 if begins else 1))
+
+
 def moment_at(original_start: datetime, kind: str, timezone: str | None) -> dict[str, Any]:
     """The `due` of an occurrence, in the kind its series began with."""
     if kind == "day":

@@ -75,7 +75,7 @@ class Search:
     ) -> Page[TaskDetails]:
         """The matches, the best first, then the newest. Raises Invalid for a cursor that is none of ours."""
         filters = {**filters, "inbox": True if project_id == actor else None}
-        given = frozenset(name for name, value in filters.items() if value is not None) - {"q"}
+        given = frozenset(name for name in FILTERS if filters.get(name) is not None) - {"q"}
         listing = self._listing(given, where, is_of_project=project_id not in (None, actor))
         return await listing.page(reads, filters, actor=actor, project_id=project_id, **options | {"sort": None})
 

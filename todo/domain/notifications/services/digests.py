@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import DateTime, Uuid, and_, column, func, literal, literal_column, select, true, union_all
+from sqlalchemy import DateTime, Text, Uuid, and_, column, func, literal, literal_column, select, true, union_all
 from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from todo.access import worker_origin
@@ -20,7 +20,8 @@ from todo.domain.notifications.services.channels import Message
 from todo.domain.notifications.services.messages import notify
 from todo.domain.projects.models import ACCESS, Access
 from todo.domain.tasks.models import FAR_AWAY, TASK
-from todo.domain.tasks.rules import CLOSED
+from todo.domain.tasks.queries import due_until
+from todo.domain.tasks.rules import CLOSED, day_after
 
 PEOPLE = 500  # in one transaction
 MOST_TASKS = 100  # of one person, the longest overdue first
@@ -69,15 +70,19 @@ async def _open_tasks(session: WriteSession, readers: Sequence[Reader]) -> Mappi
     """Return all users' open tasks that are due by the end of their day, own and assigned ones, in one query."""
     if not readers:
         return {}
-    ids, ends = [reader.user.id for reader in readers], [reader.end for reader in readers]
     instant = DateTime(timezone=True)
-    lists = func.unnest(literal(ids, ARRAY(Uuid())), literal(ends, ARRAY(instant)))
-    theirs = lists.table_valued(column("user_id", Uuid()), column("until", instant), name="reader").render_derived()
+    lists = func.unnest(
+        literal([reader.user.id for reader in readers], ARRAY(Uuid())),
+        literal([reader.end for reader in readers], ARRAY(instant)),
+        literal([day_after(reader.end, reader.user.timezone) for reader in readers], ARRAY(Text())),
+    )
+    columns = (column("user_id", Uuid()), column("until", instant), column("until_day", Text()))
+    theirs = lists.table_valued(*columns, name="reader").render_derived()
     # The same expression as in the index on the order of dates.
     order = func.coalesce(TASK.due_at, literal_column(FAR_AWAY))
     reader = theirs.c.user_id
     due = select(TASK.title, TASK.due, TASK.overdue_at, TASK.id.label("task_id"), order.label("at")).where(
-        TASK.deleted_at.is_(None), TASK.status.not_in(CLOSED), order < theirs.c.until
+        TASK.deleted_at.is_(None), TASK.status.not_in(CLOSED), due_until(theirs.c.until, theirs.c.until_day)
     )
     seen = and_(ACCESS.project_id == TASK.project_id, ACCESS.user_id == reader)
     assigned = due.join(Access, seen).where(TASK.assignee_ids.contains(array([reader])))
@@ -94,8 +99,9 @@ async def _open_tasks(session: WriteSession, readers: Sequence[Reader]) -> Mappi
 def _messages(reader: Reader, tasks: Sequence[Mapping[str, Any]]) -> list[Message]:
     """Return the messages for one user; none when there are no tasks."""
     zone = reader.user.timezone
-    late = [email_templates.line_of(task, zone) for task in tasks if task["overdue_at"] <= reader.begin]
-    today = [email_templates.line_of(task, zone) for task in tasks if task["overdue_at"] > reader.begin]
+    first = day_after(reader.begin, zone)
+    late = [email_templates.line_of(task, zone) for task in tasks if _is_late(task, reader.begin, first)]
+    today = [email_templates.line_of(task, zone) for task in tasks if not _is_late(task, reader.begin, first)]
     sections = [email_templates.Section("Today", today), email_templates.Section("Overdue", late)]
     sent = [section for section in sections if section.lines]
     found = []
@@ -105,6 +111,12 @@ def _messages(reader: Reader, tasks: Sequence[Mapping[str, Any]]) -> list[Messag
     if late and reader.preferences.overdue:
         found.append(_message(reader, "overdue", f"Overdue: {email_templates.tasks(len(late))}", sections[1:]))
     return found
+
+
+def _is_late(task: Mapping[str, Any], begin: datetime, today: str) -> bool:
+    """Whether a task was due before a day began; a day is the same one wherever its reader is."""
+    day = task["due"].get("date")
+    return bool(day < today if day else task["overdue_at"] <= begin)
 
 
 def _message(reader: Reader, kind: str, title: str, sections: Sequence[email_templates.Section]) -> Message:

@@ -41,7 +41,7 @@ WhenFilter = Annotated[
     When | None,
     QueryParameter(
         description="Open tasks by your calendar: `overdue`, the late ones; `today`, due today, late or not;"
-        " `upcoming`, due after today, for `days`."
+        " `upcoming`, due after today, for `days`. What is due on a day is due on that day wherever you are."
     ),
 ]
 Days = Annotated[
@@ -185,11 +185,12 @@ def filters_of(
     if days is not None and when != "upcoming":
         raise Invalid.field("query.days", "`days` goes with `when=upcoming`.")
     if when == "overdue":
-        filters["overdue"] = True
+        filters["overdue"] = rules.day_after(rules.day_of(now(), actor.timezone), actor.timezone)
     elif when is not None:
         begin, end = (0, 1) if when == "today" else (1, 1 + (days or 7))
-        filters["due_after"] = _later(filters["due_after"], rules.day_of(now(), actor.timezone, begin))
-        filters["due_before"] = _sooner(filters["due_before"], rules.day_of(now(), actor.timezone, end))
+        for name, days in {"when": begin, "when_until": end}.items():
+            instant = rules.day_of(now(), actor.timezone, days)
+            filters |= {name: instant, f"{name}_day": rules.day_after(instant, actor.timezone)}
     filters["label"] = None if label is None else clean_labels(label, "query.label")
     filters |= {"only_status": status[0]} if status and len(status) == 1 else {"status": status}
     filters |= {"is_blocked": blocked or None, "not_blocked": True if blocked is False else None}
@@ -237,14 +238,6 @@ def filtered(
     natural = None if any(filters.get(name) is not None for name in RANGES) else read.natural
     natural = "rank" if is_search else natural
     return {"sort": sort or read.sort or natural, "where": read.where, "project_names": read.projects, **read.values}
-
-
-def _later(one: datetime | None, other: datetime) -> datetime:
-    return max(one, other) if one else other
-
-
-def _sooner(one: datetime | None, other: datetime) -> datetime:
-    return min(one, other) if one else other
 
 
 def _words(q: str | None) -> dict[str, Any]:

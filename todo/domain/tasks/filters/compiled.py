@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, and_, not_, or_
 
 from todo.domain.tasks.filters.fields import FIELDS, LOOKUPS, ORDERS, Field, Take
-from todo.domain.tasks.filters.kinds import FLAG, PART, Match
+from todo.domain.tasks.filters.kinds import PART, Match
 from todo.domain.tasks.filters.syntax import (
     MAX_LOOKUPS,
     Comparison,
@@ -137,7 +137,7 @@ def field_of(comparison: Comparison) -> Field:
         known = [one.name for one in FIELDS.values() if operator != "has" or "none" in one.clauses]
         what = "There is no field" if field is None else "`has` does not go with"
         raise FilterError(f"{what} `{name.text[:40]}`. Use one of {', '.join(known)}.", name.position)
-    if operator == "has" or operator in field.kind.operators or (not operator and field.kind is FLAG):
+    if operator == "has" or operator in field.kind.operators or (not operator and field.kind.name == "flag"):
         return field
     if not field.kind.operators:
         alone = f"has {field.name}" if field.kind is PART else field.name

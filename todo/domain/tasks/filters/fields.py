@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import (
     ColumnElement,
     Date,
-    DateTime,
     Integer,
     String,
     Text,
@@ -36,7 +35,19 @@ from todo.domain.tasks import models
 from todo.domain.tasks.filters import kinds, times
 from todo.domain.tasks.filters.kinds import Kind
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.queries import IS_OPEN, OVERDUE, SORTS, assigned, has_labels, is_assigned, labeled, words_query
+from todo.domain.tasks.queries import (
+    IS_OPEN,
+    SORTS,
+    TIME,
+    assigned,
+    due_from,
+    due_until,
+    has_labels,
+    is_assigned,
+    is_late,
+    labeled,
+    words_query,
+)
 
 
 class Take:
@@ -54,7 +65,7 @@ class Take:
 
 
 Clause: TypeAlias = Callable[[Take], ColumnElement[bool]]
-TIME, TEXTS, SUBTASK = DateTime(timezone=True), ARRAY(Text), table_of(Task).alias("subtask").c
+TEXTS, SUBTASK = ARRAY(Text), table_of(Task).alias("subtask").c
 STATUSES = {name: name for name in ("open", "in_progress", "waiting", "done", "cancelled")}
 PRIORITIES = {"none": 0, "low": 1, "medium": 2, "high": 3, "urgent": 4} | {str(number): number for number in range(5)}
 
@@ -131,9 +142,7 @@ def _estimate(compare: Callable[[Take], ColumnElement[bool]]) -> Clause:
 
 
 TIME_OR_NONE = kinds.interval("time", times.TIMES, times.instants)
-_due, _completed, _start, _deadline = (
-    SORTS[name].expression for name in ("due_at", "completed_at", "start", "deadline")
-)
+_completed, _start, _deadline = (SORTS[name].expression for name in ("completed_at", "start", "deadline"))
 _importance, _minutes = SORTS["priority"].expression, TASK.estimate_minutes
 _estimates = _interval(_minutes, Integer(), none=_empty(_minutes))
 _ALL = (
@@ -160,10 +169,19 @@ _ALL = (
         "priority",
     ),
     Field(
-        "due", "When it is due. A day begins at midnight where its owner is.", TIME_OR_NONE,
-        _interval(_due, TIME, last=models.FAR_AWAY, none=_empty(TASK.due_at)), "due_at",
+        "due", "When it is due. A day begins at midnight where you are.",
+        kinds.interval("time", times.TIMES, times.instants, with_days=True),
+        {
+            "between": lambda take: and_(due_from(take(TIME), take(Text())), due_until(take(TIME), take(Text()))),
+            "before": lambda take: due_until(take(TIME), take(Text())),
+            "since": lambda take: due_from(take(TIME), take(Text())),
+            "none": _empty(TASK.due_at),
+        }, "due_at",
     ),
-    Field("overdue", "Whether it is open and late; a flag.", kinds.FLAG, {"is": lambda _: OVERDUE.element}),
+    Field(
+        "overdue", "Whether it is open and late; a day is late once it is over where you are; a flag.", kinds.LATE,
+        {"is": lambda take: and_(IS_OPEN, is_late(take(Text())))},
+    ),
     Field(
         "start", "When work on it can begin, by the local time it is given in.",
         kinds.interval("time", times.TIMES, times.wall_clock),

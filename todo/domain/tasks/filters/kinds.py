@@ -29,10 +29,12 @@ class Kind(NamedTuple):
     choices: tuple[str, ...] = ()
 
 
-def interval(name: str, values: str, to_interval: ToInterval, *, can_be_none: bool = True) -> Kind:
+def interval(
+    name: str, values: str, to_interval: ToInterval, *, can_be_none: bool = True, with_days: bool = False
+) -> Kind:
     """Of something that has an order: each value is an interval, from its first to before its second bound.
 
-    Clauses: `between`, `before`, `since`, and `none`.
+    Clauses: `between`, `before`, `since`, and `none`. `with_days`: after each instant, the first day that begins then.
     """
 
     def read(operator: str, given: Sequence[Value], asker: Asker) -> list[Match]:
@@ -41,16 +43,20 @@ def interval(name: str, values: str, to_interval: ToInterval, *, can_be_none: bo
             if can_be_none and operator in EQUAL and value.word == "none":
                 matches.append(Match("none"))
                 continue
-            begin, end = to_interval(value, asker)
+            begin, end = (_bound(one, asker, with_days) for one in to_interval(value, asker))
             matches.append(
                 {
-                    "<": Match("before", (begin,)), "<=": Match("before", (end,)), ">": Match("since", (end,)),
-                    ">=": Match("since", (begin,)),
-                }.get(operator, Match("between", (begin, end)))
+                    "<": Match("before", begin), "<=": Match("before", end), ">": Match("since", end),
+                    ">=": Match("since", begin),
+                }.get(operator, Match("between", (*begin, *end)))
             )  # fmt: skip
         return matches
 
     return Kind(name, ORDERED, f"{values}{', or `none`' if can_be_none else ''}", read)
+
+
+def _bound(bound: Any, asker: Asker, with_day: bool) -> tuple[Any, ...]:
+    return (bound, asker.day_after(bound)) if with_day else (bound,)
 
 
 def choice(name: str, values: Mapping[str, Any], *, ordered: bool = False) -> Kind:
@@ -112,6 +118,10 @@ def _words(_operator: str, given: Sequence[Value], _asker: Asker) -> list[Match]
     return [Match("among", (terms,))]
 
 
+def _late(_operator: str, _given: Sequence[Value], asker: Asker) -> list[Match]:
+    return [Match("is", (str(asker.local(asker.now).date()),))]
+
+
 def _flag(_operator: str, _given: Sequence[Value], _asker: Asker) -> list[Match]:
     return [Match("is")]
 
@@ -123,4 +133,5 @@ WORDS = Kind(
     _words,
 )
 FLAG = Kind("flag", (), "", _flag)  # stands alone
+LATE = Kind("flag", (), "", _late)  # its argument is today
 PART = Kind("part", (), "", _flag)  # only for `has`; clause: `none`

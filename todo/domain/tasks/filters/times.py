@@ -9,6 +9,7 @@ from uuid import UUID
 
 from todo.domain.recurrence.rules.clock import to_instant, to_local
 from todo.domain.tasks.filters.syntax import FilterError, Value
+from todo.domain.tasks.rules import day_after
 
 # Beyond these, lists have their own dates, for tasks without one.
 FIRST, LAST = date(1901, 1, 1), date(9990, 12, 31)
@@ -36,6 +37,10 @@ class Asker(NamedTuple):
     def instant(self, day: date) -> datetime:
         """The first instant of a day."""
         return to_instant(datetime(day.year, day.month, day.day), self.timezone)  # noqa: DTZ001 -- a local time
+
+    def day_after(self, instant: datetime) -> str:
+        """The first day that begins at or after an instant."""
+        return day_after(instant, self.timezone)
 
     def local(self, instant: datetime) -> datetime:
         return to_local(instant, self.timezone).replace(microsecond=0)
