@@ -1,5 +1,8 @@
 """What modules contribute, and that nothing is misspelt."""
 
+import subprocess
+import sys
+
 import pytest
 from litestar import Litestar, get
 from litestar.routes import HTTPRoute
@@ -61,3 +64,13 @@ def test_a_misspelt_permission_does_not_start() -> None:
         requires("tasks.chagne")
     with pytest.raises(UnknownPermission, match=r"a\.b, c\.d"):
         require_known({"c.d", "tasks.view", "a.b"})
+
+
+def test_migrations_know_every_table_without_the_routes() -> None:
+    count = "import todo.{0}; from todo.database import metadata; print(sorted(metadata.tables))"
+    known = [
+        subprocess.run([sys.executable, "-c", count.format(name)], capture_output=True, text=True, check=True).stdout
+        for name in ("modules", "app")
+    ]
+
+    assert known[0] == known[1]
