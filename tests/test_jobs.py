@@ -215,7 +215,9 @@ async def test_a_failed_job_says_why_and_can_be_tried_again(database: Database, 
     assert "RuntimeError: the moon" in (failed.error or "")
     assert failed.attempts == 3
     assert again.status == "queued"
-    assert await sql.fetchval("SELECT actor FROM audit_events WHERE action = 'jobs.retry'") == "olga"
+    entry = await sql.fetchrow("SELECT actor, before, after FROM audit_events WHERE action = 'jobs.retry'")
+    assert (entry["actor"], entry["before"]) == ("olga", None)
+    assert key in entry["after"]  # what it was done to: nothing was deleted
 
 
 async def test_a_job_that_fails_in_the_database_says_what_the_database_said(database: Database, jobs: Jobs) -> None:

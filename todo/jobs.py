@@ -131,7 +131,7 @@ class Jobs:
     async def _note(self, origin: Origin, action: Action, job: Job) -> None:
         async with self._database.session(origin) as session:
             sent = {"key": job.key, "function": job.function, "status": job.status.value}
-            await record(session, action, "jobs", before=sent)
+            await record(session, action, "jobs", after=sent)
 
 
 def _shown(job: Job) -> JobOut:

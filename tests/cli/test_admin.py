@@ -268,6 +268,7 @@ def test_rows_and_references_are_given_by_what_names_them(admin: Admin, ada_id: 
         (("add", "gadgets"), "There is no resource gadgets."),
         (("add", "tasks", "priority=9"), "title: This field is required."),
         (("add", "tasks", "title=A", "owner_id=eve@example.com"), "owner_id: No match."),
+        (("act", "tasks", "nosuch", "Water", "--yes"), "There is no action nosuch for tasks. Actions: complete, "),
         (("list", "tasks", "--sort", "notes"), "--sort: "),
         (("list", "tasks", "--search", "\udcff"), "What was given is not text in UTF-8."),
         (("list", "tasks", "--filter", "nonsense=1"), "nonsense: Unknown filter. Filters: "),

@@ -141,7 +141,8 @@ class Actions:
         """Return the action, or None for a built-in verb. Raise Forbidden or NotFound."""
         action = resource.actions.get(name)
         if action is None and (name not in USUAL or isinstance(resource, RowsAdmin)):
-            raise NotFound(f"There is no action {name} for {resource.label.lower()}.")
+            known = ", ".join(resource.actions) or "none"
+            raise NotFound(f"There is no action {name} for {resource.label.lower()}. Actions: {known}.")
         self._context.require(resource, USUAL[name] if action is None else name)
         return action
 
