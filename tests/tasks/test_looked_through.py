@@ -95,6 +95,8 @@ QUESTIONS: list[tuple[dict[str, Any], str | None, str]] = [
      "labels = '{often}' AND status = 'done' AND assignee_ids <> '{}'"),
     ({"assignee": ["me"]}, "not label = often or priority = low",
      "assignee_ids <> '{}' AND (labels = '{}' OR priority = 1)"),
+    ({}, "assignee != me and label = often", "assignee_ids = '{}' AND labels = '{often}'"),
+    ({}, "label != often and assignee = me", "assignee_ids <> '{}' AND labels = '{}'"),
     ({}, "label = often or assignee = me", "labels = '{often}' OR assignee_ids <> '{}'"),
 ]  # fmt: skip
 

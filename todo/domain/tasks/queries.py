@@ -122,7 +122,7 @@ def labeled(place: ColumnElement[Any], labels: Any = LABEL, compare: str = "@>")
 
 def has_labels(labels: Any, compare: str = "@>") -> ColumnElement[bool]:
     """What `labeled` finds, without its index."""
-    return and_(literal_column("labels <> '{}'"), _lowered(TASK.labels).op(compare)(_lowered(labels)))
+    return and_(literal_column("labels <> '{}'"), _lowered(TASK.labels).bool_op(compare)(_lowered(labels)))
 
 
 def _lowered(labels: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -140,7 +140,7 @@ def assigned(place: ColumnElement[Any], people: Any = ASSIGNEE) -> ColumnElement
 
 def is_assigned(people: Any) -> ColumnElement[bool]:
     """What `assigned` finds, without its index."""
-    return TASK.assignee_ids.op("&&")(people)
+    return TASK.assignee_ids.bool_op("&&")(people)
 
 
 TIME = DateTime(timezone=True)
