@@ -1,6 +1,9 @@
 """The program in the engine's README: somebody else's service, with a table of its own."""
 
+import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from functools import lru_cache
@@ -18,15 +21,66 @@ from todo.database import Database, metadata
 from todo.settings import Settings
 
 README = (Path(todo.admin.__file__).parent / "README.md").read_text()
+(PROGRAM,) = re.findall(r"```python\n(from collections.*?)```", README, re.DOTALL)
 TABLE = """CREATE TABLE plants (id uuid PRIMARY KEY, created_at timestamptz NOT NULL, updated_at timestamptz NOT NULL,
            version int NOT NULL, name text NOT NULL, height int NOT NULL)"""
 
 
+# Two tables of another project, in a process that knows none of the service's: `users` is in the database alone.
+SHELVES = """
+import asyncio, json, sys
+from uuid import UUID
+import httpx
+from sqlmodel import Field
+exec(sys.argv[1], globals())
+
+
+class Shelf(Row, table=True):
+    __tablename__ = "shelves"
+    name: str
+
+
+class Book(Row, table=True):
+    __tablename__ = "books"
+    name: str
+    shelf_id: UUID = Field(foreign_key="shelves.id")
+
+
+class ShelfAdmin(ModelAdmin[Shelf]):
+    model, label_one = Shelf, "Shelf"
+    columns = search = editable = ("name",)
+    verbs = ("view", "add", "delete")
+
+
+class BookAdmin(ModelAdmin[Book]):
+    model = Book
+    columns = editable = ("name", "shelf_id")
+    verbs = ("view", "add", "delete")
+
+
+async def main():
+    from todo.settings import Settings
+    global REGISTRY, GARDENER
+    REGISTRY = Registry([ShelfAdmin, BookAdmin])
+    GARDENER = Actor(id=None, name="gardener", permissions=frozenset({"admin.enter", *REGISTRY.permissions}))
+    database = Database(Settings())
+    app = create_app(database)
+    async with app.lifespan(), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        shelf = (await http.post("/api/admin/shelves", json={"name": "Top"})).json()
+        await http.post("/api/admin/books", json={"name": "Ferns", "shelf_id": shelf["id"]})
+        url = f"/api/admin/shelves/{shelf['id']}"
+        preview, kept = await http.delete(f"{url}?preview=true"), await http.delete(url)
+        print(json.dumps([preview.status_code, preview.json(), kept.status_code, kept.json()]))
+
+
+asyncio.run(main())
+"""
+
+
 @lru_cache
 def program() -> ModuleType:
-    (text,) = re.findall(r"```python\n(from collections.*?)```", README, re.DOTALL)
     sys.modules["plants"] = module = ModuleType("plants")
-    exec(text, vars(module))  # noqa: S102 -- our own README
+    exec(PROGRAM, vars(module))  # noqa: S102 -- our own README
     metadata.remove(metadata.tables["plants"])  # none of the service's own tables
     return module
 
@@ -64,3 +118,24 @@ def test_its_document_has_the_types_of_its_table() -> None:
     assert {"AdminPlant", "AdminPlantIn", "AdminPlantPatch"} <= schemas.keys()
     body = paths["/api/admin/plants"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/AdminPlantIn"}
+
+
+async def test_a_delete_is_previewed_where_users_are_in_the_database_alone(database_url: str, sql: Any) -> None:
+    common = "id uuid PRIMARY KEY, created_at timestamptz, updated_at timestamptz, version int, name text"
+    await sql.execute(f"CREATE TABLE shelves ({common})")
+    await sql.execute(f"CREATE TABLE books ({common}, shelf_id uuid REFERENCES shelves)")
+    environment = os.environ | {"TODO_DATABASE_URL": database_url, "TODO_ENV": "test", "TODO_SECRET_KEY": "x" * 32}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", SHELVES, PROGRAM], env=environment, capture_output=True, text=True, check=False
+        )
+    finally:
+        await sql.execute("DROP TABLE books, shelves")
+
+    assert done.returncode == 0, done.stderr
+    preview_status, preview, status, problem = json.loads(done.stdout.splitlines()[-1])
+    assert (preview_status, [(one["label"], one["effect"], one["count"]) for one in preview["taken"]]) == (
+        200,
+        [("Books", "refused", 1)],
+    )
+    assert (status, problem["detail"].startswith("Other rows refer to")) == (409, True)

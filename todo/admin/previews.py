@@ -67,9 +67,10 @@ def _reach(table: Table, rows: Select[Any], depth: int, seen: frozenset[str]) ->
 
 
 def _keys_to(table: Table) -> list[ForeignKey]:
+    """Return the keys that refer to the id of this table. Those to tables that no model describes are not resolved."""
     return [
         key
-        for child in metadata.sorted_tables
+        for _, child in sorted(metadata.tables.items())
         for key in sorted(child.foreign_keys, key=str)
-        if key.column.table is table and key.column.primary_key
+        if key.target_fullname.rpartition(".")[0] == table.fullname and key.column.primary_key
     ]
