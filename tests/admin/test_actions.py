@@ -391,6 +391,17 @@ async def test_the_search_finds_rows_of_every_resource(admin: AdminService, ada:
     assert {(hit.resource, hit.display) for hit in found} >= {("tasks", "Call ada"), ("users", ada.email)}
 
 
+async def test_the_search_begins_with_what_is_called_so_and_ends_with_the_log(admin: AdminService, ada: Person) -> None:
+    task = await ada.add("ada")
+    await admin.editor.change("tasks", task["id"], {"title": ada.email})
+    await admin.editor.change("tasks", task["id"], {"title": "ada"})
+
+    by_address, by_title = [await admin.queries.search(q) for q in (ada.email, "ada")]
+
+    assert (by_address[0].resource, by_title[0].resource) == ("users", "tasks")
+    assert (by_address[-1].resource, by_title[-1].resource) == ("audit", "audit")
+
+
 async def test_recent_are_the_rows_one_changed_oneself(admin: AdminService, ada: Person) -> None:
     first, second = await ada.add("A"), await ada.add("B")
     for task in (first, second, first):

@@ -90,6 +90,33 @@ async def test_the_search_looks_for_every_word(admin: AdminService, ada: Person)
 
 @pytest.mark.parametrize(
     ("q", "expected"),
+    [
+        ("ferns", ["Water the ferns"]), ("RENT", ["Pay the rent"]), ("ada@", ["Pay the rent", "Water the ferns"]),
+        ("fe", ["Water the ferns"]), ("erns bob", []), ("ada water", ["Water the ferns"]), ("bob", []),
+    ],
+)  # fmt: skip
+async def test_series_are_found_by_title_and_owner(
+    admin: AdminService, ada: Person, bob: Person, q: str, expected: list[str]
+) -> None:
+    for title in ("Water the ferns", "Pay the rent"):
+        await ada.add(title, due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=DAILY"})
+
+    assert sorted(titles(await admin.queries.page("series", ListQuery(q=q)))) == expected
+
+
+async def test_names_of_people_that_may_not_be_seen_are_not_searched(
+    registry: Registry, database: Database, ada: Person
+) -> None:
+    await ada.add("Water the ferns", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=DAILY"})
+    permissions = frozenset({"admin.enter", "series.view", "series.all"})
+    reader = AdminService(registry, database, origin_for(Actor(ada.id, "reader", permissions=permissions)))
+
+    assert titles(await reader.queries.page("series", ListQuery(q="ferns"))) == ["Water the ferns"]
+    assert titles(await reader.queries.page("series", ListQuery(q=ada.email))) == []
+
+
+@pytest.mark.parametrize(
+    ("q", "expected"),
     [("zq", ["ask zq", "Zq asks"]), ("Z", ["ask zq", "Zq asks"]), ("ü", ["Über uns"]), ("会", ["开会"])],
 )
 async def test_one_or_two_letters_are_looked_for_where_words_begin(

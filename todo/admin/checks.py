@@ -139,8 +139,9 @@ def _lists(admin: ModelAdmin[Any]) -> Iterator[str]:
     for name in known.keys() & {*admin.columns} & {*admin.heavy}:
         yield f"columns has {name!r}, which is heavy and excluded from lists."
     for name in known.keys() & {*admin.search}:
-        if known[name].computed or known[name].kind not in {"text", "long_text", "choice"}:
-            yield f"search has {name!r}, which is not a text column."
+        read = name in admin.computed and admin.computed[name].read
+        if read or known[name].kind not in {"text", "long_text", "choice", "reference"}:
+            yield f"search has {name!r}, which is not a text or a reference."
     for name in known.keys() & {*admin.sorts}:
         if name in admin.heavy or known[name].kind in {"json", "list", "secret"}:
             yield f"sorts has {name!r}, which cannot be sorted by."

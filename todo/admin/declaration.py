@@ -120,7 +120,7 @@ class Resource:
     display: ClassVar[str] = "id"  # the field that identifies a row to users
     columns: ClassVar[tuple[str, ...]] = ()  # of lists
     filters: ClassVar[tuple[str | Filter, ...]] = ()  # fields, filtered according to their kind, or custom filters
-    search: ClassVar[tuple[str, ...]] = ()  # text fields to search
+    search: ClassVar[tuple[str, ...]] = ()  # texts to search, and references by the names of their rows
     sorts: ClassVar[tuple[str, ...]] = ()  # sortable fields besides those of `columns`, or with an index
     unsorted: ClassVar[tuple[str, ...]] = ()  # fields of `columns` that cannot be sorted by
     large: ClassVar[bool] = False  # a table that grows without bound can be sorted only by `sorts`

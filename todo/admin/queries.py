@@ -136,17 +136,18 @@ class Queries:
         return {one.resource: page for one, page in zip(shown, pages, strict=True)}
 
     async def search(self, q: str, limit: int = 5) -> list[SearchHit]:
-        """Return the first few matches of every searchable resource."""
+        """Return the first few matches of every searchable resource.
+
+        Those of resources that have a row called exactly this come first, those of logs last.
+        """
         admins = [one for one in self._context.resources() if isinstance(one, ModelAdmin) and one.search]
         if not q.strip():
             return []
         list_query = ListQuery(q=q, limit=limit, facets=False)
         pages = await asyncio.gather(*(self.page(one.name, list_query) for one in admins))
-        return [
-            SearchHit(one.name, str(row.id), row.display)
-            for one, page in zip(admins, pages, strict=True)
-            for row in page.items
-        ]
+        found = [(one, page.items) for one, page in zip(admins, pages, strict=True)]
+        found.sort(key=lambda group: (group[0].large, not any(_is_called(row, q) for row in group[1])))
+        return [SearchHit(one.name, str(row.id), row.display) for one, rows in found for row in rows]
 
     async def periods(self, resource: str, list_query: ListQuery | None = None) -> list[FacetValue]:
         """Return the date hierarchy: years, months of the filtered year, or days of the filtered month.
@@ -256,6 +257,10 @@ def _require_few(admin: ModelAdmin[Any], counts: Counts) -> None:
         raise Invalid.field(
             "query.sort", f"More than {CAP:,} rows match. Filter them first, or sort by one of {indexed} alone."
         )
+
+
+def _is_called(row: Any, text: str) -> bool:
+    return bool(row.display.casefold() == text.strip().casefold())
 
 
 def is_id(text: str) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import (
     ARRAY,
+    Alias,
     BigInteger,
     Boolean,
     ColumnElement,
@@ -116,15 +117,23 @@ class TableReads:
 
     def _label(self, name: str, scope: ColumnElement[bool] | None) -> ColumnElement[Any]:
         """Return the display name of a referenced row, if its scope allows."""
+        table, called = self._referenced(name)
+        found = select(called).where(table.c.id == self._table[name])
+        return self._in_scope(found, table, name, scope).scalar_subquery()
+
+    def _referenced(self, name: str) -> tuple[Alias, ColumnElement[Any]]:
+        """Return the table that a reference leads to, under a name of its own, with the display name of its rows."""
         there = self._related[self.admin.fields[name].reference]
         table = there.model.__table__.alias(f"label_{name}")
         display = there.computed[there.display].expression if there.display in there.computed else None
         called = table.c[there.display] if display is None else ClauseAdapter(table).traverse(display)
-        found = select(cast(called, String)).where(table.c.id == self._table[name])
-        if scope is not None:
-            visible = select(columns(there.model)["id"]).where(scope)
-            found = found.where(table.c.id.in_(visible))
-        return found.scalar_subquery()
+        return table, cast(called, String)
+
+    def _in_scope(self, found: Select[Any], table: Alias, name: str, scope: ColumnElement[bool] | None) -> Select[Any]:
+        if scope is None:
+            return found
+        there = self._related[self.admin.fields[name].reference]
+        return found.where(table.c.id.in_(select(columns(there.model)["id"]).where(scope)))
 
     def into_item(self, *row: Any) -> Struct:
         return self._into(row, heavy=False)
@@ -164,8 +173,18 @@ class TableReads:
     def _word(self, name: str, *places: str) -> ColumnElement[bool]:
         pattern = bindparam(name, type_=String())
         patterns = [literal(place, String()) + pattern if place else pattern for place in places]
-        looked_in = [self._table[name] for name in self.admin.search if name not in self.read_view.hidden]
-        return or_(false(), *(column.ilike(pattern) for column in looked_in for pattern in patterns))
+        looked_in = [name for name in self.admin.search if name not in self.read_view.hidden]
+        return or_(false(), *(self._matches(name, pattern) for name in looked_in for pattern in patterns))
+
+    def _matches(self, name: str, pattern: ColumnElement[str]) -> ColumnElement[bool]:
+        """Return the condition for a field that is like this, or a reference to a row of such a name."""
+        if self.admin.fields[name].kind != "reference":
+            return self.expression(self.admin.fields[name]).ilike(pattern)
+        if name not in dict(self.read_view.displays):
+            return false()
+        table, called = self._referenced(name)
+        found = select(table.c.id).where(called.ilike(pattern))
+        return self._table[name].in_(self._in_scope(found, table, name, dict(self.read_view.displays)[name]))
 
     def _listing(self, trashed: bool, *, heavy: bool = False) -> Listing[Struct]:
         statement = self._select(heavy=heavy).where(*self._standing(trashed))

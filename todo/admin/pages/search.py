@@ -1,6 +1,5 @@
 """The global search, and the command palette (Ctrl-K)."""
 
-from itertools import groupby
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get
@@ -61,5 +60,8 @@ def _places(pages: Pages, admin: AdminService, q: str) -> list[Link]:
 
 
 def _grouped(admin: AdminService, hits: list[SearchHit]) -> list[tuple[Any, list[SearchHit]]]:
-    by_resource = sorted(hits, key=lambda hit: hit.resource)
-    return [(admin.registry[name], list(found)) for name, found in groupby(by_resource, lambda hit: hit.resource)]
+    """Return the rows by their resource; resources in the order of their first rows."""
+    groups: dict[str, list[SearchHit]] = {}
+    for hit in hits:
+        groups.setdefault(hit.resource, []).append(hit)
+    return [(admin.registry[name], found) for name, found in groups.items()]

@@ -61,6 +61,7 @@ class SeriesAdmin(ModelAdmin[Series]):
         "status", Filter("trouble", TROUBLES), "owner_id",
         "next_run_at", "created_at",
     )  # fmt: skip
+    search = ("title", "owner_id")
     sorts = ("next_run_at",)
     fieldsets = {
         "Series": ("title", "repeats", "next_occurrences", "status", "owner_id", "project_id", "rrule", "repeats_by",
