@@ -1,10 +1,11 @@
 """The program in the engine's README: somebody else's service, with a table of its own."""
 
+import asyncio
 import json
 import os
 import re
-import subprocess
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from functools import lru_cache
 from pathlib import Path
@@ -125,15 +126,15 @@ async def test_a_delete_is_previewed_where_users_are_in_the_database_alone(datab
     await sql.execute(f"CREATE TABLE shelves ({common})")
     await sql.execute(f"CREATE TABLE books ({common}, shelf_id uuid REFERENCES shelves)")
     environment = os.environ | {"TODO_DATABASE_URL": database_url, "TODO_ENV": "test", "TODO_SECRET_KEY": "x" * 32}
+    command = (sys.executable, "-c", SHELVES, PROGRAM)
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", SHELVES, PROGRAM], env=environment, capture_output=True, text=True, check=False
-        )
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
+        output, errors = await process.communicate()
     finally:
         await sql.execute("DROP TABLE books, shelves")
 
-    assert done.returncode == 0, done.stderr
-    preview_status, preview, status, problem = json.loads(done.stdout.splitlines()[-1])
+    assert process.returncode == 0, errors.decode()
+    preview_status, preview, status, problem = json.loads(output.splitlines()[-1])
     assert (preview_status, [(one["label"], one["effect"], one["count"]) for one in preview["taken"]]) == (
         200,
         [("Books", "refused", 1)],

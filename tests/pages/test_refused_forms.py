@@ -1,7 +1,9 @@
 """Forms that are refused, and rows that somebody else changed meanwhile: nobody's work is undone in silence."""
 
+import re
 from typing import Any
 
+import httpx
 import pytest
 from support.factories import Person
 from support.pages import Visitor, form_of, heading_of
@@ -189,3 +191,25 @@ async def test_a_picker_that_was_not_touched_changes_nothing(visitor: Visitor, s
 
     assert kept == stored
     assert "No changes were made." in await visitor.follow(answer)
+
+
+async def test_forms_offer_what_they_can_set(visitor: Visitor, boss: Person) -> None:
+    task = await boss.add("Water")
+    path = f"/admin/tasks/{task['id']}"
+    asked = {"action": "change", "id": [task["id"]]}
+
+    before = [await visitor.get(path), await visitor.get(f"{path}/cell/status")]
+    before.append(await visitor.send("/admin/tasks/act", **asked))
+    await boss.http.post(f"/api/tasks/{task['id']}/complete")
+    after = [await visitor.get(path), await visitor.get(f"{path}/cell/status")]
+    added = await visitor.get("/admin/tasks/add")
+
+    assert [offered(page) for page in before] == [["open", "in_progress", "waiting"]] * 3
+    assert [offered(page) for page in after] == [["done"]] * 2
+    assert offered(added) == ["open", "in_progress", "waiting", "done", "cancelled"]
+
+
+def offered(page: httpx.Response) -> list[str]:
+    """The statuses that the form of a page has."""
+    (select,) = re.findall(r'<select[^>]* name="status".*?</select>', page.text, re.DOTALL)
+    return [value for value in re.findall(r'<option value="(\w*)"', select) if value]

@@ -32,7 +32,7 @@ RESERVED = frozenset(
 )
 NAME = re.compile("[a-z]+(_[a-z]+)*")
 FILTERED = {"boolean", "choice", "reference", "id", "text", "list"} | TIMES | NUMBERS
-PLACES = ("text_formats", "options", "help_texts", "value_names")
+PLACES = ("text_formats", "options", "help_texts", "value_names", "settable")
 MOST_CHOICES = 6  # of a `Filter`: every combination is a condition
 
 

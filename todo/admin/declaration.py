@@ -218,6 +218,7 @@ class ModelAdmin(Resource, Generic[M]):
     computed: ClassVar[Mapping[str, Computed]] = {}
     trash: ClassVar[str] = ""  # the column with the time of deletion
     text_formats: ClassVar[Mapping[str, TextFormat]] = {}  # text formats of JSON fields
+    settable: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # choices that forms offer for a change; others have actions
     options: ClassVar[Mapping[str, Callable[[], Mapping[str, str]]]] = {}  # known values of lists, and what they mean
     help_texts: ClassVar[Mapping[str, str]] = {}
     value_names: ClassVar[Mapping[str, Mapping[int, str]]] = {}  # what numbers are called, e.g. `{4: "urgent"}`

@@ -62,6 +62,7 @@ class Field:
     help: str = field(default="", compare=False)
     text_format: TextFormat | None = field(default=None, compare=False)
     names: tuple[tuple[int, str], ...] = field(default=(), compare=False)  # what numbers are called
+    settable: tuple[str, ...] = field(default=(), compare=False)  # choices that a change may set, where not all
 
     def name_of(self, value: Any) -> str:
         """Return what a value is called, or the value as text."""

@@ -126,6 +126,7 @@ def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, F
             help=admin.help_texts.get(column.name, text_format.hint if text_format else ""),
             text_format=text_format,
             names=tuple(admin.value_names.get(column.name, {}).items()),
+            settable=admin.settable.get(column.name, ()),
         )
         found[field.name] = _with_default(field, admin)
     for name, computed in admin.computed.items():

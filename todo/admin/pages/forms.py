@@ -28,6 +28,15 @@ class Control:
     error: str = ""
     required: bool = False
     may_add: bool = False  # a row that this reference may refer to
+    is_new: bool = False  # a field of a new row
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Return what may be chosen: of a value that only an action changes, itself alone."""
+        settable = self.field.settable
+        if self.is_new or not settable:
+            return self.field.choices
+        return settable if self.was in ("", *settable) else (self.was,)
 
     @property
     def is_long(self) -> bool:
@@ -50,7 +59,13 @@ def text_of(field: Field, value: Any, timezone: str, label: str = "") -> str:
 
 
 def controls(
-    fields: Sequence[Field], row: Any, timezone: str, *, sent: Sent | None = None, problem: Problem | None = None
+    fields: Sequence[Field],
+    row: Any,
+    timezone: str,
+    *,
+    sent: Sent | None = None,
+    problem: Problem | None = None,
+    adding: bool = False,
 ) -> list[Control]:
     """Return the controls of a form for a row, or for a new row.
 
@@ -66,7 +81,8 @@ def controls(
         now = text_of(field, value, timezone, label)
         was = _last(sent, WAS + field.name, now)
         text = _read(field, sent[field.name]) if sent.get(field.name) else now
-        found.append(Control(field, text, was, errors.get(field.name, ""), field.required and row is None))
+        required = field.required and row is None
+        found.append(Control(field, text, was, errors.get(field.name, ""), required, is_new=adding))
     return found
 
 

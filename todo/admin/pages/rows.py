@@ -135,7 +135,7 @@ class RowPages(Controller):
         admin = pages.admin(request)
         declared = admin.registry[resource]
         row = await admin.queries.get(resource, row_id)
-        found = controls(admin.editor.writable(resource, adding=True), row, admin.actor.timezone)
+        found = controls(admin.editor.writable(resource, adding=True), row, admin.actor.timezone, adding=True)
         return _adding(pages, request, admin, declared, {one.field.name: [one.text] for one in found})
 
 
@@ -144,7 +144,7 @@ def _adding(
     problem: Problem | None = None,
 ) -> Response[str]:  # fmt: skip
     fields = admin.editor.writable(declared.name, adding=True)
-    found = controls(fields, None, admin.actor.timezone, sent=sent, problem=problem)
+    found = controls(fields, None, admin.actor.timezone, sent=sent, problem=problem, adding=True)
     given = getattr(declared, "defaults", {})  # set by the service when not given
     found = [replace(one, required=one.required and one.field.name not in given) for one in found]
     found = with_adding(admin, found)

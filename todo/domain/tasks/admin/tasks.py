@@ -84,6 +84,7 @@ class TaskAdmin(ModelAdmin[Task]):
         "created_at": "Of a task from elsewhere: when it was added there.",
         "completed_at": "Of a task that is done or cancelled: when it was closed; now without it.",
     }
+    settable = {"status": ("open", "in_progress", "waiting")}  # others by actions, so that a series goes on
     value_names = {"priority": {0: "none", 1: "low", 2: "medium", 3: "high", 4: "urgent"}}
     text_formats = {"due": MOMENT, "start": MOMENT, "recurrence": RRULE}
     inlines = (
