@@ -97,6 +97,23 @@ async def test_what_was_refused_is_downloaded_corrected_and_imported(
     assert await sql.fetchval("SELECT count(DISTINCT title) FROM tasks") == 5
 
 
+async def test_a_name_that_several_rows_have_is_said_to_be_ambiguous(
+    admin: AdminService, database: Database, ada: Person
+) -> None:
+    for _ in range(2):
+        (await ada.http.post("/api/projects", json={"name": "House"})).raise_for_status()
+    rows = [{"title": title, "owner": ada.email, "in": name} for title, name in (("A", "House"), ("", "Nowhere"))]
+    run = await begun(admin, rows, PLAIN | {"in": "project_id"})
+    await work(database, run)
+
+    found = await rest(admin, run)
+
+    assert [row["rejected_because"] for row in found] == [
+        "project_id: 2 rows are called House: write the id of one.",
+        "project_id: No match. title: This field is required.",
+    ]
+
+
 async def test_a_worker_that_is_killed_loses_and_doubles_nothing(
     admin: AdminService, database: Database, ada: Person, sql: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

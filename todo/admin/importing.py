@@ -33,10 +33,11 @@ class Applied:
 
 @dataclass
 class Seen:
-    """What earlier rows of a file have had: ids of rows, and names of references with their ids."""
+    """What earlier rows of a file have had: ids, names of references with their ids, and names without one."""
 
     ids: set[str] = field(default_factory=set)
     named: dict[tuple[str, str], str] = field(default_factory=dict)
+    unclear: dict[tuple[str, str], str] = field(default_factory=dict)  # and why
 
 
 class Importer:
@@ -116,7 +117,7 @@ class Importer:
             problem = error if isinstance(error, Problem) else problem_from(error)
             if problem is None or is_contention(error):
                 raise
-            return ImportedRow(number, row_id, "refused", errors=_reasons(problem))
+            return ImportedRow(number, row_id, "refused", errors=_reasons(problem, _unclear(admin, row, seen)))
 
     async def _with_ids(self, admin: ModelAdmin[Any], row: dict[str, Any], seen: Seen) -> dict[str, Any]:
         """Return the row with ids for the names of references that name one row."""
@@ -129,8 +130,9 @@ class Importer:
             if key not in seen.named:
                 try:
                     seen.named[key] = await self._queries.id_of(field, text)
-                except Invalid:  # reported with the other fields of the row, which are read later
+                except Invalid as problem:  # reported with the other fields of the row, which are read later
                     seen.named[key] = text
+                    seen.unclear[key] = problem.errors[0].message
             found[name] = seen.named[key]
         return found
 
@@ -170,8 +172,16 @@ class Importer:
         return {name: value for name, value in row.items() if name in names}
 
 
-def _reasons(problem: Problem) -> list[str]:
-    return [f"{error.field.removeprefix('body.')}: {error.message}" for error in problem.errors] or [sentence(problem)]
+def _unclear(admin: ModelAdmin[Any], row: Mapping[str, Any], seen: Seen) -> dict[str, str]:
+    """Return why references of a row name no row, or several, by field."""
+    texts = {name: text for name, text in row.items() if name in admin.fields and isinstance(text, str)}
+    keys = {name: (admin.fields[name].reference, text) for name, text in texts.items()}
+    return {name: seen.unclear[key] for name, key in keys.items() if key in seen.unclear}
+
+
+def _reasons(problem: Problem, unclear: Mapping[str, str]) -> list[str]:
+    errors = [(error.field.removeprefix("body."), error.message) for error in problem.errors]
+    return [f"{name}: {unclear.get(name, message)}" for name, message in errors] or [sentence(problem)]
 
 
 def sum_up(report: ImportReport) -> None:

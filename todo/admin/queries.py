@@ -119,11 +119,14 @@ class Queries:
         text = text.strip()
         if not text or is_id(text):
             return text
-        options = await self.called(field.reference, text) or await self.named(field.reference, text)
-        if len(options) == 1:
+        called = await self.called(field.reference, text)
+        options = called or await self.named(field.reference, text)
+        number, place = len(options), f"body.{field.name}"
+        if number == 1:
             return options[0].value
-        found = "No match." if not options else f"{len(options)} are called that; choose one, or write its id."
-        raise Invalid.field(f"body.{field.name}", found)
+        if called:
+            raise Invalid.field(place, f"{number} rows are called {text}: write the id of one.")
+        raise Invalid.field(place, f"Several rows match {text}: write the whole name." if options else "No match.")
 
     async def inlines(self, resource: str, row_id: Id, limit: int = 10) -> dict[str, ListResult]:
         """Return related rows of other resources, by resource name. Raise NotFound."""

@@ -136,7 +136,7 @@ def _read(admin: AdminService, resource: str, sent: Sent) -> BulkAction:
         raise Forbidden(f"This needs the permission {resource}.{verb}.", slug="permission-required")
     query = _last(sent, "state").removeprefix("?")
     state = read_state(f"/admin/{resource}", query)
-    back = safe(_last(sent, "back") or (state.at(row_id) if row_id else state.here))
+    back = safe(_last(sent, "back") or state.opened_from(row_id or None))
     ids = list(dict.fromkeys([row_id] if row_id else sent.get("id", [])))
     matching = "matching" in sent
     return BulkAction(declared, name, action, [] if matching else ids, state, back, matching)
@@ -228,7 +228,7 @@ def _message(pages: Pages, request: AnyRequest, task: BulkAction, outcome: Outco
     if not task.ids and not task.matching:
         done = say.gettext("%(action)s: done.", action=label)
     one_row = len(task.ids) == 1 and task.back.startswith(f"/admin/{task.resource.name}/")
-    return pages.go(task.listed.here if gone and one_row else task.back, done=done)
+    return pages.go(task.listed.opened_from() if gone and one_row else task.back, done=done)
 
 
 def _uuids(ids: list[str]) -> list[Any]:

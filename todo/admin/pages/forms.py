@@ -28,6 +28,7 @@ class Control:
     error: str = ""
     required: bool = False
     may_add: bool = False  # a row that this reference may refer to
+    refers_to: str = ""  # the id of the row that it refers to, if that can be opened
     is_new: bool = False  # a field of a new row
 
     @property
@@ -86,11 +87,15 @@ def controls(
     return found
 
 
-def with_adding(admin: AdminService, found: Sequence[Control]) -> list[Control]:
-    """Return the controls of references with whether this actor may add a row to refer to."""
-    return [
-        replace(one, may_add=one.field.kind == "reference" and admin.may(one.field.reference, "add")) for one in found
-    ]
+def with_related(admin: AdminService, found: Sequence[Control], row: Any = None) -> list[Control]:
+    """Return the controls of references with what this actor may add, and may open, to refer to."""
+    return [_related(admin, one, row) if one.field.kind == "reference" else one for one in found]
+
+
+def _related(admin: AdminService, one: Control, row: Any) -> Control:
+    there, now = one.field.reference, row and getattr(row, one.field.name)
+    can_open = bool(now) and one.field.name in displays(row) and admin.may(there, "view")
+    return replace(one, may_add=admin.may(there, "add"), refers_to=str(now) if can_open else "")
 
 
 def errors_of(problem: Problem | None) -> dict[str, str]:

@@ -8,11 +8,14 @@ from urllib.parse import parse_qsl, quote, urlencode
 from litestar import Request
 from litestar.params import QueryParameter
 
+from todo.admin.pages.urls import safe
 from todo.admin.schemas import ListQuery
 from todo.errors import Invalid
 
 FROM, TO, NAMED = "__from", "__to", "__named"  # suffixes of form fields for ranges, and for references by display name
 LIST = "_list"  # parameter of a row's pages: the query of the list they were opened from
+BACK = "_back"  # within it: the page of the row below which they were opened
+MOST_BACK = 2_000  # characters of it
 MOST = 200  # values in one URL
 ListQueryText = Annotated[
     str, QueryParameter(name=LIST, max_length=8000, description="Query of the list to return to.")
@@ -22,7 +25,10 @@ LIMITS = (25, 50, 100, 200)
 
 @dataclass(frozen=True)
 class ListState:
-    """The state of a list page. `named` are references by display name, not yet resolved."""
+    """The state of a list page. `named` are references by display name, not yet resolved.
+
+    `back` is the page of another row whose inline is the list, and to which its rows lead back.
+    """
 
     path: str
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -34,6 +40,7 @@ class ListState:
     trash: bool = False
     limit: int = 50
     named: Mapping[str, str] = field(default_factory=dict)
+    back: str = ""
 
     def list_query(self) -> ListQuery:
         """Convert the state to a `ListQuery`."""
@@ -49,7 +56,7 @@ class ListState:
         plain: dict[str, Any] = {
             "q": self.q, "sort": self.sort, "columns": ",".join(self.columns), "trash": "1" if self.trash else "",
             "limit": "" if self.limit == 50 else self.limit, "cursor": self.cursor,
-            "before": "" if "cursor" in but else self.before,
+            "before": "" if "cursor" in but else self.before, BACK: self.back,
         }  # fmt: skip
         found += [(name, str(value)) for name, value in plain.items() if value]
         return [pair for pair in found if pair[0] not in but]
@@ -62,12 +69,16 @@ class ListState:
     def href(self, **changes: Any) -> str:
         """Return the URL with changes. Any change except of the page goes to the first page."""
         changed = replace(self, **{"cursor": "", "before": "", **changes})
-        return changed.path + changed.query()
+        return changed.here
 
     @property
     def here(self) -> str:
         """Return the URL of this page."""
-        return self.path + self.query()
+        return self.path + self.query(BACK)
+
+    def opened_from(self, row_id: object = None) -> str:
+        """Return the URL that the pages of a row lead back to: this page, at the row if given, or `back`."""
+        return self.back or (self.here if row_id is None else self.at(row_id))
 
     def at(self, row_id: object) -> str:
         """Return the URL of this page, at a row."""
@@ -112,7 +123,9 @@ def read_state(path: str, query: str) -> ListState:
     except ValueError:
         raise Invalid(f"A URL can have at most {MOST} values.") from None
     plain = {
-        name: value for name, value in pairs if name in {"q", "sort", "cursor", "before", "columns", "trash", "limit"}
+        name: value
+        for name, value in pairs
+        if name in {"q", "sort", "cursor", "before", "columns", "trash", "limit", BACK}
     }
     filters: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
@@ -129,7 +142,15 @@ def read_state(path: str, query: str) -> ListState:
         tuple(filter(None, (*plain.get("columns", "").split(","), *picked))), plain.get("trash") in {"1", "true"},
         int(limit) if limit in {str(one) for one in LIMITS} else 50,
         {name.removesuffix(NAMED): value for name, value in pairs if name.endswith(NAMED)},
+        safe(plain[BACK]) if BACK in plain else "",
     )  # fmt: skip
+
+
+def list_below(resource: str, via: str, row_id: object, page: str) -> ListState:
+    """Return the list of the rows that refer to a row by `via`, and that lead back to `page`, the page of that row."""
+    place = f"#rows-{resource}"
+    back = page if len(page) < MOST_BACK else page.partition("?")[0]
+    return ListState(f"/admin/{resource}", {via: (str(row_id),)}, back=back + place)
 
 
 def list_of(request: Request[Any, Any, Any], resource: str) -> ListState:

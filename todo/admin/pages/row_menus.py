@@ -26,7 +26,7 @@ def row_menus(pages: Pages, admin: AdminService, resource: Resource, state: List
 
     def menu_of(row: Any) -> RowMenu:
         verbs = {"delete": "purge" if state.trash else "delete", "restore": "delete", "change": "change"}
-        may = frozenset(name for name, verb in verbs.items() if _applies(admin, resource, verb, row))
+        may = frozenset(name for name, verb in verbs.items() if applies(admin, resource, verb, row))
         links = [
             Link(state.row(row.id), marked("Edit") if "change" in may and not state.trash else marked("Open"), "pencil")
         ]
@@ -34,14 +34,15 @@ def row_menus(pages: Pages, admin: AdminService, resource: Resource, state: List
             links.append(Link(state.row(row.id, "/copy"), marked("Duplicate"), "copy"))
         links += [Link(state.row(row.id, "/history"), marked("History"), "history")] if has_history else []
         links += [] if state.trash else pages.links_of(admin.actor, resource.name, row)
-        found = [] if state.trash else [one for one in actions if _applies(admin, resource, one.name, row)]
+        found = [] if state.trash else [one for one in actions if applies(admin, resource, one.name, row)]
         safe, dangerous = ([one for one in found if one.dangerous is danger] for danger in (False, True))
         return RowMenu(links, safe, dangerous, may)
 
     return menu_of
 
 
-def _applies(admin: AdminService, resource: Resource, verb: str, row: Any) -> bool:
+def applies(admin: AdminService, resource: Resource, verb: str, row: Any) -> bool:
+    """Return whether the actor may do this to a row as lists have it."""
     try:
         return admin.may(resource.name, verb, row)
     except (AttributeError, TypeError):  # it depends on a field that lists leave out: decided when it is carried out

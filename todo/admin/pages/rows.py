@@ -9,13 +9,14 @@ from litestar.params import FromPath
 from todo.admin.conflicts import Conflicted
 from todo.admin.declaration import Inline, ModelAdmin, Resource
 from todo.admin.fields import Field, label_of
-from todo.admin.pages.forms import Control, Sent, controls, form_version, read_values, sent_by, version_of, with_adding
+from todo.admin.pages.forms import Control, Sent, controls, form_version, read_values, sent_by, version_of, with_related
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.languages import marked
-from todo.admin.pages.list_state import ListQueryText, ListState, list_of
+from todo.admin.pages.list_state import ListQueryText, ListState, list_below, list_of
 from todo.admin.pages.lists import visible_fields
 from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.renderer import Pages
+from todo.admin.pages.row_menus import applies
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.schemas import Difference, ListResult
 from todo.admin.service import AdminService
@@ -147,7 +148,7 @@ def _adding(
     found = controls(fields, None, admin.actor.timezone, sent=sent, problem=problem, adding=True)
     given = getattr(declared, "defaults", {})  # set by the service when not given
     found = [replace(one, required=one.required and one.field.name not in given) for one in found]
-    found = with_adding(admin, found)
+    found = with_related(admin, found)
     values = {
         "resource": declared, "groups": _groups(declared, found), "problem": problem, "controls": found,
         "listed": list_of(request, declared.name),
@@ -163,9 +164,10 @@ async def _showing(
     trashed = bool(getattr(row, getattr(declared, "trash", "") or "id", None)) and bool(getattr(declared, "trash", ""))
     may_change = admin.may(name, "change", row) and not trashed
     fields = admin.editor.writable(name, adding=False) if may_change else []
-    found = with_adding(admin, controls(fields, row, timezone, sent=sent, problem=problem))
+    found = with_related(admin, controls(fields, row, timezone, sent=sent, problem=problem), row)
     is_table = isinstance(declared, ModelAdmin)
     descendants = await admin.queries.inlines(name, row.id) if is_table else {}
+    page = list_of(request, name).row(row.id)
     history = await admin.history.of_row(name, row.id) if is_table and hasattr(admin, "history") else None
     values = {
         "admin": admin, "resource": declared, "row": row, "problem": problem, "trashed": trashed,
@@ -177,7 +179,9 @@ async def _showing(
         "actions": [one for one in declared.actions.values() if one.on == "row" and admin.may(name, one.name, row)],
         "links": [] if trashed else pages.links_of(admin.actor, name, row),
         "inlines": [
-            _inline(admin, one, descendants[one.resource]) for one in declared.inlines if one.resource in descendants
+            _inline(admin, one, list_below(one.resource, one.via, row.id, page), descendants[one.resource])
+            for one in declared.inlines
+            if one.resource in descendants
         ],
         "history": history.items[:SHOWN_CHANGES] if history else [],
     }  # fmt: skip
@@ -227,13 +231,16 @@ def _differences(admin: AdminService, declared: Resource, row: Any) -> list[Diff
     return [Difference(name, label_of(name), before.get(name), after.get(name)) for name in {**before, **after}]
 
 
-def _inline(admin: AdminService, inline: Inline, found: ListResult) -> dict[str, Any]:
-    """Return the first rows of an inline, and the URL of the full list."""
+def _inline(admin: AdminService, inline: Inline, listed: ListState, found: ListResult) -> dict[str, Any]:
+    """Return the first rows of an inline with what may be done to each, and the list that they are the first of."""
     declared = admin.registry[inline.resource]
     hidden = declared.hidden_from(admin.actor)
     fields = [declared.fields[name] for name in declared.columns if name != inline.via and name not in hidden]
+    verbs = ("change", "delete") if admin.editor.writable(declared.name, adding=False) else ("delete",)
     return {
-        "resource": declared, "via": inline.via, "found": found, "may_add": admin.may(inline.resource, "add"),
+        "resource": declared, "via": inline.via, "listed": listed, "found": found,
+        "may_add": admin.may(inline.resource, "add"),
+        "may": {row.id: {verb for verb in verbs if applies(admin, declared, verb, row)} for row in found.items},
         "fields": [field for field in fields if not field.heavy],
     }  # fmt: skip
 
@@ -245,7 +252,7 @@ def _next(sent: Sent, listed: ListState, row_id: object) -> str:
             return listed.row(row_id)
         case "another":
             return f"{listed.path}/add{listed.row_query}"
-    return listed.at(row_id)
+    return listed.opened_from(row_id)
 
 
 async def _after_save(admin: AdminService, sent: Sent, listed: ListState, row: Any) -> str:
@@ -254,4 +261,4 @@ async def _after_save(admin: AdminService, sent: Sent, listed: ListState, row: A
         return _next(sent, listed, row.id)
     resource = listed.path.rpartition("/")[2]
     following = await admin.queries.neighbor(resource, row, listed.list_query(), "next")
-    return listed.row(following.id) if following else listed.here
+    return listed.row(following.id) if following else listed.opened_from()

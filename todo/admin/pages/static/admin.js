@@ -225,7 +225,9 @@ function walk(by) {
 
 // Save and go to the next row.
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) one('[name="_then"][value="next"]')?.click();
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  if (one("dialog[open]")) one("#related form.form")?.requestSubmit();
+  else one('[name="_then"][value="next"]')?.click();
 });
 
 // Back in a list: the row one comes from, and the scroll position there was.
@@ -386,19 +388,32 @@ document.addEventListener("htmx:afterSettle", (event) => {
 lookAfterRun();
 setInterval(lookAfterRun, 5000);
 
-// A row to refer to is added in a dialog, and chosen in the field. Within the dialog, links lead to tabs of their own.
+// Rows that a field refers to, and rows below this one, are added, changed and deleted in a dialog. `data-related` names the field, or
+// the section of the rows. Within the dialog, links lead to tabs of their own.
 const related = one("#related");
-document.addEventListener("click", async (event) => {
-  const link = event.target.closest("[data-related]");
+const parsed = (text) => new DOMParser().parseFromString(text, "text/html");
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-related]");
   if (!link || !related || related.contains(link) || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  const answer = await fetch(link.href).catch(() => null);
-  if (!answer?.ok || !showRelated(await answer.text(), link)) window.open(link.href, "_blank");
+  openRelated(link, link, fetch(link.href), () => window.open(link.href, link.target || "_self"));
 });
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-related]");
+  if (!form || !related) return;
+  event.preventDefault();
+  event.submitter?.removeAttribute("aria-busy");
+  const asked = fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  openRelated(form, one("button", form), asked, () => form.submit());
+});
+async function openRelated(source, opener, asked, otherwise) {
+  const answer = await asked.catch(() => null);
+  if (!answer?.ok || !showRelated(await answer.text(), source, opener)) otherwise();
+}
 // Show the form of a page; its ids are made different from those of the form behind it. Return whether there is one.
-function showRelated(text, link) {
-  const page = new DOMParser().parseFromString(text, "text/html");
-  const form = one("form[data-edit]", page);
+function showRelated(text, source, opener) {
+  const page = parsed(text);
+  const form = one("#main form.form", page);
   if (!form) return false;
   for (const name of ["id", "for", "list", "aria-describedby", "data-moment", "hx-target"]) {
     for (const box of all(`[${name}]`, form)) box.setAttribute(name, box.getAttribute(name).replace(/(^|[ #])field-/g, "$1related-field-"));
@@ -410,28 +425,48 @@ function showRelated(text, link) {
   one(".form-foot", form).append(cancel);
   const problem = one("#problem", page);
   problem?.removeAttribute("id");
-  related.replaceChildren(...[one("h1", page), problem, form].filter(Boolean));
+  related.replaceChildren(...[one(".page-head > div", page), problem, form].filter(Boolean));
+  related.setAttribute("aria-label", opener.textContent.trim());
   htmx.process(related);
-  form.addEventListener("submit", (event) => addRelated(event, form, link));
+  form.addEventListener("submit", (event) => sendRelated(event, form, source, opener));
   if (!related.open) related.showModal();
   one("input:not([type=hidden]), select, textarea", form)?.focus();
   return true;
 }
-async function addRelated(event, form, link) {
+async function sendRelated(event, form, source, opener) {
   event.preventDefault();
+  const target = document.getElementById(source.dataset.related);
+  const isSection = target.matches("section");
   const fields = new URLSearchParams(new FormData(form));
-  fields.set("_then", "stay"); // leads to the page of the new row
+  if (!isSection) fields.set("_then", "stay"); // leads to the page of the row
   const answer = await fetch(form.getAttribute("action"), { method: "POST", body: fields }).catch(() => null);
   const text = await answer?.text();
-  if (answer?.status === 422 && showRelated(text, link)) return;
-  if (!answer?.ok || !answer.redirected) { related.close(); say(translate("This failed. Reload the page and try again.")); return; }
-  const field = document.getElementById(link.dataset.related);
-  const name = one("h1", new DOMParser().parseFromString(text, "text/html")).textContent.trim();
-  const options = await fetch(`${field.getAttribute("hx-get")}?${field.name}=${encodeURIComponent(name)}`).then((found) => found.text()).catch(() => "");
-  const isOnly = all("option", new DOMParser().parseFromString(options, "text/html")).some((option) => option.value === name);
-  field.value = isOnly ? name : new URL(answer.url).pathname.split("/").pop(); // a name that several rows have says nothing
-  field.dispatchEvent(new Event("input", { bubbles: true }));
+  if ([409, 422].includes(answer?.status) && showRelated(text, source, opener)) return;
+  if (isSection && answer && !answer.redirected) return form.submit(); // it asks for a sign-in, or says more than a form
   related.close();
+  if (!answer?.ok || !answer.redirected) say(translate("This failed. Reload the page and try again."));
+  else if (isSection) showRows(answer.url, parsed(text), target, opener);
+  else await refer(target, answer.url, parsed(text), source);
+}
+// Show the rows below as they are now; what was typed into the form of this page stays.
+function showRows(address, page, section, opener) {
+  if (!one(`#${section.id}`, page)) return window.location.assign(address);
+  for (const part of all("[data-rows]")) part.replaceWith(one(`#${part.id}`, page) ?? "");
+  one("#flash").replaceChildren(...one("#flash", page).childNodes);
+  const place = document.getElementById(opener.id) ?? one("a", document.getElementById(section.id));
+  place.focus();
+}
+// Let a field refer to a row that was added, or call by its new name the one that it refers to.
+async function refer(field, address, page, link) {
+  const name = one("h1", page).textContent.trim();
+  const options = await fetch(`${field.getAttribute("hx-get")}?${field.name}=${encodeURIComponent(name)}`).then((found) => found.text()).catch(() => "");
+  const isOnly = all("option", parsed(options)).some((option) => option.value === name);
+  const value = isOnly ? name : new URL(address).pathname.split("/").pop(); // a name that several rows have says nothing
+  const was = field.form.elements[`_was.${field.name}`];
+  const isSame = link.pathname.endsWith(`/${address.split("?")[0].split("/").pop()}`);
+  if (!isSame || field.value === was.value) field.value = value;
+  if (isSame && field.value === value) was.value = value;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
   field.focus();
 }
 related?.addEventListener("close", () => related.replaceChildren());
