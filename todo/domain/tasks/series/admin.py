@@ -45,7 +45,7 @@ class SeriesAdmin(ModelAdmin[Series]):
     label, label_one = "Series", "Series"
     icon, group = "repeat", "Work"
     display = "title"
-    columns = ("title", "repeats", "next_occurrences", "status", "owner_id", "next_run_at", "failures", "last_error")
+    columns = ("title", "repeats", "next_occurrences", "status", "owner_id", "next_run_at", "failures")
     types = {
         "rrule": Rrule, "status": Literal["active", "paused", "ended"], "kind": Literal["day", "floating", "zoned"],
         "repeats_by": Literal["due", "start"],
