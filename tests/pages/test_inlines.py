@@ -102,6 +102,25 @@ async def test_a_row_below_is_deleted_after_a_question(visitor: Visitor, house: 
     assert await sql.fetchval("SELECT count(*) FROM sections") == 0
 
 
+async def test_a_row_below_that_somebody_else_changed_is_asked_about_again(
+    visitor: Visitor, boss: Person, house: dict[str, Any], sql: Any
+) -> None:
+    page = await visitor.get(house["path"])
+    first = {"on": f"delete {house['section']}", "state": ways_in(page)["delete"], "_version": "1"}
+    asked = form_of(await visitor.send("/admin/sections/act", **first), "/admin/sections/act")
+    api = f"/api/projects/{house['project']}/sections/{house['section']}"
+    (await boss.http.patch(api, json={"name": "Theirs"})).raise_for_status()
+
+    again = await visitor.send("/admin/sections/act", **asked)
+
+    assert again.status_code == 409
+    assert "Another user has changed this row." in text_of(again) and "Theirs" in text_of(again)
+    assert await sql.fetchval("SELECT count(*) FROM sections") == 1
+    answer = await visitor.send("/admin/sections/act", **form_of(again, "/admin/sections/act"))
+    assert answer.headers["location"] == back_to(house)
+    assert await sql.fetchval("SELECT count(*) FROM sections") == 0
+
+
 @pytest.mark.parametrize("verb", ["add", "change", "delete"])
 async def test_only_what_one_may_do_is_offered(
     entering: Entering, world: World, house: dict[str, Any], sql: Any, verb: str

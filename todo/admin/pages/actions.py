@@ -7,9 +7,10 @@ from uuid import UUID
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
+from todo.admin.conflicts import Conflicted
 from todo.admin.declaration import Action, Resource
 from todo.admin.fields import Field
-from todo.admin.pages.forms import Sent, controls, read_values, sent_by
+from todo.admin.pages.forms import Sent, controls, read_values, sent_by, version_of
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.languages import Language, marked
 from todo.admin.pages.list_state import ListState, read_state
@@ -21,7 +22,7 @@ from todo.admin.pages.urls import safe
 from todo.admin.schemas import Outcome, Preview, Selection
 from todo.admin.service import AdminService
 from todo.admin.values import fields_of_action
-from todo.errors import Forbidden, Invalid, NotFound, Problem
+from todo.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 
 AnyRequest = Request[Any, Any, Any]
 PREVIEWED = 100  # rows listed individually in the preview of a delete
@@ -44,6 +45,7 @@ class BulkAction:
     listed: ListState  # the list that the rows were selected in
     back: str
     matching: bool = False  # all rows of the list are selected
+    version: int | None = None  # of the one row, as it was when it was asked about
 
     @property
     def state(self) -> ListState | None:
@@ -117,9 +119,12 @@ class ActionPages(Controller):
             await require_reauthentication(pages, request)
         try:
             form = await _form(admin, task, sent)
-            outcome = await admin.actions.act(resource, task.name, task.on, form, lax=True)
+            outcome = await _carry_out(admin, task, form)
         except Invalid as problem:
             return await _ask(pages, request, admin, task, sent, problem)
+        except Conflicted as conflict:
+            task = replace(task, version=conflict.theirs.version)
+            return await _ask(pages, request, admin, task, sent, Conflict("Another user has changed this row."))
         return _message(pages, request, task, outcome)
 
 
@@ -139,7 +144,17 @@ def _read(admin: AdminService, resource: str, sent: Sent) -> BulkAction:
     back = safe(_last(sent, "back") or state.opened_from(row_id or None))
     ids = list(dict.fromkeys([row_id] if row_id else sent.get("id", [])))
     matching = "matching" in sent
-    return BulkAction(declared, name, action, [] if matching else ids, state, back, matching)
+    version = version_of(sent) if "_version" in sent and len(ids) == 1 and not matching else None
+    return BulkAction(declared, name, action, [] if matching else ids, state, back, matching, version)
+
+
+async def _carry_out(admin: AdminService, task: BulkAction, form: dict[str, Any]) -> Outcome:
+    """Run the action. Raise Conflicted where it was asked about another version of the row."""
+    if task.version is None:
+        return await admin.actions.act(task.resource.name, task.name, task.on, form, lax=True)
+    return await admin.actions.act_on_one(
+        task.resource.name, task.name, task.ids[0], form, version=task.version, lax=True
+    )
 
 
 def _asks(task: BulkAction) -> bool:
