@@ -137,8 +137,9 @@ class Subject:
         """Each filter of the list with a value, and where a field can be empty also with and without one."""
         tasks = REGISTRY["tasks"]
         for name in tasks.filter_names:
-            field = tasks.fields[name]
-            values = {"choice": "done", "integer": "2..3", "instant": "past_30_days"}
+            field = tasks.filtered[name]
+            choice = "done" if "done" in field.choices else "active"
+            values = {"choice": choice, "text": "user7@", "integer": "2..3", "instant": "past_30_days"}
             yield name, values.get(field.kind, self._owners[0])
             if field.nullable:
                 yield from ((name, "set"), (name, "empty"))

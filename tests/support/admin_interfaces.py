@@ -17,7 +17,7 @@ from todo.access import Actor, worker_origin
 from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import write_text
 from todo.admin.registry import Registry
-from todo.admin.schemas import ListQuery, Selection
+from todo.admin.schemas import ListQuery, Match, Selection
 from todo.admin.service import AdminService
 from todo.cli.admin import COMMANDS
 from todo.database import Database
@@ -45,6 +45,7 @@ class Ask:
     row_id: str = ID
     values: Mapping[str, Any] = field(default_factory=dict)
     filters: Mapping[str, list[str]] = field(default_factory=dict)
+    match: Match = "all"
     sort: str = ""
     q: str = ""
     action: str = ""
@@ -77,7 +78,7 @@ async def by_service(stage: Stage, ask: Ask) -> Answer:
 
 
 async def _serve(admin: AdminService, ask: Ask) -> Any:
-    list_query = ListQuery(filters=dict(ask.filters), sort=ask.sort, q=ask.q)
+    list_query = ListQuery(filters=dict(ask.filters), match=ask.match, sort=ask.sort, q=ask.q)
     match ask.verb:
         case "view":
             return await admin.queries.page(ask.resource, list_query)
@@ -108,6 +109,7 @@ async def _serve(admin: AdminService, ask: Ask) -> Any:
 async def by_rest(stage: Stage, ask: Ask) -> Answer:
     base = f"{BASE}/{ask.resource}"
     query: dict[str, Any] = {**ask.filters} | ({"sort": ask.sort} if ask.sort else {}) | ({"q": ask.q} if ask.q else {})
+    query |= {"match": ask.match} if ask.match != "all" else {}
     method, path, body = {
         "view": ("GET", base, None),
         "get": ("GET", f"{base}/{ask.row_id}", None),
@@ -151,7 +153,7 @@ def _command(ask: Ask) -> tuple[str, dict[str, Any]]:
     resource: dict[str, Any] = {"resource": ask.resource}
     values = [f"{name}={write_text(value)}" for name, value in ask.values.items()]
     filters = [f"{name}={value}" for name, values in ask.filters.items() for value in values]
-    chosen = resource | {"filters": filters, "q": ask.q, "trash": False, "sort": ask.sort}
+    chosen = resource | {"filters": filters, "q": ask.q, "trash": False, "sort": ask.sort, "match": ask.match}
     shown = {"as_json": True}
     acted = resource | shown | {"everything": False, "filters": [], "q": "", "trash": False, "yes": True}
     match ask.verb:

@@ -20,6 +20,7 @@ RESERVED = frozenset(
         "before",
         "facets",
         "trash",
+        "match",
         "form",
         "columns",
         "reason",
@@ -32,6 +33,7 @@ RESERVED = frozenset(
 )
 NAME = re.compile("[a-z]+(_[a-z]+)*")
 FILTERED = {"boolean", "choice", "reference", "id", "text", "list"} | TIMES | NUMBERS
+OF_RELATED = {"boolean", "choice", "text"} | TIMES | NUMBERS
 PLACES = ("text_formats", "options", "help_texts", "value_names", "settable")
 MOST_CHOICES = 6  # of a `Filter`: every combination is a condition
 
@@ -74,7 +76,7 @@ def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
         yield place, getattr(resource, place)
     yield "display", (resource.display,)
     yield "sort", [name.removeprefix("-") for name in resource.sort.split(",")]
-    yield "filters", [item for item in resource.filters if isinstance(item, str)]
+    yield "filters", [item for item in resource.filters if isinstance(item, str) and "." not in item]
     yield "date_hierarchy", (resource.date_hierarchy,) if resource.date_hierarchy else ()
     yield "fieldsets", [name for names in resource.fieldsets.values() for name in names]
     if isinstance(resource, ModelAdmin):
@@ -95,8 +97,18 @@ def _filters(resource: Resource) -> Iterator[str]:
                 yield f"the filter {item.name} must have one to {MOST_CHOICES} choices."
             if isinstance(resource, RowsAdmin) or item.name in resource.fields:
                 yield f"the filter {item.name} must be the name of a field; in a table it must not be one."
+        elif "." in item:
+            yield from _related(resource, item)
         elif item in resource.fields and resource.fields[item].kind not in FILTERED:
             yield f"filters has {item!r}, but a {resource.fields[item].kind} cannot be a filter."
+
+
+def _related(resource: Resource, name: str) -> Iterator[str]:
+    field = resource.filtered.get(name)
+    if field is None or isinstance(resource, RowsAdmin):
+        yield f"filters has {name!r}: before the dot must be a reference, after it a field of its resource."
+    elif field.kind not in OF_RELATED:
+        yield f"filters has {name!r}, but a {field.kind} of related rows cannot be a filter."
 
 
 def _verbs(resource: Resource) -> Iterator[str]:

@@ -119,7 +119,8 @@ class Resource:
     verbs: ClassVar[tuple[str, ...]] = ("view", "export")
     display: ClassVar[str] = "id"  # the field that identifies a row to users
     columns: ClassVar[tuple[str, ...]] = ()  # of lists
-    filters: ClassVar[tuple[str | Filter, ...]] = ()  # fields, filtered according to their kind, or custom filters
+    # Fields, filtered according to their kind, those of related rows (`owner.email`), or custom filters.
+    filters: ClassVar[tuple[str | Filter, ...]] = ()
     search: ClassVar[tuple[str, ...]] = ()  # texts to search, and references by the names of their rows
     sorts: ClassVar[tuple[str, ...]] = ()  # sortable fields besides those of `columns`, or with an index
     unsorted: ClassVar[tuple[str, ...]] = ()  # fields of `columns` that cannot be sorted by
@@ -134,6 +135,7 @@ class Resource:
     references: ClassVar[Mapping[str, str]] = {}  # lists of ids, with the resource whose rows have these
     field_permissions: ClassVar[Mapping[str, str]] = {}  # fields that only holders of a permission can see and write
     fields: dict[str, Field]  # set by the registry
+    filtered: dict[str, Field]  # what `filters` names, set by the registry; those of related rows by `owner.email`
     out: type[Struct]  # the API type of a row, set by the registry, like
     registry: Any  # itself
 
@@ -150,6 +152,29 @@ class Resource:
     @cached_property
     def filter_names(self) -> tuple[str, ...]:
         return tuple(item if isinstance(item, str) else item.name for item in self.filters)
+
+    def via(self, name: str) -> Field | None:
+        """Return the reference by which a filter such as `owner.email` reaches another resource, or None."""
+        before, dot, _ = name.partition(".")
+        found = self.fields.get(f"{before}_id") or self.fields.get(before)
+        return found if dot and found and found.reference else None
+
+    def filters_for(self, actor: Actor) -> tuple[str, ...]:
+        """Return the filters without those of fields, and of related rows, that the actor may not see."""
+        hidden = self.hidden_from(actor)
+        return tuple(name for name in self.filter_names if name not in hidden and self._may_reach(actor, name))
+
+    def _may_reach(self, actor: Actor, name: str) -> bool:
+        via = self.via(name)
+        if via is None:
+            return True
+        there = self.registry[via.reference]
+        hidden = there.hidden_from(actor)
+        return (
+            via.name not in self.hidden_from(actor)
+            and there.may(actor, "view")
+            and name.partition(".")[2] not in hidden
+        )
 
     def has_index_for(self, sort: str) -> bool:
         """Return whether an index has the rows in this order, so that it costs the same however many there are."""

@@ -65,7 +65,7 @@ class Description(Struct):
 def describe(resource: Resource, actor: Actor) -> Description:
     """Describe a resource to an actor, without fields and actions the actor has no permission for."""
     shown = [field for field in resource.fields.values() if field.name not in resource.hidden_from(actor)]
-    names = {field.name for field in shown} | {item.name for item in resource.filters if isinstance(item, Filter)}
+    names, filters = {field.name for field in shown}, resource.filters_for(actor)
     return Description(
         name=resource.name,
         label=resource.label,
@@ -75,7 +75,9 @@ def describe(resource: Resource, actor: Actor) -> Description:
         may=[verb for verb in (*resource.verbs, *resource.actions) if resource.may(actor, verb)],
         display=resource.display,
         columns=[name for name in resource.columns if name in names],
-        filters={name: choices for name, choices in map(partial(_filter, resource), resource.filters) if name in names},
+        filters={
+            name: choices for name, choices in map(partial(_filter, resource), resource.filters) if name in filters
+        },
         search=[name for name in resource.search if name in names],
         sorts=["id", *(name for name in resource.sortable if name in names)],
         date_hierarchy=resource.date_hierarchy,
@@ -139,7 +141,7 @@ def _action(resource: Resource, one: Action) -> ActionOut:
 def _filter(resource: Resource, item: str | Filter) -> tuple[str, list[str]]:
     if isinstance(item, Filter):
         return item.name, list(item.choices)
-    return item, list(resource.fields[item].choices)
+    return item, list(resource.filtered[item].choices)
 
 
 def _field(field: Field) -> FieldOut:

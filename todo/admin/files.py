@@ -40,6 +40,7 @@ class Files:
         details: dict[str, Any] = {
             "format": form,
             "filters": list_query.filters,
+            **({"match": "any"} if list_query.match == "any" else {}),
             "q": list_query.q,
             "trash": list_query.trash,
         }
@@ -67,8 +68,9 @@ class Files:
         admin: ModelAdmin[Any] = self._context.registry.table(resource.name)
         reads, database, cursor = self._context.reads(admin), self._context.database.reads, None
         given, common = self._queries.list_params(admin, list_query), self._queries.common_params
+        listing = reads.listing(given, trashed=list_query.trash, heavy=True)
         for _ in range(MOST_OUT // PAGE):
-            page = await reads.whole(list_query.trash).page(
+            page = await listing.page(
                 database, given, sort=list_query.sort or None, limit=PAGE, cursor=cursor, **common
             )
             yield page.items

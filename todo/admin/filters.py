@@ -7,6 +7,7 @@ text
     due_at=today  past_7_days  this_month     a period
     priority=1..3                             a range of numbers
     owner_id=empty  set                       without or with a value, where null is allowed
+    owner.email=ada                           the same of the row that a reference refers to
 """
 
 import re
@@ -32,6 +33,7 @@ NUMBERS = {"integer", "number"}
 MOST_VALUES = 50
 LONGEST = 500
 WITHOUT_BLANKS = "\u0e00"
+ANY = "any:"  # begins the key of a condition of which one part suffices
 FIRST, LAST = datetime(1, 1, 2), datetime(9999, 12, 30)
 
 
@@ -45,7 +47,7 @@ class Condition:
 
 def conditions(field: Field, column: ColumnElement[Any]) -> Iterator[Condition]:
     """Return every form of a field's filter."""
-    key = f"f_{field.name}"
+    key = key_of(field.name)
     if field.kind in TIMES:
         low, high = (bindparam(f"{key}__{end}", type_=column.type) for end in ("from", "to"))
         yield Condition(f"{key}__within", and_(column >= low, column < high))
@@ -67,6 +69,11 @@ def conditions(field: Field, column: ColumnElement[Any]) -> Iterator[Condition]:
     yield Condition(f"{key}__{SET}", column.is_not(None))
 
 
+def key_of(name: str) -> str:
+    """Return what the keys of all forms of a filter begin with, before `__`."""
+    return f"f_{name.replace('.', '_of_')}"
+
+
 def own_conditions(own: Filter) -> Iterator[Condition]:
     """Return every combination of choices of a custom filter."""
     for many in range(1, len(own.choices) + 1):
@@ -75,7 +82,7 @@ def own_conditions(own: Filter) -> Iterator[Condition]:
 
 
 def own_key(name: str, chosen: Sequence[str]) -> str:
-    return f"f_{name}__{'__'.join(chosen)}"
+    return f"{key_of(name)}__{'__'.join(chosen)}"
 
 
 def _item(kind: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -98,7 +105,7 @@ def read_filter(target: Field | Filter, texts: Sequence[str], zone: ZoneInfo, to
             return {
                 own_key(target.name, [choice for choice in target.choices if choice in _known(target, texts)]): True
             }
-        return _read(target, f"f_{target.name}", list(dict.fromkeys(texts)), zone, today)
+        return _read(target, key_of(target.name), list(dict.fromkeys(texts)), zone, today)
     except (ValueError, OverflowError, msgspec.ValidationError):
         raise wrong from None
 

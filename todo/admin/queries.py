@@ -10,8 +10,8 @@ import msgspec
 from todo.admin.context import AdminContext, uuid_of
 from todo.admin.declaration import Filter, Id, ModelAdmin, RowsAdmin
 from todo.admin.fields import Field, label_of
-from todo.admin.filters import EMPTY, SET, period_values, read_filter, steps_of, word_values
-from todo.admin.reads import CAP, WORDS, Counts
+from todo.admin.filters import EMPTY, PERIODS, SET, TIMES, period_values, read_filter, steps_of, word_values
+from todo.admin.reads import CAP, WORDS
 from todo.admin.rows import MOST_ROWS, neighbor_in, one_of, page_of
 from todo.admin.schemas import Facet, FacetValue, ListQuery, ListResult, Option, SearchHit
 from todo.errors import Invalid, NotFound
@@ -35,10 +35,7 @@ class Queries:
         reads = self._context.reads(admin)
         given = self.list_params(admin, list_query)
         common, database = self.common_params, self._context.database
-        if not admin.has_index_for(list_query.sort):
-            few = await reads.counts(database.reads, given, trashed=list_query.trash, **common)
-            _require_few(admin, few)
-        page = self._rows(reads.pages[list_query.trash], given, list_query)
+        page = self._rows(await self._listing(admin, given, list_query), given, list_query)
         if not list_query.facets:
             return await page
         counting = reads.counts(database.reads, given, trashed=list_query.trash, **common)
@@ -46,6 +43,18 @@ class Queries:
         found.total, found.total_is_exact = counts.total, counts.exact
         found.facets = self._facets(admin, list_query, counts.facets, names)
         return found
+
+    async def _listing(self, admin: ModelAdmin[Any], given: Mapping[str, Any], list_query: ListQuery) -> Listing[Any]:
+        """Return the list to read. Raise Invalid for an order without an index where many rows match."""
+        reads, has_index, few = self._context.reads(admin), admin.has_index_for(list_query.sort), False
+        if not has_index or list_query.match == "any":
+            counts = await reads.counts(
+                self._context.database.reads, given, trashed=list_query.trash, **self.common_params
+            )
+            few = counts.exact
+            if not (few or has_index):
+                raise _too_many(admin)
+        return reads.listing(given, trashed=list_query.trash, few=few)
 
     async def _rows(self, listing: Listing[Any], given: Mapping[str, Any], list_query: ListQuery) -> ListResult:
         """Read a page; one `before` a cursor in the opposite order, from its end."""
@@ -75,7 +84,8 @@ class Queries:
             everything = msgspec.structs.replace(list_query, cursor=None, before=None, limit=MOST_ROWS, facets=False)
             return neighbor_in((await self.page(resource, everything)).items, str(row.id), step)
         admin = self._context.table(resource)
-        listing, given = self._context.reads(admin).pages[list_query.trash], self.list_params(admin, list_query)
+        given = self.list_params(admin, list_query)
+        listing = await self._listing(admin, given, list_query)
         sort = list_query.sort if step == "next" else listing.reversed_sort(list_query.sort)
         cursor = listing.cursor_of(row, given, sort or None)
         page = await listing.page(
@@ -206,14 +216,15 @@ class Queries:
     def list_params(self, admin: ModelAdmin[Any], list_query: ListQuery) -> dict[str, Any]:
         """Return the filters and search words of a list as parameters. Raise Invalid for undeclared ones."""
         given: dict[str, Any] = {}
-        hidden = admin.hidden_from(self._context.actor)
-        declared = {name: admin.fields.get(name) for name in admin.filter_names if name not in hidden}
+        declared = {name: admin.filtered.get(name) for name in admin.filters_for(self._context.actor)}
         own = {item.name: item for item in admin.filters if isinstance(item, Filter)}
         for name, texts in list_query.filters.items():
             target = own.get(name) or declared.get(name)
             if target is None:
                 raise Invalid.field(f"query.{name}", f"Unknown filter. Filters: {', '.join(declared) or 'none'}.")
             given |= read_filter(target, texts, self._context.zone, self._context.today)
+        if list_query.match == "any":
+            given |= self._context.reads(admin).any_of(given)
         if list_query.trash and not admin.trash:
             raise Invalid.field("query.trash", f"There is no trash for {admin.label.lower()}.")
         if list_query.ids:
@@ -241,25 +252,34 @@ class Queries:
         counts: Mapping[str, Mapping[str, int | None]],
         names: Mapping[str, str],
     ) -> list[Facet]:
-        found = []
+        found, offered = [], admin.filters_for(self._context.actor)
         for item in admin.filters:
             name = item if isinstance(item, str) else item.name
-            if name in admin.hidden_from(self._context.actor):
+            if name not in offered:
                 continue
-            chosen, counted = list_query.filters.get(name, []), counts.get(name, {})
+            chosen, counted = list_query.filters.get(name, []), counts.get(name) or _uncounted(admin, name)
             values = [FacetValue(one, label_value(one), number, one in chosen) for one, number in counted.items()]
             values += [FacetValue(one, names.get(one, one), None, True) for one in chosen if one not in counted]
             found.append(facet_of(admin, item, values))
         return found
 
 
-def _require_few(admin: ModelAdmin[Any], counts: Counts) -> None:
-    """Raise Invalid where more rows match than the database sorts while somebody waits."""
-    if not counts.exact:
-        indexed = ", ".join(("id", *admin.sorts))
-        raise Invalid.field(
-            "query.sort", f"More than {CAP:,} rows match. Filter them first, or sort by one of {indexed} alone."
-        )
+def _too_many(admin: ModelAdmin[Any]) -> Invalid:
+    """Return the error where more rows match than the database sorts while somebody waits."""
+    indexed = ", ".join(("id", *admin.sorts))
+    return Invalid.field(
+        "query.sort", f"More than {CAP:,} rows match. Filter them first, or sort by one of {indexed} alone."
+    )
+
+
+def _uncounted(admin: ModelAdmin[Any], name: str) -> dict[str, None]:
+    """Return the choices of a filter by related rows, which are not counted."""
+    if admin.via(name) is None:
+        return {}
+    field = admin.filtered[name]
+    times = PERIODS if field.kind in TIMES else ()
+    flags = ("true", "false") if field.kind == "boolean" else ()
+    return dict.fromkeys((*field.choices, *times, *flags, *((EMPTY, SET) if field.nullable else ())))
 
 
 def _is_called(row: Any, text: str) -> bool:
@@ -278,7 +298,7 @@ def is_id(text: str) -> bool:
 def facet_of(admin: ModelAdmin[Any], item: str | Filter, values: list[FacetValue]) -> Facet:
     if isinstance(item, Filter):
         return Facet(item.name, item.label or label_of(item.name), "choice", values)
-    field = admin.fields[item]
+    field = admin.filtered[item]
     return Facet(item, field.label, field.kind, values, field.reference)
 
 

@@ -33,6 +33,7 @@ from sqlalchemy import (
     or_,
     select,
     table,
+    union_all,
 )
 from sqlalchemy import (
     column as named,
@@ -41,7 +42,7 @@ from sqlalchemy.sql.util import ClauseAdapter
 
 from todo.admin.declaration import Filter, ModelAdmin
 from todo.admin.fields import Field
-from todo.admin.filters import EMPTY, PERIODS, SET, TIMES, conditions, own_conditions
+from todo.admin.filters import ANY, EMPTY, PERIODS, SET, TIMES, Condition, conditions, key_of, own_conditions
 from todo.database import Direct, Query, columns
 from todo.listing import Listing, Sort
 
@@ -61,6 +62,7 @@ class ReadView:
     displays: tuple[
         tuple[str, ColumnElement[bool] | None], ...
     ]  # references that may be shown by name, with the scope of the referenced table
+    related: tuple[tuple[str, ColumnElement[bool] | None], ...] = ()  # filters by related rows, with their scope
 
 
 class Counts(Struct):
@@ -91,8 +93,7 @@ class TableReads:
             "q_ids": row_id == any_(bindparam("q_ids", type_=ARRAY(row_id.type))),
         }
         self._chosen = self._forms | self._words | self._id
-        self.pages = {trashed: self._listing(trashed) for trashed in (False, True)}
-        self.whole = lru_cache(maxsize=2)(lambda trashed: self._listing(trashed, heavy=True))
+        self._listings = lru_cache(maxsize=100)(self._listing)
         whole = self._select(heavy=True)
         self.row = whole.where(self._table["id"] == bindparam("row", type_=self._table["id"].type))
         self.one = Query(self.into_whole, self.row)
@@ -103,11 +104,7 @@ class TableReads:
 
     def expression(self, field: Field) -> ColumnElement[Any]:
         """Return a field as SQL. A secret only shows whether it is set."""
-        computed = getattr(self.admin, "computed", {})
-        column: ColumnElement[Any] = computed[field.name].expression if field.computed else self._table[field.name]
-        if field.kind == "secret":
-            return case((column.is_(None), "not set"), else_="set")
-        return column
+        return expression_of(self.admin, field)
 
     def _select(self, *, heavy: bool) -> Select[Any]:
         shown = [field for field in self.fields if heavy or not field.heavy]
@@ -166,9 +163,22 @@ class TableReads:
         for item in self.admin.filters:
             if isinstance(item, Filter):
                 yield from own_conditions(item)
+            elif "." in item:
+                yield from self._of_related(item)
             elif item not in self.read_view.hidden:
                 field = self.admin.fields[item]
                 yield from conditions(field, self.expression(field))
+
+    def _of_related(self, name: str) -> Iterable[Condition]:
+        """Return the conditions on rows that a reference refers to, of those that the actor may see."""
+        via, scopes = self.admin.via(name), dict(self.read_view.related)
+        if via is None or name not in scopes:
+            return
+        there, scope = self._related[via.reference], scopes[name]
+        column = expression_of(there, there.fields[name.partition(".")[2]])
+        rows = select(columns(there.model)["id"]).where(*([] if scope is None else [scope])).correlate(None)
+        for one in conditions(self.admin.filtered[name], column):
+            yield Condition(one.key, self._table[via.name].in_(rows.where(one.clause)))
 
     def _word(self, name: str, *places: str) -> ColumnElement[bool]:
         pattern = bindparam(name, type_=String())
@@ -186,14 +196,29 @@ class TableReads:
         found = select(table.c.id).where(called.ilike(pattern))
         return self._table[name].in_(self._in_scope(found, table, name, dict(self.read_view.displays)[name]))
 
-    def _listing(self, trashed: bool, *, heavy: bool = False) -> Listing[Struct]:
+    def listing(
+        self, given: Mapping[str, Any], *, trashed: bool, heavy: bool = False, few: bool = False
+    ) -> Listing[Struct]:
+        """Return the list for these filters. `few` says that at most CAP rows match, as `counts` does."""
+        names = self._names(given)
+        joined = any(name.startswith(ANY) for name in names)
+        return self._listings(names if joined else frozenset(), trashed, heavy, joined and few)
+
+    def any_of(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameter that makes one of the given filters suffice."""
+        forms = sorted(given.keys() & self._forms.keys())
+        return {ANY + "|".join(forms): True} if len(forms) > 1 else {}
+
+    def _listing(self, names: frozenset[str], trashed: bool, heavy: bool, few: bool) -> Listing[Struct]:
+        """Return a list with all filters, or with those of `names`, one of which begins with ANY."""
+        chosen = {name: self._clause(name, names, trashed, few) for name in names} or self._chosen
         statement = self._select(heavy=heavy).where(*self._standing(trashed))
-        names = [name for name in ("id", *self.admin.sortable) if name not in self.read_view.hidden]
+        sorts = [name for name in ("id", *self.admin.sortable) if name not in self.read_view.hidden]
         return Listing(
             self.into_whole if heavy else self.into_item,
             statement,
-            filters=self._chosen,
-            sorts={name: self._sort(self.admin.fields[name]) for name in names},
+            filters=chosen,
+            sorts={name: self._sort(self.admin.fields[name]) for name in sorts},
             default=self.admin.sort,
         )
 
@@ -251,11 +276,25 @@ class TableReads:
         )
 
     def _names(self, given: Mapping[str, Any]) -> frozenset[str]:
-        return frozenset(name for name in given if name in self._chosen)
+        joined = {name for name in given if name.startswith(ANY)}
+        return frozenset((given.keys() & self._chosen.keys()) - (self._forms.keys() if joined else set()) | joined)
 
-    def _matching(self, names: Iterable[str], trashed: bool) -> list[ColumnElement[bool]]:
+    def _matching(self, names: Iterable[str], trashed: bool, *, few: bool = False) -> list[ColumnElement[bool]]:
         """Return the conditions for matching rows, in an order that makes equal statements equal."""
-        return [*self._scope, *self._standing(trashed), *(self._chosen[name] for name in sorted(names))]
+        clauses = [self._clause(name, names, trashed, few) for name in sorted(names)]
+        return [*self._scope, *self._standing(trashed), *clauses]
+
+    def _clause(self, name: str, names: Iterable[str], trashed: bool, few: bool) -> ColumnElement[bool]:
+        """Return a condition. Where one part of it suffices, `few` asks the index of each part up to CAP + 1 rows."""
+        if not name.startswith(ANY):
+            found: ColumnElement[bool] = self._chosen[name]
+            return found
+        parts = [self._forms[part] for part in name.removeprefix(ANY).split("|")]
+        if not few:
+            return or_(*parts)
+        key, others = self._table["id"], [one for one in names if not one.startswith(ANY)]
+        rows = select(key).where(*self._matching(others, trashed)).correlate(None).limit(CAP + 1)
+        return key.in_(union_all(*(rows.where(part) for part in parts)))
 
     def _capped(self, *where: ColumnElement[bool], around: Any = None) -> Any:
         """Count matching rows up to CAP + 1. `around` is a table that the conditions refer to."""
@@ -286,8 +325,9 @@ class TableReads:
         groups: dict[frozenset[str], list[tuple[str, str, ColumnElement[bool]]]] = {names: []}
         for item in self.admin.filters:
             name = item if isinstance(item, str) else item.name
-            rest = frozenset(key for key in names if not key.startswith(f"f_{name}__"))
-            groups.setdefault(rest, []).extend((name, value, clause) for value, clause in self._choices(item))
+            rest = frozenset(key for key in names if not key.startswith(f"{key_of(name)}__"))
+            if choices := self._choices(item):
+                groups.setdefault(rest, []).extend((name, value, clause) for value, clause in choices)
         size = estimated_rows(str(self.admin.model.__tablename__))
         tallies = [self._tally(rest, trashed, [one[2] for one in choices]) for rest, choices in groups.items()]
         columns_of = [column for tally in tallies for column in tally.c]
@@ -298,7 +338,7 @@ class TableReads:
         """Count the matching rows and those of each choice in one pass that ends after CAP + 1 rows."""
         marks = [choice.label(f"choice_{number}") for number, choice in enumerate(choices)]
         seen: Any = select(literal_column("1"), *marks).select_from(self.admin.model)
-        rows = seen.where(*self._matching(names, trashed)).limit(CAP + 1).subquery()
+        rows = seen.where(*self._matching(names, trashed, few=True)).limit(CAP + 1).subquery()
         counted = [func.count().filter(rows.c[mark.name]).label(mark.name) for mark in marks]
         return select(func.count().label("matching"), *counted).select_from(rows).subquery()
 
@@ -306,7 +346,7 @@ class TableReads:
         """Return the choices that a facet counts. References and free texts have too many."""
         if isinstance(item, Filter):
             return list(item.choices.items())
-        if item in self.read_view.hidden:
+        if item in self.read_view.hidden or "." in item:  # each choice would read the related table
             return []
         field = self.admin.fields[item]
         column = self.expression(field)
@@ -326,6 +366,16 @@ class TableReads:
         if field.nullable:
             found += [(EMPTY, column.is_(None)), (SET, column.is_not(None))]
         return found
+
+
+def expression_of(admin: ModelAdmin[Any], field: Field) -> ColumnElement[Any]:
+    """Return a field of a table as SQL. A secret only shows whether it is set."""
+    column: ColumnElement[Any] = (
+        admin.computed[field.name].expression if field.computed else columns(admin.model)[field.name]
+    )
+    if field.kind == "secret":
+        return case((column.is_(None), "not set"), else_="set")
+    return column
 
 
 def bound(field: Field, period: str, end: str, column: ColumnElement[Any]) -> Any:

@@ -50,6 +50,8 @@ class Registry:
                 if name in resource.fields:  # mistakes() names the others
                     resource.fields[name] = replace(resource.fields[name], label=label)
         for resource in self._resources.values():
+            resource.filtered = self._filtered(resource)
+        for resource in self._resources.values():
             if wrong := mistakes(resource, self._resources):
                 raise AdminError(wrong)
             _complete(resource)
@@ -76,6 +78,18 @@ class Registry:
             raise NotFound(f"{found.label} are not a table.")
         return found
 
+    def _filtered(self, resource: Resource) -> dict[str, Field]:
+        """Return the fields that a resource is filtered by; those of related rows say of which."""
+        found = {}
+        for name in resource.filter_names:
+            via, field = resource.via(name), resource.fields.get(name)
+            if via is not None:
+                there = self._resources[via.reference].fields.get(name.partition(".")[2])
+                field = there and replace(there, name=name, label=f"{via.label}: {there.label}")
+            if field is not None:
+                found[name] = field
+        return found
+
     def reads(self, admin: ModelAdmin[Any], actor: Actor) -> TableReads:
         """Return the statements for a table as this actor sees it."""
         displays = []
@@ -85,7 +99,9 @@ class Registry:
                 there = self.table(field.reference)
                 if there.may(actor, "view") and there.display not in there.hidden_from(actor):
                     displays.append((field.name, there.scope(actor)))
-        return self._reads(admin.name, ReadView(admin.scope(actor), hidden, tuple(displays)))
+        ways = [(name, admin.via(name)) for name in admin.filters_for(actor)]
+        related = tuple((name, self.table(via.reference).scope(actor)) for name, via in ways if via)
+        return self._reads(admin.name, ReadView(admin.scope(actor), hidden, tuple(displays), related))
 
     def _new_reads(self, name: str, read_view: ReadView) -> TableReads:
         tables = {one.name: one for one in self if isinstance(one, ModelAdmin)}

@@ -27,7 +27,7 @@ def page_of(resource: RowsAdmin, rows: Sequence[Any], list_query: ListQuery) -> 
             read_filter(resource.fields[name], [text], ZoneInfo("UTC"), date.min)
     words = list_query.q.casefold().split()
     found = [row for row in rows if all(_holds(resource, row, word) for word in words)]
-    matching = [row for row in found if _passes(row, list_query.filters)]
+    matching = [row for row in found if _passes(row, list_query)]
     facets = [_facet(resource, found, name, list_query) for name in resource.filter_names] if list_query.facets else []
     items = _sorted(resource, matching, list_query.sort)
     start = _start(items, list_query)
@@ -58,8 +58,12 @@ def one_of(rows: Sequence[Any], row_id: str) -> Struct:
     raise NotFound
 
 
-def _passes(row: Any, filters: dict[str, list[str]], but: str = "") -> bool:
-    return all(write_text(getattr(row, name)) in texts for name, texts in filters.items() if name != but)
+def _passes(row: Any, list_query: ListQuery, but: str = "") -> bool:
+    """Return whether a row passes the filters: all `but` one, or with `match` at least one."""
+    passed = {name: write_text(getattr(row, name)) in texts for name, texts in list_query.filters.items()}
+    if list_query.match == "any":
+        return not passed or any(passed.values())
+    return all(one for name, one in passed.items() if name != but)
 
 
 def _holds(resource: RowsAdmin, row: Any, word: str) -> bool:
@@ -70,7 +74,7 @@ def _facet(resource: RowsAdmin, rows: Sequence[Any], name: str, list_query: List
     """Count the choices of a filter, ignoring the filter itself."""
     counts: dict[str, int] = dict.fromkeys(resource.fields[name].choices, 0)
     for row in rows:
-        if _passes(row, list_query.filters, but=name):
+        if _passes(row, list_query, but=name):
             value = write_text(getattr(row, name))
             counts[value] = counts.get(value, 0) + 1
     chosen = list_query.filters.get(name, [])

@@ -11,17 +11,20 @@ from todo.schema import Schema
 Values = Annotated[list[Annotated[str, Meta(max_length=500)]], Meta(max_length=50)]
 Filters = Annotated[dict[str, Values], Meta(max_length=50, examples=[{"status": ["open"]}])]
 Words = Annotated[str, Meta(max_length=200, description="Words to search for.")]
+Match = Literal["all", "any"]  # of the filters
 Ids = Annotated[list[UUID], Meta(max_length=10_000)]
 
 
 class ListQuery(Struct, kw_only=True):
     """The rows of a list: the state of a list page as in its URL.
 
+    Rows match all filters, or with `match` at least one of them.
     `cursor` is the `next_cursor` of the previous page, `before` the `previous_cursor` of the following one. `ids`
     restricts it to these rows.
     """
 
     filters: Filters = field(default_factory=dict)
+    match: Match = "all"
     q: Words = ""
     sort: str = ""
     limit: int = 50
@@ -48,6 +51,7 @@ class Matching(Schema):
     """All rows that match a list query."""
 
     filters: Filters = field(default_factory=dict)
+    match: Match = "all"
     q: Words = ""
     trash: bool = False
 

@@ -147,6 +147,7 @@ def _of_declarations() -> Iterator[tuple[Message, str]]:
 def _of_resource(resource: Resource) -> Iterator[str]:
     yield from (resource.label, resource.label_one, resource.group, resource.help, *resource.fieldsets)
     yield from _of_fields(resource.fields.values())
+    yield from (field.label for field in resource.filtered.values())
     for action in resource.actions.values():
         yield from (action.label, action.help)
         yield from _of_fields(fields_of_action(action))

@@ -10,6 +10,7 @@ from todo.admin.cli.reading import explain, get, list_rows
 from todo.admin.cli.writing import act, add, delete, set_fields
 from todo.admin.declaration import Action
 from todo.admin.fields import Field
+from todo.admin.schemas import Match
 from todo.admin.service import AdminService
 from todo.admin.values import fields_of_action
 from todo.cli.admin import serve
@@ -42,14 +43,15 @@ def _action(short: ShortName, action: Action) -> AdminCommand:
 
     async def body(
         admin: AdminService, as_json: bool, ids: tuple[str, ...] = (), everything: bool = False,
-        filters: tuple[str, ...] = (), q: str = "", trash: bool = False, yes: bool = False, **form: str | None,
+        filters: tuple[str, ...] = (), match: Match = "all", q: str = "", trash: bool = False, yes: bool = False,
+        **form: str | None,
     ) -> int:  # fmt: skip
         if on_rows and not ids and not everything:
             raise click.UsageError("Name rows, or give --all.")
         values = [f"{field.name}={text}" for field in fields if (text := form[_parameter(field)]) is not None]
         return await act.body(
-            admin, resource=short.resource, action=action.name, ids=ids, everything=everything, filters=filters, q=q,
-            trash=trash, values=values, yes=yes or not everything, as_json=as_json,
+            admin, resource=short.resource, action=action.name, ids=ids, everything=everything, filters=filters,
+            match=match, q=q, trash=trash, values=values, yes=yes or not everything, as_json=as_json,
         )  # fmt: skip
 
     parameters = [*on_rows, *map(_parameter_of, fields), *((ALL, *MATCHING, YES) if on_rows else ()), REASON, JSON]

@@ -28,7 +28,11 @@ VALUES = click.argument("values", nargs=-1, metavar="NAME=VALUE...")
 MATCHING = (
     click.option(
         "--filter", "filters", multiple=True, metavar="NAME=VALUE",
-        help="status=open, due_at=2026-11, priority=1..3; may be repeated.",
+        help="status=open, due_at=2026-11, priority=1..3, owner.email=ada; may be repeated.",
+    ),
+    click.option(
+        "--match", type=click.Choice(["all", "any"]), default="all", show_default=True,
+        help="Whether rows must match all filters, or any of them.",
     ),
     click.option("--search", "q", default="", help="Words to search for, or an id."),
     click.option("--trash", is_flag=True, help="Rows in the trash instead."),

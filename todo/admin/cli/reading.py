@@ -22,7 +22,7 @@ from todo.admin.cli.commands import (
 from todo.admin.cli.output import progress_bar
 from todo.admin.file_formats import Format, csv_of
 from todo.admin.references import resolve_filters, row_id_of
-from todo.admin.schemas import ListQuery
+from todo.admin.schemas import ListQuery, Match
 from todo.admin.service import AdminService
 
 
@@ -52,7 +52,7 @@ async def describe(admin: AdminService, resource: str | None, as_json: bool) -> 
 )  # fmt: skip
 async def list_rows(
     admin: AdminService, resource: str, filters: Sequence[str], q: str, trash: bool, sort: str, limit: int,
-    cursor: str | None, columns: str | None, as_json: bool, as_csv: bool = False,
+    cursor: str | None, columns: str | None, as_json: bool, as_csv: bool = False, match: Match = "all",
 ) -> int:  # fmt: skip
     """List rows.
 
@@ -65,7 +65,7 @@ async def list_rows(
     names = columns.split(",") if columns else list(found.columns)
     if unknown := [name for name in names if name not in found.fields]:
         raise click.UsageError(f"--columns: {found.label} have no field {unknown[0]}, only {', '.join(found.fields)}.")
-    query = ListQuery(filters=given, q=q, trash=trash, sort=sort, limit=limit, cursor=cursor)
+    query = ListQuery(filters=given, match=match, q=q, trash=trash, sort=sort, limit=limit, cursor=cursor)
     page = await admin.queries.page(resource, query)
     if as_csv:
         click.echo(csv_of(["id", *(name for name in names if name != "id")], page.items).rstrip())
@@ -131,7 +131,7 @@ async def explain(admin: AdminService, resource: str, row_id: str, as_json: bool
 )  # fmt: skip
 async def export(
     admin: AdminService, resource: str, form: Format, file: BinaryIO, filters: Sequence[str], q: str, trash: bool,
-    sort: str, columns: str | None = None,
+    sort: str, columns: str | None = None, match: Match = "all",
 ) -> int:  # fmt: skip
     """Write up to 100,000 rows to a file.
 
@@ -142,7 +142,7 @@ async def export(
         todo admin export tasks --filter status=open --format xlsx --output open.xlsx
     """
     given = await resolve_filters(admin, resource, filters_of(filters))
-    query = ListQuery(filters=given, q=q, trash=trash, sort=sort)
+    query = ListQuery(filters=given, match=match, q=q, trash=trash, sort=sort)
     written = 0
     with progress_bar(what="Bytes") as progress:
         async for part in await admin.files.export(resource, query, form, columns.split(",") if columns else ()):

@@ -24,7 +24,7 @@ from todo.admin.cli.output import harmless, progress_bar
 from todo.admin.context import uuid_of
 from todo.admin.declaration import RowsAdmin
 from todo.admin.references import resolve_filters, resolve_form, resolve_values, row_id_of
-from todo.admin.schemas import ListQuery, Outcome, Selection
+from todo.admin.schemas import ListQuery, Match, Outcome, Selection
 from todo.admin.service import AdminService
 
 ROWS = click.argument("ids", nargs=-1, metavar="[ROW]...")
@@ -111,7 +111,7 @@ async def delete(admin: AdminService, resource: str, ids: Sequence[str], yes: bo
 )  # fmt: skip
 async def act(
     admin: AdminService, resource: str, action: str, ids: Sequence[str], everything: bool, filters: Sequence[str],
-    q: str, trash: bool, values: Sequence[str], yes: bool, as_json: bool,
+    q: str, trash: bool, values: Sequence[str], yes: bool, as_json: bool, match: Match = "all",
 ) -> int:  # fmt: skip
     """Run an action on rows, or on the resource.
 
@@ -128,7 +128,7 @@ async def act(
     query = None
     if everything:
         given = await resolve_filters(admin, resource, filters_of(filters))
-        query = ListQuery(filters=given, q=q, trash=trash, limit=1)
+        query = ListQuery(filters=given, match=match, q=q, trash=trash, limit=1)
     form = values_of(values)
     if action == "change":
         form = await resolve_values(admin, resource, form)

@@ -9,7 +9,7 @@ from litestar import Request
 from litestar.params import QueryParameter
 
 from todo.admin.pages.urls import safe
-from todo.admin.schemas import ListQuery
+from todo.admin.schemas import ListQuery, Match
 from todo.errors import Invalid
 
 FROM, TO, NAMED = "__from", "__to", "__named"  # suffixes of form fields for ranges, and for references by display name
@@ -32,6 +32,7 @@ class ListState:
 
     path: str
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    match: Match = "all"
     q: str = ""
     sort: str = ""
     cursor: str = ""
@@ -46,7 +47,7 @@ class ListState:
         """Convert the state to a `ListQuery`."""
         filters = {name: list(values) for name, values in self.filters.items()}
         return ListQuery(
-            filters=filters, q=self.q, sort=self.sort, limit=self.limit, cursor=self.cursor or None,
+            filters=filters, match=self.match, q=self.q, sort=self.sort, limit=self.limit, cursor=self.cursor or None,
             before=self.before or None, trash=self.trash,
         )  # fmt: skip
 
@@ -54,7 +55,8 @@ class ListState:
         """Return the state as form fields or query parameters, without the fields in `but`: `cursor` is the page."""
         found = [(name, value) for name, values in self.filters.items() for value in values]
         plain: dict[str, Any] = {
-            "q": self.q, "sort": self.sort, "columns": ",".join(self.columns), "trash": "1" if self.trash else "",
+            "match": "any" if self.match == "any" else "", "q": self.q, "sort": self.sort,
+            "columns": ",".join(self.columns), "trash": "1" if self.trash else "",
             "limit": "" if self.limit == 50 else self.limit, "cursor": self.cursor,
             "before": "" if "cursor" in but else self.before, BACK: self.back,
         }  # fmt: skip
@@ -109,7 +111,7 @@ class ListState:
 
     def cleared(self) -> str:
         """Return the URL without filters and search."""
-        return self.href(filters={}, q="")
+        return self.href(filters={}, match="all", q="")
 
     @property
     def is_narrowed(self) -> bool:
@@ -125,7 +127,7 @@ def read_state(path: str, query: str) -> ListState:
     plain = {
         name: value
         for name, value in pairs
-        if name in {"q", "sort", "cursor", "before", "columns", "trash", "limit", BACK}
+        if name in {"match", "q", "sort", "cursor", "before", "columns", "trash", "limit", BACK}
     }
     filters: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
@@ -137,7 +139,8 @@ def read_state(path: str, query: str) -> ListState:
     picked = [value for name, value in pairs if name == "column"]  # from the form of the column picker
     limit = plain.get("limit", "50")
     return ListState(
-        path, filters, plain.get("q", "").strip(), plain.get("sort", ""),
+        path, filters, "any" if plain.get("match") == "any" else "all",
+        plain.get("q", "").strip(), plain.get("sort", ""),
         plain.get("cursor", ""), plain.get("before", ""),
         tuple(filter(None, (*plain.get("columns", "").split(","), *picked))), plain.get("trash") in {"1", "true"},
         int(limit) if limit in {str(one) for one in LIMITS} else 50,

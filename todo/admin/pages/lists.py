@@ -11,6 +11,7 @@ from litestar.params import FromPath
 
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field
+from todo.admin.filters import EMPTY, SET
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.languages import Language
 from todo.admin.pages.list_state import LIMITS, ListState, read_state
@@ -123,11 +124,14 @@ def _chips(say: Language, state: ListState, facets: Sequence[Facet]) -> Iterator
     """Return the active filters with URLs to remove them."""
     labels = {(facet.name, one.value): one.label for facet in facets for one in facet.values}
     named = {facet.name: facet.label for facet in facets}
+    typed = {facet.name for facet in facets if facet.kind == "text"}
     if state.q:
         yield Chip("Search", state.q, state.href(q=""))
     for name, values in state.filters.items():
         for value in values:
-            shown = say.words(labels.get((name, value), value))
+            shown = (
+                value if name in typed and value not in (EMPTY, SET) else say.words(labels.get((name, value), value))
+            )
             yield Chip(named.get(name, name), shown, state.filtered(name, [one for one in values if one != value]))
 
 
@@ -143,7 +147,7 @@ async def _with_references(admin: AdminService, resource: Resource, state: ListS
 async def hierarchy(say: Language, admin: AdminService, resource: Resource, state: ListState) -> list[Step]:
     """Return the steps of the date hierarchy: years, months of a year, or days of a month, with counts."""
     name = resource.date_hierarchy
-    if not name or name in resource.hidden_from(admin.actor):
+    if not name or name in resource.hidden_from(admin.actor) or state.match == "any":
         return []
     chosen = next(iter(state.filters.get(name, ())), "")
     above = [chosen[:length] for length in (4, 7) if CALENDAR.fullmatch(chosen) and len(chosen) >= length]

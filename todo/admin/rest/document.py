@@ -14,7 +14,7 @@ from todo.admin.file_formats import FORMATS
 from todo.admin.filters import LONGEST
 from todo.admin.registry import Registry
 from todo.admin.rest.operations import Operation, operations_of
-from todo.admin.rest.parameters import ImportIn, body_for_many, form_of, has_trash, most_values
+from todo.admin.rest.parameters import MATCH, ImportIn, body_for_many, form_of, has_trash, most_values
 from todo.admin.rest.reads import READS
 from todo.admin.rest.writes import WRITES
 from todo.admin.schemas import Facet, FacetValue, HistoryPage, ImportReport, Option, Outcome, Preview, RowAsOf
@@ -194,6 +194,8 @@ def _queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
         yield _query("preview", "Delete nothing; return what would also be deleted or changed.", {"type": "boolean"})
     if one.kind in {"list", "export"}:
         yield from (_filter(resource, item) for item in resource.filters)
+        if resource.filters:
+            yield _query("match", MATCH, {"type": "string", "enum": ["all", "any"], "default": "all"})
         names = "|".join(("id", *resource.sortable))
         pattern = f"^(-?({names})(,-?({names})){{0,2}})?$"
         order = {"type": "string", "maxLength": 200, "pattern": pattern}
@@ -239,7 +241,7 @@ def _filter(resource: Resource, item: str | Filter) -> dict[str, Any]:
     if isinstance(item, Filter):
         name, label, extra = item.name, item.label or item.name, {"enum": list(item.choices)}
     else:
-        field = resource.fields[item]
+        field = resource.filtered[item]
         name, label, extra = field.name, field.label, _filter_choices(field)
     items = {"type": "string", "maxLength": LONGEST, **extra}
     words = "a value" if most == 1 else "one or more values"
@@ -282,6 +284,6 @@ def _example_filter(resource: Resource) -> str:
     item = resource.filters[0]
     if isinstance(item, Filter):
         return f"{item.name}={next(iter(item.choices))}"
-    field = resource.fields[item]
+    field = resource.filtered[item]
     usual = {"boolean": "true", "reference": ID, "text": "rent"}.get(field.kind, "2026")
     return f"{item}={field.choices[0] if field.choices else usual}"

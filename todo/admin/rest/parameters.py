@@ -34,6 +34,8 @@ Order = Annotated[
     str | None, QueryParameter(max_length=200, description="Up to three fields, each once; `-` reverses one.")
 ]
 Trash = Annotated[bool, QueryParameter(description="Return the rows in the trash instead.")]
+MATCH = "Whether rows must match all filters, or any of them. Words of `q` must always match."
+Match = Annotated[Literal["all", "any"], QueryParameter(description=MATCH)]
 Facets = Annotated[bool, QueryParameter(description="Count the rows of each filter choice.")]
 Reason = Annotated[
     str | None, QueryParameter(max_length=500, pattern=ONE_LINE, description="Reason, for the audit log.")
@@ -62,7 +64,7 @@ class ImportIn(Schema):
 
 def most_values(resource: Resource, item: str | Filter) -> int:
     """Return how many values a filter accepts."""
-    return 1 if isinstance(item, str) and resource.fields[item].kind in ONE else MOST_VALUES
+    return 1 if isinstance(item, str) and resource.filtered[item].kind in ONE else MOST_VALUES
 
 
 def read_filters(resource: Resource, request: ActorRequest) -> dict[str, list[str]]:

@@ -19,6 +19,7 @@ from todo.admin.rest.parameters import (
     Columns,
     Facets,
     FileForm,
+    Match,
     Order,
     Q,
     Reference,
@@ -61,7 +62,7 @@ async def recent(admin: Admin) -> list[SearchHit]:
 @get(operation_id="admin_rest_list", opt={"kind": "list", "any_query": True})
 async def list_rows(
     admin: Admin, request: ActorRequest, resource: FromPath[str], q: Q = "", sort: Order = None, trash: Trash = False,
-    limit: Limit = 50, cursor: Cursor = None, facets: Facets = True,
+    limit: Limit = 50, cursor: Cursor = None, facets: Facets = True, match: Match = "all",
 ) -> ListResult:  # fmt: skip
     """List the rows of a resource, with counts for each filter.
 
@@ -69,7 +70,7 @@ async def list_rows(
     """
     filters = read_filters(admin.registry[resource], request)
     list_query = ListQuery(
-        filters=filters, q=q, sort=sort or "", trash=trash, limit=limit, cursor=cursor, facets=facets
+        filters=filters, match=match, q=q, sort=sort or "", trash=trash, limit=limit, cursor=cursor, facets=facets
     )
     return await admin.queries.page(resource, list_query)
 
@@ -100,14 +101,14 @@ async def get_row(
 @get("/export", operation_id="admin_rest_export", opt={"kind": "export", "any_query": True})
 async def export_rows(
     admin: Admin, request: ActorRequest, resource: FromPath[str], form: FileForm = "csv", q: Q = "",
-    sort: Order = None, trash: Trash = False, columns: Columns = "",
+    sort: Order = None, trash: Trash = False, columns: Columns = "", match: Match = "all",
 ) -> Stream:  # fmt: skip
     """Export the matching rows, up to 100,000. Text never becomes a formula; secrets are left out.
 
     Example: `GET /api/admin/tasks/export?form=csv`
     """
     filters = read_filters(admin.registry[resource], request)
-    list_query = ListQuery(filters=filters, q=q, sort=sort or "", trash=trash)
+    list_query = ListQuery(filters=filters, match=match, q=q, sort=sort or "", trash=trash)
     parts: AsyncIterator[bytes] = await admin.files.export(
         resource, list_query, form, [name for name in columns.split(",") if name]
     )

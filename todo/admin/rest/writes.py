@@ -128,7 +128,7 @@ async def act_on_many(writer: Writer, request: ActorRequest, resource: FromPath[
     data = await read_body(request, body_for_many(writer.registry.table(resource), name))
     matching = data.matching
     if matching is not None:
-        matching = ListQuery(filters=matching.filters, q=matching.q, trash=matching.trash)
+        matching = ListQuery(filters=matching.filters, match=matching.match, q=matching.q, trash=matching.trash)
     given = sent_of(data.form) if hasattr(data, "form") else {}
     try:
         return await writer.actions.act(resource, name, Selection(ids=data.ids, matching=matching), given)

@@ -29,7 +29,7 @@ class ReminderAdmin(ModelAdmin[Reminder]):
     filters = (
         Filter("state", {"waiting": REMINDER.remind_at.is_not(None), "sent": REMINDER.sent_at.is_not(None)}),
         Filter("trouble", {"set_aside": REMINDER.last_error.is_not(None), "none": REMINDER.last_error.is_(None)}),
-        "user_id", "task_id", "series_id", "remind_at",
+        "user_id", "task_id", "series_id", "remind_at", "user.email", "task.title",
     )  # fmt: skip
     verbs = ("view", "delete", "export")
     every_row = "reminders.all"
@@ -44,7 +44,7 @@ class NotificationAdmin(ModelAdmin[Notification]):
     display = "title"
     columns = ("title", "kind", "user_id", "task_id", "read_at", "created_at")
     types = {"kind": Kind}
-    filters = ("kind", "user_id", "task_id", "created_at")
+    filters = ("kind", "user_id", "task_id", "created_at", "user.email")
     search = ("title",)
     heavy = ("text",)
     verbs = ("view", "export")

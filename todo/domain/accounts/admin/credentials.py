@@ -42,7 +42,13 @@ class SessionAdmin(ModelAdmin[Session]):
     display = "user_agent"
     field_labels = {"amr": "Signed in with"}
     columns = ("user_id", "user_agent", "address", "amr", "seen_at", "expires_at", "revoked_at")
-    filters = (Filter("state", {"live": LIVE_SESSION, "over": ~LIVE_SESSION}), "user_id", "created_at")
+    filters = (
+        Filter("state", {"live": LIVE_SESSION, "over": ~LIVE_SESSION}),
+        "user_id",
+        "created_at",
+        "user.email",
+        "user.status",
+    )
     search = ("user_agent", "address")
     sorts = ("seen_at",)
     verbs = ("view", "export")
@@ -62,7 +68,13 @@ class PersonalTokenAdmin(ModelAdmin[PersonalToken]):
     icon, group, label_one = "key", "Sign-ins", "Personal token"
     display = "name"
     columns = ("name", "user_id", "last_four", "scopes", "expires_at", "used_at", "revoked_at")
-    filters = (Filter("state", {"live": LIVE_TOKEN, "over": ~LIVE_TOKEN}), "user_id", "expires_at")
+    filters = (
+        Filter("state", {"live": LIVE_TOKEN, "over": ~LIVE_TOKEN}),
+        "user_id",
+        "expires_at",
+        "user.email",
+        "user.status",
+    )
     search = ("name", "last_four")
     verbs = ("view", "export")
 

@@ -33,7 +33,7 @@ class ProjectAdmin(ModelAdmin[Project]):
     types = {"name": Name, "description": Description, "color": Color}
     filters = (
         Filter("state", {"active": PROJECT.archived_at.is_(None), "archived": PROJECT.archived_at.is_not(None)}),
-        "owner_id", "parent_id", "created_at",
+        "owner_id", "parent_id", "created_at", "owner.email", "owner.status",
     )  # fmt: skip
     search = ("name",)
     inlines = (

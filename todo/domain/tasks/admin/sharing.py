@@ -30,7 +30,7 @@ class MemberAdmin(ModelAdmin[Member]):
     icon, group = "users", "Work"
     columns = ("project_id", "user_id", "role", "created_at")
     types = {"role": MemberRole}
-    filters = ("project_id", "user_id", "role")
+    filters = ("project_id", "user_id", "role", "project.name", "user.email", "user.status")
     editable = ("role",)
     only_on_add = ("project_id", "user_id")
     verbs = ("view", "add", "change", "delete", "export")

@@ -54,7 +54,7 @@ class TaskAdmin(ModelAdmin[Task]):
     references = {"assignee_ids": "users"}
     filters = (
         "status", "priority", "due_at", "owner_id", "assignee_ids", "project_id", "series_id", "parent_id",
-        "created_at",
+        "created_at", "owner.email", "owner.status", "project.name", "series.status",
     )  # fmt: skip
     search = ("title",)
     sorts = ("created_at", "due_at", "priority")

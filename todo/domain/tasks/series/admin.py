@@ -59,7 +59,7 @@ class SeriesAdmin(ModelAdmin[Series]):
     }
     filters = (
         "status", Filter("trouble", TROUBLES), "owner_id",
-        "next_run_at", "created_at",
+        "next_run_at", "created_at", "owner.email", "owner.status", "project.name",
     )  # fmt: skip
     search = ("title", "owner_id")
     sorts = ("next_run_at",)
@@ -129,7 +129,7 @@ class OccurrenceAdmin(ModelAdmin[Occurrence]):
     display = "original_start"
     columns = ("original_start", "status", "series_id", "task_id", "moved_to", "closed_at")
     types = {"status": Literal["open", "done", "skipped", "missed", "paused", "cancelled"]}
-    filters = ("status", "series_id", "task_id")
+    filters = ("status", "series_id", "task_id", "series.title", "series.status")
     every_row = "series.all"
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
