@@ -33,6 +33,7 @@ from todo.setting_types import REDIS
 from todo.settings import Settings
 
 NAME = "todo"
+SCHEDULE_SECONDS = 5  # between looks at what is due: how late a schedule or a retry may start
 UNREACHABLE = (RedisError, psycopg.Error)  # what the queue raises when its server is away
 RAISED = re.compile(r"^(?!DETAIL|HINT|CONTEXT|QUERY)[A-Za-z_][\w.]*(?:: .*)?$", re.MULTILINE)
 
@@ -133,7 +134,9 @@ def new_worker(
         before_process=[name_request],
         after_process=[note],
         concurrency=4,
-        timers={"schedule": 1, "worker_info": 10, "sweep": 10, "abort": 1},
+        # Each look writes all schedules, which are to the minute, to the queue: every second, that was half of what an
+        # idle worker did.
+        timers={"schedule": 1 if burst else SCHEDULE_SECONDS, "worker_info": 10, "sweep": 10, "abort": 1},
         shutdown_grace_period_s=1,  # its idle tasks use it up at every stop
         cancellation_hard_deadline_s=ENDING_SECONDS + 1,  # then an unfinished job is queued again
         burst=burst,
