@@ -16,6 +16,7 @@ from typing import Any
 
 import uvloop
 
+RAMP_SECONDS = 5  # until all ask: a server closes connections that ask nothing at first
 LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 
 
@@ -86,7 +87,7 @@ async def burst(port: int, connections: int, seconds: float, requests: list[str]
     started = perf_counter()
     for number, client in enumerate(clients):
         loop = asyncio.get_running_loop()
-        client.next = loop.call_later(pause * number / connections, client.ask)
+        client.next = loop.call_later(min(pause, RAMP_SECONDS) * number / connections, client.ask)
     await asyncio.sleep(seconds)
     rate = sum(len(client.latencies) for client in clients) / (perf_counter() - started)
     for client in clients:

@@ -35,7 +35,7 @@ async def delete_old_deliveries(context: Context) -> None:
 
 async def delete_old_runs(context: Context) -> None:
     """Delete background actions of the administration whose last step was three months ago."""
-    await delete_expired(context["database"], runs.EXPIRED)
+    await delete_expired(context["database"], *runs.EXPIRED)
 
 
 async def maintain_audit_log(context: Context) -> None:

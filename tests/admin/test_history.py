@@ -109,6 +109,8 @@ async def _added(stage: Stage, rows: Rows, face: Face, resource: ModelAdmin[Any]
             else:
                 own = there.name == "users" and resource.name != "project_members"  # the owner is none
                 values[field.name] = str(stage.person.id if own else await rows.of(there))
+    if resource.name == "saved_views":  # of a list that there is
+        values["resource"] = "tasks"
     answer = await face(stage, Ask("add", resource.name, values=values))
     candidates = values_for(resource.fields[next(iter(values))], 0) if values else iter(())
     for value in candidates:

@@ -23,7 +23,7 @@ from todo.http import idempotency, limits
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 OF_ACCOUNTS = [*inbox.EXPIRED, *housekeeping.EXPIRED, *sharing.EXPIRED]
-EVERYTHING = [idempotency.EXPIRED, limits.EXPIRED, engine.EXPIRED, runs.EXPIRED, *OF_ACCOUNTS]
+EVERYTHING = [idempotency.EXPIRED, limits.EXPIRED, engine.EXPIRED, *runs.EXPIRED, *OF_ACCOUNTS]
 SLOW = """
     CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.002); RETURN old; END';
     CREATE TRIGGER slow BEFORE DELETE ON invitations FOR EACH ROW EXECUTE FUNCTION be_slow();

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Index, UniqueConstraint
+from sqlalchemy import Column, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlmodel import Field, SQLModel
 
@@ -32,6 +32,7 @@ class Run(Row, table=True):
     __table_args__ = (
         Index("ix_admin_runs_actor", "actor_id", "id"),
         Index("ix_admin_runs_updated_at", "updated_at"),
+        Index("ix_admin_runs_draft", "updated_at", postgresql_where=text("status = 'draft'")),
     )
 
     actor_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")

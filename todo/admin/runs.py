@@ -8,7 +8,7 @@ from time import monotonic
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, select
 
 from todo.access import Actor, Origin
 from todo.admin.actions import JOB, KEPT, sentence
@@ -25,13 +25,9 @@ from todo.queue import enqueue
 STINT = 60  # seconds; a job has five minutes
 DAYS = timedelta(days=90)
 DRAFT_DAYS = timedelta(days=1)
-# One that is not over by then never will be.
-EXPIRED = Expired(
-    Run,
-    or_(
-        RUN.updated_at < func.now() - DAYS,
-        and_(RUN.updated_at < func.now() - DRAFT_DAYS, RUN.status == "draft"),
-    ),
+EXPIRED = (
+    Expired(Run, RUN.updated_at < func.now() - DAYS),  # one that is not over by then never will be
+    Expired(Run, and_(RUN.status == "draft", RUN.updated_at < func.now() - DRAFT_DAYS)),
 )
 FindActor = Callable[[WriteSession, UUID], Awaitable[Actor | None]]
 
