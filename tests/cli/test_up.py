@@ -11,7 +11,7 @@ import httpx
 import pytest
 from conftest import SECRET, settings_for
 from support.factories import PASSWORD, World
-from support.processes import Process, eventually, postgres_pids, runs, started, worker_state
+from support.processes import Process, eventually, frozen, postgres_pids, runs, started, worker_state
 
 from todo.cli.first_start import invite_administrator
 from todo.cli.lazy import CommandError
@@ -67,6 +67,14 @@ def test_it_says_where_it_is_and_stops_quickly_and_cleanly(up: Up, base: str) ->
         assert process.output == said + "Stopped.\n"
 
 
+def test_ctrl_c_in_the_first_seconds_stops_it_as_cleanly(up: Up) -> None:
+    with up() as process:
+        os.kill(process.helper(), signal.SIGINT)  # a terminal sends it to both
+        assert process.end(signal.SIGINT) == 0, process.output
+        assert process.output.endswith("Stopped.\n")
+        assert "Traceback" not in process.output
+
+
 def test_passwords_are_reported_once_and_a_killed_up_leaves_nothing_running(up: Up, base: str) -> None:
     with up("--demo") as first:
         assert first.says("Ctrl-C"), first.output
@@ -108,12 +116,9 @@ def test_a_database_that_stands_still_is_waited_for(tmp_path: Path, base: str, f
     administrator = {"TODO_ADMIN_EMAIL": "ada@example.com", "TODO_ADMIN_PASSWORD": PASSWORD}
     with started(tmp_path, "up", **settings, **administrator) as process:
         assert process.says("Ctrl-C"), process.output
-        children, frozen = process.children(), postgres_pids(data)
-        for pid in frozen:
-            os.kill(pid, signal.SIGSTOP)
-        noticed = process.says("The database does not answer; waiting for it.\n")
-        for pid in frozen:
-            os.kill(pid, signal.SIGCONT)
+        children = process.children()
+        with frozen(data):
+            noticed = process.says("The database does not answer; waiting for it.\n")
 
         assert noticed, process.output
         assert process.says("The database answers again.\n"), process.output

@@ -1,10 +1,8 @@
 """A database that hangs, takes no changes, or has no connection free: said as such, in time, until it is over."""
 
 import asyncio
-import os
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +12,7 @@ import psycopg
 import pytest
 from conftest import FAST, create_database, serving, settings_for
 from support.factories import Person, World
-from support.processes import postgres_pids
+from support.processes import frozen
 
 from todo import watch
 from todo.app import create_app
@@ -172,18 +170,6 @@ async def test_a_locked_table_makes_the_service_busy_and_not_unready(own_url: st
     await locker.close()
 
 
-@contextmanager
-def standing_still(server: Server) -> Iterator[None]:
-    pids = postgres_pids(server.data_dir)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-
-
 async def test_requests_to_a_database_that_stands_still_are_answered_in_time(tmp_path: Path) -> None:
     server = Server(tmp_path, settings=FAST)
     await asyncio.to_thread(server.start)
@@ -191,7 +177,7 @@ async def test_requests_to_a_database_that_stands_still_are_answered_in_time(tmp
     await install(settings, server.url)
     async with person(settings) as eve:
         await eve.add()
-        with standing_still(server):
+        with frozen(server.data_dir):
             async with asyncio.timeout(BOUND):
                 answers = await asyncio.gather(
                     *(eve.http.get("/api/tasks") for _ in range(15)),

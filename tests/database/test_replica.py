@@ -1,10 +1,8 @@
 """Reads at a real replica: each shows all that was acknowledged before it, however far behind the replica is."""
 
 import asyncio
-import os
-import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -14,7 +12,7 @@ import pytest
 from conftest import serving, settings_for
 from litestar import Litestar
 from support.factories import Person, World
-from support.processes import postgres_pids
+from support.processes import frozen
 from support.replicas import Pair, pair
 from support.wire import tapped
 
@@ -163,25 +161,12 @@ async def test_no_read_misses_an_acknowledged_write_while_the_replica_comes_and_
     assert replica.reads["replica"] and replica.reads["primary"], replica.reads
 
 
-@contextmanager
-def frozen(both: Pair) -> Iterator[None]:
-    """A replica that answers nothing and accepts nothing."""
-    pids = postgres_pids(both.replica.data_dir)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-
-
 async def test_a_replica_that_hangs_is_left_alone(both: Pair) -> None:
     async with process(both, database_wait=1) as app, someone(app) as eve:
         replica = replica_of(app)
         await until(lambda: replica.is_usable)
         await titles(eve.http)
-        with frozen(both):
+        with frozen(both.replica.data_dir):
             await eve.add(title="A")
             found = await asyncio.gather(*(titles(eve.http) for _ in range(20)))
             assert not replica.is_usable

@@ -33,7 +33,7 @@ def received() -> Iterator[list[Sent]]:
         yield received
         logging.root.removeHandler(handler)
         sentry_sdk.get_client().close()
-        sentry_sdk.init()
+        sentry_sdk.get_global_scope().set_client(None)  # init() would patch Litestar for all tests of this process
 
 
 def events(received: list[Sent]) -> list[dict[str, Any]]:

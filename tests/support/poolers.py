@@ -61,11 +61,9 @@ def pooling(databases: str, address: str, port: int, **values: str) -> Iterator[
     command = [program("pgbouncer"), "-q", str(config)]
     process = subprocess.Popen(command, cwd=folder, **account)  # type: ignore[call-overload]  # mypy cannot see into **
     try:
-        assert eventually(lambda: listens(port, address))
-        yield f"postgresql://todo@{address}:{port}"
+        with _running(process, address, port):
+            yield f"postgresql://todo@{address}:{port}"
     finally:
-        process.terminate()
-        process.wait()
         shutil.rmtree(folder)
 
 
@@ -74,9 +72,16 @@ def redis(address: str, port: int) -> Iterator[str]:
     """A Redis or Valkey for everybody who reaches it, which keeps nothing on disk."""
     command = [program("redis-server", "valkey-server"), "--bind", address, "--port", str(port)]
     process = subprocess.Popen([*command, "--protected-mode", "no", "--save", ""], stdout=subprocess.DEVNULL)
+    with _running(process, address, port):
+        yield f"redis://{address}:{port}"
+
+
+@contextlib.contextmanager
+def _running(process: subprocess.Popen[bytes], address: str, port: int) -> Iterator[None]:
+    """The program once it listens, ended with the block."""
     try:
         assert eventually(lambda: listens(port, address))
-        yield f"redis://{address}:{port}"
+        yield
     finally:
         process.terminate()
         process.wait()

@@ -67,6 +67,21 @@ class Process:
                     found[words[3]] = int(stat.parent.name)
         return found
 
+    def helper(self) -> int:
+        """The pid of the process that it starts with `in_own_process`, once that one runs."""
+        found: list[int] = []
+
+        def look() -> bool:
+            for children in Path("/proc", str(self.popen.pid), "task").glob("*/children"):
+                for pid in children.read_text().split():
+                    with contextlib.suppress(OSError):
+                        if b"spawn_main" in Path("/proc", pid, "cmdline").read_bytes():
+                            found.append(int(pid))
+            return bool(found)
+
+        assert eventually(look), self.output
+        return found[0]
+
     def end(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
         """Send a signal and wait; the exit code."""
         self.popen.send_signal(number)
@@ -98,6 +113,19 @@ def worker_state(base: str) -> str:
         return str(httpx.get(f"{base}/health/ready").json()["worker"])
     except httpx.HTTPError:
         return "no server"
+
+
+@contextlib.contextmanager
+def frozen(data_dir: Path) -> Iterator[None]:
+    """A PostgreSQL server that answers nothing and accepts nothing, for the time of the block."""
+    pids = postgres_pids(data_dir)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def postgres_pids(data_dir: Path) -> set[int]:

@@ -66,7 +66,13 @@ def follow_supervisor() -> None:
 def in_own_process(function: Callable[..., T], *arguments: Any) -> T:
     """Run a function in a process that ends with it, or with this one; return or raise what it does."""
     with ProcessPoolExecutor(1, get_context("spawn"), _end_with_parent) as process:
-        return process.submit(function, *arguments).result()
+        # The process takes over what is blocked: a Ctrl-C reaches it too, perhaps before it ignores signals.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            result = process.submit(function, *arguments)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        return result.result()
 
 
 def _end_with_parent() -> None:
