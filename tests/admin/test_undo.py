@@ -1,5 +1,6 @@
 """A background action undone as a whole, and a row as of a time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -7,9 +8,12 @@ from uuid import UUID
 import pytest
 from support.factories import Person, job_context
 
+from todo.admin import imports
 from todo.admin.actions import AT_ONCE
+from todo.admin.models import Run
 from todo.admin.schemas import ListQuery, Selection
 from todo.admin.service import AdminService
+from todo.admin.undo import undo_run
 from todo.database import Database
 from todo.modules import run_admin_action
 
@@ -75,7 +79,87 @@ async def test_what_has_a_counterpart_is_not_undone_as_a_whole(
 
     assert not admin.may("runs", "undo", run)
     again = await carried_out(admin, database, "runs", "undo", on=Selection(ids=[run.id]))
-    assert "Only changes" in again.failures[0]["message"]
+    assert "Only imports, changes" in again.failures[0]["message"]
+
+
+async def test_an_import_is_undone_but_for_rows_changed_since(
+    admin: AdminService, database: Database, ada: Person, sql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "BATCH", 2)
+    there = await ada.add("There", priority=1)
+    rows: list[dict[str, Any]] = [{"title": f"New {n}", "owner": ada.email} for n in range(4)]
+    run = await admin.imports.upload("tasks", "a.csv", [*rows, {"id": there["id"], "title": "Other"}], lax=True)
+    await admin.imports.start("tasks", run, {"id": "id", "title": "title", "owner": "owner_id"})
+    await run_admin_action(job_context(database), run_id=str(run))
+    assert admin.may("runs", "undo", await admin.queries.get("runs", run))
+    ids = dict(await sql.fetch("SELECT title, id FROM tasks"))
+    await admin.editor.change("tasks", ids["New 1"], {"priority": 3})
+    await admin.editor.add("tasks", {"title": "Below", "owner_id": str(ada.id), "parent_id": str(ids["New 2"])})
+
+    message = await undone(admin, database, await admin.queries.get("runs", run))
+
+    assert message == (
+        f"2 removed. 1 restored. Not restored: {ids['New 2']}: Other rows depend on it.;"
+        f" {ids['New 1']}: It has changed since."
+    )
+    left = await sql.fetch("SELECT title FROM tasks WHERE deleted_at IS NULL ORDER BY title")
+    assert [row["title"] for row in left] == ["Below", "New 1", "New 2", "There"]
+    assert '"removed": 2' in await sql.fetchval("SELECT after FROM audit_events WHERE action = 'runs.undo'")
+    again = await undone(admin, database, await admin.queries.get("runs", run))
+    assert again.startswith("0 removed. Not restored:")
+
+
+async def test_the_undo_of_an_import_takes_subtasks_and_series_along(
+    admin: AdminService, database: Database, ada: Person, sql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "BATCH", 1)  # so that a row can refer to one before it
+    rows = [
+        {"title": "Weekly", "owner_id": str(ada.id), "recurrence": "FREQ=WEEKLY", "due": "2031-01-01"},
+        {"title": "Top", "owner_id": str(ada.id)},
+        {"title": "Below", "owner_id": str(ada.id), "parent_id": "Top"},
+    ]
+    run = await admin.imports.upload("tasks", "a.csv", rows, lax=True)
+    await admin.imports.start("tasks", run, {name: name for row in rows for name in row})
+    await run_admin_action(job_context(database), run_id=str(run))
+    assert await sql.fetchval("SELECT count(*) FROM tasks") == 3
+
+    assert await undone(admin, database, await admin.queries.get("runs", run)) == "3 removed."
+
+    assert await sql.fetchval("SELECT count(*) FROM tasks WHERE deleted_at IS NULL") == 0
+    assert await sql.fetchval("SELECT count(*) FROM series WHERE status = 'active'") == 0
+
+
+async def test_rows_added_by_another_request_of_the_same_name_stay(
+    admin: AdminService, database: Database, ada: Person, boss: Any, sql: Any
+) -> None:
+    """A client may give all its requests the same id."""
+    origin = replace(admin.context.origin, request_id="script")
+    same = AdminService(admin.registry, database, origin)
+    run = await same.imports.upload("tasks", "a.csv", [{"title": "Row", "owner": ada.email}], lax=True)
+    await same.editor.add("tasks", {"title": "Typed", "owner_id": str(ada.id)})
+    await same.imports.start("tasks", run, {"title": "title", "owner": "owner_id"})
+
+    assert await undone(admin, database, await admin.queries.get("runs", run)) == "1 removed."
+
+    assert await sql.fetchval("SELECT array_agg(title) FROM tasks WHERE deleted_at IS NULL") == ["Typed"]
+
+
+async def test_the_undo_of_an_import_needs_the_permission_to_delete(
+    admin: AdminService, database: Database, ada: Person, sql: Any
+) -> None:
+    run = await admin.imports.upload("tasks", "a.csv", [{"title": "Row", "owner": ada.email}], lax=True)
+    await admin.imports.start("tasks", run, {"title": "title", "owner": "owner_id"})
+    allowed = frozenset({"admin.enter", "runs.view", "runs.undo", "runs.all", "tasks.view", "tasks.all"})
+    other = AdminService(
+        admin.registry, database, replace(admin.context.origin, actor=replace(admin.actor, permissions=allowed))
+    )
+    async with database.session(other.context.origin) as session:
+        row = await session.get(Run, run)
+        assert row is not None
+        message = await undo_run(other, session, row)
+
+    assert "tasks.delete" in message
+    assert await sql.fetchval("SELECT count(*) FROM tasks WHERE deleted_at IS NULL") == 1
 
 
 async def test_a_row_as_of_a_time(admin: AdminService, ada: Person, sql: Any) -> None:

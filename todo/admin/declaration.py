@@ -283,6 +283,10 @@ class ModelAdmin(Resource, Generic[M]):
         """Move the row to the trash. Override it like `add_row`."""
         await self.writer(do).update({self.trash: now()}, row, action=self.event("delete"))
 
+    async def remove_added(self, do: ActionContext, row: Any) -> None:
+        """Remove a row that an import added: to the trash, where there is one. Override it like `add_row`."""
+        await (self.trash_row if self.trash else self.delete_row)(do, row)
+
     async def count_cascade(self, do: ActionContext, ids: Collection[UUID]) -> int:
         """Count the rows that `trash_row` would also move to the trash, for the preview.
 

@@ -6,6 +6,7 @@ Then it is an admin run (`start`), which imports BATCH rows per transaction (`st
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -152,7 +153,8 @@ class Imports:
             form = msgspec.convert(run.form, ImportForm)
             run.form = msgspec.to_builtins(msgspec.structs.replace(form, mapping=dict(mapping)))
             run.status, run.updated_at, run.version = "waiting", now(), run.version + 1
-            run.reason, run.request_id = self._context.origin.reason, self._context.origin.request_id
+            # Not that of the request, which its client may have used for other changes: an undo finds the rows by it.
+            run.reason, run.request_id = self._context.origin.reason, run.id.hex
             by_id = next((column for column, name in mapping.items() if name == "id"), None)
             if by_id is not None:
                 await session.execute(REFUSE_TWICE, {"run": run.id, "column": by_id})
@@ -168,6 +170,7 @@ class Imports:
         A row that is imported is no longer kept; so one is never imported twice. Raise Forbidden.
         """
         admin, form = self._context.table(run.resource, IMPORT), msgspec.convert(run.form, ImportForm)
+        session.origin = replace(session.origin, request_id=run.request_id)
         seen, refused, counts = Seen(), [], {"add": form.added, "change": form.changed, "nothing": form.unchanged}
         rows = await _rows_after(session, run.id, run.done + run.failed, BATCH)
         for number, values, errors in rows:

@@ -1,14 +1,19 @@
-"""Undo a background action as a whole: its rows get their values back, unless they have changed since."""
+"""Undo a background action as a whole: its rows get their values back, unless they have changed since.
 
+Of an import, rows that it added go to the trash, or are deleted where there is none.
+"""
+
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, null, select
 
 from todo.admin.actions import sentence
 from todo.admin.declaration import ModelAdmin
-from todo.admin.models import Run
+from todo.admin.models import IMPORT, Run
+from todo.admin.previews import cascade_of
 from todo.admin.service import AdminService
 from todo.audit import Event, record
 from todo.contention import is_contention
@@ -23,11 +28,13 @@ SHOWN = 20  # rows that are named
 
 def obstacle_of(run: Any) -> str:
     """Return why a run cannot be undone, or "". `run` is the row, or as the admin shows it."""
-    if run.action not in UNDOABLE:
-        return "Only changes, deletions and restorations of many rows can be undone as a whole."
+    if run.action not in (*UNDOABLE, IMPORT):
+        return "Only imports, changes, deletions and restorations of many rows can be undone as a whole."
     if run.target.get("purge"):
         return "These rows were deleted permanently."
-    return "" if run.status in {"done", "failed"} else "This is still running."
+    if run.status == "draft":
+        return "This import has not begun."
+    return "" if run.status in {"done", "failed", "cancelled"} else "This is still running."
 
 
 async def undo_run(admin: AdminService, session: WriteSession, run: Run) -> str:
@@ -36,65 +43,122 @@ async def undo_run(admin: AdminService, session: WriteSession, run: Run) -> str:
     Raise Forbidden or NotFound.
     """
     table = admin.registry.table(run.resource)
-    events = await _events(session, table, run)
-    left = await _as_left(session, table, [event.subject_id for event in events if event.subject_id])
-    restored, kept = 0, []
+    undo = _Undo(admin, session, table, run)
+    events = await undo.read()
+    undone, kept = {True: 0, False: 0}, []  # by whether the row had been added
     for event in events:
         try:
             async with session.begin_nested():
-                await _undo(admin, session, table, run.action, event, left)
-            restored += 1
+                undone[event.action == table.event("add")] += await undo.one(event)
         except Exception as error:
             problem = error if isinstance(error, Problem) else problem_from(error)
             if problem is None or is_contention(error):
                 raise
             kept.append(f"{event.subject_id}: {sentence(problem)}")
-    counts = {"restored": restored, "not_restored": len(kept)}
+    counts = {"removed": undone[True], "restored": undone[False], "not_restored": len(kept)}
     await record(session, "runs.undo", Run.__tablename__, subject_id=run.id, after=counts)
-    if not events:
-        return "Nothing to undo: this job changed no row."
+    return _summary(run, undone, kept) if events else "Nothing to undo: this job changed no row."
+
+
+def _summary(run: Run, undone: dict[bool, int], kept: Sequence[str]) -> str:
+    removed, restored = undone[True], undone[False]
     more = f" and {len(kept) - SHOWN} more" if len(kept) > SHOWN else ""
-    left_out = [f"Not restored: {'; '.join(kept[:SHOWN])}{more}"] if kept else []
-    return " ".join([f"{restored} restored.", *left_out])
+    parts = [f"{removed} removed."] if run.action == IMPORT else []
+    parts += [f"{restored} restored."] if restored or not parts else []
+    parts += [f"Not restored: {'; '.join(kept[:SHOWN])}{more}"] if kept else []
+    return " ".join(parts)
 
 
-async def _events(session: WriteSession, table: ModelAdmin[Any], run: Run) -> list[Event]:
-    """Return what a run did, in the order in which it is undone."""
-    found = select(Event).where(
-        EVENT.id >= run.id,  # ids are in the order of time: only these partitions are read
-        EVENT.request_id == run.request_id,
-        EVENT.source == "worker",
-        EVENT.subject == table.model.__tablename__,
-        EVENT.action == table.event(run.action),
-    )
-    return list(await session.scalars(found.order_by(EVENT.id)))
+class _Undo:
+    """Undoes what a run did to single rows."""
 
+    def __init__(self, admin: AdminService, session: WriteSession, table: ModelAdmin[Any], run: Run):
+        self._admin, self._session, self._table, self._run = admin, session, table, run
+        self._there: dict[UUID, Any] = {}  # rows that there are, and since when they are in the trash
+        self._touched: set[UUID] = set()
 
-async def _as_left(session: WriteSession, table: ModelAdmin[Any], ids: list[UUID]) -> dict[UUID, Any]:
-    """Return when rows were put into the trash, before the first is restored, perhaps together with others."""
-    if not table.trash:
-        return {}
-    rows = columns(table.model)
-    found = await session.execute(select(rows["id"], rows[table.trash]).where(rows["id"].in_(ids)))
-    return {row_id: moment for row_id, moment in found}
+    async def read(self) -> list[Event]:
+        """Return what the run did, in the order in which it is undone: rows that an import added, the last first."""
+        is_import = self._run.action == IMPORT
+        actions = ("add", "change") if is_import else (self._run.action,)
+        found = select(Event).where(
+            EVENT.id >= self._run.id,  # ids are in the order of time: only these partitions are read
+            EVENT.request_id == self._run.request_id,
+            EVENT.subject == self._table.model.__tablename__,
+            EVENT.action.in_([self._table.event(action) for action in actions]),
+        )
+        found = found if is_import else found.where(EVENT.source == "worker")
+        events = list(await self._session.scalars(found.order_by(EVENT.id.desc() if is_import else EVENT.id)))
+        ids = [event.subject_id for event in events if event.subject_id]
+        self._there = await self._read_trash(ids)
+        self._touched = await self._read_touched(ids) if is_import else set()
+        return events
 
+    async def one(self, event: Event) -> bool:
+        """Undo what was done to one row. Return False when there is nothing left to do. Raise Conflict and others."""
+        if event.action == self._table.event("add"):
+            return await self._remove(event)
+        row = await self._admin.context.locked(self._session, self._table, event.subject_id or "")
+        if event.action == self._table.event("change"):
+            await self._change_back(event, row)
+        else:
+            await self._restore(event, row)
+        return True
 
-async def _undo(
-    admin: AdminService, session: WriteSession, table: ModelAdmin[Any], action: str, event: Event,
-    left: dict[UUID, Any],
-) -> None:  # fmt: skip
-    row = await admin.context.locked(session, table, event.subject_id or "")
-    before, after = event.before or {}, event.after or {}
-    if action == "change":
-        names = {field.name for field in admin.editor.writable(table.name, adding=False)} & before.keys() & after.keys()
+    async def _remove(self, event: Event) -> bool:
+        """Remove a row that an import added, unless it is gone."""
+        context, table = self._admin.context, self._table
+        if event.subject_id not in self._there or self._there[event.subject_id] is not None:
+            return False
+        row = await context.locked(self._session, table, event.subject_id)
+        if row.id in self._touched:
+            raise Conflict("It has changed since.")
+        context.require(table, "delete", row)
+        if await self._has_others(row.id):
+            raise Conflict("Other rows depend on it.")
+        await table.remove_added(context.action_context(self._session), row)
+        return True
+
+    async def _has_others(self, row_id: UUID) -> bool:
+        """Return whether rows that were not imported with this one, or were kept, would go or change with it."""
+        if self._table.trash:
+            return bool(await self._table.count_cascade(self._admin.context.action_context(self._session), [row_id]))
+        return bool(await cascade_of(self._session, self._admin.registry, self._table, [row_id]))
+
+    async def _change_back(self, event: Event, row: Any) -> None:
+        editor, before, after = self._admin.editor, event.before or {}, event.after or {}
+        names = {field.name for field in editor.writable(self._table.name, adding=False)} & before.keys() & after.keys()
         if any(msgspec.to_builtins(getattr(row, name)) != after[name] for name in names):
             raise Conflict("It has changed since.")
-        sent = admin.editor.accept(table, {name: before[name] for name in sorted(names)}, adding=False)
-        await admin.editor.change_locked(session, table, row, sent)
-        return
-    if msgspec.to_builtins(left[row.id]) != after.get(table.trash):
-        raise Conflict("It has changed since.")
-    if msgspec.to_builtins(getattr(row, table.trash)) != after.get(table.trash):
-        return  # restored, or deleted, along with another row
-    undo = admin.editor.restore_locked if action == "delete" else admin.editor.delete_locked
-    await undo(session, table, row)
+        sent = editor.accept(self._table, {name: before[name] for name in sorted(names)}, adding=False)
+        await editor.change_locked(self._session, self._table, row, sent)
+
+    async def _restore(self, event: Event, row: Any) -> None:
+        """Move a row out of the trash, or back into it."""
+        editor, then = self._admin.editor, (event.after or {}).get(self._table.trash)
+        if msgspec.to_builtins(self._there[row.id]) != then:
+            raise Conflict("It has changed since.")
+        if msgspec.to_builtins(getattr(row, self._table.trash)) != then:
+            return  # restored, or deleted, along with another row
+        undo = editor.restore_locked if self._run.action == "delete" else editor.delete_locked
+        await undo(self._session, self._table, row)
+
+    async def _read_trash(self, ids: Collection[UUID]) -> dict[UUID, Any]:
+        """Return when rows were put into the trash, before the first is restored, perhaps together with others."""
+        rows = columns(self._table.model)
+        since = rows[self._table.trash] if self._table.trash else null()
+        found = await self._session.execute(select(rows["id"], since).where(rows["id"] == _any(ids)))
+        return {row_id: moment for row_id, moment in found}
+
+    async def _read_touched(self, ids: Collection[UUID]) -> set[UUID]:
+        """Return the rows that something else has changed since."""
+        found = select(EVENT.subject_id).where(
+            EVENT.id > self._run.id, EVENT.subject == self._table.model.__tablename__, EVENT.subject_id == _any(ids),
+            EVENT.request_id != self._run.request_id,
+        )  # fmt: skip
+        return set(await self._session.scalars(found.distinct()))
+
+
+def _any(ids: Collection[UUID]) -> Any:
+    """Return what equals one of any number of ids: as one parameter, of which a statement has at most 32,767."""
+    return any_(bindparam("ids", [*ids], type_=ARRAY(Uuid)))

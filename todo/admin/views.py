@@ -79,7 +79,7 @@ class RunAdmin(ModelAdmin[Run]):
 
     @action("Undo", background=True)
     async def undo(self, do: ActionContext, row: Run) -> str:
-        """Give all rows of a change, deletion or restoration their values back, unless they have changed since."""
+        """Give all rows their values back, and remove those that an import added, unless they have changed since."""
         from todo.admin.service import AdminService  # noqa: PLC0415 -- as above
         from todo.admin.undo import undo_run  # noqa: PLC0415 -- as above
 

@@ -148,6 +148,10 @@ class TaskAdmin(ModelAdmin[Task]):
     async def trash_row(self, do: ActionContext, row: Task) -> None:
         await _trash(do, row.owner_id).trash(row.id, None)
 
+    async def remove_added(self, do: ActionContext, row: Task) -> None:
+        """With its series, which the import began: it is not to go on."""
+        await _trash(do, row.owner_id).trash(row.id, None, "all" if row.series_id else "this")
+
     async def delete_row(self, do: ActionContext, row: Task) -> None:
         await _trash(do, row.owner_id).purge(row.id)
 
