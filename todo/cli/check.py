@@ -62,6 +62,7 @@ PUBLIC = frozenset(
         "admin_logout",
         "set_admin_theme",
         "set_admin_language",
+        "set_admin_filters",
     }
 )
 

@@ -28,8 +28,9 @@ class Cookies:
     def __init__(self, *, secure: bool):
         self._secure = secure
         prefix = "__Host-" if secure else ""
-        names = ("admin", "theme", "language", "flash")
-        self.session, self.theme, self.language, self.flash = (f"{prefix}todo_{name}" for name in names)
+        names = ("admin", "theme", "language", "filters", "flash")
+        named = (f"{prefix}todo_{name}" for name in names)
+        self.session, self.theme, self.language, self.filters, self.flash = named
 
     def read(self, scope: Scope, name: str) -> str:
         """Return the value of a cookie, or an empty string if it is missing or sent more than once."""

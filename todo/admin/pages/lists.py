@@ -71,6 +71,7 @@ class ListPages(Controller):
         found = await admin.queries.page(resource, state.list_query())
         values = await _values(pages.language(request.scope), admin, declared, state, found)
         values["menu_of"] = row_menus(pages, admin, declared, state)
+        values["filters_hidden"] = pages.cookies.read(request.scope, pages.cookies.filters) == "hidden"
         return pages.render(request.scope, "list.html", **values)
 
 

@@ -22,6 +22,7 @@ AnyRequest = Request[Any, Any, Any]
 Next = Annotated[str, QueryParameter(max_length=8000, description="URL to open afterwards.")]
 UserAgent = Annotated[str, HeaderParameter(name="User-Agent")]
 YEAR = 365 * 86400
+FILTERS = ("shown", "hidden")
 
 
 class SignInPages(Controller):
@@ -128,6 +129,14 @@ class SignInPages(Controller):
         Example: `POST /admin/language` with the fields `language`, `next`
         """
         return await _choose(pages, request, "language", pages.cookies.language, LANGUAGES)
+
+    @post("/filters", operation_id="set_admin_filters", status_code=303, opt={"changes_nothing": True})
+    async def filters(self, pages: PagesDependency, request: AnyRequest) -> Response[None]:
+        """Show or hide the filters beside lists in this browser.
+
+        Example: `POST /admin/filters` with the fields `filters` (`shown` or `hidden`), `next`
+        """
+        return await _choose(pages, request, "filters", pages.cookies.filters, FILTERS)
 
     def _let_in(self, pages: Pages, scope: Scope, cookie: str, following: str, kept: str) -> Response[Any]:
         """Set a new session cookie: the one before the sign-in must not stay valid (session fixation).

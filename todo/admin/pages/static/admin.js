@@ -145,6 +145,20 @@ if (palette) {
   found.addEventListener("htmx:afterSwap", () => choose(one('[role="option"]', found)));
 }
 
+// Show or hide the filters at once; the request keeps it for the next page.
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("[data-filters]");
+  if (!form) return;
+  event.preventDefault();
+  const button = one("button", form);
+  fetch(form.action, { method: "POST", redirect: "manual", body: new URLSearchParams(new FormData(form, button)) });
+  const hide = button.value === "hidden";
+  one("#list").classList.toggle("is-wide", hide);
+  button.value = hide ? "shown" : "hidden";
+  button.ariaExpanded = String(!hide);
+  button.removeAttribute("aria-busy");
+});
+
 // Selecting rows.
 function countSelected() {
   const bar = one("[data-bulk]");
