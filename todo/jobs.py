@@ -152,11 +152,17 @@ def _instant(milliseconds: int) -> datetime | None:
     return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
 
 
+def what_it_does(function: JobFunction) -> str:
+    """Return the first sentence of a job's docstring."""
+    line = (function.__doc__ or "").strip().partition("\n")[0]
+    return line.partition(". ")[0].removesuffix(".") + "."
+
+
 def _schedule(function: JobFunction, schedule: str, last: Sequence[Any] | None) -> Schedule:
     finished_at, succeeded_at, status, seconds, error, runs, failures = last or (None, None, None, None, None, 0, 0)
     return Schedule(
         function=function.__qualname__,
-        does=(function.__doc__ or "").strip().partition("\n")[0],
+        does=what_it_does(function),
         schedule=schedule,
         next_at=croniter(schedule, now()).get_next(datetime) if schedule else None,
         last_at=finished_at,

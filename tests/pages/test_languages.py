@@ -148,6 +148,15 @@ def english_of(code: str) -> list[re.Pattern[str]]:
     return [re.compile(r"\b" + ".{1,99}?".join(map(re.escape, VALUE.split(text)))) for text in sentences]
 
 
+# Words that English sentences have and German ones have not, with what is around them.
+ENGLISH = re.compile(
+    r"(?:\S+ ){0,3}"
+    r"\b(?:the|of|and|is|are|that|with|from|which|every|not|be|by|to|it|its|has|have|for|on|or)\b(?: \S+){0,3}",
+    re.I,
+)
+NAMES_OF_PROGRAMS = re.compile(r"X-Forwarded-For und -Proto")
+
+
 def english_in(page: httpx.Response, sentences: list[re.Pattern[str]]) -> set[str]:
     text = text_of(page)
     return {found[0] for one in sentences if (found := one.search(text))}
@@ -195,6 +204,26 @@ async def test_what_happened_is_told_in_german(visitor: Visitor, boss: Person, e
 
     assert {text for page in pages for text in english_in(page, english)} == set()
     assert "Vorkommen 2031-01-31: erledigt" in text_of(pages[0])
+    for page in (pages[0], pages[7]):
+        assert ENGLISH.findall(text_of(page)) == []
+        assert "Jeden Monat am 31.; in kürzeren Monaten am letzten Tag" in text_of(page)
+    assert "Februar hat keinen 31.: am 28." in text_of(pages[7])
+
+
+async def test_rules_settings_and_jobs_are_described_in_german(visitor: Visitor, boss: Person) -> None:
+    """REST says them in English, also for who reads German."""
+    task = await boss.add("Miete", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=WEEKLY"})
+    at, german = f"/admin/series/{task['series_id']}", {"accept-language": "de"}
+    visitor.http.headers.update(german)
+
+    pages = [await visitor.get(one) for one in (at, "/admin/series", "/admin/settings", "/admin/schedules")]
+    answer = await boss.http.get(f"/api{at}", headers=german)
+
+    assert [ENGLISH.findall(NAMES_OF_PROGRAMS.sub("", text_of(page))) for page in pages] == [[], [], [], []]
+    assert "Jede Woche am Freitag" in text_of(pages[0]) and "Jede Woche am Freitag" in text_of(pages[1])
+    assert "Adresse, auf der die API lauscht." in text_of(pages[2])
+    assert "Fällige Zustellungen versenden." in text_of(pages[3])
+    assert answer.json()["repeats"] == "Every week on Friday"
 
 
 def test_a_sentence_with_values_is_translated_where_it_is_shown() -> None:
@@ -210,7 +239,6 @@ def test_a_sentence_with_values_is_translated_where_it_is_shown() -> None:
     assert german.translate("3 days late: no worker ran, the one before was open, or the series began later.")[:6] == (
         "3 Tage"
     )
-    assert german.translate("weekend: due on 3 March") == "Wochenende: fällig am 3. März"
     assert german.translate("There is no role Tasks.") == "Die Rolle Tasks gibt es nicht."  # a name stays
     assert german.translate("1 restored. Not restored: x: y") == "1 wiederhergestellt. Nicht wiederhergestellt: x: y"
     assert language_of("en").translate("There is no role support.") == "There is no role support."

@@ -72,7 +72,7 @@ def _fields(resource: Resource) -> Iterator[str]:
 
 
 def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
-    for place in ("columns", "search", "sorts", "unsorted", "diff", "field_permissions", "field_labels"):
+    for place in ("columns", "search", "sorts", "unsorted", "diff", "field_permissions", "field_labels", "translated"):
         yield place, getattr(resource, place)
     yield "display", (resource.display,)
     yield "sort", [name.removeprefix("-") for name in resource.sort.split(",")]

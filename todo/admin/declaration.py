@@ -1,6 +1,6 @@
 """Declarations of admin resources: a class of about ten lines for each table."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from types import new_class
@@ -116,6 +116,7 @@ class Resource:
     group: ClassVar[str] = ""
     help: ClassVar[str] = ""
     field_labels: ClassVar[Mapping[str, str]] = {}  # where the name of a field does not make a good one
+    translated: ClassVar[tuple[str, ...]] = ()  # fields whose values are texts of the program, not of users
     verbs: ClassVar[tuple[str, ...]] = ("view", "export")
     display: ClassVar[str] = "id"  # the field that identifies a row to users
     columns: ClassVar[tuple[str, ...]] = ()  # of lists
@@ -204,6 +205,10 @@ class Resource:
     def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
         """Return why the verb does not apply to this row and what to do, or "". Permissions are checked elsewhere."""
         return ""
+
+    def texts(self) -> Iterable[str]:
+        """Return what the fields in `translated` can say, for the catalogs of the pages."""
+        return ()
 
     def is_dangerous(self, verb: str) -> bool:
         """Return whether a verb or action requires a recent sign-in."""

@@ -59,6 +59,7 @@ class Field:
     on_change: bool = False
     computed: bool = False
     heavy: bool = False
+    translated: bool = False  # its values are texts of the program
     help: str = field(default="", compare=False)
     text_format: TextFormat | None = field(default=None, compare=False)
     names: tuple[tuple[int, str], ...] = field(default=(), compare=False)  # what numbers are called

@@ -49,6 +49,9 @@ class Registry:
             for name, label in resource.field_labels.items():
                 if name in resource.fields:  # mistakes() names the others
                     resource.fields[name] = replace(resource.fields[name], label=label)
+            for name in resource.translated:
+                if name in resource.fields:
+                    resource.fields[name] = replace(resource.fields[name], translated=True)
         for resource in self._resources.values():
             resource.filtered = self._filtered(resource)
         for resource in self._resources.values():

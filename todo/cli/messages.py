@@ -41,7 +41,6 @@ SPOKEN = (
     "field_errors.py", "titles.py", "admin/explanations.py", "admin/fields.py", "admin/undo.py", "domain/*/admin.py",
     "domain/*/admin/*.py", "domain/*/*/admin.py", "domain/*/services/explaining.py", "domain/*/services/dashboard.py",
     "domain/operations/services.py", "domain/accounts/rules.py", "domain/accounts/services/rewrap.py",
-    "domain/recurrence/rules/notes.py",
 )  # fmt: skip
 OTHERS = ("Dashboard", "Reference", "Other", "Operations", "Search")  # of the frame of all pages
 Message = str | tuple[str, str]
@@ -147,6 +146,7 @@ def _of_declarations() -> Iterator[tuple[Message, str]]:
 def _of_resource(resource: Resource) -> Iterator[str]:
     yield from (resource.label, resource.label_one, resource.group, resource.help, *resource.fieldsets)
     yield from _of_fields(resource.fields.values())
+    yield from resource.texts()
     yield from (field.label for field in resource.filtered.values())
     for action in resource.actions.values():
         yield from (action.label, action.help)

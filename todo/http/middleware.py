@@ -19,6 +19,7 @@ from todo.http.cors import Cors, Headers
 from todo.http.deprecation import deprecation_headers
 from todo.http.proxies import Proxies, address_of
 from todo.http.request_metrics import RequestMetrics
+from todo.language import speak
 
 Limit = Callable[[Scope], Awaitable[Mapping[str, str]]]
 Authenticate = Callable[[str, Origin], Awaitable[Actor | Problem]]
@@ -125,6 +126,7 @@ class Middleware:
         admin_sessions = self._browsers if self._browsers and self._browsers.serve(scope) else None
         scope["state"]["origin"] = Origin(ANYBODY, "admin" if admin_sessions else "api", request_id, address_of(scope))
         bind_contextvars(request_id=request_id)
+        speak("en")
         reply = Reply(scope, send, lambda headers: self._complete(headers, scope, request_id))
         try:
             await self._answer(scope, receive, reply, credential, admin_sessions)

@@ -24,6 +24,7 @@ from todo.database import Database
 from todo.errors import Problem, Unauthorized
 from todo.http.middleware import Translate, encoded
 from todo.http.transactions import origin_of
+from todo.language import speak
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -117,7 +118,8 @@ class Pages:
         self._environments = {code: environment(templates, language_of(code)) for code in LANGUAGES}
 
     async def identify(self, scope: Scope) -> Actor | None:
-        """Authenticate by cookie, and store the admin session for the page."""
+        """Authenticate by cookie, and store the admin session for the page, which speaks its language."""
+        speak(self.language(scope).code)
         cookie = self.cookies.read(scope, self.cookies.session)
         admin_session = await self.accounts.admin_session(cookie) if cookie else None
         scope["state"]["admin_session"] = admin_session

@@ -1,6 +1,6 @@
 """Admin resources for operators: deliveries, audit log, jobs, schedules, workers and settings."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -18,7 +18,7 @@ from todo.delivery import outbox
 from todo.delivery.models import DELIVERY, PENDING, Delivery
 from todo.errors import Conflict, Unavailable
 from todo.http.health import Heartbeat
-from todo.jobs import JobCatalog, Jobs, Schedule
+from todo.jobs import JobCatalog, Jobs, Schedule, what_it_does
 from todo.setting_errors import PREFIX
 from todo.settings import Settings, masked
 
@@ -156,6 +156,7 @@ class ScheduleAdmin(RowsAdmin):
     help = "Scheduled jobs (UTC) and their last run."
     row = ScheduleRow
     field_labels = {"does": "Description", "last_seconds": "Duration"}
+    translated = ("does",)
     columns = ("id", "does", "schedule", "next_at", "last_at", "last_success_at", "last_status", "failures")
     search = ("id", "does")
     verbs = ("view",)
@@ -167,6 +168,10 @@ class ScheduleAdmin(RowsAdmin):
         async with jobs_of(database, self._catalog) as jobs:
             found = await jobs.schedules()
         return [ScheduleRow(**msgspec.structs.asdict(one), id=one.function) for one in found]
+
+    def texts(self) -> Iterable[str]:
+        functions = [*(cron.function for cron in self._catalog.schedules), *self._catalog.functions]
+        return map(what_it_does, functions)
 
     def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
         """Jobs without a schedule need arguments."""
@@ -222,6 +227,7 @@ class SettingAdmin(RowsAdmin):
     help = "The environment variables of this process; passwords are hidden."
     row = SettingRow
     field_labels = {"means": "Description", "is_set": "Customized"}
+    translated = ("means",)
     columns = ("id", "value", "means", "is_set")
     filters = ("is_set",)
     search = ("id", "means")
@@ -235,6 +241,9 @@ class SettingAdmin(RowsAdmin):
             )
             for name, field in Settings.model_fields.items()
         ]  # fmt: skip
+
+    def texts(self) -> Iterable[str]:
+        return (field.description or "" for field in Settings.model_fields.values())
 
 
 @asynccontextmanager

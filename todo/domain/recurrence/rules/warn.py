@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from itertools import islice, takewhile
 
 from todo.domain.recurrence.rules.days import OnInvalidDate
-from todo.domain.recurrence.rules.explain import WEEKDAYS, reaches_short_months
+from todo.domain.recurrence.rules.explain import reaches_short_months
 from todo.domain.recurrence.rules.generator import original_starts, times_of_day, years_searched
 from todo.domain.recurrence.rules.grammar import Freq
 from todo.domain.recurrence.rules.occurrences import due, first, occurrences, outside_pauses
 from todo.domain.recurrence.rules.plan import Anchor, Plan, PlannedOccurrence, Shift
-from todo.domain.recurrence.rules.words import MONTHS
+from todo.domain.recurrence.rules.words import MONTHS, WEEKDAYS
 
 MANY_A_YEAR = 500
 MANY_PAUSED = 1_000

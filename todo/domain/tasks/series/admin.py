@@ -61,6 +61,7 @@ class SeriesAdmin(ModelAdmin[Series]):
         "status", Filter("trouble", TROUBLES), "owner_id",
         "next_run_at", "created_at", "owner.email", "owner.status", "project.name",
     )  # fmt: skip
+    translated = ("repeats",)  # says why a rule cannot be read
     search = ("title", "owner_id")
     sorts = ("next_run_at",)
     fieldsets = {

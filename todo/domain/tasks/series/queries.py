@@ -16,6 +16,7 @@ from todo.domain.projects.queries import SHARED_PROJECTS
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.explain import sentence
 from todo.domain.recurrence.rules.grammar import END_OF_DAY, RuleError
+from todo.domain.recurrence.rules.languages import phrases_of
 from todo.domain.recurrence.rules.occurrences import due_at
 from todo.domain.recurrence.schemas import Pause
 from todo.domain.tasks.schemas import SeriesSummary
@@ -23,6 +24,7 @@ from todo.domain.tasks.series.guards import visible_to
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.schemas import OccurrenceOut, SeriesOut, Template
 from todo.errors import NotFound
+from todo.language import spoken
 from todo.listing import Listing, Shared, Sort
 from todo.schema import Page
 
@@ -30,9 +32,9 @@ NAMES = tuple(column.name for column in table_of(Series).c)
 
 
 def sentence_of(series: Series) -> str:
-    """The rule of a series in words, or why it cannot be read."""
+    """The rule of a series in words, in the language of the request, or why it cannot be read."""
     try:
-        return sentence(replace(series.plan(), timezone=series.timezone))
+        return sentence(replace(series.plan(), timezone=series.timezone), phrases_of(spoken()))
     except RuleError as error:
         return error.message
 

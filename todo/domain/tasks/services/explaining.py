@@ -13,6 +13,7 @@ from todo.domain.accounts.models import USER, User
 from todo.domain.projects.models import PROJECT, Project
 from todo.domain.recurrence.rules.clock import written
 from todo.domain.recurrence.rules.grammar import RuleError
+from todo.domain.recurrence.rules.languages import phrases_of
 from todo.domain.recurrence.rules.notes import note
 from todo.domain.recurrence.rules.plan import Plan
 from todo.domain.recurrence.rules.timing import opens_at, pause_ends_at
@@ -23,6 +24,7 @@ from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Series
 from todo.domain.tasks.series.queries import COLUMNS, row_of, sentence_of
 from todo.domain.tasks.series.upcoming import FIRST_OPEN, Coming
+from todo.language import spoken
 
 MOST = 20  # occurrences shown
 ON_TIME = timedelta(minutes=1)
@@ -184,7 +186,7 @@ def _next(coming: Coming) -> Iterator[ExplanationEntry]:
     if plan is None or start is None or series.status != "active":
         return
     name = written(start, all_day=series.kind == "day")
-    yield entry("occurrence", f"Occurrence {name} is to open", note(plan, start) or "", opens_at(plan, start))
+    yield entry("occurrence", f"Occurrence {name} is to open", _note(plan, start), opens_at(plan, start))
     if series.next_run_at:
         yield entry("worker", "The worker evaluates the series", at=series.next_run_at)
     if series.next_run_at is None or coming.blocked_by():
@@ -215,8 +217,13 @@ def _timeliness(series: Series, one: OccurrenceRow) -> str:
         why = f"{_span(-distance)} early: the one before it was closed, or the series began with it."
     else:
         why = "On time."
-    words = [why, note(plan, one.original_start) or "", f"Moved to {one.moved_to:%Y-%m-%d}." if one.moved_to else ""]
+    words = [why, _note(plan, one.original_start), f"Moved to {one.moved_to:%Y-%m-%d}." if one.moved_to else ""]
     return " ".join(filter(None, words))
+
+
+def _note(plan: Plan, start: datetime) -> str:
+    """Say in the language of the request what moved an occurrence."""
+    return note(plan, start, phrases_of(spoken())) or ""
 
 
 def _span(distance: timedelta) -> str:
