@@ -12,6 +12,7 @@ from todo.admin.pages.languages import language_of
 from todo.admin.schemas import ListQuery
 from todo.admin.service import AdminService
 from todo.database import Database
+from todo.errors import Invalid
 from todo.modules import REGISTRY
 
 LARGE = {"audit"}
@@ -68,6 +69,10 @@ async def test_every_column_sorts_and_is_paged_in_both_directions(
         )
         assert [str(row.id) for row in last.items] == page
     assert last.previous_cursor is None
+    for number, page in enumerate(forwards, 1):
+        found = await admin.queries.page(resource, ListQuery(sort=query.sort, limit=2, facets=False), number=number)
+        assert [str(row.id) for row in found.items] == page
+        assert (found.previous_cursor is None, found.next_cursor is None) == (number == 1, number == len(forwards))
     first = await admin.queries.get(resource, forwards[0][0])
     assert str((await admin.queries.neighbor(resource, first, query, "next")).id) == forwards[0][1]
     assert await admin.queries.neighbor(resource, first, query, "previous") is None
@@ -98,12 +103,26 @@ def test_columns_are_sortable_unless_declared_otherwise() -> None:
         assert name in LARGE or {*missing} <= read or kinds <= {"json", "list", "secret", "id"}, (name, missing)
 
 
+async def test_pages_have_numbers_up_to_row_10000(admin: AdminService) -> None:
+    last = await admin.queries.page("tasks", ListQuery(limit=50), number=200)
+
+    with pytest.raises(Invalid) as refused:
+        await admin.queries.page("tasks", ListQuery(limit=50), number=201)
+
+    assert last.items == []
+    assert [error.field for error in refused.value.errors] == ["query.page"]
+    assert "up to row 10,000" in refused.value.errors[0].message
+
+
 async def test_a_resource_that_is_not_a_table_is_paged_in_both_directions(admin: AdminService) -> None:
     first = await admin.queries.page("settings", ListQuery(limit=5))
     second = await admin.queries.page("settings", ListQuery(limit=5, cursor=first.next_cursor))
 
     again = await admin.queries.page("settings", ListQuery(limit=5, before=second.previous_cursor))
 
+    by_number = await admin.queries.page("settings", ListQuery(limit=5), number=2)
+
+    assert [row.id for row in by_number.items] == [row.id for row in second.items]
     assert [row.id for row in again.items] == [row.id for row in first.items]
     assert (first.previous_cursor, again.previous_cursor) == (None, None)
 

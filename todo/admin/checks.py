@@ -18,6 +18,7 @@ RESERVED = frozenset(
         "limit",
         "cursor",
         "before",
+        "page",
         "facets",
         "trash",
         "match",

@@ -11,6 +11,7 @@ from todo.admin.context import AdminContext, uuid_of
 from todo.admin.declaration import Filter, Id, ModelAdmin, RowsAdmin
 from todo.admin.fields import Field, label_of
 from todo.admin.filters import EMPTY, PERIODS, SET, TIMES, period_values, read_filter, steps_of, word_values
+from todo.admin.paging import rows_of, skipped_before
 from todo.admin.reads import CAP, WORDS
 from todo.admin.rows import MOST_ROWS, neighbor_in, one_of, page_of
 from todo.admin.schemas import Facet, FacetValue, ListQuery, ListResult, Option, SearchHit
@@ -24,18 +25,22 @@ class Queries:
     def __init__(self, context: AdminContext):
         self._context = context
 
-    async def page(self, resource: str, list_query: ListQuery | None = None) -> ListResult:
-        """Return a page of rows with facets. Raise Forbidden, NotFound, or Invalid for undeclared filters and sorts."""
+    async def page(self, resource: str, list_query: ListQuery | None = None, *, number: int = 1) -> ListResult:
+        """Return a page of rows with facets: after a cursor, or the one of this `number`, up to CAP rows.
+
+        Raise Forbidden, NotFound, or Invalid for undeclared filters and sorts, and for a number beyond.
+        """
         list_query, found = list_query or ListQuery(), self._context.resource(resource)
         if isinstance(found, RowsAdmin):
-            return page_of(found, await found.rows(self._context.database, self._context.actor), list_query)
-        return await self._table_page(self._context.table(resource), list_query)
+            return page_of(found, await found.rows(self._context.database, self._context.actor), list_query, number)
+        return await self._table_page(self._context.table(resource), list_query, skipped_before(list_query, number))
 
-    async def _table_page(self, admin: ModelAdmin[Any], list_query: ListQuery) -> ListResult:
+    async def _table_page(self, admin: ModelAdmin[Any], list_query: ListQuery, skipped: int) -> ListResult:
         reads = self._context.reads(admin)
         given = self.list_params(admin, list_query)
         common, database = self.common_params, self._context.database
-        page = self._rows(await self._listing(admin, given, list_query), given, list_query)
+        listing, values = await self._listing(admin, given, list_query), self.common_params
+        page = rows_of(listing, database.reads, given, list_query, skipped, values)
         if not list_query.facets:
             return await page
         counting = reads.counts(database.reads, given, trashed=list_query.trash, **common)
@@ -55,24 +60,6 @@ class Queries:
             if not (few or has_index):
                 raise _too_many(admin)
         return reads.listing(given, trashed=list_query.trash, few=few)
-
-    async def _rows(self, listing: Listing[Any], given: Mapping[str, Any], list_query: ListQuery) -> ListResult:
-        """Read a page; one `before` a cursor in the opposite order, from its end."""
-        reads, values = self._context.database.reads, self.common_params
-        sort, opposite = list_query.sort or None, listing.reversed_sort(list_query.sort)
-        if list_query.before is None:
-            page = await listing.page(
-                reads, given, sort=sort, limit=list_query.limit, cursor=list_query.cursor, **values
-            )
-            has_more = list_query.cursor is not None and page.items
-            previous = listing.cursor_of(page.items[0], given, opposite) if has_more else None
-            return ListResult(page.items, page.next_cursor, previous_cursor=previous)
-        page = await listing.page(
-            reads, given, sort=opposite, limit=list_query.limit, cursor=list_query.before, **values
-        )
-        items = page.items[::-1]
-        following = listing.cursor_of(items[-1], given, sort) if items else None
-        return ListResult(items, following, previous_cursor=page.next_cursor)
 
     async def neighbor(self, resource: str, row: Any, list_query: ListQuery, step: Literal["next", "previous"]) -> Any:
         """Return the row after or before this one in the order of a list, or None at its end.

@@ -17,7 +17,7 @@ from todo.schema import decode_cursor, encode_cursor
 MOST_ROWS = 1000  # of such a resource
 
 
-def page_of(resource: RowsAdmin, rows: Sequence[Any], list_query: ListQuery) -> ListResult:
+def page_of(resource: RowsAdmin, rows: Sequence[Any], list_query: ListQuery, number: int = 1) -> ListResult:
     """Return a page of these rows. Raise Invalid for undeclared filters and sorts."""
     if unknown := list_query.filters.keys() - set(resource.filter_names):
         name = sorted(unknown)[0]
@@ -30,7 +30,7 @@ def page_of(resource: RowsAdmin, rows: Sequence[Any], list_query: ListQuery) -> 
     matching = [row for row in found if _passes(row, list_query)]
     facets = [_facet(resource, found, name, list_query) for name in resource.filter_names] if list_query.facets else []
     items = _sorted(resource, matching, list_query.sort)
-    start = _start(items, list_query)
+    start = _start(items, list_query, number)
     end = start + list_query.limit
     if list_query.before is not None:
         start, end = max(0, start - list_query.limit), start
@@ -98,7 +98,7 @@ def _key(value: Any) -> tuple[bool, Any]:
     return value is None, "" if value is None else value
 
 
-def _start(items: Sequence[Any], list_query: ListQuery) -> int:
+def _start(items: Sequence[Any], list_query: ListQuery, number: int) -> int:
     """Return where the page begins: after the row of the cursor, or at the end when it is gone.
 
     With `before`, return where it ends.
@@ -107,7 +107,7 @@ def _start(items: Sequence[Any], list_query: ListQuery) -> int:
         (first,) = decode_cursor(list_query.before, list_query.sort, [str])
         return next((place for place, row in enumerate(items) if str(row.id) == first), 0)
     if list_query.cursor is None:
-        return 0
+        return (number - 1) * list_query.limit
     (last,) = decode_cursor(list_query.cursor, list_query.sort, [str])
     return next((place for place, row in enumerate(items, 1) if str(row.id) == last), len(items))
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, select
 
 from todo.database import Direct, Query
 from todo.listing.orders import Key, Orders, Sort, beyond, reversed_order
-from todo.listing.statements import MAX_COUNT, Part, Shape, Test, Where, counted, page_of, sought
+from todo.listing.statements import MAX_COUNT, Part, Shape, Test, Where, after_skipped, counted, page_of, sought
 from todo.schema import Page, decode_cursor, encode_cursor
 
 __all__ = ["MAX_COUNT", "Key", "Listing", "Shared", "Sort", "Test", "Where", "beyond"]
@@ -71,6 +71,7 @@ class Listing(Generic[S]):
         if shared is not None:
             self._parts.append(Part(shared.columns, {**filters, **shared.filters}, shared.place, shared.groups))
         self._page = lru_cache(maxsize=500)(self._compile_page)
+        self._skipping = lru_cache(maxsize=100)(self._compile_skipping)
         self._count = lru_cache(maxsize=100)(self._compile_count)
         self._keys = lru_cache(maxsize=500)(self._orders.parse)
 
@@ -85,12 +86,14 @@ class Listing(Generic[S]):
         count: bool = False,
         asked: object = None,
         where: Where | None = None,
+        skipped: int = 0,
         **values: Any,
     ) -> Page[S]:
         """Return one page, in one round trip (two with `count`). Filters that are None do not apply.
 
         A cursor is good for the filters and the order it was made with; `asked` stands for filters whose values move
-        with the clock. `where` is one more condition, whose parameters are among `values`. Raise Invalid for an
+        with the clock. `where` is one more condition, whose parameters are among `values`. Instead of after a
+        cursor, a page may begin after a number of rows that are `skipped`: their keys are read. Raise Invalid for an
         undeclared sort, one that a filter does not go with, and a foreign cursor.
         """
         chosen = {name: value for name, value in filters.items() if value is not None}
@@ -103,7 +106,9 @@ class Listing(Generic[S]):
         if cursor is not None:
             position = decode_cursor(cursor, order, [key.sort.kind for key in keys])
             values |= {f"after_{key.name}": value for key, value in zip(keys, position, strict=True)}
-        items = await reads.all(self._page(given, sort, cursor is not None, where), limit=limit + 1, **values)
+        query = self._skipping(given, sort) if skipped else self._page(given, sort, cursor is not None, where)
+        values |= {"skipped": skipped} if skipped else {}
+        items = await reads.all(query, limit=limit + 1, **values)
         last = items[limit - 1] if len(items) > limit else None
         if items and isinstance(items[-1], End):
             last = items.pop().item
@@ -132,6 +137,10 @@ class Listing(Generic[S]):
         if given & self._tests.keys() or (where is not None and where.split(None)[1]):
             return Query(self._sought, self._joined(shape))
         return Query(self._into, self._statement(shape))
+
+    def _compile_skipping(self, given: frozenset[str], sort: str) -> Query[S]:
+        shape = Shape(given, self._keys(sort), False, None)
+        return Query(self._into, after_skipped(self._parts[0], shape, self._sorts["id"].expression))
 
     def _statement(self, shape: Shape) -> Select[Any]:
         return page_of(self._parts, shape)

@@ -5,10 +5,12 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
     Select,
     Subquery,
     and_,
+    bindparam,
     false,
     func,
     literal,
@@ -118,6 +120,13 @@ def page_of(parts: Sequence[Part], shape: Shape) -> Select[Any]:
     found = union_all(*pages).subquery()
     shown = select(*(found.c[column.name] for column in parts[0].columns.selected_columns))
     return shape.by_labels(shown, found).limit(LIMIT)
+
+
+def after_skipped(part: Part, shape: Shape, key: ColumnElement[Any]) -> Select[Any]:
+    """A page after some rows, of which only the keys are read."""
+    keys = part.columns.with_only_columns(key, maintain_column_froms=True).where(*part.conditions(shape))
+    page = shape.in_order(keys).offset(bindparam("skipped", type_=BigInteger())).limit(LIMIT).correlate(None)
+    return shape.in_order(part.columns.where(key.in_(page)))
 
 
 def _merged(

@@ -1,5 +1,6 @@
 """The state of a list, stored in its URL so that it can be bookmarked, shared and revisited."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ ListQueryText = Annotated[
     str, QueryParameter(name=LIST, max_length=8000, description="Query of the list to return to.")
 ]
 LIMITS = (25, 50, 100, 200)
+NUMBER = re.compile("[1-9][0-9]{0,4}")  # of a page
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class ListState:
     sort: str = ""
     cursor: str = ""
     before: str = ""
+    page: int = 1  # its number, as far as it is known: a cursor says where the page begins
     columns: tuple[str, ...] = ()
     trash: bool = False
     limit: int = 50
@@ -58,7 +61,8 @@ class ListState:
             "match": "any" if self.match == "any" else "", "q": self.q, "sort": self.sort,
             "columns": ",".join(self.columns), "trash": "1" if self.trash else "",
             "limit": "" if self.limit == 50 else self.limit, "cursor": self.cursor,
-            "before": "" if "cursor" in but else self.before, BACK: self.back,
+            "before": "" if "cursor" in but else self.before,
+            "page": "" if self.page == 1 or "cursor" in but else self.page, BACK: self.back,
         }  # fmt: skip
         found += [(name, str(value)) for name, value in plain.items() if value]
         return [pair for pair in found if pair[0] not in but]
@@ -70,7 +74,7 @@ class ListState:
 
     def href(self, **changes: Any) -> str:
         """Return the URL with changes. Any change except of the page goes to the first page."""
-        changed = replace(self, **{"cursor": "", "before": "", **changes})
+        changed = replace(self, **{"cursor": "", "before": "", "page": 1, **changes})
         return changed.here
 
     @property
@@ -114,6 +118,11 @@ class ListState:
         return self.href(filters={}, match="all", q="")
 
     @property
+    def number(self) -> int:
+        """Return the number of this page, 0 where it is not known."""
+        return self.page if self.page > 1 or not (self.cursor or self.before) else 0
+
+    @property
     def is_narrowed(self) -> bool:
         return bool(self.filters or self.q)
 
@@ -127,7 +136,7 @@ def read_state(path: str, query: str) -> ListState:
     plain = {
         name: value
         for name, value in pairs
-        if name in {"match", "q", "sort", "cursor", "before", "columns", "trash", "limit", BACK}
+        if name in {"match", "q", "sort", "cursor", "before", "page", "columns", "trash", "limit", BACK}
     }
     filters: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
@@ -137,11 +146,11 @@ def read_state(path: str, query: str) -> ListState:
     for name in {name.removesuffix(FROM).removesuffix(TO) for name, end in ends.items() if end}:
         filters[name] = (f"{ends.get(name + FROM, '')}..{ends.get(name + TO, '')}",)
     picked = [value for name, value in pairs if name == "column"]  # from the form of the column picker
-    limit = plain.get("limit", "50")
+    limit, number = plain.get("limit", "50"), plain.get("page", "1")
     return ListState(
         path, filters, "any" if plain.get("match") == "any" else "all",
         plain.get("q", "").strip(), plain.get("sort", ""),
-        plain.get("cursor", ""), plain.get("before", ""),
+        plain.get("cursor", ""), plain.get("before", ""), int(number) if NUMBER.fullmatch(number) else 1,
         tuple(filter(None, (*plain.get("columns", "").split(","), *picked))), plain.get("trash") in {"1", "true"},
         int(limit) if limit in {str(one) for one in LIMITS} else 50,
         {name.removesuffix(NAMED): value for name, value in pairs if name.endswith(NAMED)},

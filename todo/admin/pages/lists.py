@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import ceil
 from typing import Any, NamedTuple
 
 from litestar import Controller, Request, Response, get
@@ -20,6 +21,7 @@ from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.schemas import Facet, ListResult
 from todo.admin.service import AdminService
 
+FEW_PAGES = 7  # all of which are shown
 CALENDAR = re.compile(r"\d{4}(-\d{2}){0,2}")
 
 
@@ -68,7 +70,9 @@ class ListPages(Controller):
         state = read_state(f"/admin/{resource}", request.scope["query_string"].decode("latin-1"))
         if state.named:
             return pages.go(await _with_references(admin, declared, state))
-        found = await admin.queries.page(resource, state.list_query())
+        found = await admin.queries.page(resource, state.list_query(), number=state.page)
+        if not found.items and state.number > 1 and found.total_is_exact:
+            return pages.go(state.href(page=last_page(found, state)))
         values = await _values(pages.language(request.scope), admin, declared, state, found)
         values["menu_of"] = row_menus(pages, admin, declared, state)
         values["filters_hidden"] = pages.cookies.read(request.scope, pages.cookies.filters) == "hidden"
@@ -86,6 +90,7 @@ async def _values(
         "admin": admin, "resource": resource, "state": state, "found": found, "page_sizes": LIMITS,
         "columns": [_column(resource, field, state, few=found.total_is_exact) for field in shown],
         "all_fields": visible_fields(admin, resource),
+        "numbers": page_numbers(state.number, last_page(found, state)) if found.total_is_exact else [],
         "chips": list(_chips(say, state, found.facets)),
         "may": {verb: admin.may(resource.name, verb) for verb in verbs},
         "actions": [one for one in resource.actions.values() if one.on == "row" and admin.may(resource.name, one.name)],
@@ -97,6 +102,19 @@ async def _values(
         "may_save_views": admin.may("saved_views", "add"),
         "editable": {field.name for field in admin.editor.writable(resource.name, adding=False)} if in_place else set(),
     }  # fmt: skip
+
+
+def last_page(found: ListResult, state: ListState) -> int:
+    return max(1, ceil((found.total or 0) / state.limit))
+
+
+def page_numbers(number: int, last: int) -> list[int]:
+    """Return the numbers of the first and last pages, and of those beside this one; 0 stands for some between."""
+    if last <= FEW_PAGES:
+        return list(range(1, last + 1))
+    near = {1, last, *range(max(1, number - 1), min(last, number + 1) + 1)}
+    near |= {page for page in range(1, last + 1) if {page - 1, page + 1} <= near}
+    return [one for page in sorted(near) for one in ((page,) if page == 1 or page - 1 in near else (0, page))]
 
 
 def shown_columns(admin: AdminService, resource: Resource, state: ListState) -> Sequence[Field]:
