@@ -15,29 +15,49 @@ class Finding:
     message: str
 
 
+Level = Literal["error", "warning"]
+MESSAGES: dict[str, tuple[Level, str]] = {
+    "deploy.env": ("error", "TODO_ENV is not production."),
+    "deploy.public_url": (
+        "error", "TODO_PUBLIC_URL is not an https:// address: tokens and links in e-mails need one.",
+    ),
+    "deploy.secret_key": (
+        "warning", "TODO_SECRET_KEY is not set: the key is stored next to the data it protects.",
+    ),
+    "deploy.database": ("warning", "TODO_DATABASE_URL is not set: the embedded server is for a single machine."),
+    "deploy.backup": (
+        "warning", "TODO_BACKUP_DIR is not set: there are no backups, unless the database has its own.",
+    ),
+    "deploy.backup_key": (
+        "warning", "TODO_BACKUP_RECIPIENTS is not set: backups are not encrypted, and lack the secret key.",
+    ),
+    "deploy.rate_limit": ("error", "TODO_RATE_LIMIT is off."),
+    "deploy.second_factor": (
+        "warning", "TODO_REQUIRE_MFA is none: a stolen password is enough to sign in, even as an administrator.",
+    ),
+    "deploy.password_length": (
+        "warning",
+        "TODO_PASSWORD_MIN_LENGTH is below 15, which requires a second factor for everyone (TODO_REQUIRE_MFA=all).",
+    ),
+    "deploy.password_cost": ("error", "TODO_ARGON2_*: below 19 MiB and 2 passes (`todo hash-benchmark`)."),
+    "deploy.mail": ("error", "TODO_MAIL_URL is console://: no e-mail is sent in production."),
+}  # fmt: skip
+
+
 def unfit_for_production(settings: Settings) -> list[Finding]:
     """Check the settings for production: `todo check --deploy`."""
-    weak = settings.password_min_length < 15 and settings.second_factor_for != "all"
     cheap = settings.argon2_memory_kib * settings.argon2_iterations < 19456 * 2
-    doubts: list[tuple[bool, str, Literal["error", "warning"], str]] = [
-        (settings.env != "production", "deploy.env", "error", "TODO_ENV is not production."),
-        (not settings.public_url.startswith("https://"), "deploy.public_url", "error",
-         "TODO_PUBLIC_URL is not an https:// address: tokens and links in e-mails need one."),
-        (not settings.secret_key.get_secret_value(), "deploy.secret_key", "warning",
-         "TODO_SECRET_KEY is not set: the key is stored next to the data it protects."),
-        (not settings.database_url, "deploy.database", "warning",
-         "TODO_DATABASE_URL is not set: the embedded server is for a single machine."),
-        (not settings.backup_dir, "deploy.backup", "warning",
-         "TODO_BACKUP_DIR is not set: there are no backups, unless the database has its own."),
-        (bool(settings.backup_dir and not settings.backup_recipients), "deploy.backup_key", "warning",
-         "TODO_BACKUP_RECIPIENTS is not set: backups are not encrypted, and lack the secret key."),
-        (settings.rate_limit == "off", "deploy.rate_limit", "error", "TODO_RATE_LIMIT is off."),
-        (settings.second_factor_for == "none", "deploy.second_factor", "warning",
-         "TODO_REQUIRE_MFA is none: a stolen password is enough to sign in, even as an administrator."),
-        (weak, "deploy.password_length", "warning",
-         "TODO_PASSWORD_MIN_LENGTH is below 15, which requires a second factor for everyone (TODO_REQUIRE_MFA=all)."),
-        (cheap, "deploy.password_cost", "error", "TODO_ARGON2_*: below 19 MiB and 2 passes (`todo hash-benchmark`)."),
-        (settings.mail_url.get_secret_value().startswith("console"), "deploy.mail", "error",
-         "TODO_MAIL_URL is console://: no e-mail is sent in production."),
-    ]  # fmt: skip
-    return [Finding(id, level, message) for doubtful, id, level, message in doubts if doubtful]
+    doubts = {
+        "deploy.env": settings.env != "production",
+        "deploy.public_url": not settings.public_url.startswith("https://"),
+        "deploy.secret_key": not settings.secret_key.get_secret_value(),
+        "deploy.database": not settings.database_url,
+        "deploy.backup": not settings.backup_dir,
+        "deploy.backup_key": bool(settings.backup_dir and not settings.backup_recipients),
+        "deploy.rate_limit": settings.rate_limit == "off",
+        "deploy.second_factor": settings.second_factor_for == "none",
+        "deploy.password_length": settings.password_min_length < 15 and settings.second_factor_for != "all",
+        "deploy.password_cost": cheap,
+        "deploy.mail": settings.mail_url.get_secret_value().startswith("console"),
+    }
+    return [Finding(id, *MESSAGES[id]) for id, doubtful in doubts.items() if doubtful]

@@ -159,7 +159,8 @@ NAMES_OF_PROGRAMS = re.compile(r"X-Forwarded-For und -Proto")
 
 def english_in(page: httpx.Response, sentences: list[re.Pattern[str]]) -> set[str]:
     text = text_of(page)
-    return {found[0] for one in sentences if (found := one.search(text))}
+    found = {found[0] for one in sentences if (found := one.search(text))}
+    return found | set(ENGLISH.findall(NAMES_OF_PROGRAMS.sub("", text)))
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from todo.admin.pages.sentences import PARTS
 from todo.admin.values import fields_of_action
 from todo.app import WEB
 from todo.cli.patterns import is_sentence, sentences_of, texts_of
+from todo.deployment import MESSAGES
 from todo.domain.accounts.controllers.account_pages import LINKS
 from todo.errors import ADVICE
 from todo.modules import APPLICATION, REGISTRY
@@ -34,15 +35,16 @@ CALLS = ["gettext", "ngettext", "marked", "_"]
 # Calls whose sentences people read on pages.
 ERRORS = {
     "__init__", "Conflict", "Conflicted", "FieldError", "FilterError", "Forbidden", "Invalid", "NotFound", "Obstacle",
-    "Problem", "RuleError", "Unauthorized", "Unavailable", "field",
+    "Problem", "RuleError", "Unauthorized", "Unavailable", "cls", "field",
 }  # fmt: skip
 # Files that say more than errors, and in pieces.
 SPOKEN = (
-    "field_errors.py", "titles.py", "admin/explanations.py", "admin/fields.py", "admin/undo.py", "domain/*/admin.py",
+    "field_errors.py", "titles.py", "admin/explanations.py", "admin/fields.py", "admin/filters.py",
+    "admin/undo.py", "domain/*/admin.py",
     "domain/*/admin/*.py", "domain/*/*/admin.py", "domain/*/services/explaining.py", "domain/*/services/dashboard.py",
     "domain/operations/services.py", "domain/accounts/rules.py", "domain/accounts/services/rewrap.py",
 )  # fmt: skip
-OTHERS = ("Dashboard", "Reference", "Other", "Operations", "Search")  # of the frame of all pages
+OTHERS = ("Dashboard", "Reference", "Other", "Operations", "Search", "Not found.")  # of the frame of all pages
 Message = str | tuple[str, str]
 
 
@@ -138,6 +140,7 @@ def _of_declarations() -> Iterator[tuple[Message, str]]:
             *OTHERS,
             *PARTS,
             *ADVICE.values(),
+            *(message for _, message in MESSAGES.values()),
         ]
     ):
         yield text, ""

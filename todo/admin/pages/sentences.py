@@ -17,15 +17,16 @@ VALUE = re.compile(r"%\((\w+)\)s")
 LONGEST = 1_000  # characters of a sentence that is looked at
 # Values that are words of the program. All others are names, numbers and the like, and stay as they are.
 WORDS = frozenset({
-    "advice", "allowed", "counted", "day_time", "describe", "fit", "hint", "holds", "kind", "label", "label_one",
-    "labels", "lacks", "length", "more", "one", "owner_status", "policies", "range", "reference", "rewrap", "span",
-    "status", "unit", "what", "words",
+    "advice", "allowed", "beat", "counted", "day_time", "describe", "fit", "hint", "holds", "kind", "label",
+    "label_one", "labels", "lacks", "length", "more", "one", "owner_status", "policies", "range", "reference",
+    "rewrap", "span", "status", "unit", "what", "words",
 })  # fmt: skip
 NUMBERS = frozenset({"ge", "high", "le", "low", "max_length", "min_length", "number"})
 PARTS = (  # of sentences, which the code puts together out of pieces
     "1 day", "%(number)s days", "1 hour", "%(number)s hours", "1 minute", "%(number)s minutes", "characters", "items",
     "text", "a whole number", "a number", "a number%(range)s", "an object", "true or false", "null", "a secret",
-    "%(attempts)s attempts.",
+    "%(attempts)s attempts.", "%(kind)s of %(min_length)s to %(max_length)s characters",
+    "%(kind)s of at most %(max_length)s characters",
 )  # fmt: skip
 MONTHS = Locale("en").months["format"]["wide"]
 DAY = re.compile(rf"(\d{{1,2}}) ({'|'.join(MONTHS.values())})(?: (\d{{4}}))?")
