@@ -50,6 +50,7 @@ class AdminError(Exception):
 def mistakes(resource: Resource, others: Mapping[str, Resource]) -> list[str]:
     """Return all mistakes of a declaration, once its fields are known."""
     found = [*_names(resource), *_fields(resource), *_filters(resource), *_verbs(resource), *_inlines(resource, others)]
+    found += _appearance(resource)
     if isinstance(resource, ModelAdmin):
         found += [*_lists(resource), *_writes(resource)]
     return [f"{type(resource).__name__}: {sentence}" for sentence in dict.fromkeys(found)]
@@ -79,6 +80,7 @@ def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
     yield "sort", [name.removeprefix("-") for name in resource.sort.split(",")]
     yield "filters", [item for item in resource.filters if isinstance(item, str) and "." not in item]
     yield "date_hierarchy", (resource.date_hierarchy,) if resource.date_hierarchy else ()
+    yield "shown_if", [name for field, (other, _) in resource.shown_if.items() for name in (field, other)]
     yield "fieldsets", [name for names in resource.fieldsets.values() for name in names]
     if isinstance(resource, ModelAdmin):
         for place in (*PLACES, "types", "editable", "only_on_add", "heavy", "defaults"):
@@ -144,6 +146,24 @@ def _inlines(resource: Resource, others: Mapping[str, Resource]) -> Iterator[str
             yield f"inlines has {inline.resource!r}, which is not a resource."
         elif inline.via not in there.filters or there.fields[inline.via].kind != "reference":
             yield f"inlines has {inline.via!r}, which is not a reference filter of {there.label.lower()}."
+
+
+def _appearance(resource: Resource) -> Iterator[str]:
+    """Check how the pages show it."""
+    parts = {*resource.fieldsets, *(inline.resource for inline in resource.inlines)}
+    placed = [name for names in resource.tabs.values() for name in names]
+    for name in placed:
+        if name not in parts:
+            yield f"tabs has {name!r}, which is neither one of the fieldsets nor the resource of an inline."
+        elif placed.count(name) > 1:
+            yield f"tabs has {name!r} twice."
+    for name, (other, values) in resource.shown_if.items():
+        choices = resource.fields[other].choices if other in resource.fields else ()
+        if name == other or not values:
+            yield f"shown_if has {name!r}, which must name another field and at least one of its values."
+        for value in values if choices else ():
+            if value not in choices:
+                yield f"shown_if has {value!r}, which is no value of {other}. Values: {', '.join(choices)}."
 
 
 def _lists(admin: ModelAdmin[Any]) -> Iterator[str]:

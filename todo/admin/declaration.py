@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 from todo.access import Actor
 from todo.actions import Action as ActionName
 from todo.actions import Permission
+from todo.admin.appearance import Appearance
 from todo.admin.fields import Field, TextFormat, is_sortable
 from todo.audit import AuditedService
 from todo.database import Database, WriteSession, now
@@ -106,16 +107,13 @@ def action(label: str, **options: Any) -> Callable[[Callable[..., Awaitable[Any]
     return mark
 
 
-class Resource:
+class Resource(Appearance):
     """Base class of everything that can be administered. Tables are `ModelAdmin`s."""
 
     name: ClassVar[str] = ""  # plural; the path, the prefix of its permissions, and the name on the command line
     label: ClassVar[str] = ""
     label_one: ClassVar[str] = ""
-    icon: ClassVar[str] = "table"
-    group: ClassVar[str] = ""
     help: ClassVar[str] = ""
-    field_labels: ClassVar[Mapping[str, str]] = {}  # where the name of a field does not make a good one
     translated: ClassVar[tuple[str, ...]] = ()  # fields whose values are texts of the program, not of users
     verbs: ClassVar[tuple[str, ...]] = ("view", "export")
     display: ClassVar[str] = "id"  # the field that identifies a row to users
@@ -129,8 +127,6 @@ class Resource:
     sort: ClassVar[str] = "-id"
     dangerous: ClassVar[frozenset[str]] = frozenset()  # built-in verbs that require a recent sign-in
     date_hierarchy: ClassVar[str] = ""
-    diff: ClassVar[tuple[str, ...]] = ()  # two JSON fields, before and after, shown as their differences
-    fieldsets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     inlines: ClassVar[tuple[Inline, ...]] = ()
     every_row: ClassVar[str] = ""  # permission that lifts the scope, e.g. `tasks.all`
     references: ClassVar[Mapping[str, str]] = {}  # lists of ids, with the resource whose rows have these

@@ -147,7 +147,8 @@ def _of_declarations() -> Iterator[tuple[Message, str]]:
 
 
 def _of_resource(resource: Resource) -> Iterator[str]:
-    yield from (resource.label, resource.label_one, resource.group, resource.help, *resource.fieldsets)
+    yield from (resource.label, resource.label_one, resource.group, resource.help)
+    yield from (*resource.fieldsets, *resource.tabs)
     yield from _of_fields(resource.fields.values())
     yield from resource.texts()
     yield from (field.label for field in resource.filtered.values())

@@ -9,14 +9,15 @@ from litestar.params import FromPath
 from todo.admin.conflicts import Conflicted
 from todo.admin.declaration import Inline, ModelAdmin, Resource
 from todo.admin.fields import Field, label_of
-from todo.admin.pages.forms import Control, Sent, controls, form_version, read_values, sent_by, version_of, with_related
+from todo.admin.pages.forms import Sent, controls, form_version, read_values, sent_by, version_of, with_related
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.languages import marked
 from todo.admin.pages.list_state import ListQueryText, ListState, list_below, list_of
 from todo.admin.pages.lists import visible_fields
 from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.renderer import Pages
-from todo.admin.pages.row_menus import applies
+from todo.admin.pages.row_menus import applies as applies_to
+from todo.admin.pages.sections import applies, groups_of, tabs_of
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.schemas import Difference, ListResult
 from todo.admin.service import AdminService
@@ -150,8 +151,8 @@ def _adding(
     found = [replace(one, required=one.required and one.field.name not in given) for one in found]
     found = with_related(admin, found)
     values = {
-        "resource": declared, "groups": _groups(declared, found), "problem": problem, "controls": found,
-        "listed": list_of(request, declared.name),
+        "resource": declared, "tabs": tabs_of(declared, groups_of(declared, found), []), "problem": problem,
+        "controls": found, "listed": list_of(request, declared.name),
     }  # fmt: skip
     return pages.render(request.scope, "add.html", int(problem.status) if problem else 200, **values)
 
@@ -169,20 +170,23 @@ async def _showing(
     descendants = await admin.queries.inlines(name, row.id) if is_table else {}
     page = list_of(request, name).row(row.id)
     history = await admin.history.of_row(name, row.id) if is_table and hasattr(admin, "history") else None
+    facts = [one for one in _facts(admin, declared, fields) if applies(declared, row, one.name)]
+    groups = groups_of(declared, found, facts)
+    inlines = [
+        _inline(admin, one, list_below(one.resource, one.via, row.id, page), descendants[one.resource])
+        for one in declared.inlines
+        if one.resource in descendants
+    ]
     values = {
         "admin": admin, "resource": declared, "row": row, "problem": problem, "trashed": trashed,
         "listed": list_of(request, name),
         "version": form_version(sent, row),
-        "controls": found, "groups": _groups(declared, found), "facts": _facts(admin, declared, fields),
+        "controls": found, "tabs": tabs_of(declared, groups, inlines),
+        "facts": [one for one in facts if not any(one in group.facts for group in groups)],
         "differences": _differences(admin, declared, row),
         "may": {verb: admin.may(name, verb, row) for verb in declared.verbs},
         "actions": [one for one in declared.actions.values() if one.on == "row" and admin.may(name, one.name, row)],
         "links": [] if trashed else pages.links_of(admin.actor, name, row),
-        "inlines": [
-            _inline(admin, one, list_below(one.resource, one.via, row.id, page), descendants[one.resource])
-            for one in declared.inlines
-            if one.resource in descendants
-        ],
         "history": history.items[:SHOWN_CHANGES] if history else [],
     }  # fmt: skip
     return pages.render(request.scope, "row.html", int(problem.status) if problem else 200, **values)
@@ -204,16 +208,6 @@ def _conflict(
         "name": conflict.theirs.display, "version": conflict.theirs.version, "sides": sides, "mine": mine,
     }  # fmt: skip
     return pages.render(request.scope, "conflict.html", 409, **values)
-
-
-def _groups(declared: Resource, found: list[Control]) -> list[tuple[str, list[Control]]]:
-    """Group controls by the declaration's fieldsets; the rest comes first."""
-    placed = {name for names in declared.fieldsets.values() for name in names}
-    groups = [("", [one for one in found if one.field.name not in placed])]
-    groups += [
-        (label, [one for one in found if one.field.name in names]) for label, names in declared.fieldsets.items()
-    ]
-    return [(label, group) for label, group in groups if group]
 
 
 def _facts(admin: AdminService, declared: Resource, fields: list[Field]) -> list[Field]:
@@ -240,7 +234,7 @@ def _inline(admin: AdminService, inline: Inline, listed: ListState, found: ListR
     return {
         "resource": declared, "via": inline.via, "listed": listed, "found": found,
         "may_add": admin.may(inline.resource, "add"),
-        "may": {row.id: {verb for verb in verbs if applies(admin, declared, verb, row)} for row in found.items},
+        "may": {row.id: {verb for verb in verbs if applies_to(admin, declared, verb, row)} for row in found.items},
         "fields": [field for field in fields if not field.heavy],
     }  # fmt: skip
 

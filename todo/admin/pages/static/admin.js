@@ -159,6 +159,52 @@ document.addEventListener("submit", (event) => {
   button.removeAttribute("aria-busy");
 });
 
+// Tabs: one is shown at a time, the one that the address names, that has an error, or that was open on such a page before.
+const tabs = all("[data-tabs] a");
+const openTabs = `tab ${window.location.pathname.split("/")[2]}`;
+function openTab(name) {
+  const link = tabs.find((tab) => tab.hash === `#${name}`);
+  if (!link) return;
+  for (const part of all("[data-tab]")) part.hidden = part.dataset.tab !== name;
+  for (const tab of tabs) tab.ariaCurrent = tab === link ? "true" : null;
+  sessionStorage.setItem(openTabs, name);
+}
+function openTabOf(element) {
+  const tab = element?.closest("[data-tab]");
+  if (!tab) return;
+  openTab(tab.dataset.tab);
+  element.scrollIntoView({ block: "nearest" });
+}
+if (tabs.length) {
+  const named = () => document.getElementById(window.location.hash.slice(1));
+  const before = sessionStorage.getItem(openTabs);
+  openTab(tabs[0].hash.slice(1));
+  if (before && !window.location.pathname.endsWith("/add")) openTab(before);
+  openTabOf(one('[data-tab] [aria-invalid="true"]') ?? named());
+  window.addEventListener("hashchange", () => openTabOf(named()));
+  document.addEventListener("invalid", (event) => openTabOf(event.target), true);
+  for (const tab of tabs) {
+    tab.addEventListener("click", (event) => {
+      event.preventDefault();
+      openTab(tab.hash.slice(1));
+    });
+  }
+}
+
+// Fields that apply only while another has one of some values. What is hidden is not sent.
+function applyConditions() {
+  for (const field of all("form:not(:has([name=_set])) [data-shown-if]")) {
+    const { shownIf, shownFor } = field.dataset;
+    const form = field.closest("form");
+    if (!form.elements[shownIf]) continue;
+    const applies = shownFor.split("|").includes(new FormData(form).getAll(shownIf).at(-1));
+    field.hidden = !applies && !one('[aria-invalid="true"]', field);
+    for (const control of all("input, select, textarea", field)) control.disabled = field.hidden;
+  }
+}
+applyConditions();
+document.addEventListener("change", applyConditions);
+
 // Selecting rows.
 function countSelected() {
   const bar = one("[data-bulk]");
@@ -443,6 +489,7 @@ function showRelated(text, source, opener) {
   related.setAttribute("aria-label", opener.textContent.trim());
   htmx.process(related);
   form.addEventListener("submit", (event) => sendRelated(event, form, source, opener));
+  applyConditions();
   if (!related.open) related.showModal();
   one("input:not([type=hidden]), select, textarea", form)?.focus();
   return true;

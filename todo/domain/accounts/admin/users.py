@@ -83,6 +83,14 @@ class UserAdmin(ModelAdmin[User]):
         "Access": ("roles", "second_factor", "password_hash", "email_verified_at", "deletion_at"),
         "Quotas": ("usage", "quotas"),
     }
+    tabs = {
+        "Person": ("Person", "Access"), "Quotas": ("Quotas",), "Sign-ins": ("sessions", "personal_tokens"),
+    }  # fmt: skip
+    shown_if = {
+        "deletion_at": ("status", ("leaving",)),
+        "second_factor": ("kind", ("person",)),
+        "email_verified_at": ("kind", ("person",)),
+    }
     inlines = (Inline("sessions", via="user_id"), Inline("personal_tokens", via="user_id"))
     heavy = ("vacations", "usage", "quotas")
     help_texts = {"quotas": "Limits that differ from the defaults; 0 for none.", "usage": "Storage is in bytes."}

@@ -79,6 +79,11 @@ class TaskAdmin(ModelAdmin[Task]):
         "History": ("created_at", "completed_at"),
         "Series": ("recurrence", "series_id", "occurrence"),
     }
+    tabs = {
+        "Task": ("Task", "When"), "Recurrence": ("Series", "occurrences"), "Subtasks": ("tasks", "dependencies"),
+        "Comments": ("comments",), "Reminders": ("reminders",),
+    }  # fmt: skip
+    shown_if = {"completed_at": ("status", ("done", "cancelled"))}
     computed = {"recurrence": Computed(RULE_OF_SERIES, Recurrence), "assignees": Computed(ASSIGNEES, list[str])}
     help_texts = {
         "created_at": "Of a task from elsewhere: when it was added there.",

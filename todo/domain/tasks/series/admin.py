@@ -71,6 +71,11 @@ class SeriesAdmin(ModelAdmin[Series]):
                          "pauses", "vacations", "exceptions", "until", "count", "max_open", "expire_after_seconds"),
         "Where it is": ("n", "last_original_start", "next_original_start", "next_run_at", "failures", "last_error"),
     }  # fmt: skip
+    tabs = {
+        "Series": ("Series", "Where it is"), "What it does": ("What it does",),
+        "Occurrences": ("occurrences",), "Tasks": ("tasks",),
+    }  # fmt: skip
+    shown_if = {"timezone": ("kind", ("zoned",)), "expire_after_seconds": ("on_missed", ("expire",))}
     inlines = (Inline("occurrences", via="series_id"), Inline("tasks", via="series_id"))
     heavy = ("template", "holidays", "pauses", "vacations", "exceptions")
     verbs = ("view", "export", "explain")

@@ -1,0 +1,18 @@
+"""What only the pages use of a declaration: how they show a resource."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class Appearance:
+    """How the pages show a resource and its rows."""
+
+    icon: ClassVar[str] = "table"
+    group: ClassVar[str] = ""
+    field_labels: ClassVar[Mapping[str, str]] = {}  # where the name of a field does not make a good one
+    diff: ClassVar[tuple[str, ...]] = ()  # two JSON fields, before and after, shown as their differences
+    fieldsets: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # Fieldsets, and resources of inlines, that are shown together; the first has those that no tab names.
+    tabs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # Fields that apply only while another has one of some values, e.g. `{"timezone": ("kind", ("zoned",))}`.
+    shown_if: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {}
