@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from support.factories import Person, job_context
 
-from todo.admin import imports
+from todo.admin import import_steps
 from todo.admin.actions import AT_ONCE
 from todo.admin.models import Run
 from todo.admin.schemas import ListQuery, Selection
@@ -85,7 +85,7 @@ async def test_what_has_a_counterpart_is_not_undone_as_a_whole(
 async def test_an_import_is_undone_but_for_rows_changed_since(
     admin: AdminService, database: Database, ada: Person, sql: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "BATCH", 2)
+    monkeypatch.setattr(import_steps, "BATCH", 2)
     there = await ada.add("There", priority=1)
     rows: list[dict[str, Any]] = [{"title": f"New {n}", "owner": ada.email} for n in range(4)]
     run = await admin.imports.upload("tasks", "a.csv", [*rows, {"id": there["id"], "title": "Other"}], lax=True)
@@ -112,7 +112,7 @@ async def test_an_import_is_undone_but_for_rows_changed_since(
 async def test_the_undo_of_an_import_takes_subtasks_and_series_along(
     admin: AdminService, database: Database, ada: Person, sql: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "BATCH", 1)  # so that a row can refer to one before it
+    monkeypatch.setattr(import_steps, "BATCH", 1)  # so that a row can refer to one before it
     rows = [
         {"title": "Weekly", "owner_id": str(ada.id), "recurrence": "FREQ=WEEKLY", "due": "2031-01-01"},
         {"title": "Top", "owner_id": str(ada.id)},

@@ -238,6 +238,50 @@ def test_an_import_that_is_refused_says_each_row_and_keeps_nothing(admin: Admin,
     assert sent(admin("list", "tasks", "--json"))["items"] == []
 
 
+def test_a_column_goes_into_the_field_that_is_given(admin: Admin, ada_id: str, tmp_path: Path) -> None:
+    (tmp_path / "tasks.csv").write_text("What,Owner,Rubbish\nWater,ada@example.com,x\n")
+    command = ["import", "tasks", str(tmp_path / "tasks.csv"), "--map", "What=title", "--map", "Rubbish="]
+
+    assert "1 to add" in admin(*command, "--trial").stdout
+    assert admin(*command, "--apply").exit_code == 0
+
+    assert sent(admin("get", "tasks", "Water", "--json"))["owner_id"] == ada_id
+
+
+@pytest.mark.parametrize("columns", ["What", "Nothing=title", "Owner=title"])
+def test_columns_that_cannot_be_meant_fail_the_command(admin: Admin, ada_id: str, tmp_path: Path, columns: str) -> None:
+    (tmp_path / "tasks.csv").write_text("title,Owner\nWater,ada@example.com\n")
+    command = ["import", "tasks", str(tmp_path / "tasks.csv"), "--map", columns, "--apply"]
+
+    for options in ([], ["--refused", str(tmp_path / "rest.csv")]):
+        assert admin(*command, *options).exit_code in {1, 2}
+    assert sent(admin("list", "runs", "--json"))["items"] == []
+
+
+@pytest.mark.parametrize("who", [[], ["--as", "ada@example.com"]], ids=["operator", "user"])
+def test_rows_that_an_import_refuses_are_written_to_a_file_and_the_others_undone(
+    admin: Admin, ada_id: str, tmp_path: Path, who: list[str]
+) -> None:
+    file, rest = tmp_path / "tasks.csv", tmp_path / "rest.csv"
+    rows = "".join(f"Task {number},ada@example.com\n" for number in range(150))
+    file.write_text(f"What,owner_id\n{rows},ada@example.com\n")
+    command = ["import", "tasks", str(file), "--map", "What=title", "--apply", "--refused", str(rest), *who]
+
+    done = admin(*command, "--json")
+
+    assert done.exit_code == 1, done.stderr
+    job = json.loads(done.stdout)
+    assert (job["status"], job["added"], job["failed"]) == ("done", 150, 1)
+    assert rest.read_text(encoding="utf-8-sig").splitlines() == [
+        "What,owner_id,rejected_because", ",ada@example.com,title: This field is required.",
+    ]  # fmt: skip
+    undone = admin("act", "runs", "undo", job["id"], "--yes")
+    assert "150 removed." in undone.stdout, undone.stderr
+    assert sent(admin("list", "tasks", "--json"))["items"] == []
+    rest.write_text(rest.read_text().replace(",ada@", "Late,ada@"))
+    assert admin("import", "tasks", str(rest), "--map", "What=title", "--apply").exit_code == 0
+
+
 def test_nobody_writes_another_name_into_the_audit_log(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER"):
         monkeypatch.setenv(name, "somebody-else")

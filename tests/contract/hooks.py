@@ -73,6 +73,8 @@ ADMIN = {
     "body.form": "a change of nothing",
     "body.rows": "as many as there are, with the fields that the resource has",
     "body.csv": "as body.rows",
+    "body.mapping": "only columns of the file, and fields that the resource has",
+    "body.after": "only an import there is",
     "body.owner_id": "somebody there is",
     "body.form.owner_id": "as body.owner_id",
     "body.permissions": "only permissions there are",

@@ -23,6 +23,7 @@ PREFIXES = ("/api/", "/health/", "/.well-known/")
 LONG = {
     "/api/me/notifications",
     "/api/admin/{resource}/export",
+    "/api/admin/{resource}/imports/{import_id}/rest",
     "/api/admin/{resource}/{row_id}",
     "/api/shared/{secret}/calendar.ics",
 }
@@ -122,6 +123,7 @@ async def paths(app: Litestar, ada: Person, bob: Person) -> list[str]:
         "task_id": tasks,
         "series_id": series,
         "row_id": [*tasks[1:], str(ada.id)],
+        "import_id": [UNKNOWN, "not-an-id"],
         "resource": ["tasks", "none"],
     }
     found: set[str] = set()

@@ -6,6 +6,7 @@ from typing import Any
 from todo.admin.declaration import ENTER, ModelAdmin, Resource
 from todo.admin.registry import Registry
 
+IMPORT = "/imports/{import_id}"
 BASE = "/api/admin"
 
 
@@ -51,7 +52,10 @@ def _written(resource: Resource) -> Iterator[tuple[str, str, str]]:
             ("PATCH", "/{row_id}"), ("POST", "/actions/change"), ("POST", "/{row_id}/history/{event_id}/revert"),
         ],
         "delete": [("DELETE", "/{row_id}"), ("POST", "/actions/delete")],
-        "import": [("POST", "/import")],
+        "import": [
+            ("POST", "/import"), ("POST", "/imports"), *((method, IMPORT) for method in ("GET", "PATCH", "DELETE")),
+            ("GET", f"{IMPORT}/trial"), ("POST", f"{IMPORT}/start"), ("GET", f"{IMPORT}/rest"),
+        ],
     }  # fmt: skip
     for verb in resource.verbs:
         for method, path in paths.get(verb, []):

@@ -131,7 +131,8 @@ def read_csv(data: bytes) -> list[dict[str, Any]]:
 
 def csv_rows(file: BinaryIO) -> Iterator[dict[str, Any]]:
     """Yield the rows of a CSV file as they are read. Raise Invalid."""
-    reader = csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
+    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+    reader = csv.DictReader(text, strict=True)
     try:
         names = reader.fieldnames or []
         _check_header(names)
@@ -141,6 +142,8 @@ def csv_rows(file: BinaryIO) -> Iterator[dict[str, Any]]:
             yield {name: unsafe(text) for name, text in row.items()}
     except (UnicodeDecodeError, csv.Error) as error:
         raise Invalid.field("body.csv", f"The file is not valid CSV in UTF-8: {error}.") from None
+    finally:
+        text.detach()  # what opened the file closes it
 
 
 def _check_header(names: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
 """Import the rows of a file: those with an `id` change that row, the others are added."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as member
 from typing import Any, Literal
 
 import msgspec
@@ -10,7 +11,9 @@ from todo.admin.actions import sentence
 from todo.admin.context import AdminContext
 from todo.admin.declaration import ModelAdmin
 from todo.admin.editor import Editor
+from todo.admin.fields import Field
 from todo.admin.file_formats import read_csv, read_json
+from todo.admin.import_columns import renamed
 from todo.admin.queries import Queries
 from todo.admin.schemas import Difference, ImportedRow, ImportReport
 from todo.audit import record
@@ -35,9 +38,9 @@ class Applied:
 class Seen:
     """What earlier rows of a file have had: ids, names of references with their ids, and names without one."""
 
-    ids: set[str] = field(default_factory=set)
-    named: dict[tuple[str, str], str] = field(default_factory=dict)
-    unclear: dict[tuple[str, str], str] = field(default_factory=dict)  # and why
+    ids: set[str] = member(default_factory=set)
+    named: dict[tuple[str, str], str] = member(default_factory=dict)
+    unclear: dict[tuple[str, str], str] = member(default_factory=dict)  # and why
 
 
 class Importer:
@@ -48,17 +51,20 @@ class Importer:
 
     async def import_rows(
         self, resource: str, data: bytes, form: Literal["csv", "json"] = "csv", *, apply: bool = False,
-        progress: Callable[[int, int], None] | None = None,
+        columns: Mapping[str, str] | None = None, progress: Callable[[int, int], None] | None = None,
     ) -> ImportReport:  # fmt: skip
         """Import rows: those with an `id` change that row, the others are added. Nothing is saved unless `apply`.
 
         Read-only fields are ignored, so that an export can be imported; unknown fields are errors. If one row is
-        rejected, nothing is applied. `progress` is called with the number of rows done and of all.
+        rejected, nothing is applied. `columns` of the file go into other fields than their names
+        say. `progress` is called with the number of rows done and of all.
 
         Raise Forbidden, NotFound, or Invalid for the file.
         """
         admin = self._context.table(resource, "import")
         rows = read_csv(data) if form == "csv" else read_json(data)
+        if columns is not None:
+            rows = renamed(rows, self.fields(resource), columns, admin.fields.keys() | {"display", "displays"})
         self._check_names(admin, rows)
         report = ImportReport(False, 0, 0, 0, 0, [], self._ignored(admin, rows))
         async with self._context.transaction() as session, session.begin_nested() as point:
@@ -75,6 +81,12 @@ class Importer:
             await record(session, admin.event("import"), resource, after=counts)
         report.applied = True
         return report
+
+    def fields(self, resource: str) -> list[Field]:
+        """Return the fields that a column can be imported into. Raise Forbidden."""
+        admin = self._context.table(resource, "import")
+        writable = {field.name for adding in (True, False) for field in self._editor.writable(resource, adding=adding)}
+        return [field for field in admin.fields.values() if field.name in writable | {"id"}]
 
     def _check_names(self, admin: ModelAdmin[Any], rows: list[dict[str, Any]]) -> None:
         if not rows:

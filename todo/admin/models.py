@@ -35,7 +35,8 @@ class Run(Row, table=True):
         Index("ix_admin_runs_draft", "updated_at", postgresql_where=text("status = 'draft'")),
     )
 
-    actor_id: UUID = Field(foreign_key="users.id", ondelete="CASCADE")
+    # None: an import at the command line, by nobody who has an account
+    actor_id: UUID | None = Field(default=None, foreign_key="users.id", ondelete="CASCADE")
     by_id: UUID | None = Field(default=None, foreign_key="users.id", ondelete="CASCADE")  # who impersonates the actor
     scopes: list[str] | None = Field(default=None, sa_column=Column(ARRAY(TEXT)))
     resource: str

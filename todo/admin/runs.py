@@ -74,7 +74,7 @@ async def _step(registry: Registry, database: Database, find_actor: FindActor, r
 
 async def _actor_of(session: WriteSession, find_actor: FindActor, run: Run) -> Actor | None:
     """Return the actor with the current permissions, but no more than at the start."""
-    actor = await find_actor(session, run.actor_id)
+    actor = None if run.actor_id is None else await find_actor(session, run.actor_id)
     by = None if run.by_id is None else await find_actor(session, run.by_id)
     if actor is None or (by is None and run.by_id is not None):
         return None

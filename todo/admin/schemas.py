@@ -197,3 +197,36 @@ class ImportReport(Struct):
     refused: int
     rows: list[ImportedRow]
     ignored: list[str] = []
+
+
+class ImportColumn(Struct):
+    """A column of a file: what it holds in the first row that has something, and the field that it is imported into."""
+
+    name: str
+    example: str
+    field: str | None
+
+
+class ImportJob(Struct):
+    """An import in the background.
+
+    A `draft` has not begun: its columns can be assigned. `done` rows are `added`, `changed` or `unchanged`. `failed`
+    ones are left out; `failures` are the first hundred, by their number in the file.
+    """
+
+    id: UUID
+    version: int
+    status: Literal["draft", "waiting", "running", "done", "failed", "cancelled"]
+    file: str
+    total: int
+    done: int
+    failed: int
+    added: int
+    changed: int
+    unchanged: int
+    columns: list[ImportColumn]
+    failures: list[Failure] = []
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        return {column.name: column.field for column in self.columns if column.field}

@@ -7,7 +7,7 @@ from dataclasses import replace
 import rich_click as click
 
 from todo.access import Actor, Origin
-from todo.admin.cli import reading, writing
+from todo.admin.cli import importing, reading, writing
 from todo.admin.cli.commands import Work
 from todo.admin.service import AdminService
 from todo.cli.installation import database_url, installed
@@ -21,7 +21,7 @@ from todo.settings import load_settings
 
 COMMANDS = [
     reading.describe, reading.list_rows, reading.get, reading.history, reading.explain, writing.add,
-    writing.set_fields, writing.revert, writing.delete, writing.act, reading.export, writing.import_rows,
+    writing.set_fields, writing.revert, writing.delete, writing.act, reading.export, importing.import_rows,
 ]  # fmt: skip
 admin = click.RichGroup(name="admin", commands=COMMANDS)
 

@@ -18,7 +18,7 @@ from todo.admin.declaration import Resource
 from todo.admin.describing import Description
 from todo.admin.explanations import Explanation
 from todo.admin.fields import write_text
-from todo.admin.schemas import Difference, HistoryPage, ImportReport, ListResult, Outcome, Preview
+from todo.admin.schemas import Difference, HistoryPage, ImportJob, ImportReport, ListResult, Outcome, Preview
 
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -121,6 +121,19 @@ def report(found: ImportReport) -> None:
         click.echo(f"Read-only, not imported: {', '.join(found.ignored)}.")
     counts = f"{found.added} to add, {found.changed} to change, {found.unchanged} as they are, {found.refused} refused"
     click.echo(f"Applied: {counts}." if found.applied else f"Nothing is kept: {counts}.")
+
+
+def import_job(found: ImportJob) -> None:
+    """What an import did, and how it is undone."""
+    for failure in found.failures:
+        click.echo(f"Row {failure.id}: {harmless(failure.message)}", err=True)
+    left_out = [column.name for column in found.columns if column.field is None]
+    if left_out:
+        click.echo(f"Not imported: the columns {harmless(', '.join(left_out))}.")
+    click.echo(
+        f"{found.added:,} added, {found.changed:,} changed, {found.unchanged:,} as they are, {found.failed:,} refused."
+    )
+    click.echo(f"To undo it: todo admin act runs undo {found.id}")
 
 
 def resources(found: Sequence[Description]) -> None:

@@ -1,7 +1,7 @@
 """Commands that write: one call of the service each."""
 
 from collections.abc import Sequence
-from typing import Any, BinaryIO, Literal
+from typing import Any
 
 import rich_click as click
 
@@ -143,29 +143,6 @@ async def act(
         admin.actions.progress = lambda done: progress(done, total)
         outcome = await admin.actions.act(resource, action, Selection(ids=chosen, matching=query), form, lax=True)
     return _report(outcome, as_json)
-
-
-@command(
-    "import", RESOURCE, click.argument("file", type=click.File("rb")),
-    click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True),
-    click.option("--apply", is_flag=True, help="Save the rows; without it, nothing is kept."),
-    REASON, JSON,
-)  # fmt: skip
-async def import_rows(
-    admin: AdminService, resource: str, file: BinaryIO, form: Literal["csv", "json"], apply: bool, as_json: bool
-) -> int:
-    """Add and change rows from a file: all of them, or none.
-
-    Rows with an `id` change the row that has it; the others are added.
-
-    Example:
-
-        todo admin import tasks open.csv --apply
-    """
-    with progress_bar(as_json) as progress:
-        report = await admin.imports.import_rows(resource, file.read(), form, apply=apply, progress=progress)
-    say(report) if as_json else output.report(report)
-    return 1 if report.refused else 0
 
 
 async def _confirm(

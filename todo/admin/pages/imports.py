@@ -9,13 +9,14 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
 from todo.admin.file_formats import csv_rows, read_json
-from todo.admin.imports import MOST_ROWS, guess
+from todo.admin.imports import MOST_ROWS
 from todo.admin.pages.files import attached
 from todo.admin.pages.forms import Sent, sent_by
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.reauthentication import require_reauthentication
 from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
+from todo.admin.schemas import ImportColumn
 from todo.errors import Forbidden, Invalid, Problem
 
 AnyRequest = Request[Any, Any, Any]
@@ -54,7 +55,8 @@ class ImportPages(Controller):
         after = str(form.get("after", ""))
         try:
             name, rows, lax = await _sent_file(form.get("file"))
-            draft = await admin.imports.upload(resource, name, rows, lax=lax, after=after or None)
+            say = pages.language(request.scope).translate
+            draft = await admin.imports.upload(resource, name, rows, lax=lax, after=after or None, translate=say)
         except Invalid as problem:
             return _asking(pages, request, resource, after, problem)
         return pages.go(f"/admin/{resource}/import/{draft}")
@@ -85,7 +87,7 @@ class ImportPages(Controller):
             await require_reauthentication(pages, request)
         try:
             draft = await admin.imports.draft(resource, run_id)
-            await admin.imports.start(resource, run_id, _mapping(draft.form.columns, sent))
+            await admin.imports.start(resource, run_id, _mapping(draft.columns, sent))
         except Invalid as problem:
             return await _columns(pages, request, resource, run_id, sent, problem)
         return pages.go(f"/admin/runs/{run_id}")
@@ -119,27 +121,25 @@ async def _columns(
     pages: Pages, request: AnyRequest, resource: str, run_id: str, sent: Sent | None = None,
     problem: Problem | None = None,
 ) -> Response[str]:  # fmt: skip
-    """Render the columns of a draft, as sent or as guessed, with a preview."""
+    """Render the columns of a draft, as sent or as suggested, with a preview."""
     admin = pages.admin(request)
     draft = await admin.imports.draft(resource, run_id)
-    fields, columns = admin.imports.fields(resource), draft.form.columns
-    mapping = guess(columns, fields, pages.language(request.scope).translate) | draft.form.mapping
-    mapping = mapping if sent is None else _mapping(columns, sent)
+    mapping = draft.mapping if sent is None else _mapping(draft.columns, sent)
     report = None
     try:
         report = await admin.imports.preview(resource, run_id, mapping)
     except Invalid as found:
         problem = problem or (found if sent else None)
     values = {
-        "resource": admin.registry[resource], "run_id": run_id, "draft": draft, "fields": fields, "mapping": mapping,
-        "report": report, "problem": problem,
+        "resource": admin.registry[resource], "run_id": run_id, "draft": draft, "mapping": mapping,
+        "fields": admin.imports.fields(resource), "report": report, "problem": problem,
     }  # fmt: skip
     return pages.render(request.scope, "import_columns.html", int(problem.status) if problem else 200, **values)
 
 
-def _mapping(columns: Iterable[str], sent: Sent) -> dict[str, str]:
+def _mapping(columns: Iterable[ImportColumn], sent: Sent) -> dict[str, str]:
     """Return the field of each column that has one."""
-    chosen = {column: sent.get(f"{COLUMN}{place}", [""])[-1] for place, column in enumerate(columns)}
+    chosen = {column.name: sent.get(f"{COLUMN}{place}", [""])[-1] for place, column in enumerate(columns)}
     return {column: name for column, name in chosen.items() if name}
 
 

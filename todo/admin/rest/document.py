@@ -1,6 +1,6 @@
 """The OpenAPI description of the admin: a path for each operation of each resource, with exact types."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -9,37 +9,37 @@ from msgspec import Struct
 from todo.admin.declaration import Filter, ModelAdmin, Resource, RowsAdmin
 from todo.admin.describing import Description
 from todo.admin.explanations import Explanation
-from todo.admin.fields import Field
 from todo.admin.file_formats import FORMATS
-from todo.admin.filters import LONGEST
 from todo.admin.registry import Registry
+from todo.admin.rest.document_parameters import has_version, parameters_of, takes_etag
+from todo.admin.rest.imports import IMPORTS, ImportFile, ImportMapping
 from todo.admin.rest.operations import Operation, operations_of
-from todo.admin.rest.parameters import MATCH, ImportIn, body_for_many, form_of, has_trash, most_values
+from todo.admin.rest.parameters import ImportIn, body_for_many, form_of
 from todo.admin.rest.reads import READS
 from todo.admin.rest.writes import WRITES
-from todo.admin.schemas import Facet, FacetValue, HistoryPage, ImportReport, Option, Outcome, Preview, RowAsOf
+from todo.admin.schemas import (
+    Facet,
+    FacetValue,
+    HistoryPage,
+    ImportJob,
+    ImportReport,
+    Option,
+    Outcome,
+    Preview,
+    RowAsOf,
+)
 from todo.http.document.schemas import schemas_of
-from todo.http.document.shared import (
-    ALWAYS,
-    IDEMPOTENCY_KEY,
-    IF_MATCH,
-    IF_NONE_MATCH,
-    LIMITED,
-    UNCHANGED,
-    headers,
-    problems,
-)  # fmt: skip
-from todo.schema import ONE_LINE
+from todo.http.document.shared import ALWAYS, LIMITED, UNCHANGED, headers, problems
 
 ID = "0190f5f0-7c1d-7000-8000-000000000000"
-LIMIT = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
-TEXT = {"type": "string", "maxLength": 500}
 ANSWERS = {
     "docs": Description, "history": HistoryPage, "as_of": RowAsOf, "explanation": Explanation,
     "dates": list[FacetValue], "options": list[Option], "import": ImportReport, "delete": Preview, "act": Outcome,
-    "act_on_one": Outcome, "act_on_many": Outcome,
+    "act_on_one": Outcome, "act_on_many": Outcome, "trial": ImportReport,
+    **dict.fromkeys(("upload", "import_job", "assign", "start"), ImportJob),
 }  # fmt: skip
-HANDLERS = {handler.opt["kind"]: handler for handler in (*READS, *WRITES)}
+BODIES: dict[str, type[Struct]] = {"import": ImportIn, "upload": ImportFile, "assign": ImportMapping}
+HANDLERS = {handler.opt["kind"]: handler for handler in (*READS, *WRITES, *IMPORTS)}
 OF_ONE_ROW = {"get", "add", "change", "restore", "revert"}  # their response is the row
 
 
@@ -63,7 +63,7 @@ def _operation(resource: Resource, one: Operation, shown: dict[Any, Any]) -> dic
         "operationId": _operation_id(resource, one),
         "summary": summary,
         "description": f"{summary}\n\nExample: `{_example(resource, one)}`",
-        "parameters": list(_parameters(resource, one)),
+        "parameters": list(parameters_of(resource, one)),
         "responses": answers | problems(_problems(resource, one), recent=resource.is_dangerous(one.verb)),
         "security": [{"bearer": []}],
         "x-permission": f"{resource.name}.{one.verb}",
@@ -84,7 +84,7 @@ def _body(resource: Resource, one: Operation) -> Any:
         return body_for_many(resource, one.name)
     if isinstance(resource, ModelAdmin) and one.kind in {"add", "change"}:
         return resource.new if one.kind == "add" else resource.patch
-    return ImportIn if one.kind == "import" else form_of(resource, one.name)
+    return BODIES.get(one.kind) or form_of(resource, one.name)
 
 
 def _answer(resource: Resource, one: Operation) -> Any:
@@ -112,15 +112,19 @@ def page_type(resource: Resource) -> type[Struct]:
 
 def _responses(resource: Resource, one: Operation, shown: dict[Any, Any]) -> dict[str, Any]:
     is_row = one.kind in OF_ONE_ROW and isinstance(resource, ModelAdmin)
-    names = ["ETag"] if is_row or _takes_etag(one) else []
+    names = ["ETag"] if is_row or takes_etag(one) or one.kind in {"upload", "assign", "start"} else []
     names += ["Idempotency-Replayed"] if one.method == "POST" else []
     answer = {"description": _success(resource, one), "headers": headers([*names, *LIMITED])}
     if one.kind == "export":
         rows = {"type": "array", "items": {"type": "object"}}
         kinds = {kind: {"schema": rows if "json" in kind else {"type": "string"}} for kind in FORMATS.values()}
         return {"200": answer | {"content": kinds}}
-    found = {"201" if one.kind == "add" else "200": answer | _json(shown[_answer(resource, one)])}
-    if _takes_etag(one):
+    if one.kind == "rest":
+        return {"200": answer | {"content": {FORMATS["csv"]: {"schema": {"type": "string"}}}}}
+    if one.kind == "discard":
+        return {"204": answer}
+    found = {"201" if one.kind in {"add", "upload"} else "200": answer | _json(shown[_answer(resource, one)])}
+    if takes_etag(one):
         found["304"] = UNCHANGED
     if one.kind == "delete":
         found["204"] = {"description": "The row was deleted; no body.", "headers": headers(LIMITED)}
@@ -140,7 +144,9 @@ def _success(resource: Resource, one: Operation) -> str:
         "dates": "Years, months or days, and how many rows each.",
         "options": "Rows to choose from.", "import": "What was or would be imported, and what was refused.",
         "delete": "With `preview`: what would also be deleted or changed; nothing is deleted.",
-        "export": "The file.",
+        "export": "The file.", "rest": "The file.", "discard": "The import was deleted; no body.",
+        "trial": "What would be imported of the first 20 rows, and what would be refused.",
+        **dict.fromkeys(("upload", "import_job", "assign", "start"), "The import."),
     }  # fmt: skip
     return "The row." if one.kind in OF_ONE_ROW else words.get(one.kind, "What the action did.")
 
@@ -149,110 +155,8 @@ def _problems(resource: Resource, one: Operation) -> Iterable[str]:
     found = {*ALWAYS, "401", "403", "429"}
     found |= {"404"} if "{" in one.path else set()
     found |= {"409"} if one.method != "GET" else set()
-    found |= {"412"} if _has_version(resource, one) else set()
+    found |= {"412"} if has_version(resource, one) else set()
     return found | ({"413", "415"} if one.method in {"POST", "PATCH"} else set())
-
-
-def _parameters(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
-    is_table = isinstance(resource, ModelAdmin)
-    uuid = {"type": "string", "format": "uuid"}
-    if "{row_id}" in one.path:
-        yield {
-            "name": "row_id",
-            "in": "path",
-            "description": "Id of the row.",
-            "required": True,
-            "schema": uuid if is_table else {"type": "string"},
-        }
-    if "{event_id}" in one.path:
-        about = "Id of the change in the history."
-        yield {"name": "event_id", "in": "path", "description": about, "required": True, "schema": uuid}
-    yield from _queries(resource, one)
-    if _takes_etag(one):
-        yield IF_NONE_MATCH
-    if _has_version(resource, one):
-        yield IF_MATCH
-    if one.method == "POST":
-        yield IDEMPOTENCY_KEY
-
-
-def _takes_etag(one: Operation) -> bool:
-    """Return whether the operation accepts `If-None-Match`: every read, except of a file of any length."""
-    return one.method == "GET" and one.kind != "export"
-
-
-def _has_version(resource: Resource, one: Operation) -> bool:
-    """Return whether the operation accepts `If-Match`."""
-    return isinstance(resource, ModelAdmin) and one.kind in {"change", "delete", "act_on_one"}
-
-
-def _queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
-    """Return the query parameters."""
-    if one.method != "GET":
-        yield _query("reason", "Reason, for the audit log.", TEXT | {"pattern": ONE_LINE})
-    if one.kind == "delete":
-        yield _query("preview", "Delete nothing; return what would also be deleted or changed.", {"type": "boolean"})
-    if one.kind in {"list", "export"}:
-        yield from (_filter(resource, item) for item in resource.filters)
-        if resource.filters:
-            yield _query("match", MATCH, {"type": "string", "enum": ["all", "any"], "default": "all"})
-        names = "|".join(("id", *resource.sortable))
-        pattern = f"^(-?({names})(,-?({names})){{0,2}})?$"
-        order = {"type": "string", "maxLength": 200, "pattern": pattern}
-        yield _query("sort", "Up to three fields, each once; `-` reverses one.", order)
-        if has_trash(resource):
-            yield _query("trash", "Return the rows in the trash instead.", {"type": "boolean", "default": False})
-    if one.kind in {"list", "export", "options"}:
-        yield _query("q", "Words to search for, or an id.", {"type": "string", "maxLength": 200, "default": ""})
-    if one.kind in {"list", "history"}:
-        yield _query("limit", "Maximum number of items per page.", LIMIT)
-        yield _query("cursor", "`next_cursor` of the previous page.", TEXT)
-    yield from _own_queries(resource, one)
-
-
-def _own_queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
-    match one.kind:
-        case "list":
-            about = "Count the rows of each filter choice."
-            yield _query("facets", about, {"type": "boolean", "default": True})
-        case "export":
-            columns = {"type": "string", "maxLength": 2000, "pattern": "^[a-z_,]*$", "default": ""}
-            yield _query("columns", "Names of the fields to export, separated by commas; all without it.", columns)
-            yield _query("form", "File format.", {"type": "string", "enum": list(FORMATS), "default": "csv"})
-        case "as_of":
-            instant = {"type": "string", "format": "date-time"}
-            yield _query("at", "Instant, with its offset.", instant) | {"required": True}
-        case "dates":
-            yield _query("within", "Year or month to divide further.", {"type": "string", "maxLength": 7})
-        case "options":
-            names = [field.name for field in resource.fields.values() if field.reference]
-            yield _query("field", "Name of the reference field.", {"type": "string", "enum": names}) | {
-                "required": True
-            }
-
-
-def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-def _filter(resource: Resource, item: str | Filter) -> dict[str, Any]:
-    """Describe a filter, whose values are text."""
-    most = most_values(resource, item)
-    if isinstance(item, Filter):
-        name, label, extra = item.name, item.label or item.name, {"enum": list(item.choices)}
-    else:
-        field = resource.filtered[item]
-        name, label, extra = field.name, field.label, _filter_choices(field)
-    items = {"type": "string", "maxLength": LONGEST, **extra}
-    words = "a value" if most == 1 else "one or more values"
-    return _query(name, f"{label}: {words}.", {"type": "array", "items": items, "maxItems": most})
-
-
-def _filter_choices(field: Field) -> dict[str, Any]:
-    given = ["empty", "set"] if field.nullable else []
-    if field.choices and field.kind != "list":
-        return {"enum": [*field.choices, *given]}
-    return {"enum": ["true", "false", *given]} if field.kind == "boolean" else {}
 
 
 def _summary(resource: Resource, one: Operation) -> str:
@@ -273,7 +177,7 @@ def _example(resource: Resource, one: Operation) -> str:
         "list": f"?{_example_filter(resource)}", "export": "?form=csv", "dates": "?within=2026-11",
         "options": "?field=owner_id&q=ada", "delete": "?preview=true",
     }.get(one.kind, "")  # fmt: skip
-    path = one.path.replace("{row_id}", row).replace("{event_id}", ID)
+    path = one.path.replace("{row_id}", row).replace("{event_id}", ID).replace("{import_id}", ID)
     return f"{one.method} /api/admin/{resource.name}{path}{query}"
 
 

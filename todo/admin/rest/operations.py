@@ -62,10 +62,22 @@ def _writes(admin: ModelAdmin[Any]) -> Iterator[Operation]:
     if "delete" in admin.verbs:
         yield Operation("delete", "DELETE", "/{row_id}", "delete")
     if "import" in admin.verbs:
-        yield Operation("import", "POST", "/import", "import")
+        yield from _imports()
     if admin.trash:
         yield Operation("restore", "POST", "/{row_id}/restore", "delete")
     names = [one.name for one in admin.actions.values() if one.on == "row"]
     names += [verb for verb in ("change", "delete") if verb in admin.verbs]
     for name in [*names, *(["restore"] if admin.trash else [])]:
         yield Operation("act_on_many", "POST", f"/actions/{name}", USUAL.get(name, name), name)
+
+
+def _imports() -> Iterator[Operation]:
+    one = "/imports/{import_id}"
+    yield Operation("import", "POST", "/import", "import")
+    yield Operation("upload", "POST", "/imports", "import")
+    yield Operation("import_job", "GET", one, "import")
+    yield Operation("assign", "PATCH", one, "import")
+    yield Operation("discard", "DELETE", one, "import")
+    yield Operation("trial", "GET", f"{one}/trial", "import")
+    yield Operation("start", "POST", f"{one}/start", "import")
+    yield Operation("rest", "GET", f"{one}/rest", "import")

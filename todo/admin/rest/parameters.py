@@ -1,5 +1,6 @@
 """Parameters of all handlers, and types that depend on the resource."""
 
+import asyncio
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -17,7 +18,7 @@ from todo.admin.schemas import Ids, Matching
 from todo.admin.service import AdminService
 from todo.database import Database
 from todo.errors import FieldError, Invalid, Status
-from todo.http.requests import known_to, read_json
+from todo.http.requests import LARGE_BODY, known_to, read_json
 from todo.schema import ONE_LINE, Instant, Schema
 
 ActorRequest = Request[Actor, Any, State]
@@ -94,7 +95,7 @@ async def read_body(request: ActorRequest, kind: type[Struct]) -> Any:
     body = await request.body()
     if not body:
         raise Status(400, "The request must have a JSON body.")
-    return read_json(body, kind)
+    return await asyncio.to_thread(read_json, body, kind) if len(body) > LARGE_BODY else read_json(body, kind)
 
 
 def sent_of(data: Struct) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from litestar.handlers import BaseRouteHandler
 from todo.access import Actor, Connection, Guard, Origin, requires, signed_in_recently
 from todo.admin.declaration import ENTER
 from todo.admin.registry import Registry
+from todo.admin.rest.imports import IMPORTS
 from todo.admin.rest.operations import Operation, operations_of
 from todo.admin.rest.parameters import Db, Reason
 from todo.admin.rest.reads import READS, overview, recent, search
@@ -34,7 +35,7 @@ def admin_routes(registry: Registry) -> list[Router]:
     common = Router(BASE, route_handlers=[overview, search, recent], dependencies=services, tags=["Admin"])
     guards = [requires(ENTER), offered_by(registry)]
     of_resource = Router(
-        f"{BASE}/{{resource:str}}", route_handlers=[*READS, *WRITES], dependencies=services, guards=guards,
+        f"{BASE}/{{resource:str}}", route_handlers=[*READS, *WRITES, *IMPORTS], dependencies=services, guards=guards,
         include_in_schema=False,
     )  # fmt: skip
     return [common, of_resource]
