@@ -11,6 +11,8 @@ from sqlmodel import Field
 
 from todo.admin.checks import AdminError
 from todo.admin.declaration import Computed, Filter, Inline, ModelAdmin, Resource, RowsAdmin, action
+from todo.admin.pages.languages import language_of
+from todo.admin.pages.templating import check_widgets, environment
 from todo.admin.registry import Registry
 from todo.cli.failures import sentence_of
 from todo.database import Row
@@ -90,6 +92,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"shown_if": {"kind": ("kind", ("tree",))}}, "shown_if has 'kind', which must name another field"),
     ({"shown_if": {"height": ("kind", ())}}, "shown_if has 'height', which must name another field"),
+    ({"widgets": {"colour": "color"}}, "widgets has 'colour', which is not a field"),
+    ({"widgets": {"name": "colour"}}, "widgets has 'colour' for name. Widgets: color, or the name of a template"),
+    ({"badges": {"colour": {"red": "bad"}}}, "badges has 'colour', which is not a field"),
+    ({"badges": {"kind": {"tree": "green"}}}, "badges has 'green' for kind. Tones: good, info, accent, warn, bad"),
+    ({"badges": {"kind": {"bush": "good"}}}, "badges has 'bush', which is no value of kind. Values: tree"),
     ({"filters": (FULL,)}, "the filter size must have one to 6 choices"),
     ({"filters": (Filter("name", {"a": func.now()}),)}, "the filter name must be the name of a field"),
     ({"date_hierarchy": "height"}, "date_hierarchy is 'height', which must be a date or time"),
@@ -171,3 +178,11 @@ def test_rows_that_are_no_table_are_checked_likewise(parts: dict[str, Any], sent
 
 def test_a_command_says_the_operator() -> None:
     assert sentence_of(AdminError(["PlantAdmin: columns has 'colour'."])) == "PlantAdmin: columns has 'colour'."
+
+
+def test_a_widget_without_its_template_is_a_mistake() -> None:
+    class WidgetAdmin(PlantAdmin):
+        widgets = {"name": "plant_name.html"}
+
+    with pytest.raises(AdminError, match="WidgetAdmin: widgets has 'plant_name.html', which is no template"):
+        check_widgets(Registry([WidgetAdmin]), environment([], language_of("en")))

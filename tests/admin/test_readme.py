@@ -10,19 +10,27 @@ from collections.abc import AsyncIterator
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
 from conftest import serving
+from sqlalchemy.orm import registry
 
 import todo.admin
+from todo.admin.declaration import ModelAdmin
+from todo.admin.pages.forms import controls
+from todo.admin.pages.sections import groups_of, tabs_of
+from todo.admin.pages.templating import tone
+from todo.admin.registry import Registry
 from todo.admin.rest.document import paths_of
-from todo.database import Database, metadata
+from todo.database import Database, Row, metadata
+from todo.domain.projects.schemas import Color
 from todo.settings import Settings
 
 README = (Path(todo.admin.__file__).parent / "README.md").read_text()
 (PROGRAM,) = re.findall(r"```python\n(from collections.*?)```", README, re.DOTALL)
+(SHOWN,) = re.findall(r"```python\n(class BedAdmin.*?)```", README, re.DOTALL)
 TABLE = """CREATE TABLE plants (id uuid PRIMARY KEY, created_at timestamptz NOT NULL, updated_at timestamptz NOT NULL,
            version int NOT NULL, name text NOT NULL, height int NOT NULL)"""
 
@@ -140,3 +148,33 @@ async def test_a_delete_is_previewed_where_users_are_in_the_database_alone(datab
         [("Books", "refused", 1)],
     )
     assert (status, problem["detail"].startswith("Other rows refer to")) == (409, True)
+
+
+def test_what_it_says_of_pages_is_a_declaration() -> None:
+    class Ground(Row, registry=registry()):
+        """Tables that are none of the service's."""
+
+    class Bed(Ground, table=True):
+        """Where plants grow."""
+
+        __tablename__ = "beds"
+
+        name: str
+        kind: str
+        heated_until: str = ""
+        color: str = ""
+        priority: int = 0
+
+    names: dict[str, Any] = {"Bed": Bed, "ModelAdmin": ModelAdmin, "Literal": Literal, "Color": Color}
+    exec(SHOWN, names)  # noqa: S102 -- the README of this project
+    bed = Registry([names["BedAdmin"]])["beds"]
+
+    tabs = tabs_of(bed, groups_of(bed, controls([bed.fields[name] for name in bed.fields], None, "UTC")), [])
+
+    assert {tab.label: [group.label for group in tab.groups] for tab in tabs} == {
+        "Bed": ["", "Bed", "Looks"],
+        "Dates": ["Dates"],
+    }
+    assert [tone(value, bed.fields["priority"]) for value in (0, 1)] == ["", "tag-bad"]
+    assert tone("outdoor", bed.fields["kind"]) == "tag-good"
+    assert bed.fields["color"].widget == "color"

@@ -1,7 +1,11 @@
 """What only the pages use of a declaration: how they show a resource."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
+
+Tone = Literal["good", "info", "accent", "warn", "bad"]
+TONES: tuple[str, ...] = get_args(Tone)
+WIDGETS = ("color",)
 
 
 class Appearance:
@@ -16,3 +20,7 @@ class Appearance:
     tabs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # Fields that apply only while another has one of some values, e.g. `{"timezone": ("kind", ("zoned",))}`.
     shown_if: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {}
+    # Controls other than that of the field's kind: one of WIDGETS, or a template of one's own, `rule.html`.
+    widgets: ClassVar[Mapping[str, str]] = {}
+    # Values that are shown as badges, e.g. `{"priority": {"4": "bad"}}`.
+    badges: ClassVar[Mapping[str, Mapping[str, Tone]]] = {}

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from todo.admin.appearance import TONES, WIDGETS
 from todo.admin.declaration import VERBS, Filter, ModelAdmin, Resource, RowsAdmin
 from todo.admin.filters import NUMBERS, TIMES
 
@@ -80,6 +81,7 @@ def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
     yield "sort", [name.removeprefix("-") for name in resource.sort.split(",")]
     yield "filters", [item for item in resource.filters if isinstance(item, str) and "." not in item]
     yield "date_hierarchy", (resource.date_hierarchy,) if resource.date_hierarchy else ()
+    yield from (("widgets", resource.widgets), ("badges", resource.badges))
     yield "shown_if", [name for field, (other, _) in resource.shown_if.items() for name in (field, other)]
     yield "fieldsets", [name for names in resource.fieldsets.values() for name in names]
     if isinstance(resource, ModelAdmin):
@@ -164,6 +166,17 @@ def _appearance(resource: Resource) -> Iterator[str]:
         for value in values if choices else ():
             if value not in choices:
                 yield f"shown_if has {value!r}, which is no value of {other}. Values: {', '.join(choices)}."
+
+    for name, widget in resource.widgets.items():
+        if widget not in WIDGETS and not widget.endswith(".html"):
+            yield f"widgets has {widget!r} for {name}. Widgets: {', '.join(WIDGETS)}, or the name of a template."
+    for name, tones in resource.badges.items():
+        for value, tone in tones.items():
+            choices = resource.fields[name].choices if name in resource.fields else ()
+            if tone not in TONES:
+                yield f"badges has {tone!r} for {name}. Tones: {', '.join(TONES)}."
+            if choices and value not in choices:
+                yield f"badges has {value!r}, which is no value of {name}. Values: {', '.join(choices)}."
 
 
 def _lists(admin: ModelAdmin[Any]) -> Iterator[str]:

@@ -46,12 +46,7 @@ class Registry:
             resource.fields = (
                 _table_fields(resource, tables) if isinstance(resource, ModelAdmin) else _row_fields(resource)
             )
-            for name, label in resource.field_labels.items():
-                if name in resource.fields:  # mistakes() names the others
-                    resource.fields[name] = replace(resource.fields[name], label=label)
-            for name in resource.translated:
-                if name in resource.fields:
-                    resource.fields[name] = replace(resource.fields[name], translated=True)
+            resource.fields = {name: _as_declared(field, resource) for name, field in resource.fields.items()}
         for resource in self._resources.values():
             resource.filtered = self._filtered(resource)
         for resource in self._resources.values():
@@ -109,6 +104,17 @@ class Registry:
     def _new_reads(self, name: str, read_view: ReadView) -> TableReads:
         tables = {one.name: one for one in self if isinstance(one, ModelAdmin)}
         return TableReads(tables[name], read_view, tables)
+
+
+def _as_declared(field: Field, resource: Resource) -> Field:
+    """Return a field as the declaration has the pages show it."""
+    return replace(
+        field,
+        label=resource.field_labels.get(field.name, field.label),
+        translated=field.name in resource.translated,
+        widget=resource.widgets.get(field.name, ""),
+        tones=tuple(resource.badges.get(field.name, {}).items()),
+    )
 
 
 def _permissions(resource: Resource) -> set[str]:

@@ -17,7 +17,7 @@ from todo.admin.pages.cookies import Cookies, Flash
 from todo.admin.pages.kept_forms import FormOutdated, SessionEnded, address_of, page_of
 from todo.admin.pages.languages import LANGUAGES, Language, choose, language_of
 from todo.admin.pages.sessions import Accounts, AdminSession
-from todo.admin.pages.templating import environment
+from todo.admin.pages.templating import check_widgets, environment
 from todo.admin.registry import Registry
 from todo.admin.service import AdminService
 from todo.database import Database
@@ -116,6 +116,7 @@ class Pages:
         self._rooms_places = places
         self.places = [Link("/admin", "Dashboard", "home"), Link("/admin/docs", "Reference", "book"), *places]
         self._environments = {code: environment(templates, language_of(code)) for code in LANGUAGES}
+        check_widgets(registry, self._environments[LANGUAGES[0]])
 
     async def identify(self, scope: Scope) -> Actor | None:
         """Authenticate by cookie, and store the admin session for the page, which speaks its language."""

@@ -1,6 +1,6 @@
 """The Jinja environment: autoescaping, and undefined names are errors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import UNSET
 
+from todo.admin.checks import AdminError
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field, holds, label_of, longest, write_text
 from todo.admin.pages.assets import asset
@@ -44,6 +45,19 @@ def environment(folders: Sequence[Path], language: Language) -> Environment:
     return made
 
 
+def check_widgets(resources: Iterable[Resource], templates: Environment) -> None:
+    """Raise AdminError for a widget whose template there is not."""
+    found = {*templates.list_templates()}
+    missing = [
+        f"{type(one).__name__}: widgets has {widget!r}, which is no template of a module."
+        for one in resources
+        for widget in one.widgets.values()
+        if widget.endswith(".html") and widget not in found
+    ]
+    if missing:
+        raise AdminError(missing)
+
+
 def iso(value: datetime | date) -> str:
     """Format for machines: RFC 3339, instants in UTC."""
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value.isoformat()
@@ -54,8 +68,10 @@ def is_future(value: datetime) -> bool:
     return value > now()
 
 
-def tone(value: Any) -> str:
-    """Return the color for a state used by many tables."""
+def tone(value: Any, field: Field | None = None) -> str:
+    """Return the color of a badge: as declared, or else for a state used by many tables."""
+    if field is not None and field.tones:
+        return f"tag-{declared}" if (declared := dict(field.tones).get(write_text(value))) else ""
     return next((f"tag-{name}" for name, known in TONES.items() if str(value) in known), "")
 
 

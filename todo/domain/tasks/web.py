@@ -1,5 +1,7 @@
 """What tasks, their series and all that belongs to them add to the API."""
 
+from pathlib import Path
+
 from todo.domain.tasks.comments.controllers import CommentController
 from todo.domain.tasks.controllers.account_deletion import delete_account
 from todo.domain.tasks.controllers.filters import FilterController
@@ -31,4 +33,5 @@ WEB = Web(
         ViewController,
         PrivateNoteController,
     ],
+    templates=[Path(__file__).parent / "templates"],
 )

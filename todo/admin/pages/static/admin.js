@@ -362,8 +362,28 @@ function addCalendars() {
     field.after(calendar);
   }
 }
-addCalendars();
-document.addEventListener("htmx:afterSettle", addCalendars);
+// A color is typed, or picked beside the field.
+function addColors() {
+  for (const field of all("[data-color]:not(.has-calendar)")) {
+    const picker = document.createElement("input");
+    Object.assign(picker, { type: "color", className: "color", tabIndex: -1, ariaHidden: "true" });
+    const show = () => { picker.value = /^#[0-9a-f]{6}$/i.test(field.value) ? field.value : "#888888"; };
+    show();
+    field.addEventListener("input", show);
+    picker.addEventListener("input", () => {
+      field.value = picker.value;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    field.classList.add("has-calendar");
+    field.after(picker);
+  }
+}
+function addPickers() {
+  addCalendars();
+  addColors();
+}
+addPickers();
+document.addEventListener("htmx:afterSettle", addPickers);
 
 // A day, a time and its zone are picked beside the field that takes them as text.
 for (const group of all("[data-moment]")) {
@@ -490,6 +510,7 @@ function showRelated(text, source, opener) {
   htmx.process(related);
   form.addEventListener("submit", (event) => sendRelated(event, form, source, opener));
   applyConditions();
+  addPickers();
   if (!related.open) related.showModal();
   one("input:not([type=hidden]), select, textarea", form)?.focus();
   return true;

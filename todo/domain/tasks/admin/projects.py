@@ -29,7 +29,8 @@ class ProjectAdmin(ModelAdmin[Project]):
     model = Project
     icon, group = "folder", "Work"
     display = "name"
-    columns = ("name", "owner_id", "parent_id", "archived_at", "created_at")
+    columns = ("name", "color", "owner_id", "parent_id", "archived_at", "created_at")
+    widgets = {"color": "color"}
     types = {"name": Name, "description": Description, "color": Color}
     filters = (
         Filter("state", {"active": PROJECT.archived_at.is_(None), "archived": PROJECT.archived_at.is_not(None)}),

@@ -24,6 +24,7 @@ class LabelAdmin(ModelAdmin[Label]):
     help = "Palettes. A new name is also that of the label on the tasks that its owner may edit."
     columns = ("name", "color", "favorite", "user_id", "created_at")
     types = {"name": rules.Label, "color": Color, "position": Position}
+    widgets = {"color": "color"}
     filters = ("user_id", "favorite")
     search = ("name",)
     editable = ("name", "color", "favorite", "position")
