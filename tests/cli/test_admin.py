@@ -201,6 +201,12 @@ def test_a_stale_version_is_refused(admin: Admin, ada_id: str) -> None:
 
     assert admin("set", "tasks", row["id"], "title=C", "--version", "1").exit_code == 1
     assert admin("set", "tasks", row["id"], "title=C", "--version", "2").exit_code == 0
+    assert admin("act", "tasks", "complete", row["id"], "--version", "1").exit_code == 1
+    assert admin("act", "tasks", "complete", row["id"], "--version", "3").exit_code == 0
+    assert admin("delete", "tasks", row["id"], "--yes", "--version", "3").exit_code == 1
+    several = admin("delete", "tasks", row["id"], row["id"], "--yes", "--version", "4")
+    assert (several.exit_code, "--version is that of one row: name one." in several.stderr) == (2, True)
+    assert admin("delete", "tasks", row["id"], "--yes", "--version", "4").exit_code == 0
 
 
 def test_a_file_goes_out_and_comes_in_again(admin: Admin, ada_id: str, tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ class Actions:
             async with self._context.transaction() as session:
                 row = await self._context.locked(session, self._context.registry.table(resource), row_id)
                 self._context.require(found, name, row)
+                await self._editor.check_version(session, self._context.registry.table(resource), row, version, {})
             return await self.act(resource, name, Selection(ids=[uuid_of(row_id)]), form, lax=lax)
         given = self.read_form(found, name, form or {}, lax=lax)
         async with self._context.transaction() as session:

@@ -8,11 +8,13 @@ from msgspec import UNSET
 from sqlalchemy import select
 
 from todo.admin.fields import Field
+from todo.admin.schemas import Difference
 from todo.audit import Event
 from todo.database import WriteSession, columns
 from todo.errors import Stale
 
 EVENT = columns(Event)
+MANAGED = {"version", "updated_at"}
 
 
 class FieldConflict(msgspec.Struct):
@@ -32,9 +34,12 @@ class Conflicted(Stale):
         super().__init__(theirs)
         self.theirs = theirs
         self.sides = []
+        self.changed: list[Difference] = []  # what others have changed
         for field in fields:
             now = msgspec.to_builtins(getattr(theirs, field.name))
             was = base.get(field.name, now)
+            if was != now and field.name not in MANAGED:
+                self.changed.append(Difference(field.name, field.label, was, now))
             wanted = msgspec.to_builtins(mine.get(field.name, UNSET)) if field.name in mine else was
             if field.name in mine or (field.on_change and was != now):
                 self.sides.append(FieldConflict(field.name, field.label, was, wanted, now))

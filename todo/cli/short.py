@@ -7,7 +7,7 @@ import rich_click as click
 
 from todo.admin.cli.commands import JSON, MATCHING, REASON, YES, AdminCommand, Parameter
 from todo.admin.cli.reading import explain, get, list_rows
-from todo.admin.cli.writing import act, add, delete, set_fields
+from todo.admin.cli.writing import VERSION, act, add, delete, set_fields
 from todo.admin.declaration import Action
 from todo.admin.fields import Field
 from todo.admin.schemas import Match
@@ -43,18 +43,20 @@ def _action(short: ShortName, action: Action) -> AdminCommand:
 
     async def body(
         admin: AdminService, as_json: bool, ids: tuple[str, ...] = (), everything: bool = False,
-        filters: tuple[str, ...] = (), match: Match = "all", q: str = "", trash: bool = False, yes: bool = False,
-        **form: str | None,
+        filters: tuple[str, ...] = (), match: Match = "all", q: str = "", trash: bool = False,
+        version: int | None = None, yes: bool = False, **form: str | None,
     ) -> int:  # fmt: skip
         if on_rows and not ids and not everything:
             raise click.UsageError("Name rows, or give --all.")
         values = [f"{field.name}={text}" for field in fields if (text := form[_parameter(field)]) is not None]
         return await act.body(
             admin, resource=short.resource, action=action.name, ids=ids, everything=everything, filters=filters,
-            match=match, q=q, trash=trash, values=values, yes=yes or not everything, as_json=as_json,
+            match=match, q=q, trash=trash, values=values, version=version,
+            yes=yes or not everything, as_json=as_json,
         )  # fmt: skip
 
-    parameters = [*on_rows, *map(_parameter_of, fields), *((ALL, *MATCHING, YES) if on_rows else ()), REASON, JSON]
+    matching = (ALL, *MATCHING, VERSION, YES) if on_rows else ()
+    parameters = [*on_rows, *map(_parameter_of, fields), *matching, REASON, JSON]
     return AdminCommand(short.name or "", body, "", parameters)
 
 

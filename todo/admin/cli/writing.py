@@ -28,6 +28,7 @@ from todo.admin.schemas import ListQuery, Match, Outcome, Selection
 from todo.admin.service import AdminService
 
 ROWS = click.argument("ids", nargs=-1, metavar="[ROW]...")
+VERSION = click.option("--version", type=click.IntRange(1), help="Refuse if the row has another version by now.")
 
 
 @command("add", RESOURCE, VALUES, REASON, JSON)
@@ -46,8 +47,7 @@ async def add(admin: AdminService, resource: str, values: Sequence[str], as_json
 
 @command(
     "set", RESOURCE, ROW, VALUES,
-    click.option("--version", type=click.IntRange(1), help="Refuse if the row has another version by now."),
-    REASON, JSON,
+    VERSION, REASON, JSON,
 )  # fmt: skip
 async def set_fields(
     admin: AdminService, resource: str, row_id: str, values: Sequence[str], version: int | None, as_json: bool
@@ -82,8 +82,12 @@ async def revert(admin: AdminService, resource: str, row_id: str, event_id: str,
     return 0
 
 
-@command("delete", RESOURCE, click.argument("ids", nargs=-1, required=True, metavar="ROW..."), YES, REASON, JSON)
-async def delete(admin: AdminService, resource: str, ids: Sequence[str], yes: bool, as_json: bool) -> int:
+@command(
+    "delete", RESOURCE, click.argument("ids", nargs=-1, required=True, metavar="ROW..."), VERSION, YES, REASON, JSON
+)
+async def delete(
+    admin: AdminService, resource: str, ids: Sequence[str], version: int | None, yes: bool, as_json: bool
+) -> int:
     """Delete rows, or move them to the trash if there is one.
 
     Shows what is deleted with them and asks for confirmation.
@@ -92,13 +96,14 @@ async def delete(admin: AdminService, resource: str, ids: Sequence[str], yes: bo
 
         todo admin delete tasks 0190f5f0-7c1d-7000-8000-000000000000 --reason "Ticket 17"
     """
+    _require_one(ids, version)
     ids = [await row_id_of(admin, resource, one) for one in ids]
     if not yes:
         output.preview(await admin.editor.preview(resource, ids))
         confirm("")
     if len(ids) > 1:
         return _report(await admin.actions.act(resource, "delete", Selection(ids=[*map(uuid_of, ids)])), as_json)
-    await admin.editor.delete(resource, ids[0])
+    await admin.editor.delete(resource, ids[0], version=version)
     return _report(Outcome(1), as_json)
 
 
@@ -107,11 +112,12 @@ async def delete(admin: AdminService, resource: str, ids: Sequence[str], yes: bo
     click.option("--all", "everything", is_flag=True, help="All rows that match --filter and --search."),
     *MATCHING,
     click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A field of its form; may be repeated."),
-    YES, REASON, JSON,
+    VERSION, YES, REASON, JSON,
 )  # fmt: skip
 async def act(
     admin: AdminService, resource: str, action: str, ids: Sequence[str], everything: bool, filters: Sequence[str],
     q: str, trash: bool, values: Sequence[str], yes: bool, as_json: bool, match: Match = "all",
+    version: int | None = None,
 ) -> int:  # fmt: skip
     """Run an action on rows, or on the resource.
 
@@ -125,6 +131,7 @@ async def act(
         raise click.UsageError("Name rows, or give --all; not both.")
     if not everything and (filters or q or trash):
         raise click.UsageError("--filter, --search and --trash need --all.")
+    _require_one(ids, version)
     query = None
     if everything:
         given = await resolve_filters(admin, resource, filters_of(filters))
@@ -137,7 +144,8 @@ async def act(
     total = await _confirm(admin, resource, action, ids, query, yes=yes)
     ids = [await row_id_of(admin, resource, one) for one in ids]
     if len(ids) == 1:
-        return _report(await admin.actions.act_on_one(resource, action, ids[0], form, lax=True), as_json)
+        done = await admin.actions.act_on_one(resource, action, ids[0], form, version=version, lax=True)
+        return _report(done, as_json)
     chosen: Any = ids if isinstance(admin.registry[resource], RowsAdmin) else [uuid_of(one) for one in ids]
     with progress_bar(as_json) as progress:
         admin.actions.progress = lambda done: progress(done, total)
@@ -163,6 +171,11 @@ async def _confirm(
         what = f"{found.label_one} {ids[0]}"
     confirm(f"{action.label if action else name.capitalize()}: {what}.")
     return total
+
+
+def _require_one(ids: Sequence[str], version: int | None) -> None:
+    if version is not None and len(ids) != 1:
+        raise click.UsageError("--version is that of one row: name one.")
 
 
 def _report(outcome: Outcome, as_json: bool) -> int:

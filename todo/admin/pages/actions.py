@@ -1,5 +1,6 @@
 """Pages for actions on one row, a selection, all matching rows, or the resource."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
+from todo.admin.actions import sentence
 from todo.admin.conflicts import Conflicted
 from todo.admin.declaration import Action, Resource
 from todo.admin.fields import Field
@@ -19,7 +21,7 @@ from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.pages.templating import called
 from todo.admin.pages.urls import safe
-from todo.admin.schemas import Outcome, Preview, Selection
+from todo.admin.schemas import Difference, Failure, Outcome, Preview, Selection
 from todo.admin.service import AdminService
 from todo.admin.values import fields_of_action
 from todo.errors import Conflict, Forbidden, Invalid, NotFound, Problem
@@ -46,6 +48,7 @@ class BulkAction:
     back: str
     matching: bool = False  # all rows of the list are selected
     version: int | None = None  # of the one row, as it was when it was asked about
+    changed: Sequence[Difference] = ()  # what others have changed in it since
 
     @property
     def state(self) -> ListState | None:
@@ -123,7 +126,7 @@ class ActionPages(Controller):
         except Invalid as problem:
             return await _ask(pages, request, admin, task, sent, problem)
         except Conflicted as conflict:
-            task = replace(task, version=conflict.theirs.version)
+            task = replace(task, version=conflict.theirs.version, changed=conflict.changed)
             return await _ask(pages, request, admin, task, sent, Conflict("Another user has changed this row."))
         return _message(pages, request, task, outcome)
 
@@ -149,12 +152,23 @@ def _read(admin: AdminService, resource: str, sent: Sent) -> BulkAction:
 
 
 async def _carry_out(admin: AdminService, task: BulkAction, form: dict[str, Any]) -> Outcome:
-    """Run the action. Raise Conflicted where it was asked about another version of the row."""
+    """Run the action. Raise Conflicted where it was asked about another version of the row.
+
+    What nobody sees, such as that a worker looked at a series, matters to a delete alone.
+    """
+    name = task.resource.name
     if task.version is None:
-        return await admin.actions.act(task.resource.name, task.name, task.on, form, lax=True)
-    return await admin.actions.act_on_one(
-        task.resource.name, task.name, task.ids[0], form, version=task.version, lax=True
-    )
+        return await admin.actions.act(name, task.name, task.on, form, lax=True)
+    try:
+        return await admin.actions.act_on_one(name, task.name, task.ids[0], form, version=task.version, lax=True)
+    except Conflicted as conflict:
+        if conflict.changed or task.name == "delete":
+            raise
+        return await _carry_out(admin, replace(task, version=conflict.theirs.version), form)
+    except Invalid:
+        raise
+    except Problem as problem:
+        return Outcome(0, [Failure(task.ids[0], sentence(problem))])
 
 
 def _asks(task: BulkAction) -> bool:
