@@ -1,11 +1,15 @@
 """Imports in the background over REST: upload, columns, trial, begin, progress, what was refused, and undo."""
 
+from base64 import b64encode
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from msgspec import UNSET
 from support.factories import Person, World, job_context
+from support.workbooks import workbook
 
 from todo.admin import import_steps
 from todo.database import Database
@@ -22,7 +26,8 @@ async def http(world: World) -> httpx.AsyncClient:
 
 
 async def uploaded(http: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
-    answer = await http.post(BASE, json=FILE | body)
+    sent = {name: value for name, value in (FILE | body).items() if value is not UNSET}
+    answer = await http.post(BASE, json=sent)
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -110,16 +115,41 @@ async def test_columns_that_somebody_assigned_meanwhile_are_not_overwritten(
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({}, "body.csv"), ({"csv": "a\n1\n", "rows": []}, "body.rows"), ({"csv": "a,a\n1,2\n"}, "body.csv"),
+        ({}, "body.csv"), ({"csv": "a\n1\n", "rows": []}, "body.rows"), ({"xlsx": "PK"}, "body.xlsx"),
+        ({"xlsx": "AAAA"}, "body.xlsx"), ({"csv": "a,a\n1,2\n"}, "body.csv"),
         ({"csv": 'a\n"1\n'}, "body.csv"), ({"file": "a\nb", "csv": "a\n1\n"}, "body.file"),
         ({"rows": [[]]}, "body.rows.0"), ({"csv": "a\n1\n", "after": "x"}, "body.after"),
     ],
-    ids=["nothing", "both", "twice", "quote", "name", "no_object", "no_id"],
+    ids=["nothing", "both", "no_base64", "no_workbook", "twice", "quote", "name", "no_object", "no_id"],
 )  # fmt: skip
 async def test_what_is_no_file_is_refused(http: httpx.AsyncClient, body: dict[str, Any], field: str) -> None:
     answer = await http.post(BASE, json=body)
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+
+
+async def test_a_workbook_is_imported(http: httpx.AsyncClient, ada: Person, sql: Any) -> None:
+    file = workbook(["Title", "owner_id", "created_at"], ["Rent", "ada@example.com", datetime(2026, 1, 2, 9, 30)])
+
+    draft = await uploaded(http, csv=UNSET, xlsx=b64encode(file.getvalue()).decode())
+
+    assert [column["field"] for column in draft["columns"]] == ["title", "owner_id", "created_at"]
+    assert (await http.post(f"{BASE}/{draft['id']}/start")).json()["added"] == 1
+    assert await sql.fetchval("SELECT created_at FROM tasks") == datetime(2026, 1, 2, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"csv": "a\nb\x00\n"}, {"csv": "a\x00\nb\n"}, {"rows": [{"a": {"b": "\x00"}}]}, {"rows": [{"a": "\\\x00"}]}],
+    ids=["cell", "column", "nested", "escaped"],
+)
+async def test_what_the_database_cannot_store_is_refused(http: httpx.AsyncClient, body: dict[str, Any]) -> None:
+    answer = await http.post(BASE, json=body)
+
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422, "Row 1 has a character that cannot be stored (NUL).",
+    )  # fmt: skip
+    assert (await http.post(BASE, json={"rows": [{"a": "\\u0000"}]})).status_code == 201
 
 
 async def test_a_file_without_rows_is_refused(http: httpx.AsyncClient) -> None:

@@ -288,6 +288,15 @@ def test_rows_that_an_import_refuses_are_written_to_a_file_and_the_others_undone
     assert admin("import", "tasks", str(rest), "--map", "What=title", "--apply").exit_code == 0
 
 
+def test_a_workbook_comes_in_again(admin: Admin, ada_id: str, tmp_path: Path) -> None:
+    add(admin, ada_id, "title=Water")
+    file, rest = tmp_path / "tasks.xlsx", tmp_path / "rest.csv"
+    assert admin("export", "tasks", "--format", "xlsx", "--output", str(file)).exit_code == 0
+
+    assert "1 as they are" in admin("import", "tasks", str(file)).stdout
+    assert admin("import", "tasks", str(file), "--apply", "--refused", str(rest)).exit_code == 0
+
+
 def test_nobody_writes_another_name_into_the_audit_log(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOGNAME", "USER"):
         monkeypatch.setenv(name, "somebody-else")

@@ -1,4 +1,4 @@
-"""CSV, JSON and XLSX files, written a thousand rows at a time. Text never becomes a formula."""
+"""CSV, JSON and XLSX files: written a thousand rows at a time, where text never becomes a formula, and read."""
 
 import asyncio
 import csv
@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from todo.admin.fields import write_text
+from todo.admin.spreadsheets import xlsx_rows
 from todo.errors import Invalid
 
 Pages = AsyncGenerator[list[Any], None]
@@ -124,11 +125,6 @@ def _write_cell(sheet: Any, line: int, place: int, value: Any) -> None:
 WRITERS: dict[str, Callable[[Sequence[str], Pages], AsyncIterator[bytes]]] = {"csv": _csv, "json": _json, "xlsx": _xlsx}
 
 
-def read_csv(data: bytes) -> list[dict[str, Any]]:
-    """Return the rows of a CSV file. Raise Invalid."""
-    return list(csv_rows(io.BytesIO(data)))
-
-
 def csv_rows(file: BinaryIO) -> Iterator[dict[str, Any]]:
     """Yield the rows of a CSV file as they are read. Raise Invalid."""
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
@@ -151,6 +147,13 @@ def _check_header(names: Sequence[str]) -> None:
         raise Invalid.field("body.csv", "Separate the cells by commas, not by semicolons.")
     if len(set(names)) < len(names):
         raise Invalid.field("body.csv", "The header has a column twice.")
+
+
+def read_rows(data: bytes, form: Format) -> list[dict[str, Any]]:
+    """Return the rows of a file. Raise Invalid."""
+    if form == "json":
+        return read_json(data)
+    return list(xlsx_rows(io.BytesIO(data)) if form == "xlsx" else csv_rows(io.BytesIO(data)))
 
 
 def read_json(data: bytes) -> list[dict[str, Any]]:

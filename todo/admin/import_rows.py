@@ -1,18 +1,22 @@
 """Rows of a file that are kept until they are imported; those that are refused after that too."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import TEXT
 
 from todo.admin.import_columns import REASON
 from todo.admin.models import IMPORT_ROW, ImportRow
 from todo.database import WriteSession, table_of
+from todo.errors import Invalid
 
 TWICE = "id: An earlier row has the same id."
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # in JSON
 TABLE = table_of(ImportRow)
 
 
@@ -31,7 +35,10 @@ def next_part(rows: Iterator[dict[str, Any]], size: int) -> list[dict[str, Any]]
 
 
 async def keep(session: WriteSession, run_id: UUID, first: int, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Keep rows of a file, of which `first` have been kept already."""
+    """Keep rows of a file, of which `first` have been kept already. Raise Invalid for what cannot be stored."""
+    for number, row in enumerate(rows, first + 1):
+        if NUL.search(msgspec.json.encode(row)):
+            raise Invalid(f"Row {number} has a character that cannot be stored (NUL).")
     await session.execute(
         insert(TABLE),
         [

@@ -1,5 +1,7 @@
 """Import the rows of a file: those with an `id` change that row, the others are added."""
 
+import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as member
@@ -12,7 +14,7 @@ from todo.admin.context import AdminContext
 from todo.admin.declaration import ModelAdmin
 from todo.admin.editor import Editor
 from todo.admin.fields import Field
-from todo.admin.file_formats import read_csv, read_json
+from todo.admin.file_formats import Format, read_rows
 from todo.admin.import_columns import renamed
 from todo.admin.queries import Queries
 from todo.admin.schemas import Difference, ImportedRow, ImportReport
@@ -22,6 +24,7 @@ from todo.database import WriteSession
 from todo.database_errors import problem_from
 from todo.errors import Invalid, NotFound, Problem
 
+NAIVE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")  # as spreadsheets have times: without a zone
 MOST_AT_ONCE = 5_000  # rows of a file that is imported as a whole
 
 
@@ -50,7 +53,7 @@ class Importer:
         self._context, self._queries, self._editor = context, queries, editor
 
     async def import_rows(
-        self, resource: str, data: bytes, form: Literal["csv", "json"] = "csv", *, apply: bool = False,
+        self, resource: str, data: bytes, form: Format = "csv", *, apply: bool = False,
         columns: Mapping[str, str] | None = None, progress: Callable[[int, int], None] | None = None,
     ) -> ImportReport:  # fmt: skip
         """Import rows: those with an `id` change that row, the others are added. Nothing is saved unless `apply`.
@@ -62,7 +65,7 @@ class Importer:
         Raise Forbidden, NotFound, or Invalid for the file.
         """
         admin = self._context.table(resource, "import")
-        rows = read_csv(data) if form == "csv" else read_json(data)
+        rows = await asyncio.to_thread(read_rows, data, form)
         if columns is not None:
             rows = renamed(rows, self.fields(resource), columns, admin.fields.keys() | {"display", "displays"})
         self._check_names(admin, rows)
@@ -70,7 +73,7 @@ class Importer:
         async with self._context.transaction() as session, session.begin_nested() as point:
             seen = Seen()
             for number, row in enumerate(rows, 1):
-                report.rows.append(await self.import_row(session, admin, number, row, seen, lax=form == "csv"))
+                report.rows.append(await self.import_row(session, admin, number, row, seen, lax=form != "json"))
                 if progress:
                     progress(number, len(rows))
             sum_up(report)
@@ -132,10 +135,12 @@ class Importer:
             return ImportedRow(number, row_id, "refused", errors=_reasons(problem, _unclear(admin, row, seen)))
 
     async def _with_ids(self, admin: ModelAdmin[Any], row: dict[str, Any], seen: Seen) -> dict[str, Any]:
-        """Return the row with ids for the names of references that name one row."""
+        """Return the row with ids for the names of references that name one row, and times without a zone as UTC."""
         found = dict(row)
         for name, text in row.items():
             field = admin.fields.get(name)
+            if field is not None and field.kind == "instant" and isinstance(text, str) and NAIVE.fullmatch(text):
+                found[name] = f"{text}Z"
             if field is None or field.kind != "reference" or not isinstance(text, str):
                 continue
             key = (field.reference, text)

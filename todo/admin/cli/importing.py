@@ -2,25 +2,24 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import rich_click as click
 
 from todo.admin.cli import output
 from todo.admin.cli.commands import JSON, REASON, RESOURCE, command, say
 from todo.admin.cli.output import progress_bar
-from todo.admin.file_formats import csv_rows, read_json
+from todo.admin.file_formats import Format, csv_rows, read_json
 from todo.admin.schemas import ImportJob
 from todo.admin.service import AdminService
+from todo.admin.spreadsheets import xlsx_rows
 from todo.errors import Problem
-
-Form = Literal["csv", "json"]
 
 
 @command(
     "import", RESOURCE, click.argument("file", type=click.File("rb")),
     click.option(
-        "--format", "form", type=click.Choice(["csv", "json"]), help="Default: as the file is called, else csv."
+        "--format", "form", type=click.Choice(["csv", "json", "xlsx"]), help="Default: as the file is called, else csv."
     ),
     click.option(
         "--map", "columns", multiple=True, metavar="COLUMN=FIELD",
@@ -34,7 +33,7 @@ Form = Literal["csv", "json"]
     REASON, JSON,
 )  # fmt: skip
 async def import_rows(
-    admin: AdminService, resource: str, file: BinaryIO, form: Form | None, apply: bool, as_json: bool,
+    admin: AdminService, resource: str, file: BinaryIO, form: Format | None, apply: bool, as_json: bool,
     columns: Sequence[str] = (), refused: BinaryIO | None = None,
 ) -> int:  # fmt: skip
     """Add and change rows from a file: all of them, or none.
@@ -59,11 +58,15 @@ async def import_rows(
 
 
 async def _import_some(
-    admin: AdminService, resource: str, file: BinaryIO, form: Form, mapping: dict[str, str], refused: BinaryIO,
+    admin: AdminService, resource: str, file: BinaryIO, form: Format, mapping: dict[str, str], refused: BinaryIO,
     as_json: bool,
 ) -> int:  # fmt: skip
-    rows: Iterable[dict[str, Any]] = read_json(file.read()) if form == "json" else csv_rows(file)
-    run = await admin.imports.upload(resource, Path(file.name).name, rows, lax=form == "csv")
+    rows = {
+        "json": lambda: iter(read_json(file.read())),
+        "csv": lambda: csv_rows(file),
+        "xlsx": lambda: xlsx_rows(file),
+    }
+    run = await admin.imports.upload(resource, Path(file.name).name, rows[form](), lax=form != "json")
     job = await _start(admin, resource, await admin.imports.draft(resource, run), mapping)
     with progress_bar(as_json) as progress:
         job = await admin.imports.finish(resource, run, progress)
@@ -84,8 +87,15 @@ async def _start(admin: AdminService, resource: str, draft: ImportJob, given: di
         raise
 
 
-def _form_of(file: BinaryIO) -> Form:
-    return "json" if file.name.lower().endswith(".json") else "csv"
+def _rows_of(file: BinaryIO, form: Format) -> Iterable[dict[str, Any]]:
+    if form == "json":
+        return read_json(file.read())
+    return xlsx_rows(file) if form == "xlsx" else csv_rows(file)
+
+
+def _form_of(file: BinaryIO) -> Format:
+    forms: dict[str, Format] = {".json": "json", ".xlsx": "xlsx"}
+    return forms.get(Path(file.name).suffix.lower(), "csv")
 
 
 def _column(text: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from todo.admin.pages.reauthentication import require_reauthentication
 from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.schemas import ImportColumn
+from todo.admin.spreadsheets import is_workbook, xlsx_rows
 from todo.errors import Forbidden, Invalid, Problem
 
 AnyRequest = Request[Any, Any, Any]
@@ -49,7 +50,7 @@ class ImportPages(Controller):
     async def upload(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
         """Keep a file as a draft, whose columns are assigned next.
 
-        Example: `POST /admin/tasks/import` with a `file` (CSV or JSON)
+        Example: `POST /admin/tasks/import` with a `file` (CSV, JSON or Excel)
         """
         admin, form = pages.admin(request), await request.form()
         after = str(form.get("after", ""))
@@ -153,4 +154,5 @@ async def _sent_file(file: Any) -> tuple[str, Iterable[dict[str, Any]], bool]:
     await file.seek(0)
     if file.filename.lower().endswith(".json") or begin.lstrip()[:1] in (b"[", b"{"):
         return file.filename, read_json(await file.read()), False
-    return file.filename, csv_rows(cast(BinaryIO, file.file)), True
+    read = xlsx_rows if is_workbook(begin) else csv_rows
+    return file.filename, read(cast(BinaryIO, file.file)), True

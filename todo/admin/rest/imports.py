@@ -14,6 +14,7 @@ from todo.admin.file_formats import FORMATS, csv_rows
 from todo.admin.imports import MOST_ROWS
 from todo.admin.rest.parameters import ActorRequest, Admin, Writer, read_body
 from todo.admin.schemas import ImportJob, ImportReport
+from todo.admin.spreadsheets import xlsx_rows
 from todo.errors import Invalid
 from todo.http.etags import IfMatch, IfNoneMatch, versioned, versions_of
 from todo.schema import Line, Schema
@@ -22,13 +23,19 @@ LARGEST = 12 * 1024 * 1024  # bytes of a body
 Column = Annotated[str, Meta(max_length=500)]
 Csv = Annotated[str, Meta(max_length=8 * 1024 * 1024, examples=["Title,Priority\nWater the plants,high\n"])]
 
+Xlsx = Annotated[bytes, Meta(max_length=8 * 1024 * 1024, description="The first sheet is read; it has a header.")]
+
 
 class ImportFile(Schema):
-    """A file to import: the text of a CSV file, or objects. `after` is an earlier import, of which this is the rest."""
+    """A file to import: the text of a CSV file, an Excel workbook in Base64, or objects.
+
+    `after` is an earlier import, of which this is the rest.
+    """
 
     file: Line = ""
     csv: Csv | UnsetType = UNSET
     rows: Annotated[list[dict[str, Any]], Meta(max_length=MOST_ROWS)] | UnsetType = UNSET
+    xlsx: Xlsx | UnsetType = UNSET
     after: UUID | None = None
 
 
@@ -115,13 +122,14 @@ async def get_rest(admin: Admin, resource: FromPath[str], import_id: FromPath[UU
 
 def rows_of(data: ImportFile) -> tuple[Iterable[dict[str, Any]], bool]:
     """Return the rows of a file, and whether they are text as people type it. Raise Invalid."""
-    if data.csv is not UNSET and data.rows is not UNSET:
-        raise Invalid.field("body.rows", "Give either the text of a CSV file or objects.")
-    if data.csv is not UNSET:
-        return csv_rows(BytesIO(data.csv.encode())), True
+    given = [name for name in ("csv", "rows", "xlsx") if getattr(data, name) is not UNSET]
+    if len(given) != 1:
+        raise Invalid.field(f"body.{given[1] if given else 'csv'}", "Give one of `csv`, `rows` and `xlsx`.")
     if data.rows is not UNSET:
         return data.rows, False
-    raise Invalid.field("body.csv", "Give the text of a CSV file, or objects as `rows`.", "required")
+    if data.csv is not UNSET:
+        return csv_rows(BytesIO(data.csv.encode())), True
+    return xlsx_rows(BytesIO(b"" if data.xlsx is UNSET else data.xlsx)), True
 
 
 IMPORTS = [upload, get_import, assign, discard, try_out, start, get_rest]
