@@ -170,7 +170,7 @@ async def test_a_cell_that_is_wrong_is_reported_in_words(admin: AdminService, ad
     assert [row.errors for row in report.rows] == [
         ["priority: Must be a whole number from 0 to 4."],
         [
-            "owner_id: No match.", "priority: Must be a whole number from 0 to 4.",
+            "owner_id: No row is called nobody.", "priority: Must be a whole number from 0 to 4.",
             "status: Must be one of open, in_progress, waiting, done, cancelled.",
             "deadline: Must be a date, such as 2026-12-31, or empty.",
         ],
@@ -304,7 +304,7 @@ async def test_a_file_names_rows_by_what_they_are_called(admin: AdminService, ad
     report = await admin.imports.import_rows("tasks", file, "csv")
 
     assert [row.action for row in report.rows] == ["add", "refused"]
-    assert report.rows[1].errors == ["owner_id: No match."]
+    assert report.rows[1].errors == ["owner_id: No row is called nobody@example.com."]
     only = b"\n".join(file.splitlines()[:2])
     assert (await admin.imports.import_rows("tasks", only, "csv", apply=True)).applied
     (task,) = (await ada.http.get("/api/tasks")).json()["items"]

@@ -111,7 +111,7 @@ async def test_a_name_that_several_rows_have_is_said_to_be_ambiguous(
 
     assert [row["rejected_because"] for row in found] == [
         "project_id: 2 rows are called House: write the id of one.",
-        "project_id: No match. title: This field is required.",
+        "project_id: No row is called Nowhere. title: This field is required.",
     ]
 
 

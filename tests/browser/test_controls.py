@@ -141,7 +141,7 @@ async def test_a_row_to_refer_to_is_added_in_a_dialog(lively: Window, boss: Pers
     await dialog.get_by_label("Name").fill("Garden")
     await dialog.get_by_label("Owner").fill("nobody at all")
     await dialog.get_by_role("button", name="Add", exact=True).click()
-    await expect(dialog.get_by_text("No match.").first).to_be_visible()
+    await expect(dialog.get_by_text("No row is called nobody at all.").first).to_be_visible()
     await dialog.get_by_label("Owner").fill(boss.email)
     await dialog.get_by_role("button", name="Add", exact=True).click()
 

@@ -83,7 +83,7 @@ def test_series_are_listed_by_owner_and_status(todo, filled: str) -> None:
     assert listed(todo, filled, "--filter", "status=paused") == []
     assert "Pay the rent" in todo("series", "list", TODO_DATABASE_URL=filled).output
     unknown = todo("series", "list", "--filter", "owner_id=eve@example.com", TODO_DATABASE_URL=filled)
-    assert (unknown.exit_code, unknown.output) == (1, "Error: owner_id: No match.\n")
+    assert (unknown.exit_code, unknown.output) == (1, "Error: owner_id: No row is called eve@example.com.\n")
 
 
 def test_a_series_is_shown(todo, filled: str) -> None:

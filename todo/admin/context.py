@@ -1,7 +1,7 @@
 """The context of every admin operation: actor, database, permissions and reason."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, datetime
@@ -112,6 +112,11 @@ class AdminContext:
         if row is None:
             raise Forbidden("You could not see the row after this change.")
         return reads.into_whole(*row)
+
+    async def names(self, session: WriteSession, admin: ModelAdmin[Any], ids: Collection[UUID]) -> dict[str, str]:
+        """Return the display names of rows by their ids, in this transaction."""
+        named = await session.execute(self.reads(admin).naming, {"ids": list(ids), "actor": self.actor.id})
+        return {row_id: name for row_id, name in named}
 
     @property
     def zone(self) -> ZoneInfo:

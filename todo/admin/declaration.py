@@ -116,7 +116,7 @@ class Resource(Appearance):
     help: ClassVar[str] = ""
     translated: ClassVar[tuple[str, ...]] = ()  # fields whose values are texts of the program, not of users
     verbs: ClassVar[tuple[str, ...]] = ("view", "export")
-    display: ClassVar[str] = "id"  # the field that identifies a row to users
+    display: ClassVar[str] = "id"  # the field that identifies a row to users; of a reference, what that row is called
     columns: ClassVar[tuple[str, ...]] = ()  # of lists
     # Fields, filtered according to their kind, those of related rows (`owner.email`), or custom filters.
     filters: ClassVar[tuple[str | Filter, ...]] = ()
@@ -154,7 +154,7 @@ class Resource(Appearance):
         """Return the reference by which a filter such as `owner.email` reaches another resource, or None."""
         before, dot, _ = name.partition(".")
         found = self.fields.get(f"{before}_id") or self.fields.get(before)
-        return found if dot and found and found.reference else None
+        return found if dot and found and found.kind == "reference" else None
 
     def filters_for(self, actor: Actor) -> tuple[str, ...]:
         """Return the filters without those of fields, and of related rows, that the actor may not see."""

@@ -114,7 +114,8 @@ class Editor:
                 taken = [CascadeItem(admin.name, admin.label, "deleted", more)] if more else []
             else:
                 taken = await cascade_of(session, self._context.registry, admin, row_ids)
-            return Preview([Option(str(row.id), str(getattr(row, admin.display))) for row in rows], to_trash, taken)
+            names = await self._context.names(session, admin, row_ids)
+            return Preview([Option(str(row.id), names.get(str(row.id), "")) for row in rows], to_trash, taken)
 
     def accept(
         self, admin: ModelAdmin[Any], values: Mapping[str, Any], *, adding: bool, lax: bool = False

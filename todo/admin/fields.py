@@ -43,7 +43,8 @@ class TextFormat:
 class Field:
     """A field as every interface shows it. `type` has the constraints; `choices` are the values of a choice.
 
-    `reference` is the resource of a foreign key. `on_change` and `on_add` say when the field is writable.
+    `reference` is the resource of a foreign key, or of a list of ids. `on_change` and `on_add` say when the field is
+    writable.
     """
 
     name: str
@@ -170,6 +171,8 @@ def holds(field: Field) -> str:
         return field.text_format.hint
     if field.choices:
         return f"{'any' if field.kind == 'list' else 'one'} of {', '.join(field.choices)}"
+    if field.kind == "list" and field.reference:
+        return f"ids of {field.reference.replace('_', ' ')}, separated by commas"
     words = {
         "text": "text", "long_text": "multi-line text", "integer": f"a whole number{_range(field)}",
         "number": f"a number{_range(field)}", "boolean": "true or false", "id": "an id",

@@ -141,12 +141,13 @@ class Importer:
             field = admin.fields.get(name)
             if field is not None and field.kind == "instant" and isinstance(text, str) and NAIVE.fullmatch(text):
                 found[name] = f"{text}Z"
-            if field is None or field.kind != "reference" or not isinstance(text, str):
+            if field is None or not field.reference or not isinstance(text, str):
                 continue
+            read = self._queries.id_of if field.kind == "reference" else self._queries.ids_of
             key = (field.reference, text)
             if key not in seen.named:
                 try:
-                    seen.named[key] = await self._queries.id_of(field, text)
+                    seen.named[key] = await read(field, text)
                 except Invalid as problem:  # reported with the other fields of the row, which are read later
                     seen.named[key] = text
                     seen.unclear[key] = problem.errors[0].message

@@ -123,7 +123,13 @@ class Queries:
             return options[0].value
         if called:
             raise Invalid.field(place, f"{number} rows are called {text}: write the id of one.")
-        raise Invalid.field(place, f"Several rows match {text}: write the whole name." if options else "No match.")
+        if options:
+            raise Invalid.field(place, f"Several rows match {text}: write the whole name.")
+        raise Invalid.field(place, f"No row is called {text}.")
+
+    async def ids_of(self, field: Field, text: str) -> str:
+        """Return the ids that a list of references names, or is already, separated by commas. Raise as `id_of`."""
+        return ",".join([await self.id_of(field, one) for one in text.split(",") if one.strip()])
 
     async def inlines(self, resource: str, row_id: Id, limit: int = 10) -> dict[str, ListResult]:
         """Return related rows of other resources, by resource name. Raise NotFound."""

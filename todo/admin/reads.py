@@ -97,7 +97,8 @@ class TableReads:
         whole = self._select(heavy=True)
         self.row = whole.where(self._table["id"] == bindparam("row", type_=self._table["id"].type))
         self.one = Query(self.into_whole, self.row)
-        self.named = self._naming()
+        self.naming = self._naming()
+        self.named = Query(lambda row_id, name: (row_id, name), self.naming)
         self.counting = lru_cache(maxsize=200)(self._count)
         self._spanning = lru_cache(maxsize=50)(self._span)
         self._stepping = lru_cache(maxsize=50)(self._steps)
@@ -123,7 +124,9 @@ class TableReads:
         there = self._related[self.admin.fields[name].reference]
         table = there.model.__table__.alias(f"label_{name}")
         display = there.computed[there.display].expression if there.display in there.computed else None
-        called = table.c[there.display] if display is None else ClauseAdapter(table).traverse(display)
+        # What is itself named by a reference has no name of its own one reference further.
+        own = "id" if there.fields[there.display].reference else there.display
+        called = table.c[own] if display is None else ClauseAdapter(table).traverse(display)
         return table, cast(called, String)
 
     def _in_scope(self, found: Select[Any], table: Alias, name: str, scope: ColumnElement[bool] | None) -> Select[Any]:
@@ -148,16 +151,17 @@ class TableReads:
         displays = {
             name: label for (name, _), label in zip(self.read_view.displays, named, strict=True) if label is not None
         }
-        return self.admin.out(**values, display=row[0] or "", displays=displays)
+        return self.admin.out(**values, display=displays.get(self.admin.display, row[0] or ""), displays=displays)
 
-    def _naming(self) -> Query[tuple[str, str]]:
-        """Return the query for display names by id."""
-        key = self._table["id"]
-        display = cast(self.expression(self.admin.fields[self.admin.display]), String)
-        found: Any = select(cast(key, String), func.coalesce(display, "")).where(
+    def _naming(self) -> Select[Any]:
+        """Return the statement for the display names of `ids`."""
+        key, name, scopes = self._table["id"], self.admin.display, dict(self.read_view.displays)
+        display = cast(self.expression(self.admin.fields[name]), String)
+        named = self._label(name, scopes[name]) if name in scopes else display
+        found: Any = select(cast(key, String), func.coalesce(named, display, "")).where(
             key == any_(bindparam("ids", type_=ARRAY(key.type)))
         )
-        return Query(lambda row_id, name: (row_id, name), found.where(*self._scope))
+        return found.where(*self._scope)  # type: ignore[no-any-return]  # it is a select
 
     def _conditions(self) -> Any:
         for item in self.admin.filters:

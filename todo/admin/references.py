@@ -10,14 +10,13 @@ from todo.errors import Conflict, NotFound
 
 
 async def resolve_values(admin: AdminService, resource: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Values of fields, with ids for the names of references. Raises Invalid; for lists as `row_id_of`."""
+    """Values of fields, with ids for the names of references. Raises Invalid."""
     found, resolved = admin.registry[resource], dict(values)
     for name, text in values.items():
         if name in found.fields and found.fields[name].kind == "reference":
             resolved[name] = await admin.queries.id_of(found.fields[name], text)
-        elif name in found.references:
-            named = [one.strip() for one in text.split(",") if one.strip()]
-            resolved[name] = ",".join([await row_id_of(admin, found.references[name], one) for one in named])
+        elif name in found.fields and found.fields[name].reference:
+            resolved[name] = await admin.queries.ids_of(found.fields[name], text)
     return resolved
 
 

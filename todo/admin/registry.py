@@ -153,7 +153,8 @@ def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, F
             names=tuple(admin.value_names.get(column.name, {}).items()),
             settable=admin.settable.get(column.name, ()),
         )
-        found[field.name] = _with_default(field, admin)
+        there = admin.references.get(field.name, field.reference)
+        found[field.name] = replace(_with_default(field, admin), reference=there)
     for name, computed in admin.computed.items():
         found[name] = _computed(name, computed, admin)
     return found

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from msgspec import UNSET
 from todo.admin.fields import Field, write_text
 from todo.admin.pages.languages import zone
 from todo.admin.pages.templating import displays
+from todo.admin.queries import is_id
 from todo.admin.service import AdminService
 from todo.errors import FieldError, Invalid, Problem
 
@@ -29,6 +31,7 @@ class Control:
     required: bool = False
     may_add: bool = False  # a row that this reference may refer to
     refers_to: str = ""  # the id of the row that it refers to, if that can be opened
+    names: Mapping[str, str] = dataclass_field(default_factory=dict)  # of the rows that a list refers to, by their ids
     is_new: bool = False  # a field of a new row
 
     @property
@@ -87,9 +90,20 @@ def controls(
     return found
 
 
-def with_related(admin: AdminService, found: Sequence[Control], row: Any = None) -> list[Control]:
+async def with_related(admin: AdminService, found: Sequence[Control], row: Any = None) -> list[Control]:
     """Return the controls of references with what this actor may add, and may open, to refer to."""
-    return [_related(admin, one, row) if one.field.kind == "reference" else one for one in found]
+    return [
+        _related(admin, one, row)
+        if one.field.kind == "reference"
+        else replace(one, names=await _names(admin, one))
+        if one.field.reference
+        else one
+        for one in found
+    ]
+
+
+async def _names(admin: AdminService, one: Control) -> dict[str, str]:
+    return await admin.queries.names(one.field.reference, [text for text in one.text.split(", ") if is_id(text)])
 
 
 def _related(admin: AdminService, one: Control, row: Any) -> Control:
@@ -128,6 +142,8 @@ async def read_values(
 async def _value(admin: AdminService, field: Field, text: str, timezone: str) -> str:
     if field.kind == "reference":
         return await admin.queries.id_of(field, text)
+    if field.reference:
+        return await admin.queries.ids_of(field, text)
     if field.kind == "instant" and text:
         return _instant(field, text, timezone)
     return text

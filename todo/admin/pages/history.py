@@ -1,5 +1,6 @@
 """`/admin/<resource>/<id>/history` and `/explanation`: the changes of a row, reverting one, and why it came up."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,12 +9,16 @@ from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath, QueryParameter
 
 from todo.admin.actions import sentence
+from todo.admin.declaration import Resource
 from todo.admin.pages.forms import sent_by
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.languages import zone
 from todo.admin.pages.list_state import ListQueryText, list_of
 from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.sign_in import PagesDependency
+from todo.admin.pages.templating import displays
+from todo.admin.schemas import Difference, HistoryPage
+from todo.admin.service import AdminService
 from todo.errors import Conflict, Invalid, NotFound
 
 AnyRequest = Request[Any, Any, Any]
@@ -36,9 +41,11 @@ class HistoryPages(Controller):
         Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/history`
         """
         admin = pages.admin(request)
+        declared, row = admin.registry[resource], await admin.queries.get(resource, row_id)
+        history = await admin.history.of_row(resource, row_id, cursor)
         values = {
-            "resource": admin.registry[resource], "row": await admin.queries.get(resource, row_id),
-            "history": await admin.history.of_row(resource, row_id, cursor),
+            "resource": declared, "row": row, "history": history,
+            "names": await names_of_references(admin, declared, row, changes_of(history)),
             "may_change": admin.may(resource, "change"), "listed": list_of(request, resource),
         }  # fmt: skip
         return pages.render(request.scope, "history.html", **values)
@@ -59,8 +66,11 @@ class HistoryPages(Controller):
             raise Invalid.field("query.at", "Enter a valid date and time.") from None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=zone(admin.actor.timezone))
         found = await admin.history.as_of(resource, row_id, moment)
+        declared, row = admin.registry[resource], await admin.queries.get(resource, row_id)
+        held = [Difference(name, "", value, None) for name, value in found.values.items()]
         values: dict[str, Any] = {
-            "resource": admin.registry[resource], "row": await admin.queries.get(resource, row_id), "found": found,
+            "resource": declared, "row": row, "found": found,
+            "names": await names_of_references(admin, declared, row, [*found.changed, *held]),
             "listed": list_of(request, resource), "at": at,
         }  # fmt: skip
         return pages.render(request.scope, "as_of.html", **values)
@@ -101,3 +111,25 @@ class HistoryPages(Controller):
         except (Conflict, Invalid) as problem:
             return pages.go(back, refused=sentence(problem))
         return pages.go(back, done="The change was reverted.")
+
+
+def changes_of(history: HistoryPage) -> list[Difference]:
+    """Return the changed fields of all entries."""
+    return [one for entry in history.items for one in entry.changes]
+
+
+async def names_of_references(
+    admin: AdminService, resource: Resource, row: Any, changes: Iterable[Difference]
+) -> dict[str, str]:
+    """Return the display names of the rows that changes of a row refer to, by their ids. A query for each resource."""
+    known = {str(getattr(row, name)): label for name, label in displays(row).items()}
+    wanted: dict[str, set[str]] = {}
+    for change in changes:
+        field = resource.fields.get(change.field)
+        there = field.reference if field else ""
+        for side in (change.before, change.after) if there else ():
+            given = side if isinstance(side, list) else [side]
+            wanted.setdefault(there, set()).update(str(one) for one in given if one and str(one) not in known)
+    for there, ids in wanted.items():
+        known |= await admin.queries.names(there, ids)
+    return known

@@ -9,8 +9,10 @@ from litestar.params import FromPath
 from todo.admin.conflicts import Conflicted
 from todo.admin.declaration import Inline, ModelAdmin, Resource
 from todo.admin.fields import Field, label_of
+from todo.admin.pages.changed_values import KEPT_BY_THE_DATABASE
 from todo.admin.pages.forms import Sent, controls, form_version, read_values, sent_by, version_of, with_related
 from todo.admin.pages.guards import may_enter
+from todo.admin.pages.history import changes_of, names_of_references
 from todo.admin.pages.languages import marked
 from todo.admin.pages.list_state import ListQueryText, ListState, list_below, list_of
 from todo.admin.pages.lists import visible_fields
@@ -19,7 +21,7 @@ from todo.admin.pages.renderer import Pages
 from todo.admin.pages.row_menus import applies as applies_to
 from todo.admin.pages.sections import applies, groups_of, tabs_of
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.schemas import Difference, ListResult
+from todo.admin.schemas import Difference, HistoryPage, ListResult
 from todo.admin.service import AdminService
 from todo.errors import Forbidden, Invalid, Problem
 
@@ -45,7 +47,7 @@ class RowPages(Controller):
         if not admin.may(resource, "add"):
             raise Forbidden(f"This needs the permission {resource}.add.", slug="permission-required")
         given = {name: [value] for name, value in request.query_params.items()}
-        return _adding(pages, request, admin, declared, given)
+        return await _adding(pages, request, admin, declared, given)
 
     @post("/{resource:str}/add", operation_id="admin_add", status_code=303)
     async def add(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
@@ -61,7 +63,7 @@ class RowPages(Controller):
             values = await read_values(admin, fields, sent, admin.actor.timezone, whole=True)
             row = await admin.editor.add(resource, values, lax=True)
         except Invalid as problem:
-            return _adding(pages, request, admin, declared, sent, problem)
+            return await _adding(pages, request, admin, declared, sent, problem)
         say = pages.language(request.scope)
         done = say.gettext("%(label)s %(row)s added.", label=say.translate(declared.label_one), row=row.display)
         return pages.go(_next(sent, list_of(request, resource), row.id), done=done)
@@ -138,10 +140,10 @@ class RowPages(Controller):
         declared = admin.registry[resource]
         row = await admin.queries.get(resource, row_id)
         found = controls(admin.editor.writable(resource, adding=True), row, admin.actor.timezone, adding=True)
-        return _adding(pages, request, admin, declared, {one.field.name: [one.text] for one in found})
+        return await _adding(pages, request, admin, declared, {one.field.name: [one.text] for one in found})
 
 
-def _adding(
+async def _adding(
     pages: Pages, request: AnyRequest, admin: AdminService, declared: Resource, sent: Sent,
     problem: Problem | None = None,
 ) -> Response[str]:  # fmt: skip
@@ -149,7 +151,7 @@ def _adding(
     found = controls(fields, None, admin.actor.timezone, sent=sent, problem=problem, adding=True)
     given = getattr(declared, "defaults", {})  # set by the service when not given
     found = [replace(one, required=one.required and one.field.name not in given) for one in found]
-    found = with_related(admin, found)
+    found = await with_related(admin, found)
     values = {
         "resource": declared, "tabs": tabs_of(declared, groups_of(declared, found), []), "problem": problem,
         "controls": found, "listed": list_of(request, declared.name),
@@ -165,13 +167,14 @@ async def _showing(
     trashed = bool(getattr(row, getattr(declared, "trash", "") or "id", None)) and bool(getattr(declared, "trash", ""))
     may_change = admin.may(name, "change", row) and not trashed
     fields = admin.editor.writable(name, adding=False) if may_change else []
-    found = with_related(admin, controls(fields, row, timezone, sent=sent, problem=problem), row)
+    found = await with_related(admin, controls(fields, row, timezone, sent=sent, problem=problem), row)
     is_table = isinstance(declared, ModelAdmin)
     descendants = await admin.queries.inlines(name, row.id) if is_table else {}
     page = list_of(request, name).row(row.id)
-    history = await admin.history.of_row(name, row.id) if is_table and hasattr(admin, "history") else None
+    history = await admin.history.of_row(name, row.id, limit=SHOWN_CHANGES) if is_table else HistoryPage([], None)
     facts = [one for one in _facts(admin, declared, fields) if applies(declared, row, one.name)]
     groups = groups_of(declared, found, facts)
+    others = [one for one in facts if not any(one in group.facts for group in groups)]
     inlines = [
         _inline(admin, one, list_below(one.resource, one.via, row.id, page), descendants[one.resource])
         for one in declared.inlines
@@ -182,12 +185,14 @@ async def _showing(
         "listed": list_of(request, name),
         "version": form_version(sent, row),
         "controls": found, "tabs": tabs_of(declared, groups, inlines),
-        "facts": [one for one in facts if not any(one in group.facts for group in groups)],
+        "facts": [one for one in others if one.name not in KEPT_BY_THE_DATABASE],
+        "kept": [one for one in others if one.name in KEPT_BY_THE_DATABASE],
         "differences": _differences(admin, declared, row),
         "may": {verb: admin.may(name, verb, row) for verb in declared.verbs},
         "actions": [one for one in declared.actions.values() if one.on == "row" and admin.may(name, one.name, row)],
         "links": [] if trashed else pages.links_of(admin.actor, name, row),
-        "history": history.items[:SHOWN_CHANGES] if history else [],
+        "history": history.items,
+        "names": await names_of_references(admin, declared, row, changes_of(history)),
     }  # fmt: skip
     return pages.render(request.scope, "row.html", int(problem.status) if problem else 200, **values)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from todo.admin.checks import AdminError
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field, holds, label_of, longest, write_text
 from todo.admin.pages.assets import asset
+from todo.admin.pages.changed_values import changed_value, notable
 from todo.admin.pages.languages import FILTERS, LANGUAGES, Language, language_of, when
 from todo.database import now
 
@@ -39,7 +41,8 @@ def environment(folders: Sequence[Path], language: Language) -> Environment:
         "when": when, "iso": iso, "is_future": is_future, "before_dot": before_dot, "tone": tone,
         "short_id": short_id, "plain_time": plain_time, "json": as_json,
         "called": called, "displays": displays, "label": label_of,
-        "as_text": as_text, "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
+        "changed": partial(changed_value, language), "notable": notable,
+        "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
     }  # fmt: skip
     made.filters |= {name: getattr(language, name) for name in FILTERS}
     return made
@@ -89,15 +92,6 @@ def as_json(value: Any, indent: bool = False) -> str:
     """Format a value as JSON."""
     text = msgspec.json.encode(value)
     return (msgspec.json.format(text, indent=2) if indent else text).decode()
-
-
-def as_text(value: Any, field: Field | None = None) -> str:
-    """Format a value of the audit log as one line of text, in the text format of its field, if any."""
-    if field is not None and field.text_format is not None and value:
-        return field.text_format.write(value)
-    if field is not None and field.names:
-        return field.name_of(value).capitalize()
-    return "nothing" if value in (None, "", []) else write_text(value)
 
 
 def longest_of(field: Field) -> int:

@@ -24,7 +24,7 @@ OWN_PREFERENCES = PREFERENCES.user_id == ACTOR
 class ReminderAdmin(ModelAdmin[Reminder]):
     model = Reminder
     icon, group = "bell", "Notifications"
-    display = "id"
+    display = "task_id"
     columns = ("task_id", "series_id", "user_id", "remind_at", "snoozed_until", "urgent", "sent_at")
     filters = (
         Filter("state", {"waiting": REMINDER.remind_at.is_not(None), "sent": REMINDER.sent_at.is_not(None)}),

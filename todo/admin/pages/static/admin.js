@@ -351,6 +351,26 @@ for (const picker of all("[data-picker]")) {
   });
 }
 
+// Each name that is added to a list of references becomes a checked box, so that another one can be added.
+for (const list of all("[data-references]")) {
+  const added = one("input[list]", list);
+  const add = () => {
+    const name = added.value.trim();
+    if (!name) return;
+    const box = Object.assign(document.createElement("input"), { type: "checkbox", name: added.name, value: name, checked: true });
+    const label = Object.assign(document.createElement("label"), { className: "check" });
+    label.append(box, " ", Object.assign(document.createElement("span"), { textContent: name }));
+    added.before(label);
+    added.value = "";
+  };
+  added.addEventListener("change", add);
+  added.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.ctrlKey || !added.value.trim()) return;
+    event.preventDefault();
+    add();
+  });
+}
+
 // Dates are typed in ISO order; the calendar of the browser stands beside the field, for those who point.
 function addCalendars() {
   for (const field of all("[data-date]:not(.has-calendar)")) {

@@ -28,6 +28,7 @@ class MemberAdmin(ModelAdmin[Member]):
     model = Member
     label, label_one = "Project members", "Member"
     icon, group = "users", "Work"
+    display = "user_id"
     columns = ("project_id", "user_id", "role", "created_at")
     types = {"role": MemberRole}
     filters = ("project_id", "user_id", "role", "project.name", "user.email", "user.status")
@@ -59,6 +60,7 @@ class ProjectInvitationAdmin(ModelAdmin[ProjectInvitation]):
     model = ProjectInvitation
     label_one = "Project invitation"
     icon, group = "mail", "Work"
+    display = "project_id"
     columns = ("project_id", "email", "user_id", "role", "invited_by", "expires_at")
     types = {"role": MemberRole}
     filters = ("project_id", "user_id", "role", "invited_by", "expires_at")

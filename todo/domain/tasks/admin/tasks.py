@@ -52,6 +52,7 @@ class TaskAdmin(ModelAdmin[Task]):
         "estimate_minutes": Minutes, "labels": Labels, "assignee_ids": Assignees,
     }  # fmt: skip
     references = {"assignee_ids": "users"}
+    field_labels = {"assignee_ids": "Assigned to"}
     filters = (
         "status", "priority", "due_at", "owner_id", "assignee_ids", "project_id", "series_id", "parent_id",
         "created_at", "owner.email", "owner.status", "project.name", "series.status",

@@ -19,6 +19,7 @@ OF_VISIBLE_TASKS = COMMENT.task_id.in_(select(TASK.id).where(visible_to(ACTOR)))
 class CommentAdmin(ModelAdmin[Comment]):
     model = Comment
     icon, group = "message", "Work"
+    display = "task_id"
     columns = ("task_id", "author_id", "created_at", "edited_at")
     filters = ("task_id", "author_id", "created_at")
     search = ("text",)

@@ -21,6 +21,7 @@ class DependencyAdmin(ModelAdmin[Dependency]):
     model = Dependency
     label_one = "Dependency"
     icon, group = "clock", "Work"
+    display = "task_id"
     columns = ("task_id", "blocker_id", "created_at")
     filters = ("task_id", "blocker_id")
     sorts = ("created_at",)
