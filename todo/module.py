@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TypeVar
 
 from todo.admin.dashboard import Card
-from todo.admin.declaration import Resource
+from todo.admin.declaration import Known, Resource
 from todo.admin.explanations import Explainer
 from todo.gauges import Gauge
 from todo.loops import Loop
@@ -20,8 +20,8 @@ class Module:
     """Everything of a module that `todo/modules.py` registers, for every process.
 
     `jobs` run when queued, `schedules` by the clock, `loops` continuously. `dashboard` are cards of the admin's
-    dashboard, `explainers` what it knows of rows. What it adds to HTTP is a `Web` (`todo/web.py`), so that a command
-    need not import it.
+    dashboard, `explainers` what it knows of rows, `known` rows that people know who may not view their resource. What
+    it adds to HTTP is a `Web` (`todo/web.py`), so that a command need not import it.
     """
 
     jobs: Sequence[JobFunction] = ()
@@ -31,6 +31,7 @@ class Module:
     admins: Sequence[Callable[[], Resource]] = ()
     dashboard: Sequence[Card] = ()
     explainers: Sequence[Explainer] = ()
+    known: Sequence[Known] = ()
 
 
 def union(parts: Sequence[T]) -> T:

@@ -73,6 +73,6 @@ DUE = [Cron(job_of(loop), "* * * * *", timeout=300) for loop in MODULES.loops if
 JOBS = JobCatalog([*DUE, *MODULES.schedules], MODULES.jobs)
 APPLICATION = union([MODULES, operations.module(JOBS), Module(admins=views.ADMINS)])
 LOOPS = APPLICATION.loops
-REGISTRY = Registry(APPLICATION.admins, APPLICATION.explainers)
+REGISTRY = Registry(APPLICATION.admins, APPLICATION.explainers, APPLICATION.known)
 require_known(REGISTRY.permissions)
 require_known({name for names in GRANTS.values() for name in names} - {EVERYTHING})

@@ -33,8 +33,8 @@ async def wait_for(person: Person, task: dict[str, Any], blocker: dict[str, Any]
     assert answer.status_code < 300, answer.text
 
 
-def hindering(entries: dict[str, ExplanationEntry]) -> set[str]:
-    return {what for what, one in entries.items() if one.hinders and one.kind != "worker"}
+def blocking(entries: dict[str, ExplanationEntry]) -> set[str]:
+    return {what for what, one in entries.items() if one.blocks and one.kind != "worker"}
 
 
 async def test_a_task_that_nothing_keeps_back(admin: AdminService, ada: Person) -> None:
@@ -42,7 +42,7 @@ async def test_a_task_that_nothing_keeps_back(admin: AdminService, ada: Person) 
 
     entries = await said(admin, "tasks", task["id"])
 
-    assert hindering(entries) == set()
+    assert blocking(entries) == set()
     due = entries["Due"]
     assert (due.at, due.local) == (datetime(2098, 12, 31, 23, tzinfo=UTC), "2099-01-01T00:00+01:00")
 
@@ -55,7 +55,7 @@ async def test_a_blocker_a_start_and_the_trash_keep_it_back(admin: AdminService,
 
     entries = await said(admin, "tasks", task["id"])
 
-    assert hindering(entries) == {"Waits for Buy a can", "Start", "Moved to the trash"}
+    assert blocking(entries) == {"Waits for Buy a can", "Start", "Moved to the trash"}
     assert entries["Waits for Buy a can"].id == blocker["id"]
 
 
@@ -99,7 +99,7 @@ async def test_a_paused_and_a_failing_series_are_kept_back(admin: AdminService, 
 
     entries = await said(admin, "tasks", task["id"])
 
-    assert hindering(entries) == {"The series is paused"}
+    assert blocking(entries) == {"The series is paused"}
     assert entries["The series is set aside after 3 failures"].why == "boom"
 
 
@@ -111,8 +111,8 @@ async def test_the_worker_is_shown_with_its_last_success(admin: AdminService, ad
 
     entries = await said(admin, "tasks", task["id"])
 
-    assert not entries["The schedule materialize_due last succeeded"].hinders
-    assert entries["The schedule send_reminders last succeeded"].hinders
+    assert not entries["The schedule materialize_due last succeeded"].blocks
+    assert entries["The schedule send_reminders last succeeded"].blocks
     await sql.execute("DELETE FROM job_runs")
 
 
@@ -128,7 +128,7 @@ async def test_reminders_and_their_messages(admin: AdminService, database: Datab
     assert entries["E-mail to ada is to be sent"].resource == "deliveries"
     await sql.execute("UPDATE deliveries SET failed_at = now(), attempts = 9, last_error = 'no such host'")
     failed = (await said(admin, "tasks", task["id"]))["E-mail to ada failed"]
-    assert (failed.hinders, failed.why) == (True, "9 attempts. no such host")
+    assert (failed.blocks, failed.why) == (True, "9 attempts. no such host")
 
 
 async def test_a_reminder_that_is_not_scheduled_says_why(admin: AdminService, ada: Person, sql: Any) -> None:

@@ -1,5 +1,6 @@
 """Acting as somebody else: never to gain by it, always with both names in the trail."""
 
+import re
 from datetime import timedelta
 
 import asyncpg
@@ -8,10 +9,12 @@ import pytest
 from pages.conftest import Entering
 from support.factories import PASSWORD, Person, World
 from support.pages import Visitor, text_of
+from support.sharing import project, share
 
 from todo.database import now
 
 WHY = "Ticket 42: cannot find her tasks"
+TITLES = ("Shared", "Hers")
 
 
 @pytest.fixture
@@ -198,3 +201,25 @@ async def test_the_token_for_the_api_stays_that_of_oneself(visitor: Visitor, ada
 
     assert (await visitor.http.get("/api/auth/me")).status_code == 401
     assert (await boss.http.get("/api/auth/me")).json()["email"] == boss.email
+
+
+async def test_people_are_named_as_the_api_names_them_to_this_person(
+    visitor: Visitor, world: World, ada: Person, boss: Person, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """Themselves, and members of projects they share, by name and without a link; nobody else."""
+    grace, eve = await world.person("grace", "member"), await world.person("eve", "member")
+    house = await project(grace)
+    await share(sql, house, ada.id)
+    (await grace.http.post("/api/tasks", json={"title": "Shared", "project_id": house})).raise_for_status()
+    own = await ada.add("Hers")
+    await sql.execute("UPDATE tasks SET created_by = $1 WHERE id = $2", eve.id, own["id"])
+    await act_as(visitor, ada)
+
+    page = await visitor.get("/admin/tasks")
+    row = await visitor.get(f"/admin/tasks/{own['id']}")
+
+    rows = [re.sub(r"<[^>]+>", " ", row) for row in re.findall(r"<tr.*?</tr>", page.text.partition("<tbody")[2], re.S)]
+    owners = {title: {"grace", "ada", "eve"} & {*row.split()} for row in rows for title in TITLES if title in row}
+    assert owners == {"Shared": {"grace"}, "Hers": {"ada"}}
+    assert 'href="/admin/users/' not in page.text
+    assert "Created bynot visible to you" in text_of(row) and "eve" not in text_of(row)

@@ -71,6 +71,15 @@ class Computed:
 
 
 @dataclass(frozen=True)
+class Known:
+    """Rows of a resource that somebody who may not view it knows all the same, by one of their fields."""
+
+    resource: str
+    display: str
+    scope: ColumnElement[bool]
+
+
+@dataclass(frozen=True)
 class Action:
     """A custom verb of a resource. Its permission is `<resource>.<name>`.
 

@@ -30,7 +30,7 @@ LAST_RUNS = Query(
 class ExplanationEntry(Struct, kw_only=True):
     """What happened or is planned at a time or, without `at`, holds now; and why.
 
-    `local` is `at` in the time zone of the explanation. `hinders`: it keeps the row, or a message about it, from coming
+    `local` is `at` in the time zone of the explanation. `blocks`: it keeps the row, or a message about it, from coming
     up. `resource` and `id` name the row that says so.
     """
 
@@ -39,7 +39,7 @@ class ExplanationEntry(Struct, kw_only=True):
     why: str = ""
     at: datetime | None = None
     local: str | None = None
-    hinders: bool = False
+    blocks: bool = False
     resource: str = ""
     id: str = ""
 
@@ -98,23 +98,23 @@ async def worker_entries(database: Database, *functions: str) -> list[Explanatio
 
 
 def entry(
-    kind: str, what: str, why: str = "", at: datetime | None = None, *, hinders: bool = False,
+    kind: str, what: str, why: str = "", at: datetime | None = None, *, blocks: bool = False,
     of: tuple[str, object] = ("", ""),
 ) -> ExplanationEntry:  # fmt: skip
     """Return an entry; `of` is the resource and the id of the row that says so."""
     resource, row_id = of
-    return ExplanationEntry(kind=kind, what=what, why=why, at=at, hinders=hinders, resource=resource, id=str(row_id))
+    return ExplanationEntry(kind=kind, what=what, why=why, at=at, blocks=blocks, resource=resource, id=str(row_id))
 
 
 def _worker_entry(function: str, succeeded_at: datetime | None, error: str | None) -> ExplanationEntry:
     of = ("schedules", function)
     if succeeded_at is None:
         why = error or "No worker has reported it yet."
-        return entry("worker", f"The schedule {function} has not succeeded yet", why, hinders=True, of=of)
+        return entry("worker", f"The schedule {function} has not succeeded yet", why, blocks=True, of=of)
     late = succeeded_at < now() - LATE
     why = error or ("It should run every minute: is the worker running?" if late else "It runs every minute.")
-    hinders = late or error is not None
-    return entry("worker", f"The schedule {function} last succeeded", why, succeeded_at, hinders=hinders, of=of)
+    blocks = late or error is not None
+    return entry("worker", f"The schedule {function} last succeeded", why, succeeded_at, blocks=blocks, of=of)
 
 
 def _local(one: ExplanationEntry, zone: ZoneInfo) -> ExplanationEntry:

@@ -61,6 +61,7 @@ class Field:
     computed: bool = False
     heavy: bool = False
     translated: bool = False  # its values are texts of the program
+    linked: bool = True  # the viewer may see the rows that it refers to
     help: str = field(default="", compare=False)
     text_format: TextFormat | None = field(default=None, compare=False)
     names: tuple[tuple[int, str], ...] = field(default=(), compare=False)  # what numbers are called

@@ -40,7 +40,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.util import ClauseAdapter
 
-from todo.admin.declaration import Filter, ModelAdmin
+from todo.admin.declaration import Filter, Known, ModelAdmin
 from todo.admin.fields import Field
 from todo.admin.filters import ANY, EMPTY, PERIODS, SET, TIMES, Condition, conditions, key_of, own_conditions
 from todo.database import Direct, Query, columns
@@ -63,6 +63,7 @@ class ReadView:
         tuple[str, ColumnElement[bool] | None], ...
     ]  # references that may be shown by name, with the scope of the referenced table
     related: tuple[tuple[str, ColumnElement[bool] | None], ...] = ()  # filters by related rows, with their scope
+    known: tuple[tuple[str, Known], ...] = ()  # references to resources that may not be viewed
 
 
 class Counts(Struct):
@@ -111,22 +112,24 @@ class TableReads:
         shown = [field for field in self.fields if heavy or not field.heavy]
         display = cast(self.expression(self.admin.fields[self.admin.display]), String)
         displays = [self._label(name, scope) for name, scope in self.read_view.displays]
+        displays += [self._label(name, one.scope, one.display) for name, one in self.read_view.known]
         return select(display, *(self.expression(field) for field in shown), *displays).where(*self._scope)
 
-    def _label(self, name: str, scope: ColumnElement[bool] | None) -> ColumnElement[Any]:
-        """Return the display name of a referenced row, if its scope allows."""
-        table, called = self._referenced(name)
+    def _label(self, name: str, scope: ColumnElement[bool] | None, display: str = "") -> ColumnElement[Any]:
+        """Return the display name of a referenced row, or another field of it, if its scope allows."""
+        table, called = self._referenced(name, display)
         found = select(called).where(table.c.id == self._table[name])
         return self._in_scope(found, table, name, scope).scalar_subquery()
 
-    def _referenced(self, name: str) -> tuple[Alias, ColumnElement[Any]]:
+    def _referenced(self, name: str, display: str = "") -> tuple[Alias, ColumnElement[Any]]:
         """Return the table that a reference leads to, under a name of its own, with the display name of its rows."""
         there = self._related[self.admin.fields[name].reference]
         table = there.model.__table__.alias(f"label_{name}")
-        display = there.computed[there.display].expression if there.display in there.computed else None
+        display = display or there.display
+        computed = there.computed[display].expression if display in there.computed else None
         # What is itself named by a reference has no name of its own one reference further.
-        own = "id" if there.fields[there.display].reference else there.display
-        called = table.c[own] if display is None else ClauseAdapter(table).traverse(display)
+        own = "id" if there.fields[display].reference else display
+        called = table.c[own] if computed is None else ClauseAdapter(table).traverse(computed)
         return table, cast(called, String)
 
     def _in_scope(self, found: Select[Any], table: Alias, name: str, scope: ColumnElement[bool] | None) -> Select[Any]:
@@ -148,9 +151,8 @@ class TableReads:
             if computed.read is not None and name in values:
                 values[name] = computed.read(values[name])
         named = row[1 + len(shown) :]
-        displays = {
-            name: label for (name, _), label in zip(self.read_view.displays, named, strict=True) if label is not None
-        }
+        names = [name for name, _ in (*self.read_view.displays, *self.read_view.known)]
+        displays = {name: label for name, label in zip(names, named, strict=True) if label is not None}
         return self.admin.out(**values, display=displays.get(self.admin.display, row[0] or ""), displays=displays)
 
     def _naming(self) -> Select[Any]:

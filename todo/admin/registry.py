@@ -12,7 +12,7 @@ from sqlalchemy import LargeBinary
 
 from todo.access import Actor
 from todo.admin.checks import AdminError, mistakes
-from todo.admin.declaration import ENTER, Computed, ModelAdmin, Resource, RowsAdmin
+from todo.admin.declaration import ENTER, Computed, Known, ModelAdmin, Resource, RowsAdmin
 from todo.admin.fields import Field, SecretState, field_of, kind_of, label_of, without_none
 from todo.admin.reads import ReadView, TableReads
 from todo.database import columns
@@ -29,7 +29,11 @@ class Registry:
     Raise AdminError with a message for each mistake in a declaration.
     """
 
-    def __init__(self, declared: Iterable[Callable[[], Resource]], explainers: Iterable["Explainer"] = ()):
+    def __init__(
+        self, declared: Iterable[Callable[[], Resource]], explainers: Iterable["Explainer"] = (),
+        known: Iterable[Known] = (),
+    ):  # fmt: skip
+        self._known = {one.resource: one for one in known}
         self.explainers: dict[str, list[Explainer]] = defaultdict(list)
         for explainer in explainers:
             self.explainers[explainer.resource].append(explainer)
@@ -90,16 +94,18 @@ class Registry:
 
     def reads(self, admin: ModelAdmin[Any], actor: Actor) -> TableReads:
         """Return the statements for a table as this actor sees it."""
-        displays = []
+        displays, known = [], []
         hidden = admin.hidden_from(actor)
         for field in admin.fields.values():
             if field.kind == "reference" and field.name not in hidden:
                 there = self.table(field.reference)
                 if there.may(actor, "view") and there.display not in there.hidden_from(actor):
                     displays.append((field.name, there.scope(actor)))
+                elif field.reference in self._known:
+                    known.append((field.name, self._known[field.reference]))
         ways = [(name, admin.via(name)) for name in admin.filters_for(actor)]
         related = tuple((name, self.table(via.reference).scope(actor)) for name, via in ways if via)
-        return self._reads(admin.name, ReadView(admin.scope(actor), hidden, tuple(displays), related))
+        return self._reads(admin.name, ReadView(admin.scope(actor), hidden, tuple(displays), related, tuple(known)))
 
     def _new_reads(self, name: str, read_view: ReadView) -> TableReads:
         tables = {one.name: one for one in self if isinstance(one, ModelAdmin)}

@@ -78,11 +78,11 @@ def history(found: HistoryPage) -> None:
 
 
 def explanation(found: Explanation) -> None:
-    """What hinders is marked with `!`."""
+    """What blocks is marked with `!`."""
     grid = Table("", "UTC", found.timezone, "What", "Why")
     for one in found.entries:
         utc, local = text(one.at) if one.at else "now", (one.local or "").replace("T", " ")
-        grid.add_row("!" if one.hinders else "", utc, local, Text(harmless(one.what)), Text(harmless(one.why)))
+        grid.add_row("!" if one.blocks else "", utc, local, Text(harmless(one.what)), Text(harmless(one.why)))
     show(grid)
 
 

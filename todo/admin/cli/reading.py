@@ -111,7 +111,7 @@ async def history(
 async def explain(admin: AdminService, resource: str, row_id: str, as_json: bool) -> int:
     """Explain why a task or a series did or did not come up.
 
-    Lists what holds now, then the timeline: occurrences, worker, reminders, messages. `!` marks what hinders it.
+    Lists what holds now, then the timeline: occurrences, worker, reminders, messages. `!` marks what blocks it.
 
     Example:
 

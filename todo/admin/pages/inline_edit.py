@@ -8,6 +8,7 @@ from litestar.params import FromPath
 from todo.admin.conflicts import Conflicted
 from todo.admin.pages.forms import Sent, controls, form_version, read_values, sent_by, version_of
 from todo.admin.pages.guards import may_enter
+from todo.admin.pages.lists import as_seen
 from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.service import AdminService
@@ -78,7 +79,8 @@ def _cell(pages: Pages, request: AnyRequest, admin: AdminService, resource: str,
     declared = admin.registry[resource]
     if name not in declared.fields or name in declared.hidden_from(admin.actor):
         raise NotFound
-    return pages.render(request.scope, "cell.html", resource=declared, row=row, field=declared.fields[name])
+    field = as_seen(admin, declared.fields[name])
+    return pages.render(request.scope, "cell.html", resource=declared, row=row, field=field)
 
 
 def _control(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import ceil
 from typing import Any, NamedTuple
@@ -121,13 +121,19 @@ def shown_columns(admin: AdminService, resource: Resource, state: ListState) -> 
     """Return the chosen columns, or the declared ones, without fields that this actor may not see."""
     hidden = resource.hidden_from(admin.actor)
     names = [name for name in state.columns if name in resource.fields] or resource.columns or ("id",)
-    return [resource.fields[name] for name in names if name not in hidden and not resource.fields[name].heavy]
+    fields = (as_seen(admin, resource.fields[name]) for name in names if name not in hidden)
+    return [field for field in fields if not field.heavy]
 
 
 def visible_fields(admin: AdminService, resource: Resource) -> list[Field]:
     """Return the fields this actor may see."""
     hidden = resource.hidden_from(admin.actor)
-    return [field for field in resource.fields.values() if field.name not in hidden]
+    return [as_seen(admin, field) for field in resource.fields.values() if field.name not in hidden]
+
+
+def as_seen(admin: AdminService, field: Field) -> Field:
+    """Return a field as the actor sees it: a reference to what they may not view is no link."""
+    return replace(field, linked=not field.reference or admin.may(field.reference, "view"))
 
 
 def _column(resource: Resource, field: Field, state: ListState, *, few: bool) -> Column:

@@ -15,7 +15,7 @@ from todo.admin.pages.guards import may_enter
 from todo.admin.pages.history import changes_of, names_of_references
 from todo.admin.pages.languages import marked
 from todo.admin.pages.list_state import ListQueryText, ListState, list_below, list_of
-from todo.admin.pages.lists import visible_fields
+from todo.admin.pages.lists import as_seen, visible_fields
 from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.renderer import Pages
 from todo.admin.pages.row_menus import applies as applies_to
@@ -234,7 +234,8 @@ def _inline(admin: AdminService, inline: Inline, listed: ListState, found: ListR
     """Return the first rows of an inline with what may be done to each, and the list that they are the first of."""
     declared = admin.registry[inline.resource]
     hidden = declared.hidden_from(admin.actor)
-    fields = [declared.fields[name] for name in declared.columns if name != inline.via and name not in hidden]
+    names = [name for name in declared.columns if name != inline.via and name not in hidden]
+    fields = [as_seen(admin, declared.fields[name]) for name in names]
     verbs = ("change", "delete") if admin.editor.writable(declared.name, adding=False) else ("delete",)
     return {
         "resource": declared, "via": inline.via, "listed": listed, "found": found,

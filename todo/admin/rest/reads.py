@@ -148,7 +148,7 @@ async def list_history(
 
 @get("/{row_id:str}/explanation", operation_id="admin_rest_explanation", opt={"kind": "explanation"})
 async def get_explanation(admin: Admin, resource: FromPath[str], row_id: FromPath[str]) -> Explanation:
-    """Explain why a row did or did not come up: rule, occurrences, worker, reminders, messages and what hinders it.
+    """Explain why a row did or did not come up: rule, occurrences, worker, reminders, messages and what blocks it.
 
     Example: `GET /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/explanation`
     """

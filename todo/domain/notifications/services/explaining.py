@@ -137,16 +137,16 @@ def _reminder(one: ReminderRow, task: Any) -> Iterator[ExplanationEntry]:
         yield entry("reminder", f"Reminder of {one.name} scheduled", _postponed(one, task), one.remind_at, of=of)
     elif not one.sent_at:
         state = state_of(TIMING.decode(one.timing), None, None, task.status, bool(task.due), bool(task.start))
-        yield entry("reminder", f"Reminder of {one.name} is not scheduled", STATES[state], hinders=True, of=of)
+        yield entry("reminder", f"Reminder of {one.name} is not scheduled", STATES[state], blocks=True, of=of)
     if one.last_error:
         what = f"Reminder of {one.name} failed, and is tried again"
-        yield entry("reminder", what, one.last_error, one.run_at, hinders=True, of=of)
+        yield entry("reminder", what, one.last_error, one.run_at, blocks=True, of=of)
     unsent = f"Reminder of {one.name} is not sent"
     if one.status != "active":
-        yield entry("reminder", unsent, f"The account is {one.status}.", hinders=True, of=of)
+        yield entry("reminder", unsent, f"The account is {one.status}.", blocks=True, of=of)
     if one.channels is not None and msgspec.json.decode(one.channels) == []:
         why = "Reminders are switched off in their notification settings."
-        yield entry("reminder", unsent, why, hinders=True, of=of)
+        yield entry("reminder", unsent, why, blocks=True, of=of)
 
 
 def _postponed(one: ReminderRow, task: Any) -> str:
@@ -177,5 +177,5 @@ def _mail(one: MessageRow) -> ExplanationEntry:
         return entry("message", f"E-mail to {one.name} accepted by the mail server", at=one.done_at, of=of)
     why = f"{one.attempts} attempts. {one.last_error or ''}".strip()
     if one.failed_at:
-        return entry("message", f"E-mail to {one.name} failed", why, one.failed_at, hinders=True, of=of)
-    return entry("message", f"E-mail to {one.name} is to be sent", why, one.run_at, hinders=bool(one.last_error), of=of)
+        return entry("message", f"E-mail to {one.name} failed", why, one.failed_at, blocks=True, of=of)
+    return entry("message", f"E-mail to {one.name} is to be sent", why, one.run_at, blocks=bool(one.last_error), of=of)

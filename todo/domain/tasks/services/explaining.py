@@ -125,33 +125,33 @@ def _dates(row: Any, timezone: str) -> Iterator[ExplanationEntry]:
     if row.start:
         at = rules.instant_of(row.start, timezone)
         waits = at > now()
-        yield entry("date", "Start", "It is planned for later." if waits else "", at=at, hinders=waits)
+        yield entry("date", "Start", "It is planned for later." if waits else "", at=at, blocks=waits)
     if row.due_at:
         late = row.overdue_at <= now() and row.status not in rules.CLOSED
         yield entry("date", "Due", "It is overdue." if late else "", at=row.due_at)
     if row.completed_at:
         why = "Closed tasks do not come up."
-        yield entry("state", f"Task closed: {row.status}", why, row.completed_at, hinders=True)
+        yield entry("state", f"Task closed: {row.status}", why, row.completed_at, blocks=True)
 
 
 def _state(row: Any, owner_status: str, archived_at: datetime | None) -> Iterator[ExplanationEntry]:
     if row.deleted_at:
-        yield entry("state", "Moved to the trash", "Only the trash shows it.", row.deleted_at, hinders=True)
+        yield entry("state", "Moved to the trash", "Only the trash shows it.", row.deleted_at, blocks=True)
     yield from _surroundings(owner_status, archived_at)
 
 
 def _surroundings(owner_status: str, archived_at: datetime | None) -> Iterator[ExplanationEntry]:
     if archived_at:
-        yield entry("state", "Project archived", "Lists leave out archived projects.", archived_at, hinders=True)
+        yield entry("state", "Project archived", "Lists leave out archived projects.", archived_at, blocks=True)
     if owner_status != "active":
-        yield entry("state", f"The account of the owner is {owner_status}", "Nobody is notified.", hinders=True)
+        yield entry("state", f"The account of the owner is {owner_status}", "Nobody is notified.", blocks=True)
 
 
 def _blocker(one: Blocker) -> ExplanationEntry:
     waits = one.status not in rules.CLOSED
     what = f"Waits for {one.title if one.seen else 'a task that you may not see'}"
     why = f"It is {one.status.replace('_', ' ')}: the task is blocked." if waits else f"It is {one.status}."
-    return entry("dependency", what, why, one.since, hinders=waits, of=("tasks", one.id) if one.seen else ("", ""))
+    return entry("dependency", what, why, one.since, blocks=waits, of=("tasks", one.id) if one.seen else ("", ""))
 
 
 async def _series(subject: Subject, series_id: UUID, task_id: UUID | None) -> list[ExplanationEntry]:
@@ -171,13 +171,13 @@ def _rule(series: Series) -> Iterator[ExplanationEntry]:
     yield entry("rule", sentence_of(series), why, of=("series", series.id))
     if series.status != "active":
         why = "No task comes up until it is resumed." if series.status == "paused" else "No more tasks come up."
-        yield entry("rule", f"The series is {series.status}", why, hinders=True)
+        yield entry("rule", f"The series is {series.status}", why, blocks=True)
     if series.failures:
         what = f"The series is set aside after {series.failures} failures"
-        yield entry("worker", what, series.last_error or "", hinders=True)
+        yield entry("worker", what, series.last_error or "", blocks=True)
     plan = _plan(series)
     if plan and (until := pause_ends_at(plan, now())):
-        yield entry("rule", "A pause or vacation ends", "Nothing comes up before.", until, hinders=True)
+        yield entry("rule", "A pause or vacation ends", "Nothing comes up before.", until, blocks=True)
 
 
 def _next(coming: Coming) -> Iterator[ExplanationEntry]:
@@ -191,7 +191,7 @@ def _next(coming: Coming) -> Iterator[ExplanationEntry]:
         yield entry("worker", "The worker evaluates the series", at=series.next_run_at)
     if series.next_run_at is None or coming.blocked_by():
         what = f"Occurrence {name} waits until the open one is closed"
-        yield entry("occurrence", what, f"For missed occurrences: {POLICIES[series.on_missed]}.", hinders=True)
+        yield entry("occurrence", what, f"For missed occurrences: {POLICIES[series.on_missed]}.", blocks=True)
 
 
 def _occurrence(series: Series, one: OccurrenceRow) -> Iterator[ExplanationEntry]:
