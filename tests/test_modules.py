@@ -37,7 +37,7 @@ def test_an_application_is_the_sum_of_its_modules_in_their_order() -> None:
     whole = union([Module(), Module(schedules=[schedule]), Module(jobs=[tidy])])
 
     assert whole == Module(
-        jobs=[tidy], schedules=[schedule], loops=[], gauges=[], admins=[], dashboard=[], explainers=[]
+        jobs=[tidy], schedules=[schedule], loops=[], gauges=[], admins=[], dashboard=[], explainers=[], known=[]
     )
     assert union([Web(routes=[one]), Web(routes=[two])]) == Web(
         routes=[one, two], navigation=[], row_links=[], templates=[]
