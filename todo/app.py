@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from litestar import Litestar, Request, Response
@@ -12,6 +13,7 @@ from litestar.exceptions import ValidationException
 
 from todo import tracing
 from todo.admin import pages as admin_pages
+from todo.admin.pages.brand import Brand
 from todo.admin.pages.renderer import Pages
 from todo.admin.rest.document import paths_of
 from todo.admin.rest.routes import admin_routes
@@ -140,8 +142,13 @@ def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
         REGISTRY, database, accounts_of_pages, translate,
         secure=secure, label=settings.env, account_links=LINKS,
         templates=WEB.templates, places=WEB.navigation, cards=APPLICATION.dashboard,
-        row_links=WEB.row_links,
+        row_links=WEB.row_links, brand=brand_of(settings),
     )  # fmt: skip
+
+
+def brand_of(settings: Settings) -> Brand:
+    logo = Path(settings.admin_logo).read_bytes() if settings.admin_logo else b""
+    return Brand(settings.admin_name, settings.admin_color, logo)
 
 
 def enclose(

@@ -29,6 +29,7 @@ ISSUERS = (
 )
 CONSOLE = "console://"
 SHORTEST_KEY = 32
+LARGEST_LOGO = 200_000
 KEY = f"must be at least {SHORTEST_KEY} random characters (`todo up` generates its own)"
 KEYS = f"must be keys of at least {SHORTEST_KEY} characters, separated by commas"
 DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -223,7 +224,27 @@ class Issuer(BaseModel):
     leeway: int = Field(30, ge=0, le=300)  # allowed clock difference in seconds
 
 
+def _color(value: str) -> str:
+    if value and not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        raise ValueError(f"must be red, green and blue, such as #3b82f6, not {shown(value)}")
+    return value.lower()
+
+
+def _logo(value: str) -> str:
+    """Check that a logo is what browsers show."""
+    try:
+        logo = Path(value).read_bytes() if value else b""
+    except (OSError, ValueError):
+        logo = b""
+    is_picture = b"<svg" in logo[:1000] or logo.startswith(b"\x89PNG")
+    if value and not (is_picture and len(logo) <= LARGEST_LOGO):
+        raise ValueError(f"must be an SVG or PNG file of up to {LARGEST_LOGO // 1000} KB, not {shown(value)}")
+    return value
+
+
 Host = Annotated[str, AfterValidator(_host)]
+Color = Annotated[str, AfterValidator(_color)]
+Logo = Annotated[str, AfterValidator(_logo)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 BackupPlace = Annotated[str, AfterValidator(_backup_place)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]

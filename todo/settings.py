@@ -19,6 +19,7 @@ from todo.setting_types import (
     KEY,
     SHORTEST_KEY,
     BackupPlace,
+    Color,
     DatabaseUrl,
     Email,
     Folder,
@@ -27,6 +28,7 @@ from todo.setting_types import (
     Issuers,
     Key,
     Keys,
+    Logo,
     MailUrl,
     Networks,
     Origins,
@@ -108,6 +110,11 @@ class Settings(BaseSettings):
         le=65535,
         validation_alias=AliasChoices("TODO_PORT", "PORT"),
         description="Port the API listens on; the platform's PORT is used if set.",
+    )
+    admin_name: str = Field("todo", min_length=1, max_length=40, description="Name of the admin on its pages.")
+    admin_color: Color = Field("", description="Accent color of the admin, such as #3b82f6; empty means its own.")
+    admin_logo: Logo = Field(
+        "", description="SVG or PNG file with the logo of the admin, also its icon; empty means its own."
     )
     public_url: PublicUrl = Field("", description="Public URL of the service, for links and token issuers.")
     data_dir: Folder = Field(

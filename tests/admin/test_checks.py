@@ -11,6 +11,7 @@ from sqlmodel import Field
 
 from todo.admin.checks import AdminError
 from todo.admin.declaration import Computed, Filter, Inline, ModelAdmin, Resource, RowsAdmin, action
+from todo.admin.pages.brand import Brand
 from todo.admin.pages.languages import language_of
 from todo.admin.pages.templating import check_widgets, environment
 from todo.admin.registry import Registry
@@ -185,4 +186,4 @@ def test_a_widget_without_its_template_is_a_mistake() -> None:
         widgets = {"name": "plant_name.html"}
 
     with pytest.raises(AdminError, match="WidgetAdmin: widgets has 'plant_name.html', which is no template"):
-        check_widgets(Registry([WidgetAdmin]), environment([], language_of("en")))
+        check_widgets(Registry([WidgetAdmin]), environment([], language_of("en"), Brand()))

@@ -19,6 +19,7 @@ WRONG = {
     "port": "tcp://10.0.0.1:8000",
     "backup_dir": "~no-such-user/backups",
     "data_dir": "~no-such-user/todo",
+    "admin_name": "x" * 41,
     "public_url": "localhost",
     "database_url": f"mysql://ada:{HIDDEN}@127.0.0.1/todo",
     "database_direct_url": HIDDEN,

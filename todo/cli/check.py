@@ -53,6 +53,7 @@ PUBLIC = frozenset(
         "get_unsubscribe_page",
         "unsubscribe_by_link",
         "get_admin_file",
+        "get_admin_brand_file",
         "show_admin_login",
         "admin_login",
         "admin_login_code",

@@ -4,6 +4,7 @@ from litestar.types import ControllerRouterHandler
 
 from todo.admin.pages.actions import ActionPages
 from todo.admin.pages.assets import admin_file
+from todo.admin.pages.brand_files import brand_file
 from todo.admin.pages.dashboard import DashboardPage
 from todo.admin.pages.docs import DocsPages
 from todo.admin.pages.files import FilePages
@@ -21,4 +22,4 @@ PAGES = (
     SignInPages, DashboardPage, SearchPages, DocsPages, ListPages, RowPages, HistoryPages, ActionPages, InlineEditPages,
     FilePages, ImportPages, ViewPages,
 )  # fmt: skip
-routes: list[ControllerRouterHandler] = [admin_file, pages_router(*PAGES)]
+routes: list[ControllerRouterHandler] = [admin_file, brand_file, pages_router(*PAGES)]

@@ -13,6 +13,7 @@ from todo.access import Actor
 from todo.admin.dashboard import Card
 from todo.admin.declaration import ENTER
 from todo.admin.pages import cookies
+from todo.admin.pages.brand import Brand
 from todo.admin.pages.cookies import Cookies, Flash
 from todo.admin.pages.kept_forms import FormOutdated, SessionEnded, address_of, page_of
 from todo.admin.pages.languages import LANGUAGES, Language, choose, language_of
@@ -103,7 +104,7 @@ class Pages:
         self, registry: Registry, database: Database, accounts: Accounts, translate: Translate, *,
         secure: bool, label: str, templates: Sequence[Path] = (),
         places: Sequence[Link] = (), cards: Sequence[Card] = (), account_links: Sequence[Link] = (),
-        row_links: Sequence[RowLink] = (),
+        row_links: Sequence[RowLink] = (), brand: Brand | None = None,
     ):  # fmt: skip
         self.accounts = accounts
         self._account_links = account_links
@@ -113,9 +114,10 @@ class Pages:
         self._translate = translate
         self._registry, self._database = registry, database
         self._label = label
+        self.brand = brand or Brand()
         self._rooms_places = places
         self.places = [Link("/admin", "Dashboard", "home"), Link("/admin/docs", "Reference", "book"), *places]
-        self._environments = {code: environment(templates, language_of(code)) for code in LANGUAGES}
+        self._environments = {code: environment(templates, language_of(code), self.brand) for code in LANGUAGES}
         check_widgets(registry, self._environments[LANGUAGES[0]])
 
     async def identify(self, scope: Scope) -> Actor | None:

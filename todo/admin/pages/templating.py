@@ -14,6 +14,7 @@ from todo.admin.checks import AdminError
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field, holds, label_of, longest, write_text
 from todo.admin.pages.assets import asset
+from todo.admin.pages.brand import Brand
 from todo.admin.pages.changed_values import changed_value, notable
 from todo.admin.pages.languages import FILTERS, LANGUAGES, Language, language_of, when
 from todo.database import now
@@ -28,7 +29,7 @@ TONES = {
 }
 
 
-def environment(folders: Sequence[Path], language: Language) -> Environment:
+def environment(folders: Sequence[Path], language: Language, brand: Brand) -> Environment:
     """Return the environment for a language. Templates of the engine come before those of modules."""
     made = Environment(
         loader=FileSystemLoader([TEMPLATES, *folders]), autoescape=True, undefined=StrictUndefined,
@@ -36,7 +37,12 @@ def environment(folders: Sequence[Path], language: Language) -> Environment:
     )  # fmt: skip
     texts = language.texts
     made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]  # of the extension
-    made.globals |= {"asset": asset, "language": language, "languages": [language_of(code) for code in LANGUAGES]}
+    made.globals |= {
+        "asset": asset,
+        "brand": brand,
+        "language": language,
+        "languages": [language_of(code) for code in LANGUAGES],
+    }
     made.filters |= {
         "when": when, "iso": iso, "is_future": is_future, "before_dot": before_dot, "tone": tone,
         "short_id": short_id, "plain_time": plain_time, "json": as_json,
