@@ -111,3 +111,32 @@ async def test_the_row_that_a_field_refers_to_is_opened_in_a_dialog(lively: Wind
     await expect(dialog).to_be_hidden()
     await expect(page.get_by_role("combobox", name="Parent")).to_have_value("Mansion")
     await expect(page.get_by_role("combobox", name="Parent")).to_be_focused()
+
+
+async def test_several_rows_below_are_typed_by_keyboard_and_saved_together(
+    lively: Window, boss: Person, sql: Any
+) -> None:
+    lively.expected.add(422)
+    path, _ = await house(boss)
+    page = await lively.go(path)
+    await page.get_by_role("region", name="Sections").get_by_role("link", name="Edit several").press("Enter")
+    await expect(page.get_by_role("heading", name="Sections of House")).to_be_visible()
+    assert await lively.violations_in_both_themes() == []
+
+    await page.get_by_label("Name, line 1").fill("Bath")
+    await page.get_by_label("Name, line 1").press("Tab")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_label("Name, line 2")).to_be_focused()
+    await page.keyboard.type("Cellar")
+    await page.get_by_label("Position, line 3").fill("5")
+    await page.keyboard.press("Enter")
+
+    await expect(page.get_by_role("alert")).to_contain_text("Line 3")
+    await expect(page.get_by_label("Name, line 2")).to_have_value("Cellar")
+    assert await lively.violations_in_both_themes() == []
+    await page.get_by_label("Name, line 3").fill("Garden")
+    await page.get_by_role("button", name="Save all").press("Enter")
+
+    await expect(page.get_by_text("3 rows saved.")).to_be_visible()
+    names = "SELECT array_agg(name ORDER BY name) FROM sections"
+    assert await sql.fetchval(names) == ["Bath", "Cellar", "Garden"]

@@ -14,12 +14,13 @@ from todo.admin.pages.imports import ImportPages
 from todo.admin.pages.inline_edit import InlineEditPages
 from todo.admin.pages.lists import ListPages
 from todo.admin.pages.rows import RowPages
+from todo.admin.pages.rows_below import RowsBelowPages
 from todo.admin.pages.search import SearchPages
 from todo.admin.pages.sign_in import SignInPages
 from todo.admin.pages.views import ViewPages
 
 PAGES = (
-    SignInPages, DashboardPage, SearchPages, DocsPages, ListPages, RowPages, HistoryPages, ActionPages, InlineEditPages,
-    FilePages, ImportPages, ViewPages,
+    SignInPages, DashboardPage, SearchPages, DocsPages, ListPages, RowPages, RowsBelowPages, HistoryPages, ActionPages,
+    InlineEditPages, FilePages, ImportPages, ViewPages,
 )  # fmt: skip
 routes: list[ControllerRouterHandler] = [admin_file, brand_file, pages_router(*PAGES)]

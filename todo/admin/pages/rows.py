@@ -11,6 +11,7 @@ from todo.admin.declaration import Inline, ModelAdmin, Resource
 from todo.admin.fields import Field, label_of
 from todo.admin.pages.changed_values import KEPT_BY_THE_DATABASE
 from todo.admin.pages.forms import Sent, controls, form_version, read_values, sent_by, version_of, with_related
+from todo.admin.pages.grids import has_grid
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.history import changes_of, names_of_references
 from todo.admin.pages.languages import marked
@@ -239,7 +240,7 @@ def _inline(admin: AdminService, inline: Inline, listed: ListState, found: ListR
     verbs = ("change", "delete") if admin.editor.writable(declared.name, adding=False) else ("delete",)
     return {
         "resource": declared, "via": inline.via, "listed": listed, "found": found,
-        "may_add": admin.may(inline.resource, "add"),
+        "may_add": admin.may(inline.resource, "add"), "several": has_grid(admin, inline),
         "may": {row.id: {verb for verb in verbs if applies_to(admin, declared, verb, row)} for row in found.items},
         "fields": [field for field in fields if not field.heavy],
     }  # fmt: skip
