@@ -59,11 +59,11 @@ async def test_a_file_goes_all_the_way(
     done = (await http.get(at)).json()
     counts = [done[name] for name in ("status", "total", "done", "failed", "added")]
     assert counts == ["done", 3, 1, 2, 1]
-    assert done["failures"][1] == {"id": "3", "message": "owner_id: No match."}
+    assert done["failures"][1] == {"id": "3", "message": "owner_id: No row is called nobody."}
     rest = await http.get(f"{at}/rest")
     assert rest.headers["content-type"].startswith("text/csv")
     assert rest.content.decode("utf-8-sig").splitlines()[1:] == [
-        ",ada@example.com,,title: This field is required.", "Milk,nobody,,owner_id: No match.",
+        ",ada@example.com,,title: This field is required.", "Milk,nobody,,owner_id: No row is called nobody.",
     ]  # fmt: skip
 
     again = await uploaded(http, csv="Title,Who,rejected_because\nMilk,ada@example.com,x\n", after=draft["id"])
