@@ -7,7 +7,7 @@ from support.admin_interfaces import FACES, Ask, Stage
 from support.factories import Person, World, origin_for
 
 from todo.access import Actor
-from todo.admin import queries, reads
+from todo.admin import counting, lists, lookups, reads
 from todo.admin.checks import AdminError
 from todo.admin.registry import Registry
 from todo.admin.schemas import ListQuery, ListResult, Selection
@@ -144,7 +144,7 @@ def _as_dict(query: ListQuery) -> dict[str, Any]:
 async def test_where_many_rows_match_any_of_the_filters_they_are_read_in_the_order_of_the_list(
     admin: AdminService, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (reads, queries):
+    for module in (counting, lists, lookups, reads):
         monkeypatch.setattr(module, "CAP", 2)
     for number in range(5):
         await ada.add(str(number), priority=number)

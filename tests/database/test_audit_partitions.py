@@ -16,7 +16,7 @@ from support.factories import job_context
 from support.waiting import waiting_for_locks
 
 from todo import audit_partitions, migrate
-from todo.admin.reads import estimated_rows
+from todo.admin.counting import estimated_rows
 from todo.audit_partitions import first_id, month_of
 from todo.database import DIALECT, Database
 from todo.domain.operations.services import health

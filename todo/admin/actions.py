@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from todo.admin.context import AdminContext, uuid_of
 from todo.admin.declaration import Action, Id, ModelAdmin, Resource, RowsAdmin
 from todo.admin.editor import Editor, Versions
+from todo.admin.lookups import CAP
 from todo.admin.models import Run
 from todo.admin.queries import Queries
-from todo.admin.reads import CAP
 from todo.admin.schemas import Failure, ListQuery, Outcome, Selection
 from todo.admin.values import read_action_form
 from todo.contention import is_contention
@@ -120,9 +120,11 @@ class Actions:
             ids = sorted({uuid_of(row_id) for row_id in on.ids})
             return [row_id for row_id in ids if after is None or row_id > after][:AT_ONCE]
         reads = self._context.reads(admin)
-        given = self._queries.list_params(admin, on.matching)
+        given = self._queries.lists.params(admin, on.matching)
         found = reads.ids(given, trashed=on.matching.trash, after=after is not None).limit(AT_ONCE)
-        rows = await session.scalars(found, {**given, **self._queries.common_params, "after": after, "until": on.until})
+        rows = await session.scalars(
+            found, {**given, **self._queries.lists.common_params, "after": after, "until": on.until}
+        )
         return list(rows.all())
 
     def read_form(self, resource: Resource, name: str, form: Mapping[str, Any], *, lax: bool = False) -> Any:
@@ -229,10 +231,10 @@ class Actions:
 
     async def _how_many(self, admin: ModelAdmin[Any], list_query: ListQuery) -> int:
         """Count the matching rows, up to CAP."""
-        reads, database = self._context.reads(admin), self._context.database
-        given, common = self._queries.list_params(admin, list_query), self._queries.common_params
-        counts = await reads.counts(database.reads, given, trashed=list_query.trash, **common)
-        return min(counts.total, CAP)
+        given = self._queries.lists.params(admin, list_query)
+        gauge = await self._queries.lists.gauge(admin, given, list_query)
+        counts = await self._queries.lists.counts(admin, given, list_query, gauge)
+        return min(counts.total, CAP) if counts.exact else CAP
 
     async def _enqueue(self, admin: ModelAdmin[Any], name: str, on: Selection, given: Any, total: int) -> Outcome:
         """Queue the action for the worker, with the form as already parsed here."""

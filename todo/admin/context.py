@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,6 +13,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, select
 
 from todo.access import Actor, Origin
+from todo.admin.counting import Counting
+from todo.admin.dates import Dates
 from todo.admin.declaration import ENTER, ActionContext, Id, ModelAdmin, Resource
 from todo.admin.reads import TableReads
 from todo.admin.registry import Registry
@@ -89,6 +92,14 @@ class AdminContext:
         """Return the statements for a table as this actor sees it."""
         return self.registry.reads(admin, self.actor)
 
+    def counting(self, admin: ModelAdmin[Any]) -> Counting:
+        """Return what counts the rows of a table that this actor sees."""
+        return _counting(self.reads(admin))
+
+    def dates(self, admin: ModelAdmin[Any]) -> Dates:
+        """Return the dates of a table as this actor sees it."""
+        return _dates(self.reads(admin))
+
     def scope(self, admin: ModelAdmin[Any]) -> list[ColumnElement[bool]]:
         """Return the condition for rows this actor may see. The statement needs `.params(actor=...)`."""
         scope = admin.scope(self.actor)
@@ -126,6 +137,16 @@ class AdminContext:
     def today(self) -> date:
         moment: datetime = now()
         return moment.astimezone(self.zone).date()
+
+
+@lru_cache(maxsize=500)
+def _counting(reads: TableReads) -> Counting:
+    return Counting(reads)
+
+
+@lru_cache(maxsize=100)
+def _dates(reads: TableReads) -> Dates:
+    return Dates(reads, _counting(reads))
 
 
 def uuid_of(row_id: Id) -> UUID:

@@ -66,13 +66,19 @@ class Files:
             yield page_of(resource, rows, everything).items
             return
         admin: ModelAdmin[Any] = self._context.registry.table(resource.name)
-        reads, database, cursor = self._context.reads(admin), self._context.database.reads, None
-        given, common = self._queries.list_params(admin, list_query), self._queries.common_params
-        listing = reads.listing(given, trashed=list_query.trash, heavy=True)
-        for _ in range(MOST_OUT // PAGE):
+        cursor: str | None = None
+        given, read = self._queries.lists.params(admin, list_query), 0
+        listing = await self._queries.lists.listing(admin, given, list_query, heavy=True)
+        while read < MOST_OUT:
             page = await listing.page(
-                database, given, sort=list_query.sort or None, limit=PAGE, cursor=cursor, **common
+                self._context.database.reads,
+                given,
+                sort=list_query.sort or None,
+                limit=min(PAGE, MOST_OUT - read),
+                cursor=cursor,
+                **self._queries.lists.common_params,
             )
+            read += len(page.items)
             yield page.items
             cursor = page.next_cursor
             if cursor is None:

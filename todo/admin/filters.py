@@ -45,12 +45,13 @@ class Condition:
     clause: ColumnElement[bool]
 
 
-def conditions(field: Field, column: ColumnElement[Any]) -> Iterator[Condition]:
-    """Return every form of a field's filter."""
+def conditions(field: Field, column: ColumnElement[Any], ordered: Any = None) -> Iterator[Condition]:
+    """Return every form of a field's filter. `ordered`: a time with a value for null, as an index has it."""
     key = key_of(field.name)
     if field.kind in TIMES:
         low, high = (bindparam(f"{key}__{end}", type_=column.type) for end in ("from", "to"))
-        yield Condition(f"{key}__within", and_(column >= low, column < high))
+        placed = column if ordered is None else ordered
+        yield Condition(f"{key}__within", and_(placed >= low, placed < high))
     elif field.kind in NUMBERS:
         low, high = (bindparam(f"{key}__{end}", type_=_wide(column.type)) for end in ("from", "to"))
         yield Condition(f"{key}__within", and_(column >= low, column <= high))
@@ -65,8 +66,13 @@ def conditions(field: Field, column: ColumnElement[Any]) -> Iterator[Condition]:
         yield Condition(f"{key}__is", column == bindparam(f"{key}__is", type_=column.type))
         yield Condition(f"{key}__any", any_of)
         yield Condition(f"{key}__any_or_empty", or_(any_of, column.is_(None)))
-    yield Condition(f"{key}__{EMPTY}", column.is_(None))
-    yield Condition(f"{key}__{SET}", column.is_not(None))
+    if ordered is None:
+        yield Condition(f"{key}__{EMPTY}", column.is_(None))
+        yield Condition(f"{key}__{SET}", column.is_not(None))
+    else:  # an index has the value for null
+        (_, place) = ordered.clauses
+        yield Condition(f"{key}__{EMPTY}", ordered >= place)
+        yield Condition(f"{key}__{SET}", ordered < place)
 
 
 def key_of(name: str) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Select, Table, func, select, union
 
 from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import label_of
-from todo.admin.reads import CAP
+from todo.admin.lookups import CAP
 from todo.admin.registry import Registry
 from todo.admin.schemas import CascadeItem
 from todo.database import WriteSession, metadata, table_of

@@ -8,15 +8,17 @@ from uuid import UUID
 import msgspec
 
 from todo.admin.context import AdminContext, uuid_of
+from todo.admin.counting import Gauge
 from todo.admin.declaration import Filter, Id, ModelAdmin, RowsAdmin
 from todo.admin.fields import Field, label_of
-from todo.admin.filters import EMPTY, PERIODS, SET, TIMES, period_values, read_filter, steps_of, word_values
+from todo.admin.filters import EMPTY, PERIODS, SET, TIMES, steps_of
+from todo.admin.lists import Lists
 from todo.admin.paging import rows_of, skipped_before
-from todo.admin.reads import CAP, WORDS
 from todo.admin.rows import MOST_ROWS, neighbor_in, one_of, page_of
 from todo.admin.schemas import Facet, FacetValue, ListQuery, ListResult, Option, SearchHit
 from todo.errors import Invalid, NotFound
-from todo.listing import Listing
+
+MOST_PAGES = 20  # pages that end early, one after the other, before a search for some rows ends
 
 
 class Queries:
@@ -24,6 +26,7 @@ class Queries:
 
     def __init__(self, context: AdminContext):
         self._context = context
+        self.lists = Lists(context)
 
     async def page(self, resource: str, list_query: ListQuery | None = None, *, number: int = 1) -> ListResult:
         """Return a page of rows with facets: after a cursor, or the one of this `number`, up to CAP rows.
@@ -36,30 +39,30 @@ class Queries:
         return await self._table_page(self._context.table(resource), list_query, skipped_before(list_query, number))
 
     async def _table_page(self, admin: ModelAdmin[Any], list_query: ListQuery, skipped: int) -> ListResult:
-        reads = self._context.reads(admin)
-        given = self.list_params(admin, list_query)
-        common, database = self.common_params, self._context.database
-        listing, values = await self._listing(admin, given, list_query), self.common_params
-        page = rows_of(listing, database.reads, given, list_query, skipped, values)
+        given = self.lists.params(admin, list_query)
         if not list_query.facets:
-            return await page
-        counting = reads.counts(database.reads, given, trashed=list_query.trash, **common)
-        found, counts, names = await asyncio.gather(page, counting, self._selected_names(admin, list_query))
+            return await self._rows(admin, given, list_query, skipped)
+        gauge = await self.lists.gauge(admin, given, list_query)
+        found, counts, names = await asyncio.gather(
+            self._rows(admin, given, list_query, skipped, gauge),
+            self.lists.counts(admin, given, list_query, gauge),
+            self._selected_names(admin, list_query),
+        )
         found.total, found.total_is_exact = counts.total, counts.exact
         found.facets = self._facets(admin, list_query, counts.facets, names)
         return found
 
-    async def _listing(self, admin: ModelAdmin[Any], given: Mapping[str, Any], list_query: ListQuery) -> Listing[Any]:
-        """Return the list to read. Raise Invalid for an order without an index where many rows match."""
-        reads, has_index, few = self._context.reads(admin), admin.has_index_for(list_query.sort), False
-        if not has_index or list_query.match == "any":
-            counts = await reads.counts(
-                self._context.database.reads, given, trashed=list_query.trash, **self.common_params
-            )
-            few = counts.exact
-            if not (few or has_index):
-                raise _too_many(admin)
-        return reads.listing(given, trashed=list_query.trash, few=few)
+    async def _rows(
+        self,
+        admin: ModelAdmin[Any],
+        given: Mapping[str, Any],
+        list_query: ListQuery,
+        skipped: int,
+        gauge: Gauge | None = None,
+    ) -> ListResult:
+        listing = await self.lists.listing(admin, given, list_query, gauge)
+        reads, values = self._context.database.reads, self.lists.common_params
+        return await rows_of(listing, reads, given, list_query, skipped, values)
 
     async def neighbor(self, resource: str, row: Any, list_query: ListQuery, step: Literal["next", "previous"]) -> Any:
         """Return the row after or before this one in the order of a list, or None at its end.
@@ -71,13 +74,22 @@ class Queries:
             everything = msgspec.structs.replace(list_query, cursor=None, before=None, limit=MOST_ROWS, facets=False)
             return neighbor_in((await self.page(resource, everything)).items, str(row.id), step)
         admin = self._context.table(resource)
-        given = self.list_params(admin, list_query)
-        listing = await self._listing(admin, given, list_query)
+        given = self.lists.params(admin, list_query)
+        listing = await self.lists.listing(admin, given, list_query)
         sort = list_query.sort if step == "next" else listing.reversed_sort(list_query.sort)
         cursor = listing.cursor_of(row, given, sort or None)
-        page = await listing.page(
-            self._context.database.reads, given, sort=sort or None, limit=1, cursor=cursor, **self.common_params
-        )
+        for _ in range(MOST_PAGES):
+            page = await listing.page(
+                self._context.database.reads,
+                given,
+                sort=sort or None,
+                limit=1,
+                cursor=cursor,
+                **self.lists.common_params,
+            )
+            if page.items or page.next_cursor is None:
+                break
+            cursor = page.next_cursor
         return page.items[0] if page.items else None
 
     async def get(self, resource: str, row_id: Id) -> Any:
@@ -103,8 +115,14 @@ class Queries:
     async def named(self, resource: str, q: str = "", limit: int = 20) -> list[Option]:
         """Return rows of a table that match a search, by display name. Raise Forbidden, NotFound or Invalid."""
         self._context.table(resource, "view")
-        found = await self.page(resource, ListQuery(q=q, limit=limit, facets=False))
-        return [Option(str(item.id), item.display) for item in found.items]
+        list_query, options = ListQuery(q=q, limit=limit, facets=False), list[Option]()
+        for _ in range(MOST_PAGES):
+            found = await self.page(resource, list_query)
+            options += [Option(str(item.id), item.display) for item in found.items]
+            if len(options) >= limit or found.next_cursor is None:
+                break
+            list_query.cursor = found.next_cursor
+        return options[:limit]
 
     async def called(self, resource: str, text: str) -> list[Option]:
         """Return the rows of a table that are called exactly that, whatever their case. Raise as `named`."""
@@ -166,20 +184,23 @@ class Queries:
         name = admin.date_hierarchy
         chosen = (list_query.filters.get(name) or [""])[0]
         rest = ListQuery(
-            filters={key: value for key, value in list_query.filters.items() if key != name}, q=list_query.q
+            filters={key: value for key, value in list_query.filters.items() if key != name},
+            q=list_query.q,
+            trash=list_query.trash,
         )
-        reads, given, database = self._context.reads(admin), self.list_params(admin, rest), self._context.database
-        values = {**given, "actor": self._context.actor.id}
-        first, last = await reads.span(database.reads, given, trashed=list_query.trash, **values)
+        given, direct = self.lists.params(admin, rest), self._context.database.reads
+        names, dates = self._context.reads(admin).clauses.names(given), self._context.dates(admin)
+        values = {**given, **self.lists.common_params}
+        source = (await self.lists.gauge(admin, given, rest)).source(names) if names else None
+        first, last = await dates.span(direct, names, source, trashed=list_query.trash, values=values)
         steps = steps_of(chosen, first, last, self._context.zone, admin.fields[name].kind)
-        bounds = {"lows": [step.low for step in steps], "highs": [step.high for step in steps]}
         if not steps:
             return []
-        counted = await reads.per_step(database.reads, given, trashed=list_query.trash, **values, **bounds)
+        counted = await dates.per_step(direct, names, source, steps, trashed=list_query.trash, values=values)
         return [
             FacetValue(step.value, step.value, number, False)
             for step, number in zip(steps, counted, strict=True)
-            if number
+            if number != 0
         ]
 
     async def names(self, resource: str, ids: Collection[str]) -> dict[str, str]:
@@ -201,43 +222,6 @@ class Queries:
                 )
         return found
 
-    @property
-    def common_params(self) -> dict[str, Any]:
-        """Return the parameters common to all statements: the actor, and the start of the actor's day."""
-        return {"actor": self._context.actor.id, **period_values(self._context.zone, self._context.today)}
-
-    def list_params(self, admin: ModelAdmin[Any], list_query: ListQuery) -> dict[str, Any]:
-        """Return the filters and search words of a list as parameters. Raise Invalid for undeclared ones."""
-        given: dict[str, Any] = {}
-        declared = {name: admin.filtered.get(name) for name in admin.filters_for(self._context.actor)}
-        own = {item.name: item for item in admin.filters if isinstance(item, Filter)}
-        for name, texts in list_query.filters.items():
-            target = own.get(name) or declared.get(name)
-            if target is None:
-                raise Invalid.field(f"query.{name}", f"Unknown filter. Filters: {', '.join(declared) or 'none'}.")
-            given |= read_filter(target, texts, self._context.zone, self._context.today)
-        if list_query.match == "any":
-            given |= self._context.reads(admin).any_of(given)
-        if list_query.trash and not admin.trash:
-            raise Invalid.field("query.trash", f"There is no trash for {admin.label.lower()}.")
-        if list_query.ids:
-            given["q_ids"] = list_query.ids
-        return given | self._words(admin, list_query.q)
-
-    def _words(self, admin: ModelAdmin[Any], q: str) -> dict[str, Any]:
-        words = q.split()
-        if not words:
-            return {}
-        if len(q) > 200 or len(words) > WORDS or "\x00" in q:
-            raise Invalid.field("query.q", f"Use at most {WORDS} words and 200 characters.")
-        try:
-            return {"q_id": UUID(q.strip())}
-        except ValueError:
-            pass
-        if not admin.search:
-            raise Invalid.field("query.q", "Only ids can be searched for here.")
-        return word_values(words)
-
     def _facets(
         self,
         admin: ModelAdmin[Any],
@@ -255,14 +239,6 @@ class Queries:
             values += [FacetValue(one, names.get(one, one), None, True) for one in chosen if one not in counted]
             found.append(facet_of(admin, item, values))
         return found
-
-
-def _too_many(admin: ModelAdmin[Any]) -> Invalid:
-    """Return the error where more rows match than the database sorts while somebody waits."""
-    indexed = ", ".join(("id", *admin.sorts))
-    return Invalid.field(
-        "query.sort", f"More than {CAP:,} rows match. Filter them first, or sort by one of {indexed} alone."
-    )
 
 
 def _uncounted(admin: ModelAdmin[Any], name: str) -> dict[str, None]:

@@ -13,8 +13,9 @@ from sqlalchemy import LargeBinary
 from todo.access import Actor
 from todo.admin.checks import AdminError, mistakes
 from todo.admin.declaration import ENTER, Computed, Known, ModelAdmin, Resource, RowsAdmin
+from todo.admin.expressions import ReadView
 from todo.admin.fields import Field, SecretState, field_of, kind_of, label_of, without_none
-from todo.admin.reads import ReadView, TableReads
+from todo.admin.reads import TableReads
 from todo.database import columns
 from todo.errors import NotFound
 from todo.schema import Schema

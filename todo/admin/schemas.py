@@ -76,7 +76,10 @@ class Facet(Struct):
 
 
 class ListResult(Struct):
-    """A page of rows. `total` is exact up to 10,000; above that, `total_is_exact` is false and it is an estimate."""
+    """A page of rows. `total` is exact up to 10,000; beyond, it is an estimate or a lower bound.
+
+    `looked_through`: the page ended before it was full, after so many rows in the order of the list.
+    """
 
     items: list[Any]
     next_cursor: str | None
@@ -84,6 +87,7 @@ class ListResult(Struct):
     total_is_exact: bool = True
     facets: list[Facet] = []
     previous_cursor: str | None = None
+    looked_through: int | None = None
 
 
 class Option(Struct):

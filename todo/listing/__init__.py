@@ -9,11 +9,25 @@ from msgspec.json import encode
 from sqlalchemy import ColumnElement, Select, Subquery, select
 
 from todo.database import Direct, Query
+from todo.listing import statements
 from todo.listing.orders import Key, Orders, Sort, beyond, reversed_order
-from todo.listing.statements import MAX_COUNT, Part, Shape, Test, Where, after_skipped, counted, page_of, sought
+from todo.listing.statements import (
+    MAX_COUNT,
+    SKIPPED,
+    Part,
+    Shape,
+    Source,
+    Test,
+    Where,
+    after_skipped,
+    counted,
+    drawn,
+    page_of,
+    sought,
+)
 from todo.schema import Page, decode_cursor, encode_cursor
 
-__all__ = ["MAX_COUNT", "Key", "Listing", "Shared", "Sort", "Test", "Where", "beyond"]
+__all__ = ["MAX_COUNT", "Key", "Listing", "Shared", "Sort", "Source", "Test", "Where", "beyond"]
 S = TypeVar("S")
 
 
@@ -43,6 +57,9 @@ class Listing(Generic[S]):
     `orders`, if given, are the only ones accepted, those that an index has: `created_at,id` also serves its reverse and
     its first fields alone. `leading` are fields that hardly ever tie: with a `where`, others may follow them. `ranges`
     are filters that need the order of one field, so that they read only what matches.
+
+    With `sources`, which have all rows that match, up to `most` rows of each are read and sorted. For what passes the
+    `tests`, `walk` rows are looked through, or WALK.
     """
 
     def __init__(
@@ -59,6 +76,9 @@ class Listing(Generic[S]):
         tests: Mapping[str, Test] | None = None,
         shared: Shared | None = None,
         place: Any = None,
+        sources: Sequence[Source] = (),
+        most: int = 0,
+        walk: int = 0,
     ):
         self._into = into
         self._columns = columns
@@ -67,6 +87,7 @@ class Listing(Generic[S]):
         self._default = default
         self._orders = Orders(sorts, orders, leading, ranges)
         self._tests = tests or {}
+        self._sources, self._most, self._walk = sources, most, walk
         self._parts = [Part(columns, filters, place)]
         if shared is not None:
             self._parts.append(Part(shared.columns, {**filters, **shared.filters}, shared.place, shared.groups))
@@ -128,26 +149,37 @@ class Listing(Generic[S]):
         """Return the opposite of a sort."""
         return reversed_order(sort or self._default)
 
+    @property
+    def walk(self) -> int:
+        """Return how many rows are looked through for a page, which may end before it is full; 0 for no such pages."""
+        return 0 if self._sources or not self._tests else self._walk or statements.WALK
+
     def check_sort(self, sort: str, field: str) -> None:
         """Raise Invalid for this field unless `page` takes the sort, with a `where`."""
         self._orders.names(sort, several=True, field=field)
 
     def _compile_page(self, given: frozenset[str], sort: str, after: bool, where: Where | None) -> Query[Any]:
         shape = Shape(given, self._keys(sort, where is not None), after, where)
-        if given & self._tests.keys() or (where is not None and where.split(None)[1]):
+        if self._sources or given & self._tests.keys() or (where is not None and where.split(None)[1]):
             return Query(self._sought, self._joined(shape))
         return Query(self._into, self._statement(shape))
 
-    def _compile_skipping(self, given: frozenset[str], sort: str) -> Query[S]:
+    def _compile_skipping(self, given: frozenset[str], sort: str) -> Query[Any]:
         shape = Shape(given, self._keys(sort), False, None)
+        if self._sources:
+            return Query(self._sought, self._joined(shape, skips=True))
         return Query(self._into, after_skipped(self._parts[0], shape, self._sorts["id"].expression))
 
     def _statement(self, shape: Shape) -> Select[Any]:
         return page_of(self._parts, shape)
 
-    def _joined(self, shape: Shape) -> Select[Any]:
+    def _joined(self, shape: Shape, *, skips: bool = False) -> Select[Any]:
         """A page of which only the keys are found first."""
-        page = sought(self._parts, shape, self._tests).subquery("page")
+        if self._sources:
+            found = drawn(self._parts[0], shape, self._sources, self._most)
+        else:
+            found = sought(self._parts, shape, self._tests, self._walk or statements.WALK)
+        page = (found.offset(SKIPPED) if skips else found).subquery("page")
         rows = select(*self._columns.selected_columns, page.c.shown)
         rows = rows.join(page, page.c.key_id == self._sorts["id"].expression)
         return shape.by_labels(rows, page).order_by(page.c.shown.desc())

@@ -1,11 +1,14 @@
 """The statements of lists: a page in order, however many places its rows are in, and what few of many rows match."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
+from functools import partial
+from itertools import takewhile
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import (
     CTE,
     BigInteger,
+    Column,
     ColumnElement,
     Select,
     Subquery,
@@ -18,11 +21,13 @@ from sqlalchemy import (
     not_,
     select,
     true,
+    union,
     union_all,
 )
 
 from todo.listing.orders import LIMIT, Key, beyond
 
+SKIPPED: Any = bindparam("skipped", type_=BigInteger())
 MAX_COUNT = 1_000  # a count reads no more rows than this, and one
 WALK = 2_000  # rows of a list that are looked through for what some of them may have
 FEW = 5  # rows of each group that show which of them have most of a page
@@ -48,6 +53,19 @@ class Test(NamedTuple):
 
     clause: ColumnElement[bool]
     has_index: bool = True
+
+
+class Source(NamedTuple):
+    """Rows that an index has. Only the index has them in this order, so that the planner does not read the table."""
+
+    clause: ColumnElement[bool]
+    order: tuple[ColumnElement[Any], ...] = ()
+
+    @property
+    def counted(self) -> tuple[ColumnElement[Any], ...]:
+        """The order in which they are counted: as far as possible by the index, without the table."""
+        plain = tuple(takewhile(lambda one: isinstance(one, Column), self.order))
+        return plain or (self.order if len(self.order) > 1 else ())
 
 
 class Shape(NamedTuple):
@@ -125,7 +143,7 @@ def page_of(parts: Sequence[Part], shape: Shape) -> Select[Any]:
 def after_skipped(part: Part, shape: Shape, key: ColumnElement[Any]) -> Select[Any]:
     """A page after some rows, of which only the keys are read."""
     keys = part.columns.with_only_columns(key, maintain_column_froms=True).where(*part.conditions(shape))
-    page = shape.in_order(keys).offset(bindparam("skipped", type_=BigInteger())).limit(LIMIT).correlate(None)
+    page = shape.in_order(keys).offset(SKIPPED).limit(LIMIT).correlate(None)
     return shape.in_order(part.columns.where(key.in_(page)))
 
 
@@ -150,15 +168,16 @@ def _merged(
     return both.select()
 
 
-def sought(parts: Sequence[Part], shape: Shape, tests: Mapping[str, Test]) -> Select[Any]:
+def sought(parts: Sequence[Part], shape: Shape, tests: Mapping[str, Test], walk: int) -> Select[Any]:
     """The keys of a page of what passes the tests, and whether each is `shown`.
 
-    The first rows are looked through. If these do not have a page of matches, an index is asked. If there is none, or
-    it has more than are sorted, the page is what was found, and the row up to which was looked follows, not shown.
+    The first `walk` rows are looked through. If these do not have a page of matches, an index is asked. If there is
+    none, or it has more than are sorted, the page is what was found, and the row up to which was looked follows, not
+    shown.
     """
     asked = [tests[name] for name in sorted(shape.given & tests.keys())]
     others, looked_up = shape.where.split(None) if shape.where else ([], [])
-    walked = _walked(parts, shape, tests.keys(), others, [*(test.clause for test in asked), *looked_up])
+    walked = _walked(parts, shape, tests.keys(), others, [*(test.clause for test in asked), *looked_up], walk)
     names = [label.name for label in shape.labels]
     keys = [walked.c[name] for name in names]
     page = shape.by_labels(select(*keys).where(walked.c.matches), walked).limit(LIMIT).cte("matching")
@@ -178,12 +197,23 @@ def sought(parts: Sequence[Part], shape: Shape, tests: Mapping[str, Test]) -> Se
     return shape.by_labels(rows.select(), rows).order_by(rows.c.shown.desc()).limit(LIMIT)
 
 
+def drawn(part: Part, shape: Shape, sources: Sequence[Source], most: int) -> Select[Any]:
+    """The keys of a page of what passes the filters, of the rows of each source up to `most`."""
+    passes = and_(true(), *part.conditions(shape), *shape.past).label("passes")
+    keys = part.keys(shape).add_columns(passes)
+    read = [keys.where(one.clause).order_by(*one.order).limit(up_to(most)).subquery().select() for one in sources]
+    rows = (union(*read) if len(read) > 1 else read[0]).subquery()
+    named = [rows.c[label.name] for label in shape.labels]
+    return shape.by_labels(select(*named, true().label("shown")).where(rows.c.passes), rows).limit(LIMIT)
+
+
 def _walked(
     parts: Sequence[Part],
     shape: Shape,
     tested: Set[str],
     others: Sequence[ColumnElement[bool]],
     tests: Sequence[ColumnElement[bool]],
+    most: int,
 ) -> CTE:
     """The first rows of all parts, whether each `matches`, and whether it `ends` what was read."""
     walks = []
@@ -191,9 +221,9 @@ def _walked(
         rows = part.keys(shape).add_columns(and_(*tests).label("matches"))
         rows = rows.where(*part.filtered(shape.given - tested), *others, *shape.past)
         if part.groups is None:
-            rows = shape.in_order(rows.add_columns((shape.number() >= WALK).label("ends"))).limit(WALK)
+            rows = shape.in_order(rows.add_columns((shape.number() >= most).label("ends"))).limit(most)
         else:
-            rows = _merged(part.groups, rows, shape, FEW_WALKED, WALK, _share)
+            rows = _merged(part.groups, rows, shape, FEW_WALKED, most, partial(_share, most))
         walks.append(rows.subquery().select())
     walk = union_all(*walks).subquery()
     ended = func.count().filter(walk.c.ends).over(order_by=shape.directed(walk), rows=(None, -1))
@@ -201,9 +231,9 @@ def _walked(
     return shape.by_labels(read.select().where(read.c.ended == 0), read).cte("walked")
 
 
-def _share(busy: CTE) -> Any:
+def _share(walk: int, busy: CTE) -> Any:
     """How many more rows of each busy group are looked through."""
-    return _once("share", literal(WALK) // func.greatest(1, _number(busy)))
+    return _once("share", literal(walk) // func.greatest(1, _number(busy)))
 
 
 def _found(
@@ -223,6 +253,11 @@ def _found(
     # A limit in the same query would let the planner prefer to look through all rows in their order.
     every = union_all(*matches).cte("every")
     return every.select().limit(MOST_FOUND + 1).cte("found")
+
+
+def up_to(rows: int) -> Any:
+    """Return a limit that the planner knows whatever it plans for."""
+    return literal_column(str(rows))
 
 
 def _number(of: Any) -> Any:

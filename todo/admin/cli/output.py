@@ -18,6 +18,7 @@ from todo.admin.declaration import Resource
 from todo.admin.describing import Description
 from todo.admin.explanations import Explanation
 from todo.admin.fields import write_text
+from todo.admin.lookups import CAP
 from todo.admin.schemas import Difference, HistoryPage, ImportJob, ImportReport, ListResult, Outcome, Preview
 
 STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -28,10 +29,19 @@ def page(resource: Resource, names: Sequence[str], found: ListResult) -> None:
     for item in found.items:
         grid.add_row(str(item.id), *(cell(item, name) for name in names if name != "id"))
     show(grid)
-    total = f"{found.total:,}" if found.total_is_exact and found.total is not None else f"about {found.total:,}"
-    click.echo(f"{len(found.items)} of {total} {resource.label.lower()}.")
+    click.echo(f"{len(found.items)} of {total(found)} {resource.label.lower()}.")
+    if found.looked_through:
+        click.echo(f"{found.looked_through:,} were looked through in this order; more may match.")
     if found.next_cursor:
         click.echo(f"The next ones: --cursor {found.next_cursor}")
+
+
+def total(found: ListResult) -> str:
+    """Return how many rows match, as far as it is known."""
+    number = found.total or 0
+    if found.total_is_exact:
+        return f"{number:,}"
+    return f"at least {number:,}" if number < CAP else f"about {number:,}"
 
 
 def row(resource: Resource, item: Any) -> None:

@@ -166,7 +166,7 @@ async def _confirm(
         return total
     what = f"{len(ids)} {found.label}" if ids else found.label
     if page:
-        what = f"{page.total or 0:,} {found.label}" if page.total_is_exact else f"about {page.total:,} {found.label}"
+        what = f"{output.total(page)} {found.label}"
     elif len(ids) == 1:
         what = f"{found.label_one} {ids[0]}"
     confirm(f"{action.label if action else name.capitalize()}: {what}.")

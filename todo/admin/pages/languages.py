@@ -15,8 +15,8 @@ from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
 from todo.admin.declaration import Resource
+from todo.admin.lookups import CAP
 from todo.admin.pages.sentences import Sentences
-from todo.admin.reads import CAP
 from todo.database import now
 
 CATALOGS = Path(__file__).parents[2] / "locale"
@@ -93,10 +93,12 @@ class Language:
         return f"{CAP // 1000}k+" if value > CAP else self.number(value)
 
     def about(self, value: int, exact: bool = True) -> str:
-        """Format a number of rows: `12,345`, or when it is not exact `more than 10,000` or `about 62,000`."""
+        """Format a number of rows: `12,345`; not exact: `at least 12`, `more than 10,000` or `about 62,000`."""
         if exact:
             return self.number(value)
-        if value <= CAP:
+        if value < CAP:
+            return self.gettext("at least %(number)s", number=self.number(value))
+        if value == CAP:
             return self.gettext("more than %(number)s", number=self.number(CAP))
         return self.gettext("about %(number)s", number=self.number(float(f"{value:.2g}")))
 

@@ -45,6 +45,10 @@ class User(Row, table=True):
             "timezone_pending_since",
             postgresql_where=text("timezone_pending_since IS NOT NULL"),
         ),
+        Index("ix_users_created", "created_at", "id"),
+        # Words anywhere in them, three letters or longer, for operators.
+        Index("ix_users_email_trigrams", "email", postgresql_using="gin", postgresql_ops={"email": "gin_trgm_ops"}),
+        Index("ix_users_name_trigrams", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
     )
     SECRET: ClassVar[frozenset[str]] = frozenset({"password_hash"})
 

@@ -25,6 +25,7 @@ class Project(Row, table=True):
         Index("uq_projects_id_owner", "id", "owner_id", unique=True),
         Index("ix_projects_owner", "owner_id", "id"),
         Index("ix_projects_parent", "parent_id", "owner_id", postgresql_where=text("parent_id IS NOT NULL")),
+        Index("ix_projects_name_trigrams", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
         Index("ix_projects_archived", "owner_id", postgresql_where=text("archived_at IS NOT NULL")),
         ForeignKeyConstraint(
             ["parent_id", "owner_id"], ["projects.id", "projects.owner_id"], ondelete="CASCADE", onupdate="CASCADE"

@@ -109,12 +109,7 @@ class Task(Row, table=True):
         Index("ix_tasks_all_created", "created_at", "id", postgresql_where=HERE),
         Index("ix_tasks_all_priority", "priority", "id", postgresql_where=HERE),
         Index("ix_tasks_all_due", DUE, "id", postgresql_where=HERE),
-        Index(
-            "ix_tasks_all_status",
-            "status",
-            "id",
-            postgresql_where=text("deleted_at IS NULL AND status <> 'open' AND status <> 'done'"),
-        ),
+        Index("ix_tasks_all_status", "status", "created_at", "id", postgresql_where=HERE),
         Index("ix_tasks_all_trash", "created_at", "id", postgresql_where=TRASHED),
         # Words anywhere in it, three letters or longer.
         Index("ix_tasks_title_trigrams", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),

@@ -50,7 +50,6 @@ class SessionAdmin(ModelAdmin[Session]):
         "user.status",
     )
     search = ("user_agent", "address")
-    sorts = ("seen_at",)
     verbs = ("view", "export")
 
     def obstacle(self, actor: Actor, verb: str, row: Any) -> str:

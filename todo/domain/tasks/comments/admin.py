@@ -23,7 +23,6 @@ class CommentAdmin(ModelAdmin[Comment]):
     columns = ("task_id", "author_id", "created_at", "edited_at")
     filters = ("task_id", "author_id", "created_at")
     search = ("text",)
-    sorts = ("created_at",)
     heavy = ("text",)
     verbs = ("view", "delete", "export")
     every_row = "comments.all"

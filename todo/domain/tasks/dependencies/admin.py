@@ -24,7 +24,6 @@ class DependencyAdmin(ModelAdmin[Dependency]):
     display = "task_id"
     columns = ("task_id", "blocker_id", "created_at")
     filters = ("task_id", "blocker_id")
-    sorts = ("created_at",)
     verbs = ("view", "delete", "export")
     every_row = "tasks.all"
 

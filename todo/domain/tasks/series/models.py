@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column, DateTime, ForeignKeyConstraint, Index, String, text
+from sqlalchemy import Column, DateTime, ForeignKeyConstraint, Index, String, literal_column, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
@@ -39,6 +39,12 @@ class Series(Row, table=True):
         Index("ix_series_due", "next_run_at", postgresql_where=text("next_run_at IS NOT NULL")),
         Index("ix_series_owner", "owner_id", "id"),
         Index("ix_series_project", "project_id", "id"),
+        Index(
+            "ix_series_title_trigrams",
+            literal_column("(template ->> 'title')").label("words"),
+            postgresql_using="gin",
+            postgresql_ops={"words": "gin_trgm_ops"},
+        ),
         Index("ix_series_set_aside", "id", postgresql_where=text("failures > 0")),
         Index("ix_series_predecessor", "predecessor_id", postgresql_where=text("predecessor_id IS NOT NULL")),
         Index("ix_series_end_notice", "end_notice_at", postgresql_where=text("end_notice_at IS NOT NULL")),

@@ -1,0 +1,168 @@
+"""The conditions of a list by the names of its parameters, and what indexes have of each."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    String,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.sql.util import ClauseAdapter
+
+from todo.admin.declaration import Filter, ModelAdmin
+from todo.admin.expressions import Admins, ReadView, expression_of, in_order, in_scope
+from todo.admin.fields import Field
+from todo.admin.filters import ANY, TIMES, conditions, own_conditions
+from todo.admin.lookups import Indexes, Lookup
+from todo.database import columns, table_of
+
+WORDS = 5
+SCOPE = "actor"  # the name of the scope among the filters: that of its parameter
+Clause = ColumnElement[bool]
+
+
+class Clauses:
+    """The conditions of one table for one read view. Every filter, and the scope, has a name."""
+
+    def __init__(self, admin: ModelAdmin[Any], read_view: ReadView, related: Admins):
+        self._admin, self._view, self._related = admin, read_view, related
+        self._table = columns(admin.model)
+        self._indexes = {
+            trashed: Indexes(table_of(admin.model), self._standing_text(trashed)) for trashed in (True, False)
+        }
+        self._by_reference: dict[Clause, dict[bool, Lookup | None]] = {}
+        self.forms = dict(self._conditions())
+        numbers = range(1, WORDS + 1)
+        words = {f"q_{number}": self._word(f"q_{number}", "") for number in numbers}
+        words |= {f"b_{number}": self._word(f"b_{number}", "", "% ") for number in numbers}
+        key = self._table["id"]
+        ids = {
+            "q_id": key == bindparam("q_id", type_=key.type),
+            "q_ids": key == any_(bindparam("q_ids", type_=ARRAY(key.type))),
+        }
+        scope = {} if read_view.scope is None else {SCOPE: read_view.scope}
+        self._chosen = self.forms | words | ids | scope
+        self.lookup = cache(self._lookup)
+
+    def names(self, given: Mapping[str, Any]) -> frozenset[str]:
+        """Return the names of the conditions that are given, and of the scope."""
+        joined = {name for name in given if name.startswith(ANY)}
+        single = (given.keys() & self._chosen.keys()) - (self.forms.keys() if joined else set())
+        return frozenset(single | joined | ({SCOPE} & self._chosen.keys()))
+
+    def any_of(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameter that makes one of the given filters suffice."""
+        forms = sorted(given.keys() & self.forms.keys())
+        return {ANY + "|".join(forms): True} if len(forms) > 1 else {}
+
+    def clause(self, name: str) -> Clause:
+        if name.startswith(ANY):
+            return or_(*(self.forms[part] for part in name.removeprefix(ANY).split("|")))
+        return self._chosen[name]
+
+    def matching(self, names: Iterable[str]) -> list[Clause]:
+        """Return the conditions for matching rows, in an order that makes equal statements equal."""
+        return [self.clause(name) for name in sorted(names)]
+
+    def standing(self, trashed: bool) -> list[Clause]:
+        """Return the condition for rows in the trash, or for the others."""
+        if not self._admin.trash:
+            return []
+        deleted = self._table[self._admin.trash]
+        return [deleted.is_not(None) if trashed else deleted.is_(None)]
+
+    def _standing_text(self, trashed: bool) -> str:
+        return f"{self._admin.trash} IS {'NOT ' if trashed else ''}NULL" if self._admin.trash else ""
+
+    def has_order(self, order: ColumnElement[Any], trashed: bool) -> bool:
+        """Return whether an index has the rows in this order."""
+        return self._indexes[trashed].has_order(order)
+
+    def along(self, names: Iterable[str], order: ColumnElement[Any], trashed: bool) -> frozenset[str]:
+        """Return the filters for which an index has the rows that match in this order."""
+        indexes, clauses = self._indexes[trashed], {name: self.clause(name) for name in sorted(names)}
+        ranges = [name for name, clause in clauses.items() if indexes.has_range(clause, order)]
+        one = [name for name, clause in clauses.items() if indexes.has_one(clause, order)][:1]
+        return frozenset(ranges + one)
+
+    def _lookup(self, name: str, trashed: bool) -> Lookup | None:
+        """Return what indexes have of a condition, or None."""
+        known = {clause: lookups[trashed] for clause, lookups in self._by_reference.items()}
+        return self._indexes[trashed].lookup(self.clause(name), known)
+
+    def _conditions(self) -> Iterable[tuple[str, Clause]]:
+        for item in self._admin.filters:
+            if isinstance(item, Filter):
+                yield from ((one.key, one.clause) for one in own_conditions(item))
+            elif "." in item:
+                yield from self._of_related(item)
+            elif item not in self._view.hidden:
+                field = self._admin.fields[item]
+                column = expression_of(self._admin, field)
+                yield from ((one.key, one.clause) for one in conditions(field, column, self._ordered(field, column)))
+
+    def _ordered(self, field: Field, column: ColumnElement[Any]) -> ColumnElement[Any] | None:
+        """Return a time as it is sorted, where an index has it."""
+        if field.kind not in TIMES or not field.nullable or field.computed:
+            return None
+        ordered, _ = in_order(column)
+        return ordered if self.has_order(ordered, False) else None
+
+    def _of_related(self, name: str) -> Iterable[tuple[str, Clause]]:
+        """Return the conditions on rows that a reference refers to, of those that the actor may see."""
+        via, scopes = self._admin.via(name), dict(self._view.related)
+        if via is None or name not in scopes:
+            return
+        there, scope = self._related[via.reference], scopes[name]
+        column = expression_of(there, there.fields[name.partition(".")[2]])
+        for one in conditions(self._admin.filtered[name], column):
+            yield one.key, self._referring(via.name, there, scope, one.clause)
+
+    def _referring(self, via: str, there: ModelAdmin[Any], scope: Clause | None, asked: Clause) -> Clause:
+        """Return the condition that a row refers to one that meets another, and note how it is looked up.
+
+        It asks one row of the other table for each row. Their ids are found first where that has an index for what is
+        asked, or is small.
+        """
+        alias = there.model.__table__.alias(f"of_{via}")
+        found = select(ClauseAdapter(alias).traverse(asked)).where(alias.c.id == self._table[via])
+        clause: Clause = func.coalesce(in_scope(found, alias, there, scope).scalar_subquery(), false())
+        some = select(columns(there.model)["id"], and_(asked, true() if scope is None else scope).label("counts"))
+        lookup = Indexes(table_of(there.model)).lookup(asked, {})
+        self._note(clause, via, some if lookup is None else some.where(or_(*(part.clause for part in lookup.parts))))
+        return clause
+
+    def _note(self, clause: Clause, via: str, some: Any) -> None:
+        column = self._table[via]
+        self._by_reference[clause] = {
+            trashed: indexes.by_ids(column, some) for trashed, indexes in self._indexes.items()
+        }
+
+    def _word(self, name: str, *places: str) -> Clause:
+        pattern = bindparam(name, type_=String())
+        patterns = [literal(place, String()) + pattern if place else pattern for place in places]
+        looked_in = [name for name in self._admin.search if name not in self._view.hidden]
+        return or_(false(), *(self._matches(name, pattern) for name in looked_in for pattern in patterns))
+
+    def _matches(self, name: str, pattern: ColumnElement[str]) -> Clause:
+        """Return the condition for a field that is like this, or a reference to a row of such a name."""
+        if self._admin.fields[name].kind != "reference":
+            return expression_of(self._admin, self._admin.fields[name]).ilike(pattern)
+        if name not in dict(self._view.displays):
+            return false()
+        there, scope = self._related[self._admin.fields[name].reference], dict(self._view.displays)[name]
+        called = expression_of(there, there.fields["id" if there.fields[there.display].reference else there.display])
+        called = called if isinstance(called.type, String) else cast(called, String)
+        return self._referring(name, there, scope, called.ilike(pattern))

@@ -1,0 +1,229 @@
+"""Count the rows of a list, of each choice of its filters and of each step of its dates, reading a bounded number."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+    table,
+    true,
+    union,
+    union_all,
+)
+from sqlalchemy import (
+    column as named,
+)
+from sqlalchemy.dialects.postgresql import OID
+
+from todo.admin.declaration import Filter
+from todo.admin.fields import Field
+from todo.admin.filters import EMPTY, PERIODS, SET, TIMES, key_of
+from todo.admin.lookups import CAP, Lookup
+from todo.admin.reads import ALL, TableReads
+from todo.database import Direct, Query
+from todo.listing.statements import WALK, up_to
+
+PG_CLASS = table("pg_class", named("oid"), named("relkind"), named("reltuples"))
+PG_INHERITS = table("pg_inherits", named("inhrelid"), named("inhparent"))
+MOST_COUNTED = 2_000  # rows of which each is asked for every choice of every filter
+ONE: ColumnElement[Any] = literal_column("1").label("one")
+Names = frozenset[str]
+Values = Mapping[str, Any]
+
+
+class Counts(Struct):
+    """The number of matching rows, and of each filter choice; None where counting is too expensive.
+
+    A total that is not exact is the least that was seen, or of a table without filters what the database estimates.
+    """
+
+    total: int
+    exact: bool
+    facets: dict[str, dict[str, int | None]]
+
+
+class Gauge(Struct):
+    """How many rows an index has for each filter, and for ALL, up to a little more than CAP."""
+
+    sizes: dict[str, int]
+
+    def source(self, names: Iterable[str]) -> str | None:
+        """Return the filter whose index has the fewest rows, if these may be read, so that all that match are found."""
+        few = {name: self.sizes[name] for name in (ALL, *names) if self.sizes.get(name, CAP + 1) <= CAP}
+        return min(few, key=lambda name: few[name]) if few else None
+
+    def may_count(self, source: str) -> bool:
+        """Return whether the index has so few rows that each is asked which choices it has."""
+        return self.sizes[source] <= MOST_COUNTED
+
+
+class Counting:
+    """The counts of a table for one read view."""
+
+    def __init__(self, reads: TableReads):
+        self._reads, self._clauses = reads, reads.clauses
+        self._model = reads.admin.model
+        self._gauging = lru_cache(maxsize=200)(self._gauge)
+        self._counting = lru_cache(maxsize=200)(self._count)
+
+    async def gauge(self, direct: Direct, names: Names, *, trashed: bool, values: Values) -> Gauge:
+        """Ask indexes how many rows they have for each filter, in one round trip."""
+        (found,) = await direct.all(self._gauging(names, trashed), **values)
+        return found
+
+    def _gauge(self, names: Names, trashed: bool) -> Query[Gauge]:
+        lookups = {name: self._reads.lookup(name, trashed) for name in (ALL, *sorted(names))}
+        known = {name: lookup for name, lookup in lookups.items() if lookup is not None}
+        sizes = [self._size(lookup, trashed) for lookup in known.values()]
+        found: Any = select(*sizes)
+        return Query(lambda *row: Gauge(dict(zip(known, row, strict=True))), found)
+
+    def _size(self, lookup: Lookup, trashed: bool) -> ColumnElement[int]:
+        standing = self._clauses.standing(trashed)
+        every = select(ONE).select_from(self._model).where(*standing)
+        rows = [every.where(part.clause).order_by(*part.counted).limit(up_to(CAP + 1)) for part in lookup.parts]
+        number = _number(union_all(*(one.subquery().select() for one in rows)))
+        if not lookup.related:
+            return number
+        few = and_(*(_number(one.limit(up_to(CAP + 1))) <= CAP for one in lookup.related))
+        return case((few, number), else_=CAP + 1)
+
+    async def counts(self, direct: Direct, gauge: Gauge, names: Names, *, trashed: bool, values: Values) -> Counts:
+        """Return total and facets. A facet ignores its own filter.
+
+        Choices are counted where an index has at most MOST_COUNTED rows for one of the other filters.
+        """
+        sources = {rest: source for rest in {names, *self._groups(names)} if (source := gauge.source(rest)) is not None}
+        size = self._known(gauge, names, sources.get(names), trashed)
+        asked = [(rest, one, gauge.may_count(one)) for rest, one in sources.items()]
+        counted = frozenset(one for one in asked if one[2] or (one[0] == names and size is None))
+        query, places = self._counting(names, trashed, counted, is_sampled=bool(names) and names not in sources)
+        (row,) = await direct.all(query, **values)
+        estimate, sampled, *numbers = row
+        found = dict(zip(places, numbers, strict=True))
+        facets: dict[str, dict[str, int | None]] = {}
+        for rest, choices in self._groups(names).items():
+            for name, value, _ in choices:
+                facets.setdefault(name, {})[value] = found.get((rest, name, value))
+        if names in sources:
+            return Counts(size if size is not None else found[names, ALL, ALL], True, facets)
+        is_many = len(names) == 1 and self._is_alone(next(iter(names)), trashed)
+        least = max(sampled, CAP if is_many else 0) if names else max(estimate or 0, CAP)
+        return Counts(least, False, facets)
+
+    def _known(self, gauge: Gauge, names: Names, source: str | None, trashed: bool) -> int | None:
+        """Return the number of matching rows, if the index that was asked has these and no others."""
+        if source is None or not self._is_alone(source, trashed) or self._reads.asked(names, source, trashed):
+            return None
+        return gauge.sizes[source]
+
+    def _is_alone(self, name: str, trashed: bool) -> bool:
+        """Return whether one index has what matches a filter, and no others."""
+        lookup = self._reads.lookup(name, trashed)
+        return lookup is not None and lookup.is_exact and len(lookup.parts) == 1 and not lookup.related
+
+    def _groups(self, names: Names) -> dict[Names, list[tuple[str, str, ColumnElement[bool]]]]:
+        """Return the choices to count, by the filters with which they are."""
+        groups: dict[Names, list[tuple[str, str, ColumnElement[bool]]]] = {}
+        for item in self._reads.admin.filters:
+            name = item if isinstance(item, str) else item.name
+            rest = frozenset(key for key in names if not key.startswith(f"{key_of(name)}__"))
+            if choices := self._choices(item):
+                groups.setdefault(rest, []).extend((name, value, clause) for value, clause in choices)
+        return groups
+
+    def _count(
+        self, names: Names, trashed: bool, counted: frozenset[tuple[Names, str, bool]], *, is_sampled: bool
+    ) -> tuple[Query[Any], list[tuple[Names, str, str]]]:
+        """Return the statement, and what its columns count after the estimate and the sample."""
+        size = estimated_rows(str(self._model.__tablename__)).scalar_subquery()
+        sampled = self._sample(names, trashed) if is_sampled else literal(0)
+        groups, tallies, places = self._groups(names), [], []
+        for rest, source, has_choices in counted:
+            choices = groups.get(rest, []) if has_choices else []
+            tallies.append(self._tally(rest, source, trashed, [clause for *_, clause in choices]))
+            places += [(rest, ALL, ALL), *((rest, name, value) for name, value, _ in choices)]
+        columns_of = [column for tally in tallies for column in tally.c]
+        return Query(lambda *row: row, select(size, sampled, *columns_of).select_from(*tallies)), places
+
+    def _sample(self, names: Names, trashed: bool) -> ColumnElement[int]:
+        """Count what matches among the last rows in the usual order."""
+        lookup = self._reads.lookup(ALL, trashed)
+        order = [one.desc() for one in lookup.parts[0].order] if lookup else []
+        passes = and_(*self._clauses.matching(names)).label("passes")
+        last = select(passes).where(*self._clauses.standing(trashed)).order_by(*order).limit(up_to(WALK)).subquery()
+        return select(func.count()).select_from(last).where(last.c.passes).scalar_subquery()
+
+    def _tally(self, names: Names, source: str, trashed: bool, choices: Sequence[ColumnElement[bool]]) -> Subquery:
+        """Count the matching rows and those of each choice among the rows that an index has."""
+        marks = [choice.label(f"choice_{number}") for number, choice in enumerate(choices)]
+        rows = self.drawn(names, source, trashed, marks)
+        counted = [func.count().filter(rows.c[mark.name]).label(mark.name) for mark in marks]
+        return select(func.count().label("matching"), *counted).where(rows.c.passes).subquery()
+
+    def drawn(self, names: Names, source: str, trashed: bool, shown: Sequence[Any]) -> Subquery:
+        """Return the rows that an index has, each once, and whether each `passes` all filters."""
+        lookup = self._reads.lookup(source, trashed)
+        parts = lookup.parts if lookup else ()
+        once = [self._reads.key.label("key")] if len(parts) > 1 else []
+        asked = self._reads.asked(names, source, trashed)
+        passes = and_(true(), *self._clauses.matching(asked)).label("passes")
+        columns_of = select(*once, passes, *shown).select_from(self._model).where(*self._clauses.standing(trashed))
+        found = [columns_of.where(part.clause).order_by(*part.order).limit(up_to(CAP + 1)) for part in parts]
+        rows = [one.subquery().select() for one in found]
+        return (union(*rows) if once else rows[0]).subquery()
+
+    def _choices(self, item: str | Filter) -> list[tuple[str, ColumnElement[bool]]]:
+        """Return the choices that a facet counts. References and free texts have too many."""
+        if isinstance(item, Filter):
+            return list(item.choices.items())
+        if item in self._reads.read_view.hidden or "." in item:  # each choice would read the related table
+            return []
+        field = self._reads.admin.fields[item]
+        column = self._reads.expression(field)
+        found: list[tuple[str, ColumnElement[bool]]] = []
+        if field.kind == "choice":
+            found = [(choice, column == literal(choice, column.type)) for choice in field.choices]
+        elif field.kind == "boolean":
+            found = [("true", column.is_(True)), ("false", column.is_(False))]
+        elif field.kind in TIMES:
+            ends = [
+                (period, _bound(field, period, "from", column), _bound(field, period, "to", column))
+                for period in PERIODS
+            ]
+            found = [(period, (column >= low) & (column < high)) for period, low, high in ends]
+        if field.nullable:
+            found += [(EMPTY, column.is_(None)), (SET, column.is_not(None))]
+        return found
+
+
+def _number(rows: Any) -> ColumnElement[int]:
+    return select(func.count()).select_from(rows.subquery()).scalar_subquery()
+
+
+def _bound(field: Field, period: str, end: str, column: ColumnElement[Any]) -> Any:
+    return bindparam(f"p_{field.kind}_{period}_{end}", type_=column.type)
+
+
+def estimated_rows(name: str) -> Select[Any]:
+    """Return the query for the number of rows of a table, with its partitions, as of their last ANALYZE."""
+    table_id = cast(func.to_regclass(name), OID)
+    parts = select(PG_INHERITS.c.inhrelid).where(PG_INHERITS.c.inhparent == table_id)
+    ids = func.array(union_all(select(table_id), parts).scalar_subquery(), type_=ARRAY(OID))
+    rows = func.sum(func.greatest(PG_CLASS.c.reltuples, 0)).cast(BigInteger)
+    return select(rows).where(PG_CLASS.c.oid == any_(ids), PG_CLASS.c.relkind != "p")
