@@ -16,12 +16,14 @@ from todo.admin.models import IMPORT, RUN, Run
 from todo.admin.registry import Registry
 from todo.admin.schemas import Failure, Outcome, Selection
 from todo.admin.service import AdminService
+from todo.admin.undo import Undone, finish_undo, undo_part
 from todo.cleanup import Expired
 from todo.contention import retry
 from todo.database import Database, WriteSession, now
 from todo.errors import Problem
 from todo.queue import enqueue
 
+PART = 200  # rows of an import that are undone in a transaction
 STINT = 60  # seconds; a job has five minutes
 DAYS = timedelta(days=90)
 DRAFT_DAYS = timedelta(days=1)
@@ -90,11 +92,31 @@ async def _next(service: AdminService, run: Run) -> bool:
     on = msgspec.convert(run.target, Selection)
     async with service.context.transaction() as session:
         ids = await actions.next_ids(session, admin, on, run.last_id)
+        if admin.model is Run and run.action == "undo" and ids:
+            return await _undo(service, session, run, ids[0])
         given = actions.read_form(admin, run.action, run.form)
         outcome = await actions.act_in(session, admin, run.action, on, ids, given)
     _note(run, outcome)
     run.status, run.last_id = ("running", ids[-1]) if ids else ("done", run.last_id)
     return bool(ids)
+
+
+async def _undo(service: AdminService, session: WriteSession, run: Run, undone_id: UUID) -> bool:
+    """Undo the next rows of another run: as many as an import had would take longer than a job may."""
+    so_far, admin = msgspec.convert(run.form, Undone), service.context.table(run.resource)
+    more = False
+    try:
+        async with session.begin_nested():
+            other = await service.context.locked(session, admin, undone_id)
+            service.context.require(admin, "undo", other)
+            more = await undo_part(service, session, other, so_far, PART)
+            message = "" if more else await finish_undo(session, other, so_far)
+        _note(run, Outcome(0 if more else 1, messages=[message] if message else []))
+    except Problem as problem:
+        _note(run, Outcome(0, [Failure(str(undone_id), sentence(problem))]))
+    run.form = msgspec.to_builtins(so_far) if more else {}
+    run.status, run.last_id = "running", run.last_id if more else undone_id
+    return True
 
 
 def _note(run: Run, outcome: Outcome) -> None:

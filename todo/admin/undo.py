@@ -3,11 +3,12 @@
 Of an import, rows that it added go to the trash, or are deleted where there is none.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, null, select
 
 from todo.admin.actions import sentence
@@ -37,35 +38,65 @@ def obstacle_of(run: Any) -> str:
     return "" if run.status in {"done", "failed", "cancelled"} else "This is still running."
 
 
+class Undone(Struct):
+    """How far an undo is: the event that was undone last, how many rows, and the first of those that stay."""
+
+    last: UUID | None = None
+    removed: int = 0
+    restored: int = 0
+    stay: int = 0
+    named: list[str] = []
+
+
 async def undo_run(admin: AdminService, session: WriteSession, run: Run) -> str:
     """Restore the rows of a run in this transaction. Return how many, and which have changed since and stay.
 
     Raise Forbidden or NotFound.
     """
+    so_far = Undone()
+    await undo_part(admin, session, run, so_far, None)
+    return await finish_undo(session, run, so_far)
+
+
+async def undo_part(
+    admin: AdminService, session: WriteSession, run: Run, so_far: Undone, limit: int | None
+) -> bool:  # fmt: skip
+    """Restore the next rows of a run, of an import at most `limit`. Return whether there may be more."""
     table = admin.registry.table(run.resource)
     undo = _Undo(admin, session, table, run)
-    events = await undo.read()
-    undone, kept = {True: 0, False: 0}, []  # by whether the row had been added
+    limit = limit if run.action == IMPORT else None
+    events = await undo.read(so_far.last, limit)
     for event in events:
         try:
             async with session.begin_nested():
-                undone[event.action == table.event("add")] += await undo.one(event)
+                done = await undo.one(event)
+            if event.action == table.event("add"):
+                so_far.removed += done
+            else:
+                so_far.restored += done
         except Exception as error:
             problem = error if isinstance(error, Problem) else problem_from(error)
             if problem is None or is_contention(error):
                 raise
-            kept.append(f"{event.subject_id}: {sentence(problem)}")
-    counts = {"removed": undone[True], "restored": undone[False], "not_restored": len(kept)}
+            so_far.stay += 1
+            so_far.named = [*so_far.named, f"{event.subject_id}: {sentence(problem)}"][:SHOWN]
+        so_far.last = event.id
+    return limit is not None and len(events) == limit
+
+
+async def finish_undo(session: WriteSession, run: Run, done: Undone) -> str:
+    """Record an undo. Return what it did."""
+    counts = {"removed": done.removed, "restored": done.restored, "not_restored": done.stay}
     await record(session, "runs.undo", Run.__tablename__, subject_id=run.id, after=counts)
-    return _summary(run, undone, kept) if events else "Nothing to undo: this job changed no row."
+    return _summary(run, done) if done.last else "Nothing to undo: this job changed no row."
 
 
-def _summary(run: Run, undone: dict[bool, int], kept: Sequence[str]) -> str:
-    removed, restored = undone[True], undone[False]
-    more = f" and {len(kept) - SHOWN} more" if len(kept) > SHOWN else ""
+def _summary(run: Run, done: Undone) -> str:
+    removed, restored, kept = done.removed, done.restored, "; ".join(done.named)
+    more = f" and {done.stay - SHOWN} more" if done.stay > SHOWN else ""
     parts = [f"{removed} removed."] if run.action == IMPORT else []
     parts += [f"{restored} restored."] if restored or not parts else []
-    parts += [f"Not restored: {'; '.join(kept[:SHOWN])}{more}"] if kept else []
+    parts += [f"Not restored: {kept}{more}"] if kept else []
     return " ".join(parts)
 
 
@@ -77,8 +108,11 @@ class _Undo:
         self._there: dict[UUID, Any] = {}  # rows that there are, and since when they are in the trash
         self._touched: set[UUID] = set()
 
-    async def read(self) -> list[Event]:
-        """Return what the run did, in the order in which it is undone: rows that an import added, the last first."""
+    async def read(self, last: UUID | None, limit: int | None) -> list[Event]:
+        """Return what the run did, in the order in which it is undone: rows that an import added, the last first.
+
+        Those of an import after the event `last`, up to `limit`.
+        """
         is_import = self._run.action == IMPORT
         actions = ("add", "change") if is_import else (self._run.action,)
         found = select(Event).where(
@@ -88,7 +122,10 @@ class _Undo:
             EVENT.action.in_([self._table.event(action) for action in actions]),
         )
         found = found if is_import else found.where(EVENT.source == "worker")
-        events = list(await self._session.scalars(found.order_by(EVENT.id.desc() if is_import else EVENT.id)))
+        found = found.where(EVENT.id < last) if last and is_import else found
+        events = list(
+            await self._session.scalars(found.order_by(EVENT.id.desc() if is_import else EVENT.id).limit(limit))
+        )
         ids = [event.subject_id for event in events if event.subject_id]
         self._there = await self._read_trash(ids)
         self._touched = await self._read_touched(ids) if is_import else set()
