@@ -86,7 +86,7 @@ async def revert(admin: AdminService, resource: str, row_id: str, event_id: str,
     "delete", RESOURCE, click.argument("ids", nargs=-1, required=True, metavar="ROW..."), VERSION, YES, REASON, JSON
 )
 async def delete(
-    admin: AdminService, resource: str, ids: Sequence[str], version: int | None, yes: bool, as_json: bool
+    admin: AdminService, resource: str, ids: Sequence[str], yes: bool, as_json: bool, version: int | None = None
 ) -> int:
     """Delete rows, or move them to the trash if there is one.
 
