@@ -58,6 +58,7 @@ _TEXTS: dict[Permission, str] = {
     "tasks.cancel": "Cancel tasks in the administration.",
     "tasks.change": "Change, complete, reopen, cancel and skip tasks.",
     "tasks.complete": "Complete tasks in the administration.",
+    "tasks.complete_all": "Complete tasks with their subtasks in the administration.",
     "tasks.delete": "Move tasks to the trash, restore them, and delete them from the trash.",
     "tasks.explain": "See in the administration why tasks did or did not come up.",
     "tasks.import": "Import tasks in the administration.",

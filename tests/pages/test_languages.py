@@ -204,7 +204,7 @@ async def test_what_happened_is_told_in_german(visitor: Visitor, boss: Person, e
     ]  # fmt: skip
 
     assert {text for page in pages for text in english_in(page, english)} == set()
-    assert "Vorkommen 2031-01-31: erledigt" in text_of(pages[0])
+    assert "Termin 2031-01-31: erledigt" in text_of(pages[0])
     for page in (pages[0], pages[7]):
         assert ENGLISH.findall(text_of(page)) == []
         assert "Jeden Monat am 31.; in kürzeren Monaten am letzten Tag" in text_of(page)

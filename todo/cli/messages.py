@@ -17,7 +17,8 @@ from jinja2.ext import babel_extract
 
 import todo
 from todo.actions import Permission
-from todo.admin.declaration import Resource
+from todo.admin.declaration import Filter, Resource
+from todo.admin.fields import label_of
 from todo.admin.filters import PERIODS
 from todo.admin.pages.languages import CATALOGS, LANGUAGES, NAMES, SCRIPT_TEXTS, words_of
 from todo.admin.pages.sentences import PARTS
@@ -152,6 +153,8 @@ def _of_resource(resource: Resource) -> Iterator[str]:
     yield from _of_fields(resource.fields.values())
     yield from resource.texts()
     yield from (field.label for field in resource.filtered.values())
+    for own in (item for item in resource.filters if isinstance(item, Filter)):
+        yield from (label_of(own.name), *map(words_of, own.choices))
     for action in resource.actions.values():
         yield from (action.label, action.help)
         yield from _of_fields(fields_of_action(action))

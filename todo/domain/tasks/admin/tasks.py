@@ -127,7 +127,7 @@ class TaskAdmin(ModelAdmin[Task]):
             kept = {"view", "delete", "purge", "export", "explain"}
             return "" if verb in kept else "This task is in the trash: restore it first."
         closed = row.status in rules.CLOSED
-        if closed and verb in {"cancel", "complete", "skip"}:
+        if closed and verb in {"cancel", "complete", "complete_all", "skip"}:
             return "This task is closed: reopen it first."
         if verb == "skip" and row.series_id is None:
             return "This task comes only once: complete, cancel or delete it."
@@ -180,6 +180,11 @@ class TaskAdmin(ModelAdmin[Task]):
     async def complete(self, do: ActionContext, row: Task) -> None:
         """Close it as done; the next occurrence of its series opens."""
         await _closing(do, row.owner_id).complete(row.id, None)
+
+    @action("Complete with subtasks")
+    async def complete_all(self, do: ActionContext, row: Task) -> None:
+        """Close it and its open subtasks as done; the next occurrence of its series opens."""
+        await _closing(do, row.owner_id).complete(row.id, None, "complete")
 
     @action("Cancel")
     async def cancel(self, do: ActionContext, row: Task) -> None:

@@ -1,5 +1,6 @@
 """Dependencies, as operators see them."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
@@ -24,7 +25,9 @@ class DependencyAdmin(ModelAdmin[Dependency]):
     display = "task_id"
     columns = ("task_id", "blocker_id", "created_at")
     filters = ("task_id", "blocker_id")
-    verbs = ("view", "delete", "export")
+    only_on_add = ("task_id", "blocker_id")
+    help_texts = {"task_id": "The task that waits.", "blocker_id": "The task that it waits for."}
+    verbs = ("view", "add", "delete", "export")
     every_row = "tasks.all"
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
@@ -34,6 +37,16 @@ class DependencyAdmin(ModelAdmin[Dependency]):
         """The owner of the waiting task comes before it."""
         waiting = select(DEPENDENCY.task_id).where(DEPENDENCY.id == row_id)
         await lock_owner(do.session, select(TASK.owner_id).where(TASK.id.in_(waiting)))
+
+    async def add_row(self, do: ActionContext, values: dict[str, Any]) -> Dependency:
+        """For the owner of the waiting task, or as their role in its project allows."""
+        task_id, blocker_id = values["task_id"], values["blocker_id"]
+        owner = None
+        if do.actor.may(self.every_row):
+            owner = await do.session.scalar(select(TASK.owner_id).where(TASK.id == task_id))
+        await DependencyService(do.session, do.actor, owner).add(task_id, blocker_id)
+        pair = (DEPENDENCY.task_id == task_id, DEPENDENCY.blocker_id == blocker_id)
+        return (await do.session.scalars(select(Dependency).where(*pair))).one()
 
     async def delete_row(self, do: ActionContext, row: Dependency) -> None:
         dependencies = DependencyService(do.session, do.actor)

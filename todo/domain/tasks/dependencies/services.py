@@ -20,15 +20,15 @@ from todo.errors import Conflict, Invalid
 
 
 class DependencyService(AuditedService[Dependency], model=Dependency):
-    """Changes what tasks wait for, on behalf of a person, inside the caller's transaction.
+    """Changes what tasks wait for, on behalf of a person, the actor or `person`, inside the caller's transaction.
 
     Raises NotFound, and Forbidden unless the person may edit the task.
     """
 
-    def __init__(self, session: WriteSession, actor: Actor):
+    def __init__(self, session: WriteSession, actor: Actor, person: UUID | None = None):
         super().__init__(session, actor)
-        self.person = actor.user_id
-        self.tasks = LockedTasks(session, actor)
+        self.person = person or actor.user_id
+        self.tasks = LockedTasks(session, actor, self.person)
 
     async def add(self, task_id: UUID, blocker_id: UUID) -> TaskOut:
         """Let a task wait for another one; nothing happens if it does. Raises Invalid, Conflict for too many."""

@@ -33,7 +33,7 @@ TROUBLES = {
     "late": SERIES.next_run_at < func.now() - timedelta(minutes=1),
     "none": (SERIES.failures == 0) & (SERIES.next_run_at.is_(None) | (SERIES.next_run_at >= func.now())),
 }
-SHOWN = 3  # occurrences to come
+SHOWN = 10  # occurrences to come
 TIMES = ("start", "until", "last_original_start", "next_original_start")
 
 
@@ -42,12 +42,16 @@ def _series(row: Mapping[str, Any]) -> Series:
     return Series(**{**row, **{name: datetime.fromisoformat(row[name]) for name in TIMES if row[name]}})
 
 
+def _next_starts(series: Series) -> list[str]:
+    return [start.replace("T", " ") for start in next_starts(series, SHOWN)]
+
+
 class SeriesAdmin(ModelAdmin[Series]):
     model = Series
     label, label_one = "Series", "Series"
     icon, group = "repeat", "Work"
     display = "title"
-    columns = ("title", "repeats", "next_occurrences", "status", "owner_id", "next_run_at", "failures")
+    columns = ("title", "repeats", "status", "owner_id", "next_run_at", "failures")
     types = {
         "rrule": Rrule, "status": Literal["active", "paused", "ended"], "kind": Literal["day", "floating", "zoned"],
         "repeats_by": Literal["due", "start"],
@@ -57,12 +61,13 @@ class SeriesAdmin(ModelAdmin[Series]):
     computed = {
         "title": Computed(TITLE, str),
         "repeats": Computed(WHOLE_ROW, str, read=lambda row: sentence_of(_series(row))),
-        "next_occurrences": Computed(WHOLE_ROW, str, read=lambda row: ", ".join(next_starts(_series(row), SHOWN))),
+        "next_occurrences": Computed(WHOLE_ROW, list[str], read=lambda row: _next_starts(_series(row))),
     }
     filters = (
         "status", Filter("trouble", TROUBLES), "owner_id",
         "next_run_at", "created_at", "owner.email", "owner.status", "project.name",
     )  # fmt: skip
+    field_labels = {"n": "Occurrences so far", "next_n": "Number of the next"}
     translated = ("repeats",)  # says why a rule cannot be read
     search = ("title", "owner_id")
     fieldsets = {
@@ -78,7 +83,7 @@ class SeriesAdmin(ModelAdmin[Series]):
     }  # fmt: skip
     shown_if = {"timezone": ("kind", ("zoned",)), "expire_after_seconds": ("on_missed", ("expire",))}
     inlines = (Inline("occurrences", via="series_id"), Inline("tasks", via="series_id"))
-    heavy = ("template", "holidays", "pauses", "vacations", "exceptions")
+    heavy = ("template", "next_occurrences", "holidays", "pauses", "vacations", "exceptions")
     verbs = ("view", "export", "explain")
     every_row = "series.all"
 
