@@ -67,12 +67,12 @@ class SeriesAdmin(ModelAdmin[Series]):
         "status", Filter("trouble", TROUBLES), "owner_id",
         "next_run_at", "created_at", "owner.email", "owner.status", "project.name",
     )  # fmt: skip
-    field_labels = {"n": "Occurrences so far", "next_n": "Number of the next"}
+    field_labels = {"n": "Occurrences so far", "next_n": "Number of the next", "rrule": "Rule"}
     translated = ("repeats",)  # says why a rule cannot be read
     search = ("title", "owner_id")
     fieldsets = {
         "Series": ("title", "repeats", "next_occurrences", "status", "owner_id", "project_id", "rrule", "repeats_by",
-                   "start", "kind", "timezone"),
+                   "start", "kind", "timezone", "template"),
         "What it does": ("anchor", "on_invalid_date", "on_missed", "opens", "lead_seconds", "shift", "holidays",
                          "pauses", "vacations", "exceptions", "until", "count", "max_open", "expire_after_seconds"),
         "Where it is": ("n", "last_original_start", "next_original_start", "next_run_at", "failures", "last_error"),
