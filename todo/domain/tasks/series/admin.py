@@ -96,6 +96,8 @@ class SeriesAdmin(ModelAdmin[Series]):
             return "This series has ended: give its last task a recurrence to go on."
         if row.status == "paused" and verb in {"pause", "run"}:
             return "This series is paused: resume it first."
+        if row.status == "active" and verb == "resume" and not row.pauses:
+            return "This series is not paused."
         return ""
 
     async def timezone_of(self, database: Database, actor: Actor, row: Any) -> str:
