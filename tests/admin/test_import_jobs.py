@@ -15,7 +15,7 @@ from todo.admin import import_steps
 from todo.database import Database
 from todo.modules import run_admin_action
 
-BASE = "/api/admin/tasks/imports"
+BASE = "/api/admin/tasks/import/jobs"
 FILE = {"file": "plan.csv", "csv": "Title,Who,Rubbish\nRent,ada@example.com,x\n,ada@example.com,\nMilk,nobody,\n"}
 WHO = {"Title": "title", "Who": "owner_id"}
 

@@ -23,7 +23,7 @@ PREFIXES = ("/api/", "/health/", "/.well-known/")
 LONG = {
     "/api/me/notifications",
     "/api/admin/{resource}/export",
-    "/api/admin/{resource}/imports/{import_id}/rest",
+    "/api/admin/{resource}/import/jobs/{import_id}/rest",
     "/api/admin/{resource}/{row_id}",
     "/api/shared/{secret}/calendar.ics",
 }

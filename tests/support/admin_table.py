@@ -6,7 +6,7 @@ from typing import Any
 from todo.admin.declaration import ENTER, ModelAdmin, Resource
 from todo.admin.registry import Registry
 
-IMPORT = "/imports/{import_id}"
+IMPORT = "/import/jobs/{import_id}"
 BASE = "/api/admin"
 
 
@@ -53,7 +53,7 @@ def _written(resource: Resource) -> Iterator[tuple[str, str, str]]:
         ],
         "delete": [("DELETE", "/{row_id}"), ("POST", "/actions/delete")],
         "import": [
-            ("POST", "/import"), ("POST", "/imports"), *((method, IMPORT) for method in ("GET", "PATCH", "DELETE")),
+            ("POST", "/import"), ("POST", "/import/jobs"), *((method, IMPORT) for method in ("GET", "PATCH", "DELETE")),
             ("GET", f"{IMPORT}/trial"), ("POST", f"{IMPORT}/start"), ("GET", f"{IMPORT}/rest"),
         ],
     }  # fmt: skip

@@ -45,11 +45,11 @@ class ImportMapping(Schema):
     mapping: Annotated[dict[Column, Column], Meta(max_length=500, examples=[{"Title": "title"}])]
 
 
-@post("/imports", operation_id="admin_rest_upload", opt={"kind": "upload"}, request_max_body_size=LARGEST)
+@post("/import/jobs", operation_id="admin_rest_upload", opt={"kind": "upload"}, request_max_body_size=LARGEST)
 async def upload(writer: Writer, request: ActorRequest, resource: FromPath[str]) -> Response[ImportJob]:
     """Upload a file to import in the background. Its columns are assigned to the fields with their name or label.
 
-    Example: `POST /api/admin/tasks/imports`
+    Example: `POST /api/admin/tasks/import/jobs`
     """
     data = await read_body(request, ImportFile)
     rows, lax = rows_of(data)
@@ -57,63 +57,68 @@ async def upload(writer: Writer, request: ActorRequest, resource: FromPath[str])
     return versioned(await writer.imports.get(resource, job), status_code=201)
 
 
-@get("/imports/{import_id:uuid}", operation_id="admin_rest_import_job", opt={"kind": "import_job"})
+@get("/import/jobs/{import_id:uuid}", operation_id="admin_rest_import_job", opt={"kind": "import_job"})
 async def get_import(
     admin: Admin, resource: FromPath[str], import_id: FromPath[UUID], if_none_match: IfNoneMatch = None
 ) -> Response[ImportJob]:
     """Get an import that you uploaded: its columns, how far it is, and what was refused.
 
-    Example: `GET /api/admin/tasks/imports/0190f5f0-7c1d-7000-8000-000000000000`
+    Example: `GET /api/admin/tasks/import/jobs/0190f5f0-7c1d-7000-8000-000000000000`
     """
     return versioned(await admin.imports.get(resource, import_id), if_none_match=if_none_match)
 
 
-@patch("/imports/{import_id:uuid}", operation_id="admin_rest_assign", opt={"kind": "assign"})
+@patch("/import/jobs/{import_id:uuid}", operation_id="admin_rest_assign", opt={"kind": "assign"})
 async def assign(
     writer: Writer, request: ActorRequest, resource: FromPath[str], import_id: FromPath[UUID], if_match: IfMatch = None
 ) -> Response[ImportJob]:
     """Assign the columns of an import that has not begun; those that are not named are not imported.
 
-    Example: `PATCH /api/admin/tasks/imports/0190f5f0-7c1d-7000-8000-000000000000`
+    Example: `PATCH /api/admin/tasks/import/jobs/0190f5f0-7c1d-7000-8000-000000000000`
     """
     data = await read_body(request, ImportMapping)
     return versioned(await writer.imports.assign(resource, import_id, data.mapping, versions_of(if_match)))
 
 
-@delete("/imports/{import_id:uuid}", operation_id="admin_rest_discard", opt={"kind": "discard"}, status_code=204)
+@delete("/import/jobs/{import_id:uuid}", operation_id="admin_rest_discard", opt={"kind": "discard"}, status_code=204)
 async def discard(writer: Writer, resource: FromPath[str], import_id: FromPath[UUID], if_match: IfMatch = None) -> None:
     """Delete an import that has not begun. After a day without a change it is deleted anyway.
 
-    Example: `DELETE /api/admin/tasks/imports/0190f5f0-7c1d-7000-8000-000000000000`
+    Example: `DELETE /api/admin/tasks/import/jobs/0190f5f0-7c1d-7000-8000-000000000000`
     """
     await writer.imports.delete(resource, import_id, versions_of(if_match))
 
 
-@get("/imports/{import_id:uuid}/trial", operation_id="admin_rest_trial", opt={"kind": "trial"})
+@get("/import/jobs/{import_id:uuid}/trial", operation_id="admin_rest_trial", opt={"kind": "trial"})
 async def try_out(admin: Admin, resource: FromPath[str], import_id: FromPath[UUID]) -> ImportReport:
     """Try out the first 20 rows with the columns as assigned. Nothing is kept.
 
-    Example: `GET /api/admin/tasks/imports/0190f5f0-7c1d-7000-8000-000000000000/trial`
+    Example: `GET /api/admin/tasks/import/jobs/0190f5f0-7c1d-7000-8000-000000000000/trial`
     """
     return await admin.imports.preview(resource, import_id)
 
 
-@post("/imports/{import_id:uuid}/start", operation_id="admin_rest_start_import", opt={"kind": "start"}, status_code=200)
+@post(
+    "/import/jobs/{import_id:uuid}/start",
+    operation_id="admin_rest_start_import",
+    opt={"kind": "start"},
+    status_code=200,
+)
 async def start(
     writer: Writer, resource: FromPath[str], import_id: FromPath[UUID], if_match: IfMatch = None
 ) -> Response[ImportJob]:
     """Import the rows: up to 100 at once, more in the background. Refused rows are left out.
 
-    Example: `POST /api/admin/tasks/imports/0190f5f0-7c1d-7000-8000-000000000000/start`
+    Example: `POST /api/admin/tasks/import/jobs/0190f5f0-7c1d-7000-8000-000000000000/start`
     """
     return versioned(await writer.imports.start(resource, import_id, versions=versions_of(if_match)))
 
 
-@get("/imports/{import_id:uuid}/rest", operation_id="admin_rest_rest", opt={"kind": "rest"})
+@get("/import/jobs/{import_id:uuid}/rest", operation_id="admin_rest_rest", opt={"kind": "rest"})
 async def get_rest(admin: Admin, resource: FromPath[str], import_id: FromPath[UUID]) -> Stream:
     """Download the rows that were not imported as CSV, with the reason of each in the column `rejected_because`.
 
-    Example: `GET /api/admin/tasks/imports/0190f5f0-7c1d-7000-8000-000000000000/rest`
+    Example: `GET /api/admin/tasks/import/jobs/0190f5f0-7c1d-7000-8000-000000000000/rest`
     """
     attached = {"Content-Disposition": f'attachment; filename="{resource}-rest.csv"'}
     parts = await admin.imports.rest(resource, import_id)

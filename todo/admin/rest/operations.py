@@ -72,9 +72,9 @@ def _writes(admin: ModelAdmin[Any]) -> Iterator[Operation]:
 
 
 def _imports() -> Iterator[Operation]:
-    one = "/imports/{import_id}"
+    one = "/import/jobs/{import_id}"
     yield Operation("import", "POST", "/import", "import")
-    yield Operation("upload", "POST", "/imports", "import")
+    yield Operation("upload", "POST", "/import/jobs", "import")
     yield Operation("import_job", "GET", one, "import")
     yield Operation("assign", "PATCH", one, "import")
     yield Operation("discard", "DELETE", one, "import")
