@@ -14,7 +14,7 @@ async def test_an_action_of_a_row_comes_back_to_its_place_in_the_list(page: Page
     await page.goto("/admin/tasks?status=open&sort=created_at")
 
     await page.get_by_role("button", name="Actions of Rent").click()
-    await page.locator(".row-menu:popover-open").get_by_role("button", name="Complete").click()
+    await page.locator(".row-menu:popover-open").get_by_role("button", name="Complete", exact=True).click()
 
     await expect(page).to_have_url(re.compile(r"/admin/tasks\?status=open&sort=created_at#row-"))
     await expect(page.locator("tr[data-row] .row-link")).to_have_text(["Water", "Call"])

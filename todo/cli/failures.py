@@ -34,7 +34,8 @@ def sentence_of(error: Exception) -> str | None:
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, OSError) and cause.filename:
         return f"Cannot use {cause.filename}: {cause.strerror}."
-    if isinstance(cause, UnicodeEncodeError):
+    wrapped = cause.__cause__ if cause else None  # the driver wraps what is in an array
+    if isinstance(cause, UnicodeEncodeError) or isinstance(wrapped, UnicodeEncodeError):
         return "What was given is not text in UTF-8."
     state = str(getattr(cause, "sqlstate", None) or "")
     if state == DISK_FULL:
