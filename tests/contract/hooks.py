@@ -67,6 +67,7 @@ FORESEEN = {
     "body.new_password": "as body.password",
 }
 ADMIN = {
+    "body.task_id": "only a task that they see",
     "query": "filters have a grammar of their own (todo/admin/filters.py)",
     "body.matching": "as query",
     "body.ids": "either these, or matching",
