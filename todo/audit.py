@@ -189,7 +189,7 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
         self, data: "ModelDictT[M]", *, action: Action | None = None, reason: str | None = None, **_: Any
     ) -> M:
         """Store a new row."""
-        row = await self.to_model(data, "create")
+        row = data if isinstance(data, self.repository_type.model_type) else await self.to_model(data, "create")
         await self.create_with(row, action or self._plain("add"), _as_it_is, reason=reason)
         return row
 
@@ -199,7 +199,7 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
         """Store a new row by a statement to which `extend`, a function of a module, adds what has its `parameters`."""
         values = row.model_dump()
         parameters |= _parameters(self.session.origin, row, action, values, reason, after=values)
-        await self.session.execute(_with_event(self.table, tuple(values), "create", extend), parameters)
+        await self.session.write(_with_event(self.table, tuple(values), "create", extend), parameters)
 
     async def update(
         self,
@@ -217,7 +217,7 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
             return row
         action = action or self._plain("change")
         parameters = _parameters(self.session.origin, row, action, values, reason, **diff)
-        await self.session.execute(_with_event(self.table, tuple(values), "update"), parameters)
+        await self.session.write(_with_event(self.table, tuple(values), "update"), parameters)
         _take_over(row, values)
         return row
 
@@ -238,12 +238,12 @@ class AuditedService(SQLAlchemyAsyncRepositoryService[M, Repository[M]], Generic
         row = await self._row(item_id)
         action, before = action or self._plain("delete"), row.model_dump()
         parameters = _parameters(self.session.origin, row, action, {}, reason, before=before)
-        await self.session.execute(_with_event(self.table, (), "delete"), parameters)
+        await self.session.write(_with_event(self.table, (), "delete"), parameters)
         self.session.expunge(row)
         return row
 
     async def _row(self, item: M | UUID | None) -> M:
-        return item if isinstance(item, self.model_type) else await self.locked(self.table.c.id == item)
+        return item if isinstance(item, self.repository_type.model_type) else await self.locked(self.table.c.id == item)
 
     def _plain(self, verb: str) -> Action:
         return ACTIONS[f"{self.table.name}.{verb}"]

@@ -1,7 +1,7 @@
 """Database access: compiled reads on a pool, write sessions, and the base class of all tables."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from copy import copy
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Column, DateTime, FromClause, MetaData, Table, bindparam
+from sqlalchemy import BindParameter, Column, DateTime, Executable, FromClause, MetaData, Table, bindparam
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Mapper
@@ -18,6 +18,7 @@ from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
 from todo.access import Origin
+from todo.batches import Batch
 from todo.connection import Route, find_route
 from todo.database_errors import sqlstate_of
 from todo.direct import DIALECT as DIALECT
@@ -53,6 +54,7 @@ def new_id() -> UUID:
     return uuid7()
 
 
+T = TypeVar("T")
 Begin = Callable[[], AbstractAsyncContextManager["WriteSession"]]  # opens the transaction of a change
 
 
@@ -63,6 +65,33 @@ class WriteSession(AsyncSession):
         super().__init__(engine, expire_on_commit=False)
         self.origin = origin
         self.settings = settings
+        self.batch: Batch | None = None  # while several rows are processed together
+
+    async def write(self, statement: Executable, parameters: Mapping[str, Any]) -> None:
+        """Run a statement that returns nothing: in a batch later, together with those of other rows."""
+        if self.batch is None:
+            await self.execute(statement, parameters)
+        else:
+            self.batch.write(statement, parameters)
+
+    async def once(self, key: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+        """Return what `read` returns; in a batch it is called once for each key."""
+        return await (read() if self.batch is None else self.batch.once(key, read))
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[Batch]:
+        """Open a savepoint for several rows, whose writes are sent together: all are kept, or none when it raises."""
+        async with self.begin_nested():
+            outer = self.batch
+            self.batch = batch = Batch(await self.run_sync(lambda session: session.connection()))
+            try:
+                with batch.heard(self.sync_session):
+                    yield batch
+                    await self.run_sync(batch.send)
+            finally:
+                self.batch = outer
+                if outer:
+                    outer.written += batch.written
 
 
 class Database:

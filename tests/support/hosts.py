@@ -71,7 +71,7 @@ def _connect(stack: ExitStack, name: str, bridge: str, address: str) -> Host:
     ip("netns add", name)
     stack.callback(ip, "netns delete", name)
     ip("link add", f"{name}v type veth peer name eth0 netns {name}")
-    stack.callback(ip, "link delete", f"{name}v")  # the kernel deletes a namespace, and the links into it, later than asked
+    stack.callback(ip, "link delete", f"{name}v")  # those into a namespace outlive it for a while
     ip("link set", f"{name}v master {bridge} up")
     ip("-n", f"{name} address add {address}/24 dev eth0")
     for link in ("eth0", "lo"):

@@ -1,6 +1,7 @@
 """Actions on one row, a selection, all matching rows, or the resource. Many rows are processed in the background."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +15,9 @@ from todo.admin.lookups import CAP
 from todo.admin.models import Run
 from todo.admin.queries import Queries
 from todo.admin.schemas import Failure, ListQuery, Outcome, Selection
+from todo.admin.several import process
 from todo.admin.values import read_action_form
-from todo.contention import is_contention
 from todo.database import WriteSession, columns, now
-from todo.database_errors import problem_from
 from todo.errors import FieldError, Invalid, NotFound, Problem
 from todo.queue import enqueue
 
@@ -96,21 +96,21 @@ class Actions:
     async def act_in(
         self, session: WriteSession, admin: ModelAdmin[Any], name: str, on: Selection, ids: Sequence[UUID], given: Any
     ) -> Outcome:
-        """Run an action on these rows, each in a savepoint of the caller's transaction."""
-        outcome = Outcome(0)
-        for row_id in await admin.in_order(self._context.action_context(session), ids):
-            try:
-                async with session.begin_nested():
-                    row = await self._still_to_do(session, admin, name, on, row_id)
-                    message = "" if row is None else await self._one(session, admin, name, row, given)
-                outcome.done += 1
-                outcome.messages += [message] if message else []
-            except Exception as error:
-                problem = error if isinstance(error, Problem) else problem_from(error)
-                if problem is None or is_contention(error):
-                    raise
-                outcome.failed.append(Failure(str(row_id), sentence(problem)))
-        return outcome
+        """Run an action on these rows in the caller's transaction."""
+        ordered = await admin.in_order(self._context.action_context(session), ids)
+
+        async def one(row_id: UUID) -> str:
+            row = await self._still_to_do(session, admin, name, on, row_id)
+            return "" if row is None else await self._one(session, admin, name, row, given)
+
+        results = await process(session, ordered, one, partial(self._context.hold, session, admin))
+        failed = [
+            Failure(str(row_id), sentence(result))
+            for row_id, result in zip(ordered, results, strict=True)
+            if isinstance(result, Problem)
+        ]
+        messages = [result for result in results if isinstance(result, str) and result]
+        return Outcome(len(results) - len(failed), failed, messages)
 
     async def next_ids(
         self, session: WriteSession, admin: ModelAdmin[Any], on: Selection, after: UUID | None

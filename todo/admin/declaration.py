@@ -273,6 +273,13 @@ class ModelAdmin(Resource, Generic[M]):
     async def lock(self, do: ActionContext, row_id: UUID) -> None:
         """Lock other rows before this one. Override it to follow the lock order of other code."""
 
+    async def hold(self, do: ActionContext, ids: Sequence[UUID]) -> None:
+        """Lock those of these rows, which one transaction changes, that depend on no other, for `held`."""
+
+    def held(self, session: WriteSession, row_id: UUID) -> Any:
+        """Return a row that `hold` has locked, or None."""
+        return None
+
     def writer(self, do: ActionContext) -> AuditedService[Any]:
         """Return the service that writes rows of this table and their audit events."""
         return writer_of(self.model)(do.session, do.actor)

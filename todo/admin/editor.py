@@ -1,6 +1,7 @@
 """Add, change, delete and restore rows: authorize, validate, write with the audit event, return the row."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -139,7 +140,7 @@ class Editor:
     async def _is_visible(self, session: WriteSession, admin: ModelAdmin[Any], row_id: UUID) -> bool:
         ids = columns(admin.model)["id"]
         found = select(ids).where(ids == row_id, *self._context.scope(admin)).params(actor=self._context.actor.id)
-        return await session.scalar(found) is not None
+        return await session.once(("visible", admin.name, row_id), partial(session.scalar, found)) is not None
 
     async def check_version(
         self, session: WriteSession, admin: ModelAdmin[Any], row: Any, version: Versions, mine: Mapping[str, Any]

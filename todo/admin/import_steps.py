@@ -10,7 +10,8 @@ from msgspec import Struct
 from todo.admin.context import AdminContext
 from todo.admin.import_columns import mapped
 from todo.admin.import_rows import rows_after, settle
-from todo.admin.importing import Importer, Seen
+from todo.admin.import_writes import Seen
+from todo.admin.importing import Importer
 from todo.admin.models import IMPORT, Run
 from todo.admin.schemas import Failure
 from todo.audit import record
@@ -53,18 +54,16 @@ class Steps:
         """
         admin, form = self._context.table(run.resource, IMPORT), form_of(run)
         session.origin = replace(session.origin, request_id=run.request_id)
-        seen, refused = Seen(), []
         counts = {"add": form.added, "change": form.changed, "nothing": form.unchanged}
         rows = await rows_after(session, run.id, run.done + run.failed, BATCH)
-        for number, values, errors in rows:
-            if not errors:
-                row = mapped(values, form.mapping)
-                done = await self._importer.import_row(session, admin, number, row, seen, lax=form.lax)
-                errors = done.errors
-            if errors:
-                refused.append((number, errors))
+        refused = [(number, errors) for number, _, errors in rows if errors]
+        some = [(number, mapped(values, form.mapping)) for number, values, errors in rows if not errors]
+        for done in await self._importer.import_some(session, admin, some, Seen(), lax=form.lax):
+            if done.action == "refused":
+                refused.append((done.number, done.errors))
             else:
                 counts[done.action] += 1
+        refused.sort()
         await settle(session, run.id, [number for number, _, _ in rows], refused)
         _note(run, form, counts, refused)
         if not rows:

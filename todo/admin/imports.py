@@ -21,7 +21,8 @@ from todo.admin.file_formats import csv_lines
 from todo.admin.import_columns import REASON, check_mapping, guess, mapped
 from todo.admin.import_rows import REFUSE_TWICE, keep, next_part, rows_after
 from todo.admin.import_steps import ImportForm, Steps, form_of
-from todo.admin.importing import Importer, Seen, sum_up
+from todo.admin.import_writes import Seen
+from todo.admin.importing import Importer, sum_up
 from todo.admin.models import IMPORT, RUN, Run
 from todo.admin.queries import Queries
 from todo.admin.schemas import Failure, ImportColumn, ImportJob, ImportReport
@@ -107,9 +108,9 @@ class Imports:
             form, seen = form_of(run), Seen()
             mapping = form.mapping if mapping is None else mapping
             check_mapping(mapping, form.columns, self.fields(resource))
-            for number, values, _ in await rows_after(session, run.id, 0, SHOWN):
-                row = mapped(values, mapping)
-                report.rows.append(await self.importer.import_row(session, admin, number, row, seen, lax=form.lax))
+            found = await rows_after(session, run.id, 0, SHOWN)
+            rows = [(number, mapped(values, mapping)) for number, values, _ in found]
+            report.rows = await self.importer.import_some(session, admin, rows, seen, lax=form.lax)
             await point.rollback()
         sum_up(report)
         return report

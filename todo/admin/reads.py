@@ -1,7 +1,7 @@
 """Read a table for the admin: pages and single rows. Every statement is compiled once for each shape."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -55,6 +55,12 @@ class TableReads:
         self.one = Query(self.into_whole, self.row)
         self.naming = self._naming()
         self.named = Query(lambda row_id, name: (row_id, name), self.naming)
+
+    @cached_property
+    def rows(self) -> Select[Any]:
+        """Return the statement for the rows with the ids `rows`."""
+        ids = bindparam("rows", type_=ARRAY(self.key.type))
+        return self._select(heavy=True).where(*self._scope, self.key == any_(ids))
 
     def expression(self, field: Field) -> ColumnElement[Any]:
         """Return a field as SQL. A secret only shows whether it is set."""

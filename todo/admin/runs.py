@@ -20,6 +20,7 @@ from todo.admin.undo import Undone, finish_undo, undo_part
 from todo.cleanup import Expired
 from todo.contention import retry
 from todo.database import Database, WriteSession, now
+from todo.database_errors import problem_from
 from todo.errors import Problem
 from todo.queue import enqueue
 
@@ -48,11 +49,12 @@ async def carry_out(
                 async with database.session(origin) as session:
                     await enqueue(session, JOB, run_id=str(run_id))
                 return
-    except Exception:
+    except Exception as error:
+        problem = problem_from(error)  # such as a quota, which the database checks at the end of a transaction
         async with database.session(origin) as session:
             run = await _locked(session, run_id)
             if run is not None:
-                _fail(run, "Internal error. See the log.")
+                _fail(run, sentence(problem) if problem else "Internal error. See the log.")
         raise
 
 

@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 from todo.admin.declaration import Id
 from todo.admin.service import AdminService
-from todo.contention import is_contention
-from todo.database_errors import problem_from
+from todo.admin.several import problem_of
 from todo.errors import Problem
 
 
@@ -45,10 +44,7 @@ async def save_together(admin: AdminService, resource: str, edits: Sequence[Edit
                         changing = editor.change(resource, edit.row_id, edit.values, version=edit.version, lax=True)
                         saved.append(await changing)
             except Exception as error:
-                problem = error if isinstance(error, Problem) else problem_from(error)
-                if problem is None or is_contention(error):
-                    raise
-                problems[edit.place] = problem
+                problems[edit.place] = problem_of(error)
         if problems:
             raise NotSaved(problems)
     return saved

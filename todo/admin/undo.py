@@ -3,7 +3,7 @@
 Of an import, rows that it added go to the trash, or are deleted where there is none.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +16,9 @@ from todo.admin.declaration import ModelAdmin
 from todo.admin.models import IMPORT, Run
 from todo.admin.previews import cascade_of
 from todo.admin.service import AdminService
+from todo.admin.several import process
 from todo.audit import Event, record
-from todo.contention import is_contention
 from todo.database import WriteSession, columns
-from todo.database_errors import problem_from
 from todo.errors import Conflict, Problem
 
 EVENT = columns(Event)
@@ -66,20 +65,14 @@ async def undo_part(
     undo = _Undo(admin, session, table, run)
     limit = limit if run.action == IMPORT else None
     events = await undo.read(so_far.last, limit)
-    for event in events:
-        try:
-            async with session.begin_nested():
-                done = await undo.one(event)
-            if event.action == table.event("add"):
-                so_far.removed += done
-            else:
-                so_far.restored += done
-        except Exception as error:
-            problem = error if isinstance(error, Problem) else problem_from(error)
-            if problem is None or is_contention(error):
-                raise
+    for event, result in zip(events, await process(session, events, undo.one, undo.hold), strict=True):
+        if isinstance(result, Problem):
             so_far.stay += 1
-            so_far.named = [*so_far.named, f"{event.subject_id}: {sentence(problem)}"][:SHOWN]
+            so_far.named = [*so_far.named, f"{event.subject_id}: {sentence(result)}"][:SHOWN]
+        elif event.action == table.event("add"):
+            so_far.removed += result
+        else:
+            so_far.restored += result
         so_far.last = event.id
     return limit is not None and len(events) == limit
 
@@ -130,6 +123,11 @@ class _Undo:
         self._there = await self._read_trash(ids)
         self._touched = await self._read_touched(ids) if is_import else set()
         return events
+
+    async def hold(self, events: Sequence[Event]) -> None:
+        """Lock the rows of some events."""
+        ids = [event.subject_id for event in events if event.subject_id]
+        await self._admin.context.hold(self._session, self._table, ids)
 
     async def one(self, event: Event) -> bool:
         """Undo what was done to one row. Return False when there is nothing left to do. Raise Conflict and others."""

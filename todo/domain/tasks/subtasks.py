@@ -14,6 +14,7 @@ from todo.audit import record_changes
 from todo.database import WriteSession, now, table_of
 from todo.domain.accounts.models import USER, User
 from todo.domain.tasks import rules
+from todo.domain.tasks.held import held, release
 from todo.domain.tasks.models import FOLLOWING, TASK, Task
 from todo.errors import Invalid
 
@@ -41,6 +42,9 @@ class Copied(NamedTuple):
 
 async def descendants(session: WriteSession, roots: Sequence[UUID], *where: ColumnElement[bool]) -> Sequence[Task]:
     """All subtasks of these tasks, each after its parent, locked."""
+    roots = [root for root in roots if held(session, root) is None]
+    if not roots:
+        return []
     tree = select(TASK.id, TASK.parent_id).where(TASK.parent_id.in_(roots)).cte("tree", recursive=True)
     tree = tree.union_all(select(CHILD.c.id, CHILD.c.parent_id).join(tree, CHILD.c.parent_id == tree.c.id))
     found = await session.scalars(
@@ -58,6 +62,7 @@ def level(task: Task, tasks: Mapping[UUID, Task]) -> int:
 
 async def check_parent(session: WriteSession, project_id: UUID, parent_id: UUID, task: Task | None = None) -> None:
     """Raises Invalid unless a new task of a project, or this one with its subtasks, may have that parent."""
+    release(session, parent_id)
     above = await _from_top(session, project_id, parent_id)
     if not above:
         raise Invalid.field("body.parent_id", "There is no such task.", "not_found")

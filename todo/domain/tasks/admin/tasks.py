@@ -10,12 +10,13 @@ from sqlalchemy import ColumnElement, any_, func, select
 from todo.access import Actor
 from todo.admin.declaration import ActionContext, Computed, Inline, ModelAdmin, action
 from todo.admin.fields import TextFormat
-from todo.database import ACTOR, Database
+from todo.database import ACTOR, Database, WriteSession
 from todo.domain.accounts.models import USER
 from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks import rules
 from todo.domain.tasks.admin.due_format import MOMENT
 from todo.domain.tasks.guards import reachable
+from todo.domain.tasks.held import held, hold
 from todo.domain.tasks.labels.rules import Labels
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.schemas import Assignees, Minutes, Moment, Priority, Status, TaskIn, TaskOut, TaskPatch, Title
@@ -141,6 +142,13 @@ class TaskAdmin(ModelAdmin[Task]):
         """The owner and the series come before the task: see `series/locks.py`."""
         await lock_owner(do.session, select(TASK.owner_id).where(TASK.id == row_id))
         await SeriesService(do.session, do.actor).lock_of(select(TASK.series_id).where(TASK.id == row_id))
+
+    async def hold(self, do: ActionContext, ids: Sequence[UUID]) -> None:
+        await hold(do.session, ids, None if do.actor.may(self.every_row) else do.actor.user_id)
+
+    def held(self, session: WriteSession, row_id: UUID) -> Task | None:
+        found = held(session, row_id)
+        return found.task if found else None
 
     async def add_row(self, do: ActionContext, values: dict[str, Any]) -> TaskOut:
         owner_id = values.pop("owner_id", None)

@@ -16,11 +16,13 @@ tests/tasks/test_lock_order.py reads the statements of every verb.
 5. Tasks, those above first, otherwise in the order of their ids; then, by triggers, their reminders.
 
 What was read to find a lock is read again under it; a verb whose task has changed its series meanwhile starts over
-(`Contention`). Bulk actions go from row to row and can meet each other across rows: the database then ends one of them,
-and `todo.contention` runs it again.
+(`Contention`). Bulk actions lock the owners, then the tasks of a batch that depend on no other (`held.py`), go from row
+to row for the rest, and can meet each other across rows: the database then ends one of them, and `todo.contention` runs
+it again.
 """
 
 from collections.abc import Collection, Iterable
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
@@ -54,7 +56,8 @@ async def lock_owner(session: WriteSession, owner_id: UUID | Select[tuple[UUID]]
     """
     which = owner_id if isinstance(owner_id, UUID) else owner_id.scalar_subquery()
     found = select(USER.timezone).where(USER.id == which).with_for_update(read=True, key_share=True)
-    timezone: str | None = await session.scalar(found)
+    read = partial(session.scalar, found)
+    timezone: str | None = await (session.once(("owner", owner_id), read) if isinstance(owner_id, UUID) else read())
     if timezone is None:
         raise (
             Conflict("This account no longer exists.", slug="account-gone") if isinstance(owner_id, UUID) else NotFound

@@ -110,6 +110,8 @@ class ClosingService(LockedTasks):
         self, task_id: UUID, if_match: frozenset[int] | None
     ) -> tuple[Series | None, Task, str]:
         """`locked_with_owner` of a task to close; one statement for an occurrence of a series."""
+        if held := self._held(task_id):
+            return None, current(held.task, if_match), held.timezone
         found = await self.session.execute(LOCK_OCCURRENCE, {"actor": self.person, "task": task_id})
         if row := found.first():
             series, task, timezone = row

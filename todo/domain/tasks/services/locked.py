@@ -10,7 +10,8 @@ from todo.access import Actor
 from todo.database import ACTOR, Database, Query, WriteSession, table_of
 from todo.domain.projects.rules import Verb
 from todo.domain.projects.services.places import lock_access, problem_of_row
-from todo.domain.tasks.guards import allowed_to, visible_to
+from todo.domain.tasks.guards import allowed_to, trashed_by, visible_to
+from todo.domain.tasks.held import Held, held
 from todo.domain.tasks.models import FOLLOWING, TASK, Task
 from todo.domain.tasks.queries import task_out
 from todo.domain.tasks.series.locks import lock_owner_of
@@ -57,6 +58,8 @@ class LockedTasks(TaskWriter):
         within: Callable[[UUID, Verb], ColumnElement[bool]] = allowed_to,
     ) -> tuple[Series | None, Task, str]:
         """A task, its series and the time zone of its owner, all locked; raises NotFound, Forbidden, Stale."""
+        if found := self._held(task_id, within):
+            return None, current(found.task, if_match), found.timezone
         there = (within(self.person, verb), TASK.id == task_id)
         try:
             owner_id, timezone = await lock_owner_of(self.session, select(TASK.owner_id).where(*there))
@@ -68,6 +71,14 @@ class LockedTasks(TaskWriter):
             raise Contention  # it has changed its series or its owner while we waited for the lock
         await lock_access(self.session, self.person, owner_id, task.project_id, verb)
         return series, current(task, if_match), timezone
+
+    def _held(self, task_id: UUID, within: Callable[[UUID, Verb], ColumnElement[bool]] = allowed_to) -> Held | None:
+        """A task of the person that a batch has locked; None where its owner is somebody else."""
+        found = held(self.session, task_id)
+        if found is None or found.task.owner_id != self.person:
+            return None
+        deleted = found.task.deleted_at is not None
+        return found if within is (trashed_by if deleted else allowed_to) else None
 
     async def _locked_below(self, task_id: UUID, there: Sequence[ColumnElement[bool]]) -> Task:
         """A task, locked after the one above it, whose progress changes with it; raises NotFound."""

@@ -1,6 +1,7 @@
 """Adding, changing and moving tasks."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -95,7 +96,8 @@ class TaskService(LockedTasks):
             project_id = found
         if project_id in (None, self.person):
             return Place(self.person, self.person, await lock_owner(self.session, self.person))
-        return await lock_place(self.session, self.person, project_id)
+        lock = partial(lock_place, self.session, self.person, project_id)
+        return await self.session.once(("place", self.person, project_id), lock)
 
     async def _lock_tree_of(self, task_id: UUID, field: str | None = None) -> tuple[UUID, UUID]:
         """Lock the tree with a task that the person may change; return the owner and the project of the task.

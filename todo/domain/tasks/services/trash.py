@@ -54,7 +54,9 @@ class TrashService(LockedTasks):
         subtasks = await descendants(self.session, [task.id], TASK.deleted_at == task.deleted_at)
         restored: dict[str, Any] = {"deleted_at": None}
         await change_all(self.session, subtasks, restored, "tasks.restore")
-        if await self.session.scalar(select(TASK.id).where(TASK.id == task.parent_id, TASK.deleted_at.is_not(None))):
+        if task.parent_id and await self.session.scalar(
+            select(TASK.id).where(TASK.id == task.parent_id, TASK.deleted_at.is_not(None))
+        ):
             restored["parent_id"] = None
         return task_out(await self._followed(await self.update(restored, task, action="tasks.restore"), subtasks))
 
