@@ -148,7 +148,8 @@ def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
 
 def brand_of(settings: Settings) -> Brand:
     logo = Path(settings.admin_logo).read_bytes() if settings.admin_logo else b""
-    return Brand(settings.admin_name, settings.admin_color, logo)
+    css = Path(settings.admin_css).read_bytes() if settings.admin_css else b""
+    return Brand(settings.admin_name, settings.admin_color, logo, css)
 
 
 def enclose(

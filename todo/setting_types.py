@@ -29,7 +29,6 @@ ISSUERS = (
 )
 CONSOLE = "console://"
 SHORTEST_KEY = 32
-LARGEST_LOGO = 200_000
 KEY = f"must be at least {SHORTEST_KEY} random characters (`todo up` generates its own)"
 KEYS = f"must be keys of at least {SHORTEST_KEY} characters, separated by commas"
 DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -230,21 +229,8 @@ def _color(value: str) -> str:
     return value.lower()
 
 
-def _logo(value: str) -> str:
-    """Check that a logo is what browsers show."""
-    try:
-        logo = Path(value).read_bytes() if value else b""
-    except (OSError, ValueError):
-        logo = b""
-    is_picture = b"<svg" in logo[:1000] or logo.startswith(b"\x89PNG")
-    if value and not (is_picture and len(logo) <= LARGEST_LOGO):
-        raise ValueError(f"must be an SVG or PNG file of up to {LARGEST_LOGO // 1000} KB, not {shown(value)}")
-    return value
-
-
 Host = Annotated[str, AfterValidator(_host)]
 Color = Annotated[str, AfterValidator(_color)]
-Logo = Annotated[str, AfterValidator(_logo)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 BackupPlace = Annotated[str, AfterValidator(_backup_place)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]

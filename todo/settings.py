@@ -9,11 +9,11 @@ from typing import Any, Literal, cast
 
 from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUseDefault
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from todo.setting_errors import PREFIX, SettingsError, sentence, without_passwords
+from todo.setting_files import Logo, SecretFiles, StyleSheet
 from todo.setting_types import (
     CONSOLE,
     KEY,
@@ -28,7 +28,6 @@ from todo.setting_types import (
     Issuers,
     Key,
     Keys,
-    Logo,
     MailUrl,
     Networks,
     Origins,
@@ -57,33 +56,6 @@ class SecretKey:
 
 
 NO_KEY = SecretKey("")  # for services that neither encrypt nor issue anything
-
-
-class SecretFiles(PydanticBaseSettingsSource):
-    """Read `TODO_X` from the file in `TODO_X_FILE`, the convention for container secrets."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        return (_read(field_name, path) if path else None), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        values = {
-            _name_of(field, name): self.get_field_value(field, name)[0]
-            for name, field in self.settings_cls.model_fields.items()
-        }
-        return {name: value for name, value in values.items() if value is not None}
-
-
-def _name_of(field: FieldInfo, field_name: str) -> str:
-    alias = field.validation_alias
-    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else field_name
-
-
-def _read(field_name: str, path: str) -> str:
-    try:
-        return Path(path).read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{PREFIX}{field_name.upper()}_FILE: cannot read {path}: {error}.") from error
 
 
 def default_data_dir() -> Path:
@@ -115,6 +87,9 @@ class Settings(BaseSettings):
     admin_color: Color = Field("", description="Accent color of the admin, such as #3b82f6; empty means its own.")
     admin_logo: Logo = Field(
         "", description="SVG or PNG file with the logo of the admin, also its icon; empty means its own."
+    )
+    admin_css: StyleSheet = Field(
+        "", description="CSS file that the pages of the admin load last, over their own styles; empty means none."
     )
     public_url: PublicUrl = Field("", description="Public URL of the service, for links and token issuers.")
     data_dir: Folder = Field(

@@ -2,9 +2,11 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 
+from todo.admin.pages.assets import FILES
 from todo.admin.pages.brand import DARK_GROUNDS, LIGHT_GROUNDS, Brand, contrast, parsed, style_of
 
 COLORS = [f"#{red}{green}{blue}" for red, green, blue in itertools.product(("00", "55", "99", "dd", "ff"), repeat=3)]
@@ -12,7 +14,8 @@ COLORS = [f"#{red}{green}{blue}" for red, green, blue in itertools.product(("00"
 
 def variables(color: str) -> list[dict[str, str]]:
     """Return those of the light and of the dark theme."""
-    light, dark, chosen = (dict(re.findall(r"--([\w-]+): (#\w{6});", line)) for line in style_of(color).splitlines())
+    lines = style_of(color).splitlines()[1:-1]
+    light, dark, chosen = (dict(re.findall(r"--([\w-]+): (#\w{6});", line)) for line in lines)
     assert dark == chosen
     return [light, dark]
 
@@ -44,3 +47,17 @@ def test_without_a_logo_the_icon_has_the_color() -> None:
 
     assert b'fill="#aa0000"' in brand.files["mark.svg"]
     assert brand.icon_url.endswith("/mark.svg")
+
+
+def test_the_address_of_a_style_sheet_changes_with_its_content() -> None:
+    one, other = Brand(css=b"a {}"), Brand(css=b"b {}")
+
+    assert one.files == {"own.css": b"a {}"} and Brand().url("own.css") == ""
+    assert one.url("own.css") != other.url("own.css")
+
+
+def test_every_property_that_a_style_sheet_may_set_is_documented() -> None:
+    first = FILES["admin.css"].decode().partition("}")[0]
+    table = Path("docs/admin.md").read_text().partition("| property |")[2].partition("\n\n")[0]
+
+    assert set(re.findall(r"`(--[\w-]+)`", table)) == set(re.findall(r"(--[\w-]+):", first))

@@ -20,6 +20,7 @@ WRONG = {
     "backup_dir": "~no-such-user/backups",
     "data_dir": "~no-such-user/todo",
     "admin_name": "x" * 41,
+    "admin_css": "/no-such.css",
     "public_url": "localhost",
     "database_url": f"mysql://ada:{HIDDEN}@127.0.0.1/todo",
     "database_direct_url": HIDDEN,
@@ -106,6 +107,28 @@ def test_the_sentence_says_what_is_allowed(
         load_settings(_env_file=None)
 
     assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"a" * 200_001, "is larger"),
+        (b"a::before { content: '\xff' }", "is not text in UTF-8"),
+    ],
+)
+def test_a_style_sheet_that_cannot_be_served_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TODO_ADMIN_CSS", "own.css")
+    if content is not None:
+        Path("own.css").write_bytes(content)
+
+    with pytest.raises(SettingsError) as refused:
+        load_settings(_env_file=None)
+
+    assert str(refused.value) == f"TODO_ADMIN_CSS: must be a CSS file in UTF-8 of up to 200 KB, but own.css {reason}."
 
 
 def test_all_wrong_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

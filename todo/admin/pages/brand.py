@@ -1,4 +1,4 @@
-"""The name, logo and accent color of the pages. The colors of texts are derived from it, so that they keep contrast."""
+"""The name, logo, accent color and style sheet of the pages. Texts of the accent color keep their contrast."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,16 +17,21 @@ OWN_COLOR = b"#4338ca"  # of mark.svg
 
 @dataclass(frozen=True)
 class Brand:
-    """What the pages are called, and how they look. `color` is "#rrggbb", `logo` an SVG or a PNG; both may be empty."""
+    """What the pages are called, and how they look.
+
+    `color` is "#rrggbb", `logo` an SVG or a PNG, `css` a style sheet that is loaded last; each may be empty.
+    """
 
     name: str = "todo"
     color: str = ""
     logo: bytes = b""
+    css: bytes = b""
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
-        """Return what is served: the style sheet, and the logo, which is also the icon of the pages."""
-        found = {"brand.css": style_of(self.color).encode()} if self.color else {}
+        """Return what is served: the style sheets, and the logo, which is also the icon of the pages."""
+        styles = {"brand.css": style_of(self.color).encode() if self.color else b"", "own.css": self.css}
+        found = {name: style for name, style in styles.items() if style}
         if self.logo:
             return {**found, f"logo.{'svg' if b'<svg' in self.logo[:1000] else 'png'}": self.logo}
         mark = FILES["mark.svg"].replace(OWN_COLOR, self.color.encode()) if self.color else b""
@@ -50,12 +55,14 @@ class Brand:
 
 
 def style_of(color: str) -> str:
-    """Return the variables of both themes for an accent color."""
+    """Return the variables of both themes for an accent color, in the layer of `admin.css`."""
     light, dark = _variables(color, "#ffffff", LIGHT_GROUNDS, BLACK), _variables(color, "#161920", DARK_GROUNDS, WHITE)
     return (
+        "@layer admin {\n"
         f":root {{ {light} }}\n"
         f'@media (prefers-color-scheme: dark) {{ :root:not([data-theme="light"]) {{ {dark} }} }}\n'
         f':root[data-theme="dark"] {{ {dark} }}\n'
+        "}\n"
     )
 
 

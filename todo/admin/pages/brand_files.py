@@ -1,4 +1,4 @@
-"""The style sheet and the logo of a brand."""
+"""The style sheets and the logo of a brand."""
 
 from litestar import Response, get
 from litestar.params import FromPath
