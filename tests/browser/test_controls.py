@@ -167,3 +167,26 @@ async def test_who_may_not_add_such_rows_is_not_offered_it(lively: Window) -> No
 
     await expect(page.get_by_label("Owner")).to_be_visible()
     await expect(page.get_by_role("link", name="Add one (Owner)")).to_have_count(0)
+
+
+async def test_notes_are_looked_at_as_markdown_while_they_are_written(lively: Window, boss: Person) -> None:
+    task = await boss.add("Water", notes="# Beds\n\n- peas\n- beans\n\nSee <https://garden.example>.")
+    page = await lively.go(f"/admin/tasks/{task['id']}")
+    notes, preview = page.get_by_label("Notes", exact=True), page.get_by_role("region", name="Preview (Notes)")
+    toggle = page.get_by_role("button", name="Preview (Notes)")
+
+    await notes.fill("# Beds\n\n- peas\n- **leeks**\n\n<b>no</b>")
+    await toggle.press("Enter")
+
+    await expect(preview.get_by_role("heading", name="Beds")).to_be_visible()
+    await expect(preview.get_by_role("listitem")).to_have_text(["peas", "leeks"])
+    await expect(preview).to_contain_text("<b>no</b>")
+    await expect(notes).to_be_hidden()
+    assert await lively.violations_in_both_themes() == []
+    await toggle.click()
+    await expect(notes).to_have_value("# Beds\n\n- peas\n- **leeks**\n\n<b>no</b>")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.get_by_text("Task Water saved.")).to_be_visible()
+    await boss.http.delete(f"/api/tasks/{task['id']}")
+    page = await lively.go(f"/admin/tasks/{task['id']}")
+    await expect(page.locator(".markdown").get_by_role("heading", name="Beds")).to_be_visible()

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, get_args
 
 Tone = Literal["good", "info", "accent", "warn", "bad"]
 TONES: tuple[str, ...] = get_args(Tone)
-WIDGETS = ("color",)
+WIDGETS = ("color", "markdown")
 
 
 class Appearance:

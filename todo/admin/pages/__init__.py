@@ -13,6 +13,7 @@ from todo.admin.pages.history import HistoryPages
 from todo.admin.pages.imports import ImportPages
 from todo.admin.pages.inline_edit import InlineEditPages
 from todo.admin.pages.lists import ListPages
+from todo.admin.pages.markdown_preview import MarkdownPreviewPage
 from todo.admin.pages.rows import RowPages
 from todo.admin.pages.rows_below import RowsBelowPages
 from todo.admin.pages.search import SearchPages
@@ -21,6 +22,6 @@ from todo.admin.pages.views import ViewPages
 
 PAGES = (
     SignInPages, DashboardPage, SearchPages, DocsPages, ListPages, RowPages, RowsBelowPages, HistoryPages, ActionPages,
-    InlineEditPages, FilePages, ImportPages, ViewPages,
+    InlineEditPages, FilePages, ImportPages, ViewPages, MarkdownPreviewPage,
 )  # fmt: skip
 routes: list[ControllerRouterHandler] = [admin_file, brand_file, pages_router(*PAGES)]

@@ -20,7 +20,8 @@ from todo.admin.pages.sentences import Sentences
 from todo.database import now
 
 CATALOGS = Path(__file__).parents[2] / "locale"
-SCRIPT_TEXTS = re.findall(r'\btranslate\("([^"]+)"\)', (Path(__file__).parent / "static" / "admin.js").read_text())
+SCRIPTS = (Path(__file__).parent / "static" / name for name in ("admin.js", "controls.js"))
+SCRIPT_TEXTS = re.findall(r'\btranslate\("([^"]+)"\)', "".join(script.read_text() for script in SCRIPTS))
 LANGUAGES = ("en", "de")  # the texts of the program are English
 NAMES = {
     "true": "yes",

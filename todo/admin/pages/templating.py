@@ -17,6 +17,7 @@ from todo.admin.pages.assets import asset
 from todo.admin.pages.brand import Brand
 from todo.admin.pages.changed_values import changed_value, notable
 from todo.admin.pages.languages import FILTERS, LANGUAGES, Language, language_of, when
+from todo.admin.pages.markdown import rendered
 from todo.database import now
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -49,6 +50,7 @@ def environment(folders: Sequence[Path], language: Language, brand: Brand) -> En
         "called": called, "displays": displays, "label": label_of,
         "changed": partial(changed_value, language), "notable": notable,
         "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
+        "markdown": rendered,
     }  # fmt: skip
     made.filters |= {name: getattr(language, name) for name in FILTERS}
     return made

@@ -1,11 +1,7 @@
 // Progressive enhancement: all pages work without this script.
 
-const one = (selector, root = document) => root.querySelector(selector);
-const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-
-// Texts in the language of the page; a text that it does not have stays as it is.
-const texts = JSON.parse(one('meta[name="texts"]').content);
-const translate = (text) => texts[text] ?? text;
+import { all, one, say, translate } from "./basics.js";
+import { addPreviews } from "./controls.js";
 
 // Send the CSRF token with every htmx request.
 document.addEventListener("htmx:configRequest", (event) => {
@@ -401,6 +397,7 @@ function addColors() {
 function addPickers() {
   addCalendars();
   addColors();
+  addPreviews();
 }
 addPickers();
 document.addEventListener("htmx:afterSettle", addPickers);
@@ -452,15 +449,6 @@ function signInWith(form) {
 }
 
 document.addEventListener("htmx:sendError", () => say(translate("The service cannot be reached.")));
-
-function say(text, kind = "refused", href = "") {
-  const line = document.createElement("p");
-  line.className = `flash flash-${kind}`;
-  line.append(document.createElement(href ? "a" : "span"));
-  line.firstChild.textContent = text;
-  if (href) line.firstChild.href = href;
-  one("#flash")?.replaceChildren(line);
-}
 
 // A background job that was seen running is looked after on every page, until it ends.
 function followRun() {
@@ -515,7 +503,7 @@ function showRelated(text, source, opener) {
   const page = parsed(text);
   const form = one("#main form.form", page);
   if (!form) return false;
-  for (const name of ["id", "for", "list", "aria-describedby", "data-moment", "hx-target"]) {
+  for (const name of ["id", "for", "list", "aria-describedby", "data-moment", "data-preview", "hx-target"]) {
     for (const box of all(`[${name}]`, form)) box.setAttribute(name, box.getAttribute(name).replace(/(^|[ #])field-/g, "$1related-field-"));
   }
   for (const box of all('[name="_then"], .form-foot a', form)) box.remove();

@@ -30,7 +30,7 @@ class ProjectAdmin(ModelAdmin[Project]):
     icon, group = "folder", "Work"
     display = "name"
     columns = ("name", "color", "owner_id", "parent_id", "archived_at", "created_at")
-    widgets = {"color": "color"}
+    widgets = {"color": "color", "description": "markdown"}
     types = {"name": Name, "description": Description, "color": Color}
     filters = (
         Filter("state", {"active": PROJECT.archived_at.is_(None), "archived": PROJECT.archived_at.is_not(None)}),

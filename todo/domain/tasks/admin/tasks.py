@@ -85,7 +85,7 @@ class TaskAdmin(ModelAdmin[Task]):
         "Task": ("Task", "When"), "Recurrence": ("Series", "occurrences"), "Subtasks": ("tasks", "dependencies"),
         "Comments": ("comments",), "Reminders": ("reminders",),
     }  # fmt: skip
-    widgets = {"recurrence": "recurrence_field.html"}
+    widgets = {"notes": "markdown", "recurrence": "recurrence_field.html"}
     badges = {"priority": {"3": "warn", "4": "bad"}, "blocked": {"true": "warn"}}
     shown_if = {"completed_at": ("status", ("done", "cancelled"))}
     computed = {"recurrence": Computed(RULE_OF_SERIES, Recurrence), "assignees": Computed(ASSIGNEES, list[str])}

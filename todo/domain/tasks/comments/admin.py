@@ -24,6 +24,7 @@ class CommentAdmin(ModelAdmin[Comment]):
     filters = ("task_id", "author_id", "created_at")
     search = ("text",)
     heavy = ("text",)
+    widgets = {"text": "markdown"}
     verbs = ("view", "delete", "export")
     every_row = "comments.all"
 
