@@ -190,3 +190,24 @@ async def test_notes_are_looked_at_as_markdown_while_they_are_written(lively: Wi
     await boss.http.delete(f"/api/tasks/{task['id']}")
     page = await lively.go(f"/admin/tasks/{task['id']}")
     await expect(page.locator(".markdown").get_by_role("heading", name="Beds")).to_be_visible()
+
+
+async def test_a_list_of_texts_has_a_field_for_each(lively: Window, boss: Person) -> None:
+    task = await boss.add("Water", labels=["garden", "home"])
+    page = await lively.go(f"/admin/tasks/{task['id']}")
+    labels = page.get_by_role("group", name="Labels", exact=True)
+    await expect(labels.get_by_role("textbox")).to_have_count(2)
+    assert await lively.violations_in_both_themes() == []
+
+    await labels.get_by_label("Labels 1", exact=True).press("Enter")
+    await page.keyboard.type("summer")
+    await labels.get_by_role("button", name="Remove (Labels 3)").click()
+    await labels.get_by_role("button", name="Add an entry").press("Enter")
+    await page.keyboard.type("north")
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Backspace")
+    await page.keyboard.type("-east")
+    await page.get_by_role("button", name="Save", exact=True).click()
+
+    await expect(page.get_by_text("Task Water saved.")).to_be_visible()
+    assert (await boss.http.get(f"/api/tasks/{task['id']}")).json()["labels"] == ["garden", "summer", "north-east"]

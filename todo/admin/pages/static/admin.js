@@ -1,7 +1,7 @@
 // Progressive enhancement: all pages work without this script.
 
 import { all, one, say, translate } from "./basics.js";
-import { addPreviews } from "./controls.js";
+import { addItems, addPreviews } from "./controls.js";
 
 // Send the CSRF token with every htmx request.
 document.addEventListener("htmx:configRequest", (event) => {
@@ -398,6 +398,7 @@ function addPickers() {
   addCalendars();
   addColors();
   addPreviews();
+  addItems();
 }
 addPickers();
 document.addEventListener("htmx:afterSettle", addPickers);
