@@ -4,6 +4,7 @@ import io
 import re
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 from babel.messages.mofile import write_mo
@@ -244,3 +245,25 @@ def test_a_sentence_with_values_is_translated_where_it_is_shown() -> None:
     assert german.translate("1 restored. Not restored: x: y") == "1 wiederhergestellt. Nicht wiederhergestellt: x: y"
     assert language_of("en").translate("There is no role support.") == "There is no role support."
     assert german.translate("x" * 5_000) == "x" * 5_000
+
+
+async def test_data_is_named_in_german_and_what_others_wrote_is_marked(
+    visitor: Visitor, boss: Person, sql: asyncpg.Connection
+) -> None:
+    task = await boss.add("Miete", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=WEEKLY"})
+    await sql.execute("UPDATE series SET last_error = 'No route to host' WHERE id = $1", task["series_id"])
+    visitor.http.headers["accept-language"] = "de"
+
+    page = await visitor.get(f"/admin/series/{task['series_id']}")
+    history = await visitor.get(f"/admin/series/{task['series_id']}/history")
+
+    assert "<dt>Priorität</dt>" in page.text and "<dt>Tage bis zur Frist</dt>" in page.text
+    assert '<span lang="en">No route to host</span>' in page.text
+    assert "Titel: Miete; Priorität: 0" in text_of(history)
+
+
+def test_names_of_others_are_marked_in_german_alone() -> None:
+    assert [language_of(code).key("foot_length") for code in LANGUAGES] == [
+        "Foot length", '<span lang="en">Foot length</span>'
+    ]  # fmt: skip
+    assert language_of("de").key("Länge <m>") == "Länge <m>"

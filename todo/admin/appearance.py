@@ -1,7 +1,7 @@
 """What only the pages use of a declaration: how they show a resource."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 Tone = Literal["good", "info", "accent", "warn", "bad"]
 TONES: tuple[str, ...] = get_args(Tone)
@@ -22,5 +22,9 @@ class Appearance:
     shown_if: ClassVar[Mapping[str, tuple[str, tuple[str, ...]]]] = {}
     # Controls other than that of the field's kind: one of WIDGETS, or a template of one's own, `rule.html`.
     widgets: ClassVar[Mapping[str, str]] = {}
+    # What JSON fields hold: the names in it are translated.
+    schemas: ClassVar[Mapping[str, Any]] = {}
+    # Texts that other programs write, in English whatever the language of the page: errors of mail servers.
+    foreign: ClassVar[tuple[str, ...]] = ()
     # Values that are shown as badges, e.g. `{"priority": {"4": "bad"}}`.
     badges: ClassVar[Mapping[str, Mapping[str, Tone]]] = {}

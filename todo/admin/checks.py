@@ -36,6 +36,10 @@ RESERVED = frozenset(
 NAME = re.compile("[a-z]+(_[a-z]+)*")
 FILTERED = {"boolean", "choice", "reference", "id", "text", "list"} | TIMES | NUMBERS
 OF_RELATED = {"boolean", "choice", "text"} | TIMES | NUMBERS
+OF_ALL = (
+    "columns", "search", "sorts", "unsorted", "diff", "field_permissions", "field_labels", "translated", "schemas",
+    "foreign",
+)  # fmt: skip
 PLACES = ("text_formats", "options", "help_texts", "value_names", "settable")
 MOST_CHOICES = 6  # of a `Filter`: every combination is a condition
 
@@ -75,7 +79,7 @@ def _fields(resource: Resource) -> Iterator[str]:
 
 
 def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
-    for place in ("columns", "search", "sorts", "unsorted", "diff", "field_permissions", "field_labels", "translated"):
+    for place in OF_ALL:
         yield place, getattr(resource, place)
     yield "display", (resource.display,)
     yield "sort", [name.removeprefix("-") for name in resource.sort.split(",")]

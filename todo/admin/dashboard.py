@@ -23,6 +23,7 @@ class Line(NamedTuple):
     text: str
     at: datetime | None = None
     href: str = ""
+    error: str = ""  # in English, where no catalog has it
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class Field:
     computed: bool = False
     heavy: bool = False
     translated: bool = False  # its values are texts of the program
+    foreign: bool = False  # its values are texts of other programs, in English
     linked: bool = True  # the viewer may see the rows that it refers to
     help: str = field(default="", compare=False)
     text_format: TextFormat | None = field(default=None, compare=False)

@@ -119,6 +119,7 @@ def _as_declared(field: Field, resource: Resource) -> Field:
         field,
         label=resource.field_labels.get(field.name, field.label),
         translated=field.name in resource.translated,
+        foreign=field.name in resource.foreign,
         widget=resource.widgets.get(field.name, ""),
         tones=tuple(resource.badges.get(field.name, {}).items()),
     )

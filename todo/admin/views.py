@@ -11,7 +11,7 @@ from todo.admin.declaration import ActionContext, ModelAdmin, Resource, action
 from todo.admin.editor import Editor
 from todo.admin.models import RUN, SAVED_VIEW, Run, SavedView
 from todo.admin.queries import Queries
-from todo.admin.schemas import ListQuery
+from todo.admin.schemas import Failure, ListQuery
 from todo.database import ACTOR
 from todo.errors import Invalid
 from todo.schema import ONE_LINE, Line
@@ -60,6 +60,7 @@ class RunAdmin(ModelAdmin[Run]):
     columns = ("resource", "action", "status", "total", "done", "failed", "actor_id", "created_at")
     types = {"status": Literal["draft", "waiting", "running", "done", "failed", "cancelled"]}
     filters = ("status", "resource", "actor_id", "created_at")
+    schemas = {"failures": Failure}
     every_row = "runs.all"
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:

@@ -7,13 +7,14 @@ sentences of errors and of messages after a save. A translator fills in `todo/lo
 import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard, cast, get_args
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_python
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from jinja2.ext import babel_extract
+from msgspec import Struct, structs
 
 import todo
 from todo.actions import Permission
@@ -152,6 +153,7 @@ def _of_resource(resource: Resource) -> Iterator[str]:
     yield from (*resource.fieldsets, *resource.tabs)
     yield from _of_fields(resource.fields.values())
     yield from resource.texts()
+    yield from (label for schema in resource.schemas.values() for label in _labels_in(schema))
     yield from (field.label for field in resource.filtered.values())
     for own in (item for item in resource.filters if isinstance(item, Filter)):
         yield from (label_of(own.name), *map(words_of, own.choices))
@@ -159,6 +161,17 @@ def _of_resource(resource: Resource) -> Iterator[str]:
         yield from (action.label, action.help)
         yield from _of_fields(fields_of_action(action))
     yield from (text_of(cast(Permission, permission)) for permission in resource.permissions)
+
+
+def _labels_in(schema: Any) -> Iterator[str]:
+    """Return what the names in JSON of a type are called."""
+    if isinstance(schema, type) and issubclass(schema, Struct):
+        yield from (label_of(name) for name in [schema.__struct_config__.tag_field] if name)
+        for field in structs.fields(schema):
+            yield label_of(field.encode_name)
+            yield from _labels_in(field.type)
+    for part in get_args(schema):
+        yield from _labels_in(part)
 
 
 def _of_fields(fields: Iterable[Any]) -> Iterator[str]:

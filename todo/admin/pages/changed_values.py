@@ -37,7 +37,8 @@ def _text(language: Language, value: Any, names: Mapping[str, str]) -> str:
             return ", ".join(_text(language, one, names) for one in value)
         case dict():
             held = {name: one for name, one in value.items() if one not in EMPTY}
-            return "; ".join(f"{label_of(name)}: {_text(language, one, names)}" for name, one in held.items())
+            labels = {name: language.translate(label_of(name)) for name in held}
+            return "; ".join(f"{labels[name]}: {_text(language, one, names)}" for name, one in held.items())
     return names.get(str(value), write_text(value))
 
 

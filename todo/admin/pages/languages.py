@@ -13,8 +13,10 @@ from babel.dates import format_date, format_datetime, format_timedelta
 from babel.messages.mofile import read_mo
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
+from markupsafe import Markup
 
 from todo.admin.declaration import Resource
+from todo.admin.fields import label_of
 from todo.admin.lookups import CAP
 from todo.admin.pages.sentences import Sentences
 from todo.database import now
@@ -22,6 +24,7 @@ from todo.database import now
 CATALOGS = Path(__file__).parents[2] / "locale"
 SCRIPTS = (Path(__file__).parent / "static" / name for name in ("admin.js", "controls.js"))
 SCRIPT_TEXTS = re.findall(r'\btranslate\("([^"]+)"\)', "".join(script.read_text() for script in SCRIPTS))
+IDENTIFIER = re.compile("[a-z]+(_[a-z]+)*")
 LANGUAGES = ("en", "de")  # the texts of the program are English
 NAMES = {
     "true": "yes",
@@ -56,6 +59,18 @@ class Language:
     def translate(self, text: object) -> str:
         """Translate what a declaration or an error says. What the catalog does not have stays as it is."""
         return self.sentences.translate(str(text)) if text else ""
+
+    def known(self, text: object) -> str:
+        """Translate a text; one that the catalog does not have is marked as English, for screen readers."""
+        plain, said = str(text), self.translate(text)
+        if self.code == "en" or said != plain or self.sentences.knows(plain):
+            return said
+        return Markup('<span lang="en">{}</span>').format(plain)
+
+    def key(self, name: str) -> str:
+        """Return what a name in the data of a JSON field is called."""
+        label = label_of(name)
+        return self.known(label) if IDENTIFIER.fullmatch(name) else label
 
     def script_texts(self) -> dict[str, str]:
         """Return the texts that scripts show, with their translations."""
@@ -126,8 +141,8 @@ class Language:
 
 
 FILTERS = (
-    "translate", "mid_sentence", "rows_of", "searched", "first_sentence", "words", "number", "count", "about",
-    "friendly", "ago",
+    "translate", "known", "key", "mid_sentence", "rows_of", "searched", "first_sentence", "words", "number", "count",
+    "about", "friendly", "ago",
 )  # fmt: skip
 
 

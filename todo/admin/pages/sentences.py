@@ -64,6 +64,9 @@ class Sentences:
             return whole
         return " ".join(translated or one for translated, one in zip(found, sentences, strict=True))
 
+    def knows(self, text: str) -> bool:
+        return text in self._texts
+
     def _whole(self, text: str) -> str | None:
         """Translate one sentence: by the pattern whose words are all known, else by the first that matches."""
         if text in self._texts:

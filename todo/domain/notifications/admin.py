@@ -14,7 +14,7 @@ from todo.domain.notifications.models import (
     Preferences,
     Reminder,
 )
-from todo.domain.notifications.schemas import Kind
+from todo.domain.notifications.schemas import Kind, ProjectLevel, Timing
 
 OWN_REMINDERS = REMINDER.user_id == ACTOR
 OWN_NOTIFICATIONS = and_(NOTIFICATION.user_id == ACTOR, still_visible_to(ACTOR))
@@ -26,6 +26,8 @@ class ReminderAdmin(ModelAdmin[Reminder]):
     icon, group = "bell", "Notifications"
     display = "task_id"
     columns = ("task_id", "series_id", "user_id", "remind_at", "snoozed_until", "urgent", "sent_at")
+    schemas = {"timing": Timing}
+    foreign = ("last_error",)
     filters = (
         Filter("state", {"waiting": REMINDER.remind_at.is_not(None), "sent": REMINDER.sent_at.is_not(None)}),
         Filter("trouble", {"set_aside": REMINDER.last_error.is_not(None), "none": REMINDER.last_error.is_(None)}),
@@ -60,6 +62,7 @@ class PreferencesAdmin(ModelAdmin[Preferences]):
     icon, group = "sliders", "Notifications"
     display = "user_id"
     columns = ("user_id", "email", "reminder", "digest", "digest_time", "quiet_begin", "quiet_end")
+    schemas = {"projects": ProjectLevel}
     filters = ("user_id", "email")
     verbs = ("view", "export")
     every_row = "notification_preferences.all"

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from todo.access import Actor
 from todo.admin.declaration import ActionContext, Filter, ModelAdmin, Resource, RowsAdmin, action
+from todo.admin.fields import label_of
 from todo.audit import Event
 from todo.database import Database, Query, columns
 from todo.delivery import outbox
@@ -34,6 +35,7 @@ BEATS = Query(
 
 
 QUEUED = "Queued as "  # followed by the key of the job
+COUNTERS = ("deliveries_tried", "series_opened", "reminders_looked_at")  # of workers
 NOT_FAILED = "This delivery has not failed: only failed ones can be retried."
 
 
@@ -52,6 +54,7 @@ class DeliveryAdmin(ModelAdmin[Delivery]):
         "channel", "user_id", "run_at",
     )  # fmt: skip
     search = ("recipient", "subject")
+    foreign = ("last_error",)
     hidden = ("payload", "lease_token")  # contains links that grant access to accounts
     verbs = ("view", "export")
 
@@ -107,6 +110,7 @@ class JobAdmin(RowsAdmin):
     columns = ("function", "status", "attempts", "queued_at", "finished_at", "error")
     filters = ("status", "function")
     search = ("function", "error")
+    foreign = ("error",)
     sorts = ("queued_at",)
     verbs = ("view",)
 
@@ -210,6 +214,9 @@ class WorkerAdmin(RowsAdmin):
 
     async def rows(self, database: Database, actor: Actor) -> Sequence[Struct]:
         return await database.reads.all(BEATS)
+
+    def texts(self) -> Iterable[str]:
+        return map(label_of, COUNTERS)
 
 
 class SettingRow(Struct):

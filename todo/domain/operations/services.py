@@ -35,14 +35,14 @@ DELIVERY_COUNTS = one(
 DELIVERED = Daily(DELIVERY.done_at)
 LATEST = 3  # errors of a card
 JOB_ERRORS = Query(
-    lambda function, at, error: Line(f"{function}: {first_line(error)}", at, f"/admin/schedules/{function}"),
+    lambda function, at, error: Line(function, at, f"/admin/schedules/{function}", first_line(error)),
     select(RUN.function, RUN.finished_at, RUN.error)
     .where(RUN.error.is_not(None), RUN.status != "complete")
     .order_by(RUN.finished_at.desc())
     .limit(LATEST),
 )
 MAIL_ERRORS = Query(
-    lambda id, recipient, at, error: Line(f"{recipient}: {first_line(error)}", at, f"/admin/deliveries/{id}"),
+    lambda id, recipient, at, error: Line(recipient, at, f"/admin/deliveries/{id}", first_line(error)),
     select(DELIVERY.id, DELIVERY.recipient, DELIVERY.failed_at, DELIVERY.last_error)
     .where(DELIVERY.failed_at.is_not(None))
     .order_by(DELIVERY.failed_at.desc())

@@ -22,7 +22,7 @@ from todo.domain.accounts.models import (
 )
 from todo.domain.accounts.rules import MEMBER
 from todo.domain.accounts.schemas.email_tokens import Invite, RoleName
-from todo.domain.accounts.schemas.usage import QuotaIn
+from todo.domain.accounts.schemas.usage import QuotaIn, UsageOut
 from todo.domain.accounts.schemas.users import Email, Timezone
 from todo.domain.accounts.schemas.vacations import VacationIn
 from todo.domain.accounts.services import account_status, email_tokens, roles
@@ -93,6 +93,7 @@ class UserAdmin(ModelAdmin[User]):
     }
     inlines = (Inline("sessions", via="user_id"), Inline("personal_tokens", via="user_id"))
     heavy = ("vacations", "usage", "quotas")
+    schemas = {"usage": UsageOut, "quotas": UsageOut, "vacations": VacationIn}
     help_texts = {"quotas": "Limits that differ from the defaults; 0 for none.", "usage": "Storage is in bytes."}
     editable = ("name", "timezone")
     hidden = ("credential_version",)

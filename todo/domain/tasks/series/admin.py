@@ -11,11 +11,12 @@ from todo.access import Actor
 from todo.admin.declaration import ActionContext, Computed, Filter, Inline, ModelAdmin, action
 from todo.audit import record
 from todo.database import ACTOR, Database
-from todo.domain.recurrence.schemas import Opens, Rrule
+from todo.domain.recurrence.schemas import Opens, Pause, Rrule
 from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.queries import sentence_of
-from todo.domain.tasks.series.schemas import EndSeries, PauseSeries
+from todo.domain.tasks.series.rules import Undo
+from todo.domain.tasks.series.schemas import EndSeries, PauseSeries, Template
 from todo.domain.tasks.series.services.missed import MissedWork
 from todo.domain.tasks.series.services.series import SeriesVerbs
 from todo.domain.tasks.series.upcoming import next_starts
@@ -81,6 +82,8 @@ class SeriesAdmin(ModelAdmin[Series]):
         "Series": ("Series", "Where it is"), "What it does": ("What it does",),
         "Occurrences": ("occurrences",), "Tasks": ("tasks",),
     }  # fmt: skip
+    schemas = {"template": Template, "pauses": Pause, "vacations": Pause}
+    foreign = ("last_error",)
     shown_if = {"timezone": ("kind", ("zoned",)), "expire_after_seconds": ("on_missed", ("expire",))}
     inlines = (Inline("occurrences", via="series_id"), Inline("tasks", via="series_id"))
     heavy = ("template", "next_occurrences", "holidays", "pauses", "vacations", "exceptions")
@@ -144,6 +147,7 @@ class OccurrenceAdmin(ModelAdmin[Occurrence]):
     columns = ("original_start", "status", "series_id", "task_id", "moved_to", "closed_at")
     types = {"status": Literal["open", "done", "skipped", "missed", "paused", "cancelled"]}
     filters = ("status", "series_id", "task_id", "series.title", "series.status")
+    schemas = {"undo": Undo}
     every_row = "series.all"
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:

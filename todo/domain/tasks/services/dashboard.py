@@ -19,7 +19,7 @@ OPEN = one(select(func.count(), func.count().filter(LATE)).select_from(Task).whe
 MOST = 10_000  # series counted
 SET_ASIDE = one(select(func.count()).select_from(select(SERIES.id).where(SERIES.failures > 0).limit(MOST).subquery()))
 SERIES_ERRORS = Query(
-    lambda id, title, error, at: Line(f"{title}: {first_line(error)}", at, f"/admin/series/{id}"),
+    lambda id, title, error, at: Line(title, at, f"/admin/series/{id}", first_line(error)),
     select(SERIES.id, SERIES.template["title"].astext, SERIES.last_error, SERIES.updated_at)
     .where(SERIES.failures > 0)
     .order_by(SERIES.updated_at.desc())
