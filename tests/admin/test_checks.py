@@ -94,7 +94,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"shown_if": {"kind": ("kind", ("tree",))}}, "shown_if has 'kind', which must name another field"),
     ({"shown_if": {"height": ("kind", ())}}, "shown_if has 'height', which must name another field"),
     ({"widgets": {"colour": "color"}}, "widgets has 'colour', which is not a field"),
-    ({"widgets": {"name": "colour"}}, "widgets has 'colour' for name. Widgets: color, or the name of a template"),
+    ({"widgets": {"name": "colour"}}, "widgets has 'colour' for name. Widgets: color, markdown, or the name of a"),
     ({"badges": {"colour": {"red": "bad"}}}, "badges has 'colour', which is not a field"),
     ({"badges": {"kind": {"tree": "green"}}}, "badges has 'green' for kind. Tones: good, info, accent, warn, bad"),
     ({"badges": {"kind": {"bush": "good"}}}, "badges has 'bush', which is no value of kind. Values: tree"),

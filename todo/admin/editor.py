@@ -27,10 +27,10 @@ class Editor:
         self._context = context
 
     def writable(self, resource: str, *, adding: bool) -> list[Field]:
-        """Return the fields that this actor may write."""
+        """Return the fields that this actor may write, in the order of the declaration."""
         admin = self._context.registry.table(resource)
         hidden = admin.hidden_from(self._context.actor)
-        fields = [field for field in admin.fields.values() if field.name not in hidden]
+        fields = [admin.fields[name] for name in (*admin.editable, *admin.only_on_add) if name not in hidden]
         return [field for field in fields if (field.on_add if adding else field.on_change)]
 
     async def add(self, resource: str, values: Mapping[str, Any], *, lax: bool = False) -> Any:

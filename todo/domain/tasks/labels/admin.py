@@ -21,7 +21,7 @@ class LabelAdmin(ModelAdmin[Label]):
     model = Label
     icon, group = "tag", "Work"
     display = "name"
-    help = "Palettes. A new name is also that of the label on the tasks that its owner may edit."
+    help = "Names with a color for tasks. A new name is also that of the label on the tasks that its owner may edit."
     columns = ("name", "color", "favorite", "user_id", "created_at")
     types = {"name": rules.Label, "color": Color, "position": Position}
     widgets = {"color": "color"}
