@@ -10,7 +10,7 @@ from tasks.test_plans import Explaining
 
 from benchmarks.growth import FILL
 from todo.access import Actor
-from todo.admin import counting, dates, lists, lookups, reads
+from todo.admin import counting, dates, lists, lookups, reads, related
 from todo.admin.declaration import ModelAdmin
 from todo.admin.registry import Registry
 from todo.admin.schemas import ListQuery
@@ -31,6 +31,7 @@ FILTERS: dict[str, dict[str, list[str]]] = {
     "due": {"due_at": ["past_30_days"]}, "none": {"series_id": ["set"]}, "all": {"series_id": ["empty"]},
     "owner": {"owner.email": ["root"]}, "nobody": {"owner.email": ["nobody"]}, "active": {"owner.status": ["active"]},
     "disabled": {"owner.status": ["disabled"]}, "no project": {"project.name": ["nothing"]},
+    "project owner": {"project.owner.email": ["root"]}, "no project owner": {"project.owner.email": ["nobody"]},
     "no series": {"series.status": ["active"]}, "several": {"status": ["waiting"], "priority": ["4"]},
     "two dates": {"created_at": ["past_30_days"], "due_at": ["past_30_days"]},
     "assignee": {"assignee_ids": ["{root}"]}, "one owner": {"owner_id": ["{root}"]},
@@ -66,7 +67,7 @@ async def root(world: World, sql: Any) -> Person:
 
 @pytest.fixture
 def admin(database: Database, root: Person, monkeypatch: pytest.MonkeyPatch) -> AdminService:
-    for module in (counting, dates, lists, lookups, reads):
+    for module in (counting, dates, lists, lookups, reads, related):
         monkeypatch.setattr(module, "CAP", CAP)
     actor = Actor(root.id, root.email, permissions=frozenset({"*"}))
     return AdminService(Registry(APPLICATION.admins), database, origin_for(actor))
@@ -99,7 +100,7 @@ async def rows_read(explaining: OneByOne, admin: AdminService, root: Person, **a
     explaining.visited = 0
     ids = {"root": str(root.id), "other": str(uuid4())}
     filters = {name: [text.format(**ids) for text in texts] for name, texts in asked.pop("filters", {}).items()}
-    await admin.queries.page("tasks", ListQuery(filters=filters, **asked))
+    await admin.queries.page(asked.pop("resource", "tasks"), ListQuery(filters=filters, **asked))
     return explaining.visited
 
 
@@ -135,6 +136,36 @@ async def test_ones_own_rows_and_the_trash_read_little_more(
         for filters in ({}, {"priority": ["4"]}, {"due_at": ["past_7_days"]})
         for trash in (False, True)
     }
+
+    assert {name: rows for name, rows in visited.items() if rows > MOST} == {}
+
+
+async def test_a_list_by_what_its_tasks_refer_to_reads_little_more(
+    admin: AdminService, explaining: OneByOne, root: Person, sql: Any
+) -> None:
+    """Whether no task is in such a project, few are, or all."""
+    await sql.execute(
+        "INSERT INTO comments (id, created_at, updated_at, version, task_id, author_id, text)"
+        " SELECT gen_random_uuid(), now(), now(), 1, id, owner_id, '' FROM tasks WHERE priority = 4 LIMIT 1000"
+    )
+    garden = await sql.fetchval(
+        "INSERT INTO projects (id, created_at, updated_at, version, owner_id, name, description)"
+        " VALUES (gen_random_uuid(), now(), now(), 1, $1, 'Garden', '') RETURNING id", root.id,
+    )  # fmt: skip
+    await sql.execute("UPDATE tasks SET project_id = $1 WHERE priority = 4 AND status = 'open'", garden)
+    await sql.execute("VACUUM ANALYZE comments, projects")
+
+    visited = {}
+    for trashed in (0, 1_000):
+        await sql.execute(
+            "UPDATE tasks SET deleted_at = now() WHERE id IN (SELECT id FROM tasks ORDER BY id LIMIT $1)", trashed
+        )
+        await sql.execute("VACUUM ANALYZE tasks")
+        for name in ("nothing", "garden", "inbox"):
+            filters = {"task.project.name": [name]}
+            visited[f"{name} {trashed}"] = await rows_read(
+                explaining, admin, root, resource="comments", filters=filters
+            )
 
     assert {name: rows for name, rows in visited.items() if rows > MOST} == {}
 

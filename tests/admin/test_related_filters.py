@@ -13,6 +13,7 @@ from todo.admin.registry import Registry
 from todo.admin.schemas import ListQuery, ListResult, Selection
 from todo.admin.service import AdminService
 from todo.database import Database
+from todo.domain.tasks.admin.projects import ProjectAdmin
 from todo.domain.tasks.admin.tasks import TaskAdmin
 from todo.errors import Invalid
 from todo.modules import APPLICATION
@@ -46,6 +47,8 @@ async def tasks(ada: Person, bob: Person, sql: Any) -> None:
         ({"owner.email": ["nobody"]}, "all", ""), ({"owner.status": ["disabled"]}, "all", "D"),
         ({"owner.status": ["active", "disabled"]}, "all", "ABCD"), ({"project.name": ["inbox"]}, "all", "ABCD"),
         ({"owner.email": ["ada"], "priority": ["4"]}, "all", "B"), ({"series.status": ["active"]}, "all", ""),
+        ({"project.owner.email": ["bob"]}, "all", "D"), ({"project.owner.email": ["nobody"]}, "all", ""),
+        ({"project.owner.email": ["bob"], "status": ["waiting"]}, "any", "AD"),
         ({"owner.status": ["disabled"], "status": ["waiting"]}, "any", "AD"),
         ({"status": ["waiting"], "priority": ["4"]}, "any", "ABD"), ({"status": ["waiting"]}, "any", "A"),
         ({"status": ["waiting"], "priority": ["4"], "due_at": ["set"]}, "any", "ABD"),
@@ -72,6 +75,7 @@ async def test_a_filter_by_related_rows_is_a_filter_with_a_label_whose_choices_a
 
     (facet,) = (one for one in found.facets if one.name == "owner.status")
     assert (facet.label, facet.kind) == ("Owner: Status", "choice")
+    assert "Owner of project: Email" in {one.label for one in found.facets}
     assert {(one.value, one.count, one.selected) for one in facet.values} >= {
         ("active", None, False),
         ("disabled", None, True),
@@ -93,7 +97,78 @@ async def test_rows_that_may_not_be_seen_do_not_filter(
     assert titles(found) == ["A", "B", "C"]
 
 
-@pytest.mark.parametrize("name", ["owner.password_hash", "owner.nothing", "nobody.email", "status.email", "owner."])
+@pytest.mark.parametrize(
+    ("permissions", "expected"),
+    [
+        (("projects.view", "projects.all"), None), (("users.view",), None),
+        (("projects.view", "users.view"), ["A", "B", "C"]),  # one's own projects alone
+        (("projects.view", "projects.all", "users.view"), ["A", "B", "C", "D"]),
+        (("projects.view", "projects.all", "users.view", "hide"), None),
+    ],
+)  # fmt: skip
+async def test_each_reference_on_the_way_leads_to_what_may_be_seen_alone(
+    database: Database, ada: Person, tasks: None, permissions: tuple[str, ...], expected: list[str] | None
+) -> None:
+    class Hiding(ProjectAdmin):
+        name = "projects"
+        field_permissions = {"owner_id": "projects.owners"} if "hide" in permissions else {}
+
+    others = [one for one in APPLICATION.admins if one is not ProjectAdmin]
+    admin = service(database, Registry([Hiding, *others]), ada, *permissions)
+    query = ListQuery(filters={"project.owner.email": ["@"]})
+
+    if expected is None:
+        with pytest.raises(Invalid) as refused:
+            await admin.queries.page("tasks", query)
+        assert refused.value.errors[0].field == "query.project.owner.email"
+        assert "project.owner.email" not in {one.name for one in (await admin.queries.page("tasks")).facets}
+    else:
+        assert titles(await admin.queries.page("tasks", query)) == expected
+
+
+async def test_rows_are_filtered_by_what_their_tasks_refer_to(
+    world: World, registry: Registry, database: Database, ada: Person, tasks: None, sql: Any
+) -> None:
+    """Also by that of tasks in the trash, as with a field of the task itself."""
+    await sql.execute(
+        "INSERT INTO comments (id, created_at, updated_at, version, task_id, author_id, text)"
+        " SELECT gen_random_uuid(), now(), now(), 1, id, owner_id, title FROM tasks"
+    )
+    await sql.execute("UPDATE tasks SET deleted_at = now() WHERE title = 'B'")
+    garden = await sql.fetchval(
+        "INSERT INTO projects (id, created_at, updated_at, version, owner_id, name, description)"
+        " VALUES (gen_random_uuid(), now(), now(), 1, $1, 'Garden', '') RETURNING id", ada.id,
+    )  # fmt: skip
+    await sql.execute("UPDATE tasks SET project_id = $1 WHERE title IN ('A', 'B')", garden)
+    stage = Stage(registry, database, await world.person("boss", "superuser", timezone="UTC"))
+
+    for name, face in FACES.items():
+        answer = await face(stage, Ask("view", "comments", filters={"task.project.name": ["garden"]}))
+        assert sorted(one["display"] for one in answer.body["items"]) == ["A", "B"], name
+
+
+async def test_references_to_rows_of_the_same_table_are_followed(database: Database, ada: Person) -> None:
+    class Odd(TaskAdmin):
+        name = "tasks"
+        filters = ("parent.parent.title", "parent.project.owner.email", *TaskAdmin.filters)
+
+    top = await ada.add("Top")
+    middle = await ada.add("Middle", parent_id=top["id"])
+    await ada.add("Below", parent_id=middle["id"])
+    others = [one for one in APPLICATION.admins if one is not TaskAdmin]
+    admin = service(database, Registry([Odd, *others]), ada, "projects.view", "users.view")
+
+    for filters, expected in (
+        ({"parent.parent.title": ["top"]}, ["Below"]), ({"parent.parent.title": ["middle"]}, []),
+        ({"parent.project.owner.email": ["ada"]}, ["Below", "Middle"]),
+    ):  # fmt: skip
+        found = await admin.queries.page("tasks", ListQuery(filters=filters))
+        assert (titles(found), found.total) == (expected, len(expected))
+
+
+@pytest.mark.parametrize(
+    "name", ["owner.password_hash", "owner.nothing", "nobody.email", "status.email", "owner.", "project.owner.name"]
+)
 @pytest.mark.parametrize("face", FACES)
 async def test_a_filter_that_is_not_declared_is_refused(
     world: World, registry: Registry, database: Database, name: str, face: str
@@ -105,7 +180,11 @@ async def test_a_filter_that_is_not_declared_is_refused(
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("owner.nothing", "before the dot must be a reference"), ("title.email", "before the dot must be a reference"),
+        ("owner.nothing", "'owner.nothing', but users have no field 'nothing'. Fields: created_at, "),
+        ("title.email", "tasks have no reference 'title'. References: owner, parent, project, section, series."),
+        ("project.nobody.email", "projects have no reference 'nobody'. References: owner, parent."),
+        ("project.owner.name_", "users have no field 'name_'"), ("owner.", "users have no field ''"),
+        ("project.owner.password_hash", "but a secret of related rows cannot be a filter"),
         ("owner.password_hash", "but a secret of related rows cannot be a filter"),
         ("project.owner_id", "but a reference of related rows cannot be a filter"),
     ],

@@ -10,6 +10,7 @@ from msgspec import Struct
 from todo.admin.appearance import TONES, WIDGETS
 from todo.admin.declaration import VERBS, Filter, ModelAdmin, Resource, RowsAdmin
 from todo.admin.filters import NUMBERS, TIMES
+from todo.admin.paths import follow
 
 # Other parameters of lists and handlers, which filters must not use.
 RESERVED = frozenset(
@@ -54,7 +55,13 @@ class AdminError(Exception):
 
 def mistakes(resource: Resource, others: Mapping[str, Resource]) -> list[str]:
     """Return all mistakes of a declaration, once its fields are known."""
-    found = [*_names(resource), *_fields(resource), *_filters(resource), *_verbs(resource), *_inlines(resource, others)]
+    found = [
+        *_names(resource),
+        *_fields(resource),
+        *_filters(resource, others),
+        *_verbs(resource),
+        *_inlines(resource, others),
+    ]
     found += _appearance(resource)
     if isinstance(resource, ModelAdmin):
         found += [*_lists(resource), *_writes(resource)]
@@ -94,7 +101,7 @@ def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
         yield "trash", (resource.trash,) if resource.trash else ()
 
 
-def _filters(resource: Resource) -> Iterator[str]:
+def _filters(resource: Resource, others: Mapping[str, Resource]) -> Iterator[str]:
     names = resource.filter_names
     for name in {name for name in names if names.count(name) > 1}:
         yield f"filters has {name!r} twice."
@@ -107,16 +114,18 @@ def _filters(resource: Resource) -> Iterator[str]:
             if isinstance(resource, RowsAdmin) or item.name in resource.fields:
                 yield f"the filter {item.name} must be the name of a field; in a table it must not be one."
         elif "." in item:
-            yield from _related(resource, item)
+            yield from _related(resource, item, others)
         elif item in resource.fields and resource.fields[item].kind not in FILTERED:
             yield f"filters has {item!r}, but a {resource.fields[item].kind} cannot be a filter."
 
 
-def _related(resource: Resource, name: str) -> Iterator[str]:
-    field = resource.filtered.get(name)
-    if field is None or isinstance(resource, RowsAdmin):
-        yield f"filters has {name!r}: before the dot must be a reference, after it a field of its resource."
-    elif field.kind not in OF_RELATED:
+def _related(resource: Resource, name: str, others: Mapping[str, Resource]) -> Iterator[str]:
+    try:
+        _, field = follow(resource, name, others)
+    except ValueError as wrong:
+        yield f"filters has {name!r}, but {wrong}"
+        return
+    if field.kind not in OF_RELATED:
         yield f"filters has {name!r}, but a {field.kind} of related rows cannot be a filter."
 
 

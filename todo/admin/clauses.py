@@ -1,6 +1,6 @@
 """The conditions of a list by the names of its parameters, and what indexes have of each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -8,24 +8,20 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     String,
-    and_,
     any_,
     bindparam,
     cast,
     false,
-    func,
     literal,
     or_,
-    select,
-    true,
 )
-from sqlalchemy.sql.util import ClauseAdapter
 
 from todo.admin.declaration import Filter, ModelAdmin
-from todo.admin.expressions import Admins, ReadView, expression_of, in_order, in_scope
+from todo.admin.expressions import Admins, ReadView, expression_of, in_order, standing
 from todo.admin.fields import Field
 from todo.admin.filters import ANY, TIMES, conditions, own_conditions
 from todo.admin.lookups import Indexes, Lookup
+from todo.admin.related import Step, ids_of, leads_to
 from todo.database import columns, table_of
 
 WORDS = 5
@@ -39,9 +35,7 @@ class Clauses:
     def __init__(self, admin: ModelAdmin[Any], read_view: ReadView, related: Admins):
         self._admin, self._view, self._related = admin, read_view, related
         self._table = columns(admin.model)
-        self._indexes = {
-            trashed: Indexes(table_of(admin.model), self._standing_text(trashed)) for trashed in (True, False)
-        }
+        self._indexes = {trashed: Indexes(table_of(admin.model), standing(admin, trashed)) for trashed in (True, False)}
         self._by_reference: dict[Clause, dict[bool, Lookup | None]] = {}
         self.forms = dict(self._conditions())
         numbers = range(1, WORDS + 1)
@@ -78,13 +72,8 @@ class Clauses:
 
     def standing(self, trashed: bool) -> list[Clause]:
         """Return the condition for rows in the trash, or for the others."""
-        if not self._admin.trash:
-            return []
-        deleted = self._table[self._admin.trash]
-        return [deleted.is_not(None) if trashed else deleted.is_(None)]
-
-    def _standing_text(self, trashed: bool) -> str:
-        return f"{self._admin.trash} IS {'NOT ' if trashed else ''}NULL" if self._admin.trash else ""
+        found = standing(self._admin, trashed)
+        return [] if found is None else [found]
 
     def has_order(self, order: ColumnElement[Any], trashed: bool) -> bool:
         """Return whether an index has the rows in this order."""
@@ -121,34 +110,25 @@ class Clauses:
         return ordered if self.has_order(ordered, False) else None
 
     def _of_related(self, name: str) -> Iterable[tuple[str, Clause]]:
-        """Return the conditions on rows that a reference refers to, of those that the actor may see."""
-        via, scopes = self._admin.via(name), dict(self._view.related)
-        if via is None or name not in scopes:
+        """Return the conditions on rows that references lead to, of those that the actor may see."""
+        scopes = dict(self._view.related)
+        if name not in scopes:
             return
-        there, scope = self._related[via.reference], scopes[name]
-        column = expression_of(there, there.fields[name.partition(".")[2]])
+        steps = [
+            Step(via.name, self._related[via.reference], scope)
+            for via, scope in zip(self._admin.paths[name], scopes[name], strict=True)
+        ]
+        there = steps[-1].there
+        column = expression_of(there, there.fields[name.rpartition(".")[2]])
         for one in conditions(self._admin.filtered[name], column):
-            yield one.key, self._referring(via.name, there, scope, one.clause)
+            yield one.key, self._leads_to(steps, one.clause)
 
-    def _referring(self, via: str, there: ModelAdmin[Any], scope: Clause | None, asked: Clause) -> Clause:
-        """Return the condition that a row refers to one that meets another, and note how it is looked up.
-
-        It asks one row of the other table for each row. Their ids are found first where that has an index for what is
-        asked, or is small.
-        """
-        alias = there.model.__table__.alias(f"of_{via}")
-        found = select(ClauseAdapter(alias).traverse(asked)).where(alias.c.id == self._table[via])
-        clause: Clause = func.coalesce(in_scope(found, alias, there, scope).scalar_subquery(), false())
-        some = select(columns(there.model)["id"], and_(asked, true() if scope is None else scope).label("counts"))
-        lookup = Indexes(table_of(there.model)).lookup(asked, {})
-        self._note(clause, via, some if lookup is None else some.where(or_(*(part.clause for part in lookup.parts))))
+    def _leads_to(self, steps: Sequence[Step], asked: Clause) -> Clause:
+        """Return the condition that references lead to a row that meets another, and note how it is looked up."""
+        clause = leads_to(table_of(self._admin.model), steps, asked)
+        ids, column = ids_of(steps, asked), self._table[steps[0].via]
+        self._by_reference[clause] = {trashed: one.by_ids(column, ids) for trashed, one in self._indexes.items()}
         return clause
-
-    def _note(self, clause: Clause, via: str, some: Any) -> None:
-        column = self._table[via]
-        self._by_reference[clause] = {
-            trashed: indexes.by_ids(column, some) for trashed, indexes in self._indexes.items()
-        }
 
     def _word(self, name: str, *places: str) -> Clause:
         pattern = bindparam(name, type_=String())
@@ -165,4 +145,4 @@ class Clauses:
         there, scope = self._related[self._admin.fields[name].reference], dict(self._view.displays)[name]
         called = expression_of(there, there.fields["id" if there.fields[there.display].reference else there.display])
         called = called if isinstance(called.type, String) else cast(called, String)
-        return self._referring(name, there, scope, called.ilike(pattern))
+        return self._leads_to([Step(name, there, scope)], called.ilike(pattern))

@@ -166,7 +166,8 @@ class Counting:
         lookup = self._reads.lookup(ALL, trashed)
         order = [one.desc() for one in lookup.parts[0].order] if lookup else []
         passes = and_(*self._clauses.matching(names)).label("passes")
-        last = select(passes).where(*self._clauses.standing(trashed)).order_by(*order).limit(up_to(WALK)).subquery()
+        rows = select(passes).select_from(self._model).where(*self._clauses.standing(trashed))
+        last = rows.order_by(*order).limit(up_to(WALK)).subquery()
         return select(func.count()).select_from(last).where(last.c.passes).scalar_subquery()
 
     def _tally(self, names: Names, source: str, trashed: bool, choices: Sequence[ColumnElement[bool]]) -> Subquery:

@@ -127,7 +127,7 @@ class Resource(Appearance):
     verbs: ClassVar[tuple[str, ...]] = ("view", "export")
     display: ClassVar[str] = "id"  # the field that identifies a row to users; of a reference, what that row is called
     columns: ClassVar[tuple[str, ...]] = ()  # of lists
-    # Fields, filtered according to their kind, those of related rows (`owner.email`), or custom filters.
+    # Fields, filtered according to their kind, those of related rows (`project.owner.email`), or custom filters.
     filters: ClassVar[tuple[str | Filter, ...]] = ()
     search: ClassVar[tuple[str, ...]] = ()  # texts to search, and references by the names of their rows
     sorts: ClassVar[tuple[str, ...]] = ()  # sortable fields besides those of `columns`, or with an index
@@ -142,6 +142,7 @@ class Resource(Appearance):
     field_permissions: ClassVar[Mapping[str, str]] = {}  # fields that only holders of a permission can see and write
     fields: dict[str, Field]  # set by the registry
     filtered: dict[str, Field]  # what `filters` names, set by the registry; those of related rows by `owner.email`
+    paths: dict[str, tuple[Field, ...]]  # the references that filters by related rows follow, set by the registry
     out: type[Struct]  # the API type of a row, set by the registry, like
     registry: Any  # itself
 
@@ -159,28 +160,24 @@ class Resource(Appearance):
     def filter_names(self) -> tuple[str, ...]:
         return tuple(item if isinstance(item, str) else item.name for item in self.filters)
 
-    def via(self, name: str) -> Field | None:
-        """Return the reference by which a filter such as `owner.email` reaches another resource, or None."""
-        before, dot, _ = name.partition(".")
-        found = self.fields.get(f"{before}_id") or self.fields.get(before)
-        return found if dot and found and found.kind == "reference" else None
+    def reference(self, name: str) -> Field | None:
+        """Return the reference that a filter such as `owner.email` begins with, or None."""
+        found = self.fields.get(f"{name}_id") or self.fields.get(name)
+        return found if found and found.kind == "reference" else None
 
     def filters_for(self, actor: Actor) -> tuple[str, ...]:
         """Return the filters without those of fields, and of related rows, that the actor may not see."""
-        hidden = self.hidden_from(actor)
-        return tuple(name for name in self.filter_names if name not in hidden and self._may_reach(actor, name))
+        return tuple(name for name in self.filter_names if self._may_filter(actor, name))
 
-    def _may_reach(self, actor: Actor, name: str) -> bool:
-        via = self.via(name)
-        if via is None:
-            return True
-        there = self.registry[via.reference]
-        hidden = there.hidden_from(actor)
-        return (
-            via.name not in self.hidden_from(actor)
-            and there.may(actor, "view")
-            and name.partition(".")[2] not in hidden
-        )
+    def _may_filter(self, actor: Actor, name: str) -> bool:
+        there = self
+        for via in self.paths.get(name, ()):
+            if via.name in there.hidden_from(actor):
+                return False
+            there = self.registry[via.reference]
+            if not there.may(actor, "view"):
+                return False
+        return name.rpartition(".")[2] not in there.hidden_from(actor)
 
     def has_index_for(self, sort: str) -> bool:
         """Return whether an index has the rows in this order, so that it costs the same however many there are."""

@@ -42,7 +42,9 @@ class ReadView:
     displays: tuple[
         tuple[str, ColumnElement[bool] | None], ...
     ]  # references that may be shown by name, with the scope of the referenced table
-    related: tuple[tuple[str, ColumnElement[bool] | None], ...] = ()  # filters by related rows, with their scope
+    related: tuple[
+        tuple[str, tuple[ColumnElement[bool] | None, ...]], ...
+    ] = ()  # filters by related rows, with the scope of the resource that each reference leads to
     known: tuple[tuple[str, Known], ...] = ()  # references to resources that may not be viewed
 
 
@@ -89,6 +91,14 @@ def referenced(there: ModelAdmin[Any], name: str, display: str = "") -> tuple[Al
     own = "id" if there.fields[display].reference else display
     called = table.c[own] if computed is None else ClauseAdapter(table).traverse(computed)
     return table, cast(called, String)
+
+
+def standing(admin: ModelAdmin[Any], trashed: bool) -> ColumnElement[bool] | None:
+    """Return the condition for rows in the trash, or for the others; None without a trash."""
+    if not admin.trash:
+        return None
+    deleted = columns(admin.model)[admin.trash]
+    return deleted.is_not(None) if trashed else deleted.is_(None)
 
 
 def in_scope(found: Select[Any], table: Any, there: ModelAdmin[Any], scope: ColumnElement[bool] | None) -> Select[Any]:

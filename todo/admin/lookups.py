@@ -82,30 +82,34 @@ def among(column: ColumnElement[Any], some: Select[Any]) -> ColumnElement[bool]:
 class Indexes:
     """The indexes that a table has of its rows of one kind: those with `standing`, or all."""
 
-    def __init__(self, table: Table, standing: str = ""):
+    def __init__(self, table: Table, standing: ColumnElement[bool] | None = None):
         self._prefix = f"{table.name}."
+        kind = "" if standing is None else self._text(standing)
         self._orders: list[Order] = []
         self._words: set[str] = set()
         self._items: set[str] = set()
+        self.every = Source(true())  # all rows of this kind
         keys = [one.columns for one in table.constraints if isinstance(one, UniqueConstraint)]
         for of in (table.primary_key.columns, *keys):
             self._orders.append(Order(of.keys(), of.values()))
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            self._add(index, standing)
+            self._add(index, kind)
 
-    def _add(self, index: Index, standing: str) -> None:
+    def _add(self, index: Index, kind: str) -> None:
         options = index.dialect_options["postgresql"]
         found = [_expression(one) for one in index.expressions]
         texts = [self._text(one) for one in found]
         where = _bare(str(options["where"])) if options["where"] is not None else ""
         is_set = where in (f"{texts[0]} IS NOT NULL", f"{texts[0]} <> '{{}}'::uuid[]")
-        if where not in ("", standing) and not is_set:
+        if where not in ("", kind) and not is_set:
             return
         if options["using"] == "gin":
             has_words = WORDS in (options["ops"] or {}).values()
             (self._words if has_words else self._items).add(texts[0])
         else:
             self._orders.append(Order(texts, found, is_set))
+            if kind and where == kind and (not self.every.order or len(found) < len(self.every.order)):
+                self.every = Source(true(), tuple(found))  # of the smallest index
 
     def _text(self, expression: Any) -> str:
         text = expression if isinstance(expression, str) else str(expression.compile(dialect=DIALECT))
@@ -159,17 +163,19 @@ class Indexes:
         rows = clause.right.element if isinstance(clause.right, ScalarSelect) else clause.right
         if not isinstance(rows, Select):
             return None
-        return self.by_ids(clause.left, rows.add_columns(true().label("counts")))
+        return self.by_ids(clause.left, [rows.add_columns(true().label("counts"))])
 
-    def by_ids(self, column: ColumnElement[Any], some: Select[Any]) -> Lookup | None:
-        """Return the lookup of rows whose column has an id of `some`: ids, and whether they count."""
+    def by_ids(self, column: ColumnElement[Any], some: Sequence[Select[Any]]) -> Lookup | None:
+        """Return the lookup of rows whose column has one of the last ids of `some`, each found by the ones before."""
         text = self._text(column)
         if not self._has(text, is_empty=False):
             return None
-        return Lookup((self._source(among(column, some), text),), (some,))
+        return Lookup((self._source(among(column, some[-1]), text),), tuple(some))
 
     def _source(self, clause: ColumnElement[bool], column: str) -> Source:
         """Return the rows of an index, in its order; of several indexes, one that can be read without the table."""
+        if isinstance(clause, BinaryExpression) and clause.operator is operators.ilike_op:
+            return Source(clause)
         orders = [tuple(one.expressions[:2]) for one in self._orders if one.texts[0] == column]
         order = max(orders, key=lambda order: sum(isinstance(one, Column) for one in order), default=())
         return Source(clause, order[1:] if _is_one(clause) else order)

@@ -243,7 +243,7 @@ class Queries:
 
 def _uncounted(admin: ModelAdmin[Any], name: str) -> dict[str, None]:
     """Return the choices of a filter by related rows, which are not counted."""
-    if admin.via(name) is None:
+    if name not in admin.paths:
         return {}
     field = admin.filtered[name]
     times = PERIODS if field.kind in TIMES else ()

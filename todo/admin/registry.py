@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from todo.admin.checks import AdminError, mistakes
 from todo.admin.declaration import ENTER, Computed, Known, ModelAdmin, Resource, RowsAdmin
 from todo.admin.expressions import ReadView
 from todo.admin.fields import Field, SecretState, field_of, kind_of, label_of, without_none
+from todo.admin.paths import as_filter, follow
 from todo.admin.reads import TableReads
 from todo.database import columns
 from todo.errors import NotFound
@@ -53,7 +55,7 @@ class Registry:
             )
             resource.fields = {name: _as_declared(field, resource) for name, field in resource.fields.items()}
         for resource in self._resources.values():
-            resource.filtered = self._filtered(resource)
+            self._set_filters(resource)
         for resource in self._resources.values():
             if wrong := mistakes(resource, self._resources):
                 raise AdminError(wrong)
@@ -81,17 +83,14 @@ class Registry:
             raise NotFound(f"{found.label} are not a table.")
         return found
 
-    def _filtered(self, resource: Resource) -> dict[str, Field]:
-        """Return the fields that a resource is filtered by; those of related rows say of which."""
-        found = {}
-        for name in resource.filter_names:
-            via, field = resource.via(name), resource.fields.get(name)
-            if via is not None:
-                there = self._resources[via.reference].fields.get(name.partition(".")[2])
-                field = there and replace(there, name=name, label=f"{via.label}: {there.label}")
-            if field is not None:
-                found[name] = field
-        return found
+    def _set_filters(self, resource: Resource) -> None:
+        """Find the fields that a resource is filtered by. Names of none are left to the checks."""
+        names = resource.filter_names
+        resource.paths, resource.filtered = {}, {one: resource.fields[one] for one in names if one in resource.fields}
+        for name in (name for name in names if "." in name):
+            with suppress(ValueError):
+                path, field = follow(resource, name, self._resources)
+                resource.paths[name], resource.filtered[name] = path, as_filter(name, path, field)
 
     def reads(self, admin: ModelAdmin[Any], actor: Actor) -> TableReads:
         """Return the statements for a table as this actor sees it."""
@@ -104,8 +103,11 @@ class Registry:
                     displays.append((field.name, there.scope(actor)))
                 elif field.reference in self._known:
                     known.append((field.name, self._known[field.reference]))
-        ways = [(name, admin.via(name)) for name in admin.filters_for(actor)]
-        related = tuple((name, self.table(via.reference).scope(actor)) for name, via in ways if via)
+        related = tuple(
+            (name, tuple(self.table(via.reference).scope(actor) for via in admin.paths[name]))
+            for name in admin.filters_for(actor)
+            if name in admin.paths
+        )
         return self._reads(admin.name, ReadView(admin.scope(actor), hidden, tuple(displays), related, tuple(known)))
 
     def _new_reads(self, name: str, read_view: ReadView) -> TableReads:

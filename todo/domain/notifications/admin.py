@@ -32,6 +32,7 @@ class ReminderAdmin(ModelAdmin[Reminder]):
         Filter("state", {"waiting": REMINDER.remind_at.is_not(None), "sent": REMINDER.sent_at.is_not(None)}),
         Filter("trouble", {"set_aside": REMINDER.last_error.is_not(None), "none": REMINDER.last_error.is_(None)}),
         "user_id", "task_id", "series_id", "remind_at", "user.email", "task.title",
+        "task.project.name",
     )  # fmt: skip
     verbs = ("view", "delete", "export")
     every_row = "reminders.all"
@@ -46,7 +47,7 @@ class NotificationAdmin(ModelAdmin[Notification]):
     display = "title"
     columns = ("title", "kind", "user_id", "task_id", "read_at", "created_at")
     types = {"kind": Kind}
-    filters = ("kind", "user_id", "task_id", "created_at", "user.email")
+    filters = ("kind", "user_id", "task_id", "created_at", "user.email", "task.project.name")
     search = ("title",)
     heavy = ("text",)
     verbs = ("view", "export")

@@ -31,7 +31,7 @@ class MemberAdmin(ModelAdmin[Member]):
     display = "user_id"
     columns = ("project_id", "user_id", "role", "created_at")
     types = {"role": MemberRole}
-    filters = ("project_id", "user_id", "role", "project.name", "user.email", "user.status")
+    filters = ("project_id", "user_id", "role", "project.name", "project.owner.email", "user.email", "user.status")
     editable = ("role",)
     only_on_add = ("project_id", "user_id")
     verbs = ("view", "add", "change", "delete", "export")

@@ -56,7 +56,7 @@ class TaskAdmin(ModelAdmin[Task]):
     field_labels = {"assignee_ids": "Assigned to"}
     filters = (
         "status", "priority", "due_at", "owner_id", "assignee_ids", "project_id", "series_id", "parent_id",
-        "created_at", "owner.email", "owner.status", "project.name", "series.status",
+        "created_at", "owner.email", "owner.status", "project.name", "project.owner.email", "series.status",
     )  # fmt: skip
     search = ("title",)
     sorts = ("created_at", "due_at", "priority")

@@ -21,7 +21,7 @@ class CommentAdmin(ModelAdmin[Comment]):
     icon, group = "message", "Work"
     display = "task_id"
     columns = ("task_id", "author_id", "created_at", "edited_at")
-    filters = ("task_id", "author_id", "created_at")
+    filters = ("task_id", "author_id", "created_at", "author.email", "task.project.name")
     search = ("text",)
     heavy = ("text",)
     widgets = {"text": "markdown"}

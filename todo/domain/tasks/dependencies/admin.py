@@ -24,7 +24,7 @@ class DependencyAdmin(ModelAdmin[Dependency]):
     icon, group = "clock", "Work"
     display = "task_id"
     columns = ("task_id", "blocker_id", "created_at")
-    filters = ("task_id", "blocker_id")
+    filters = ("task_id", "blocker_id", "task.project.name", "task.owner.email")
     only_on_add = ("task_id", "blocker_id")
     help_texts = {"task_id": "The task that waits.", "blocker_id": "The task that it waits for."}
     verbs = ("view", "add", "delete", "export")

@@ -22,7 +22,7 @@ class SectionAdmin(ModelAdmin[Section]):
     display = "name"
     columns = ("name", "project_id", "position", "created_at")
     types = {"name": Name, "position": Position}
-    filters = ("project_id",)
+    filters = ("project_id", "project.owner.email")
     search = ("name",)
     editable = ("name", "position")
     only_on_add = ("project_id",)

@@ -146,7 +146,7 @@ class OccurrenceAdmin(ModelAdmin[Occurrence]):
     display = "original_start"
     columns = ("original_start", "status", "series_id", "task_id", "moved_to", "closed_at")
     types = {"status": Literal["open", "done", "skipped", "missed", "paused", "cancelled"]}
-    filters = ("status", "series_id", "task_id", "series.title", "series.status")
+    filters = ("status", "series_id", "task_id", "series.title", "series.status", "series.owner.email")
     schemas = {"undo": Undo}
     every_row = "series.all"
 
