@@ -20,13 +20,12 @@ from todo.admin.declaration import Filter, ModelAdmin
 from todo.admin.expressions import Admins, ReadView, expression_of, in_order, standing
 from todo.admin.fields import Field
 from todo.admin.filters import ANY, TIMES, conditions, own_conditions
-from todo.admin.lookups import Indexes, Lookup
+from todo.admin.lookups import Clause, Indexes, Lookup
 from todo.admin.related import Step, ids_of, leads_to
 from todo.database import columns, table_of
 
 WORDS = 5
 SCOPE = "actor"  # the name of the scope among the filters: that of its parameter
-Clause = ColumnElement[bool]
 
 
 class Clauses:
@@ -36,7 +35,6 @@ class Clauses:
         self._admin, self._view, self._related = admin, read_view, related
         self._table = columns(admin.model)
         self._indexes = {trashed: Indexes(table_of(admin.model), standing(admin, trashed)) for trashed in (True, False)}
-        self._by_reference: dict[Clause, dict[bool, Lookup | None]] = {}
         self.forms = dict(self._conditions())
         numbers = range(1, WORDS + 1)
         words = {f"q_{number}": self._word(f"q_{number}", "") for number in numbers}
@@ -88,8 +86,7 @@ class Clauses:
 
     def _lookup(self, name: str, trashed: bool) -> Lookup | None:
         """Return what indexes have of a condition, or None."""
-        known = {clause: lookups[trashed] for clause, lookups in self._by_reference.items()}
-        return self._indexes[trashed].lookup(self.clause(name), known)
+        return self._indexes[trashed].lookup(self.clause(name))
 
     def _conditions(self) -> Iterable[tuple[str, Clause]]:
         for item in self._admin.filters:
@@ -127,7 +124,8 @@ class Clauses:
         """Return the condition that references lead to a row that meets another, and note how it is looked up."""
         clause = leads_to(table_of(self._admin.model), steps, asked)
         ids, column = ids_of(steps, asked), self._table[steps[0].via]
-        self._by_reference[clause] = {trashed: one.by_ids(column, ids) for trashed, one in self._indexes.items()}
+        for indexes in self._indexes.values():
+            indexes.note(clause, indexes.by_ids(column, ids))
         return clause
 
     def _word(self, name: str, *places: str) -> Clause:

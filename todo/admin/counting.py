@@ -62,14 +62,17 @@ class Gauge(Struct):
 
     sizes: dict[str, int]
 
-    def source(self, names: Iterable[str]) -> str | None:
-        """Return the filter whose index has the fewest rows, if these may be read, so that all that match are found."""
+    def smallest(self, names: Iterable[str]) -> str | None:
+        """Return the filter, or ALL, whose index has the fewest rows: all that match are among them.
+
+        None, if even these are more than may be read.
+        """
         few = {name: self.sizes[name] for name in (ALL, *names) if self.sizes.get(name, CAP + 1) <= CAP}
         return min(few, key=lambda name: few[name]) if few else None
 
-    def may_count(self, source: str) -> bool:
+    def may_count(self, smallest: str) -> bool:
         """Return whether the index has so few rows that each is asked which choices it has."""
-        return self.sizes[source] <= MOST_COUNTED
+        return self.sizes[smallest] <= MOST_COUNTED
 
 
 class Counting:
@@ -98,9 +101,9 @@ class Counting:
         every = select(ONE).select_from(self._model).where(*standing)
         rows = [every.where(part.clause).order_by(*part.counted).limit(up_to(CAP + 1)) for part in lookup.parts]
         number = _number(union_all(*(one.subquery().select() for one in rows)))
-        if not lookup.related:
+        if not lookup.ids:
             return number
-        few = and_(*(_number(one.limit(up_to(CAP + 1))) <= CAP for one in lookup.related))
+        few = and_(*(_number(one.limit(up_to(CAP + 1))) <= CAP for one in lookup.ids))
         return case((few, number), else_=CAP + 1)
 
     async def counts(self, direct: Direct, gauge: Gauge, names: Names, *, trashed: bool, values: Values) -> Counts:
@@ -108,34 +111,45 @@ class Counting:
 
         Choices are counted where an index has at most MOST_COUNTED rows for one of the other filters.
         """
-        sources = {rest: source for rest in {names, *self._groups(names)} if (source := gauge.source(rest)) is not None}
-        size = self._known(gauge, names, sources.get(names), trashed)
-        asked = [(rest, one, gauge.may_count(one)) for rest, one in sources.items()]
+        every = {names, *self._groups(names)}
+        smallest = {rest: one for rest in every if (one := gauge.smallest(rest)) is not None}
+        size = self._known(gauge, names, smallest.get(names), trashed)
+        asked = [(rest, one, gauge.may_count(one)) for rest, one in smallest.items()]
         counted = frozenset(one for one in asked if one[2] or (one[0] == names and size is None))
-        query, places = self._counting(names, trashed, counted, is_sampled=bool(names) and names not in sources)
+        query, places = self._counting(names, trashed, counted, is_sampled=bool(names) and names not in smallest)
         (row,) = await direct.all(query, **values)
         estimate, sampled, *numbers = row
         found = dict(zip(places, numbers, strict=True))
+        facets = self._facets(names, found)
+        if names in smallest:
+            return Counts(size if size is not None else found[names, ALL, ALL], True, facets)
+        return Counts(self._least(names, trashed, sampled, estimate or 0), False, facets)
+
+    def _facets(self, names: Names, found: Mapping[tuple[Names, str, str], int]) -> dict[str, dict[str, int | None]]:
+        """Return the number of rows of each choice, of those that were counted."""
         facets: dict[str, dict[str, int | None]] = {}
         for rest, choices in self._groups(names).items():
             for name, value, _ in choices:
                 facets.setdefault(name, {})[value] = found.get((rest, name, value))
-        if names in sources:
-            return Counts(size if size is not None else found[names, ALL, ALL], True, facets)
-        is_many = len(names) == 1 and self._is_alone(next(iter(names)), trashed)
-        least = max(sampled, CAP if is_many else 0) if names else max(estimate or 0, CAP)
-        return Counts(least, False, facets)
+        return facets
 
-    def _known(self, gauge: Gauge, names: Names, source: str | None, trashed: bool) -> int | None:
+    def _least(self, names: Names, trashed: bool, sampled: int, estimate: int) -> int:
+        """Return how many rows match at least; without filters, about how many there are."""
+        if not names:
+            return max(estimate, CAP)
+        is_many = len(names) == 1 and self._is_alone(next(iter(names)), trashed)
+        return max(sampled, CAP if is_many else 0)
+
+    def _known(self, gauge: Gauge, names: Names, smallest: str | None, trashed: bool) -> int | None:
         """Return the number of matching rows, if the index that was asked has these and no others."""
-        if source is None or not self._is_alone(source, trashed) or self._reads.asked(names, source, trashed):
+        if smallest is None or not self._is_alone(smallest, trashed) or self._reads.asked(names, smallest, trashed):
             return None
-        return gauge.sizes[source]
+        return gauge.sizes[smallest]
 
     def _is_alone(self, name: str, trashed: bool) -> bool:
         """Return whether one index has what matches a filter, and no others."""
         lookup = self._reads.lookup(name, trashed)
-        return lookup is not None and lookup.is_exact and len(lookup.parts) == 1 and not lookup.related
+        return lookup is not None and lookup.is_exact and len(lookup.parts) == 1 and not lookup.ids
 
     def _groups(self, names: Names) -> dict[Names, list[tuple[str, str, ColumnElement[bool]]]]:
         """Return the choices to count, by the filters with which they are."""
@@ -154,9 +168,9 @@ class Counting:
         size = estimated_rows(str(self._model.__tablename__)).scalar_subquery()
         sampled = self._sample(names, trashed) if is_sampled else literal(0)
         groups, tallies, places = self._groups(names), [], []
-        for rest, source, has_choices in counted:
+        for rest, smallest, has_choices in counted:
             choices = groups.get(rest, []) if has_choices else []
-            tallies.append(self._tally(rest, source, trashed, [clause for *_, clause in choices]))
+            tallies.append(self._tally(rest, smallest, trashed, [clause for *_, clause in choices]))
             places += [(rest, ALL, ALL), *((rest, name, value) for name, value, _ in choices)]
         columns_of = [column for tally in tallies for column in tally.c]
         return Query(lambda *row: row, select(size, sampled, *columns_of).select_from(*tallies)), places
@@ -170,19 +184,19 @@ class Counting:
         last = rows.order_by(*order).limit(up_to(WALK)).subquery()
         return select(func.count()).select_from(last).where(last.c.passes).scalar_subquery()
 
-    def _tally(self, names: Names, source: str, trashed: bool, choices: Sequence[ColumnElement[bool]]) -> Subquery:
+    def _tally(self, names: Names, smallest: str, trashed: bool, choices: Sequence[ColumnElement[bool]]) -> Subquery:
         """Count the matching rows and those of each choice among the rows that an index has."""
         marks = [choice.label(f"choice_{number}") for number, choice in enumerate(choices)]
-        rows = self.drawn(names, source, trashed, marks)
+        rows = self.drawn(names, smallest, trashed, marks)
         counted = [func.count().filter(rows.c[mark.name]).label(mark.name) for mark in marks]
         return select(func.count().label("matching"), *counted).where(rows.c.passes).subquery()
 
-    def drawn(self, names: Names, source: str, trashed: bool, shown: Sequence[Any]) -> Subquery:
+    def drawn(self, names: Names, smallest: str, trashed: bool, shown: Sequence[Any]) -> Subquery:
         """Return the rows that an index has, each once, and whether each `passes` all filters."""
-        lookup = self._reads.lookup(source, trashed)
+        lookup = self._reads.lookup(smallest, trashed)
         parts = lookup.parts if lookup else ()
         once = [self._reads.key.label("key")] if len(parts) > 1 else []
-        asked = self._reads.asked(names, source, trashed)
+        asked = self._reads.asked(names, smallest, trashed)
         passes = and_(true(), *self._clauses.matching(asked)).label("passes")
         columns_of = select(*once, passes, *shown).select_from(self._model).where(*self._clauses.standing(trashed))
         found = [columns_of.where(part.clause).order_by(*part.order).limit(up_to(CAP + 1)) for part in parts]

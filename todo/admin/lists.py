@@ -44,9 +44,9 @@ class Lists:
         way = reads.way(names, list_query.sort, trashed=list_query.trash)
         if way is not None and way.along == names:
             return way
-        source = (gauge or await self.gauge(admin, given, list_query)).source(names)
-        if source is not None:
-            return Way(source=source)
+        smallest = (gauge or await self.gauge(admin, given, list_query)).smallest(names)
+        if smallest is not None:
+            return Way(smallest=smallest)
         if way is None:
             raise _too_many([one for one in admin.sorts if reads.way(names, one, trashed=list_query.trash)])
         return way

@@ -1,24 +1,42 @@
-"""What an index has of a condition, so that a statement reads the rows of the index and no others."""
+"""Find what indexes have of a condition, so that a statement reads these rows and no others.
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from operator import eq, ge, gt, le, lt
-from typing import Any, NamedTuple
+Example: tasks with `status=waiting` and `owner.email=ada`, sorted by title, for which there is no index.
+
+1. `lists.py` asks whether an index has the matching rows in the order of the list (`has_order`, `has_range`,
+   `has_one`), as one has for `status=waiting` alone, sorted by creation. Here none has.
+2. Each filter is looked up: `status = $1` in an index that begins with `status`; for the address first the ids of users
+   (`related.py`), and these in an index that begins with `owner_id`.
+3. `counting.py` asks how many rows each `Lookup` has, up to CAP. If the smallest has no more, its rows are read, tested
+   by the other filters, and sorted. Otherwise rows are read in an order that an index has and tested, up to a bound;
+   here, sorted by title, the list is refused.
+
+What a condition needs is seen from its SQL: the expression at its left, its subject, and how this is compared.
+
+| condition | found by |
+|---|---|
+| `x = $1`, `x = ANY ($1)`, `x < $1`, `x IS NOT NULL` | an index that begins with x |
+| `x IS NULL` | the same, unless it has only rows with an x |
+| `x ILIKE $1` | an index of the trigrams of x |
+| `x && $1`, `x <> '{}'` | an index of the items of x |
+| `a OR b` | the lookups of both |
+| `a AND b` | the lookup of one of them, which has other rows too |
+| `x IN (SELECT ...)`, references to related rows | `by_ids` |
+"""
+
+from collections.abc import Iterable, Sequence
+from operator import eq
+from typing import Any, NamedTuple, TypeGuard
 
 from sqlalchemy import (
     ARRAY,
     BinaryExpression,
     Column,
     ColumnElement,
-    Index,
-    Label,
     Select,
     Table,
-    UniqueConstraint,
     and_,
     any_,
     func,
-    literal_column,
     select,
     true,
 )
@@ -26,137 +44,81 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import AsBoolean, BooleanClauseList, CollectionAggregate
 from sqlalchemy.sql.selectable import ScalarSelect
 
-from todo.direct import DIALECT
+from todo.admin.indexes import indexes_of, text_of
 from todo.listing import Source
 from todo.listing.statements import up_to
 
 CAP = 10_000  # rows that are read and sorted, or counted; more are "more than 10,000"
-WORDS = "gin_trgm_ops"
-COMPARED = {eq, ge, gt, le, lt}
+Clause = ColumnElement[bool]
+Ids = Select[Any]  # ids of rows, and whether each counts
 
 
 class Lookup(NamedTuple):
-    """Rows that indexes have, among which are all that meet the condition looked up; if `is_exact`, no others.
+    """Rows that indexes have, among which are all that meet a condition; if `is_exact`, no others.
 
-    It serves only while each statement of `related` has at most CAP rows.
+    It serves only while each of the statements that find `ids` of related rows has at most CAP rows.
     """
 
     parts: tuple[Source, ...]
-    related: tuple[Select[Any], ...] = ()
+    ids: tuple[Ids, ...] = ()
     is_exact: bool = True
 
 
-class Order(NamedTuple):
-    """An index: what it is ordered by. One with `is_set` has only rows with a value of the first column."""
-
-    texts: Sequence[str]
-    expressions: Sequence[ColumnElement[Any]]
-    is_set: bool = False
-
-
-Known = Mapping[ColumnElement[Any], Lookup | None]
-
-
-def either(lookups: Iterable[Lookup | None]) -> Lookup | None:
-    """Return the lookup of rows that meet one of several conditions, if indexes have each of these."""
-    parts: list[Source] = []
-    related: list[Select[Any]] = []
-    is_exact = True
-    for one in lookups:
-        if one is None:
-            return None
-        parts += one.parts
-        related += one.related
-        is_exact = is_exact and one.is_exact
-    return Lookup(tuple(parts), tuple(related), is_exact)
-
-
-def among(column: ColumnElement[Any], some: Select[Any]) -> ColumnElement[bool]:
-    """Return the condition that a column has an id of `some`: ids, and whether they count."""
-    rows = some.correlate(None).limit(up_to(CAP + 1)).subquery()
-    key, counts = rows.c
-    chosen = func.array(select(key).where(counts).scalar_subquery(), type_=ARRAY(key.type))
-    return column == any_(chosen)
-
-
 class Indexes:
-    """The indexes that a table has of its rows of one kind: those with `standing`, or all."""
+    """The indexes that a table has of its rows of one kind, such as those in the trash; or of all its rows."""
 
-    def __init__(self, table: Table, standing: ColumnElement[bool] | None = None):
-        self._prefix = f"{table.name}."
-        kind = "" if standing is None else self._text(standing)
-        self._orders: list[Order] = []
-        self._words: set[str] = set()
-        self._items: set[str] = set()
-        self.every = Source(true())  # all rows of this kind
-        keys = [one.columns for one in table.constraints if isinstance(one, UniqueConstraint)]
-        for of in (table.primary_key.columns, *keys):
-            self._orders.append(Order(of.keys(), of.values()))
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            self._add(index, kind)
+    def __init__(self, table: Table, kind: Clause | None = None):
+        self._table = table
+        self._all = indexes_of(table, kind)
+        self._noted: dict[Clause, Lookup | None] = {}
 
-    def _add(self, index: Index, kind: str) -> None:
-        options = index.dialect_options["postgresql"]
-        found = [_expression(one) for one in index.expressions]
-        texts = [self._text(one) for one in found]
-        where = _bare(str(options["where"])) if options["where"] is not None else ""
-        is_set = where in (f"{texts[0]} IS NOT NULL", f"{texts[0]} <> '{{}}'::uuid[]")
-        if where not in ("", kind) and not is_set:
-            return
-        if options["using"] == "gin":
-            has_words = WORDS in (options["ops"] or {}).values()
-            (self._words if has_words else self._items).add(texts[0])
-        else:
-            self._orders.append(Order(texts, found, is_set))
-            if kind and where == kind and (not self.every.order or len(found) < len(self.every.order)):
-                self.every = Source(true(), tuple(found))  # of the smallest index
+    @property
+    def every(self) -> Source:
+        """Return all rows of this kind: where an index has no others, those of the smallest, in its order."""
+        orders = [tuple(one.expressions) for one in self._all if one.kind == "order" and one.is_partial]
+        return Source(true(), min(orders, key=len, default=()))
 
-    def _text(self, expression: Any) -> str:
-        text = expression if isinstance(expression, str) else str(expression.compile(dialect=DIALECT))
-        return _bare(text.replace(self._prefix, ""))
+    def has_order(self, order: ColumnElement[Any]) -> bool:
+        """Return whether an index has all rows in an order."""
+        text = self._text_of(order)
+        return any(one.texts[0] == text and one.has_all for one in self._all)
 
-    def has_order(self, expression: ColumnElement[Any]) -> bool:
-        """Return whether an index has all rows in the order of an expression."""
-        return self._begins(self._text(expression))
-
-    def _begins(self, text: str) -> bool:
-        return self._has(text, is_empty=True)
-
-    def has_range(self, clause: ColumnElement[bool], order: ColumnElement[Any]) -> bool:
+    def has_range(self, clause: Clause, order: ColumnElement[Any]) -> bool:
         """Return whether a condition is about what rows are ordered by, so that it has a part of the order's index."""
-        text = self._text(order)
-        return self._column(clause) == text and self._begins(text)
+        return self._subject(clause) == self._text_of(order) and self.has_order(order)
 
-    def has_one(self, clause: ColumnElement[bool], order: ColumnElement[Any]) -> bool:
+    def has_one(self, clause: Clause, order: ColumnElement[Any]) -> bool:
         """Return whether an index has the rows of this one value in an order."""
-        pair = [self._column(clause), self._text(order)]
-        return _is_one(clause) and any(list(one.texts[:2]) == pair for one in self._orders)
+        pair = [self._subject(clause), self._text_of(order)]
+        return _is_one(clause) and any(one.kind == "order" and [*one.texts[:2]] == pair for one in self._all)
 
-    def lookup(self, clause: ColumnElement[bool], known: Known) -> Lookup | None:
-        """Return the lookup of a condition, or None without an index. `known` has that of some conditions."""
+    def note(self, clause: Clause, lookup: Lookup | None) -> None:
+        """Remember the lookup of a condition whose SQL does not show how it is looked up."""
+        self._noted[clause] = lookup
+
+    def lookup(self, clause: Clause) -> Lookup | None:
+        """Return the lookup of a condition, or None without an index."""
         clause = clause.element if isinstance(clause, AsBoolean) else clause
-        if clause in known:
-            return known[clause]
-        if isinstance(clause, BooleanClauseList) and clause.operator is operators.or_:
-            return either(self.lookup(one, known) for one in clause.clauses)
-        if column := self._column(clause):
-            return Lookup((self._source(clause, column),))
-        if isinstance(clause, BooleanClauseList):
-            return self._one_of(clause, known)
-        return self._referring(clause)
+        if clause in self._noted:
+            return self._noted[clause]
+        if _joins(clause, operators.or_):
+            return either(map(self.lookup, clause.clauses))
+        if subject := self._subject(clause):
+            return Lookup((self._source(clause, subject),))
+        if _joins(clause, operators.and_):
+            return self._one_of(clause.clauses)
+        return self._in_subquery(clause)
 
-    def _one_of(self, clause: BooleanClauseList, known: Known) -> Lookup | None:
-        """Return the lookup of one of the conditions that rows must meet: of all that are about one column."""
-        about: dict[str, list[ColumnElement[bool]]] = {}
-        for one in clause.clauses:
-            if column := self._column(one):
-                about.setdefault(column, []).append(one)
-        for column, clauses in about.items():
-            return Lookup((self._source(and_(*clauses), column),), is_exact=False)
-        found = next((found for one in clause.clauses if (found := self.lookup(one, known))), None)
+    def _one_of(self, clauses: Sequence[Clause]) -> Lookup | None:
+        """Return the lookup of one of the conditions that rows must meet, or of all that have the same subject."""
+        subjects = [self._subject(one) for one in clauses]
+        first = next(filter(None, subjects), "")
+        alike = [one for one, subject in zip(clauses, subjects, strict=True) if subject == first]
+        some = [and_(*alike)] if first else clauses
+        found = next((found for one in some if (found := self.lookup(one))), None)
         return found and found._replace(is_exact=False)
 
-    def _referring(self, clause: ColumnElement[bool]) -> Lookup | None:
+    def _in_subquery(self, clause: Clause) -> Lookup | None:
         """Return the lookup of rows that refer to some of another table."""
         if not isinstance(clause, BinaryExpression) or clause.operator is not operators.in_op:
             return None
@@ -165,61 +127,58 @@ class Indexes:
             return None
         return self.by_ids(clause.left, [rows.add_columns(true().label("counts"))])
 
-    def by_ids(self, column: ColumnElement[Any], some: Sequence[Select[Any]]) -> Lookup | None:
-        """Return the lookup of rows whose column has one of the last ids of `some`, each found by the ones before."""
-        text = self._text(column)
-        if not self._has(text, is_empty=False):
-            return None
-        return Lookup((self._source(among(column, some[-1]), text),), tuple(some))
+    def by_ids(self, column: ColumnElement[Any], ids: Sequence[Ids]) -> Lookup | None:
+        """Return the lookup of rows whose column has an id of the last statement, which may be built on the others."""
+        clause = among(column, ids[-1])
+        subject = self._subject(clause)
+        return Lookup((self._source(clause, subject),), tuple(ids)) if subject else None
 
-    def _source(self, clause: ColumnElement[bool], column: str) -> Source:
+    def _source(self, clause: Clause, subject: str) -> Source:
         """Return the rows of an index, in its order; of several indexes, one that can be read without the table."""
         if isinstance(clause, BinaryExpression) and clause.operator is operators.ilike_op:
             return Source(clause)
-        orders = [tuple(one.expressions[:2]) for one in self._orders if one.texts[0] == column]
+        orders = [tuple(one.expressions[:2]) for one in self._all if one.kind == "order" and one.texts[0] == subject]
         order = max(orders, key=lambda order: sum(isinstance(one, Column) for one in order), default=())
         return Source(clause, order[1:] if _is_one(clause) else order)
 
-    def _column(self, clause: ColumnElement[bool]) -> str:
-        """Return the column or expression that a condition is about, if an index has what meets it, or ""."""
-        if isinstance(clause, BooleanClauseList) and clause.operator is operators.and_:
-            columns = {self._column(one) for one in clause.clauses}
-            return columns.pop() if len(columns) == 1 else ""
+    def _text_of(self, expression: ColumnElement[Any]) -> str:
+        return text_of(self._table, expression)
+
+    def _subject(self, clause: Clause) -> str:
+        """Return the expression that a condition compares, if an index has the rows for which it holds, or ""."""
+        if _joins(clause, operators.and_):
+            subject, *others = {self._subject(one) for one in clause.clauses}
+            return "" if others else subject
         if not isinstance(clause, BinaryExpression):
             return ""
-        text, operator = self._text(clause.left), clause.operator
-        if operator in COMPARED or operator is operators.is_not:
-            return text if self._has(text, is_empty=False) else ""
-        if operator is operators.is_:
-            return text if self._has(text, is_empty=True) else ""
-        if operator is operators.ilike_op:
-            return text if text in self._words else ""
-        return text if text in self._items and (operator is operators.ne or _is_overlap(operator)) else ""
-
-    def _has(self, text: str, *, is_empty: bool) -> bool:
-        return any(one.texts[0] == text and not (one.is_set and is_empty) for one in self._orders)
+        text = self._text_of(clause.left)
+        return text if any(one.texts[0] == text and one.serves(clause.operator) for one in self._all) else ""
 
 
-def _expression(one: Any) -> ColumnElement[Any]:
-    if isinstance(one, Label):
-        return one.element
-    return one if isinstance(one, Column) else literal_column(str(one))
+def either(lookups: Iterable[Lookup | None]) -> Lookup | None:
+    """Return the lookup of rows that meet one of several conditions, if indexes have each of these."""
+    found = list(lookups)
+    some = [one for one in found if one is not None]
+    if len(some) < len(found):
+        return None
+    parts = [part for one in some for part in one.parts]
+    ids = [each for one in some for each in one.ids]
+    return Lookup(tuple(parts), tuple(ids), all(one.is_exact for one in some))
 
 
-def _bare(text: str) -> str:
-    """Return an expression without the parentheses around it."""
-    text = re.sub(r"\s+", " ", text.strip())
-    return text[1:-1] if re.fullmatch(r"\([^()]*\)", text) else text
+def among(column: ColumnElement[Any], ids: Ids) -> Clause:
+    """Return the condition that a column has one of the ids that count."""
+    rows = ids.correlate(None).limit(up_to(CAP + 1)).subquery()
+    key, counts = rows.c
+    chosen = func.array(select(key).where(counts).scalar_subquery(), type_=ARRAY(key.type))
+    return column == any_(chosen)
 
 
-def _is_one(clause: ColumnElement[bool]) -> bool:
+def _joins(clause: Clause, operator: Any) -> TypeGuard[BooleanClauseList]:
+    return isinstance(clause, BooleanClauseList) and clause.operator is operator
+
+
+def _is_one(clause: Clause) -> bool:
     """Return whether a condition allows one value."""
-    return (
-        isinstance(clause, BinaryExpression)
-        and clause.operator is eq
-        and not isinstance(clause.right, CollectionAggregate)
-    )
-
-
-def _is_overlap(operator: Any) -> bool:
-    return isinstance(operator, operators.custom_op) and operator.opstring == "&&"
+    is_equal = isinstance(clause, BinaryExpression) and clause.operator is eq
+    return is_equal and not isinstance(clause.right, CollectionAggregate)

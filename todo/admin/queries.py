@@ -191,12 +191,12 @@ class Queries:
         given, direct = self.lists.params(admin, rest), self._context.database.reads
         names, dates = self._context.reads(admin).clauses.names(given), self._context.dates(admin)
         values = {**given, **self.lists.common_params}
-        source = (await self.lists.gauge(admin, given, rest)).source(names) if names else None
-        first, last = await dates.span(direct, names, source, trashed=list_query.trash, values=values)
+        smallest = (await self.lists.gauge(admin, given, rest)).smallest(names) if names else None
+        first, last = await dates.span(direct, names, smallest, trashed=list_query.trash, values=values)
         steps = steps_of(chosen, first, last, self._context.zone, admin.fields[name].kind)
         if not steps:
             return []
-        counted = await dates.per_step(direct, names, source, steps, trashed=list_query.trash, values=values)
+        counted = await dates.per_step(direct, names, smallest, steps, trashed=list_query.trash, values=values)
         return [
             FacetValue(step.value, step.value, number, False)
             for step, number in zip(steps, counted, strict=True)

@@ -23,13 +23,13 @@ ALL = ""  # names all rows of a list without filters
 class Way(NamedTuple):
     """How the rows of a list are found.
 
-    With a `source`, those that an index has for this filter, or for ALL, are read and sorted. Otherwise rows are read
-    in the order of the list, of which an index has those that match `along`; where others have to match as well, the
-    first rows in this order are looked through.
+    With a `smallest` filter, or ALL, the rows that its index has are read and sorted. Otherwise rows are read in the
+    order of the list, in which an index has those that match `along`; where others have to match as well, the first
+    rows in this order are looked through.
     """
 
     along: frozenset[str] = frozenset()
-    source: str | None = None
+    smallest: str | None = None
 
 
 DIRECT = Way()
@@ -124,9 +124,9 @@ class TableReads:
         return self._listings(self.clauses.names(given), trashed, heavy, way)
 
     def _listing(self, names: frozenset[str], trashed: bool, heavy: bool, way: Way) -> Listing[Struct]:
-        lookup = None if way.source is None else self.lookup(way.source, trashed)
-        chosen = {name: self.clauses.clause(name) for name in self.asked(names, way.source, trashed)}
-        tested = names - way.along if way.source is None else frozenset()
+        lookup = None if way.smallest is None else self.lookup(way.smallest, trashed)
+        chosen = {name: self.clauses.clause(name) for name in self.asked(names, way.smallest, trashed)}
+        tested = names - way.along if way.smallest is None else frozenset()
         return Listing(
             self.into_whole if heavy else self.into_item,
             self._select(heavy=heavy).where(*self.clauses.standing(trashed)),
@@ -139,10 +139,10 @@ class TableReads:
             walk=0 if self._has_indexes(tested, trashed) else UNINDEXED,
         )
 
-    def asked(self, names: frozenset[str], source: str | None, trashed: bool) -> frozenset[str]:
-        """Return the filters that rows of a source have to be asked for."""
-        lookup = None if source is None else self.lookup(source, trashed)
-        return names - {source} if lookup and lookup.is_exact else names
+    def asked(self, names: frozenset[str], smallest: str | None, trashed: bool) -> frozenset[str]:
+        """Return the filters that rows are asked for, which the index of the smallest has not answered."""
+        lookup = None if smallest is None else self.lookup(smallest, trashed)
+        return names - {smallest} if lookup and lookup.is_exact else names
 
     def _has_indexes(self, names: frozenset[str], trashed: bool) -> bool:
         """Return whether an index was asked for each filter. Without one, more rows are looked through."""

@@ -9,18 +9,15 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, false, func, select, true, union
+from sqlalchemy import FromClause, and_, false, func, select, true, union
 from sqlalchemy.sql.util import ClauseAdapter
 
 from todo.admin.declaration import ModelAdmin
 from todo.admin.expressions import in_scope, standing
-from todo.admin.lookups import CAP, Indexes, Lookup
+from todo.admin.lookups import CAP, Clause, Ids, Indexes, Lookup
 from todo.database import table_of
 from todo.listing import Source
 from todo.listing.statements import up_to
-
-Clause = ColumnElement[bool]
-Ids = Select[Any]  # ids of rows, and whether each counts
 
 
 class Step(NamedTuple):
@@ -64,7 +61,7 @@ def _parts(there: ModelAdmin[Any], column: Any, ids: Sequence[Ids], asked: Claus
     """
 
     def lookup(indexes: Indexes) -> Lookup | None:
-        return indexes.lookup(asked, {}) if column is None else indexes.by_ids(column, ids)
+        return indexes.lookup(asked) if column is None else indexes.by_ids(column, ids)
 
     table = table_of(there.model)
     every = Indexes(table)
