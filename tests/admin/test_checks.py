@@ -1,6 +1,7 @@
 """Mistakes in declarations: refused at start, in sentences that name the class and the field."""
 
 from typing import Any, Literal
+from uuid import UUID
 
 import pytest
 from msgspec import Struct
@@ -10,7 +11,8 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field
 
 from todo.admin.checks import AdminError
-from todo.admin.declaration import Computed, Filter, Inline, ModelAdmin, Resource, RowsAdmin, action
+from todo.admin.declaration import Computed, Filter, ModelAdmin, Resource, RowsAdmin, action
+from todo.admin.inlines import Inline
 from todo.admin.pages.brand import Brand
 from todo.admin.pages.languages import language_of
 from todo.admin.pages.templating import check_widgets, environment
@@ -39,12 +41,29 @@ class Plant(Redirect, table=True):
     SECRET = frozenset({"code"})
 
 
+class Leaf(Redirect, table=True):
+    """A part of a plant."""
+
+    __tablename__ = "leaves"
+
+    plant_id: UUID = Field(foreign_key="plants.id")
+    name: str = ""
+    place: int = 0
+
+
 class PlantAdmin(ModelAdmin[Plant]):
     model = Plant
     name, label, display = "plants", "Plants", "name"
     types = {"kind": Literal["tree", "herb"]}
     editable = ("name", "height")
     verbs = ("view", "add", "change", "delete")
+
+
+class LeafAdmin(ModelAdmin[Leaf]):
+    model = Leaf
+    columns, filters = ("plant_id", "name"), ("plant_id",)
+    editable = ("name", "place")
+    verbs = ("view", "change")
 
 
 class Loose(Struct):
@@ -144,6 +163,18 @@ def test_a_mistake_is_reported_in_a_sentence(parts: dict[str, Any], sentence: st
         Registry([declared(**parts)])
 
     assert [said for said in refused.value.mistakes if said.startswith(f"WrongAdmin: {sentence}")] != []
+
+
+@pytest.mark.parametrize(
+    ("order_by", "sentence"),
+    [
+        ("name", "inlines has order_by='name': leaves have no such editable whole number"),
+        ("place", "inlines has order_by='place', which not all see, or which does not sort lists"),
+    ],
+)
+def test_rows_below_are_ordered_by_a_position_alone(order_by: str, sentence: str) -> None:
+    with pytest.raises(AdminError, match=sentence):
+        Registry([declared(inlines=(Inline("leaves", "plant_id", order_by=order_by),)), LeafAdmin])
 
 
 def test_every_mistake_is_reported_at_once() -> None:

@@ -19,7 +19,7 @@ async def test_a_row_below_is_changed_in_a_dialog_by_keyboard(lively: Window, bo
     lively.expected.add(422)
     path, section = await house(boss)
     page = await lively.go(path)
-    await page.get_by_label("Description").fill("Half written")
+    await page.get_by_role("textbox", name="Description").fill("Half written")
     below = page.get_by_role("region", name="Sections")
     await below.get_by_role("link", name="Edit Kitchen").press("Enter")
     dialog = page.get_by_role("dialog", name="Edit Kitchen")
@@ -36,7 +36,7 @@ async def test_a_row_below_is_changed_in_a_dialog_by_keyboard(lively: Window, bo
     await expect(below.get_by_role("link", name="Bath", exact=True)).to_be_visible()
     await expect(below.get_by_role("link", name="Edit Bath")).to_be_focused()
     await expect(page.get_by_text("Section Bath saved.")).to_be_visible()
-    await expect(page.get_by_label("Description")).to_have_value("Half written")
+    await expect(page.get_by_role("textbox", name="Description")).to_have_value("Half written")
     assert page.url.endswith(path)
     stored = "SELECT count(*) FROM audit_events WHERE subject_id = $1 AND action = 'sections.change'"
     assert await sql.fetchval(stored, section["id"]) == 1

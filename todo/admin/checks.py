@@ -10,6 +10,7 @@ from msgspec import Struct
 from todo.admin.appearance import TONES, WIDGETS
 from todo.admin.declaration import VERBS, Filter, ModelAdmin, Resource, RowsAdmin
 from todo.admin.filters import NUMBERS, TIMES
+from todo.admin.inlines import Inline
 from todo.admin.paths import follow
 
 # Other parameters of lists and handlers, which filters must not use.
@@ -161,6 +162,16 @@ def _inlines(resource: Resource, others: Mapping[str, Resource]) -> Iterator[str
             yield f"inlines has {inline.resource!r}, which is not a resource."
         elif inline.via not in there.filters or there.fields[inline.via].kind != "reference":
             yield f"inlines has {inline.via!r}, which is not a reference filter of {there.label.lower()}."
+        elif inline.order_by:
+            yield from _positions(inline, there)
+
+
+def _positions(inline: Inline, there: Resource) -> Iterator[str]:
+    field = there.fields.get(inline.order_by)
+    if field is None or field.kind != "integer" or field.nullable or not field.on_change:
+        yield f"inlines has order_by={inline.order_by!r}: {there.label.lower()} have no such editable whole number."
+    elif inline.order_by not in there.sortable or inline.order_by in there.field_permissions:
+        yield f"inlines has order_by={inline.order_by!r}, which not all see, or which does not sort lists."
 
 
 def _appearance(resource: Resource) -> Iterator[str]:

@@ -16,6 +16,7 @@ from todo.actions import Action as ActionName
 from todo.actions import Permission
 from todo.admin.appearance import Appearance
 from todo.admin.fields import Field, TextFormat, is_sortable
+from todo.admin.inlines import Inline
 from todo.audit import AuditedService
 from todo.database import Database, WriteSession, now
 
@@ -47,14 +48,6 @@ class Filter:
     name: str
     choices: Mapping[str, ColumnElement[bool]]
     label: str = ""
-
-
-@dataclass(frozen=True)
-class Inline:
-    """Rows of another resource whose field `via` refers to this row, shown below it."""
-
-    resource: str
-    via: str
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from todo.admin.conflicts import Conflicted, FieldConflict
-from todo.admin.declaration import Inline, ModelAdmin
+from todo.admin.declaration import ModelAdmin
 from todo.admin.fields import Field
+from todo.admin.inlines import Inline
 from todo.admin.pages.forms import WAS, Control, Sent, controls, errors_of, read_values, version_of
 from todo.admin.pages.languages import marked
 from todo.admin.pages.row_menus import applies as applies_to

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from litestar import Request
 from litestar.params import QueryParameter
 
+from todo.admin.inlines import Inline
 from todo.admin.pages.urls import safe
 from todo.admin.schemas import ListQuery, Match
 from todo.errors import Invalid
@@ -158,11 +159,12 @@ def read_state(path: str, query: str) -> ListState:
     )  # fmt: skip
 
 
-def list_below(resource: str, via: str, row_id: object, page: str) -> ListState:
-    """Return the list of the rows that refer to a row by `via`, and that lead back to `page`, the page of that row."""
-    place = f"#rows-{resource}"
+def list_below(inline: Inline, row_id: object, page: str) -> ListState:
+    """Return the list of the rows below a row, which lead back to `page`, the page of that row."""
+    place = f"#rows-{inline.resource}"
     back = page if len(page) < MOST_BACK else page.partition("?")[0]
-    return ListState(f"/admin/{resource}", {via: (str(row_id),)}, back=back + place)
+    filters = {inline.via: (str(row_id),)}
+    return ListState(f"/admin/{inline.resource}", filters, sort=inline.order_by, back=back + place)
 
 
 def list_of(request: Request[Any, Any, Any], resource: str) -> ListState:

@@ -7,8 +7,9 @@ from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
 from todo.admin.conflicts import Conflicted
-from todo.admin.declaration import Inline, ModelAdmin, Resource
+from todo.admin.declaration import ModelAdmin, Resource
 from todo.admin.fields import Field, label_of
+from todo.admin.inlines import Inline
 from todo.admin.pages.changed_values import KEPT_BY_THE_DATABASE
 from todo.admin.pages.forms import Sent, controls, form_version, read_values, sent_by, version_of, with_related
 from todo.admin.pages.grids import has_grid
@@ -17,6 +18,7 @@ from todo.admin.pages.history import changes_of, names_of_references
 from todo.admin.pages.languages import marked
 from todo.admin.pages.list_state import ListQueryText, ListState, list_below, list_of
 from todo.admin.pages.lists import as_seen, visible_fields
+from todo.admin.pages.moves import moves_of
 from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.renderer import Pages
 from todo.admin.pages.row_menus import applies as applies_to
@@ -27,7 +29,7 @@ from todo.admin.service import AdminService
 from todo.errors import Forbidden, Invalid, Problem
 
 AnyRequest = Request[Any, Any, Any]
-SHOWN_BELOW = 10  # rows of an inline
+IN_ORDER = 200  # rows of an inline whose order is changed there
 SHOWN_CHANGES = 5
 END = {"next": marked("This is the last of the list."), "previous": marked("This is the first of the list.")}
 
@@ -170,14 +172,14 @@ async def _showing(
     fields = admin.editor.writable(name, adding=False) if may_change else []
     found = await with_related(admin, controls(fields, row, timezone, sent=sent, problem=problem), row)
     is_table = isinstance(declared, ModelAdmin)
-    descendants = await admin.queries.inlines(name, row.id) if is_table else {}
+    descendants = await admin.queries.inlines(name, row.id, in_order=IN_ORDER) if is_table else {}
     page = list_of(request, name).row(row.id)
     history = await admin.history.of_row(name, row.id, limit=SHOWN_CHANGES) if is_table else HistoryPage([], None)
     facts = [one for one in _facts(admin, declared, fields) if applies(declared, row, one.name)]
     groups = groups_of(declared, found, facts)
     others = [one for one in facts if not any(one in group.facts for group in groups)]
     inlines = [
-        _inline(admin, one, list_below(one.resource, one.via, row.id, page), descendants[one.resource])
+        _inline(admin, one, list_below(one, row.id, page), descendants[one.resource])
         for one in declared.inlines
         if one.resource in descendants
     ]
@@ -235,13 +237,16 @@ def _inline(admin: AdminService, inline: Inline, listed: ListState, found: ListR
     """Return the first rows of an inline with what may be done to each, and the list that they are the first of."""
     declared = admin.registry[inline.resource]
     hidden = declared.hidden_from(admin.actor)
-    names = [name for name in declared.columns if name != inline.via and name not in hidden]
+    names = [name for name in declared.columns if name not in {inline.via, inline.order_by} | hidden]
     fields = [as_seen(admin, declared.fields[name]) for name in names]
-    verbs = ("change", "delete") if admin.editor.writable(declared.name, adding=False) else ("delete",)
+    writable = {field.name for field in admin.editor.writable(declared.name, adding=False)}
+    verbs = ("change", "delete") if writable else ("delete",)
+    may = {row.id: {verb for verb in verbs if applies_to(admin, declared, verb, row)} for row in found.items}
+    can_move = inline.order_by in writable and all("change" in verbs for verbs in may.values())
     return {
         "resource": declared, "via": inline.via, "listed": listed, "found": found,
         "may_add": admin.may(inline.resource, "add"), "several": has_grid(admin, inline),
-        "may": {row.id: {verb for verb in verbs if applies_to(admin, declared, verb, row)} for row in found.items},
+        "may": may, "moves": moves_of(found.items) if can_move else {},
         "fields": [field for field in fields if not field.heavy],
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""`/admin/<resource>/<id>/rows/<below>`: add and change several rows below a row, saved together."""
+"""`/admin/<resource>/<id>/rows/<below>`: add, change and move rows below a row."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,17 +6,19 @@ from typing import Any
 from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
-from todo.admin.declaration import Inline
+from todo.admin.inlines import Inline
+from todo.admin.moving import move
 from todo.admin.pages.forms import sent_by
 from todo.admin.pages.grids import EMPTY, Grid, Line
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.list_state import ListQueryText, list_of
+from todo.admin.pages.moves import move_sent
 from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.renderer import Pages
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.service import AdminService
 from todo.admin.together import NotSaved, save_together
-from todo.errors import NotFound
+from todo.errors import Conflict, NotFound
 
 AnyRequest = Request[Any, Any, Any]
 SHOWN = 50  # rows that there are
@@ -66,6 +68,29 @@ class RowsBelowPages(Controller):
             return _render(pages, request, resource, row, grid, grid.again(sent, refused.problems), 422)
         done = pages.language(request.scope).ngettext("%(num)s row saved.", "%(num)s rows saved.", len(saved))
         return pages.go(f"{list_of(request, resource).row(row.id)}#rows-{below}", done=done)
+
+    @post("/{resource:str}/{row_id:str}/rows/{below:str}/order", operation_id="admin_order_rows_below", status_code=303)
+    async def order(
+        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
+        below: FromPath[str],
+    ) -> Response[Any]:  # fmt: skip
+        """Move one of the rows below a row past another one, up or down; it says what the row came after, `-` for none.
+
+        Example: `POST /admin/projects/0190f5f0-7c1d-7000-8000-000000000000/rows/sections/order` with `move`
+        """
+        admin, sent = pages.admin(request), await sent_by(request)
+        inline = _inline(admin, resource, below)
+        if not inline.order_by:
+            raise NotFound
+        await require_reauthentication_for(pages, request, admin.registry[below], "change")
+        back = f"{list_of(request, resource).row(row_id)}#rows-{below}"
+        try:
+            row, place, count = await move(admin, resource, row_id, inline, move_sent(sent))
+        except Conflict as conflict:
+            return pages.go(back, refused=conflict.detail)
+        say = pages.language(request.scope)
+        done = say.gettext("%(row)s moved to place %(place)s of %(count)s.", row=row.display, place=place, count=count)
+        return pages.go(back, done=done)
 
 
 async def _grid(admin: AdminService, resource: str, row: Any, below: str) -> Grid:

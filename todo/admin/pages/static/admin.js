@@ -547,6 +547,54 @@ function showRows(address, page, section, opener) {
   const place = document.getElementById(opener.id) ?? one("a", document.getElementById(section.id));
   place.focus();
 }
+// Rows below are moved by buttons, or dragged. What a row came after is sent along, so that nobody's move is lost.
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-move]");
+  if (!form) return;
+  event.preventDefault();
+  moveRow(form, event.submitter.value, event.submitter);
+});
+document.addEventListener("pointerdown", (event) => {
+  const grip = event.target.closest("[data-grip]");
+  if (grip && event.button === 0) dragRow(grip.closest("tr"), event.pointerId);
+});
+async function moveRow(form, value, opener) {
+  const section = document.getElementById(form.dataset.move);
+  if (section.ariaBusy) return; // one move after the other
+  section.ariaBusy = "true";
+  const fields = new URLSearchParams(new FormData(form));
+  fields.set("move", value);
+  const answer = await fetch(form.action, { method: "POST", body: fields }).catch(() => null);
+  if (answer?.ok && answer.redirected) return showRows(answer.url, parsed(await answer.text()), section, opener);
+  form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "move", value }));
+  form.submit(); // it asks for a sign-in, or says what went wrong
+}
+function dragRow(row, pointer) {
+  const [body, form] = [row.parentElement, one("form[data-move]", row.closest("section"))];
+  const rows = [...body.children];
+  const ended = new AbortController();
+  const on = (name, act) => document.addEventListener(name, act, { signal: ended.signal });
+  const end = (isDropped) => {
+    ended.abort();
+    row.classList.remove("dragged");
+    const by = isDropped ? [...body.children].indexOf(row) - rows.indexOf(row) : 0;
+    body.append(...(isDropped ? [] : rows));
+    if (!by) return;
+    const [step, past] = by < 0 ? ["up", row.nextElementSibling] : ["down", row.previousElementSibling];
+    moveRow(form, `${row.dataset.id} ${rows[rows.indexOf(row) - 1]?.dataset.id ?? "-"} ${step} ${past.dataset.id}`, one("button", row));
+  };
+  const isBelow = (other, y) => y < other.getBoundingClientRect().top + other.offsetHeight / 2;
+  body.setPointerCapture(pointer);
+  row.classList.add("dragged");
+  on("pointermove", ({ clientY }) => {
+    const next = [...body.children].find((other) => other !== row && isBelow(other, clientY)) ?? null;
+    if (next !== row.nextElementSibling) body.insertBefore(row, next);
+    if (clientY < 60 || clientY > window.innerHeight - 60) window.scrollBy(0, clientY < 60 ? -12 : 12);
+  });
+  on("pointerup", () => end(true));
+  on("pointercancel", () => end(false));
+  on("keydown", (event) => { if (event.key === "Escape") end(false); });
+}
 // Let a field refer to a row that was added, or call by its new name the one that it refers to.
 async function refer(field, address, page, link) {
   const name = one("h1", page).textContent.trim();

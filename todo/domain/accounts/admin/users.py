@@ -6,7 +6,8 @@ from msgspec import Meta, Struct
 from sqlalchemy import exists, func, or_, select
 
 from todo.actions import PERMISSIONS
-from todo.admin.declaration import ActionContext, Computed, Filter, Inline, ModelAdmin, action
+from todo.admin.declaration import ActionContext, Computed, Filter, ModelAdmin, action
+from todo.admin.inlines import Inline
 from todo.database import now
 from todo.domain.accounts.models import (
     INVITATION,

@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 
 from todo.access import Actor
-from todo.admin.declaration import ActionContext, Filter, Inline, ModelAdmin, action
+from todo.admin.declaration import ActionContext, Filter, ModelAdmin, action
+from todo.admin.inlines import Inline
 from todo.database import ACTOR
 from todo.domain.projects.models import PROJECT, Project
 from todo.domain.projects.schemas import (
@@ -41,8 +42,8 @@ class ProjectAdmin(ModelAdmin[Project]):
         Inline("project_members", via="project_id"),
         Inline("project_invitations", via="project_id"),
         Inline("project_links", via="project_id"),
-        Inline("sections", via="project_id"),
-        Inline("views", via="project_id"),
+        Inline("sections", via="project_id", order_by="position"),
+        Inline("views", via="project_id", order_by="position"),
         Inline("tasks", via="project_id"),
     )
     heavy = ("description",)

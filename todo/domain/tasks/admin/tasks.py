@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, any_, func, select
 
 from todo.access import Actor
-from todo.admin.declaration import ActionContext, Computed, Inline, ModelAdmin, action
+from todo.admin.declaration import ActionContext, Computed, ModelAdmin, action
 from todo.admin.fields import TextFormat
+from todo.admin.inlines import Inline
 from todo.database import ACTOR, Database, WriteSession
 from todo.domain.accounts.models import USER
 from todo.domain.recurrence.schemas import Recurrence

@@ -30,6 +30,7 @@ class ViewAdmin(ModelAdmin[View]):
     }  # fmt: skip
     filters = ("user_id", "project_id", "group_by", "created_at")
     search = ("name",)
+    sorts = ("position",)
     editable = ("name", "filter", "sort", "group_by", "color", "position")
     only_on_add = ("user_id", "project_id")
     verbs = ("view", "add", "change", "delete", "export")

@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, String, func, literal_column, select
 
 from todo.access import Actor
-from todo.admin.declaration import ActionContext, Computed, Filter, Inline, ModelAdmin, action
+from todo.admin.declaration import ActionContext, Computed, Filter, ModelAdmin, action
+from todo.admin.inlines import Inline
 from todo.audit import record
 from todo.database import ACTOR, Database
 from todo.domain.recurrence.schemas import Opens, Pause, Rrule
