@@ -84,3 +84,12 @@ async def test_a_page_after_the_last_leads_to_the_last(visitor: Visitor, boss: P
 )
 def test_numbers_beside_the_page_are_shown(number: int, last: int, shown: list[int]) -> None:
     assert page_numbers(number, last) == shown
+
+
+async def test_sums_of_all_pages_stand_beside_the_number_of_rows(visitor: Visitor, boss: Person) -> None:
+    for minutes in (30, 1_500):
+        await boss.add(estimate_minutes=minutes)
+
+    page = (await visitor.get("/admin/tasks?limit=1")).text
+
+    assert "<strong>2</strong> tasks · Estimate minutes in total: 1,530</p>" in page

@@ -39,8 +39,8 @@ NAME = re.compile("[a-z]+(_[a-z]+)*")
 FILTERED = {"boolean", "choice", "reference", "id", "text", "list"} | TIMES | NUMBERS
 OF_RELATED = {"boolean", "choice", "text"} | TIMES | NUMBERS
 OF_ALL = (
-    "columns", "search", "sorts", "unsorted", "diff", "field_permissions", "field_labels", "translated", "schemas",
-    "foreign",
+    "columns", "search", "sorts", "unsorted", "sums", "diff", "field_permissions", "field_labels", "translated",
+    "schemas", "foreign",
 )  # fmt: skip
 PLACES = ("text_formats", "options", "help_texts", "value_names", "settable")
 MOST_CHOICES = 6  # of a `Filter`: every combination is a condition
@@ -84,6 +84,9 @@ def _fields(resource: Resource) -> Iterator[str]:
         for name in names:
             if name not in resource.fields:
                 yield f"{place} has {name!r}, which is not a field. Fields: {', '.join(sorted(resource.fields))}."
+    for name in resource.fields.keys() & {*resource.sums}:
+        if resource.fields[name].kind not in NUMBERS or resource.fields[name].names:
+            yield f"sums has {name!r}, which is not a number."
 
 
 def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:

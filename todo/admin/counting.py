@@ -47,7 +47,7 @@ Values = Mapping[str, Any]
 
 
 class Counts(Struct):
-    """The number of matching rows, and of each filter choice; None where counting is too expensive.
+    """The number of matching rows, and of each filter choice, and sums; None where counting is too expensive.
 
     A total that is not exact is the least that was seen, or of a table without filters what the database estimates.
     """
@@ -55,6 +55,7 @@ class Counts(Struct):
     total: int
     exact: bool
     facets: dict[str, dict[str, int | None]]
+    sums: dict[str, int | float] | None = None
 
 
 class Gauge(Struct):
@@ -81,6 +82,7 @@ class Counting:
     def __init__(self, reads: TableReads):
         self._reads, self._clauses = reads, reads.clauses
         self._model = reads.admin.model
+        self._summed = [field for field in reads.fields if field.name in reads.admin.sums]
         self._gauging = lru_cache(maxsize=200)(self._gauge)
         self._counting = lru_cache(maxsize=200)(self._count)
 
@@ -115,14 +117,15 @@ class Counting:
         smallest = {rest: one for rest in every if (one := gauge.smallest(rest)) is not None}
         size = self._known(gauge, names, smallest.get(names), trashed)
         asked = [(rest, one, gauge.may_count(one)) for rest, one in smallest.items()]
-        counted = frozenset(one for one in asked if one[2] or (one[0] == names and size is None))
+        counted = frozenset(one for one in asked if one[2] or (one[0] == names and (size is None or self._summed)))
         query, places = self._counting(names, trashed, counted, is_sampled=bool(names) and names not in smallest)
         (row,) = await direct.all(query, **values)
         estimate, sampled, *numbers = row
         found = dict(zip(places, numbers, strict=True))
         facets = self._facets(names, found)
         if names in smallest:
-            return Counts(size if size is not None else found[names, ALL, ALL], True, facets)
+            sums = {field.name: _sum(field, found[names, ALL, field.name]) for field in self._summed}
+            return Counts(size if size is not None else found[names, ALL, ALL], True, facets, sums)
         return Counts(self._least(names, trashed, sampled, estimate or 0), False, facets)
 
     def _facets(self, names: Names, found: Mapping[tuple[Names, str, str], int]) -> dict[str, dict[str, int | None]]:
@@ -170,8 +173,10 @@ class Counting:
         groups, tallies, places = self._groups(names), [], []
         for rest, smallest, has_choices in counted:
             choices = groups.get(rest, []) if has_choices else []
-            tallies.append(self._tally(rest, smallest, trashed, [clause for *_, clause in choices]))
+            summed = self._summed if rest == names else []
+            tallies.append(self._tally(rest, smallest, trashed, [clause for *_, clause in choices], summed))
             places += [(rest, ALL, ALL), *((rest, name, value) for name, value, _ in choices)]
+            places += [(rest, ALL, field.name) for field in summed]
         columns_of = [column for tally in tallies for column in tally.c]
         return Query(lambda *row: row, select(size, sampled, *columns_of).select_from(*tallies)), places
 
@@ -184,11 +189,20 @@ class Counting:
         last = rows.order_by(*order).limit(up_to(WALK)).subquery()
         return select(func.count()).select_from(last).where(last.c.passes).scalar_subquery()
 
-    def _tally(self, names: Names, smallest: str, trashed: bool, choices: Sequence[ColumnElement[bool]]) -> Subquery:
-        """Count the matching rows and those of each choice among the rows that an index has."""
+    def _tally(
+        self,
+        names: Names,
+        smallest: str,
+        trashed: bool,
+        choices: Sequence[ColumnElement[bool]],
+        summed: Sequence[Field],
+    ) -> Subquery:
+        """Count the matching rows and those of each choice among the rows that an index has, and sum fields."""
         marks = [choice.label(f"choice_{number}") for number, choice in enumerate(choices)]
-        rows = self.drawn(names, smallest, trashed, marks)
-        counted = [func.count().filter(rows.c[mark.name]).label(mark.name) for mark in marks]
+        numbers = [self._reads.expression(field).label(f"sum_{field.name}") for field in summed]
+        rows = self.drawn(names, smallest, trashed, [*marks, *numbers])
+        counted: list[Any] = [func.count().filter(rows.c[mark.name]).label(mark.name) for mark in marks]
+        counted += [func.sum(rows.c[one.name]).label(one.name) for one in numbers]
         return select(func.count().label("matching"), *counted).where(rows.c.passes).subquery()
 
     def drawn(self, names: Names, smallest: str, trashed: bool, shown: Sequence[Any]) -> Subquery:
@@ -225,6 +239,11 @@ class Counting:
         if field.nullable:
             found += [(EMPTY, column.is_(None)), (SET, column.is_not(None))]
         return found
+
+
+def _sum(field: Field, found: Any) -> int | float:
+    """Return a sum as JSON has it: of whole numbers the database may answer a decimal, of no rows null."""
+    return int(found or 0) if field.kind == "integer" else float(found or 0)
 
 
 def _number(rows: Any) -> ColumnElement[int]:

@@ -125,6 +125,7 @@ class Resource(Appearance):
     search: ClassVar[tuple[str, ...]] = ()  # texts to search, and references by the names of their rows
     sorts: ClassVar[tuple[str, ...]] = ()  # sortable fields besides those of `columns`, or with an index
     unsorted: ClassVar[tuple[str, ...]] = ()  # fields of `columns` that cannot be sorted by
+    sums: ClassVar[tuple[str, ...]] = ()  # numbers that lists sum over all matching rows
     large: ClassVar[bool] = False  # a table that grows without bound can be sorted only by `sorts`
     sort: ClassVar[str] = "-id"
     dangerous: ClassVar[frozenset[str]] = frozenset()  # built-in verbs that require a recent sign-in

@@ -55,6 +55,7 @@ class Description(Struct):
     filters: dict[str, list[str]]
     search: list[str]
     sorts: list[str]
+    sums: list[str]
     date_hierarchy: str
     trash: bool
     inlines: list[str]
@@ -80,6 +81,7 @@ def describe(resource: Resource, actor: Actor) -> Description:
         },
         search=[name for name in resource.search if name in names],
         sorts=["id", *(name for name in resource.sortable if name in names)],
+        sums=[name for name in resource.sums if name in names],
         date_hierarchy=resource.date_hierarchy,
         trash=isinstance(resource, ModelAdmin) and bool(resource.trash),
         inlines=[inline.resource for inline in resource.inlines],

@@ -49,6 +49,7 @@ class Queries:
             self._selected_names(admin, list_query),
         )
         found.total, found.total_is_exact = counts.total, counts.exact
+        found.sums = counts.sums
         found.facets = self._facets(admin, list_query, counts.facets, names)
         return found
 

@@ -37,7 +37,10 @@ def page_of(resource: RowsAdmin, rows: Sequence[Any], list_query: ListQuery, num
     page = items[start:end]
     cursor = encode_cursor(list_query.sort, str(page[-1].id)) if page and end < len(items) else None
     previous = encode_cursor(list_query.sort, str(page[0].id)) if page and start > 0 else None
-    return ListResult(page, cursor, len(items), True, facets, previous)
+    sums = (
+        {name: sum(getattr(row, name) or 0 for row in items) for name in resource.sums} if list_query.facets else None
+    )
+    return ListResult(page, cursor, len(items), True, facets, sums, previous)
 
 
 def neighbor_in(rows: Sequence[Any], row_id: str, step: str) -> Any:

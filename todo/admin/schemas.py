@@ -78,6 +78,7 @@ class Facet(Struct):
 class ListResult(Struct):
     """A page of rows. `total` is exact up to 10,000; beyond, it is an estimate or a lower bound.
 
+    `sums` are of all matching rows; None where these are too many.
     `looked_through`: the page ended before it was full, after so many rows in the order of the list.
     """
 
@@ -86,6 +87,7 @@ class ListResult(Struct):
     total: int | None = None
     total_is_exact: bool = True
     facets: list[Facet] = []
+    sums: dict[str, int | float] | None = None
     previous_cursor: str | None = None
     looked_through: int | None = None
 

@@ -58,6 +58,7 @@ class RunAdmin(ModelAdmin[Run]):
     icon, group = "progress", "Admin"
     display = "action"
     columns = ("resource", "action", "status", "total", "done", "failed", "actor_id", "created_at")
+    sums = ("done", "failed")
     types = {"status": Literal["draft", "waiting", "running", "done", "failed", "cancelled"]}
     filters = ("status", "resource", "actor_id", "created_at")
     schemas = {"failures": Failure}

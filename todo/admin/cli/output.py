@@ -30,6 +30,8 @@ def page(resource: Resource, names: Sequence[str], found: ListResult) -> None:
         grid.add_row(str(item.id), *(cell(item, name) for name in names if name != "id"))
     show(grid)
     click.echo(f"{len(found.items)} of {total(found)} {resource.label.lower()}.")
+    for name, number in (found.sums or {}).items():
+        click.echo(f"{resource.fields[name].label} in total: {number:,}.")
     if found.looked_through:
         click.echo(f"{found.looked_through:,} were looked through in this order; more may match.")
     if found.next_cursor:

@@ -103,9 +103,9 @@ def page_type(resource: Resource) -> type[Struct]:
     if row not in _pages:
         fields: list[Any] = [
             ("items", list[row]), ("next_cursor", str | None), ("total", int | None), ("total_is_exact", bool),
-            ("facets", list[Facet]), ("looked_through", int | None),
+            ("facets", list[Facet]), ("sums", dict[str, int | float] | None), ("looked_through", int | None),
         ]  # fmt: skip
-        doc = "A page of rows. `total` is exact up to 10,000; beyond, it is an estimate or a lower bound."
+        doc = "A page of rows. `total` is exact up to 10,000; beyond, an estimate or a lower bound, without `sums`."
         _pages[row] = msgspec.defstruct(f"{row.__name__}Page", fields, kw_only=True, namespace={"__doc__": doc})
     return _pages[row]
 

@@ -162,6 +162,7 @@ class ScheduleAdmin(RowsAdmin):
     field_labels = {"does": "Description", "last_seconds": "Duration"}
     translated = ("does",)
     columns = ("id", "does", "schedule", "next_at", "last_at", "last_success_at", "last_status", "failures")
+    sums = ("runs", "failures")
     search = ("id", "does")
     verbs = ("view",)
 

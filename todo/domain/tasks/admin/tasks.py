@@ -61,6 +61,7 @@ class TaskAdmin(ModelAdmin[Task]):
     )  # fmt: skip
     search = ("title",)
     sorts = ("created_at", "due_at", "priority")
+    sums = ("estimate_minutes",)
     sort = "-created_at"  # of one owner, too, an index has this order
     date_hierarchy = "created_at"
     fieldsets = {
