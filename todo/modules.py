@@ -38,6 +38,11 @@ async def delete_old_runs(context: Context) -> None:
     await delete_expired(context["database"], *runs.EXPIRED)
 
 
+async def continue_runs(context: Context) -> None:
+    """Continue background actions of the administration, and imports at the command line, that were interrupted."""
+    await runs.continue_lapsed(context["database"], job_origin(context))
+
+
 async def maintain_audit_log(context: Context) -> None:
     """Create the coming partitions of the audit log, and drop those older than `TODO_AUDIT_RETENTION_MONTHS`."""
     await maintain_partitions(context["database"])
@@ -62,6 +67,7 @@ CORE = Module(
         Cron(limits.delete_full, "* * * * *"),
         Cron(delete_old_deliveries, "23 * * * *", timeout=600),
         Cron(delete_old_runs, "47 3 * * *", timeout=600),
+        Cron(continue_runs, "* * * * *"),
         Cron(back_up, "7 2 * * *", timeout=6 * 3600),
         Cron(maintain_audit_log, "29 * * * *", timeout=600),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from support.factories import Person, World, job_context, origin_for
+from support.factories import OPERATOR, Person, World, job_context, origin_for
 
 from todo.access import Actor, worker_origin
 from todo.admin import import_steps, imports
@@ -21,7 +21,7 @@ from todo.admin.service import AdminService
 from todo.database import Database
 from todo.domain.accounts.services.authentication import actor_of
 from todo.errors import Conflict, Forbidden, Invalid, NotFound
-from todo.modules import REGISTRY, delete_old_runs
+from todo.modules import REGISTRY, continue_runs, delete_old_runs
 
 PLAIN = {"title": "title", "owner": "owner_id"}
 
@@ -265,3 +265,33 @@ def test_columns_are_guessed_by_name(column: str, field: str) -> None:
     translate: Callable[[str], str] = lambda text: named.get(text, text)  # noqa: E731
 
     assert guess([column], fields, translate) == ({column: field} if field else {})
+
+
+async def test_a_worker_continues_an_import_at_the_command_line_that_was_interrupted(
+    registry: Registry, database: Database, ada: Person, sql: Any
+) -> None:
+    admin = AdminService(registry, database, origin_for(OPERATOR, source="cli"))
+    run = await admin.imports.upload("tasks", "tasks.csv", titles(8, ada, bad=[7]), lax=True, digest="5f")
+    await admin.imports.start("tasks", run, PLAIN)
+    with pytest.raises(KeyboardInterrupt):
+        await admin.imports.finish("tasks", run, interrupt)
+
+    for minutes, queued in ((1, 0), (3, 1)):  # first it may still be running
+        await sql.execute("UPDATE admin_runs SET updated_at = now() - make_interval(mins => $1)", minutes)
+        for _ in range(2):  # queued once
+            await continue_runs(job_context(database))
+        assert await sql.fetchval("SELECT count(*) FROM waiting_jobs WHERE function = 'run_admin_action'") == queued
+    await work(database, run)
+
+    found = await admin.imports.interrupted("tasks", "5f")
+    assert found is not None and (found.id, found.status, found.added, found.failed) == (run, "done", 7, 1)
+    assert await sql.fetchval("SELECT count(DISTINCT title) FROM tasks") == 7
+    who = await sql.fetch("SELECT actor, actor_kind, source FROM audit_events WHERE action = 'tasks.add' ORDER BY id")
+    assert {tuple(row) for row in who} == {(OPERATOR.name, "operator", "cli"), (OPERATOR.name, "operator", "worker")}
+    await admin.imports.note_reported("tasks", run)
+    assert await admin.imports.interrupted("tasks", "5f") is None
+
+
+def interrupt(done: int, _: int) -> None:
+    """End a process after its first batch."""
+    raise KeyboardInterrupt

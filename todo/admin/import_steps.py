@@ -22,7 +22,10 @@ NAMED = 100  # refused rows that the run itself names
 
 
 class ImportForm(Struct):
-    """The form of an import's run: `columns` of the file, those that are imported with their fields, results so far."""
+    """The form of an import's run: `columns` of the file, those that are imported with their fields, results so far.
+
+    At the command line also the `operator`, the `digest` of the file, and whether the result was `reported`.
+    """
 
     file: str
     columns: list[str]
@@ -31,6 +34,9 @@ class ImportForm(Struct):
     added: int = 0
     changed: int = 0
     unchanged: int = 0
+    operator: str = ""
+    digest: str = ""
+    reported: bool = False
 
 
 def form_of(run: Run) -> ImportForm:

@@ -47,9 +47,11 @@ class Imports:
 
     async def upload(
         self, resource: str, file: str, rows: Iterable[dict[str, Any]], *, lax: bool, after: Id | None = None,
-        translate: Callable[[str], str] = str,
+        translate: Callable[[str], str] = str, digest: str = "",
     ) -> UUID:  # fmt: skip
         """Keep the rows of a file as a draft, and return its id. `lax` values are text as people type it.
+
+        `interrupted` finds it by the `digest` of the file.
 
         Columns are assigned to the fields whose name or label they have, in the language of `translate` too; or as in
         the earlier import `after`. Raise Forbidden or Invalid.
@@ -74,7 +76,10 @@ class Imports:
                 raise Invalid("The file has no rows.")
             mapping = guess([*columns], fields, translate) if earlier is None else earlier.mapping
             mapping = {column: name for column, name in mapping.items() if column in columns}
-            run.form = msgspec.to_builtins(ImportForm(file[:200], list(columns), lax, mapping))
+            operator = actor.by or actor
+            form = ImportForm(file[:200], list(columns), lax, mapping, digest=digest)
+            form.operator = operator.name if operator.id is None else ""
+            run.form = msgspec.to_builtins(form)
         return run.id
 
     async def get(self, resource: str, run_id: Id) -> ImportJob:
@@ -150,8 +155,31 @@ class Imports:
             async with self._context.transaction() as session:
                 run = await self._own(session, resource, run_id, lock=True)
                 more = run.status in {"waiting", "running"} and await self.step(session, run)
-                progress(run.done + run.failed, run.total)
+            progress(run.done + run.failed, run.total)
         return await self.get(resource, run_id)
+
+    async def interrupted(self, resource: str, digest: str) -> ImportJob | None:
+        """Return the import of a file that this actor has begun at the command line, and whose result was not reported.
+
+        A worker may have finished it. Raise Forbidden.
+        """
+        self._context.table(resource, IMPORT)
+        form = RUN.form
+        found = select(RUN.id).where(
+            RUN.actor_id.is_not_distinct_from(self._context.actor.id), RUN.resource == resource, RUN.action == IMPORT,
+            form["digest"].astext == digest, form["reported"].astext == "false",
+            RUN.status.in_(["waiting", "running", "done", "failed"]),
+        )  # fmt: skip
+        async with self._context.transaction() as session:
+            run_id = await session.scalar(found.order_by(RUN.id.desc()).limit(1))
+        return await self.get(resource, run_id) if run_id else None
+
+    async def note_reported(self, resource: str, run_id: Id) -> None:
+        """Note that who has begun an import knows its result. Raise Forbidden or NotFound."""
+        self._context.table(resource, IMPORT)
+        async with self._context.transaction() as session:
+            run = await self._own(session, resource, run_id, lock=True)
+            run.form = run.form | {"reported": True}
 
     async def delete(self, resource: str, run_id: Id, versions: frozenset[int] | None = None) -> None:
         """Delete a draft with its rows. Raise Forbidden, NotFound, Stale, or Conflict when it has begun."""

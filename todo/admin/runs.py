@@ -10,8 +10,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import and_, func, select
 
-from todo.access import Actor, Origin
+from todo.access import EVERYTHING, Actor, Origin
 from todo.admin.actions import JOB, KEPT, sentence
+from todo.admin.import_steps import form_of
 from todo.admin.models import IMPORT, RUN, Run
 from todo.admin.registry import Registry
 from todo.admin.schemas import Failure, Outcome, Selection
@@ -26,6 +27,8 @@ from todo.queue import enqueue
 
 PART = 200  # rows of an import that are undone in a transaction
 STINT = 60  # seconds; a job has five minutes
+LAPSED = timedelta(minutes=2)  # since the last step of a run
+MOST = 100  # runs queued again at once
 DAYS = timedelta(days=90)
 DRAFT_DAYS = timedelta(days=1)
 EXPIRED = (
@@ -78,11 +81,30 @@ async def _step(registry: Registry, database: Database, find_actor: FindActor, r
 
 async def _actor_of(session: WriteSession, find_actor: FindActor, run: Run) -> Actor | None:
     """Return the actor with the current permissions, but no more than at the start."""
-    actor = None if run.actor_id is None else await find_actor(session, run.actor_id)
-    by = None if run.by_id is None else await find_actor(session, run.by_id)
+    operator = _operator_of(run)
+    actor = operator if run.actor_id is None else await find_actor(session, run.actor_id)
+    by = (operator if run.actor_id else None) if run.by_id is None else await find_actor(session, run.by_id)
     if actor is None or (by is None and run.by_id is not None):
         return None
     return replace(actor, by=by, scopes=None if run.scopes is None else frozenset(run.scopes))
+
+
+def _operator_of(run: Run) -> Actor | None:
+    """Return the operator of the machine who has begun an import at the command line."""
+    name = form_of(run).operator if run.action == IMPORT else ""
+    return Actor(None, name, "operator", frozenset({EVERYTHING})) if name else None
+
+
+async def continue_lapsed(database: Database, origin: Origin) -> None:
+    """Queue the runs that nobody continues: the command that imported a file was killed, or their job was lost.
+
+    Who processes a run has locked it during a step, and notes the time of each.
+    """
+    lapsed = select(Run).where(RUN.status.in_(["waiting", "running"]), RUN.updated_at < func.now() - LAPSED)
+    async with database.session(origin) as session:
+        for run in await session.scalars(lapsed.with_for_update(skip_locked=True).limit(MOST)):
+            run.updated_at = now()
+            await enqueue(session, JOB, run_id=str(run.id))
 
 
 async def _next(service: AdminService, run: Run) -> bool:

@@ -1,6 +1,7 @@
 """`todo admin import`: a file as a whole, or the rows of it that are accepted."""
 
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,7 +39,8 @@ async def import_rows(
 ) -> int:  # fmt: skip
     """Add and change rows from a file: all of them, or none.
 
-    Rows with an `id` change the row that has it; the others are added. With `--refused`, the rows that are accepted.
+    Rows with an `id` change the row that has it; the others are added. With `--refused`, the rows that are accepted:
+    interrupted, it goes on by the same command, or in the background.
 
     Example:
 
@@ -61,20 +63,31 @@ async def _import_some(
     admin: AdminService, resource: str, file: BinaryIO, form: Format, mapping: dict[str, str], refused: BinaryIO,
     as_json: bool,
 ) -> int:  # fmt: skip
-    rows = {
-        "json": lambda: iter(read_json(file.read())),
-        "csv": lambda: csv_rows(file),
-        "xlsx": lambda: xlsx_rows(file),
-    }
-    run = await admin.imports.upload(resource, Path(file.name).name, rows[form](), lax=form != "json")
-    job = await _start(admin, resource, await admin.imports.draft(resource, run), mapping)
+    job = await _begun(admin, resource, file, form, mapping)
     with progress_bar(as_json) as progress:
-        job = await admin.imports.finish(resource, run, progress)
+        job = await admin.imports.finish(resource, job.id, progress)
     if job.done < job.total:
-        async for part in await admin.imports.rest(resource, run):
+        async for part in await admin.imports.rest(resource, job.id):
             refused.write(part)
+        refused.flush()
+    await admin.imports.note_reported(resource, job.id)
     say(job) if as_json else output.import_job(job)
     return 1 if job.done < job.total else 0
+
+
+async def _begun(
+    admin: AdminService, resource: str, file: BinaryIO, form: Format, mapping: dict[str, str]
+) -> ImportJob:  # fmt: skip
+    """Begin an import, or find the one of this file that was interrupted: its rows are not to be added twice."""
+    digest = _digest(file) if file.seekable() else ""
+    if digest and (job := await admin.imports.interrupted(resource, digest)):
+        goes_on = job.status in {"waiting", "running"}
+        now = f"continues after {job.done + job.failed:,} of {job.total:,} rows" if goes_on else "has ended since"
+        click.echo(f"The import of this file was interrupted, and {now}.", err=True)
+        return job
+    rows, name = _rows_of(file, form), Path(file.name).name
+    run = await admin.imports.upload(resource, name, rows, lax=form != "json", digest=digest)
+    return await _start(admin, resource, await admin.imports.draft(resource, run), mapping)
 
 
 async def _start(admin: AdminService, resource: str, draft: ImportJob, given: dict[str, str]) -> ImportJob:
@@ -85,6 +98,15 @@ async def _start(admin: AdminService, resource: str, draft: ImportJob, given: di
     except Problem:
         await admin.imports.delete(resource, draft.id)
         raise
+
+
+def _digest(file: BinaryIO) -> str:
+    """Return what knows the content of a file again."""
+    found = sha256()
+    while part := file.read(65_536):
+        found.update(part)
+    file.seek(0)
+    return found.hexdigest()
 
 
 def _rows_of(file: BinaryIO, form: Format) -> Iterable[dict[str, Any]]:
