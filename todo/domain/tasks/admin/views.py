@@ -23,14 +23,13 @@ class ViewAdmin(ModelAdmin[View]):
     model = View
     icon, group = "filter", "Work"
     display = "name"
-    columns = ("name", "user_id", "project_id", "filter", "created_at")
+    columns = ("name", "user_id", "project_id", "filter", "position", "created_at")
     types = {
         "name": Name, "filter": Filter, "sort": Sort | None, "group_by": GroupBy, "color": Color | None,
         "position": Position,
     }  # fmt: skip
     filters = ("user_id", "project_id", "group_by", "created_at")
     search = ("name",)
-    sorts = ("position",)
     editable = ("name", "filter", "sort", "group_by", "color", "position")
     only_on_add = ("user_id", "project_id")
     verbs = ("view", "add", "change", "delete", "export")
