@@ -27,10 +27,12 @@ class Editor:
         self._context = context
 
     def writable(self, resource: str, *, adding: bool) -> list[Field]:
-        """Return the fields that this actor may write, in the order of the declaration."""
+        """Return the fields that this actor may write, in the order of the declaration; first what a new row needs."""
         admin = self._context.registry.table(resource)
         hidden = admin.hidden_from(self._context.actor)
-        fields = [admin.fields[name] for name in (*admin.editable, *admin.only_on_add) if name not in hidden]
+        needed = [name for name in admin.only_on_add if admin.fields[name].required]
+        names = dict.fromkeys((*needed, *admin.editable, *admin.only_on_add))
+        fields = [admin.fields[name] for name in names if name not in hidden]
         return [field for field in fields if (field.on_add if adding else field.on_change)]
 
     async def add(self, resource: str, values: Mapping[str, Any], *, lax: bool = False) -> Any:

@@ -67,6 +67,7 @@ class Field:
     text_format: TextFormat | None = field(default=None, compare=False)
     names: tuple[tuple[int, str], ...] = field(default=(), compare=False)  # what numbers are called
     widget: str = field(default="", compare=False)  # a control other than that of its kind
+    schema: Any = field(default=None, compare=False)  # what a JSON field holds
     tones: tuple[tuple[str, str], ...] = field(default=(), compare=False)  # colors of values that are shown as badges
     settable: tuple[str, ...] = field(default=(), compare=False)  # choices that a change may set, where not all
 

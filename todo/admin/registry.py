@@ -122,6 +122,7 @@ def _as_declared(field: Field, resource: Resource) -> Field:
         label=resource.field_labels.get(field.name, field.label),
         translated=field.name in resource.translated,
         foreign=field.name in resource.foreign,
+        schema=resource.schemas.get(field.name),
         widget=resource.widgets.get(field.name, ""),
         tones=tuple(resource.badges.get(field.name, {}).items()),
     )

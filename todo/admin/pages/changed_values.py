@@ -24,6 +24,8 @@ def changed_value(
         return language.words(field.name_of(value))
     if field is not None and field.kind == "choice":
         return language.words(value)
+    if field is not None and field.kind == "local":
+        return str(value)[:16].replace("T", " ")
     if field is not None and field.kind == "instant":
         return when(value if isinstance(value, datetime) else datetime.fromisoformat(value), timezone)
     return _text(language, value, names or {})

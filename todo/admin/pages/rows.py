@@ -230,7 +230,8 @@ def _differences(admin: AdminService, declared: Resource, row: Any) -> list[Diff
     if not declared.diff or declared.hidden_from(admin.actor).intersection(declared.diff):
         return []
     before, after = (getattr(row, name) or {} for name in declared.diff)
-    return [Difference(name, label_of(name), before.get(name), after.get(name)) for name in {**before, **after}]
+    found = [Difference(name, label_of(name), before.get(name), after.get(name)) for name in {**before, **after}]
+    return [one for one in found if one.before != one.after]
 
 
 def _inline(admin: AdminService, inline: Inline, listed: ListState, found: ListResult) -> dict[str, Any]:

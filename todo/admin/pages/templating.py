@@ -50,7 +50,7 @@ def environment(folders: Sequence[Path], language: Language, brand: Brand) -> En
         "called": called, "displays": displays, "label": label_of,
         "changed": partial(changed_value, language), "notable": notable,
         "longest": longest_of, "unset_is_none": unset_is_none, "holds": holds, "sentence": sentence,
-        "markdown": rendered,
+        "markdown": rendered, "in_order": in_order,
     }  # fmt: skip
     made.filters |= {name: getattr(language, name) for name in FILTERS}
     return made
@@ -102,6 +102,16 @@ def as_json(value: Any, indent: bool = False) -> str:
     return (msgspec.json.format(text, indent=2) if indent else text).decode()
 
 
+def in_order(value: Any, field: Field) -> Any:
+    """Return the data of a JSON field in the order of its schema; the database keeps none."""
+    if isinstance(value, list):
+        return [in_order(one, field) for one in value]
+    if not isinstance(value, dict) or not (isinstance(field.schema, type) and issubclass(field.schema, msgspec.Struct)):
+        return value
+    names = [one.encode_name for one in msgspec.structs.fields(field.schema)]
+    return dict(sorted(value.items(), key=lambda item: names.index(item[0]) if item[0] in names else len(names)))
+
+
 def longest_of(field: Field) -> int:
     """Return the maximum length of a text field."""
     return longest(field.type)
@@ -120,7 +130,8 @@ def before_dot(value: str) -> str:
 def called(row: Any, resource: Resource) -> str:
     """Return the display name of a row; for other resources the value of the field in `display`."""
     value = row.display if hasattr(row, "display") else getattr(row, resource.display)
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    return text[:16] if resource.fields[resource.display].kind == "local" else text
 
 
 def displays(row: Any) -> Mapping[str, str]:

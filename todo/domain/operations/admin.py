@@ -45,7 +45,7 @@ class DeliveryAdmin(ModelAdmin[Delivery]):
     icon, group = "send", "Operations"
     help = "Outgoing messages, by e-mail or other channels."
     display = "subject"
-    columns = ("channel", "recipient", "subject", "attempts", "run_at", "done_at", "failed_at", "last_error")
+    columns = ("subject", "recipient", "channel", "attempts", "run_at", "done_at", "failed_at", "last_error")
     filters = (
         Filter(
             "state",

@@ -24,6 +24,7 @@ class ViewAdmin(ModelAdmin[View]):
     icon, group = "filter", "Work"
     display = "name"
     columns = ("name", "user_id", "project_id", "filter", "position", "created_at")
+    widgets = {"color": "color"}
     types = {
         "name": Name, "filter": Filter, "sort": Sort | None, "group_by": GroupBy, "color": Color | None,
         "position": Position,
