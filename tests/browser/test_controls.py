@@ -172,7 +172,7 @@ async def test_who_may_not_add_such_rows_is_not_offered_it(lively: Window) -> No
 async def test_notes_are_looked_at_as_markdown_while_they_are_written(lively: Window, boss: Person) -> None:
     task = await boss.add("Water", notes="# Beds\n\n- peas\n- beans\n\nSee <https://garden.example>.")
     page = await lively.go(f"/admin/tasks/{task['id']}")
-    notes, preview = page.get_by_label("Notes", exact=True), page.get_by_role("region", name="Preview (Notes)")
+    notes, preview = page.get_by_label("Notes", exact=True), page.get_by_role("region", name="Preview", exact=True)
     toggle = page.get_by_role("button", name="Preview (Notes)")
 
     await notes.fill("# Beds\n\n- peas\n- **leeks**\n\n<b>no</b>")
