@@ -165,6 +165,13 @@ def test_a_mistake_is_reported_in_a_sentence(parts: dict[str, Any], sentence: st
     assert [said for said in refused.value.mistakes if said.startswith(f"WrongAdmin: {sentence}")] != []
 
 
+def test_rows_below_are_lines_of_a_form_only_if_they_can_be_changed() -> None:
+    inlines = (Inline("leaves", "plant_id", in_form=True),)
+
+    with pytest.raises(AdminError, match="WrongAdmin: inlines has in_form=True for 'leaves', but one of both cannot"):
+        Registry([declared(inlines=inlines, verbs=("view",)), LeafAdmin])
+
+
 @pytest.mark.parametrize(
     ("order_by", "sentence"),
     [

@@ -13,24 +13,24 @@ NAMES = ("Attic", "Bath", "Cellar")
 
 @pytest.fixture
 async def path(boss: Person) -> str:
-    """The page of a project with three sections."""
+    """The page of a project with three views."""
     project: dict[str, Any] = (await boss.http.post("/api/projects", json={"name": "House"})).json()
     for name in NAMES:
-        await boss.http.post(f"/api/projects/{project['id']}/sections", json={"name": name})
+        await boss.http.post("/api/views", json={"name": name, "project_id": project["id"]})
     return f"/admin/projects/{project['id']}"
 
 
-def sections(page: Page) -> Locator:
-    return page.get_by_role("region", name="Sections")
+def views(page: Page) -> Locator:
+    return page.get_by_role("region", name="Views")
 
 
 async def shows(page: Page, *names: str) -> None:
-    await expect(sections(page).get_by_role("rowheader")).to_have_text(list(names))
+    await expect(views(page).get_by_role("rowheader")).to_have_text(list(names))
 
 
 async def point(page: Page, name: str, inside: str = "") -> tuple[float, float]:
     """The middle of a row, or of a part of it."""
-    row = sections(page).get_by_role("row", name=name)
+    row = views(page).get_by_role("row", name=name)
     await row.scroll_into_view_if_needed()
     box = await (row.locator(inside) if inside else row).bounding_box()
     assert box is not None
@@ -40,7 +40,7 @@ async def point(page: Page, name: str, inside: str = "") -> tuple[float, float]:
 async def test_a_row_is_moved_by_keyboard(lively: Window, path: str) -> None:
     page = await lively.go(path)
     await page.get_by_role("textbox", name="Description").fill("Half written")
-    up, down = (sections(page).get_by_role("button", name=f"Move Bath {way}") for way in ("up", "down"))
+    up, down = (views(page).get_by_role("button", name=f"Move Bath {way}") for way in ("up", "down"))
     assert await lively.violations_in_both_themes() == []
 
     await up.press("Enter")
@@ -66,7 +66,7 @@ async def test_a_row_is_dragged(lively: Window, path: str, sql: Any) -> None:
     await page.keyboard.press("Escape")
     await page.mouse.up()
     await shows(page, "Attic", "Bath", "Cellar")
-    assert await sql.fetchval("SELECT max(version) FROM sections") == 1
+    assert await sql.fetchval("SELECT max(version) FROM views") == 1
 
     await page.mouse.move(*await point(page, "Attic", "[data-grip]"))
     await page.mouse.down()
@@ -77,7 +77,7 @@ async def test_a_row_is_dragged(lively: Window, path: str, sql: Any) -> None:
     await expect(page.get_by_role("status")).to_have_text("Attic moved to place 2 of 3.")
     await shows(page, "Bath", "Attic", "Cellar")
     await expect(page.get_by_role("textbox", name="Description")).to_have_value("Half written")
-    assert await sql.fetch("SELECT name FROM sections ORDER BY position") == [("Bath",), ("Attic",), ("Cellar",)]
+    assert await sql.fetch("SELECT name FROM views ORDER BY position") == [("Bath",), ("Attic",), ("Cellar",)]
 
 
 async def test_a_row_is_dragged_by_touch(opening: Opening, boss: Person, path: str) -> None:
@@ -102,13 +102,13 @@ async def test_a_row_is_dragged_by_touch(opening: Opening, boss: Person, path: s
 
 async def test_what_another_one_moved_is_shown(lively: Window, boss: Person, path: str, sql: Any) -> None:
     page = await lively.go(path)
-    await sql.execute("UPDATE sections SET position = CASE name WHEN 'Cellar' THEN 0 ELSE 1 END")
+    await sql.execute("UPDATE views SET position = CASE name WHEN 'Cellar' THEN 0 ELSE 1 END")
 
-    await sections(page).get_by_role("button", name="Move Bath up").press("Enter")
+    await views(page).get_by_role("button", name="Move Bath up").press("Enter")
     await expect(page.get_by_role("status")).to_have_text("Bath moved to place 2 of 3.")
     await shows(page, "Cellar", "Bath", "Attic")
-    await sql.execute("UPDATE sections SET position = 9 WHERE name = 'Cellar'")
-    await sections(page).get_by_role("button", name="Move Bath down").press("Enter")
+    await sql.execute("UPDATE views SET position = 9 WHERE name = 'Cellar'")
+    await views(page).get_by_role("button", name="Move Bath down").press("Enter")
 
     await expect(page.get_by_role("status")).to_contain_text("Another user has changed the order.")
     await shows(page, "Bath", "Attic", "Cellar")
@@ -118,7 +118,7 @@ async def test_a_row_is_moved_without_scripts(plain: Window, path: str) -> None:
     page = await plain.go(path)
     await expect(page.locator("[data-grip]").first).to_be_hidden()
 
-    await sections(page).get_by_role("button", name="Move Bath down").click()
+    await views(page).get_by_role("button", name="Move Bath down").click()
 
     await shows(page, "Attic", "Cellar", "Bath")
     await expect(page.get_by_role("status")).to_have_text("Bath moved to place 3 of 3.")

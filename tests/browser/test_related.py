@@ -8,19 +8,19 @@ from support.factories import Person
 
 
 async def house(boss: Person) -> tuple[str, dict[str, Any]]:
-    """The page of a project, and its section Kitchen."""
+    """The page of a project, and its view Kitchen."""
     project = (await boss.http.post("/api/projects", json={"name": "House"})).json()
-    path = f"/api/projects/{project['id']}/sections"
-    section: dict[str, Any] = (await boss.http.post(path, json={"name": "Kitchen"})).json()
-    return f"/admin/projects/{project['id']}", section
+    sent = {"name": "Kitchen", "project_id": project["id"]}
+    view: dict[str, Any] = (await boss.http.post("/api/views", json=sent)).json()
+    return f"/admin/projects/{project['id']}", view
 
 
 async def test_a_row_below_is_changed_in_a_dialog_by_keyboard(lively: Window, boss: Person, sql: Any) -> None:
     lively.expected.add(422)
-    path, section = await house(boss)
+    path, view = await house(boss)
     page = await lively.go(path)
     await page.get_by_role("textbox", name="Description").fill("Half written")
-    below = page.get_by_role("region", name="Sections")
+    below = page.get_by_role("region", name="Views")
     await below.get_by_role("link", name="Edit Kitchen").press("Enter")
     dialog = page.get_by_role("dialog", name="Edit Kitchen")
     await expect(dialog.get_by_label("Name")).to_be_focused()
@@ -35,22 +35,21 @@ async def test_a_row_below_is_changed_in_a_dialog_by_keyboard(lively: Window, bo
     await expect(dialog).to_be_hidden()
     await expect(below.get_by_role("link", name="Bath", exact=True)).to_be_visible()
     await expect(below.get_by_role("link", name="Edit Bath")).to_be_focused()
-    await expect(page.get_by_text("Section Bath saved.")).to_be_visible()
+    await expect(page.get_by_text("View Bath saved.")).to_be_visible()
     await expect(page.get_by_role("textbox", name="Description")).to_have_value("Half written")
     assert page.url.endswith(path)
-    stored = "SELECT count(*) FROM audit_events WHERE subject_id = $1 AND action = 'sections.change'"
-    assert await sql.fetchval(stored, section["id"]) == 1
+    stored = "SELECT count(*) FROM audit_events WHERE subject_id = $1 AND action = 'views.change'"
+    assert await sql.fetchval(stored, view["id"]) == 1
 
 
 async def test_a_row_below_that_somebody_else_changed_shows_three_versions(lively: Window, boss: Person) -> None:
     lively.expected.add(409)
-    path, section = await house(boss)
+    path, view = await house(boss)
     page = await lively.go(path)
     await page.get_by_role("link", name="Edit Kitchen").click()
     dialog = page.get_by_role("dialog")
     await dialog.get_by_label("Name").fill("Mine")
-    api = path.replace("/admin", "/api") + f"/sections/{section['id']}"
-    (await boss.http.patch(api, json={"name": "Theirs"})).raise_for_status()
+    (await boss.http.patch(f"/api/views/{view['id']}", json={"name": "Theirs"})).raise_for_status()
     await dialog.get_by_role("button", name="Save", exact=True).click()
 
     await expect(dialog.get_by_role("heading", name="Edit conflict")).to_be_visible()
@@ -64,14 +63,14 @@ async def test_a_row_below_that_somebody_else_changed_shows_three_versions(livel
 async def test_rows_below_are_added_and_deleted_in_a_dialog(lively: Window, boss: Person) -> None:
     path, _ = await house(boss)
     page = await lively.go(path)
-    below = page.get_by_role("region", name="Sections")
-    await below.get_by_role("link", name="Add section").press("Enter")
+    below = page.get_by_role("region", name="Views")
+    await below.get_by_role("link", name="Add view").press("Enter")
     dialog = page.get_by_role("dialog")
     await expect(dialog.get_by_label("Project")).to_have_value(path.rpartition("/")[2])
     await dialog.get_by_label("Name").fill("Attic")
     await dialog.get_by_label("Name").press("Enter")
     await expect(below.get_by_role("link", name="Attic", exact=True)).to_be_visible()
-    await expect(below.get_by_role("link", name="Add section")).to_be_focused()
+    await expect(below.get_by_role("link", name="Add view")).to_be_focused()
 
     await below.get_by_role("button", name="Delete Kitchen").press("Enter")
     await expect(dialog.get_by_text("This cannot be undone.")).to_be_visible()
@@ -95,7 +94,7 @@ async def test_a_row_below_is_changed_without_scripts(plain: Window, boss: Perso
     await page.get_by_role("button", name="Delete Bath").click()
     await page.get_by_role("button", name="Delete", exact=True).click()
 
-    assert page.url.endswith(f"{path}#rows-sections")
+    assert page.url.endswith(f"{path}#rows-views")
     await expect(page.get_by_role("link", name="Bath", exact=True)).to_have_count(0)
 
 
@@ -118,8 +117,8 @@ async def test_several_rows_below_are_typed_by_keyboard_and_saved_together(
 ) -> None:
     lively.expected.add(422)
     path, _ = await house(boss)
-    page = await lively.go(path)
-    await page.get_by_role("region", name="Sections").get_by_role("link", name="Edit several").press("Enter")
+    await boss.http.post(f"{path.replace('admin', 'api', 1)}/sections", json={"name": "Kitchen"})
+    page = await lively.go(f"{path}/rows/sections")
     await expect(page.get_by_role("heading", name="Sections of House")).to_be_visible()
     assert await lively.violations_in_both_themes() == []
 

@@ -13,20 +13,19 @@ from support.pages import Visitor, form_of, text_of
 
 @pytest.fixture
 async def house(boss: Person) -> dict[str, Any]:
-    """A project with a section."""
+    """A project with a view."""
     project: dict[str, Any] = (await boss.http.post("/api/projects", json={"name": "House"})).json()
-    path = f"/api/projects/{project['id']}/sections"
-    section = (await boss.http.post(path, json={"name": "Kitchen"})).json()
-    return {"path": f"/admin/projects/{project['id']}", "project": project["id"], "section": section["id"]}
+    view = (await boss.http.post("/api/views", json={"name": "Kitchen", "project_id": project["id"]})).json()
+    return {"path": f"/admin/projects/{project['id']}", "project": project["id"], "view": view["id"]}
 
 
 def ways_in(answer: httpx.Response) -> dict[str, str]:
-    """What leads to a change of the sections: two links, and what a form sends."""
-    found = re.search(r'<section class="panel" id="rows-sections".*?</section>', answer.text, re.DOTALL)
+    """What leads to a change of the views: two links, and what a form sends."""
+    found = re.search(r'<section class="panel" id="rows-views".*?</section>', answer.text, re.DOTALL)
     assert found is not None
     part = unescape(found.group())
     patterns = {
-        "add": r'href="(/admin/sections/add[^"]*)"',
+        "add": r'href="(/admin/views/add[^"]*)"',
         "edit": r'id="edit-[^"]*" href="([^"]*)"',
         "delete": r'name="state" value="([^"]*)"',
     }
@@ -39,13 +38,13 @@ async def role(sql: Any, name: str, permissions: list[str]) -> str:
     await sql.execute(
         "INSERT INTO roles (id, version, created_at, updated_at, name, permissions)"
         " VALUES (gen_random_uuid(), 1, now(), now(), $1, $2) ON CONFLICT DO NOTHING",
-        f"sections-{name}", ["admin.enter", *permissions],
+        f"views-{name}", ["admin.enter", *permissions],
     )  # fmt: skip
-    return f"sections-{name}"
+    return f"views-{name}"
 
 
 def back_to(house: dict[str, Any]) -> str:
-    return f"{house['path']}#rows-sections"
+    return f"{house['path']}#rows-views"
 
 
 async def test_a_row_below_is_added_and_leads_back(visitor: Visitor, house: dict[str, Any]) -> None:
@@ -58,7 +57,7 @@ async def test_a_row_below_is_added_and_leads_back(visitor: Visitor, house: dict
     answer = await visitor.send(action, **sent | {"name": ["Attic"]})
 
     assert answer.headers["location"] == back_to(house)
-    assert "Section Attic added." in await visitor.follow(answer)
+    assert "View Attic added." in await visitor.follow(answer)
 
 
 async def test_a_row_below_is_changed_and_leads_back(visitor: Visitor, house: dict[str, Any], sql: Any) -> None:
@@ -71,7 +70,7 @@ async def test_a_row_below_is_changed_and_leads_back(visitor: Visitor, house: di
     assert answer.headers["location"] == back_to(house)
     assert "Bath" in await visitor.follow(answer)
     event = "SELECT actor_id, source FROM audit_events WHERE subject_id = $1 ORDER BY id DESC LIMIT 1"
-    assert tuple(await sql.fetchrow(event, house["section"])) == (visitor.person.id, "admin")
+    assert tuple(await sql.fetchrow(event, house["view"])) == (visitor.person.id, "admin")
 
 
 async def test_a_row_below_that_somebody_else_changed_is_not_overwritten(
@@ -79,7 +78,7 @@ async def test_a_row_below_that_somebody_else_changed_is_not_overwritten(
 ) -> None:
     address = ways_in(await visitor.get(house["path"]))["edit"]
     sent = form_of(await visitor.get(address), address)
-    api = f"/api/projects/{house['project']}/sections/{house['section']}"
+    api = f"/api/views/{house['view']}"
     (await boss.http.patch(api, json={"name": "Theirs"})).raise_for_status()
 
     answer = await visitor.send(address, **sent | {"name": ["Mine"]})
@@ -92,40 +91,40 @@ async def test_a_row_below_that_somebody_else_changed_is_not_overwritten(
 
 async def test_a_row_below_is_deleted_after_a_question(visitor: Visitor, house: dict[str, Any], sql: Any) -> None:
     state = ways_in(await visitor.get(house["path"]))["delete"]
-    asked = await visitor.send("/admin/sections/act", on=f"delete {house['section']}", state=state)
+    asked = await visitor.send("/admin/views/act", on=f"delete {house['view']}", state=state)
     assert asked.status_code == 200 and "Kitchen" in text_of(asked)
-    assert await sql.fetchval("SELECT count(*) FROM sections") == 1
+    assert await sql.fetchval("SELECT count(*) FROM views") == 1
 
-    answer = await visitor.send("/admin/sections/act", **form_of(asked, "/admin/sections/act"))
+    answer = await visitor.send("/admin/views/act", **form_of(asked, "/admin/views/act"))
 
     assert answer.headers["location"] == back_to(house)
-    assert await sql.fetchval("SELECT count(*) FROM sections") == 0
+    assert await sql.fetchval("SELECT count(*) FROM views") == 0
 
 
 async def test_a_row_below_that_somebody_else_changed_is_asked_about_again(
     visitor: Visitor, boss: Person, house: dict[str, Any], sql: Any
 ) -> None:
     page = await visitor.get(house["path"])
-    first = {"on": f"delete {house['section']}", "state": ways_in(page)["delete"], "_version": "1"}
-    asked = form_of(await visitor.send("/admin/sections/act", **first), "/admin/sections/act")
-    api = f"/api/projects/{house['project']}/sections/{house['section']}"
+    first = {"on": f"delete {house['view']}", "state": ways_in(page)["delete"], "_version": "1"}
+    asked = form_of(await visitor.send("/admin/views/act", **first), "/admin/views/act")
+    api = f"/api/views/{house['view']}"
     (await boss.http.patch(api, json={"name": "Theirs"})).raise_for_status()
 
-    again = await visitor.send("/admin/sections/act", **asked)
+    again = await visitor.send("/admin/views/act", **asked)
 
     assert again.status_code == 409
     assert "Another user has changed this row." in text_of(again) and "Theirs" in text_of(again)
-    assert await sql.fetchval("SELECT count(*) FROM sections") == 1
-    answer = await visitor.send("/admin/sections/act", **form_of(again, "/admin/sections/act"))
+    assert await sql.fetchval("SELECT count(*) FROM views") == 1
+    answer = await visitor.send("/admin/views/act", **form_of(again, "/admin/views/act"))
     assert answer.headers["location"] == back_to(house)
-    assert await sql.fetchval("SELECT count(*) FROM sections") == 0
+    assert await sql.fetchval("SELECT count(*) FROM views") == 0
 
 
 @pytest.mark.parametrize("verb", ["add", "change", "delete"])
 async def test_only_what_one_may_do_is_offered(
     entering: Entering, world: World, house: dict[str, Any], sql: Any, verb: str
 ) -> None:
-    permissions = ["projects.view", "projects.all", "sections.view", "sections.all", f"sections.{verb}"]
+    permissions = ["projects.view", "projects.all", "views.view", "views.all", f"views.{verb}"]
     person = await world.person("ada", await role(sql, verb, permissions))
     visitor = await entering(person)
 
@@ -133,15 +132,15 @@ async def test_only_what_one_may_do_is_offered(
 
     assert set(found) == {{"change": "edit"}.get(verb, verb)}
     if verb != "change":
-        answer = await visitor.send(f"/admin/sections/{house['section']}", name="Mine", _version="1")
+        answer = await visitor.send(f"/admin/views/{house['view']}", name="Mine", _version="1")
         assert answer.status_code == 403
     if verb != "delete":
-        answer = await visitor.send("/admin/sections/act", on=f"delete {house['section']}", confirmed="1")
+        answer = await visitor.send("/admin/views/act", on=f"delete {house['view']}", confirmed="1")
         assert answer.status_code == 403
 
 
 async def test_the_way_back_leads_nowhere_else(visitor: Visitor, house: dict[str, Any]) -> None:
-    path = f"/admin/sections/{house['section']}?_list=_back%3Dhttps%253A%252F%252Fexample.com%252F"
+    path = f"/admin/views/{house['view']}?_list=_back%3Dhttps%253A%252F%252Fexample.com%252F"
     page = await visitor.get(path)
 
     assert 'href="https://example.com' not in page.text

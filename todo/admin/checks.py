@@ -165,8 +165,10 @@ def _inlines(resource: Resource, others: Mapping[str, Resource]) -> Iterator[str
             yield f"inlines has {inline.resource!r}, which is not a resource."
         elif inline.via not in there.filters or there.fields[inline.via].kind != "reference":
             yield f"inlines has {inline.via!r}, which is not a reference filter of {there.label.lower()}."
-        elif inline.order_by:
-            yield from _positions(inline, there)
+        else:
+            yield from _positions(inline, there) if inline.order_by else ()
+            if inline.in_form and not all("change" in one.verbs for one in (resource, there)):
+                yield f"inlines has in_form=True for {inline.resource!r}, but one of both cannot be changed."
 
 
 def _positions(inline: Inline, there: Resource) -> Iterator[str]:

@@ -151,18 +151,18 @@ class Queries:
         return ",".join([await self.id_of(field, one) for one in text.split(",") if one.strip()])
 
     async def inlines(
-        self, resource: str, row_id: Id, limit: int = 10, in_order: int | None = None
+        self, resource: str, row_id: Id, limit: int = 10, most: int | None = None
     ) -> dict[str, ListResult]:
         """Return related rows of other resources, by resource name. Raise NotFound.
 
-        `limit` of each, but `in_order` of those with an order of their own.
+        `limit` of each, but `most` of those with an order of their own, and of those that are lines of a form.
         """
         admin, via = self._context.table(resource), str(uuid_of(row_id))
         shown = [one for one in admin.inlines if self._context.may(one.resource, "view")]
-        limits = [in_order or limit if one.order_by else limit for one in shown]
+        limits = [most or limit if one.order_by or one.in_form else limit for one in shown]
         list_query = [
-            ListQuery(filters={one.via: [via]}, sort=one.order_by, limit=most, facets=False)
-            for one, most in zip(shown, limits, strict=True)
+            ListQuery(filters={one.via: [via]}, sort=one.order_by, limit=number, facets=False)
+            for one, number in zip(shown, limits, strict=True)
         ]
         pages = await asyncio.gather(
             *(self.page(one.resource, page) for one, page in zip(shown, list_query, strict=True))

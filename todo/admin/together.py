@@ -1,21 +1,30 @@
-"""Add and change several rows in one transaction: all of them, or none."""
+"""Add, change and delete several rows in one transaction: all of them, or none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from todo.admin.declaration import Id
+from todo.admin.editor import Editor
 from todo.admin.service import AdminService
 from todo.admin.several import problem_of
-from todo.errors import Problem
+from todo.errors import Invalid, Problem
 
 
 class Edit(NamedTuple):
-    """Values of a new row, or those to change of a row as it was at a version. `place` is its number in the form."""
+    """Values of a new row, or those to change of a row as it was at a version, which may be deleted instead.
+
+    `place` is its number in the form.
+    """
 
     place: int
     values: Mapping[str, Any]
     row_id: Id | None = None
     version: int | None = None
+    deletes: bool = False
+
+    @property
+    def verb(self) -> str:
+        return "delete" if self.deletes else "change" if self.row_id else "add"
 
 
 class NotSaved(Exception):
@@ -24,6 +33,40 @@ class NotSaved(Exception):
     def __init__(self, problems: Mapping[int, Problem]):
         super().__init__(problems)
         self.problems = problems
+
+
+class RowNotSaved(Exception):
+    """Nothing was saved: the `problem` of a row, if any, and those of the rows `below` it, by resource and place."""
+
+    def __init__(self, problem: Invalid | None, below: Mapping[str, Mapping[int, Problem]]):
+        super().__init__(problem, below)
+        self.problem = problem
+        self.below = below
+
+
+async def save_with_rows(
+    admin: AdminService, change: Callable[[Editor], Awaitable[Any]], below: Mapping[str, Sequence[Edit]]
+) -> Any:
+    """Change a row, and the rows below it by their resource; return what `change` returns.
+
+    Raise RowNotSaved with all that is refused, and whatever else `change` raises.
+    """
+    problem, problems, saved = None, dict[str, Mapping[int, Problem]](), None
+    async with admin.context.transaction() as session:
+        inner = AdminService(admin.registry, admin.database, admin.context.origin, session)
+        try:
+            async with session.begin_nested():
+                saved = await change(inner.editor)
+        except Invalid as invalid:
+            problem = invalid
+        for resource, edits in below.items():
+            try:
+                await save_together(inner, resource, edits)
+            except NotSaved as refused:
+                problems[resource] = refused.problems
+        if problem or problems:
+            raise RowNotSaved(problem, problems)
+    return saved
 
 
 async def save_together(admin: AdminService, resource: str, edits: Sequence[Edit]) -> list[Any]:
@@ -38,13 +81,17 @@ async def save_together(admin: AdminService, resource: str, edits: Sequence[Edit
         for edit in edits:
             try:
                 async with session.begin_nested():
-                    if edit.row_id is None:
-                        saved.append(await editor.add(resource, edit.values, lax=True))
-                    else:
-                        changing = editor.change(resource, edit.row_id, edit.values, version=edit.version, lax=True)
-                        saved.append(await changing)
+                    saved.append(await _save(editor, resource, edit))
             except Exception as error:
                 problems[edit.place] = problem_of(error)
         if problems:
             raise NotSaved(problems)
     return saved
+
+
+async def _save(editor: Editor, resource: str, edit: Edit) -> Any:
+    if edit.row_id is None:
+        return await editor.add(resource, edit.values, lax=True)
+    if edit.deletes:
+        return await editor.delete(resource, edit.row_id, version=edit.version)
+    return await editor.change(resource, edit.row_id, edit.values, version=edit.version, lax=True)

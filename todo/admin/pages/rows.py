@@ -1,5 +1,6 @@
 """`/admin/<resource>/<id>`: show and change one row, with related rows."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -9,27 +10,26 @@ from litestar.params import FromPath
 from todo.admin.conflicts import Conflicted
 from todo.admin.declaration import ModelAdmin, Resource
 from todo.admin.fields import Field, label_of
-from todo.admin.inlines import Inline
 from todo.admin.pages.changed_values import KEPT_BY_THE_DATABASE
 from todo.admin.pages.forms import Sent, controls, form_version, read_values, sent_by, version_of, with_related
-from todo.admin.pages.grids import has_grid
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.history import changes_of, names_of_references
+from todo.admin.pages.inlines import inlines_of, put_in_form
 from todo.admin.pages.languages import marked
-from todo.admin.pages.list_state import ListQueryText, ListState, list_below, list_of
-from todo.admin.pages.lists import as_seen, visible_fields
-from todo.admin.pages.moves import moves_of
+from todo.admin.pages.list_state import ListQueryText, ListState, list_of
+from todo.admin.pages.lists import visible_fields
 from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.renderer import Pages
-from todo.admin.pages.row_menus import applies as applies_to
+from todo.admin.pages.rows_in_form import Problems, asks_for_lines, carried, edits_of, grids_of, save_form
 from todo.admin.pages.sections import applies, groups_of, tabs_of
 from todo.admin.pages.sign_in import PagesDependency
-from todo.admin.schemas import Difference, HistoryPage, ListResult
+from todo.admin.schemas import Difference, HistoryPage
 from todo.admin.service import AdminService
+from todo.admin.together import RowNotSaved
 from todo.errors import Forbidden, Invalid, Problem
 
 AnyRequest = Request[Any, Any, Any]
-IN_ORDER = 200  # rows of an inline whose order is changed there
+MOST = 200  # rows of an inline whose order is changed there
 SHOWN_CHANGES = 5
 END = {"next": marked("This is the last of the list."), "previous": marked("This is the first of the list.")}
 
@@ -96,19 +96,26 @@ class RowPages(Controller):
         admin, sent = pages.admin(request), await sent_by(request)
         declared = admin.registry[resource]
         row = await admin.queries.get(resource, row_id)
-        fields = admin.editor.writable(resource, adding=False)
+        if asks_for_lines(sent):
+            return await _showing(pages, request, admin, declared, row, sent)
+        fields, grids = admin.editor.writable(resource, adding=False), await grids_of(admin, declared, row)
         await require_reauthentication_for(pages, request, declared, "change")
         version = version_of(sent)
         try:
             values = await read_values(admin, fields, sent, admin.actor.timezone)
-            saved = await admin.editor.change(resource, row_id, values, version=version, lax=True)
+            edits = await edits_of(grids, sent, row.id)
+            for name, verb in {(name, one.verb) for name, found in edits.items() for one in found}:
+                await require_reauthentication_for(pages, request, admin.registry[name], verb)
+            saved = await save_form(admin, resource, row, values, version, edits)
         except Invalid as problem:
             return await _showing(pages, request, admin, declared, row, sent, problem)
+        except RowNotSaved as refused:
+            return await _showing(pages, request, admin, declared, row, sent, refused.problem, refused.below)
         except Conflicted as conflict:
-            return _conflict(pages, request, declared, row, fields, sent, conflict, admin.actor.timezone)
+            return _conflict(pages, request, declared, row, fields, sent, conflict, carried(sent, grids))
         say = pages.language(request.scope)
         done = say.gettext("%(label)s %(row)s saved.", label=say.translate(declared.label_one), row=saved.display)
-        done = done if values else say.gettext("No changes were made.")
+        done = done if values or edits else say.gettext("No changes were made.")
         return pages.go(await _after_save(admin, sent, list_of(request, resource), row), done=done)
 
     @get(
@@ -164,7 +171,7 @@ async def _adding(
 
 async def _showing(
     pages: Pages, request: AnyRequest, admin: AdminService, declared: Resource, row: Any,
-    sent: Sent | None = None, problem: Problem | None = None,
+    sent: Sent | None = None, problem: Problem | None = None, below: Problems | None = None,
 ) -> Response[str]:  # fmt: skip
     name, timezone = declared.name, admin.actor.timezone
     trashed = bool(getattr(row, getattr(declared, "trash", "") or "id", None)) and bool(getattr(declared, "trash", ""))
@@ -172,21 +179,19 @@ async def _showing(
     fields = admin.editor.writable(name, adding=False) if may_change else []
     found = await with_related(admin, controls(fields, row, timezone, sent=sent, problem=problem), row)
     is_table = isinstance(declared, ModelAdmin)
-    descendants = await admin.queries.inlines(name, row.id, in_order=IN_ORDER) if is_table else {}
+    descendants = await admin.queries.inlines(name, row.id, most=MOST) if is_table else {}
     page = list_of(request, name).row(row.id)
     history = await admin.history.of_row(name, row.id, limit=SHOWN_CHANGES) if is_table else HistoryPage([], None)
     facts = [one for one in _facts(admin, declared, fields) if applies(declared, row, one.name)]
     groups = groups_of(declared, found, facts)
     others = [one for one in facts if not any(one in group.facts for group in groups)]
-    inlines = [
-        _inline(admin, one, list_below(one, row.id, page), descendants[one.resource])
-        for one in declared.inlines
-        if one.resource in descendants
-    ]
+    inlines = inlines_of(admin, declared, row, page, descendants)
+    if found:
+        put_in_form(admin, inlines, sent, below or {})
     values = {
-        "admin": admin, "resource": declared, "row": row, "problem": problem, "trashed": trashed,
+        "admin": admin, "resource": declared, "row": row, "problem": problem, "below": below, "trashed": trashed,
         "listed": list_of(request, name),
-        "version": form_version(sent, row),
+        "version": form_version(sent, row), "unsaved": sent is not None,
         "controls": found, "tabs": tabs_of(declared, groups, inlines),
         "facts": [one for one in others if one.name not in KEPT_BY_THE_DATABASE],
         "kept": [one for one in others if one.name in KEPT_BY_THE_DATABASE],
@@ -197,14 +202,19 @@ async def _showing(
         "history": history.items,
         "names": await names_of_references(admin, declared, row, changes_of(history)),
     }  # fmt: skip
-    return pages.render(request.scope, "row.html", int(problem.status) if problem else 200, **values)
+    status = int(problem.status) if problem else 422 if below else 200
+    return pages.render(request.scope, "row.html", status, **values)
 
 
 def _conflict(
     pages: Pages, request: AnyRequest, declared: Resource, row: Any, fields: list[Field], sent: Sent,
-    conflict: Conflicted, timezone: str,
+    conflict: Conflicted, more: Sequence[tuple[str, str]],
 ) -> Response[str]:  # fmt: skip
-    """Show the three versions of every conflicting field. Fields that only others have changed keep their values."""
+    """Show the three versions of every conflicting field. Fields that only others have changed keep their values.
+
+    `more` are fields that are sent again with it.
+    """
+    timezone = pages.admin(request).actor.timezone
     sides = {side.field: side for side in conflict.sides}
     changed = {name for name in sides if sides[name].mine != sides[name].base}
     # Without the initial values: from here on, both versions are compared with the current row.
@@ -213,7 +223,7 @@ def _conflict(
     listed = list_of(request, declared.name)
     values: dict[str, Any] = {
         "resource": declared, "address": listed.row(row.id), "back": listed.at(row.id),
-        "name": conflict.theirs.display, "version": conflict.theirs.version, "sides": sides, "mine": mine,
+        "name": conflict.theirs.display, "version": conflict.theirs.version, "sides": sides, "mine": mine, "more": more,
     }  # fmt: skip
     return pages.render(request.scope, "conflict.html", 409, **values)
 
@@ -232,24 +242,6 @@ def _differences(admin: AdminService, declared: Resource, row: Any) -> list[Diff
     before, after = (getattr(row, name) or {} for name in declared.diff)
     found = [Difference(name, label_of(name), before.get(name), after.get(name)) for name in {**before, **after}]
     return [one for one in found if one.before != one.after]
-
-
-def _inline(admin: AdminService, inline: Inline, listed: ListState, found: ListResult) -> dict[str, Any]:
-    """Return the first rows of an inline with what may be done to each, and the list that they are the first of."""
-    declared = admin.registry[inline.resource]
-    hidden = declared.hidden_from(admin.actor)
-    names = [name for name in declared.columns if name not in {inline.via, inline.order_by} | hidden]
-    fields = [as_seen(admin, declared.fields[name]) for name in names]
-    writable = {field.name for field in admin.editor.writable(declared.name, adding=False)}
-    verbs = ("change", "delete") if writable else ("delete",)
-    may = {row.id: {verb for verb in verbs if applies_to(admin, declared, verb, row)} for row in found.items}
-    can_move = inline.order_by in writable and all("change" in verbs for verbs in may.values())
-    return {
-        "resource": declared, "via": inline.via, "listed": listed, "found": found,
-        "may_add": admin.may(inline.resource, "add"), "several": has_grid(admin, inline),
-        "may": may, "moves": moves_of(found.items) if can_move else {},
-        "fields": [field for field in fields if not field.heavy],
-    }  # fmt: skip
 
 
 def _next(sent: Sent, listed: ListState, row_id: object) -> str:

@@ -15,6 +15,7 @@ from todo.admin.pages.list_state import ListQueryText, list_of
 from todo.admin.pages.moves import move_sent
 from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.renderer import Pages
+from todo.admin.pages.rows_in_form import below as edits_below
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.service import AdminService
 from todo.admin.together import NotSaved, save_together
@@ -60,9 +61,7 @@ class RowsBelowPages(Controller):
         for verb in ("add", "change"):
             await require_reauthentication_for(pages, request, grid.resource, verb)
         try:
-            edits = await grid.edits(sent)
-            via = _inline(admin, resource, below).via
-            edits = [one if one.row_id else one._replace(values={**one.values, via: str(row.id)}) for one in edits]
+            edits = edits_below(await grid.edits(sent), grid.inline, row.id)
             saved = await save_together(admin, below, edits)
         except NotSaved as refused:
             return _render(pages, request, resource, row, grid, grid.again(sent, refused.problems), 422)

@@ -301,7 +301,7 @@ window.addEventListener("load", () => requestAnimationFrame(() => { // the brows
 }));
 
 // Warn before leaving a changed form.
-let unsaved = Boolean(one("[data-edit]") && one("#problem"));
+let unsaved = Boolean(one("[data-edit]") && one("#problem, [data-unsaved]"));
 document.addEventListener("input", (event) => {
   if (event.target.closest("[data-edit]")) unsaved = true;
 });
@@ -505,9 +505,9 @@ function showRelated(text, source, opener) {
   const form = one("#main form.form", page);
   if (!form) return false;
   for (const name of ["id", "for", "list", "aria-describedby", "data-moment", "data-preview", "hx-target"]) {
-    for (const box of all(`[${name}]`, form)) box.setAttribute(name, box.getAttribute(name).replace(/(^|[ #])field-/g, "$1related-field-"));
+    for (const box of all(`[${name}]`, form)) box.setAttribute(name, box.getAttribute(name).replace(/(^|[ #])(field|cell)-/g, "$1related-$2-"));
   }
-  for (const box of all('[name="_then"], .form-foot a', form)) box.remove();
+  for (const box of all('[name="_then"], [name="_more"], .form-foot a', form)) box.remove();
   form.removeAttribute("data-edit");
   const cancel = Object.assign(document.createElement("button"), { type: "button", textContent: translate("Cancel"), className: "quiet" });
   cancel.addEventListener("click", () => related.close());
@@ -556,7 +556,7 @@ document.addEventListener("submit", (event) => {
 });
 document.addEventListener("pointerdown", (event) => {
   const grip = event.target.closest("[data-grip]");
-  if (grip && event.button === 0) dragRow(grip.closest("tr"), event.pointerId);
+  if (grip && event.button === 0) dragItem(grip.closest("[data-item]"), event.pointerId);
 });
 async function moveRow(form, value, opener) {
   const section = document.getElementById(form.dataset.move);
@@ -569,31 +569,50 @@ async function moveRow(form, value, opener) {
   form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "move", value }));
   form.submit(); // it asks for a sign-in, or says what went wrong
 }
-function dragRow(row, pointer) {
-  const [body, form] = [row.parentElement, one("form[data-move]", row.closest("section"))];
-  const rows = [...body.children];
+function dragItem(item, pointer) {
+  const [list, form] = [item.parentElement, one("form[data-move]", item.closest("section"))];
+  const items = all(":scope > [data-item]", list);
   const ended = new AbortController();
   const on = (name, act) => document.addEventListener(name, act, { signal: ended.signal });
   const end = (isDropped) => {
     ended.abort();
-    row.classList.remove("dragged");
-    const by = isDropped ? [...body.children].indexOf(row) - rows.indexOf(row) : 0;
-    body.append(...(isDropped ? [] : rows));
+    item.classList.remove("dragged");
+    const by = isDropped ? all(":scope > [data-item]", list).indexOf(item) - items.indexOf(item) : 0;
+    list.append(...(isDropped ? [] : items));
     if (!by) return;
-    const [step, past] = by < 0 ? ["up", row.nextElementSibling] : ["down", row.previousElementSibling];
-    moveRow(form, `${row.dataset.id} ${rows[rows.indexOf(row) - 1]?.dataset.id ?? "-"} ${step} ${past.dataset.id}`, one("button", row));
+    if (!form) return lineMoved(item);
+    const [step, past] = by < 0 ? ["up", item.nextElementSibling] : ["down", item.previousElementSibling];
+    moveRow(form, `${item.dataset.id} ${items[items.indexOf(item) - 1]?.dataset.id ?? "-"} ${step} ${past.dataset.id}`, one("button", item));
   };
   const isBelow = (other, y) => y < other.getBoundingClientRect().top + other.offsetHeight / 2;
-  body.setPointerCapture(pointer);
-  row.classList.add("dragged");
+  list.setPointerCapture(pointer);
+  item.classList.add("dragged");
   on("pointermove", ({ clientY }) => {
-    const next = [...body.children].find((other) => other !== row && isBelow(other, clientY)) ?? null;
-    if (next !== row.nextElementSibling) body.insertBefore(row, next);
+    const others = all(":scope > [data-item]", list).filter((other) => other !== item);
+    const next = others.find((other) => isBelow(other, clientY)) ?? null;
+    if (next !== item.nextElementSibling) list.insertBefore(item, next);
     if (clientY < 60 || clientY > window.innerHeight - 60) window.scrollBy(0, clientY < 60 ? -12 : 12);
   });
   on("pointerup", () => end(true));
   on("pointercancel", () => end(false));
   on("keydown", (event) => { if (event.key === "Escape") end(false); });
+}
+// Lines of a form are moved in it, and saved with it.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-step]");
+  if (!button) return;
+  event.preventDefault();
+  const item = button.closest("[data-item]");
+  const other = button.dataset.step === "up" ? item.previousElementSibling : item.nextElementSibling;
+  if (!other?.matches("[data-item]")) return;
+  button.dataset.step === "up" ? other.before(item) : other.after(item);
+  lineMoved(item);
+  button.focus();
+});
+function lineMoved(item) {
+  all(":scope > [data-item]", item.parentElement).forEach((line, place) => all("[data-number]", line).forEach((number) => { number.textContent = place + 1; }));
+  item.dispatchEvent(new Event("input", { bubbles: true }));
+  say(translate("Now line %(number)s. Save to keep this order.").replace("%(number)s", one("[data-number]", item).textContent), "done");
 }
 // Let a field refer to a row that was added, or call by its new name the one that it refers to.
 async function refer(field, address, page, link) {

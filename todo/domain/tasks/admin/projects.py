@@ -42,7 +42,7 @@ class ProjectAdmin(ModelAdmin[Project]):
         Inline("project_members", via="project_id"),
         Inline("project_invitations", via="project_id"),
         Inline("project_links", via="project_id"),
-        Inline("sections", via="project_id", order_by="position"),
+        Inline("sections", via="project_id", order_by="position", in_form=True),
         Inline("views", via="project_id", order_by="position"),
         Inline("tasks", via="project_id"),
     )

@@ -1,0 +1,106 @@
+"""The rows below a row that are lines of its form."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from todo.admin.declaration import Resource
+from todo.admin.editor import Editor
+from todo.admin.inlines import Inline
+from todo.admin.pages.forms import Sent
+from todo.admin.pages.grids import EMPTY, Grid, Line
+from todo.admin.schemas import ListResult
+from todo.admin.service import AdminService
+from todo.admin.together import Edit, NotSaved, RowNotSaved, save_with_rows
+from todo.errors import Problem
+
+MOST = 50  # rows of one resource; what has more is not in the form
+Problems = Mapping[str, Mapping[int, Problem]]
+
+
+def grid_in_form(admin: AdminService, inline: Inline, found: ListResult) -> Grid | None:
+    """Return the lines of these rows, or None where they are a list of their own: of many, or not to be changed."""
+    if not inline.in_form or found.next_cursor or len(found.items) > MOST:
+        return None
+    grid = Grid(admin, inline, found.items, in_form=True)
+    return grid if grid.columns and grid.changes_all else None
+
+
+async def grids_of(admin: AdminService, declared: Resource, row: Any) -> dict[str, Grid]:
+    """Return the lines of a row's form, by their resource."""
+    inlines = [one for one in declared.inlines if one.in_form]
+    found = await admin.queries.inlines(declared.name, row.id, most=MOST) if inlines else {}
+    grids = {one.resource: grid_in_form(admin, one, found[one.resource]) for one in inlines if one.resource in found}
+    return {name: grid for name, grid in grids.items() if grid is not None}
+
+
+def lines_of(grid: Grid, sent: Sent | None, problems: Problems) -> list[Line]:
+    """Return the lines as they are, or as they were sent: with more empty ones or moved, if that was asked for."""
+    if not sent or f"_count{grid.mark}" not in sent:
+        return grid.lines()
+    name = grid.resource.name
+    places = _moved(grid.places(sent), sent) if _asked(sent, "_move").startswith(f"{name} ") else None
+    more = EMPTY if _asked(sent, "_more") == name else 0
+    return grid.again(sent, problems.get(name, {}), more, places)
+
+
+def asks_for_lines(sent: Sent) -> bool:
+    """Return whether the form is to be shown again rather than saved."""
+    return "_more" in sent or "_move" in sent
+
+
+async def edits_of(grids: Mapping[str, Grid], sent: Sent, row_id: Any) -> dict[str, list[Edit]]:
+    """Return what was typed into the lines, by their resource. Raise RowNotSaved for values that cannot be read."""
+    edits, problems = dict[str, list[Edit]](), dict[str, Mapping[int, Problem]]()
+    for name, grid in grids.items():
+        if f"_count{grid.mark}" not in sent:
+            continue
+        try:
+            found = await grid.edits(sent)
+        except NotSaved as refused:
+            problems[name] = refused.problems
+            continue
+        edits[name] = below(found, grid.inline, row_id)
+    if problems:
+        raise RowNotSaved(None, problems)
+    return {name: found for name, found in edits.items() if found}
+
+
+def below(edits: Sequence[Edit], inline: Inline, row_id: Any) -> list[Edit]:
+    """Return the edits with new rows that refer to the row."""
+    return [one if one.row_id else one._replace(values={**one.values, inline.via: str(row_id)}) for one in edits]
+
+
+async def save_form(
+    admin: AdminService,
+    resource: str,
+    row: Any,
+    values: Mapping[str, str],
+    version: int,
+    edits: Mapping[str, Sequence[Edit]],
+) -> Any:
+    """Change a row with those of its form; its version matters where something was typed into itself."""
+
+    async def change(editor: Editor) -> Any:
+        return await editor.change(resource, row.id, values, version=version, lax=True) if values or not edits else row
+
+    return await (save_with_rows(admin, change, edits) if edits else change(admin.editor))
+
+
+def carried(sent: Sent, grids: Mapping[str, Grid]) -> list[tuple[str, str]]:
+    """Return the fields of lines, for a page that asks about the row first."""
+    marks = [grid.mark for grid in grids.values()]
+    names = [name for name in sent if any(f"{name}-".find(f"{mark}-") > 0 for mark in marks)]
+    return [(name, text) for name in names for text in sent[name]]
+
+
+def _asked(sent: Sent, name: str) -> str:
+    return sent.get(name, [""])[-1]
+
+
+def _moved(places: list[int], sent: Sent) -> list[int]:
+    """Return the places in another order: that of `_move`, such as `sections 3 up`."""
+    _, place, step = (*_asked(sent, "_move").split(" "), "", "")[:3]
+    at = places.index(int(place)) if place.isascii() and place.isdigit() and int(place) in places else 0
+    to = max(0, min(len(places) - 1, at + {"up": -1, "down": 1}.get(step, 0)))
+    places.insert(to, places.pop(at))
+    return places
