@@ -103,15 +103,14 @@ async def test_a_row_is_dragged_by_touch(opening: Opening, boss: Person, path: s
 async def test_what_another_one_moved_is_shown(lively: Window, boss: Person, path: str, sql: Any) -> None:
     page = await lively.go(path)
     await sql.execute("UPDATE views SET position = CASE name WHEN 'Cellar' THEN 0 ELSE 1 END")
+    up = views(page).get_by_role("button", name="Move Bath up")
 
-    await views(page).get_by_role("button", name="Move Bath up").press("Enter")
-    await expect(page.get_by_role("status")).to_have_text("Bath moved to place 2 of 3.")
-    await shows(page, "Cellar", "Bath", "Attic")
-    await sql.execute("UPDATE views SET position = 9 WHERE name = 'Cellar'")
-    await views(page).get_by_role("button", name="Move Bath down").press("Enter")
+    await up.press("Enter")
 
     await expect(page.get_by_role("status")).to_contain_text("Another user has changed the order.")
-    await shows(page, "Bath", "Attic", "Cellar")
+    await shows(page, "Cellar", "Attic", "Bath")
+    await up.press("Enter")
+    await shows(page, "Cellar", "Bath", "Attic")
 
 
 async def test_a_row_is_moved_without_scripts(plain: Window, path: str) -> None:

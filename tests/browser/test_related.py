@@ -104,7 +104,7 @@ async def test_the_row_that_a_field_refers_to_is_opened_in_a_dialog(lively: Wind
     page = await lively.go(f"/admin/projects/{garden['id']}")
     await page.get_by_role("link", name="Open (Parent)").click()
     dialog = page.get_by_role("dialog")
-    await dialog.get_by_label("Name").fill("Mansion")
+    await dialog.get_by_label("Name", exact=True).fill("Mansion")
     await dialog.get_by_role("button", name="Save", exact=True).click()
 
     await expect(dialog).to_be_hidden()
@@ -124,6 +124,8 @@ async def test_several_rows_below_are_typed_by_keyboard_and_saved_together(
 
     await page.get_by_label("Name, line 1").fill("Bath")
     await page.get_by_label("Name, line 1").press("Tab")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_label("Delete line 1")).to_be_focused()
     await page.keyboard.press("Tab")
     await expect(page.get_by_label("Name, line 2")).to_be_focused()
     await page.keyboard.type("Cellar")

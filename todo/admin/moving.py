@@ -19,11 +19,12 @@ Step = Literal["up", "down"]
 class Move(NamedTuple):
     """A row that is moved past another one: `up`, before it, or `down`, after it.
 
-    `was_after` is the row that it came after when it was seen, or "".
+    `was_after` and `was_before` are the rows between which it was seen; "" is none.
     """
 
     row_id: str
     was_after: str
+    was_before: str
     step: Step
     past: str
 
@@ -39,7 +40,7 @@ class Moved(NamedTuple):
 async def move(admin: AdminService, resource: str, row_id: Id, inline: Inline, asked: Move) -> Moved:
     """Move a row past another one of those below the same row. Moves below one row come after each other.
 
-    Raise Forbidden, NotFound, or Conflict when the row came after another one than was seen, or one of both is gone.
+    Raise Forbidden, NotFound, or Conflict when the row is not between those that it was seen between, or one is gone.
     """
     above, there = admin.context.table(resource), admin.context.table(inline.resource, "change")
     async with admin.context.transaction() as session:
@@ -69,9 +70,12 @@ async def _below(
 
 def _reordered(rows: Sequence[Any], asked: Move) -> list[Any]:
     by_id = {str(row.id): row for row in rows}
-    before = dict(zip(by_id, ["", *by_id], strict=False))
-    if before.get(asked.row_id) != asked.was_after or asked.past not in by_id.keys() - {asked.row_id}:
-        raise Conflict("Another user has changed the order. It is shown as it is now: move the row again.")
+    places = {row_id: place for place, row_id in enumerate(by_id)}
+    if not {asked.row_id, asked.past} <= places.keys() or asked.row_id == asked.past:
+        raise _changed()
+    seen = [places[one] for one in (asked.was_after, asked.row_id, asked.was_before) if one in places]
+    if seen != sorted(seen):
+        raise _changed()
     order = [row_id for row_id in by_id if row_id != asked.row_id]
     order.insert(order.index(asked.past) + (asked.step == "down"), asked.row_id)
     return [by_id[row_id] for row_id in order]
@@ -85,3 +89,7 @@ async def _number(
         if getattr(row, name) != position:
             sent = admin.editor.accept(there, {name: position}, adding=False)
             await admin.editor.change_locked(session, there, row, sent)
+
+
+def _changed() -> Conflict:
+    return Conflict("Another user has changed the order. It is shown as it is now: move the row again.")

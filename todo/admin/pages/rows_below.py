@@ -73,7 +73,7 @@ class RowsBelowPages(Controller):
         self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
         below: FromPath[str],
     ) -> Response[Any]:  # fmt: skip
-        """Move one of the rows below a row past another one, up or down; it says what the row came after, `-` for none.
+        """Move one of the rows below a row past another one, and say between which it was seen, `-` for none.
 
         Example: `POST /admin/projects/0190f5f0-7c1d-7000-8000-000000000000/rows/sections/order` with `move`
         """

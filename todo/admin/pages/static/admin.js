@@ -547,7 +547,7 @@ function showRows(address, page, section, opener) {
   const place = document.getElementById(opener.id) ?? one("a", document.getElementById(section.id));
   place.focus();
 }
-// Rows below are moved by buttons, or dragged. What a row came after is sent along, so that nobody's move is lost.
+// Rows below are moved by buttons, or dragged. Between which rows one was seen is sent along, so that nobody's move is lost.
 document.addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-move]");
   if (!form) return;
@@ -582,7 +582,8 @@ function dragItem(item, pointer) {
     if (!by) return;
     if (!form) return lineMoved(item);
     const [step, past] = by < 0 ? ["up", item.nextElementSibling] : ["down", item.previousElementSibling];
-    moveRow(form, `${item.dataset.id} ${items[items.indexOf(item) - 1]?.dataset.id ?? "-"} ${step} ${past.dataset.id}`, one("button", item));
+    const seen = [-1, 1].map((side) => items[items.indexOf(item) + side]?.dataset.id ?? "-");
+    moveRow(form, [item.dataset.id, ...seen, step, past.dataset.id].join(" "), one("button", item));
   };
   const isBelow = (other, y) => y < other.getBoundingClientRect().top + other.offsetHeight / 2;
   list.setPointerCapture(pointer);
