@@ -39,8 +39,8 @@ HERE, OPEN, TRASHED = (
     text("deleted_at IS NOT NULL"),
 )
 # Not in an inbox, which nobody shares: for tasks in one, the indexes of their owner are enough.
-PLACED, PLACED_OPEN, PLACED_TRASH = (
-    text(f"deleted_at IS {state} AND project_id <> owner_id") for state in ("NULL", f"NULL AND {IS_OPEN}", "NOT NULL")
+PLACED, PLACED_OPEN = (
+    text(f"deleted_at IS NULL{state} AND project_id <> owner_id") for state in ("", f" AND {IS_OPEN}")
 )
 LABELED = text("deleted_at IS NULL AND labels <> '{}'::text[]")
 BLOCKED = text("blocked AND deleted_at IS NULL")
@@ -89,7 +89,7 @@ class Task(Row, table=True):
         Index("ix_tasks_project_status", "project_id", "status", "created_at", "id", postgresql_where=PLACED),
         Index("ix_tasks_project_open_due", "project_id", DUE, "id", postgresql_where=PLACED_OPEN),
         Index("ix_tasks_project_open_priority", "project_id", IMPORTANCE, DUE, "id", postgresql_where=PLACED_OPEN),
-        Index("ix_tasks_project_trash", "project_id", "deleted_at", "id", postgresql_where=PLACED_TRASH),
+        Index("ix_tasks_project_trash", "project_id", "deleted_at", "id", postgresql_where=TRASHED),
         Index("uq_tasks_series_id_id", "series_id", "id", unique=True),  # what occurrences refer to
         Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         Index("ix_tasks_labels", text(f"({LABEL_KEYS})"), postgresql_using="gin", postgresql_where=LABELED),
