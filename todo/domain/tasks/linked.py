@@ -14,7 +14,6 @@ from todo.database import Database, Query
 from todo.domain.projects.queries import LINKED
 from todo.domain.projects.schemas import LinkedProject
 from todo.domain.projects.services.links import hash_of
-from todo.domain.tasks import calendar
 from todo.domain.tasks.models import FAR_AWAY, TASK
 from todo.domain.tasks.queries import COLUMNS, FILTERS, IS_OPEN, OF_PROJECT, ORDERS, PLACED, SORTS, due_at, moment_of
 from todo.domain.tasks.schemas import Moment, Priority, Status
@@ -108,6 +107,8 @@ class Linked(NamedTuple):
 
     async def calendar(self, host: str, *, as_events: bool) -> str:
         """Return the open tasks with a due date, the soonest first, as a calendar."""
+        from todo.domain.tasks import calendar  # noqa: PLC0415 -- most processes write none
+
         tasks = await self.database.reads.all(DUE, projects=[one.id for one in self.projects])
         rows = [to_builtins(task, builtin_types=(datetime,)) for task in tasks]
         # In a thread: a thousand tasks take longer than others can wait.

@@ -23,7 +23,7 @@ from todo.domain.notifications.rules.reminders import GRACE, Decision, Moments, 
 from todo.domain.notifications.services.channels import Message
 from todo.domain.notifications.services.messages import notify
 from todo.domain.notifications.services.preferences import person_of, preferences_of
-from todo.domain.tasks import calendar, guards
+from todo.domain.tasks import guards
 from todo.domain.tasks.models import TASK, Task
 from todo.domain.tasks.rules import CLOSED
 from todo.settings import Settings
@@ -146,6 +146,8 @@ def _note(reminder: Reminder, decision: Decision, moment: datetime) -> None:
 
 
 def _single(one: DueReminder, user: User, preferences: Preferences, moment: datetime, settings: Settings) -> Message:
+    from todo.domain.tasks import calendar  # noqa: PLC0415 -- most processes send none
+
     title, due = email_templates.line_of(one.task.model_dump(), user.timezone)
     host = urlsplit(settings.public_url).hostname or "todo"
     row = Notification(
