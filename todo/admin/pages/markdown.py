@@ -68,4 +68,4 @@ def rendered(text: str) -> Markup:
     """Return a text as HTML."""
     if len(text) > LONGEST or text.count("\n") >= MOST_LINES:
         return Markup("<pre>{}</pre>").format(text)
-    return Markup(PARSER.render(text))  # noqa: S704  # its parser escapes
+    return Markup(PARSER.render(text))  # noqa: S704 -- its parser escapes
