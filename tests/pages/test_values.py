@@ -9,6 +9,7 @@ from support.pages import Visitor, form_of, heading_of, text_of
 
 from todo.admin.pages.changed_values import changed_value, notable
 from todo.admin.pages.languages import language_of
+from todo.admin.pages.templating import in_order
 from todo.admin.schemas import Difference
 from todo.modules import REGISTRY
 
@@ -104,3 +105,22 @@ async def test_what_a_user_has_used_is_a_list_not_code(visitor: Visitor, boss: P
 
     assert '<dl class="data">' in page.text
     assert "{" not in text_of(page)
+
+
+def test_a_local_time_is_written_without_seconds() -> None:
+    field = REGISTRY["occurrences"].fields["original_start"]
+
+    assert changed_value(language_of("en"), "2026-12-25T09:30:00", field, "UTC") == "2026-12-25 09:30"
+
+
+def test_data_stands_in_the_order_of_its_schema() -> None:
+    found = in_order({"other": 1, "notes": "", "title": "Rent"}, REGISTRY["series"].fields["template"])
+
+    assert list(found) == ["title", "notes", "other"]
+    assert in_order([{"until": 2, "from": 1}], REGISTRY["series"].fields["pauses"]) == [{"from": 1, "until": 2}]
+
+
+async def test_a_form_begins_with_what_a_new_row_needs(visitor: Visitor) -> None:
+    page = await visitor.get("/admin/roles/add")
+
+    assert page.text.index('id="field-name"') < page.text.index('id="field-permissions"')
