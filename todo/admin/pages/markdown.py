@@ -11,8 +11,9 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 
-# A longer text is shown as it is: some that are made for it take long to read.
-LONGEST, MOST_LINES = 20_000, 1_000
+# A longer text, or one with more marks, is shown as it is: some that are made for it take a second to read.
+LONGEST, MOST_LINES, MOST_MARKS = 20_000, 1_000, 1_000
+MARKS = re.compile(r"[\[\]()*_~!<>`&\\#|-]")
 ELSEWHERE = re.compile("(https?://|mailto:|tel:)", re.IGNORECASE)
 ADDRESS = re.compile(r"""(https?://[^\s<>"']*[^\s<>"'.,;:!?)*_~\]])""")
 LINK = Markup('<a href="{}" rel="noopener nofollow noreferrer">{}</a>')
@@ -66,6 +67,6 @@ PARSER = Parser("commonmark", {"html": False, "breaks": True}, renderer_cls=Rend
 
 def rendered(text: str) -> Markup:
     """Return a text as HTML."""
-    if len(text) > LONGEST or text.count("\n") >= MOST_LINES:
+    if len(text) > LONGEST or text.count("\n") >= MOST_LINES or len(MARKS.findall(text)) > MOST_MARKS:
         return Markup("<pre>{}</pre>").format(text)
     return Markup(PARSER.render(text))  # noqa: S704 -- its parser escapes
