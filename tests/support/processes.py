@@ -36,7 +36,7 @@ class Process:
         self.log = folder / f"{arguments[0]}-{time.monotonic_ns()}.log"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
         # Without compiled modules, two thirds of a start are spent on compiling them.
-        compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder.parent / "compiled")}
+        compiled = {"PYTHONDONTWRITEBYTECODE": ""}
         with self.log.open("wb") as output:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", "todo", *arguments],

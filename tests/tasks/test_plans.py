@@ -121,47 +121,46 @@ async def test_one_status_reads_a_page_however_many_have_it(
     assert reads.visited <= 51
 
 
-@pytest.mark.parametrize("filters", [{"label": ["often"]}, {"assignee": True}, {"q": "'number'"}])
 async def test_what_many_tasks_have_is_found_in_the_order_of_the_list(
-    ada: Person, many: str, sql: Sql, database: Database, monkeypatch: pytest.MonkeyPatch, filters: dict[str, Any]
+    ada: Person, many: str, sql: Sql, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statements, "WALK", 600)
-    reads: Any = Explaining(sql, database.reads)
-    asked = filters | ({"assignee": [ada.id]} if "assignee" in filters else {})
-
-    page = await TaskReads(reads, Actor(id=ada.id, name="ada")).page(asked, lists_of(task_row, COLUMNS))
-
-    assert len(page.items) == 50
-    assert reads.visited <= 51 * 10  # a tenth have the label
+    filters: list[dict[str, Any]] = [{"label": ["often"]}, {"assignee": [ada.id]}, {"q": "'number'"}]
+    for asked in filters:
+        reads: Any = Explaining(sql, database.reads)
+        page = await TaskReads(reads, Actor(id=ada.id, name="ada")).page(asked, lists_of(task_row, COLUMNS))
+        assert len(page.items) == 50, asked
+        assert reads.visited <= 51 * 10, asked  # a tenth have the label
 
 
 @pytest.mark.parametrize("asked", [{"label": ["often"]}, {"assignee": "me"}, {"assignee": "none"}, {"q": "number"}])
-@pytest.mark.parametrize("who", ["ada", "bob"])
 async def test_a_list_ends_where_enough_was_looked_through(
-    ada: Person, bob: Person, others: str, sql: Sql, database: Database, monkeypatch: pytest.MonkeyPatch, who: str,
+    ada: Person, bob: Person, others: str, sql: Sql, database: Database, monkeypatch: pytest.MonkeyPatch,
     asked: dict[str, Any],
 ) -> None:  # fmt: skip
     """Many tasks match, but none of the first ones: those without due, and with the words of their titles alone."""
-    for name, value in {"WALK": 400, "FEW_WALKED": 25, "MOST_FOUND": 20}.items():
+    for name, value in {"WALK": 400, "FEW_WALKED": 25}.items():
         monkeypatch.setattr(statements, name, value)
     await sql.execute("UPDATE tasks SET labels = '{}', assignee_ids = ARRAY[$1::uuid] WHERE due_at IS NOT NULL", ada.id)
     await sql.execute("UPDATE tasks SET assignee_ids = CASE WHEN $1 THEN '{}'::uuid[] ELSE ARRAY[$2::uuid] END"
                       " WHERE due_at IS NULL", asked == {"assignee": "none"}, bob.id)  # fmt: skip
     await sql.execute("UPDATE tasks SET title = 'Call' WHERE due_at IS NOT NULL")
     await sql.execute("VACUUM ANALYZE tasks")
-    actor = Actor(id=(ada if who == "ada" else bob).id, name=who)
     asked = asked | ({"assignee": str(bob.id)} if asked.get("assignee") == "me" else {})
-    filters = filters_of(actor, **(dict.fromkeys(ASKED) | asked))
-    reads: Any = Explaining(sql, database.reads)
+    for person in (ada, bob):
+        actor = Actor(id=person.id, name=person.email)
+        filters = filters_of(actor, **(dict.fromkeys(ASKED) | asked))
+        monkeypatch.setattr(statements, "MOST_FOUND", 20)
+        reads: Any = Explaining(sql, database.reads)
 
-    page = await TaskReads(reads, actor).page(filters, lists_of(task_row, COLUMNS), sort="due_at")
+        page = await TaskReads(reads, actor).page(filters, lists_of(task_row, COLUMNS), sort="due_at")
 
-    assert page.items == []
-    assert page.next_cursor is not None
-    assert reads.visited <= 1_000
-    if asked.get("assignee") != "none":  # few of all: an index has these
-        monkeypatch.setattr(statements, "MOST_FOUND", TASKS)
-        assert (await TaskReads(reads, actor).page(filters, lists_of(task_row, COLUMNS), sort="due_at")).items
+        assert page.items == [], person.email
+        assert page.next_cursor is not None
+        assert reads.visited <= 1_000, person.email
+        if asked.get("assignee") != "none":  # few of all: an index has these
+            monkeypatch.setattr(statements, "MOST_FOUND", TASKS)
+            assert (await TaskReads(reads, actor).page(filters, lists_of(task_row, COLUMNS), sort="due_at")).items
 
 
 @pytest.mark.parametrize("sort", ["-deleted_at", "purge_at"])
@@ -178,18 +177,19 @@ async def test_the_trash_reads_a_page_however_much_lies_in_it(
     assert reads.visited <= 52  # one more, and a look for subtasks
 
 
-@pytest.mark.parametrize("sort", ["-created_at", "title", "-priority", "due_at", "-completed_at", "start", "deadline"])
 async def test_a_page_in_the_middle_reads_no_more_than_the_first(
-    ada: Person, many: str, sql: Sql, database: Database, sort: str
+    ada: Person, many: str, sql: Sql, database: Database
 ) -> None:
-    page = await ask(database.reads, ada.id, {"sort": sort, "limit": 200}, many)
-    for _ in range(10):
-        page = await ask(database.reads, ada.id, {"sort": sort, "limit": 200, "cursor": page.next_cursor}, many)
-    reads = Explaining(sql, database.reads)
+    visited = {}
+    for sort in ("-created_at", "title", "-priority", "due_at", "-completed_at", "start", "deadline"):
+        page = await ask(database.reads, ada.id, {"sort": sort, "limit": 200}, many)
+        for _ in range(10):
+            page = await ask(database.reads, ada.id, {"sort": sort, "limit": 200, "cursor": page.next_cursor}, many)
+        reads = Explaining(sql, database.reads)
+        await ask(reads, ada.id, {"sort": sort, "cursor": page.next_cursor}, many)
+        visited[sort] = reads.visited
 
-    await ask(reads, ada.id, {"sort": sort, "cursor": page.next_cursor}, many)
-
-    assert reads.visited <= 51
+    assert {sort: rows for sort, rows in visited.items() if rows > 51} == {}
 
 
 FILTERS = [
@@ -199,11 +199,13 @@ FILTERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", FILTERS)
 async def test_a_common_filter_reads_little_more_than_it_shows(
-    ada: Person, many: str, sql: Sql, database: Database, text: str
+    ada: Person, many: str, sql: Sql, database: Database
 ) -> None:
-    reads = Explaining(sql, database.reads)
     actor = Actor(id=ada.id, name="ada")
-    await TaskReads(reads, actor).page({}, **filtered(text, actor, {}, None))
-    assert reads.visited <= MOST, text
+    visited = {}
+    for text in FILTERS:
+        reads = Explaining(sql, database.reads)
+        await TaskReads(reads, actor).page({}, **filtered(text, actor, {}, None))
+        visited[text] = reads.visited
+    assert {text: rows for text, rows in visited.items() if rows > MOST} == {}
