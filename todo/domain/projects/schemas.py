@@ -13,7 +13,7 @@ from todo.schema import ONE_LINE, Schema, Text
 MOST_NAME = 200
 Name = Annotated[str, Meta(min_length=1, max_length=MOST_NAME, pattern=ONE_LINE, examples=["House"])]
 Color = Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}$", description="Red, green and blue.", examples=["#3b82f6"])]
-Description = Annotated[Text, Meta(description="What the project is about: Markdown, shown as text.")]
+Description = Annotated[Text, Meta(description="What the project is about, as Markdown.")]
 
 
 class ProjectIn(Schema):
