@@ -53,7 +53,7 @@ class Batch:
             self._connection.execute(some[0][0], [parameters for _statement, parameters in some])
 
     @contextmanager
-    def heard(self, session: Session) -> Iterator[None]:
+    def listening(self, session: Session) -> Iterator[None]:
         """Send before the statements, flushes and savepoints of a session."""
         listeners = {
             "do_orm_execute": self._before,

@@ -85,7 +85,7 @@ class WriteSession(AsyncSession):
             outer = self.batch
             self.batch = batch = Batch(await self.run_sync(lambda session: session.connection()))
             try:
-                with batch.heard(self.sync_session):
+                with batch.listening(self.sync_session):
                     yield batch
                     await self.run_sync(batch.send)
             finally:

@@ -78,7 +78,7 @@ def test_an_import_that_is_killed_is_continued_by_the_same_command(
     again = todo(*command, TODO_DATABASE_URL=url)
 
     what = f"continues after {FIRST} of {ROWS} rows"
-    assert f"The import of this file was interrupted, and {what}.\n" in again.stderr
+    assert f"An import of this file has begun before, and {what}.\n" in again.stderr
     assert f"{ROWS - 1} added, 0 changed, 0 as they are, 1 refused." in again.stdout
     assert (again.exit_code, asyncio.run(rows_in(url))) == (1, (ROWS - 1, ROWS - 1))
     assert len((tmp_path / "rest.csv").read_text().splitlines()) == 2

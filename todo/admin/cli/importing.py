@@ -81,9 +81,9 @@ async def _begun(
     """Begin an import, or find the one of this file that was interrupted: its rows are not to be added twice."""
     digest = _digest(file) if file.seekable() else ""
     if digest and (job := await admin.imports.interrupted(resource, digest)):
-        goes_on = job.status in {"waiting", "running"}
-        now = f"continues after {job.done + job.failed:,} of {job.total:,} rows" if goes_on else "has ended since"
-        click.echo(f"The import of this file was interrupted, and {now}.", err=True)
+        is_open = job.status in {"waiting", "running"}
+        now = f"continues after {job.done + job.failed:,} of {job.total:,} rows" if is_open else "has ended since"
+        click.echo(f"An import of this file has begun before, and {now}.", err=True)
         return job
     rows, name = _rows_of(file, form), Path(file.name).name
     run = await admin.imports.upload(resource, name, rows, lax=form != "json", digest=digest)
