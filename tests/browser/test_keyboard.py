@@ -51,6 +51,14 @@ MOVING = """() => [...document.querySelectorAll("*")].filter((box) => {
   return style.animationName !== "none" || style.transitionDuration.split(", ").some((time) => time !== "0s");
 }).map((box) => box.outerHTML.slice(0, 80))"""
 
+# Somebody who presses Escape as soon as the form of a cell is there.
+ESCAPE_AT_ONCE = """() => new MutationObserver((_, observer) => {
+  const control = document.querySelector("[data-cell] select");
+  if (!control) return;
+  observer.disconnect();
+  window.escaped = control.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+}).observe(document.body, { childList: true, subtree: true })"""
+
 
 async def walk(window: Window, path: str) -> dict[str, Any]:
     """Tab through a page, open each menu on the way; what was not reached, and what shows no focus."""
@@ -135,6 +143,17 @@ async def test_the_focus_returns_from_a_cell(lively: Window, boss: Person) -> No
     await pencil.press("Enter")
     await page.get_by_role("combobox", name="Priority").press("Escape")
 
+    await expect(pencil).to_be_focused()
+
+
+async def test_a_cell_answers_the_keyboard_from_its_first_moment(lively: Window, boss: Person) -> None:
+    await boss.add("Water the plants")
+    page = await lively.go("/admin/tasks")
+    await page.evaluate(ESCAPE_AT_ONCE)
+    pencil = page.get_by_role("link", name="Edit priority of Water the plants")
+    await pencil.press("Enter")
+
+    await page.wait_for_function("window.escaped")
     await expect(pencil).to_be_focused()
 
 
