@@ -10,7 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Select, literal, select
+from sqlalchemy.exc import IntegrityError
 
 from todo.admin.actions import JOB
 from todo.admin.context import AdminContext, uuid_of
@@ -33,6 +34,7 @@ from todo.queue import enqueue
 MOST_ROWS = 50_000
 SHOWN = 20  # rows that the preview tries out
 KEPT = 1_000  # rows per insert
+BEGUN = ("waiting", "running", "done", "failed")
 
 
 class Imports:
@@ -126,13 +128,14 @@ class Imports:
     ) -> ImportJob:  # fmt: skip
         """Import a draft: a small one at once, others in the background, or by `finish` for an operator of the machine.
 
-        Raise Forbidden, NotFound, Stale, Conflict when it has begun, or Invalid.
+        Raise Forbidden, NotFound, Stale, Conflict when it or an import of the same file has begun, or Invalid.
         """
         self._context.table(resource, IMPORT)
         async with self._context.transaction() as session:
             run = await self._own_draft(session, resource, run_id, versions)
             self._assign(run, form_of(run).mapping if mapping is None else mapping)
             run.status = "waiting"
+            await self._check_first(session, run)
             # Not that of the request, which its client may have used for other changes: an undo finds the rows by it.
             run.reason, run.request_id = self._context.origin.reason, run.id.hex
             by_id = next((column for column, name in form_of(run).mapping.items() if name == "id"), None)
@@ -158,21 +161,25 @@ class Imports:
             progress(run.done + run.failed, run.total)
         return await self.get(resource, run_id)
 
-    async def interrupted(self, resource: str, digest: str) -> ImportJob | None:
+    async def interrupted(self, resource: str, digest: str, *, reported: bool = False) -> ImportJob | None:
         """Return the import of a file that this actor has begun at the command line, and whose result was not reported.
 
-        A worker may have finished it. Raise Forbidden.
+        With `reported`, also one whose result was. A worker may have finished it. Raise Forbidden.
         """
         self._context.table(resource, IMPORT)
-        form = RUN.form
-        found = select(RUN.id).where(
-            RUN.actor_id.is_not_distinct_from(self._context.actor.id), RUN.resource == resource, RUN.action == IMPORT,
-            form["digest"].astext == digest, form["reported"].astext == "false",
-            RUN.status.in_(["waiting", "running", "done", "failed"]),
-        )  # fmt: skip
+        found = self._begun(resource, digest)
+        if not reported:
+            found = found.where(RUN.form["reported"].astext == "false")
         async with self._context.transaction() as session:
             run_id = await session.scalar(found.order_by(RUN.id.desc()).limit(1))
         return await self.get(resource, run_id) if run_id else None
+
+    def _begun(self, resource: str, digest: str) -> Select[Any]:
+        """Select the imports of a file that this actor has begun at the command line."""
+        return select(RUN.id).where(
+            RUN.actor_id.is_not_distinct_from(self._context.actor.id), RUN.resource == resource, RUN.action == IMPORT,
+            RUN.form["digest"].astext == digest, literal(digest) != "", RUN.status.in_(BEGUN),
+        )  # fmt: skip
 
     async def note_reported(self, resource: str, run_id: Id) -> None:
         """Note that who has begun an import knows its result. Raise Forbidden or NotFound."""
@@ -209,6 +216,18 @@ class Imports:
                 ]
             )
             last = rows[-1][0]
+
+    async def _check_first(self, session: WriteSession, run: Run) -> None:
+        """Write that a run has begun. Raise Conflict when the same command has begun another at the same time."""
+        begun = Conflict("An import of this file has begun already.")
+        try:
+            await session.flush()
+        except IntegrityError:
+            raise begun from None
+        # The other may have ended since this draft was made, and its result been reported.
+        others = self._begun(run.resource, form_of(run).digest).where(RUN.id != run.id)
+        if await session.scalar(others.where(RUN.updated_at > run.created_at)):
+            raise begun
 
     def _assign(self, run: Run, mapping: Mapping[str, str]) -> None:
         form = form_of(run)

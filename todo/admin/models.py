@@ -33,6 +33,19 @@ class Run(Row, table=True):
         Index("ix_admin_runs_actor", "actor_id", "id"),
         Index("ix_admin_runs_updated_at", "updated_at"),
         Index("ix_admin_runs_draft", "updated_at", postgresql_where=text("status = 'draft'")),
+        # A file at the command line is imported once, also by two commands at the same time.
+        Index(
+            "uq_admin_runs_file",
+            "actor_id",
+            "resource",
+            text("(form ->> 'digest')"),
+            unique=True,
+            postgresql_nulls_not_distinct=True,
+            postgresql_where=text(
+                "action = 'import' AND status IN ('waiting', 'running', 'done', 'failed')"
+                " AND form ->> 'digest' <> '' AND form ->> 'reported' = 'false'"
+            ),
+        ),
     )
 
     # None: an import at the command line, by nobody who has an account

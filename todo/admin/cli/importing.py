@@ -14,7 +14,7 @@ from todo.admin.file_formats import Format, csv_rows, read_json
 from todo.admin.schemas import ImportJob
 from todo.admin.service import AdminService
 from todo.admin.spreadsheets import xlsx_rows
-from todo.errors import Problem
+from todo.errors import Conflict, Problem
 
 
 @command(
@@ -80,14 +80,23 @@ async def _begun(
 ) -> ImportJob:  # fmt: skip
     """Begin an import, or find the one of this file that was interrupted: its rows are not to be added twice."""
     digest = _digest(file) if file.seekable() else ""
-    if digest and (job := await admin.imports.interrupted(resource, digest)):
-        is_open = job.status in {"waiting", "running"}
-        now = f"continues after {job.done + job.failed:,} of {job.total:,} rows" if is_open else "has ended since"
-        click.echo(f"An import of this file has begun before, and {now}.", err=True)
-        return job
+    if job := await admin.imports.interrupted(resource, digest):
+        return _continued(job)
     rows, name = _rows_of(file, form), Path(file.name).name
     run = await admin.imports.upload(resource, name, rows, lax=form != "json", digest=digest)
-    return await _start(admin, resource, await admin.imports.draft(resource, run), mapping)
+    try:
+        return await _start(admin, resource, await admin.imports.draft(resource, run), mapping)
+    except Conflict:  # the same command, at the same time
+        if job := await admin.imports.interrupted(resource, digest, reported=True):
+            return _continued(job)
+        raise
+
+
+def _continued(job: ImportJob) -> ImportJob:
+    is_open = job.status in {"waiting", "running"}
+    now = f"continues after {job.done + job.failed:,} of {job.total:,} rows" if is_open else "has ended since"
+    click.echo(f"An import of this file has begun before, and {now}.", err=True)
+    return job
 
 
 async def _start(admin: AdminService, resource: str, draft: ImportJob, given: dict[str, str]) -> ImportJob:
