@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 from conftest import settings_for
-from sqlalchemy.exc import DBAPIError
 from support.factories import OPERATOR, Person, World, origin_for
 from support.wire import Wire, tapped
 
@@ -20,7 +19,7 @@ from todo.domain.accounts.schemas.usage import QuotaIn
 from todo.domain.accounts.services.authentication import actor_of
 from todo.domain.accounts.services.quotas import set_quota
 from todo.domain.tasks.admin.tasks import TaskAdmin
-from todo.errors import Conflict
+from todo.errors import Conflict, QuotaReached
 from todo.modules import REGISTRY
 
 ALL = Selection(matching=ListQuery())
@@ -115,14 +114,38 @@ async def test_rows_that_are_refused_after_they_were_written_take_no_others_alon
     assert await sql.fetchval(EVENTS, "tasks.add") == run.done
 
 
-async def test_a_quota_that_is_reached_is_named(admin: AdminService, database: Database, ada: Person, sql: Any) -> None:
+QUOTA_REACHED = "The quota of tasks is reached: 37."
+
+
+@pytest.fixture
+async def limited(database: Database, ada: Person) -> Person:
+    """Ada may have 37 tasks."""
     async with database.session(origin_for(OPERATOR)) as session:
         await set_quota(session, OPERATOR, ada.id, QuotaIn("tasks", 37))
+    return ada
 
-    with pytest.raises(DBAPIError):  # logged by the worker
-        await imported(admin, database, [{"title": f"Row {n}", "owner_id": ada.email} for n in range(ROWS)])
 
-    assert "quota" in await sql.fetchval("SELECT failures::text FROM admin_runs")
+@pytest.mark.parametrize("rows", [90, 2 * ROWS])  # at once, in the background
+async def test_rows_of_an_import_beyond_a_quota_are_refused_one_by_one(
+    admin: AdminService, database: Database, limited: Person, bob: Person, sql: Any, rows: int
+) -> None:
+    """The quota of one person does not stop rows of another."""
+    people = [limited.email, bob.email]
+    run = await imported(admin, database, [{"title": f"Row {n}", "owner_id": people[n % 2]} for n in range(rows)])
+
+    assert (run.status, run.done, run.failed) == ("done", rows // 2 + 37, rows // 2 - 37)
+    assert all(one["message"].startswith(QUOTA_REACHED) for one in run.failures)
+    assert await sql.fetchval("SELECT count(*) FROM tasks WHERE owner_id = $1", limited.id) == 37
+    assert await sql.fetchval(EVENTS, "tasks.add") == run.done
+
+
+async def test_a_file_as_a_whole_beyond_a_quota_is_refused_on_trial_too(
+    admin: AdminService, limited: Person, sql: Any
+) -> None:
+    file = "\n".join(["title,owner_id", *(f"Row {n},{limited.email}" for n in range(40))]).encode()
+    for apply in (False, True):
+        with pytest.raises(QuotaReached):
+            await admin.imports.import_rows("tasks", file, apply=apply)
     assert await sql.fetchval("SELECT count(*) FROM tasks") == 0
 
 

@@ -17,7 +17,7 @@ from todo.admin.editor import Editor
 from todo.admin.import_rows import TWICE
 from todo.admin.queries import Queries, is_id
 from todo.admin.schemas import Difference, ImportedRow
-from todo.admin.several import process
+from todo.admin.several import process, process_some
 from todo.database import WriteSession
 from todo.errors import Invalid, NotFound, Problem
 
@@ -59,9 +59,12 @@ class Rows:
 
     async def import_some(
         self, session: WriteSession, admin: ModelAdmin[Any], rows: Sequence[tuple[int, dict[str, Any]]], seen: Seen, *,
-        lax: bool,
+        lax: bool, go_on: bool = False,
     ) -> list[ImportedRow]:  # fmt: skip
-        """Add or change rows, which have these numbers. Report what became of each, in their order: or why nothing."""
+        """Add or change rows, which have these numbers. Report what became of each, in their order: or why nothing.
+
+        Unless the transaction is to `go_on` with others, those that are beyond a quota are refused.
+        """
         given, done = [], dict[int, ImportedRow]()
         for number, row in rows:
             row_id = str(row.get("id") or "") or None
@@ -70,7 +73,7 @@ class Rows:
                 continue
             seen.ids |= {row_id} if row_id else set()
             given.append(Given(number, row_id, row))
-        applied = await process(
+        applied = await (process_some if go_on else process)(
             session, given, partial(self._import, session, admin, seen, lax), partial(self._hold, session, admin),
             partial(self._read, session, admin),
         )  # fmt: skip

@@ -13,6 +13,7 @@ from todo.admin.import_columns import renamed
 from todo.admin.import_writes import Rows, Seen
 from todo.admin.queries import Queries
 from todo.admin.schemas import ImportReport
+from todo.admin.several import check_quotas
 from todo.audit import record
 from todo.errors import Invalid
 
@@ -37,7 +38,7 @@ class Importer:
         rejected, nothing is applied. `columns` of the file go into other fields than their names
         say. `progress` is called with the number of rows done and of all.
 
-        Raise Forbidden, NotFound, or Invalid for the file.
+        Raise Forbidden, NotFound, QuotaReached, or Invalid for the file.
         """
         admin = self._context.table(resource, "import")
         rows = await asyncio.to_thread(read_rows, data, form)
@@ -49,10 +50,11 @@ class Importer:
             seen = Seen()
             for start in range(0, len(rows), AT_ONCE):
                 some = [*enumerate(rows, 1)][start : start + AT_ONCE]
-                report.rows += await self.import_some(session, admin, some, seen, lax=form != "json")
+                report.rows += await self.import_some(session, admin, some, seen, lax=form != "json", go_on=True)
                 if progress:
                     progress(len(report.rows), len(rows))
             sum_up(report)
+            await check_quotas(session)  # also of a trial
             if not apply or report.refused:
                 await point.rollback()
                 return report

@@ -1,14 +1,19 @@
 """Process several rows in one transaction, of which some may be refused."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from todo.contention import is_contention
 from todo.database import WriteSession
 from todo.database_errors import problem_from
-from todo.errors import Problem
+from todo.errors import Problem, QuotaReached
 
 SIZE = 25  # rows that share a savepoint
+CHECK_QUOTAS = text("SET CONSTRAINTS usage_check IMMEDIATE")
 T = TypeVar("T")
 R = TypeVar("R")
 Work = Callable[[T], Awaitable[R]]
@@ -17,6 +22,30 @@ Finish = Callable[[Sequence[R | Problem]], Awaitable[None]]
 
 
 async def process(
+    session: WriteSession, items: Sequence[T], work: Work[T, R], prepare: Prepare[T], finish: Finish[R] | None = None
+) -> list[R | Problem]:
+    """Process the last items of a transaction: as `process_some`, and those that are beyond a quota are refused.
+
+    The quotas of those who own the rows are locked from then on.
+    """
+    with suppress(QuotaReached):
+        async with session.begin_nested():
+            found = await process_some(session, items, work, prepare, finish)
+            await check_quotas(session)
+            return found
+    await check_quotas(session)  # from here on with every statement
+    return await process_some(session, items, work, prepare, finish)
+
+
+async def check_quotas(session: WriteSession) -> None:
+    """Check quotas now, and then after each statement rather than at the end. Raise QuotaReached."""
+    try:
+        await session.execute(CHECK_QUOTAS)
+    except DBAPIError as error:
+        raise problem_of(error) from None
+
+
+async def process_some(
     session: WriteSession, items: Sequence[T], work: Work[T, R], prepare: Prepare[T], finish: Finish[R] | None = None
 ) -> list[R | Problem]:
     """Return what `work` makes of each item, or the problem for which it is refused: then nothing of it is kept.
