@@ -9,7 +9,7 @@ class Inline:
     """Rows of another resource whose field `via` refers to this row, shown below it.
 
     `order_by` is a field of theirs with their positions, whole numbers: they are shown in this order, and moved in it.
-    With `in_form` they are lines of the form of this row, saved with it in one transaction.
+    With `in_form` they are lines of the form of this row, saved with it in one transaction; so are those of a new row.
     """
 
     resource: str

@@ -2,12 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from todo.admin.declaration import Id
 from todo.admin.editor import Editor
 from todo.admin.service import AdminService
 from todo.admin.several import problem_of
-from todo.errors import Invalid, Problem
+from todo.errors import Conflict, Invalid, Problem
+
+NO_ROW = UUID(int=0)  # refers to no row
 
 
 class Edit(NamedTuple):
@@ -38,7 +41,7 @@ class NotSaved(Exception):
 class RowNotSaved(Exception):
     """Nothing was saved: the `problem` of a row, if any, and those of the rows `below` it, by resource and place."""
 
-    def __init__(self, problem: Invalid | None, below: Mapping[str, Mapping[int, Problem]]):
+    def __init__(self, problem: Problem | None, below: Mapping[str, Mapping[int, Problem]]):
         super().__init__(problem, below)
         self.problem = problem
         self.below = below
@@ -51,7 +54,7 @@ async def save_with_rows(
 
     Raise RowNotSaved with all that is refused, and whatever else `change` raises.
     """
-    problem, problems, saved = None, dict[str, Mapping[int, Problem]](), None
+    problem, saved = None, None
     async with admin.context.transaction() as session:
         inner = AdminService(admin.registry, admin.database, admin.context.origin, session)
         try:
@@ -59,14 +62,62 @@ async def save_with_rows(
                 saved = await change(inner.editor)
         except Invalid as invalid:
             problem = invalid
-        for resource, edits in below.items():
-            try:
-                await save_together(inner, resource, edits)
-            except NotSaved as refused:
-                problems[resource] = refused.problems
+        problems = await _save_below(inner, below)
         if problem or problems:
             raise RowNotSaved(problem, problems)
     return saved
+
+
+async def add_with_rows(
+    admin: AdminService, resource: str, values: Mapping[str, Any], below: Mapping[str, Sequence[Edit]]
+) -> Any:
+    """Add a row, and new rows below it by the resources of its inlines; return the row. `values` are text.
+
+    Raise RowNotSaved with all that is refused.
+    """
+    via = {one.resource: one.via for one in admin.registry[resource].inlines}
+    async with admin.context.transaction() as session:
+        inner = AdminService(admin.registry, admin.database, admin.context.origin, session)
+        try:
+            async with session.begin_nested():
+                row = await inner.editor.add(resource, values, lax=True)
+        except Exception as error:
+            problem = problem_of(error)
+            if not isinstance(problem, Invalid | Conflict):
+                raise
+            found = {name: _unacceptable(inner, name, _of(edits, via[name], NO_ROW)) for name, edits in below.items()}
+            raise RowNotSaved(problem, {name: problems for name, problems in found.items() if problems}) from None
+        problems = await _save_below(inner, {name: _of(edits, via[name], row.id) for name, edits in below.items()})
+        if problems:
+            raise RowNotSaved(None, problems)
+    return row
+
+
+async def _save_below(admin: AdminService, below: Mapping[str, Sequence[Edit]]) -> dict[str, Mapping[int, Problem]]:
+    """Save rows by their resource; return what is refused."""
+    problems = dict[str, Mapping[int, Problem]]()
+    for resource, edits in below.items():
+        try:
+            await save_together(admin, resource, edits)
+        except NotSaved as refused:
+            problems[resource] = refused.problems
+    return problems
+
+
+def _of(edits: Sequence[Edit], via: str, row_id: Id) -> list[Edit]:
+    """Return new rows with their reference to the row above."""
+    return [edit._replace(values={**edit.values, via: str(row_id)}) for edit in edits]
+
+
+def _unacceptable(admin: AdminService, resource: str, edits: Sequence[Edit]) -> dict[int, Problem]:
+    """Return what is wrong with the values of new rows alone, while the row above them is refused itself."""
+    problems: dict[int, Problem] = {}
+    for edit in edits:
+        try:
+            admin.editor.accept(admin.registry.table(resource), edit.values, adding=True, lax=True)
+        except Invalid as problem:
+            problems[edit.place] = problem
+    return problems
 
 
 async def save_together(admin: AdminService, resource: str, edits: Sequence[Edit]) -> list[Any]:

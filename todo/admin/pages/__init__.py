@@ -3,6 +3,7 @@
 from litestar.types import ControllerRouterHandler
 
 from todo.admin.pages.actions import ActionPages
+from todo.admin.pages.adding import AddPages
 from todo.admin.pages.assets import admin_file
 from todo.admin.pages.brand_files import brand_file
 from todo.admin.pages.dashboard import DashboardPage
@@ -21,7 +22,7 @@ from todo.admin.pages.sign_in import SignInPages
 from todo.admin.pages.views import ViewPages
 
 PAGES = (
-    SignInPages, DashboardPage, SearchPages, DocsPages, ListPages, RowPages, RowsBelowPages, HistoryPages, ActionPages,
-    InlineEditPages, FilePages, ImportPages, ViewPages, MarkdownPreviewPage,
+    SignInPages, DashboardPage, SearchPages, DocsPages, ListPages, AddPages, RowPages, RowsBelowPages, HistoryPages,
+    ActionPages, InlineEditPages, FilePages, ImportPages, ViewPages, MarkdownPreviewPage,
 )  # fmt: skip
 routes: list[ControllerRouterHandler] = [admin_file, brand_file, pages_router(*PAGES)]

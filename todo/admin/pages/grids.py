@@ -52,19 +52,21 @@ class Grid:
     """
 
     def __init__(
-        self, admin: AdminService, inline: Inline, rows: Sequence[Any], *, more: bool = False, in_form: bool = False
-    ):
-        """`more`: there are other rows, which are not shown."""
-        self._admin, self.inline, self.more = admin, inline, more
+        self, admin: AdminService, inline: Inline, rows: Sequence[Any], *,
+        more: bool = False, in_form: bool = False, of_new: bool = False,
+    ):  # fmt: skip
+        """`more`: there are other rows, which are not shown. `of_new`: the form is that of a new row without any."""
+        self._admin, self.inline, self.more, self._of_new = admin, inline, more, of_new
         self.mark = f"-{inline.resource}" if in_form else ""
         self.resource: ModelAdmin[Any] = admin.registry.table(inline.resource)
         self._rows = {str(row.id): row for row in rows if applies_to(admin, self.resource, "change", row)}
         may_add = admin.may(inline.resource, "add")
         self.empty = (EMPTY_IN_FORM if in_form else EMPTY) if may_add else 0
         self._added = self._written(adding=True) if may_add else {}
-        self._changed = self._written(adding=False) if admin.may(inline.resource, "change") else {}
+        self._changed = self._written(adding=False) if admin.may(inline.resource, "change") and not of_new else {}
         self.changes_all = bool(self._changed) and len(self._rows) == len(rows)
-        self.order_by = inline.order_by if in_form and inline.order_by in self._changed else ""
+        ordered = self._added if of_new else self._changed
+        self.order_by = inline.order_by if in_form and inline.order_by in ordered else ""
         self.columns = self._columns()
 
     def lines(self) -> list[Line]:
@@ -87,6 +89,15 @@ class Grid:
             for number, place in enumerate(places or self.places(sent))
         ]
         return found + [self._line(count + place, None, {}) for place in range(more)]
+
+    def copied(self, rows: Sequence[Any]) -> dict[str, list[str]]:
+        """Return what the form would send with these rows as new ones, and empty lines after them."""
+        shown = [self._added[field.name] for field in self.columns if field.name in self._added]
+        sent = {f"_count{self.mark}": [str(len(rows) + self.empty)]}
+        for place, row in enumerate(rows):
+            found = controls(shown, row, self._admin.actor.timezone, adding=True)
+            sent |= {f"{one.field.name}{self.mark}-{place}": [one.text] for one in found}
+        return sent
 
     async def edits(self, sent: Sent) -> list[Edit]:
         """Return what was typed into the lines. Raise NotSaved for values that cannot be read."""
@@ -196,7 +207,8 @@ class Grid:
     def _sent_of(self, sent: Sent, place: int) -> dict[str, list[str]]:
         """Return what was sent of one line, by the names of fields."""
         end = f"{self.mark}-{place}"
-        return {name.removesuffix(end): texts for name, texts in sent.items() if name.endswith(end)}
+        found = {name.removesuffix(end): texts for name, texts in sent.items() if name.endswith(end)}
+        return {name: texts for name, texts in found.items() if name != "_id"} if self._of_new else found
 
     def _count(self, sent: Sent) -> int:
         text = sent.get(f"_count{self.mark}", [""])[-1]

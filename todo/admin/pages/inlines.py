@@ -6,7 +6,7 @@ from typing import Any
 from todo.admin.declaration import Resource
 from todo.admin.inlines import Inline
 from todo.admin.pages.forms import Sent
-from todo.admin.pages.grids import has_grid
+from todo.admin.pages.grids import Grid, has_grid
 from todo.admin.pages.list_state import ListState, list_below
 from todo.admin.pages.lists import as_seen
 from todo.admin.pages.moves import moves_of
@@ -29,6 +29,20 @@ def put_in_form(admin: AdminService, inlines: list[dict[str, Any]], sent: Sent |
     for one in inlines:
         grid = grid_in_form(admin, one["inline"], one["found"])
         one |= {"grid": grid, "lines": lines_of(grid, sent, problems)} if grid else {}
+
+
+def new_lines(grids: Mapping[str, Grid], sent: Sent, problems: Problems) -> list[dict[str, Any]]:
+    """Return what the page that adds a row shows of its inlines: lines for new rows, also as they were sent."""
+    return [
+        {
+            "resource": grid.resource,
+            "grid": grid,
+            "lines": lines_of(grid, sent, problems),
+            "found": None,
+            "listed": None,
+        }
+        for grid in grids.values()
+    ]
 
 
 def _inline(admin: AdminService, inline: Inline, listed: ListState, found: ListResult) -> dict[str, Any]:

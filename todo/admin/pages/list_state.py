@@ -100,6 +100,15 @@ class ListState:
         """Return the URL of a row's page, or of another page of the row such as `/history`."""
         return f"{self.path}/{row_id}{page}{self.row_query}"
 
+    def after_save(self, sent: Mapping[str, list[str]], row_id: object) -> str:
+        """Return the URL for the button of a form that was pressed."""
+        match sent.get("_then", [""])[-1]:
+            case "stay":
+                return self.row(row_id)
+            case "another":
+                return f"{self.path}/add{self.row_query}"
+        return self.opened_from(row_id)
+
     def toggled(self, name: str, value: str) -> str:
         """Return the URL with this filter value added, or removed when it is set."""
         now = self.filters.get(name, ())

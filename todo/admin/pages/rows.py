@@ -1,7 +1,6 @@
 """`/admin/<resource>/<id>`: show and change one row, with related rows."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from litestar import Controller, Request, Response, get, post
@@ -11,7 +10,7 @@ from todo.admin.conflicts import Conflicted
 from todo.admin.declaration import ModelAdmin, Resource
 from todo.admin.fields import Field, label_of
 from todo.admin.pages.changed_values import KEPT_BY_THE_DATABASE
-from todo.admin.pages.forms import Sent, controls, form_version, read_values, sent_by, version_of, with_related
+from todo.admin.pages.forms import Sent, controls, form_version, sent_by, version_of, with_related
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.history import changes_of, names_of_references
 from todo.admin.pages.inlines import inlines_of, put_in_form
@@ -20,13 +19,13 @@ from todo.admin.pages.list_state import ListQueryText, ListState, list_of
 from todo.admin.pages.lists import visible_fields
 from todo.admin.pages.reauthentication import require_reauthentication_for
 from todo.admin.pages.renderer import Pages
-from todo.admin.pages.rows_in_form import Problems, asks_for_lines, carried, edits_of, grids_of, save_form
+from todo.admin.pages.rows_in_form import Problems, asks_for_lines, carried, grids_of, read_form, save_form, verbs_of
 from todo.admin.pages.sections import applies, groups_of, tabs_of
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.schemas import Difference, HistoryPage
 from todo.admin.service import AdminService
 from todo.admin.together import RowNotSaved
-from todo.errors import Forbidden, Invalid, Problem
+from todo.errors import Invalid, Problem
 
 AnyRequest = Request[Any, Any, Any]
 MOST = 200  # rows of an inline whose order is changed there
@@ -38,38 +37,6 @@ class RowPages(Controller):
     """Pages of one row."""
 
     guards = [may_enter]
-
-    @get("/{resource:str}/add", operation_id="show_admin_add", opt={"any_query": True})
-    async def show_add(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
-        """Show the form for a new row, prefilled from the query.
-
-        Example: `GET /admin/tasks/add?owner_id=0190f5f0-7c1d-7000-8000-000000000000`
-        """
-        admin = pages.admin(request)
-        declared = admin.registry[resource]
-        if not admin.may(resource, "add"):
-            raise Forbidden(f"This needs the permission {resource}.add.", slug="permission-required")
-        given = {name: [value] for name, value in request.query_params.items()}
-        return await _adding(pages, request, admin, declared, given)
-
-    @post("/{resource:str}/add", operation_id="admin_add", status_code=303)
-    async def add(self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str]) -> Response[Any]:
-        """Add a row. Errors are shown next to their fields.
-
-        Example: `POST /admin/tasks/add` with the fields of the form
-        """
-        admin, sent = pages.admin(request), await sent_by(request)
-        declared = admin.registry[resource]
-        fields = admin.editor.writable(resource, adding=True)
-        await require_reauthentication_for(pages, request, declared, "add")
-        try:
-            values = await read_values(admin, fields, sent, admin.actor.timezone, whole=True)
-            row = await admin.editor.add(resource, values, lax=True)
-        except Invalid as problem:
-            return await _adding(pages, request, admin, declared, sent, problem)
-        say = pages.language(request.scope)
-        done = say.gettext("%(label)s %(row)s added.", label=say.translate(declared.label_one), row=row.display)
-        return pages.go(_next(sent, list_of(request, resource), row.id), done=done)
 
     @get("/{resource:str}/{row_id:str}", operation_id="show_admin_row")
     async def show(
@@ -102,9 +69,8 @@ class RowPages(Controller):
         await require_reauthentication_for(pages, request, declared, "change")
         version = version_of(sent)
         try:
-            values = await read_values(admin, fields, sent, admin.actor.timezone)
-            edits = await edits_of(grids, sent, row.id)
-            for name, verb in {(name, one.verb) for name, found in edits.items() for one in found}:
+            values, edits = await read_form(admin, fields, grids, sent, row.id)
+            for name, verb in verbs_of(edits):
                 await require_reauthentication_for(pages, request, admin.registry[name], verb)
             saved = await save_form(admin, resource, row, values, version, edits)
         except Invalid as problem:
@@ -136,37 +102,6 @@ class RowPages(Controller):
         if row is None:
             return pages.go(state.row(row_id), done=END[step])
         return pages.go(state.row(row.id))
-
-    @get("/{resource:str}/{row_id:str}/copy", operation_id="show_admin_copy")
-    async def copy(
-        self, pages: PagesDependency, request: AnyRequest, resource: FromPath[str], row_id: FromPath[str],
-        listed: ListQueryText = "",
-    ) -> Response[Any]:  # fmt: skip
-        """Show the form for a new row, filled in from this one.
-
-        Example: `GET /admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/copy`
-        """
-        admin = pages.admin(request)
-        declared = admin.registry[resource]
-        row = await admin.queries.get(resource, row_id)
-        found = controls(admin.editor.writable(resource, adding=True), row, admin.actor.timezone, adding=True)
-        return await _adding(pages, request, admin, declared, {one.field.name: [one.text] for one in found})
-
-
-async def _adding(
-    pages: Pages, request: AnyRequest, admin: AdminService, declared: Resource, sent: Sent,
-    problem: Problem | None = None,
-) -> Response[str]:  # fmt: skip
-    fields = admin.editor.writable(declared.name, adding=True)
-    found = controls(fields, None, admin.actor.timezone, sent=sent, problem=problem, adding=True)
-    given = getattr(declared, "defaults", {})  # set by the service when not given
-    found = [replace(one, required=one.required and one.field.name not in given) for one in found]
-    found = await with_related(admin, found)
-    values = {
-        "resource": declared, "tabs": tabs_of(declared, groups_of(declared, found), []), "problem": problem,
-        "controls": found, "listed": list_of(request, declared.name),
-    }  # fmt: skip
-    return pages.render(request.scope, "add.html", int(problem.status) if problem else 200, **values)
 
 
 async def _showing(
@@ -244,20 +179,10 @@ def _differences(admin: AdminService, declared: Resource, row: Any) -> list[Diff
     return [one for one in found if one.before != one.after]
 
 
-def _next(sent: Sent, listed: ListState, row_id: object) -> str:
-    """Return the URL for the button that was pressed."""
-    match sent.get("_then", [""])[-1]:
-        case "stay":
-            return listed.row(row_id)
-        case "another":
-            return f"{listed.path}/add{listed.row_query}"
-    return listed.opened_from(row_id)
-
-
 async def _after_save(admin: AdminService, sent: Sent, listed: ListState, row: Any) -> str:
     """Return the URL for the button that was pressed. `row` is as it was before: it may no longer be in the list."""
     if sent.get("_then", [""])[-1] != "next":
-        return _next(sent, listed, row.id)
+        return listed.after_save(sent, row.id)
     resource = listed.path.rpartition("/")[2]
     following = await admin.queries.neighbor(resource, row, listed.list_query(), "next")
     return listed.row(following.id) if following else listed.opened_from()

@@ -1,17 +1,18 @@
 """The rows below a row that are lines of its form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from todo.admin.declaration import Resource
 from todo.admin.editor import Editor
+from todo.admin.fields import Field
 from todo.admin.inlines import Inline
-from todo.admin.pages.forms import Sent
+from todo.admin.pages.forms import Sent, read_values
 from todo.admin.pages.grids import EMPTY, Grid, Line
 from todo.admin.schemas import ListResult
 from todo.admin.service import AdminService
-from todo.admin.together import Edit, NotSaved, RowNotSaved, save_with_rows
-from todo.errors import Problem
+from todo.admin.together import Edit, NotSaved, RowNotSaved, add_with_rows, save_with_rows
+from todo.errors import Invalid, Problem
 
 MOST = 50  # rows of one resource; what has more is not in the form
 Problems = Mapping[str, Mapping[int, Problem]]
@@ -33,6 +34,28 @@ async def grids_of(admin: AdminService, declared: Resource, row: Any) -> dict[st
     return {name: grid for name, grid in grids.items() if grid is not None}
 
 
+def new_grids(admin: AdminService, declared: Resource) -> dict[str, Grid]:
+    """Return the lines of the form of a new row, by their resource: of those that this actor may add."""
+    if not admin.may(declared.name, "view"):  # rows below may refer only to what one may see
+        return {}
+    inlines = [one for one in declared.inlines if one.in_form and admin.may(one.resource, "add")]
+    return {one.resource: Grid(admin, one, [], in_form=True, of_new=True) for one in inlines}
+
+
+async def copied_lines(
+    admin: AdminService, declared: Resource, row: Any
+) -> tuple[dict[str, list[str]], list[Resource]]:
+    """Return the lines of a row's form as those of a new row, and the resources of which there are too many."""
+    grids, sent, too_many = new_grids(admin, declared), dict[str, list[str]](), list[Resource]()
+    found = await admin.queries.inlines(declared.name, row.id, most=MOST) if grids else {}
+    for name in grids.keys() & found.keys():
+        if found[name].next_cursor:
+            too_many.append(grids[name].resource)
+        else:
+            sent |= grids[name].copied(found[name].items)
+    return sent, too_many
+
+
 def lines_of(grid: Grid, sent: Sent | None, problems: Problems) -> list[Line]:
     """Return the lines as they are, or as they were sent: with more empty ones or moved, if that was asked for."""
     if not sent or f"_count{grid.mark}" not in sent:
@@ -48,9 +71,19 @@ def asks_for_lines(sent: Sent) -> bool:
     return "_more" in sent or "_move" in sent
 
 
-async def edits_of(grids: Mapping[str, Grid], sent: Sent, row_id: Any) -> dict[str, list[Edit]]:
-    """Return what was typed into the lines, by their resource. Raise RowNotSaved for values that cannot be read."""
+async def read_form(
+    admin: AdminService, fields: Sequence[Field], grids: Mapping[str, Grid], sent: Sent, row_id: Any = None
+) -> tuple[dict[str, str], dict[str, list[Edit]]]:
+    """Return what was typed into the fields of a row, all for a new one, and into its lines, by their resource.
+
+    Raise RowNotSaved for values that cannot be read.
+    """
+    values, problem = dict[str, str](), None
     edits, problems = dict[str, list[Edit]](), dict[str, Mapping[int, Problem]]()
+    try:
+        values = await read_values(admin, fields, sent, admin.actor.timezone, whole=row_id is None)
+    except Invalid as invalid:
+        problem = invalid
     for name, grid in grids.items():
         if f"_count{grid.mark}" not in sent:
             continue
@@ -59,15 +92,29 @@ async def edits_of(grids: Mapping[str, Grid], sent: Sent, row_id: Any) -> dict[s
         except NotSaved as refused:
             problems[name] = refused.problems
             continue
-        edits[name] = below(found, grid.inline, row_id)
-    if problems:
-        raise RowNotSaved(None, problems)
-    return {name: found for name, found in edits.items() if found}
+        edits[name] = below(found, grid.inline, row_id) if row_id else found
+    if problem or problems:
+        raise RowNotSaved(problem, problems)
+    return values, {name: found for name, found in edits.items() if found}
+
+
+def verbs_of(edits: Mapping[str, Sequence[Edit]]) -> Collection[tuple[str, str]]:
+    """Return what is done to rows, as resources and verbs."""
+    return {(name, one.verb) for name, found in edits.items() for one in found}
 
 
 def below(edits: Sequence[Edit], inline: Inline, row_id: Any) -> list[Edit]:
     """Return the edits with new rows that refer to the row."""
     return [one if one.row_id else one._replace(values={**one.values, inline.via: str(row_id)}) for one in edits]
+
+
+async def add_form(
+    admin: AdminService, resource: str, values: Mapping[str, str], edits: Mapping[str, Sequence[Edit]]
+) -> Any:
+    """Add a row with those of its form."""
+    if edits:
+        return await add_with_rows(admin, resource, values, edits)
+    return await admin.editor.add(resource, values, lax=True)
 
 
 async def save_form(

@@ -29,8 +29,10 @@ class Tab(NamedTuple):
         """Return how many rows are below, where there is nothing else."""
         if self.groups:
             return ""
-        more = any(inline["found"].next_cursor for inline in self.inlines)
-        return f"{sum(len(inline['found'].items) for inline in self.inlines)}{'+' if more else ''}"
+        found = [inline["found"] for inline in self.inlines]
+        if None in found:  # those of a new row
+            return ""
+        return f"{sum(len(one.items) for one in found)}{'+' if any(one.next_cursor for one in found) else ''}"
 
 
 def groups_of(declared: Appearance, found: Sequence[Control], facts: Sequence[Field] = ()) -> list[Group]:

@@ -504,8 +504,8 @@ function showRelated(text, source, opener) {
   const page = parsed(text);
   const form = one("#main form.form", page);
   if (!form) return false;
-  for (const name of ["id", "for", "list", "aria-describedby", "data-moment", "data-preview", "hx-target"]) {
-    for (const box of all(`[${name}]`, form)) box.setAttribute(name, box.getAttribute(name).replace(/(^|[ #])(field|cell)-/g, "$1related-$2-"));
+  for (const name of ["id", "for", "list", "aria-describedby", "aria-labelledby", "data-moment", "data-preview", "hx-target"]) {
+    for (const box of all(`[${name}]`, form)) box.setAttribute(name, box.getAttribute(name).replace(/(^|[ #])(field|cell|rows|inline|line)-/g, "$1related-$2-"));
   }
   for (const box of all('[name="_then"], [name="_more"], .form-foot a', form)) box.remove();
   form.removeAttribute("data-edit");
