@@ -185,6 +185,20 @@ async def test_a_file_that_makes_no_sense_is_refused(admin: AdminService, file: 
         await admin.imports.import_rows("tasks", file)
 
 
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("title\nMüll\n".encode("latin-1"), "The text of the file is not UTF-8. Save it as CSV UTF-8."),
+        (b'title\nx\n"y"z\n', "The file is not valid CSV at line 3."),
+    ],
+)
+async def test_a_file_that_is_no_csv_is_refused_in_words(admin: AdminService, file: bytes, message: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        await admin.imports.import_rows("tasks", file)
+
+    assert [error.message for error in refused.value.errors] == [message]
+
+
 @pytest.mark.parametrize("file", [b"", b"{}", b"[1]", b"[" * 5000, b'[{"title": "\\ud800"}]'])
 async def test_json_that_makes_no_sense_is_refused(admin: AdminService, file: bytes) -> None:
     with pytest.raises(Invalid):

@@ -221,6 +221,17 @@ async def test_the_number_of_rows_is_bounded(
     assert await sql.fetchval("SELECT count(*) FROM admin_runs") == 0
 
 
+@pytest.mark.parametrize("header", [[f"c{n}" for n in range(201)], ["title"]], ids=["one_row", "each_row_another"])
+async def test_the_number_of_columns_is_bounded(admin: AdminService, sql: Any, header: list[str]) -> None:
+    """The page that assigns them has a choice of all fields for each."""
+    rows = [dict.fromkeys(header, "x")] if len(header) > 1 else [{f"c{n}": "x"} for n in range(201)]
+
+    with pytest.raises(Invalid, match="at most 200 columns"):
+        await uploaded(admin, rows)
+
+    assert await sql.fetchval("SELECT count(*) FROM admin_runs") == 0
+
+
 async def test_an_import_belongs_to_its_person(
     admin: AdminService, registry: Registry, database: Database, world: World, ada: Person
 ) -> None:

@@ -169,7 +169,8 @@ async def test_more_lines_keep_what_was_typed(visitor: Visitor, boss: Person, ho
 @pytest.mark.parametrize(
     "sent",
     [
-        {f"_count{MARK}": "100000"}, {f"_count{MARK}": "x"}, {line("_version", 1): "x", line("name", 1): "y"},
+        {f"_count{MARK}": "100000"}, {f"_count{MARK}": "000000000100000"}, {f"_count{MARK}": "x"},
+        {line("_version", 1): "x", line("name", 1): "y"},
         {line("_id", 1): "x", line("name", 1): "y"}, {line("_was.position", 0): "x"},
     ],
 )  # fmt: skip
@@ -179,7 +180,13 @@ async def test_what_no_form_sends_is_refused(
     form = await opened(visitor, house)
 
     assert (await visitor.send(house["page"], **form | sent)).status_code == 422
-    for odd in ({"_move": "sections"}, {"_move": "sections 9 up"}, {"_move": "x"}, {"_place-sections": ["9"]}):
+    for odd in (
+        {"_move": "sections 0 up", f"_count{MARK}": "0"},
+        {"_move": "sections"},
+        {"_move": "sections 9 up"},
+        {"_move": "x"},
+        {"_place-sections": ["9"]},
+    ):
         assert (await visitor.send(house["page"], **form | odd)).status_code in {200, 303}
     assert await sections(boss, house) == ["Attic", "Bath", "Cellar"]
 

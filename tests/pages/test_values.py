@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from pages.conftest import Entering
 from support.factories import Person, World
 from support.pages import Visitor, form_of, heading_of, text_of
 
@@ -124,3 +125,35 @@ async def test_a_form_begins_with_what_a_new_row_needs(visitor: Visitor) -> None
     page = await visitor.get("/admin/roles/add")
 
     assert page.text.index('id="field-name"') < page.text.index(" data-picker")
+
+
+@pytest.mark.parametrize(
+    ("due", "shown"),
+    [
+        ({"kind": "day", "date": "9999-12-31"}, "9999-12-31 14:00 Pacific/Kiritimati"),
+        ({"kind": "floating", "at": "9999-12-31T23:59"}, "9999-12-31 23:59 Pacific/Kiritimati (9999-12-31 23:59 UTC)"),
+        ({"kind": "day", "date": "1900-01-01"}, "1899-12-31 13:30 Pacific/Kiritimati"),
+    ],
+)
+async def test_a_date_at_the_end_of_the_calendar_is_shown(
+    entering: Entering, world: World, boss: Person, due: dict[str, str], shown: str
+) -> None:
+    """In UTC where the calendar of a time zone does not have it."""
+    task = await boss.add("Some day", due=due, start=due)
+    east = await entering(await world.person("east", "superuser", timezone="Pacific/Kiritimati"))
+
+    pages = [await east.get(f"/admin/tasks{path}") for path in ("", f"/{task['id']}", f"/{task['id']}/explanation")]
+
+    assert [page.status_code for page in pages] == [200, 200, 200]
+    assert shown in pages[0].text
+    assert all(due.get("date", "9999-12-31") in page.text for page in pages)
+
+
+async def test_a_list_shows_a_date_stored_before_such_years_were_refused(
+    visitor: Visitor, boss: Person, sql: Any
+) -> None:
+    task = await boss.add(due={"kind": "day", "date": "2030-01-01"})
+    await sql.execute("UPDATE tasks SET due_at = '-infinity', overdue_at = '-infinity'")
+
+    for path in ("", f"/{task['id']}"):
+        assert "0001-01-01T00:00:00+00:00" in (await visitor.get(f"/admin/tasks{path}")).text

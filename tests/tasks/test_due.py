@@ -107,6 +107,8 @@ async def test_whole_seconds_may_have_milliseconds_as_javascript_writes_them(ada
         (day("2026-02-29"), ".date"),
         (day("2026-13-01"), ".date"),
         (day("0001-01-01"), ""),
+        (day("1899-12-31"), ""),
+        (zoned("0001-01-01T00:00", "UTC"), ""),
         (day("2026-1-1"), ".date"),
         (floating("2026-02-29T09:00"), ""),
         (floating("2026-02-28T24:00"), ""),

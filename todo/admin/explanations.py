@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from todo.access import Actor
 from todo.admin.context import AdminContext
 from todo.admin.declaration import Id
+from todo.admin.filters import local_time
 from todo.admin.queries import Queries
 from todo.database import Database, Query, now
 from todo.queue import RUN
@@ -120,4 +121,4 @@ def _worker_entry(function: str, succeeded_at: datetime | None, error: str | Non
 def _local(one: ExplanationEntry, zone: ZoneInfo) -> ExplanationEntry:
     if one.at is None:
         return one
-    return structs.replace(one, local=one.at.astimezone(zone).isoformat(timespec="minutes"))
+    return structs.replace(one, local=local_time(one.at, zone).isoformat(timespec="minutes"))

@@ -136,8 +136,10 @@ def csv_rows(file: BinaryIO) -> Iterator[dict[str, Any]]:
             if None in row or None in row.values():
                 raise Invalid.field("body.csv", "Every row must have as many cells as the header.")
             yield {name: unsafe(text) for name, text in row.items()}
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Invalid.field("body.csv", f"The file is not valid CSV in UTF-8: {error}.") from None
+    except UnicodeDecodeError:
+        raise Invalid.field("body.csv", "The text of the file is not UTF-8. Save it as CSV UTF-8.") from None
+    except csv.Error:
+        raise Invalid.field("body.csv", f"The file is not valid CSV at line {reader.reader.line_num}.") from None
     finally:
         text.detach()  # what opened the file closes it
 

@@ -13,7 +13,7 @@ text
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import combinations
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -236,10 +236,22 @@ def steps_of(chosen: str, first: Any, last: Any, zone: ZoneInfo, kind: str) -> l
     ]
 
 
+def local_time(moment: datetime, zone: tzinfo) -> datetime:
+    """Return an instant in a time zone, or in UTC where the calendar ends there.
+
+    The driver reads the first instant of all without a time zone.
+    """
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return aware.astimezone(zone)
+    except OverflowError:
+        return aware
+
+
 def _day_of(moment: date | datetime, zone: ZoneInfo) -> date:
     if not isinstance(moment, datetime):
         return moment
-    return moment.astimezone(zone).date() if moment.tzinfo else moment.date()
+    return local_time(moment, zone).date() if moment.tzinfo else moment.date()
 
 
 def _month_after(first: date) -> date:

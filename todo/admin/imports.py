@@ -27,6 +27,7 @@ from todo.admin.importing import Importer, sum_up
 from todo.admin.models import IMPORT, RUN, Run
 from todo.admin.queries import Queries
 from todo.admin.schemas import Failure, ImportColumn, ImportJob, ImportReport
+from todo.admin.spreadsheets import MOST_COLUMNS
 from todo.database import WriteSession, now
 from todo.errors import Conflict, Invalid, NotFound, Stale
 from todo.queue import enqueue
@@ -71,7 +72,7 @@ class Imports:
             columns, rest = dict[str, None](), iter(rows)
             while some := await asyncio.to_thread(next_part, rest, KEPT):
                 columns |= dict.fromkeys(name for row in some for name in row if name != REASON)
-                _check_size(run.total + len(some))
+                _check_size(run.total + len(some), len(columns))
                 await keep(session, run.id, run.total, some)
                 run.total += len(some)
             if not run.total:
@@ -284,6 +285,8 @@ def _check_draft(run: Run | ImportJob) -> None:
         raise Conflict("This import has begun already.")
 
 
-def _check_size(rows: int) -> None:
+def _check_size(rows: int, columns: int) -> None:
+    if columns > MOST_COLUMNS:
+        raise Invalid(f"A file can have at most {MOST_COLUMNS} columns.")
     if rows > MOST_ROWS:
         raise Invalid(f"A file can have at most {MOST_ROWS:,} rows. Split the file.")

@@ -15,7 +15,7 @@ from todo.errors import Invalid
 
 MOST_BYTES = 64 * 1024 * 1024  # of all parts, unpacked
 MOST_VALUES = 1_000_000
-MOST_COLUMNS = 500
+MOST_COLUMNS = 200  # of any file: each has a choice of all fields on the page that assigns them
 MOST_TEXT = 64 * 1024 * 1024  # characters of all cells: many cells may refer to one long text
 MOST_ROWS = 100_000  # also empty ones: a row may claim any number
 

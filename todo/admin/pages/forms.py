@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import UNSET
 
 from todo.admin.fields import Field, write_text
+from todo.admin.filters import local_time
 from todo.admin.pages.languages import zone
 from todo.admin.pages.templating import displays
 from todo.admin.queries import is_id
@@ -56,7 +57,7 @@ def text_of(field: Field, value: Any, timezone: str, label: str = "") -> str:
     if field.text_format is not None:
         return field.text_format.write(value)
     if field.kind == "instant":
-        return str(value.astimezone(zone(timezone)).strftime(MINUTES))
+        return local_time(value, zone(timezone)).strftime(MINUTES)
     if field.kind == "local":
         return str(value.strftime(MINUTES))
     return write_text(value)

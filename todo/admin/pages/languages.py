@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from todo.admin.declaration import Resource
 from todo.admin.fields import label_of
+from todo.admin.filters import local_time
 from todo.admin.lookups import CAP
 from todo.admin.pages.sentences import Sentences
 from todo.database import now
@@ -120,7 +121,7 @@ class Language:
 
     def friendly(self, value: datetime, timezone: str) -> str:
         """Format an instant as people write it: `today 16:46`, `29 Nov 16:46`, or with its year if that is another."""
-        local, today = value.astimezone(zone(timezone)), now().astimezone(zone(timezone)).date()
+        local, today = local_time(value, zone(timezone)), now().astimezone(zone(timezone)).date()
         near = {-1: self.gettext("yesterday"), 0: self.gettext("today"), 1: self.gettext("tomorrow")}
         days = (local.date() - today).days
         if days in near:
@@ -189,7 +190,7 @@ def zone(name: str) -> ZoneInfo:
 
 def when(value: datetime, timezone: str) -> str:
     """Format an instant in the viewer's time zone, e.g. `2026-12-31 09:00`."""
-    return value.astimezone(zone(timezone)).strftime("%Y-%m-%d %H:%M")
+    return local_time(value, zone(timezone)).strftime("%Y-%m-%d %H:%M")
 
 
 def words_of(value: Any) -> str:

@@ -146,6 +146,8 @@ def _asked(sent: Sent, name: str) -> str:
 
 def _moved(places: list[int], sent: Sent) -> list[int]:
     """Return the places in another order: that of `_move`, such as `sections 3 up`."""
+    if not places:
+        return places
     _, place, step = (*_asked(sent, "_move").split(" "), "", "")[:3]
     at = places.index(int(place)) if place.isascii() and place.isdigit() and int(place) in places else 0
     to = max(0, min(len(places) - 1, at + {"up": -1, "down": 1}.get(step, 0)))

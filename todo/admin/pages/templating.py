@@ -13,6 +13,7 @@ from msgspec import UNSET
 from todo.admin.checks import AdminError
 from todo.admin.declaration import Resource
 from todo.admin.fields import Field, holds, label_of, longest, write_text
+from todo.admin.filters import local_time
 from todo.admin.pages.assets import asset
 from todo.admin.pages.brand import Brand
 from todo.admin.pages.changed_values import changed_value, notable
@@ -71,7 +72,7 @@ def check_widgets(resources: Iterable[Resource], templates: Environment) -> None
 
 def iso(value: datetime | date) -> str:
     """Format for machines: RFC 3339, instants in UTC."""
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value.isoformat()
+    return local_time(value, UTC).isoformat() if isinstance(value, datetime) else value.isoformat()
 
 
 def is_future(value: datetime) -> bool:

@@ -123,8 +123,8 @@ EXPLAINERS = [Explainer("tasks", explain_task), Explainer("series", explain_seri
 def _dates(row: Any, timezone: str) -> Iterator[ExplanationEntry]:
     yield entry("date", "Task added", at=row.created_at)
     if row.start:
-        at = rules.instant_of(row.start, timezone)
-        waits = at > now()
+        at = _instant(row.start, timezone)
+        waits = at is not None and at > now()
         yield entry("date", "Start", "It is planned for later." if waits else "", at=at, blocks=waits)
     if row.due_at:
         late = row.overdue_at <= now() and row.status not in rules.CLOSED
@@ -132,6 +132,14 @@ def _dates(row: Any, timezone: str) -> Iterator[ExplanationEntry]:
     if row.completed_at:
         why = "Closed tasks do not come up."
         yield entry("state", f"Task closed: {row.status}", why, row.completed_at, blocks=True)
+
+
+def _instant(moment: dict[str, Any], timezone: str) -> datetime | None:
+    """Return what a start means, or None where the calendar ends before it, as in a time zone moved to since."""
+    try:
+        return rules.instant_of(moment, timezone)
+    except ValueError:
+        return None
 
 
 def _state(row: Any, owner_status: str, archived_at: datetime | None) -> Iterator[ExplanationEntry]:

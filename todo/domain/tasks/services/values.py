@@ -62,6 +62,9 @@ def _moment(field: str, moment: Moment | None, owner_timezone: str) -> tuple[Any
     if isinstance(moment, Floating | Zoned):
         stored["at"] = moment.at.removesuffix(".000")  # as JavaScript writes whole seconds
     try:
-        return stored, rules.instants_of(stored, owner_timezone)
+        instants = rules.instants_of(stored, owner_timezone)
     except ValueError:
         raise Invalid.field(field, "There is no such day or time.") from None
+    if instants["due_at"] and instants["due_at"] < rules.EARLIEST:
+        raise Invalid.field(field, "This must not be before the year 1900.")
+    return stored, instants
