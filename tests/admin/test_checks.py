@@ -89,6 +89,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"search": ("height",)}, "search has 'height', which is not a text"),
     ({"sorts": ("colour",)}, "sorts has 'colour', which is not a field"),
     ({"sorts": ("leaf",)}, "sorts has 'leaf', which cannot be sorted by"),
+    ({"value_names": {"shape.size": {1: "small"}}}, "value_names has 'shape', which is not a field"),
     ({"sort": "-colour"}, "sort has 'colour', which is not a field"),
     ({"sort": "height"}, "sort has 'height', which is not in sorts"),
     ({"display": "colour"}, "display has 'colour', which is not a field"),

@@ -250,16 +250,23 @@ def test_a_sentence_with_values_is_translated_where_it_is_shown() -> None:
 async def test_data_is_named_in_german_and_what_others_wrote_is_marked(
     visitor: Visitor, boss: Person, sql: asyncpg.Connection
 ) -> None:
-    task = await boss.add("Miete", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=WEEKLY"})
+    task = await boss.add(
+        "Miete", due={"kind": "day", "date": "2031-01-31"}, recurrence={"rrule": "FREQ=WEEKLY"}, priority=3
+    )
     await sql.execute("UPDATE series SET last_error = 'No route to host' WHERE id = $1", task["series_id"])
     visitor.http.headers["accept-language"] = "de"
 
     page = await visitor.get(f"/admin/series/{task['series_id']}")
     history = await visitor.get(f"/admin/series/{task['series_id']}/history")
 
-    assert "<dt>Priorität</dt>" in page.text and "<dt>Tage bis zur Frist</dt>" in page.text
+    assert "<dt>Priorität</dt><dd>Hoch</dd>" in page.text and "<dt>Tage bis zur Frist</dt>" in page.text
     assert '<span lang="en">No route to host</span>' in page.text
-    assert "Titel: Miete; Priorität: 0" in text_of(history)
+    assert "Titel: Miete; Priorität: Hoch" in text_of(history)
+
+
+def test_arguments_of_jobs_have_names_in_german() -> None:
+    assert [language_of(code).key("run_id") for code in LANGUAGES] == ["Run", "Hintergrundauftrag"]
+    assert [*REGISTRY["jobs"].texts()] == ["Run"]
 
 
 def test_names_of_others_are_marked_in_german_alone() -> None:

@@ -52,6 +52,15 @@ def test_data_is_written_as_its_names_and_values() -> None:
     assert found == "Title: Rent; Labels: home, money; Limit: Used: 3"
 
 
+def test_numbers_in_data_have_their_names() -> None:
+    found = changed_value(
+        language_of("en"), {"title": "Rent", "priority": 4, "estimate_minutes": 4},
+        REGISTRY["series"].fields["template"], "UTC",
+    )  # fmt: skip
+
+    assert found == "Title: Rent; Priority: Urgent; Estimate minutes: 4"
+
+
 def test_what_every_row_has_is_no_change_worth_showing() -> None:
     changes = [Difference(name, name, None, "x") for name in ("id", "version", "title", "created_at")]
 

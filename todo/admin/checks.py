@@ -42,7 +42,7 @@ OF_ALL = (
     "columns", "search", "sorts", "unsorted", "sums", "diff", "field_permissions", "field_labels", "translated",
     "schemas", "foreign",
 )  # fmt: skip
-PLACES = ("text_formats", "options", "help_texts", "value_names", "settable")
+PLACES = ("text_formats", "options", "help_texts", "settable")
 MOST_CHOICES = 6  # of a `Filter`: every combination is a condition
 
 
@@ -102,6 +102,7 @@ def _places(resource: Resource) -> Iterator[tuple[str, Iterable[str]]]:
     if isinstance(resource, ModelAdmin):
         for place in (*PLACES, "types", "editable", "only_on_add", "heavy", "defaults"):
             yield place, getattr(resource, place)
+        yield "value_names", [name.partition(".")[0] for name in resource.value_names]
         yield "trash", (resource.trash,) if resource.trash else ()
 
 

@@ -247,7 +247,8 @@ class ModelAdmin(Resource, Generic[M]):
     settable: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # choices that forms offer for a change; others have actions
     options: ClassVar[Mapping[str, Callable[[], Mapping[str, str]]]] = {}  # known values of lists, and what they mean
     help_texts: ClassVar[Mapping[str, str]] = {}
-    value_names: ClassVar[Mapping[str, Mapping[int, str]]] = {}  # what numbers are called, e.g. `{4: "urgent"}`
+    # What numbers are called, e.g. `{"priority": {4: "urgent"}}`; in a JSON field `{"template.priority": ...}`.
+    value_names: ClassVar[Mapping[str, Mapping[int, str]]] = {}
     defaults: ClassVar[Mapping[str, Callable[[Actor], Any]]] = {}  # of new rows, for fields that are not given
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:

@@ -1,7 +1,7 @@
 """Fields of resources, derived from the table's columns and the declaration."""
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import NoneType, UnionType
@@ -66,6 +66,7 @@ class Field:
     help: str = field(default="", compare=False)
     text_format: TextFormat | None = field(default=None, compare=False)
     names: tuple[tuple[int, str], ...] = field(default=(), compare=False)  # what numbers are called
+    names_within: Mapping[str, Mapping[int, str]] = field(default_factory=dict, compare=False)  # the same in its JSON
     widget: str = field(default="", compare=False)  # a control other than that of its kind
     schema: Any = field(default=None, compare=False)  # what a JSON field holds
     tones: tuple[tuple[str, str], ...] = field(default=(), compare=False)  # colors of values that are shown as badges
@@ -74,6 +75,10 @@ class Field:
     def name_of(self, value: Any) -> str:
         """Return what a value is called, or the value as text."""
         return dict(self.names).get(value, str(value))
+
+    def name_within(self, name: str, value: Any) -> str:
+        """Return what a number in the data of a JSON field is called, or "" where it is not named."""
+        return self.names_within.get(name, {}).get(value, "") if isinstance(value, int) else ""
 
 
 def is_sortable(field: Field) -> bool:

@@ -1,7 +1,7 @@
 """The registry of all resources, checked at startup."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -162,6 +162,7 @@ def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, F
             help=admin.help_texts.get(column.name, text_format.hint if text_format else ""),
             text_format=text_format,
             names=tuple(admin.value_names.get(column.name, {}).items()),
+            names_within=_names_within(admin, column.name),
             settable=admin.settable.get(column.name, ()),
         )
         there = admin.references.get(field.name, field.reference)
@@ -169,6 +170,12 @@ def _table_fields(admin: ModelAdmin[Any], tables: dict[str, str]) -> dict[str, F
     for name, computed in admin.computed.items():
         found[name] = _computed(name, computed, admin)
     return found
+
+
+def _names_within(admin: ModelAdmin[Any], name: str) -> dict[str, Mapping[int, str]]:
+    """Return what numbers in the data of a JSON field are called."""
+    start = f"{name}."
+    return {key.removeprefix(start): names for key, names in admin.value_names.items() if key.startswith(start)}
 
 
 def _with_default(field: Field, admin: ModelAdmin[Any]) -> Field:

@@ -179,6 +179,7 @@ def _of_fields(fields: Iterable[Any]) -> Iterator[str]:
         yield from (field.label, field.help)
         yield from (words_of(choice) for choice in field.choices if field.kind == "choice")
         yield from (name for _, name in field.names)
+        yield from (name for names in getattr(field, "names_within", {}).values() for name in names.values())
 
 
 if __name__ == "__main__":

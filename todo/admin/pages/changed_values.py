@@ -28,19 +28,21 @@ def changed_value(
         return str(value)[:16].replace("T", " ")
     if field is not None and field.kind == "instant":
         return when(value if isinstance(value, datetime) else datetime.fromisoformat(value), timezone)
-    return _text(language, value, names or {})
+    return _text(language, value, names or {}, field)
 
 
-def _text(language: Language, value: Any, names: Mapping[str, str]) -> str:
+def _text(language: Language, value: Any, names: Mapping[str, str], field: Field | None = None) -> str:
     match value:
         case bool():
             return language.gettext("Yes") if value else language.gettext("No")
         case list():
-            return ", ".join(_text(language, one, names) for one in value)
+            return ", ".join(_text(language, one, names, field) for one in value)
         case dict():
             held = {name: one for name, one in value.items() if one not in EMPTY}
             labels = {name: language.translate(label_of(name)) for name in held}
-            return "; ".join(f"{labels[name]}: {_text(language, one, names)}" for name, one in held.items())
+            called = {name: field.name_within(name, one) if field else "" for name, one in held.items()}
+            texts = {name: language.words(called[name]) or _text(language, one, names) for name, one in held.items()}
+            return "; ".join(f"{labels[name]}: {text}" for name, text in texts.items())
     return names.get(str(value), write_text(value))
 
 

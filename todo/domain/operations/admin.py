@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from functools import partial
+from inspect import signature
 from typing import Any, Literal
 
 import msgspec
@@ -124,6 +125,12 @@ class JobAdmin(RowsAdmin):
             msgspec.convert({"id": job.key, **msgspec.structs.asdict(job)}, JobRow, from_attributes=True)
             for job in found
         ]
+
+    def texts(self) -> Iterable[str]:
+        """The names of arguments, in the data of jobs."""
+        signatures = [signature(function) for function in self._catalog.functions]
+        parameters = [one for found in signatures for one in found.parameters.values()]
+        return [label_of(one.name) for one in parameters if one.kind is one.KEYWORD_ONLY]
 
     def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
         over = row.status in {"complete", "failed", "aborted"}

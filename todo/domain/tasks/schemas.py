@@ -50,6 +50,7 @@ class Zoned(Struct, tag_field="kind", tag="zoned", forbid_unknown_fields=True):
 
 Moment = Day | Floating | Zoned
 Title = Annotated[str, Meta(min_length=1, max_length=MOST, pattern=ONE_LINE, examples=["Pay the rent"])]
+PRIORITY_NAMES = {0: "none", 1: "low", 2: "medium", 3: "high", 4: "urgent"}
 Priority = Annotated[
     int,
     Meta(ge=0, le=4, description="0 none, 1 low, 2 medium, 3 high, 4 urgent"),

@@ -20,7 +20,18 @@ from todo.domain.tasks.guards import reachable
 from todo.domain.tasks.held import held, hold
 from todo.domain.tasks.labels.rules import Labels
 from todo.domain.tasks.models import TASK, Task
-from todo.domain.tasks.schemas import Assignees, Minutes, Moment, Priority, Status, TaskIn, TaskOut, TaskPatch, Title
+from todo.domain.tasks.schemas import (
+    PRIORITY_NAMES,
+    Assignees,
+    Minutes,
+    Moment,
+    Priority,
+    Status,
+    TaskIn,
+    TaskOut,
+    TaskPatch,
+    Title,
+)
 from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import SERIES
 from todo.domain.tasks.series.services.occurrences import SeriesService
@@ -96,7 +107,7 @@ class TaskAdmin(ModelAdmin[Task]):
         "completed_at": "Of a task that is done or cancelled: when it was closed; now without it.",
     }
     settable = {"status": ("open", "in_progress", "waiting")}  # others by actions, so that a series goes on
-    value_names = {"priority": {0: "none", 1: "low", 2: "medium", 3: "high", 4: "urgent"}}
+    value_names = {"priority": PRIORITY_NAMES}
     text_formats = {"due": MOMENT, "start": MOMENT, "recurrence": RRULE}
     inlines = (
         Inline("tasks", via="parent_id"),

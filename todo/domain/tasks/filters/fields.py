@@ -48,6 +48,7 @@ from todo.domain.tasks.queries import (
     labeled,
     words_query,
 )
+from todo.domain.tasks.schemas import PRIORITY_NAMES
 
 
 class Take:
@@ -67,7 +68,7 @@ class Take:
 Clause: TypeAlias = Callable[[Take], ColumnElement[bool]]
 TEXTS, SUBTASK = ARRAY(Text), table_of(Task).alias("subtask").c
 STATUSES = {name: name for name in ("open", "in_progress", "waiting", "done", "cancelled")}
-PRIORITIES = {"none": 0, "low": 1, "medium": 2, "high": 3, "urgent": 4} | {str(number): number for number in range(5)}
+PRIORITIES = {name: number for number, name in PRIORITY_NAMES.items()} | {str(number): number for number in range(5)}
 
 
 class Field(NamedTuple):

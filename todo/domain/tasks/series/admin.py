@@ -13,6 +13,7 @@ from todo.admin.inlines import Inline
 from todo.audit import record
 from todo.database import ACTOR, Database
 from todo.domain.recurrence.schemas import Opens, Pause, Rrule
+from todo.domain.tasks.schemas import PRIORITY_NAMES
 from todo.domain.tasks.series.locks import lock_owner
 from todo.domain.tasks.series.models import OCCURRENCE, SERIES, Occurrence, Series
 from todo.domain.tasks.series.queries import sentence_of
@@ -83,6 +84,7 @@ class SeriesAdmin(ModelAdmin[Series]):
         "Series": ("Series", "Where it is"), "What it does": ("What it does",),
         "Occurrences": ("occurrences",), "Tasks": ("tasks",),
     }  # fmt: skip
+    value_names = {"template.priority": PRIORITY_NAMES}
     schemas = {"template": Template, "pauses": Pause, "vacations": Pause}
     foreign = ("last_error",)
     shown_if = {"timezone": ("kind", ("zoned",)), "expire_after_seconds": ("on_missed", ("expire",))}
