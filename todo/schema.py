@@ -20,6 +20,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 ONE_LINE = r"^[^\x00-\x1f\x7f]*$(?!\n)"
 Line = Annotated[str, Meta(max_length=500, pattern=ONE_LINE)]
 Text = Annotated[str, Meta(max_length=50_000, pattern=r"^[^\x00]*$")]
+NOT_EMPTY = {"minLength": 1}  # in the document: an empty parameter is rejected before its handler is asked
 Instant = Annotated[datetime, Meta(tz=True)]
 # Litestar reads the constraints of query parameters from QueryParameter only.
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Maximum number of items per page.")]
@@ -50,10 +51,11 @@ class Page(Struct, Generic[T], omit_defaults=True):
     total_is_exact: bool | UnsetType = UNSET
 
 
-def read_instant(field: str, text: str | None) -> datetime | None:
-    """Parse an instant of a query parameter. Raise Invalid when it has no UTC offset; Litestar would assume UTC."""
-    if text is None:
-        return None
+def read_instant(field: str, text: str) -> datetime:
+    """Parse an instant of a query parameter. Raise Invalid for another text.
+
+    Litestar would assume UTC without an offset, and take a number for seconds since 1970.
+    """
     try:
         return msgspec.convert(text, Instant).astimezone(UTC)
     except (msgspec.ValidationError, OverflowError):

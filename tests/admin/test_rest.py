@@ -1,11 +1,13 @@
 """`/api/admin`: the same service over HTTP."""
 
 import gc
+import re
 from typing import Any
 
 import httpx
 import pytest
 from support.factories import Person, World
+from support.openapi import parameters_of
 
 ID = "0190f5f0-7c1d-7000-8000-000000000000"
 
@@ -41,6 +43,39 @@ async def test_a_query_that_is_not_declared_is_refused(boss_http: httpx.AsyncCli
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == f"query.{query.partition('?')[2].partition('=')[0]}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "status"),
+    [
+        *(("created_at", text, 200) for text in ("2026", "2026-11", "2026-11-25", "today", "..2026", "2026-11..today")),
+        ("created_at", "2026-11-25T09:00:00Z..2026-11-25T10:00:00Z", 200), ("due_at", "empty", 200),
+        ("created_at", "2026-13", 422), ("created_at", "2026-11-", 422), ("created_at", "", 422),
+        ("priority", "1..3", 200), ("priority", "2..", 200), ("priority", "2", 200), ("priority", "x", 422),
+        ("owner_id", ID, 200), ("owner_id", "empty..", 422), ("series_id", "set", 200), ("series_id", "x", 422),
+        ("assignee_ids", ID, 200), ("assignee_ids", "x", 422),
+    ],
+)  # fmt: skip
+async def test_a_filter_takes_what_the_document_says(
+    boss_http: httpx.AsyncClient, name: str, text: str, status: int
+) -> None:
+    document = (await boss_http.get("/openapi-admin.json")).json()
+    schema = parameters_of(document, document["paths"]["/api/admin/tasks"]["get"])[name]["schema"]["items"]
+
+    assert valid(text, schema) is (status == 200)
+    assert (await boss_http.get("/api/admin/tasks", params={name: text})).status_code == status
+
+
+def valid(text: str, schema: dict[str, Any]) -> bool:
+    """Whether a text is as a schema says, of which this knows what filters have."""
+    if "anyOf" in schema and not any(valid(text, one) for one in schema["anyOf"]):
+        return False
+    is_id = re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text)
+    return (
+        bool(re.search(schema.get("pattern", ""), text) and (is_id or schema.get("format") != "uuid"))
+        and len(text) >= schema.get("minLength", 0)
+        and text in schema.get("enum", [text])
+    )
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,38 @@ async def test_the_limits_of_query_parameters_are_documented(document: Document)
     assert parameters["cursor"]["maxLength"] == 500
 
 
+async def test_no_text_of_a_query_may_be_empty_but_in_lists_of_the_administration(document: Document) -> None:
+    lists = re.compile("admin_(list|export)_")
+    texts = {
+        (operation["operationId"], name): item["schema"]
+        for _, _, operation in operations(document)
+        for name, item in parameters_of(document, operation).items()
+        if item["in"] == "query" and item["schema"]["type"] == "string" and not lists.match(operation["operationId"])
+    }
+
+    lax = [
+        found for found, schema in texts.items() if not {"enum", "const"} & schema.keys() and "minLength" not in schema
+    ]
+    assert texts
+    assert lax == []
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("ada@example.com", True),
+        (" ada@example.com ", True),
+        ("ada", False),
+        ("a@b", False),
+        ("a\x01@example.com", False),
+    ],
+)
+async def test_the_document_says_what_an_address_is(document: Document, text: str, allowed: bool) -> None:
+    pattern = document["components"]["schemas"]["Registration"]["properties"]["email"]["pattern"]
+
+    assert bool(re.search(pattern, text)) is allowed
+
+
 async def test_a_task_is_as_the_document_says(document: Document, ada: Person) -> None:
     task = await ada.add(due={"kind": "day", "date": "2026-12-31"})
 

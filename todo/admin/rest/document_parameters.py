@@ -1,19 +1,24 @@
 """The parameters of the admin's operations, as the OpenAPI document describes them."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
+from uuid import UUID
 
 from todo.admin.declaration import Filter, ModelAdmin, Resource
-from todo.admin.fields import Field
+from todo.admin.fields import Field, bare, without_none
 from todo.admin.file_formats import FORMATS
-from todo.admin.filters import LONGEST
+from todo.admin.filters import EMPTY, LONGEST, NUMBERS, PERIODS, SET, TIMES
 from todo.admin.rest.operations import Operation
-from todo.admin.rest.parameters import MATCH, has_trash, most_values
+from todo.admin.rest.parameters import MATCH, WITHIN, has_trash, most_values
 from todo.http.document.shared import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH
-from todo.schema import ONE_LINE
+from todo.schema import NOT_EMPTY, ONE_LINE
 
 LIMIT = {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
-TEXT = {"type": "string", "maxLength": 500}
+TEXT = {"type": "string", "maxLength": 500} | NOT_EMPTY
+TIME = r"T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?"
+MOMENT = rf"(\d{{4}}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01])({TIME})?)?)?|{'|'.join(PERIODS)})"
+ID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+NUMBER = r"-?\d{1,18}"
 VERSIONED = {"change", "delete", "act_on_one", "assign", "discard", "start"}
 
 
@@ -70,7 +75,8 @@ def _queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]:
         if has_trash(resource):
             yield _query("trash", "Return the rows in the trash instead.", {"type": "boolean", "default": False})
     if one.kind in {"list", "export", "options"}:
-        yield _query("q", "Words to search for, or an id.", {"type": "string", "maxLength": 200, "default": ""})
+        words = _words(resource, one)
+        yield _query("q", "The id of a row." if "pattern" in words else "Words to search for, or an id.", words)
     if one.kind in {"list", "history"}:
         yield _query("limit", "Maximum number of items per page.", LIMIT)
         yield _query("cursor", "`next_cursor` of the previous page.", TEXT)
@@ -87,10 +93,11 @@ def _own_queries(resource: Resource, one: Operation) -> Iterator[dict[str, Any]]
             yield _query("columns", "Names of the fields to export, separated by commas; all without it.", columns)
             yield _query("form", "File format.", {"type": "string", "enum": list(FORMATS), "default": "csv"})
         case "as_of":
-            instant = {"type": "string", "format": "date-time"}
+            instant = {"type": "string", "format": "date-time", "maxLength": 40} | NOT_EMPTY
             yield _query("at", "Instant, with its offset.", instant) | {"required": True}
         case "dates":
-            yield _query("within", "Year or month to divide further.", {"type": "string", "maxLength": 7})
+            within = {"type": "string", "maxLength": 7, "pattern": WITHIN} | NOT_EMPTY
+            yield _query("within", "Year or month to divide further.", within)
         case "options":
             names = [field.name for field in resource.fields.values() if field.reference]
             yield _query("field", "Name of the reference field.", {"type": "string", "enum": names}) | {
@@ -116,7 +123,32 @@ def _filter(resource: Resource, item: str | Filter) -> dict[str, Any]:
 
 
 def _filter_choices(field: Field) -> dict[str, Any]:
-    given = ["empty", "set"] if field.nullable else []
+    """Return what the values of a filter are, as `todo.admin.filters` reads them."""
+    given = [EMPTY, SET] if field.nullable else []
+    words = "".join(f"|{word}" for word in given)
     if field.choices and field.kind != "list":
         return {"enum": [*field.choices, *given]}
-    return {"enum": ["true", "false", *given]} if field.kind == "boolean" else {}
+    if field.kind == "boolean":
+        return {"enum": ["true", "false", *given]}
+    if field.kind in TIMES:
+        return {"pattern": rf"^({MOMENT}?(\.\.{MOMENT}?)?{words})$", "minLength": len("..") + 1}
+    if field.kind in NUMBERS:
+        number = NUMBER if field.kind == "integer" else rf"{NUMBER}(\.\d{{1,9}})?"
+        return {"pattern": rf"^({number}|({number})?\.\.({number})?{words})$"}
+    if _item(field) is UUID:
+        return {"anyOf": [{"format": "uuid"}, {"enum": given}]} if given else {"format": "uuid"}
+    return {}
+
+
+def _item(field: Field) -> Any:
+    """Return the type of a field, or of the items of its list."""
+    kind = bare(without_none(field.type))
+    return bare(get_args(kind)[0]) if field.kind == "list" else kind
+
+
+def _words(resource: Resource, one: Operation) -> dict[str, Any]:
+    """Return what can be searched for."""
+    if one.kind == "options":
+        return {"type": "string", "maxLength": 200} | NOT_EMPTY
+    only_ids = isinstance(resource, ModelAdmin) and not resource.search
+    return {"type": "string", "maxLength": 200, "default": ""} | ({"pattern": f"^({ID})?$"} if only_ids else {})

@@ -19,7 +19,7 @@ from todo.admin.service import AdminService
 from todo.database import Database
 from todo.errors import FieldError, Invalid, Status
 from todo.http.requests import LARGE_BODY, known_to, read_json
-from todo.schema import ONE_LINE, Instant, Schema
+from todo.schema import ONE_LINE, Schema
 
 ActorRequest = Request[Actor, Any, State]
 Db = NamedDependency[Database]
@@ -44,12 +44,13 @@ Reason = Annotated[
 Columns = Annotated[
     str, QueryParameter(max_length=2000, pattern="^[a-z_,]*$", description="Fields to export, separated by commas.")
 ]
-At = Annotated[Instant, QueryParameter(description="Instant, with its offset.")]
+At = Annotated[str, QueryParameter(max_length=40, description="Instant, with its offset.")]
 FileForm = Annotated[Literal["csv", "json", "xlsx"], QueryParameter(description="File format.")]
 Previewing = Annotated[
     bool, QueryParameter(description="Delete nothing; return what would also be deleted or changed.")
 ]
-Within = Annotated[str, QueryParameter(max_length=7, description="Year or month to divide further.")]
+WITHIN = r"^\d{4}(-(0[1-9]|1[0-2]))?$"
+Within = Annotated[str, QueryParameter(max_length=7, pattern=WITHIN, description="Year or month to divide further.")]
 Reference = Annotated[str, QueryParameter(max_length=100, description="Name of the reference field.")]
 ONE = {"text"} | TIMES | NUMBERS  # kinds of fields whose filter takes one text or range
 File = Annotated[str, Meta(max_length=5_000_000, examples=["title,priority\nWater the plants,2\n"])]

@@ -29,7 +29,7 @@ from todo.admin.rest.parameters import (
 )
 from todo.admin.schemas import FacetValue, HistoryPage, ListQuery, ListResult, Option, RowAsOf, SearchHit
 from todo.http.etags import IfNoneMatch, versioned
-from todo.schema import Cursor, Limit
+from todo.schema import Cursor, Limit, read_instant
 
 
 @get(operation_id="admin_overview", guards=[requires(ENTER)])
@@ -161,7 +161,7 @@ async def get_as_of(admin: Admin, resource: FromPath[str], row_id: FromPath[str]
 
     Example: `GET /api/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000/as-of?at=2026-11-01T00:00:00Z`
     """
-    return await admin.history.as_of(resource, row_id, at)
+    return await admin.history.as_of(resource, row_id, read_instant("query.at", at))
 
 
 READS = [list_rows, get_docs, get_row, export_rows, list_dates, list_options, list_history, get_as_of, get_explanation]

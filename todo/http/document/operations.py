@@ -13,7 +13,7 @@ from todo.access import PermissionGuard, signed_in, signed_in_recently
 from todo.errors import ProblemDetails
 from todo.http.content import SECRET
 from todo.http.deprecation import deprecation_of
-from todo.http.document.schemas import Schema, parameter_schema, schemas_of
+from todo.http.document.schemas import Schema, not_empty, parameter_schema, schemas_of
 from todo.http.document.shared import (
     ALWAYS,
     DEPRECATION,
@@ -156,7 +156,8 @@ def _parameter(one: dict[str, Any]) -> dict[str, Any]:
     words = one.get("description") or f"Id of the {one['name'].removesuffix('_id')}."
     shown = {"name": one["name"], "in": one["in"], "description": words}
     required = {"required": True} if one.get("required") else {}
-    return shown | required | {"schema": parameter_schema(one["schema"])}
+    schema = parameter_schema(one["schema"])
+    return shown | required | {"schema": not_empty(schema) if one["in"] == "query" else schema}
 
 
 def _successes(found: dict[str, Any], handler: HTTPRouteHandler, path: str, shown: dict[Any, Schema]) -> dict[str, Any]:

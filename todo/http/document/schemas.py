@@ -11,6 +11,7 @@ import msgspec
 from msgspec import json
 
 from todo.http.document.texts import examples, field_text
+from todo.schema import NOT_EMPTY
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
@@ -102,6 +103,8 @@ def tidy(node: Any) -> Any:
         return _discriminated(node)
     if {} in node.get("anyOf", ()):
         del found["anyOf"]  # anything at all
+    for exact in found.pop("allOf", ()):  # in place of what msgspec takes from the type
+        found |= exact
     if isinstance(node.get("$ref"), str):
         found["$ref"] = REF + component_name(node["$ref"].removeprefix(REF))
     if isinstance(node.get("description"), str):
@@ -147,6 +150,15 @@ def parameter_schema(schema: Schema) -> Schema:
     found = {name: child for name, child in schema.items() if name != "description"}
     whole = found.get("type") == "integer"
     return _typed({name: int(child) if whole and isinstance(child, float) else child for name, child in found.items()})
+
+
+def not_empty(schema: Schema) -> Schema:
+    """Return the schema of a query parameter without the empty text, which is rejected before its handler is called."""
+    if schema.get("type") == "array":
+        return schema | {"items": not_empty(schema["items"])}
+    if schema.get("type") != "string" or "enum" in schema or "const" in schema:
+        return schema
+    return NOT_EMPTY | {name: child for name, child in schema.items() if (name, child) != ("default", "")}
 
 
 def _limits(schema: Schema) -> Schema:

@@ -8,8 +8,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from todo.schema import Line, Schema
 
-# Validated with our own messages; in the document for clients that validate first.
-ADDRESS = r"^\s*[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+\s*$"
+# Validated with our own messages; in the document, in place of `pattern`, for clients that validate first.
+ADDRESS = r"^ *[^@\s\x00-\x1f]{1,64}@[^@\s.\x00-\x1f]+(\.[^@\s.\x00-\x1f]+)+ *$"
 Email = Annotated[
     str,
     Meta(

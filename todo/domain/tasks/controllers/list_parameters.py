@@ -180,7 +180,8 @@ def filters_of(
 ) -> dict[str, Any]:
     """Return the filters of `Listing.page` for these parameters, asked by somebody. Raise Invalid."""
     filters = {
-        name: read_instant(f"query.{name}", value) if name in INSTANTS else value for name, value in asked.items()
+        name: read_instant(f"query.{name}", value) if value is not None and name in INSTANTS else value
+        for name, value in asked.items()
     }
     if days is not None and when != "upcoming":
         raise Invalid.field("query.days", "`days` goes with `when=upcoming`.")
@@ -202,7 +203,7 @@ def filters_of(
 def included_of(include: list[str] | None, until: str | None) -> tuple[frozenset[str], datetime | None]:
     """Return what each task includes, and until when occurrences to come are listed. Raise Invalid."""
     names = names_of(include, (*NAMES, "upcoming"))
-    ahead = read_instant("query.until", until)
+    ahead = None if until is None else read_instant("query.until", until)
     if "upcoming" in names:
         return names - {"upcoming"}, ahead or now() + AHEAD
     if ahead is not None:
