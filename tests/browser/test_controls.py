@@ -138,7 +138,7 @@ async def test_a_row_to_refer_to_is_added_in_a_dialog(lively: Window, boss: Pers
     await expect(dialog.locator("input:focus")).to_have_count(1)
     assert await lively.violations_in_both_themes() == []
 
-    await dialog.get_by_label("Name").fill("Garden")
+    await dialog.get_by_label("Name *", exact=True).fill("Garden")
     await dialog.get_by_label("Owner").fill("nobody at all")
     await dialog.get_by_role("button", name="Add", exact=True).click()
     await expect(dialog.get_by_text("No row is called nobody at all.").first).to_be_visible()
@@ -148,7 +148,7 @@ async def test_a_row_to_refer_to_is_added_in_a_dialog(lively: Window, boss: Pers
     await expect(dialog).to_be_hidden()
     await expect(page.get_by_role("combobox", name="Project")).to_have_value("Garden")
     await expect(page.get_by_role("combobox", name="Project")).to_be_focused()
-    await page.get_by_label("Name").fill("Beds")
+    await page.get_by_label("Name *", exact=True).fill("Beds")
     await page.get_by_role("button", name="Add", exact=True).click()
     await expect(page.get_by_text("Section Beds added.")).to_be_visible()
 
