@@ -138,3 +138,18 @@ async def test_a_file_that_cannot_be_kept_leads_back_to_its_page(visitor: Visito
     page = await visitor.http.post("/admin/tasks/import", files={"file": b"title\nA"}, headers=headers)
 
     assert (page.status_code, form_of(page, "/admin/login")["next"]) == (401, ["/admin/tasks/import"])
+
+
+@pytest.mark.parametrize("path", ["/admin/users/named/owner_id", "/admin/palette", "/admin/tasks"])
+async def test_without_a_session_only_what_navigates_leads_to_the_sign_in(signed_out: Visitor, path: str) -> None:
+    part = await signed_out.http.get(path, headers={"HX-Request": "true"})
+    page = await signed_out.http.get(path)
+
+    assert (part.status_code, part.text, part.headers.get_list("set-cookie")) == (401, "", [])
+    assert (page.status_code, page.headers["location"]) == (303, f"/admin/login?next={path}")
+
+
+async def test_a_script_that_sends_a_form_without_a_session_gets_401_alone(signed_out: Visitor) -> None:
+    answer = await send(signed_out, "/admin/tasks/add", {**HERE, "HX-Request": "true"}, **NEW)
+
+    assert (answer.status_code, answer.text, answer.headers.get_list("set-cookie")) == (401, "", [])

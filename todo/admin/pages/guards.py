@@ -9,7 +9,7 @@ from todo.access import Connection, PermissionGuard
 from todo.admin.declaration import ENTER
 from todo.admin.pages.cookies import SAFE, is_form_token, is_same_origin
 from todo.admin.pages.kept_forms import FormOutdated, SessionEnded, kept_form, page_of
-from todo.admin.pages.renderer import Pages, Redirect, admin_session_of
+from todo.admin.pages.renderer import Pages, Redirect, admin_session_of, is_of_script
 from todo.admin.pages.sessions import AdminSession
 from todo.errors import Forbidden, Invalid, Unauthorized
 from todo.http.requests import begin
@@ -37,6 +37,8 @@ async def keep_form(connection: Connection, handler: BaseRouteHandler) -> None:
     if not isinstance(connection, Request) or connection.method in SAFE or handler.opt.get("needs_no_session"):
         return
     if admin_session_of(connection.scope) is None:
+        if is_of_script(connection.scope):
+            raise Unauthorized("Sign in first.")
         raise SessionEnded(await kept_form(connection), page_of(connection))
 
 

@@ -23,7 +23,7 @@ from todo.admin.pages.sentences import Sentences
 from todo.database import now
 
 CATALOGS = Path(__file__).parents[2] / "locale"
-SCRIPTS = (Path(__file__).parent / "static" / name for name in ("admin.js", "controls.js"))
+SCRIPTS = (Path(__file__).parent / "static" / name for name in ("admin.js", "basics.js", "controls.js"))
 SCRIPT_TEXTS = re.findall(r'\btranslate\("([^"]+)"\)', "".join(script.read_text() for script in SCRIPTS))
 IDENTIFIER = re.compile("[a-z]+(_[a-z]+)*")
 LANGUAGES = ("en", "de")  # the texts of the program are English

@@ -201,6 +201,8 @@ class Pages:
 
     def respond(self, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         """Handle exceptions of all pages."""
+        if isinstance(error, Redirect | Unauthorized) and is_of_script(request.scope):
+            return Response("", status_code=HTTPStatus.UNAUTHORIZED, media_type="text/plain", headers=HEADERS)
         if isinstance(error, Redirect):
             return self.go(error.location)
         if isinstance(error, SessionEnded):
@@ -248,6 +250,11 @@ def folded(groups: list[NavGroup], path: str) -> list[NavGroup]:
 def method_of(scope: Scope) -> str:
     """Return the method of a request."""
     return str(scope.get("method", ""))
+
+
+def is_of_script(scope: Scope) -> bool:
+    """Return whether a script asks for a part of a page, which must not lead the page elsewhere."""
+    return (b"hx-request", b"true") in scope["headers"]
 
 
 def admin_session_of(scope: Scope) -> AdminSession | None:

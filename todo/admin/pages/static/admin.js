@@ -1,6 +1,6 @@
 // Progressive enhancement: all pages work without this script.
 
-import { all, one, say, translate } from "./basics.js";
+import { all, one, request, say, sayEnded, translate } from "./basics.js";
 import { addItems, addPreviews } from "./controls.js";
 
 // Send the CSRF token with every htmx request.
@@ -89,6 +89,7 @@ const found = one("#palette-found");
 
 function openPalette(text) {
   if (!palette || palette.open) return;
+  one("[data-said]", palette).replaceChildren();
   palette.showModal();
   const field = one("#palette-q");
   if (text) field.value = text;
@@ -430,20 +431,26 @@ for (const group of all(".nav-group")) {
   one("summary", group).addEventListener("click", () => localStorage.setItem(`menu ${group.dataset.group}`, group.open ? "closed" : "open"));
 }
 
-// Show a response that is a different page (signed out, an error) as a whole page.
+// What is refused is said, and leaves the page as it is.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const page = event.detail.xhr.responseURL;
-  if (event.detail.xhr.status >= 400 && event.detail.xhr.status !== 422 || page.includes("/admin/login")) {
-    event.detail.shouldSwap = false;
-    const cell = event.detail.requestConfig.elt.closest("[data-cell]");
-    if (event.detail.xhr.status === 401 && cell) {
-      event.detail.isError = false;
-      signInWith(cell);
-    } else if (page.includes("/admin/login")) window.location.reload();
-    else say(translate("This failed. Reload the page and try again."));
-  }
+  const { status, responseText } = event.detail.xhr;
+  if (status < 400 || status === 422) return;
+  event.detail.shouldSwap = false;
+  const { elt, verb } = event.detail.requestConfig;
+  const cell = verb === "post" && elt.closest("[data-cell]");
+  if (cell && (status === 401 || isKept(responseText))) signInWith(cell);
+  else if (status === 401) onSessionEnd(event.detail);
+  else return say(translate("This failed. Reload the page and try again."));
+  event.detail.isError = false;
 });
-// The session has ended: send the cell as a form of its row, which the sign-in keeps.
+// Only what leads to another page leads to the sign-in; a picker or the palette must not take the page away.
+function onSessionEnd({ boosted, pathInfo, requestConfig }) {
+  if (boosted || requestConfig.elt.matches('[hx-push-url="true"], #run')) window.location.assign(pathInfo.finalRequestPath);
+  else sayEnded();
+}
+// Whether an answer asks to send the form once more: it was loaded before the session that there is now.
+const isKept = (text) => text.includes(" data-kept>");
+// Send the cell as a form of its row, which the sign-in keeps.
 function signInWith(form) {
   form.action = form.getAttribute("action").replace(/\/cell\/[^/]+$/, "");
   form.submit();
@@ -485,18 +492,19 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-related]");
   if (!link || !related || related.contains(link) || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  openRelated(link, link, fetch(link.href), () => window.open(link.href, link.target || "_self"));
+  openRelated(link, link, request(link.href), () => window.open(link.href, link.target || "_self"));
 });
 document.addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-related]");
   if (!form || !related) return;
   event.preventDefault();
   event.submitter?.removeAttribute("aria-busy");
-  const asked = fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  const asked = request(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
   openRelated(form, one("button", form), asked, () => form.submit());
 });
 async function openRelated(source, opener, asked, otherwise) {
-  const answer = await asked.catch(() => null);
+  const answer = await asked;
+  if (answer?.status === 401) return sayEnded();
   if (!answer?.ok || !showRelated(await answer.text(), source, opener)) otherwise();
 }
 // Show the form of a page; its ids are made different from those of the form behind it. Return whether there is one.
@@ -514,7 +522,10 @@ function showRelated(text, source, opener) {
   one(".form-foot", form).append(cancel);
   const problem = one("#problem", page);
   problem?.removeAttribute("id");
-  related.replaceChildren(...[one(".page-head > div", page), problem, form].filter(Boolean));
+  const said = document.createElement("div");
+  said.role = "status";
+  said.dataset.said = "";
+  related.replaceChildren(...[one(".page-head > div", page), said, problem, form].filter(Boolean));
   related.setAttribute("aria-label", opener.textContent.trim());
   htmx.process(related);
   form.addEventListener("submit", (event) => sendRelated(event, form, source, opener));
@@ -530,14 +541,21 @@ async function sendRelated(event, form, source, opener) {
   const isSection = target.matches("section");
   const fields = new URLSearchParams(new FormData(form));
   if (!isSection) fields.set("_then", "stay"); // leads to the page of the row
-  const answer = await fetch(form.getAttribute("action"), { method: "POST", body: fields }).catch(() => null);
-  const text = await answer?.text();
+  const answer = await request(form.getAttribute("action"), { method: "POST", body: fields });
+  const text = (await answer?.text()) ?? "";
   if ([409, 422].includes(answer?.status) && showRelated(text, source, opener)) return;
-  if (isSection && answer && !answer.redirected) return form.submit(); // it asks for a sign-in, or says more than a form
+  if (answer?.status === 401) return sayEnded();
+  if (isKept(text)) return sendAgain(form, parsed(text));
+  if (isSection && answer && !answer.redirected) return form.submit(); // it says more than a form
+  if (!answer?.ok || !answer.redirected) return say(translate("This failed. Try again."));
   related.close();
-  if (!answer?.ok || !answer.redirected) say(translate("This failed. Reload the page and try again."));
-  else if (isSection) showRows(answer.url, parsed(text), target, opener);
+  if (isSection) showRows(answer.url, parsed(text), target, opener);
   else await refer(target, answer.url, parsed(text), source);
+}
+// The user has signed in again meanwhile, and sends the form once more.
+function sendAgain(form, page) {
+  form.elements.form_token.value = one("[data-kept] [name=form_token]", page).value;
+  say(one("#main > .muted", page).textContent);
 }
 // Show the rows below as they are now; what was typed into the form of this page stays.
 function showRows(address, page, section, opener) {
@@ -618,7 +636,8 @@ function lineMoved(item) {
 // Let a field refer to a row that was added, or call by its new name the one that it refers to.
 async function refer(field, address, page, link) {
   const name = one("h1", page).textContent.trim();
-  const options = await fetch(`${field.getAttribute("hx-get")}?${field.name}=${encodeURIComponent(name)}`).then((found) => found.text()).catch(() => "");
+  const found = await request(`${field.getAttribute("hx-get")}?${field.name}=${encodeURIComponent(name)}`);
+  const options = found?.ok ? await found.text() : "";
   const isOnly = all("option", parsed(options)).some((option) => option.value === name);
   const value = isOnly ? name : new URL(address).pathname.split("/").pop(); // a name that several rows have says nothing
   const was = field.form.elements[`_was.${field.name}`];

@@ -1,6 +1,6 @@
 // Controls that do more than the fields they begin as. Each is added to what is on the page, and not twice.
 
-import { all, one, say, translate } from "./basics.js";
+import { all, one, request, say, sayEnded, translate } from "./basics.js";
 
 // Markdown: "Preview" shows what the server makes of a text.
 export function addPreviews() {
@@ -14,11 +14,12 @@ async function showPreview(button, isWanted) {
   const field = document.getElementById(button.dataset.preview);
   const shown = one(".preview", button.parentElement);
   if (isWanted) {
-    const answer = await fetch("/admin/preview", {
+    const answer = await request("/admin/preview", {
       method: "POST",
       headers: { "X-Form-Token": one('meta[name="form-token"]').content },
       body: new URLSearchParams({ text: field.value }),
-    }).catch(() => null);
+    });
+    if (answer?.status === 401) return sayEnded();
     if (!answer?.ok || answer.redirected) return say(translate("This failed. Reload the page and try again."));
     shown.innerHTML = await answer.text();
     shown.style.minHeight = `${field.offsetHeight}px`;
