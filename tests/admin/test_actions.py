@@ -415,7 +415,9 @@ async def test_shared_views_are_found_by_others_and_changed_by_their_owner_alone
 ) -> None:
     shared = await admin.views.save("tasks", "Late", "due_at=..today", shared=True)
     await admin.views.save("tasks", "Mine", "status=open")
-    permissions = frozenset({"admin.enter", "saved_views.view", "saved_views.change", "saved_views.delete"})
+    permissions = frozenset(
+        {"admin.enter", "tasks.view", *(f"saved_views.{verb}" for verb in ("view", "change", "delete"))}
+    )
     other = AdminService(registry, database, origin_for(Actor(id=ada.id, name=ada.email, permissions=permissions)))
 
     assert {view.name for view in await admin.views.of_list("tasks")} == {"Late", "Mine"}

@@ -37,6 +37,8 @@ def test_nothing_of_a_text_runs_or_is_loaded(text: str, html: str) -> None:
     assert rendered(text) == html
 
 
-@pytest.mark.parametrize("text", ["a " * LONGEST, "> " * 100 + "<a>\n" * 1000, "![[]" * 500])
+@pytest.mark.parametrize(
+    "text", ["a " * LONGEST, "> " * 100 + "<a>\n" * 1000, "![[]" * 500, "+ + + + + + a\n" * 999, "1. > a\n" * 990]
+)
 def test_what_would_take_long_is_shown_as_it_is(text: str) -> None:
     assert rendered(text).startswith("<pre>") and "<a>" not in rendered(text)

@@ -56,9 +56,25 @@ async def test_a_change_of_many_rows_is_undone_but_for_those_changed_since(
 
     message = await undone(admin, database, run)
 
-    assert message.startswith(f"{len(tasks) - 1} restored. Not restored: {tasks[0]}: It has changed since.")
+    title = await sql.fetchval("SELECT title FROM tasks WHERE id = $1", tasks[0])
+    assert message.startswith(f"{len(tasks) - 1} restored. Not restored: {title}: It has changed since.")
     after = dict(await sql.fetch("SELECT id, priority FROM tasks"))
     assert after == before | {tasks[0]: 3}
+
+
+async def test_a_second_undo_leaves_what_was_changed_since(
+    admin: AdminService, database: Database, tasks: list[UUID], sql: Any
+) -> None:
+    """Even to the value that the job had given it; a change of another field is nothing to it."""
+    run = await carried_out(admin, database, "tasks", "change", form={"priority": 4})
+    await admin.editor.change("tasks", tasks[1], {"notes": "Mine"})
+    assert await undone(admin, database, run) == f"{len(tasks)} restored."
+    await admin.editor.change("tasks", tasks[0], {"priority": 4})
+
+    message = await undone(admin, database, run)
+
+    assert message.startswith("0 restored. Not restored: ") and message.count("It has changed since.") == 20
+    assert await sql.fetchval("SELECT priority FROM tasks WHERE id = $1", tasks[0]) == 4
 
 
 async def test_a_deletion_of_many_rows_is_undone(
@@ -100,8 +116,7 @@ async def test_an_import_is_undone_but_for_rows_changed_since(
     message = await undone(admin, database, await admin.queries.get("runs", run))
 
     assert message == (
-        f"2 removed. 1 restored. Not restored: {ids['New 2']}: Other rows depend on it.;"
-        f" {ids['New 1']}: It has changed since."
+        "2 removed. 1 restored. Not restored: New 2: Other rows depend on it.; New 1: It has changed since."
     )
     left = await sql.fetch("SELECT title FROM tasks WHERE deleted_at IS NULL ORDER BY title")
     assert [row["title"] for row in left] == ["Below", "New 1", "New 2", "There"]

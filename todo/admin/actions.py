@@ -243,8 +243,9 @@ class Actions:
         run = Run(
             actor_id=self._context.actor.user_id, by_id=by_id, scopes=scopes, resource=admin.name, action=name,
             target=msgspec.to_builtins(on), form=msgspec.to_builtins(given or {}), total=total,
-            reason=self._context.origin.reason, request_id=self._context.origin.request_id,
+            reason=self._context.origin.reason,
         )  # fmt: skip
+        run.request_id = run.id.hex  # not that of the request, as of an import: an undo finds the rows by it
         async with self._context.transaction() as session:
             session.add(run)
             await session.flush()

@@ -54,13 +54,16 @@ class Filter:
 class Computed:
     """A field that is not a column: a SQL expression over the model's columns.
 
-    `read` makes the value that is shown from what the database answers.
+    `read` makes the value that is shown from what the database answers. One that names rows `of` a resource is `known`
+    instead to those who may not view all of them.
     """
 
     expression: ColumnElement[Any]
     type: Any
     label: str = ""
     read: Callable[[Any], Any] | None = None
+    of: str = ""
+    known: ColumnElement[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -257,6 +260,10 @@ class ModelAdmin(Resource, Generic[M]):
         Return a module constant, with `ACTOR` for the actor's id: queries are compiled once for each.
         """
         return None
+
+    def shows_all(self, actor: Actor) -> bool:
+        """Return whether the actor may view every row, by name."""
+        return self.may(actor, "view") and self.scope(actor) is None and self.display not in self.hidden_from(actor)
 
     async def timezone_of(self, database: Database, actor: Actor, row: Any) -> str:
         """Return the time zone in which the dates of a row are meant, for the verb `explain`."""

@@ -46,6 +46,7 @@ class ReadView:
         tuple[str, tuple[ColumnElement[bool] | None, ...]], ...
     ] = ()  # filters by related rows, with the scope of the resource that each reference leads to
     known: tuple[tuple[str, Known], ...] = ()  # references to resources that may not be viewed
+    partly: frozenset[str] = frozenset()  # computed fields that name rows of such resources
 
 
 def expression_of(admin: ModelAdmin[Any], field: Field) -> ColumnElement[Any]:

@@ -1,6 +1,6 @@
 """The history of a row from the audit log, and reverting changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,8 +20,9 @@ from todo.errors import Conflict, NotFound
 from todo.listing import Listing, Sort
 
 EVENT = columns(Event)
+PEOPLE = "users"  # the resource of actors, as of those of runs
 SHOWN = (
-    "id", "at", "actor", "actor_kind", "on_behalf_of", "action", "source", "reason", "before", "after",
+    "id", "at", "actor_id", "actor", "actor_kind", "on_behalf_of", "action", "source", "reason", "before", "after",
 )  # fmt: skip
 _of_row = (
     EVENT.subject == bindparam("subject", type_=EVENT.subject.type),
@@ -34,6 +35,7 @@ class Entry(msgspec.Struct):
 
     id: UUID
     at: Any
+    actor_id: UUID | None
     actor: str
     actor_kind: str
     on_behalf_of: UUID | None
@@ -82,7 +84,18 @@ class History:
         subject, database = _subject(admin, row_id), self._context.database
         page = await ENTRIES.page(database.reads, {}, limit=limit, cursor=cursor, **subject)
         fields = {field.name: field for field in self._context.reads(admin).fields}
-        return HistoryPage([_change(admin, fields, entry) for entry in page.items], page.next_cursor)
+        actors = await self._actors(page.items)
+        changes = [_change(admin, fields, entry, actor) for entry, actor in zip(page.items, actors, strict=True)]
+        return HistoryPage(changes, page.next_cursor)
+
+    async def _actors(self, entries: Sequence[Entry]) -> list[str]:
+        """Return who made changes: other people by name, where this actor knows it, unless they may all be viewed."""
+        actor, registry = self._context.actor, self._context.registry
+        others = {str(entry.actor_id) for entry in entries if entry.actor_id not in (None, actor.id)}
+        if not others or PEOPLE not in registry or registry.table(PEOPLE).shows_all(actor):
+            return [entry.actor for entry in entries]
+        known = await self._queries.names(PEOPLE, others)
+        return [known.get(str(one.actor_id), "") if str(one.actor_id) in others else one.actor for one in entries]
 
     async def as_of(self, resource: str, row_id: Id, at: datetime) -> RowAsOf:
         """Return a row as it was then, by the audit log. Raise Forbidden or NotFound; Conflict for too many changes."""
@@ -155,7 +168,7 @@ def _sides(entry: Entry) -> tuple[dict[str, Any], dict[str, Any]]:
     return sides[0] or {}, sides[1] or {}
 
 
-def _change(admin: ModelAdmin[Any], fields: Mapping[str, Field], entry: Entry) -> Change:
+def _change(admin: ModelAdmin[Any], fields: Mapping[str, Field], entry: Entry, actor: str) -> Change:
     """Convert an event for this actor: hidden fields are removed; values that are not fields (a role) are kept."""
     before, after = _sides(entry)
     names = [
@@ -172,6 +185,6 @@ def _change(admin: ModelAdmin[Any], fields: Mapping[str, Field], entry: Entry) -
     changed = [name for name in before.keys() & after.keys() if before[name] != after[name]]  # none in an erased event
     undoable = not by_action and any(name in fields and fields[name].on_change for name in changed)
     return Change(
-        entry.id, entry.at, entry.actor, entry.actor_kind, entry.on_behalf_of, entry.action, entry.source, entry.reason,
+        entry.id, entry.at, actor, entry.actor_kind, entry.on_behalf_of, entry.action, entry.source, entry.reason,
         differences, undoable,
     )  # fmt: skip

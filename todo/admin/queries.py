@@ -214,13 +214,14 @@ class Queries:
         ]
 
     async def names(self, resource: str, ids: Collection[str]) -> dict[str, str]:
-        """Return the display names of rows visible to this actor, in one query."""
+        """Return what rows are called that this actor may see, or knows without viewing the resource, in one query."""
         admin = self._context.registry.table(resource)
-        if not ids or not admin.may(self._context.actor, "view"):
+        may_view = admin.may(self._context.actor, "view")
+        found = self._context.reads(admin).named if may_view else self._context.registry.known_rows(resource)
+        if not ids or found is None:
             return {}
-        reads = self._context.reads(admin)
         wanted = [uuid_of(row_id) for row_id in ids]
-        return dict(await self._context.database.reads.all(reads.named, ids=wanted, actor=self._context.actor.id))
+        return dict(await self._context.database.reads.all(found, ids=wanted, actor=self._context.actor.id))
 
     async def _selected_names(self, admin: ModelAdmin[Any], list_query: ListQuery) -> dict[str, str]:
         """Return the display names of the references that the list is filtered by."""

@@ -64,7 +64,8 @@ class TableReads:
 
     def expression(self, field: Field) -> ColumnElement[Any]:
         """Return a field as SQL. A secret only shows whether it is set."""
-        return expression_of(self.admin, field)
+        known = self.admin.computed[field.name].known if field.name in self.read_view.partly else None
+        return expression_of(self.admin, field) if known is None else known
 
     def _select(self, *, heavy: bool) -> Select[Any]:
         shown = [field for field in self.fields if heavy or not field.heavy]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
-from sqlalchemy import LargeBinary
+from sqlalchemy import ARRAY, LargeBinary, String, any_, bindparam, cast, select
 
 from todo.access import Actor
 from todo.admin.checks import AdminError, mistakes
@@ -18,7 +18,7 @@ from todo.admin.expressions import ReadView
 from todo.admin.fields import Field, SecretState, field_of, kind_of, label_of, without_none
 from todo.admin.paths import as_filter, follow
 from todo.admin.reads import TableReads
-from todo.database import columns
+from todo.database import Query, columns
 from todo.errors import NotFound
 from todo.schema import Schema
 
@@ -62,6 +62,7 @@ class Registry:
             _complete(resource)
         self.permissions = frozenset({ENTER, *(p for one in self._resources.values() for p in _permissions(one))})
         self._reads = lru_cache(maxsize=500)(self._new_reads)
+        self._known_rows = {name: self._naming(one) for name, one in self._known.items() if name in self}
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._resources.values())
@@ -108,7 +109,21 @@ class Registry:
             for name in admin.filters_for(actor)
             if name in admin.paths
         )
-        return self._reads(admin.name, ReadView(admin.scope(actor), hidden, tuple(displays), related, tuple(known)))
+        partly = frozenset(
+            name for name, one in admin.computed.items() if one.of and not self.table(one.of).shows_all(actor)
+        )
+        view = ReadView(admin.scope(actor), hidden, tuple(displays), related, tuple(known), partly)
+        return self._reads(admin.name, view)
+
+    def known_rows(self, resource: str) -> Query[Any] | None:
+        """Return the statement for names of rows that are known to those who may not view the resource, if any are."""
+        return self._known_rows.get(resource)
+
+    def _naming(self, known: Known) -> Query[Any]:
+        table = columns(self.table(known.resource).model)
+        ids = bindparam("ids", type_=ARRAY(table["id"].type))
+        found = select(cast(table["id"], String), table[known.display]).where(known.scope, table["id"] == any_(ids))
+        return Query(lambda row_id, name: (row_id, name), found)
 
     def _new_reads(self, name: str, read_view: ReadView) -> TableReads:
         tables = {one.name: one for one in self if isinstance(one, ModelAdmin)}

@@ -150,7 +150,10 @@ class Difference(Struct):
 
 
 class Change(Struct):
-    """An entry of a row's history. `on_behalf_of` is the user whom an operator impersonated."""
+    """An entry of a row's history. `on_behalf_of` is the user whom an operator impersonated.
+
+    `actor` is empty for a person whom one may not see.
+    """
 
     id: UUID
     at: datetime

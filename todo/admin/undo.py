@@ -3,13 +3,14 @@
 Of an import, rows that it added go to the trash, or are deleted where there is none.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, null, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, null, select
 
 from todo.admin.actions import sentence
 from todo.admin.declaration import ModelAdmin
@@ -65,10 +66,14 @@ async def undo_part(
     undo = _Undo(admin, session, table, run)
     limit = limit if run.action == IMPORT else None
     events = await undo.read(so_far.last, limit)
-    for event, result in zip(events, await process(session, events, undo.one, undo.hold), strict=True):
+    results = await process(session, events, undo.one, undo.hold)
+    stay = [str(event.subject_id) for event, result in zip(events, results, strict=True) if isinstance(result, Problem)]
+    names = await admin.queries.names(table.name, stay[:SHOWN])
+    for event, result in zip(events, results, strict=True):
         if isinstance(result, Problem):
             so_far.stay += 1
-            so_far.named = [*so_far.named, f"{event.subject_id}: {sentence(result)}"][:SHOWN]
+            name = names.get(str(event.subject_id)) or event.subject_id
+            so_far.named = [*so_far.named, f"{name}: {sentence(result)}"][:SHOWN]
         elif event.action == table.event("add"):
             so_far.removed += result
         else:
@@ -99,7 +104,7 @@ class _Undo:
     def __init__(self, admin: AdminService, session: WriteSession, table: ModelAdmin[Any], run: Run):
         self._admin, self._session, self._table, self._run = admin, session, table, run
         self._there: dict[UUID, Any] = {}  # rows that there are, and since when they are in the trash
-        self._touched: set[UUID] = set()
+        self._touched: dict[UUID, set[str]] = {}  # rows that something else has changed since, and which fields
 
     async def read(self, last: UUID | None, limit: int | None) -> list[Event]:
         """Return what the run did, in the order in which it is undone: rows that an import added, the last first.
@@ -121,7 +126,7 @@ class _Undo:
         )
         ids = [event.subject_id for event in events if event.subject_id]
         self._there = await self._read_trash(ids)
-        self._touched = await self._read_touched(ids) if is_import else set()
+        self._touched = await self._read_touched(ids)
         return events
 
     async def hold(self, events: Sequence[Event]) -> None:
@@ -163,7 +168,8 @@ class _Undo:
     async def _change_back(self, event: Event, row: Any) -> None:
         editor, before, after = self._admin.editor, event.before or {}, event.after or {}
         names = {field.name for field in editor.writable(self._table.name, adding=False)} & before.keys() & after.keys()
-        if any(msgspec.to_builtins(getattr(row, name)) != after[name] for name in names):
+        is_same = all(msgspec.to_builtins(getattr(row, name)) == after[name] for name in names)
+        if not is_same or names & self._touched.get(row.id, set()):
             raise Conflict("It has changed since.")
         sent = editor.accept(self._table, {name: before[name] for name in sorted(names)}, adding=False)
         await editor.change_locked(self._session, self._table, row, sent)
@@ -185,13 +191,17 @@ class _Undo:
         found = await self._session.execute(select(rows["id"], since).where(rows["id"] == _any(ids)))
         return {row_id: moment for row_id, moment in found}
 
-    async def _read_touched(self, ids: Collection[UUID]) -> set[UUID]:
-        """Return the rows that something else has changed since."""
-        found = select(EVENT.subject_id).where(
+    async def _read_touched(self, ids: Collection[UUID]) -> dict[UUID, set[str]]:
+        """Return the rows that something else has changed since, such as an undo, with the names of their fields."""
+        names = func.array(select(func.jsonb_object_keys(EVENT.after)).correlate(Event).scalar_subquery())
+        found = select(EVENT.subject_id, names).where(
             EVENT.id > self._run.id, EVENT.subject == self._table.model.__tablename__, EVENT.subject_id == _any(ids),
             EVENT.request_id != self._run.request_id,
         )  # fmt: skip
-        return set(await self._session.scalars(found.distinct()))
+        touched = defaultdict[UUID, set[str]](set)
+        for row_id, changed in await self._session.execute(found):
+            touched[row_id] |= {*changed}
+        return touched
 
 
 def _any(ids: Collection[UUID]) -> Any:

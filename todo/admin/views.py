@@ -1,9 +1,12 @@
 """Saved views: named lists, private or shared."""
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, and_, any_, literal, or_
+from sqlalchemy.dialects.postgresql import array
 
 from todo.access import Actor
 from todo.admin.context import AdminContext
@@ -16,7 +19,7 @@ from todo.database import ACTOR
 from todo.errors import Invalid
 from todo.schema import ONE_LINE, Line
 
-OWN_OR_SHARED = or_(SAVED_VIEW.owner_id == ACTOR, SAVED_VIEW.shared)
+OWN_VIEWS = SAVED_VIEW.owner_id == ACTOR
 OWN_RUNS = RUN.actor_id == ACTOR
 
 
@@ -37,7 +40,7 @@ class SavedViewAdmin(ModelAdmin[SavedView]):
     verbs = ("view", "add", "change", "delete")
 
     def scope(self, actor: Actor) -> ColumnElement[bool] | None:
-        return OWN_OR_SHARED
+        return _own_or_shared(tuple(one.name for one in self.registry if one.may(actor, "view")))
 
     def obstacle(self, actor: Actor, verb: str, row: Any) -> str:
         """Everyone can use shared views, but change only their own."""
@@ -50,6 +53,14 @@ class SavedViewAdmin(ModelAdmin[SavedView]):
             raise Invalid.field("body.resource", f"There is no resource {name}.", "not_found")
         row: SavedView = await super().add_row(do, values | {"owner_id": do.actor.user_id})
         return row
+
+
+@lru_cache(maxsize=100)
+def _own_or_shared(resources: Sequence[str]) -> ColumnElement[bool]:
+    """Select one's own views, and those that are shared of these resources."""
+    return or_(
+        OWN_VIEWS, and_(SAVED_VIEW.shared, SAVED_VIEW.resource == any_(array([literal(name) for name in resources])))
+    )
 
 
 class RunAdmin(ModelAdmin[Run]):

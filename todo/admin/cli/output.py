@@ -75,7 +75,7 @@ def harmless(value: str) -> str:
 def history(found: HistoryPage) -> None:
     grid = Table("When", "Who", "What", "Changes", "Reason", "Event")
     for entry in found.items:
-        who = f"{entry.actor} ({entry.source})"
+        who = f"{entry.actor or 'Another user'} ({entry.source})"
         grid.add_row(
             text(entry.at),
             Text(harmless(who)),

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 # A longer text, or one with more marks, is shown as it is: some that are made for it take a second to read.
 LONGEST, MOST_LINES, MOST_MARKS = 20_000, 1_000, 1_000
-MARKS = re.compile(r"[\[\]()*_~!<>`&\\#|-]")
+MARKS = re.compile(r"[\[\]()*_~!<>`&\\#|+-]|\d[.)]")
 ELSEWHERE = re.compile("(https?://|mailto:|tel:)", re.IGNORECASE)
 ADDRESS = re.compile(r"""(https?://[^\s<>"']*[^\s<>"'.,;:!?)*_~\]])""")
 LINK = Markup('<a href="{}" rel="noopener nofollow noreferrer">{}</a>')

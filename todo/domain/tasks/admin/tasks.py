@@ -13,6 +13,7 @@ from todo.admin.fields import TextFormat
 from todo.admin.inlines import Inline
 from todo.database import ACTOR, Database, WriteSession
 from todo.domain.accounts.models import USER
+from todo.domain.projects.queries import VISIBLE_PEOPLE
 from todo.domain.recurrence.schemas import Recurrence
 from todo.domain.tasks import rules
 from todo.domain.tasks.admin.due_format import MOMENT
@@ -48,7 +49,9 @@ RULE_OF_SERIES = (
     select(func.jsonb_build_object("rrule", SERIES.rrule)).where(SERIES.id == TASK.series_id).scalar_subquery()
 )
 _assignees = select(USER.name).where(USER.id == any_(TASK.assignee_ids)).order_by(USER.name, USER.id)
+_known = _assignees.where(USER.id.in_(VISIBLE_PEOPLE))
 ASSIGNEES = func.array(_assignees.correlate(Task).scalar_subquery())
+KNOWN_ASSIGNEES = func.array(_known.correlate(Task).scalar_subquery())
 RRULE = TextFormat(
     lambda text: {"rrule": text}, itemgetter("rrule"), "An RFC 5545 rule, such as FREQ=MONTHLY;BYMONTHDAY=31."
 )
@@ -101,7 +104,10 @@ class TaskAdmin(ModelAdmin[Task]):
     widgets = {"notes": "markdown", "recurrence": "recurrence_field.html"}
     badges = {"priority": {"3": "warn", "4": "bad"}, "blocked": {"true": "warn"}}
     shown_if = {"completed_at": ("status", ("done", "cancelled"))}
-    computed = {"recurrence": Computed(RULE_OF_SERIES, Recurrence), "assignees": Computed(ASSIGNEES, list[str])}
+    computed = {
+        "recurrence": Computed(RULE_OF_SERIES, Recurrence),
+        "assignees": Computed(ASSIGNEES, list[str], of="users", known=KNOWN_ASSIGNEES),
+    }  # fmt: skip
     help_texts = {
         "created_at": "Of a task from elsewhere: when it was added there.",
         "completed_at": "Of a task that is done or cancelled: when it was closed; now without it.",
@@ -167,7 +173,14 @@ class TaskAdmin(ModelAdmin[Task]):
         owner_id = values.pop("owner_id", None)
         if owner_id is None:
             raise Invalid.field("body.owner_id", "Give the id of the owner.")
-        return await _service(do, owner_id).add(TaskIn(**values))
+        added = await _service(do, owner_id).add(TaskIn(**values))
+        owner = await do.session.scalar(select(TASK.owner_id).where(TASK.id == added.id))
+        if owner_id not in (
+            do.actor.user_id,
+            owner,
+        ):  # without every row: only for the owner of a project shared with them
+            raise Invalid.field("body.owner_id", "There is no such user.", "not_found")
+        return added
 
     async def change_row(self, do: ActionContext, row: Task, values: dict[str, Any]) -> None:
         _require_open(values, row)
