@@ -175,6 +175,21 @@ async def test_an_import_can_be_tried_and_applied(boss_http: httpx.AsyncClient, 
     assert [item["title"] for item in (await boss_http.get("/api/admin/tasks")).json()["items"]] == ["B"]
 
 
+async def test_the_steps_of_dates(boss_http: httpx.AsyncClient, ada: Person) -> None:
+    task = await ada.add()
+    month = task["created_at"][:7]
+
+    async def steps(**params: str) -> dict[str, int]:
+        answer = await boss_http.get("/api/admin/tasks/dates", params=params)
+        return {one["value"]: one["count"] for one in answer.json()}
+
+    assert await steps() == {month[:4]: 1}
+    assert (await steps(within=month[:4]))[month] == 1
+    for wrong in ("today", "2026-13", "0000", "2026..", "2026\n"):
+        answer = await boss_http.get("/api/admin/tasks/dates", params={"within": wrong})
+        assert [one["field"] for one in answer.json()["errors"]] == ["query.within"]
+
+
 async def test_many_rows_at_once(boss_http: httpx.AsyncClient, ada: Person) -> None:
     ids = [(await ada.add(name))["id"] for name in "ABC"]
 

@@ -49,8 +49,8 @@ FileForm = Annotated[Literal["csv", "json", "xlsx"], QueryParameter(description=
 Previewing = Annotated[
     bool, QueryParameter(description="Delete nothing; return what would also be deleted or changed.")
 ]
-WITHIN = r"^\d{4}(-(0[1-9]|1[0-2]))?$"
-Within = Annotated[str, QueryParameter(max_length=7, pattern=WITHIN, description="Year or month to divide further.")]
+WITHIN = r"^[12]\d{3}(-(0[1-9]|1[0-2]))?$"
+Within = Annotated[str | None, QueryParameter(max_length=7, description="Year or month to divide further.")]
 Reference = Annotated[str, QueryParameter(max_length=100, description="Name of the reference field.")]
 ONE = {"text"} | TIMES | NUMBERS  # kinds of fields whose filter takes one text or range
 File = Annotated[str, Meta(max_length=5_000_000, examples=["title,priority\nWater the plants,2\n"])]

@@ -1,5 +1,6 @@
 """Read-only handlers: lists, rows, dates, references, history, files."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from todo.admin.describing import Description, describe
 from todo.admin.explanations import Explanation
 from todo.admin.file_formats import FORMATS
 from todo.admin.rest.parameters import (
+    WITHIN,
     ActorRequest,
     Admin,
     At,
@@ -28,6 +30,7 @@ from todo.admin.rest.parameters import (
     read_filters,
 )
 from todo.admin.schemas import FacetValue, HistoryPage, ListQuery, ListResult, Option, RowAsOf, SearchHit
+from todo.errors import Invalid
 from todo.http.etags import IfNoneMatch, versioned
 from todo.schema import Cursor, Limit, read_instant
 
@@ -117,11 +120,13 @@ async def export_rows(
 
 
 @get("/dates", operation_id="admin_rest_dates", opt={"kind": "dates"})
-async def list_dates(admin: Admin, resource: FromPath[str], within: Within = "") -> list[FacetValue]:
+async def list_dates(admin: Admin, resource: FromPath[str], within: Within = None) -> list[FacetValue]:
     """Count the rows of each year, month of a year, or day of a month.
 
     Example: `GET /api/admin/tasks/dates?within=2026-11`
     """
+    if within is not None and not re.fullmatch(WITHIN, within):
+        raise Invalid.field("query.within", "Use a year or a month, such as 2026 or 2026-11.")
     name = admin.resource(resource).date_hierarchy
     return await admin.queries.periods(resource, ListQuery(filters={name: [within]} if within else {}))
 
