@@ -74,6 +74,23 @@ async def test_what_is_refused_anywhere_saves_nothing(
     assert await sections(boss, house) == ["Attic", "Bathroom", "Cellar", "Den"]
 
 
+async def test_lines_are_saved_when_somebody_has_added_more_than_a_form_shows(
+    visitor: Visitor, boss: Person, house: dict[str, Any]
+) -> None:
+    form = await opened(visitor, house)
+    for number in range(48):
+        (await boss.http.post(house["api"], json={"name": f"Room {number}"})).raise_for_status()
+    typed = form | {"name": ["Mansion"], line("name", 1): ["x" * 1000]}
+
+    refused = await visitor.send(house["page"], **typed)
+    saved = await visitor.send(house["page"], **typed | {line("name", 1): ["Bathroom"]})
+
+    assert (refused.status_code, saved.status_code) == (422, 303)
+    assert form_of(refused, house["page"])[line("name", 1)] == ["x" * 1000]
+    assert (await sections(boss, house))[:4] == ["Attic", "Bathroom", "Cellar", "Room 0"]
+    assert f"_count{MARK}" not in await opened(visitor, house)  # there is a list instead
+
+
 async def test_both_errors_are_shown_at_once(visitor: Visitor, house: dict[str, Any]) -> None:
     form = await opened(visitor, house)
 

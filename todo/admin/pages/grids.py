@@ -64,7 +64,8 @@ class Grid:
         self.empty = (EMPTY_IN_FORM if in_form else EMPTY) if may_add else 0
         self._added = self._written(adding=True) if may_add else {}
         self._changed = self._written(adding=False) if admin.may(inline.resource, "change") and not of_new else {}
-        self.changes_all = bool(self._changed) and len(self._rows) == len(rows)
+        self.may_change = bool(self._changed)
+        self.changes_all = self.may_change and len(self._rows) == len(rows)
         ordered = self._added if of_new else self._changed
         self.order_by = inline.order_by if in_form and inline.order_by in ordered else ""
         self.columns = self._columns()

@@ -27,7 +27,7 @@ def inlines_of(
 def put_in_form(admin: AdminService, inlines: list[dict[str, Any]], sent: Sent | None, problems: Problems) -> None:
     """Make those inlines that can be lines of the form such lines, as they are or as they were sent."""
     for one in inlines:
-        grid = grid_in_form(admin, one["inline"], one["found"])
+        grid = grid_in_form(admin, one["inline"], one["found"], sent)
         one |= {"grid": grid, "lines": lines_of(grid, sent, problems)} if grid else {}
 
 

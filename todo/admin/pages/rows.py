@@ -65,7 +65,7 @@ class RowPages(Controller):
         row = await admin.queries.get(resource, row_id)
         if asks_for_lines(sent):
             return await _showing(pages, request, admin, declared, row, sent)
-        fields, grids = admin.editor.writable(resource, adding=False), await grids_of(admin, declared, row)
+        fields, grids = admin.editor.writable(resource, adding=False), await grids_of(admin, declared, row, sent)
         await require_reauthentication_for(pages, request, declared, "change")
         version = version_of(sent)
         try:

@@ -18,19 +18,26 @@ MOST = 50  # rows of one resource; what has more is not in the form
 Problems = Mapping[str, Mapping[int, Problem]]
 
 
-def grid_in_form(admin: AdminService, inline: Inline, found: ListResult) -> Grid | None:
-    """Return the lines of these rows, or None where they are a list of their own: of many, or not to be changed."""
-    if not inline.in_form or found.next_cursor or len(found.items) > MOST:
+def grid_in_form(admin: AdminService, inline: Inline, found: ListResult, sent: Sent | None = None) -> Grid | None:
+    """Return the lines of these rows, or None where they are a list of their own: of many, or not to be changed.
+
+    A form that was `sent` with lines keeps them, whatever has become of the rows since.
+    """
+    if not inline.in_form:
         return None
+    were_lines = f"_count-{inline.resource}" in (sent or {})
     grid = Grid(admin, inline, found.items, in_form=True)
-    return grid if grid.columns and grid.changes_all else None
+    are_few = not found.next_cursor and len(found.items) <= MOST
+    return grid if grid.columns and grid.may_change and (were_lines or are_few and grid.changes_all) else None
 
 
-async def grids_of(admin: AdminService, declared: Resource, row: Any) -> dict[str, Grid]:
-    """Return the lines of a row's form, by their resource."""
+async def grids_of(admin: AdminService, declared: Resource, row: Any, sent: Sent) -> dict[str, Grid]:
+    """Return the lines of a row's form that was sent, by their resource."""
     inlines = [one for one in declared.inlines if one.in_form]
     found = await admin.queries.inlines(declared.name, row.id, most=MOST) if inlines else {}
-    grids = {one.resource: grid_in_form(admin, one, found[one.resource]) for one in inlines if one.resource in found}
+    grids = {
+        one.resource: grid_in_form(admin, one, found[one.resource], sent) for one in inlines if one.resource in found
+    }
     return {name: grid for name, grid in grids.items() if grid is not None}
 
 
