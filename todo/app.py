@@ -14,6 +14,7 @@ from litestar.exceptions import ValidationException
 from todo import tracing
 from todo.admin import pages as admin_pages
 from todo.admin.pages.brand import Brand
+from todo.admin.pages.large_forms import LargeForms
 from todo.admin.pages.renderer import Pages
 from todo.admin.rest.document import paths_of
 from todo.admin.rest.routes import admin_routes
@@ -136,10 +137,11 @@ def dependencies_of(
 
 def pages_of(database: Database, sign_in: SignIn, settings: Settings) -> Pages:
     """Create the admin pages. Their cookies are Secure in production and wherever https is used."""
-    accounts_of_pages = AdminSessions(database, sign_in, settings, secret_key(settings))
+    secret = secret_key(settings)
+    accounts_of_pages = AdminSessions(database, sign_in, settings, secret)
     secure = settings.env == "production" or settings.public_url.startswith("https")
     return Pages(
-        REGISTRY, database, accounts_of_pages, translate,
+        REGISTRY, database, accounts_of_pages, translate, LargeForms(secret, settings.max_body_bytes),
         secure=secure, label=settings.env, account_links=LINKS,
         templates=WEB.templates, places=WEB.navigation, cards=APPLICATION.dashboard,
         row_links=WEB.row_links, brand=brand_of(settings),
@@ -165,7 +167,7 @@ def enclose(
         proxies=Proxies(settings.trusted_proxies),
         cors=Cors(settings.cors_origins),
         limit=partial(limits.limiter_of(database).count, database),
-        admin_sessions=middleware.AdminMount("/admin", pages.identify, pages.answer_problem),
+        admin_sessions=middleware.AdminMount("/admin", pages.identify, pages.answer_problem, pages.large_forms.limit),
         metrics=counted,
     )
     app.asgi_handler = Spans(outermost) if tracing.is_on() else outermost

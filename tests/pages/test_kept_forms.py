@@ -1,5 +1,9 @@
 """A session that ends with a form open: nothing that was entered is lost, and nothing is sent by itself."""
 
+import base64
+import secrets
+import zlib
+from time import time
 from typing import Any
 
 import httpx
@@ -7,6 +11,11 @@ import pyotp
 import pytest
 from support.factories import PASSWORD, Person, World
 from support.pages import Visitor, form_of, heading_of
+
+from todo.admin.pages import large_forms
+from todo.admin.pages.kept_forms import KeptForm, decode_kept, encode_kept
+from todo.admin.pages.large_forms import LargeForms
+from todo.settings import SecretKey
 
 HERE = {"Origin": "http://test"}
 NEW = {"title": "Water the plants", "notes": "Two\nlines.", "priority": "3"}
@@ -118,7 +127,8 @@ async def test_only_forms_of_the_admin_are_offered_again(client: httpx.AsyncClie
     page = await client.get("/admin/login")
     fields = {"email": boss.email, "password": PASSWORD, "form_token": token_of(page), "next": "/admin/tasks"}
 
-    answer = await client.post("/admin/login", data=fields | {"kept": f'{{"path": "{path}", "fields": []}}'})
+    kept = await encode_kept(KeptForm(path, []))
+    answer = await client.post("/admin/login", data=fields | {"kept": kept})
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/admin/tasks")
 
@@ -153,3 +163,57 @@ async def test_a_script_that_sends_a_form_without_a_session_gets_401_alone(signe
     answer = await send(signed_out, "/admin/tasks/add", {**HERE, "HX-Request": "true"}, **NEW)
 
     assert (answer.status_code, answer.text, answer.headers.get_list("set-cookie")) == (401, "", [])
+
+
+LARGE = {"title": "Water the plants", "notes": 'é "\n' * 10_000}  # 130 KB as a form
+
+
+async def test_a_large_form_is_kept_as_one_with_a_session_is_accepted(signed_out: Visitor, boss: Person) -> None:
+    page = await send(signed_out, "/admin/tasks/add", **LARGE)
+    assert (page.status_code, heading_of(page)) == (401, "Sign in")
+    fields = form_of(page, "/admin/login") | {"email": [boss.email], "password": ["wrong password"]}
+    refused = await signed_out.http.post("/admin/login", data={"form_token": token_of(page), **fields}, headers=HERE)
+    again = await sign_in(signed_out, refused, boss.email)
+
+    kept = form_of(again, "/admin/tasks/add")
+    sent = await signed_out.http.post("/admin/tasks/add", data={"form_token": token_of(again), **kept}, headers=HERE)
+    assert sent.status_code == 303
+    assert (await boss.http.get("/api/tasks")).json()["items"][0]["notes"] == LARGE["notes"]
+
+
+async def test_a_form_that_hardly_packs_goes_through_the_sign_in_too(signed_out: Visitor, boss: Person) -> None:
+    notes = secrets.token_urlsafe(670_000)  # 893 KB; that it is too long for a note is said after the sign-in
+
+    again = await sign_in(signed_out, await send(signed_out, "/admin/tasks/add", title="A", notes=notes), boss.email)
+
+    assert form_of(again, "/admin/tasks/add")["notes"] == [notes]
+
+
+@pytest.mark.parametrize("form_token", ["", "0" * 64, "0" * 104, "signature of another service", "old"])
+async def test_of_strangers_no_more_is_read(visitor: Visitor, form_token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if form_token == "signature of another service":
+        form_token = "0" * 64 + LargeForms(SecretKey("x" * 32), 1_000_000).signature()
+    if form_token == "old":
+        form_token = visitor.token
+        monkeypatch.setattr(large_forms, "time", lambda: time() + 8 * 86400)
+    visitor.http.cookies.clear()
+
+    page = await send(visitor, "/admin/tasks/add", form_token=form_token, **LARGE)
+    later = await visitor.http.post("/admin/tasks/add", data={**LARGE, "form_token": visitor.token}, headers=HERE)
+
+    assert (page.status_code, later.status_code) == (413, 413)
+
+
+async def test_a_page_to_sign_in_on_has_no_signature(client: httpx.AsyncClient, boss: Person) -> None:
+    page = await client.post("/admin/tasks/add", data={"form_token": "0" * 64, **NEW}, headers=HERE)
+    refused = await client.post("/admin/login", data={"form_token": token_of(page), "kept": "x" * 70_000}, headers=HERE)
+
+    assert (page.status_code, len(token_of(page)), refused.status_code) == (401, 64, 413)
+
+
+async def test_a_small_text_cannot_be_a_large_form() -> None:
+    bomb = base64.urlsafe_b64encode(
+        zlib.compress(b'{"path": "/admin/tasks", "fields": [["a", "' + b"a" * 10**8 + b'"]]}')
+    )
+
+    assert await decode_kept(bomb.decode()) is None

@@ -27,6 +27,7 @@ Translate = Callable[[Exception], Problem]
 Identify = Callable[[Scope], Awaitable[Actor | None]]
 Answer = tuple[int, Headers, bytes]
 AnswerProblem = Callable[[Scope, Problem], Answer]
+BodyLimit = Callable[[bytes], int]
 
 SECURITY_HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
@@ -39,6 +40,7 @@ API_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 
 TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 NO_STORE = (b"cache-control", b"no-store")
 ANONYMOUS_BODY_BYTES = 64 * 1024  # limit of an anonymous body; parsing a megabyte takes too long
+BEGINNING = 256  # bytes of a body that may say that it can be larger
 RESTART: Any = "restart"
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
@@ -49,12 +51,21 @@ async def unlimited(_: Scope) -> Mapping[str, str]:
     return {}
 
 
+def anonymous_limit(_: bytes) -> int:
+    """Return the limit of an anonymous body."""
+    return ANONYMOUS_BODY_BYTES
+
+
 class AdminMount(NamedTuple):
-    """The admin pages. Requests below `path` are authenticated by cookie, and their errors are HTML pages."""
+    """The admin pages. Requests below `path` are authenticated by cookie, and their errors are HTML pages.
+
+    `body_limit` is the size of a body without a session, by how it begins.
+    """
 
     path: str
     identify: Identify
     answer_problem: AnswerProblem
+    body_limit: BodyLimit = anonymous_limit
 
     def serve(self, scope: Scope) -> bool:
         """Return whether this request belongs to the admin pages."""
@@ -169,7 +180,7 @@ class Middleware:
                 "The body must be JSON in UTF-8, with `Content-Type: application/json`.",
             )
         if not isinstance(scope.get("user"), Actor):
-            receive = bounded(receive, ANONYMOUS_BODY_BYTES)
+            receive = bounded(receive, admin_sessions.body_limit if admin_sessions else anonymous_limit)
         await self._app(scope, receive, reply)
 
     async def _identify(self, credential: bytes, origin: Origin) -> Actor | Problem:
@@ -215,15 +226,17 @@ def unreadable(scope: HTTPScope) -> bool:
     return has_body and not (is_json and charset in {b"", b"utf-8", b"utf8", b"us-ascii"})
 
 
-def bounded(receive: Receive, limit: int) -> Receive:
-    """Wrap `receive` so that it raises a problem when more than `limit` bytes of body are read."""
-    size = 0
+def bounded(receive: Receive, limit_of: BodyLimit) -> Receive:
+    """Wrap `receive` so that it raises a problem when more of the body is read than its beginning allows."""
+    size, beginning = 0, b""
 
     async def receive_bounded() -> Any:
-        nonlocal size
+        nonlocal size, beginning
         message: Any = await receive()
-        size += len(message.get("body", b""))
-        if size > limit:
+        body = message.get("body", b"")
+        beginning += body[: BEGINNING - len(beginning)]
+        size += len(body)
+        if size > ANONYMOUS_BODY_BYTES and size > (limit := limit_of(beginning)):
             raise too_large(limit)
         return message
 

@@ -1,5 +1,6 @@
 """Guards of pages, and CSRF checks of forms."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Controller, Request, Response, Router
@@ -8,7 +9,7 @@ from litestar.handlers.base import BaseRouteHandler
 from todo.access import Connection, PermissionGuard
 from todo.admin.declaration import ENTER
 from todo.admin.pages.cookies import SAFE, is_form_token, is_same_origin
-from todo.admin.pages.kept_forms import FormOutdated, SessionEnded, kept_form, page_of
+from todo.admin.pages.kept_forms import FormOutdated, SessionEnded, encode_kept, kept_form, page_of
 from todo.admin.pages.renderer import Pages, Redirect, admin_session_of, is_of_script
 from todo.admin.pages.sessions import AdminSession
 from todo.errors import Forbidden, Invalid, Unauthorized
@@ -39,7 +40,10 @@ async def keep_form(connection: Connection, handler: BaseRouteHandler) -> None:
     if admin_session_of(connection.scope) is None:
         if is_of_script(connection.scope):
             raise Unauthorized("Sign in first.")
-        raise SessionEnded(await kept_form(connection), page_of(connection))
+        kept = await kept_form(connection)
+        if kept:
+            remember_signature(connection, await connection.form())
+        raise SessionEnded(await encode_kept(kept), page_of(connection))
 
 
 async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
@@ -56,6 +60,7 @@ async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
     if not cookie or not is_same_origin(request.scope):  # before the form is read, which costs more
         raise Forbidden(STRANGE)
     form = await request.form()
+    remember_signature(request, form)
     if not is_form_token(cookie, request.headers.get("x-form-token") or str(form.get("form_token", ""))):
         kept = await kept_form(request) if admin_session_of(request.scope) else None
         raise FormOutdated(kept) if kept else Forbidden(STRANGE)
@@ -67,6 +72,12 @@ async def only_ours(request: Request[Any, Any, Any]) -> Response[None] | None:
     if any("\x00" in value for value in form.values() if isinstance(value, str)):
         raise Invalid("Text with a NUL character cannot be stored.")
     return None
+
+
+def remember_signature(request: Request[Any, Any, Any], form: Mapping[str, Any]) -> None:
+    """Let the page to sign in on, which carries a form, be sent with the same size as the form."""
+    pages: Pages = request.app.state.pages
+    request.scope["state"]["signature"] = pages.large_forms.signature_of(str(form.get("form_token", "")))
 
 
 def current_admin_session(request: Request[Any, Any, Any]) -> AdminSession:

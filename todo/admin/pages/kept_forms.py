@@ -3,6 +3,9 @@
 The user sends them, not the service: a request without a valid CSRF token must not change anything by itself.
 """
 
+import asyncio
+import base64
+import zlib
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +20,7 @@ from todo.admin.pages.urls import HOME, safe
 from todo.errors import Forbidden, Unauthorized
 
 NOT_KEPT = (f"{HOME}/login", f"{HOME}/logout")
+MOST_BYTES = 8 * 1024 * 1024  # of a form that is kept, unpacked: a small text could hold gigabytes
 SHOWN = 20  # fields listed on the page that asks to send a form again
 
 
@@ -32,15 +36,11 @@ class KeptForm(Struct):
         visible = [(name, value) for name, value in self.fields if value and not name.startswith("_")]
         return visible[:SHOWN]
 
-    def encode(self) -> str:
-        """Return the form as text for a hidden field."""
-        return msgspec.json.encode(self).decode()
-
 
 class SessionEnded(Unauthorized):
-    """A form was sent without a session. `kept` is the form, if it can be kept, and `page` the page it was on."""
+    """A form was sent without a session. `kept` is the encoded form, if any, and `page` the page it was on."""
 
-    def __init__(self, kept: KeptForm | None, page: str):
+    def __init__(self, kept: str, page: str):
         super().__init__("Your session has ended. Sign in to continue.")
         self.kept, self.page = kept, page
 
@@ -63,13 +63,29 @@ async def kept_form(request: Request[Any, Any, Any]) -> KeptForm | None:
     return KeptForm(address_of(request.scope), fields)
 
 
-def decode_kept(text: str) -> KeptForm | None:
+async def encode_kept(form: KeptForm | None) -> str:
+    """Return a form as text for a hidden field: compressed, so that it can be sent within the same limit again."""
+    return await asyncio.to_thread(_packed, form) if form else ""
+
+
+async def decode_kept(text: str) -> KeptForm | None:
     """Return the form of a hidden field, or None for anything but a form of the admin pages."""
-    try:
-        found = msgspec.json.decode(text, type=KeptForm)
-    except msgspec.MsgspecError:
+    found = await asyncio.to_thread(_unpacked, text) if text else None
+    if found is None:
         return None
     return found if safe(found.path) == found.path and not found.path.startswith(NOT_KEPT) else None
+
+
+def _packed(form: KeptForm) -> str:
+    return base64.urlsafe_b64encode(zlib.compress(msgspec.json.encode(form), 1)).decode()
+
+
+def _unpacked(text: str) -> KeptForm | None:
+    try:
+        data = zlib.decompressobj().decompress(base64.urlsafe_b64decode(text), MOST_BYTES)
+        return msgspec.json.decode(data, type=KeptForm)
+    except (ValueError, zlib.error, msgspec.MsgspecError):
+        return None
 
 
 def page_of(request: Request[Any, Any, Any]) -> str:

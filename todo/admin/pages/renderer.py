@@ -17,6 +17,7 @@ from todo.admin.pages.brand import Brand
 from todo.admin.pages.cookies import Cookies, Flash
 from todo.admin.pages.kept_forms import FormOutdated, SessionEnded, address_of, page_of
 from todo.admin.pages.languages import LANGUAGES, Language, choose, language_of
+from todo.admin.pages.large_forms import LargeForms
 from todo.admin.pages.sessions import Accounts, AdminSession
 from todo.admin.pages.templating import check_widgets, environment
 from todo.admin.registry import Registry
@@ -101,7 +102,8 @@ class Pages:
     """
 
     def __init__(
-        self, registry: Registry, database: Database, accounts: Accounts, translate: Translate, *,
+        self, registry: Registry, database: Database, accounts: Accounts, translate: Translate,
+        large_forms: LargeForms, *,
         secure: bool, label: str, templates: Sequence[Path] = (),
         places: Sequence[Link] = (), cards: Sequence[Card] = (), account_links: Sequence[Link] = (),
         row_links: Sequence[RowLink] = (), brand: Brand | None = None,
@@ -111,7 +113,7 @@ class Pages:
         self._row_links = row_links
         self.cards = cards
         self.cookies = Cookies(secure=secure)
-        self._translate = translate
+        self._translate, self.large_forms = translate, large_forms
         self._registry, self._database = registry, database
         self._label = label
         self.brand = brand or Brand()
@@ -170,7 +172,8 @@ class Pages:
         """
         cookie = self.cookies.read(scope, self.cookies.session) or cookies.new_value()
         status = int(problem.status) if problem else 200
-        values |= {"problem": problem, "kept": kept, "form_token": cookies.form_token(cookie)}
+        token = cookies.form_token(cookie) + scope["state"].get("signature", "")
+        values |= {"problem": problem, "kept": kept, "form_token": token}
         answer = self.render(scope, template, status, **values)
         answer.set_cookie(self.cookies.write(self.cookies.session, cookie))
         return answer
@@ -206,8 +209,7 @@ class Pages:
         if isinstance(error, Redirect):
             return self.go(error.location)
         if isinstance(error, SessionEnded):
-            kept = error.kept.encode() if error.kept else ""
-            return self.ask(request.scope, "login.html", error, next=error.page, email="", kept=kept)
+            return self.ask(request.scope, "login.html", error, next=error.page, email="", kept=error.kept)
         if isinstance(error, FormOutdated):
             outdated = {"kept": error.kept, "page": page_of(request)}
             return self.render(request.scope, "continue.html", HTTPStatus.FORBIDDEN, **outdated)
@@ -215,6 +217,10 @@ class Pages:
             values = {"fields": error.fields, "problem": error.problem}
             return self.render(request.scope, "reauthenticate.html", HTTPStatus.FORBIDDEN, **values)
         return self.refuse(request.scope, self._translate(error))
+
+    def form_token(self, cookie: str, has_session: bool = True) -> str:
+        """Return the CSRF token of a page, with the signature that it was made for a session."""
+        return cookies.form_token(cookie) + (self.large_forms.signature() if has_session else "")
 
     def _text(self, scope: Scope, template: str, values: dict[str, Any]) -> str:
         admin_session = admin_session_of(scope)
@@ -229,7 +235,7 @@ class Pages:
             "flash": self.cookies.said(scope),
             "path": scope["path"],
             "here": address_of(scope),
-            "form_token": cookies.form_token(self.cookies.read(scope, self.cookies.session)),
+            "form_token": self.form_token(self.cookies.read(scope, self.cookies.session), admin_session is not None),
         }
         environment = self._environments[self.language(scope).code]
         return environment.get_template(template).render({**common, **values})

@@ -9,7 +9,6 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import Scope
 
 from todo.access import Origin
-from todo.admin.pages.cookies import form_token
 from todo.admin.pages.kept_forms import decode_kept
 from todo.admin.pages.languages import LANGUAGES
 from todo.admin.pages.renderer import THEMES, Pages, admin_session_of
@@ -56,7 +55,7 @@ class SignInPages(Controller):
             return pages.ask(request.scope, "login.html", problem, next=following, email=email, kept=kept)
         if isinstance(entered, MfaPending):
             return pages.ask(request.scope, "code.html", next=following, token=entered.token, kept=kept)
-        return self._let_in(pages, request.scope, entered, following, kept)
+        return await self._let_in(pages, request.scope, entered, following, kept)
 
     @post("/login/code", operation_id="admin_login_code", status_code=200)
     async def code(
@@ -72,7 +71,7 @@ class SignInPages(Controller):
             cookie = await pages.accounts.second_step(origin, token, str(form.get("code", "")), user_agent)
         except Problem as problem:
             return pages.ask(request.scope, "code.html", problem, next=following, token=token, kept=kept)
-        return self._let_in(pages, request.scope, cookie, following, kept)
+        return await self._let_in(pages, request.scope, cookie, following, kept)
 
     @post("/login/passkey/options", operation_id="begin_admin_passkey_login", status_code=200)
     async def passkey_options(self, pages: PagesDependency, origin: NamedDependency[Origin]) -> dict[str, Any]:
@@ -97,7 +96,7 @@ class SignInPages(Controller):
             cookie = await pages.accounts.enter_by_passkey(origin, state, credential, user_agent)
         except Problem as problem:
             return pages.ask(request.scope, "login.html", problem, next=following, email="", kept=kept)
-        return self._let_in(pages, request.scope, cookie, following, kept)
+        return await self._let_in(pages, request.scope, cookie, following, kept)
 
     @post("/logout", operation_id="admin_logout", status_code=303, opt={"changes_nothing": True})
     async def logout(
@@ -138,15 +137,17 @@ class SignInPages(Controller):
         """
         return await _choose(pages, request, "filters", pages.cookies.filters, FILTERS)
 
-    def _let_in(self, pages: Pages, scope: Scope, cookie: str, following: str, kept: str) -> Response[Any]:
+    async def _let_in(self, pages: Pages, scope: Scope, cookie: str, following: str, kept: str) -> Response[Any]:
         """Set a new session cookie: the one before the sign-in must not stay valid (session fixation).
 
         A form that was kept through the sign-in is shown, for the user to send it again.
         """
-        form = decode_kept(kept)
+        form = await decode_kept(kept)
         answer: Response[Any] = pages.go(following)
         if form is not None:
-            answer = pages.render(scope, "continue.html", kept=form, page=following, form_token=form_token(cookie))
+            answer = pages.render(
+                scope, "continue.html", kept=form, page=following, form_token=pages.form_token(cookie)
+            )
         answer.set_cookie(pages.cookies.write(pages.cookies.session, cookie))
         return answer
 
