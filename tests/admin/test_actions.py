@@ -441,6 +441,9 @@ async def test_the_date_hierarchy_goes_from_years_to_days(admin: AdminService, a
         ("2024-03", 2),
         ("2024-04", 1),
     ]
+    for wrong in ("0000", "0000-01", "9999-12"):  # not of the calendar
+        with pytest.raises(Invalid):
+            await admin.queries.periods("tasks", ListQuery(filters={"created_at": [wrong]}))
     assert sent(await admin.queries.periods("tasks", ListQuery(filters={"created_at": ["2024-03"]}))) == [
         ("2024-03-01", 2)
     ]

@@ -11,7 +11,7 @@ from todo.admin.context import AdminContext, uuid_of
 from todo.admin.counting import Gauge
 from todo.admin.declaration import Filter, Id, ModelAdmin, RowsAdmin
 from todo.admin.fields import Field, label_of
-from todo.admin.filters import EMPTY, PERIODS, SET, TIMES, steps_of
+from todo.admin.filters import EMPTY, PERIODS, SET, TIMES, read_filter, steps_of
 from todo.admin.lists import Lists
 from todo.admin.paging import rows_of, skipped_before
 from todo.admin.rows import MOST_ROWS, neighbor_in, one_of, page_of
@@ -193,6 +193,8 @@ class Queries:
             raise Invalid.field("query.resource", f"There is no date hierarchy for {admin.label.lower()}.")
         name = admin.date_hierarchy
         chosen = (list_query.filters.get(name) or [""])[0]
+        if chosen:  # so that a year that there is not is the error of a filter
+            read_filter(admin.fields[name], [chosen], self._context.zone, self._context.today)
         rest = ListQuery(
             filters={key: value for key, value in list_query.filters.items() if key != name},
             q=list_query.q,
