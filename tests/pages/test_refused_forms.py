@@ -213,3 +213,56 @@ def offered(page: httpx.Response) -> list[str]:
     """The statuses that the form of a page has."""
     (select,) = re.findall(r'<select[^>]* name="status".*?</select>', page.text, re.DOTALL)
     return [value for value in re.findall(r'<option value="(\w*)"', select) if value]
+
+
+async def test_what_was_typed_into_a_row_that_was_deleted_can_be_added_again(visitor: Visitor, boss: Person) -> None:
+    project = (await boss.http.post("/api/projects", json={"name": "House"})).json()
+    (await boss.http.post(f"/api/projects/{project['id']}/sections", json={"name": "Kitchen"})).raise_for_status()
+    path = f"/admin/projects/{project['id']}"
+    mine = await filled(visitor, path, name="Mansion", description="Two\nlines.")
+    mine["name-sections-1"] = ["Bath"]
+    (await boss.http.delete(f"/api/projects/{project['id']}")).raise_for_status()
+
+    answer = await visitor.send(path, **mine)
+
+    assert answer.status_code == 404
+    assert "Another user has deleted this row. Saving adds it again." in answer.text
+    again = form_of(answer, "/admin/projects/add")
+    assert (again["name"], again["description"]) == (["Mansion"], ["Two\nlines."])
+    assert (await visitor.send("/admin/projects/add", **again)).status_code == 303
+    (added,) = [one for one in (await boss.http.get("/api/projects")).json()["items"] if one["name"] == "Mansion"]
+    sections = (await boss.http.get(f"/api/projects/{added['id']}/sections")).json()["items"]
+    assert [one["name"] for one in sections] == ["Kitchen", "Bath"]
+
+
+@pytest.mark.parametrize("changed", [False, True])
+async def test_what_was_typed_into_a_row_in_the_trash_is_saved_with_its_restore(
+    visitor: Visitor, boss: Person, changed: bool
+) -> None:
+    task = await boss.add("Water")
+    path = f"/admin/tasks/{task['id']}"
+    mine = await filled(visitor, path, title="Water all", priority="3")
+    if changed:
+        await boss.http.patch(f"/api/tasks/{task['id']}", json={"title": "Theirs"})
+    (await boss.http.delete(f"/api/tasks/{task['id']}")).raise_for_status()
+
+    answer = await visitor.send(path, **mine)
+
+    assert answer.status_code == 409
+    assert "Another user has moved this row to the trash." in answer.text
+    assert form_of(answer, path) == mine
+    assert (await visitor.send(path, **form_of(answer, path))).status_code == 409
+    assert (await boss.http.get(f"/api/tasks/{task['id']}")).status_code == 404
+    saved = await visitor.send(path, **form_of(answer, path), _restore="1")
+    assert saved.status_code == (409 if changed else 303)
+    title = (await stored(boss, task))["title"]
+    assert title == ("Theirs" if changed else "Water all")
+
+
+async def test_a_form_of_no_row_shows_nothing(visitor: Visitor) -> None:
+    missing = "/admin/tasks/0190f5f0-7c1d-7000-8000-000000000000"
+
+    assert heading_of(await visitor.send(missing, title="Mine")) == "Page not found"
+    assert (
+        heading_of(await visitor.send(missing.replace("tasks", "nothing"), title="A", _version="1")) == "Page not found"
+    )

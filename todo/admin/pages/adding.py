@@ -8,7 +8,8 @@ from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
 from todo.admin.declaration import Resource
-from todo.admin.pages.forms import Control, Sent, controls, sent_by, with_related
+from todo.admin.pages.forms import WAS, Control, Sent, controls, sent_by, with_related
+from todo.admin.pages.grids import DELETED
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.inlines import new_lines
 from todo.admin.pages.list_state import ListQueryText, list_of
@@ -27,7 +28,7 @@ from todo.admin.pages.sections import groups_of, tabs_of
 from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.service import AdminService
 from todo.admin.together import RowNotSaved
-from todo.errors import Forbidden, Invalid, Problem
+from todo.errors import Forbidden, Invalid, NotFound, Problem
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -89,6 +90,17 @@ class AddPages(Controller):
         lines, too_many = await copied_lines(admin, declared, row)
         sent = {one.field.name: [one.text] for one in found} | lines
         return await _form(pages, request, admin, declared, sent, too_many=too_many)
+
+
+async def show_deleted(
+    pages: Pages, request: AnyRequest, admin: AdminService, declared: Resource, sent: Sent
+) -> Response[str]:
+    """Show what was typed into the form of a row that is deleted now, as a new one. Raise NotFound for other forms."""
+    if "_version" not in sent or not admin.editor.writable(declared.name, adding=True):
+        raise NotFound
+    typed = {name: texts for name, texts in sent.items() if not name.startswith(WAS)}
+    gone = NotFound(DELETED if admin.may(declared.name, "add") else "Another user has deleted this row.")
+    return await _form(pages, request, admin, declared, typed, gone, unsaved=True)
 
 
 def _addable(admin: AdminService, resource: str) -> Resource:

@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from todo.admin.conflicts import Conflicted
 from todo.admin.declaration import ModelAdmin, Resource
 from todo.admin.fields import Field, label_of
+from todo.admin.pages.adding import show_deleted
 from todo.admin.pages.changed_values import KEPT_BY_THE_DATABASE
 from todo.admin.pages.forms import Sent, controls, form_version, sent_by, version_of, with_related
 from todo.admin.pages.guards import may_enter
@@ -25,11 +26,12 @@ from todo.admin.pages.sign_in import PagesDependency
 from todo.admin.schemas import Difference, HistoryPage
 from todo.admin.service import AdminService
 from todo.admin.together import RowNotSaved
-from todo.errors import Invalid, Problem
+from todo.errors import Conflict, Invalid, NotFound, Problem
 
 AnyRequest = Request[Any, Any, Any]
 MOST = 200  # rows of an inline whose order is changed there
 SHOWN_CHANGES = 5
+TRASHED = marked("Another user has moved this row to the trash. Restore it to save what you typed.")
 END = {"next": marked("This is the last of the list."), "previous": marked("This is the first of the list.")}
 
 
@@ -62,11 +64,18 @@ class RowPages(Controller):
         """
         admin, sent = pages.admin(request), await sent_by(request)
         declared = admin.registry[resource]
-        row = await admin.queries.get(resource, row_id)
+        try:
+            row = await admin.queries.get(resource, row_id)
+        except NotFound:
+            return await show_deleted(pages, request, admin, declared, sent)
         if asks_for_lines(sent):
             return await _showing(pages, request, admin, declared, row, sent)
+        trashed = _is_trashed(declared, row)
+        if trashed and "_restore" not in sent:
+            return await _showing(pages, request, admin, declared, row, sent, Conflict(TRASHED))
         fields, grids = admin.editor.writable(resource, adding=False), await grids_of(admin, declared, row, sent)
         await require_reauthentication_for(pages, request, declared, "change")
+        row = await _restored(admin, declared, row, sent) if trashed else row
         version = version_of(sent)
         try:
             values, edits = await read_form(admin, fields, grids, sent, row.id)
@@ -77,6 +86,8 @@ class RowPages(Controller):
             return await _showing(pages, request, admin, declared, row, sent, problem)
         except RowNotSaved as refused:
             return await _showing(pages, request, admin, declared, row, sent, refused.problem, refused.below)
+        except NotFound:
+            return await show_deleted(pages, request, admin, declared, sent)
         except Conflicted as conflict:
             return _conflict(pages, request, declared, row, fields, sent, conflict, carried(sent, grids))
         say = pages.language(request.scope)
@@ -109,8 +120,8 @@ async def _showing(
     sent: Sent | None = None, problem: Problem | None = None, below: Problems | None = None,
 ) -> Response[str]:  # fmt: skip
     name, timezone = declared.name, admin.actor.timezone
-    trashed = bool(getattr(row, getattr(declared, "trash", "") or "id", None)) and bool(getattr(declared, "trash", ""))
-    may_change = admin.may(name, "change", row) and not trashed
+    trashed = _is_trashed(declared, row)
+    may_change = admin.may(name, "change") and sent is not None if trashed else admin.may(name, "change", row)
     fields = admin.editor.writable(name, adding=False) if may_change else []
     found = await with_related(admin, controls(fields, row, timezone, sent=sent, problem=problem), row)
     is_table = isinstance(declared, ModelAdmin)
@@ -139,6 +150,19 @@ async def _showing(
     }  # fmt: skip
     status = int(problem.status) if problem else 422 if below else 200
     return pages.render(request.scope, "row.html", status, **values)
+
+
+def _is_trashed(declared: Resource, row: Any) -> bool:
+    trash = getattr(declared, "trash", "")
+    return bool(trash) and bool(getattr(row, trash))
+
+
+async def _restored(admin: AdminService, declared: Resource, row: Any, sent: dict[str, list[str]]) -> Any:
+    """Restore the row of a form, which goes on with that version if nothing but the delete came between."""
+    found = await admin.editor.restore(declared.name, row.id)
+    if version_of(sent) == row.version - 1:
+        sent["_version"] = [str(found.version)]
+    return found
 
 
 def _conflict(
