@@ -33,7 +33,7 @@ async def test_a_form_goes_on_after_the_sign_in(window: Window, boss: Person) ->
 async def test_a_cell_goes_on_after_the_sign_in(lively: Window, boss: Person) -> None:
     task = await boss.add("Water the plants", priority=1)
     lively.expected.add(401)
-    page = await lively.go("/admin/tasks")
+    page = await lively.go("/admin/tasks?q=water")
     await page.get_by_role("link", name="Edit priority of Water the plants").click()
     await page.get_by_role("combobox", name="Priority").select_option("Urgent")
     await lively.context.clear_cookies()
@@ -43,10 +43,12 @@ async def test_a_cell_goes_on_after_the_sign_in(lively: Window, boss: Person) ->
     assert await lively.violations_in_both_themes() == []
     await sign_in(page, boss)
     await expect(page.get_by_role("button", name="Send the form")).to_be_focused()
+    await expect(page.get_by_role("definition")).to_have_text("Urgent")
     assert await lively.violations_in_both_themes() == []
     await page.get_by_role("button", name="Send the form").click()
 
     await expect(page.locator("td[data-label=Priority]")).to_contain_text("Urgent")
+    await expect(page).to_have_url(re.compile(r"/admin/tasks\?q=water#row-"))
     assert (await boss.http.get(f"/api/tasks/{task['id']}")).json()["priority"] == 4
 
 

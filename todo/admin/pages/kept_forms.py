@@ -6,6 +6,7 @@ The user sends them, not the service: a request without a valid CSRF token must 
 import asyncio
 import base64
 import zlib
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,9 @@ from litestar.enums import RequestEncodingType
 from litestar.types import Scope
 from msgspec import Struct
 
+from todo.admin.fields import Field, label_of, write_text
 from todo.admin.pages.cookies import is_same_origin
+from todo.admin.pages.languages import Language
 from todo.admin.pages.urls import HOME, safe
 from todo.errors import Forbidden, Unauthorized
 
@@ -30,11 +33,10 @@ class KeptForm(Struct):
     path: str
     fields: list[tuple[str, str]]
 
-    @property
-    def shown(self) -> list[tuple[str, str]]:
-        """Return what the user entered, without the fields that only the service needs."""
-        visible = [(name, value) for name, value in self.fields if value and not name.startswith("_")]
-        return visible[:SHOWN]
+    def shown(self, declared: Mapping[str, Field], say: Language) -> list[tuple[str, str]]:
+        """Return what the user entered, by labels, without the fields that only the service needs."""
+        visible = {name: value for name, value in self.fields if value and not name.startswith("_")}
+        return [_shown(name, value, declared.get(name), say) for name, value in visible.items()][:SHOWN]
 
 
 class SessionEnded(Unauthorized):
@@ -98,6 +100,16 @@ def address_of(scope: Scope) -> str:
     """Return the path and query of a request."""
     query: bytes = scope["query_string"]
     return scope["path"] + (f"?{query.decode('latin-1')}" if query else "")
+
+
+def _shown(name: str, value: str, field: Field | None, say: Language) -> tuple[str, str]:
+    """Return the label and the value of a field, as lists show them."""
+    if field is None:
+        return label_of(name), value
+    if field.kind == "boolean":
+        return field.label, say.gettext("Yes") if value == "true" else say.gettext("No")
+    called = {write_text(one): said for one, said in field.names}.get(value, value)
+    return field.label, say.words(called) if field.kind == "choice" or called != value else value
 
 
 def _is_secret(name: str) -> bool:

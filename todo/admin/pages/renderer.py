@@ -15,7 +15,7 @@ from todo.admin.declaration import ENTER
 from todo.admin.pages import cookies
 from todo.admin.pages.brand import Brand
 from todo.admin.pages.cookies import Cookies, Flash
-from todo.admin.pages.kept_forms import FormOutdated, SessionEnded, address_of, page_of
+from todo.admin.pages.kept_forms import FormOutdated, KeptForm, SessionEnded, address_of, page_of
 from todo.admin.pages.languages import LANGUAGES, Language, choose, language_of
 from todo.admin.pages.large_forms import LargeForms
 from todo.admin.pages.sessions import Accounts, AdminSession
@@ -178,6 +178,13 @@ class Pages:
         answer.set_cookie(self.cookies.write(self.cookies.session, cookie))
         return answer
 
+    def ask_again(self, scope: Scope, kept: KeptForm, page: str, status: int = 200, **values: Any) -> Response[str]:
+        """Ask to send a kept form, or to return to its `page`."""
+        name = kept.path.partition("?")[0].split("/")[2:3]
+        fields = self._registry[name[0]].fields if name and name[0] in self._registry else {}
+        shown = kept.shown(fields, self.language(scope))
+        return self.render(scope, "continue.html", status, kept=kept, page=page, shown=shown, **values)
+
     def go(self, location: str, done: str = "", *, refused: str = "") -> Response[Any]:
         """Redirect with a message of success or of failure."""
         answer: Response[Any] = Response(b"", status_code=HTTPStatus.SEE_OTHER, media_type="text/html")
@@ -211,8 +218,7 @@ class Pages:
         if isinstance(error, SessionEnded):
             return self.ask(request.scope, "login.html", error, next=error.page, email="", kept=error.kept)
         if isinstance(error, FormOutdated):
-            outdated = {"kept": error.kept, "page": page_of(request)}
-            return self.render(request.scope, "continue.html", HTTPStatus.FORBIDDEN, **outdated)
+            return self.ask_again(request.scope, error.kept, page_of(request), HTTPStatus.FORBIDDEN)
         if isinstance(error, ReauthenticationRequired):
             values = {"fields": error.fields, "problem": error.problem}
             return self.render(request.scope, "reauthenticate.html", HTTPStatus.FORBIDDEN, **values)

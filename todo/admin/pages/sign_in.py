@@ -145,9 +145,7 @@ class SignInPages(Controller):
         form = await decode_kept(kept)
         answer: Response[Any] = pages.go(following)
         if form is not None:
-            answer = pages.render(
-                scope, "continue.html", kept=form, page=following, form_token=pages.form_token(cookie)
-            )
+            answer = pages.ask_again(scope, form, following, form_token=pages.form_token(cookie))
         answer.set_cookie(pages.cookies.write(pages.cookies.session, cookie))
         return answer
 

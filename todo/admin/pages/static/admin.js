@@ -452,7 +452,8 @@ function onSessionEnd({ boosted, pathInfo, requestConfig }) {
 const isKept = (text) => text.includes(" data-kept>");
 // Send the cell as a form of its row, which the sign-in keeps.
 function signInWith(form) {
-  form.action = form.getAttribute("action").replace(/\/cell\/[^/]+$/, "");
+  const list = window.location.search.slice(1); // with its filters, to return to
+  form.action = form.getAttribute("action").replace(/\/cell\/[^/]+$/, "") + (list && `?_list=${encodeURIComponent(list)}`);
   form.submit();
 }
 
@@ -543,7 +544,7 @@ async function sendRelated(event, form, source, opener) {
   if (!isSection) fields.set("_then", "stay"); // leads to the page of the row
   const answer = await request(form.getAttribute("action"), { method: "POST", body: fields });
   const text = (await answer?.text()) ?? "";
-  if ([409, 422].includes(answer?.status) && showRelated(text, source, opener)) return;
+  if ([404, 409, 422].includes(answer?.status) && showRelated(text, source, opener)) return;
   if (answer?.status === 401) return sayEnded();
   if (isKept(text)) return sendAgain(form, parsed(text));
   if (isSection && answer && !answer.redirected) return form.submit(); // it says more than a form
