@@ -149,3 +149,25 @@ async def test_rows_below_in_a_dialog_keep_their_text_too(lively: Window, boss: 
     await expect(dialog.get_by_role("status")).to_contain_text("Your session has ended.")
     await expect(dialog.get_by_label("Name")).to_have_value("Attic")
     await expect(page.get_by_role("textbox", name="Description")).to_have_value("Half written")
+
+
+@pytest.mark.parametrize("place", ["page", "dialog"])
+async def test_what_was_typed_is_saved_with_the_restore_of_its_row(lively: Window, boss: Person, place: str) -> None:
+    lively.expected.add(409)
+    project = (await boss.http.post("/api/projects", json={"name": "Garden"})).json()
+    task = await boss.add("Water", project_id=project["id"])
+    page = await lively.go(f"/admin/tasks/{task['id']}" if place == "page" else f"/admin/projects/{project['id']}")
+    if place == "dialog":
+        await page.get_by_role("link", name="Edit Water").click()
+    form = page.get_by_role("main" if place == "page" else "dialog")
+    await form.get_by_label("Title").fill("Water all")
+    (await boss.http.delete(f"/api/tasks/{task['id']}")).raise_for_status()
+
+    await form.get_by_role("button", name="Save", exact=True).click()
+    await expect(form.get_by_text("Another user has moved this row to the trash.")).to_be_visible()
+    await expect(form.get_by_label("Title")).to_have_value("Water all")
+    assert await lively.violations_in_both_themes() == []
+    await form.get_by_role("button", name="Restore and save").click()
+
+    await expect(page.get_by_text("Task Water all saved.")).to_be_visible()
+    assert (await boss.http.get(f"/api/tasks/{task['id']}")).json()["title"] == "Water all"

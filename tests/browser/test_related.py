@@ -60,6 +60,24 @@ async def test_a_row_below_that_somebody_else_changed_shows_three_versions(livel
     await expect(page.get_by_role("link", name="Mine", exact=True)).to_be_visible()
 
 
+async def test_a_row_below_that_somebody_else_deleted_is_added_again(lively: Window, boss: Person) -> None:
+    lively.expected.add(404)
+    path, view = await house(boss)
+    page = await lively.go(path)
+    await page.get_by_role("link", name="Edit Kitchen").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Name").fill("Mine")
+    (await boss.http.delete(f"/api/views/{view['id']}")).raise_for_status()
+    await dialog.get_by_role("button", name="Save", exact=True).click()
+
+    await expect(dialog.get_by_text("Another user has deleted this row. Saving adds it again.")).to_be_visible()
+    await expect(dialog.get_by_label("Name")).to_have_value("Mine")
+    assert await lively.violations_in_both_themes() == []
+    await dialog.get_by_role("button", name="Add", exact=True).click()
+
+    await expect(page.get_by_role("link", name="Mine", exact=True)).to_be_visible()
+
+
 async def test_rows_below_are_added_and_deleted_in_a_dialog(lively: Window, boss: Person) -> None:
     path, _ = await house(boss)
     page = await lively.go(path)

@@ -98,7 +98,9 @@ async def show_deleted(
     """Show what was typed into the form of a row that is deleted now, as a new one. Raise NotFound for other forms."""
     if "_version" not in sent or not admin.editor.writable(declared.name, adding=True):
         raise NotFound
-    typed = {name: texts for name, texts in sent.items() if not name.startswith(WAS)}
+    listed = list_of(request, declared.name)
+    above = {name: [*values] for name, values in listed.filters.items() if listed.back}  # the row that it was below
+    typed = above | {name: texts for name, texts in sent.items() if not name.startswith(WAS)}
     gone = NotFound(DELETED if admin.may(declared.name, "add") else "Another user has deleted this row.")
     return await _form(pages, request, admin, declared, typed, gone, unsaved=True)
 

@@ -540,7 +540,7 @@ async function sendRelated(event, form, source, opener) {
   event.preventDefault();
   const target = document.getElementById(source.dataset.related);
   const isSection = target.matches("section");
-  const fields = new URLSearchParams(new FormData(form));
+  const fields = new URLSearchParams(new FormData(form, event.submitter));
   if (!isSection) fields.set("_then", "stay"); // leads to the page of the row
   const answer = await request(form.getAttribute("action"), { method: "POST", body: fields });
   const text = (await answer?.text()) ?? "";
