@@ -77,7 +77,7 @@ def test_an_import_that_is_killed_is_continued_by_the_same_command(
 
     what = f"continues after {FIRST} of {ROWS} rows"
     assert f"An import of this file has begun before, and {what}.\n" in again.stderr
-    assert f"{ROWS - 1} added, 0 changed, 0 as they are, 1 refused." in again.stdout
+    assert f"{ROWS - 1} added, 0 changed, 0 unchanged, 1 refused." in again.stdout
     assert (again.exit_code, asyncio.run(rows_in(url))) == (1, (ROWS - 1, ROWS - 1))
     assert len((tmp_path / "rest.csv").read_text().splitlines()) == 2
     assert todo(*command, TODO_DATABASE_URL=url).exit_code == 1  # its result is known: this is another import

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from support.factories import Person
-from support.pages import Visitor
+from support.pages import Visitor, text_of
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,9 @@ async def test_a_switch_lets_any_of_the_filters_suffice(visitor: Visitor, ada: P
     assert "match=any" in every.text
     assert "Any of:" in some.text
     assert "match=any" not in single.text
+
+
+async def test_choices_of_related_rows_are_named_as_in_their_own_list(visitor: Visitor) -> None:
+    for page in ("/admin/users", "/admin/tasks"):
+        shown = text_of(await visitor.get(page))
+        assert "Deletion scheduled" in shown and "Leaving" not in shown

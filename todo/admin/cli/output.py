@@ -131,7 +131,7 @@ def report(found: ImportReport) -> None:
     show(grid)
     if found.ignored:
         click.echo(f"Read-only, not imported: {', '.join(found.ignored)}.")
-    counts = f"{found.added} to add, {found.changed} to change, {found.unchanged} as they are, {found.refused} refused"
+    counts = f"{found.added} to add, {found.changed} to change, {found.unchanged} unchanged, {found.refused} refused"
     click.echo(f"Applied: {counts}." if found.applied else f"Nothing is kept: {counts}.")
 
 
@@ -143,7 +143,7 @@ def import_job(found: ImportJob) -> None:
     if left_out:
         click.echo(f"Not imported: the columns {harmless(', '.join(left_out))}.")
     click.echo(
-        f"{found.added:,} added, {found.changed:,} changed, {found.unchanged:,} as they are, {found.failed:,} refused."
+        f"{found.added:,} added, {found.changed:,} changed, {found.unchanged:,} unchanged, {found.failed:,} refused."
     )
     click.echo(f"To undo it: todo admin act runs undo {found.id}")
 
