@@ -174,12 +174,10 @@ class TaskAdmin(ModelAdmin[Task]):
         if owner_id is None:
             raise Invalid.field("body.owner_id", "Give the id of the owner.")
         added = await _service(do, owner_id).add(TaskIn(**values))
-        owner = await do.session.scalar(select(TASK.owner_id).where(TASK.id == added.id))
-        if owner_id not in (
-            do.actor.user_id,
-            owner,
-        ):  # without every row: only for the owner of a project shared with them
-            raise Invalid.field("body.owner_id", "There is no such user.", "not_found")
+        if not do.actor.may(self.every_row) and owner_id != do.actor.user_id:
+            owner = await do.session.scalar(select(TASK.owner_id).where(TASK.id == added.id))
+            if owner != owner_id:  # they may add tasks for the owner of a project shared with them
+                raise Invalid.field("body.owner_id", "There is no such user.", "not_found")
         return added
 
     async def change_row(self, do: ActionContext, row: Task, values: dict[str, Any]) -> None:
