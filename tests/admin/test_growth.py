@@ -172,6 +172,23 @@ async def test_a_list_by_what_its_tasks_refer_to_reads_little_more(
     assert found.total_is_exact  # though there are more tasks in the trash than are read
 
 
+@pytest.mark.parametrize("named", ["Task 77 of some more words than five", "Task 77", "Task"])
+async def test_a_whole_name_is_looked_up_by_an_index(
+    admin: AdminService, explaining: OneByOne, root: Person, sql: Any, named: str
+) -> None:
+    """Whether one row has it, or all rows begin like it."""
+    await sql.execute("UPDATE tasks SET title = 'Task ' || number FROM (SELECT id, row_number() OVER () AS number"
+                      " FROM tasks) AS numbered WHERE numbered.id = tasks.id")  # fmt: skip
+    one = await sql.fetchval("UPDATE tasks SET title = $1 WHERE title = 'Task 77' RETURNING id", named)
+    await sql.execute("VACUUM ANALYZE tasks")
+
+    explaining.visited = 0
+    found = await admin.queries.called("tasks", named)
+
+    assert [option.value for option in found] == [str(one)] or named == "Task"  # which more rows contain than are read
+    assert explaining.visited <= MOST
+
+
 async def test_dates_are_counted_by_indexes_alone(admin: AdminService, explaining: OneByOne, root: Person) -> None:
     for filters in ({}, {"status": ["done"]}, {"owner.email": ["nobody"]}, {"due_at": ["past_7_days"]}):
         explaining.visited = 0

@@ -31,6 +31,29 @@ async def test_the_palette_goes_to_places(lively: Window) -> None:
     await expect(page).to_have_url(re.compile("/admin/tasks/add$"))
 
 
+async def test_the_palette_takes_a_whole_title(lively: Window, boss: Person) -> None:
+    await boss.add("Plans for the new garden behind the house")
+    page = await lively.go("/admin")
+    await page.keyboard.press("Control+k")
+    await page.locator("#palette-q").fill("plans for the new garden behind the house")
+
+    option = page.get_by_role("option", name="Plans for the new garden behind the house")
+    await expect(option).to_have_attribute("aria-selected", "true")
+    await expect(page.locator("#palette-found h1")).to_have_count(0)
+
+
+async def test_a_request_that_is_refused_puts_no_page_into_the_palette(lively: Window) -> None:
+    lively.expected.add(422)
+    page = await lively.go("/admin")
+    await page.route(
+        "**/admin/palette*", lambda route: route.continue_(url=f"{route.request.url.split('?')[0]}?nonsense=1")
+    )
+    await page.keyboard.press("Control+k")
+
+    await expect(page.locator("#flash")).to_contain_text("There is no such parameter.")
+    await expect(page.locator("#palette-found > *")).to_have_count(0)
+
+
 async def test_escape_closes_the_palette(lively: Window) -> None:
     page = await lively.go("/admin")
     await page.keyboard.press("Control+k")

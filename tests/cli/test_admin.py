@@ -321,6 +321,21 @@ def test_rows_and_references_are_given_by_what_names_them(admin: Admin, ada_id: 
     assert (several.exit_code, several.stderr) == (1, "Error: There are 2 tasks named Water: give the id.\n")
 
 
+def test_a_row_with_a_long_name_is_given_by_it(admin: Admin, ada_id: str) -> None:
+    title = "Order wire, 11.8 inches a piece"
+    row = add(admin, ada_id, f"title={title}")
+    child = add(admin, ada_id, "title=Measure it", f"parent_id={title}")
+
+    assert sent(admin("get", "tasks", title, "--json"))["id"] == row["id"]
+    assert sent(admin("set", "tasks", title.lower(), "priority=3", "--json"))["priority"] == 3
+    assert child["parent_id"] == row["id"]
+    assert sent(admin("list", "tasks", "--filter", f"parent_id={title}", "--json"))["total"] == 1
+    for command in ("history", "explain"):
+        assert admin(command, "tasks", title).exit_code == 0
+    searched = admin("list", "tasks", "--search", title)
+    assert (searched.exit_code, "--search: Use at most 5 words" in searched.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [

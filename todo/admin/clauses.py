@@ -19,12 +19,12 @@ from sqlalchemy import (
 from todo.admin.declaration import Filter, ModelAdmin
 from todo.admin.expressions import Admins, ReadView, expression_of, in_order, standing
 from todo.admin.fields import Field
-from todo.admin.filters import ANY, TIMES, conditions, own_conditions
+from todo.admin.filters import ANY, TIMES, WORDS, conditions, own_conditions
 from todo.admin.lookups import Clause, Indexes, Lookup
 from todo.admin.related import Step, ids_of, leads_to
 from todo.database import columns, table_of
 
-WORDS = 5
+ANYWHERE, BEGINS = ("",), ("", "% ")  # what comes before the pattern of a word
 SCOPE = "actor"  # the name of the scope among the filters: that of its parameter
 
 
@@ -37,15 +37,16 @@ class Clauses:
         self._indexes = {trashed: Indexes(table_of(admin.model), standing(admin, trashed)) for trashed in (True, False)}
         self.forms = dict(self._conditions())
         numbers = range(1, WORDS + 1)
-        words = {f"q_{number}": self._word(f"q_{number}", "") for number in numbers}
-        words |= {f"b_{number}": self._word(f"b_{number}", "", "% ") for number in numbers}
+        words = {f"q_{number}": self._word(f"q_{number}", *ANYWHERE) for number in numbers}
+        words |= {f"b_{number}": self._word(f"b_{number}", *BEGINS) for number in numbers}
+        called = {"q_called": self._called("q", *ANYWHERE), "b_called": self._called("b", *BEGINS)}
         key = self._table["id"]
         ids = {
             "q_id": key == bindparam("q_id", type_=key.type),
             "q_ids": key == any_(bindparam("q_ids", type_=ARRAY(key.type))),
         }
         scope = {} if read_view.scope is None else {SCOPE: read_view.scope}
-        self._chosen = self.forms | words | ids | scope
+        self._chosen = self.forms | words | called | ids | scope
         self.lookup = cache(self._lookup)
 
     def names(self, given: Mapping[str, Any]) -> frozenset[str]:
@@ -128,11 +129,26 @@ class Clauses:
             indexes.note(clause, indexes.by_ids(column, ids))
         return clause
 
-    def _word(self, name: str, *places: str) -> Clause:
+    def _word(self, name: str, *places: str, fields: Sequence[str] = ()) -> Clause:
         pattern = bindparam(name, type_=String())
         patterns = [literal(place, String()) + pattern if place else pattern for place in places]
-        looked_in = [name for name in self._admin.search if name not in self._view.hidden]
-        return or_(false(), *(self._matches(name, pattern) for name in looked_in for pattern in patterns))
+        looked_in = [one for one in fields or self._admin.search if one not in self._view.hidden]
+        return or_(false(), *(self._matches(one, pattern) for one in looked_in for pattern in patterns))
+
+    def _called(self, kind: str, *places: str) -> Clause:
+        """Return the condition for rows of a name.
+
+        What an index has is the rows that contain the name: those with all of its trigrams may be any number of others.
+        """
+        field = self._admin.fields[self._admin.display]
+        if field.name in self._view.hidden or field.kind not in {"text", "reference"}:
+            return false()
+        clause = self._matches(field.name, bindparam(f"{kind}_called", type_=String()))
+        contained = self._word(f"{kind}_whole", *places, fields=[field.name])
+        for indexes in self._indexes.values():
+            found = indexes.lookup(contained)
+            indexes.note(clause, found and found._replace(is_exact=False))
+        return clause
 
     def _matches(self, name: str, pattern: ColumnElement[str]) -> Clause:
         """Return the condition for a field that is like this, or a reference to a row of such a name."""

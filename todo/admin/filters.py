@@ -32,6 +32,8 @@ TIMES = {"instant", "local", "day"}
 NUMBERS = {"integer", "number"}
 MOST_VALUES = 50
 LONGEST = 500
+WORDS = 5  # of a search
+MOST_SEARCHED = 200  # characters of it
 WITHOUT_BLANKS = "\u0e00"
 ANY = "any:"  # begins the key of a condition of which one part suffices
 FIRST, LAST = datetime(1, 1, 2), datetime(9999, 12, 30)
@@ -258,23 +260,49 @@ def _month_after(first: date) -> date:
     return (first + timedelta(days=32)).replace(day=1)
 
 
+def first_words(text: str) -> str:
+    """Return as much of a text as can be searched for."""
+    words = text[:MOST_SEARCHED].split()
+    return text if is_searched(text) else " ".join(words[:WORDS])
+
+
+def is_searched(text: str) -> bool:
+    """Return whether a search looks for the whole text."""
+    return len(text) <= MOST_SEARCHED and len(text.split()) <= WORDS
+
+
 def word_values(words: Sequence[str]) -> dict[str, str]:
     """Return search words as parameters: `q_1` matches anywhere, `b_2` only at the start of words.
 
     Words of one or two letters match at the start, where trigrams can find them, except in scripts without spaces
     between words (from Thai on).
     """
-    begins = [len(word) < 3 and max(word) < WITHOUT_BLANKS for word in words]
+    begins = [_is_begin(word) for word in words]
     return {
         f"b_{number}" if begin else f"q_{number}": like(word, "" if begin else "%")
         for number, (word, begin) in enumerate(zip(words, begins, strict=True), 1)
     }
 
 
+def called_values(text: str) -> dict[str, str]:
+    """Return a whole name as parameters: the name itself, and what is like it, as for a word of a search."""
+    begins = _is_begin(text)
+    kind = "b" if begins else "q"
+    return {f"{kind}_called": escaped(text), f"{kind}_whole": like(text, "" if begins else "%")}
+
+
+def _is_begin(word: str) -> bool:
+    return len(word) < 3 and max(word) < WITHOUT_BLANKS
+
+
 def like(text: str, before: str = "%") -> str:
     """Return a LIKE pattern that matches anywhere, or with nothing `before` the text at the start."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"{before}{escaped}%"
+    return f"{before}{escaped(text)}%"
+
+
+def escaped(text: str) -> str:
+    """Return a LIKE pattern that matches the whole text."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _sentence(target: Field | Filter) -> str:

@@ -1,18 +1,18 @@
 """What a list is asked for, as parameters, and the way in which its rows are found."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from todo.admin.clauses import WORDS
 from todo.admin.context import AdminContext
 from todo.admin.counting import Counts, Gauge
 from todo.admin.declaration import Filter, ModelAdmin
-from todo.admin.filters import period_values, read_filter, word_values
+from todo.admin.filters import WORDS, is_searched, period_values, read_filter, word_values
 from todo.admin.lookups import CAP
 from todo.admin.reads import Way
 from todo.admin.schemas import ListQuery
-from todo.errors import Invalid
+from todo.errors import FieldError, Invalid
 from todo.listing import Listing
 
 
@@ -71,28 +71,36 @@ class Lists:
         return {"actor": self._context.actor.id, **period_values(self._context.zone, self._context.today)}
 
     def params(self, admin: ModelAdmin[Any], list_query: ListQuery) -> dict[str, Any]:
-        """Return the filters and search words of a list as parameters. Raise Invalid for undeclared ones."""
+        """Return the filters and search words of a list as parameters. Raise Invalid for all that are wrong."""
         given: dict[str, Any] = {}
-        declared = {name: admin.filtered.get(name) for name in admin.filters_for(self._context.actor)}
-        own = {item.name: item for item in admin.filters if isinstance(item, Filter)}
-        for name, texts in list_query.filters.items():
-            target = own.get(name) or declared.get(name)
-            if target is None:
-                raise Invalid.field(f"query.{name}", f"Unknown filter. Filters: {', '.join(declared) or 'none'}.")
-            given |= read_filter(target, texts, self._context.zone, self._context.today)
+        errors: list[FieldError] = []
+        parts = [partial(self._filter, admin, name, texts) for name, texts in list_query.filters.items()]
+        for read in (*parts, partial(self._words, admin, list_query.q)):
+            try:
+                given |= read()
+            except Invalid as problem:
+                errors += problem.errors
+        if list_query.trash and not admin.trash:
+            errors.append(FieldError("query.trash", f"There is no trash for {admin.label.lower()}."))
+        if errors:
+            raise Invalid.fields(errors)
         if list_query.match == "any":
             given |= self._context.reads(admin).clauses.any_of(given)
-        if list_query.trash and not admin.trash:
-            raise Invalid.field("query.trash", f"There is no trash for {admin.label.lower()}.")
-        if list_query.ids:
-            given["q_ids"] = list_query.ids
-        return given | self._words(admin, list_query.q)
+        return given | ({"q_ids": list_query.ids} if list_query.ids else {})
+
+    def _filter(self, admin: ModelAdmin[Any], name: str, texts: Sequence[str]) -> dict[str, Any]:
+        declared = admin.filters_for(self._context.actor)
+        own = {item.name: item for item in admin.filters if isinstance(item, Filter)}
+        target = own.get(name) or (admin.filtered.get(name) if name in declared else None)
+        if target is None:
+            raise Invalid.field(f"query.{name}", f"Unknown filter. Filters: {', '.join(declared) or 'none'}.")
+        return read_filter(target, texts, self._context.zone, self._context.today)
 
     def _words(self, admin: ModelAdmin[Any], q: str) -> dict[str, Any]:
         words = q.split()
         if not words:
             return {}
-        if len(q) > 200 or len(words) > WORDS or "\x00" in q:
+        if not is_searched(q) or "\x00" in q:
             raise Invalid.field("query.q", f"Use at most {WORDS} words and 200 characters.")
         try:
             return {"q_id": UUID(q.strip())}

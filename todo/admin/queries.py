@@ -11,13 +11,25 @@ from todo.admin.context import AdminContext, uuid_of
 from todo.admin.counting import Gauge
 from todo.admin.declaration import Filter, Id, ModelAdmin, RowsAdmin
 from todo.admin.fields import Field, label_of
-from todo.admin.filters import EMPTY, PERIODS, SET, TIMES, read_filter, steps_of
+from todo.admin.filters import (
+    EMPTY,
+    PERIODS,
+    SET,
+    TIMES,
+    called_values,
+    first_words,
+    is_searched,
+    read_filter,
+    steps_of,
+)
 from todo.admin.lists import Lists
 from todo.admin.paging import rows_of, skipped_before
 from todo.admin.rows import MOST_ROWS, neighbor_in, one_of, page_of
 from todo.admin.schemas import Facet, FacetValue, ListQuery, ListResult, Option, SearchHit
 from todo.errors import Invalid, NotFound
 
+MOST_CALLED = 100  # rows of one name
+LONGEST_NAME = 1_000
 MOST_PAGES = 20  # pages that end early, one after the other, before a search for some rows ends
 
 
@@ -115,20 +127,31 @@ class Queries:
 
     async def named(self, resource: str, q: str = "", limit: int = 20) -> list[Option]:
         """Return rows of a table that match a search, by display name. Raise Forbidden, NotFound or Invalid."""
-        self._context.table(resource, "view")
-        list_query, options = ListQuery(q=q, limit=limit, facets=False), list[Option]()
+        admin = self._context.table(resource, "view")
+        exact = [] if is_searched(q) else await self.called(resource, q)
+        options = await self._options(admin, self.lists.params(admin, ListQuery(q=first_words(q))), limit)
+        return [*exact, *(one for one in options if one not in exact)][:limit]
+
+    async def called(self, resource: str, text: str) -> list[Option]:
+        """Return up to MOST_CALLED rows that are called exactly that, whatever their case. Raise Forbidden or NotFound.
+
+        Names are compared whole: they may have more words than a search, and begin like any number of others.
+        """
+        admin, text = self._context.table(resource, "view"), text.strip()
+        if not text or len(text) > LONGEST_NAME or "\x00" in text:
+            return []
+        return await self._options(admin, called_values(text), MOST_CALLED)
+
+    async def _options(self, admin: ModelAdmin[Any], given: Mapping[str, Any], limit: int) -> list[Option]:
+        """Return the first rows of a list, also where its pages end early."""
+        list_query, options = ListQuery(limit=limit, facets=False), list[Option]()
         for _ in range(MOST_PAGES):
-            found = await self.page(resource, list_query)
+            found = await self._rows(admin, given, list_query, 0)
             options += [Option(str(item.id), item.display) for item in found.items]
             if len(options) >= limit or found.next_cursor is None:
                 break
             list_query.cursor = found.next_cursor
         return options[:limit]
-
-    async def called(self, resource: str, text: str) -> list[Option]:
-        """Return the rows of a table that are called exactly that, whatever their case. Raise as `named`."""
-        options = await self.named(resource, text, 100)
-        return [option for option in options if option.label.casefold() == text.casefold()]
 
     async def id_of(self, field: Field, text: str) -> str:
         """Return the id that a reference names, or is already. Raise Invalid for none or several."""
@@ -136,15 +159,22 @@ class Queries:
         if not text or is_id(text):
             return text
         called = await self.called(field.reference, text)
-        options = called or await self.named(field.reference, text)
+        options = called or await self._like(field.reference, text)
         number, place = len(options), f"body.{field.name}"
         if number == 1:
             return options[0].value
+        if number >= MOST_CALLED:
+            raise Invalid.field(place, f"Several rows are called {text}: write the id of one.")
         if called:
             raise Invalid.field(place, f"{number} rows are called {text}: write the id of one.")
         if options:
-            raise Invalid.field(place, f"Several rows match {text}: write the whole name.")
+            raise Invalid.field(place, f"Several rows match {text}: write the whole name, or an id.")
         raise Invalid.field(place, f"No row is called {text}.")
+
+    async def _like(self, resource: str, text: str) -> list[Option]:
+        """Return rows in which all words are found; none for more words than are searched for."""
+        can_search = self._context.table(resource, "view").search and is_searched(text) and "\x00" not in text
+        return await self.named(resource, text) if can_search else []
 
     async def ids_of(self, field: Field, text: str) -> str:
         """Return the ids that a list of references names, or is already, separated by commas. Raise as `id_of`."""
@@ -172,16 +202,22 @@ class Queries:
     async def search(self, q: str, limit: int = 5) -> list[SearchHit]:
         """Return the first few matches of every searchable resource.
 
-        Those of resources that have a row called exactly this come first, those of logs last.
+        Those of resources that have a row called exactly this come first, those of logs last. Of a long text the
+        first words are searched for, and rows are found that are called like the whole.
         """
         admins = [one for one in self._context.resources() if isinstance(one, ModelAdmin) and one.search]
         if not q.strip():
             return []
-        list_query = ListQuery(q=q, limit=limit, facets=False)
-        pages = await asyncio.gather(*(self.page(one.name, list_query) for one in admins))
-        found = [(one, page.items) for one, page in zip(admins, pages, strict=True)]
+        pages = await asyncio.gather(*(self._first(one, q, limit) for one in admins))
+        found = list(zip(admins, pages, strict=True))
         found.sort(key=lambda group: (group[0].large, not any(_is_called(row, q) for row in group[1])))
-        return [SearchHit(one.name, str(row.id), row.display) for one, rows in found for row in rows]
+        return [SearchHit(one.name, row.value, row.label) for one, rows in found for row in rows]
+
+    async def _first(self, admin: ModelAdmin[Any], q: str, limit: int) -> list[Option]:
+        page = await self.page(admin.name, ListQuery(q=first_words(q), limit=limit, facets=False))
+        found = [Option(str(row.id), row.display) for row in page.items]
+        exact = [] if is_searched(q) or admin.large else await self.called(admin.name, q)
+        return [*exact, *(one for one in found if one not in exact)][:limit]
 
     async def periods(self, resource: str, list_query: ListQuery | None = None) -> list[FacetValue]:
         """Return the date hierarchy: years, months of the filtered year, or days of the filtered month.
@@ -264,8 +300,8 @@ def _uncounted(admin: ModelAdmin[Any], name: str) -> dict[str, None]:
     return dict.fromkeys((*field.choices, *times, *flags, *((EMPTY, SET) if field.nullable else ())))
 
 
-def _is_called(row: Any, text: str) -> bool:
-    return bool(row.display.casefold() == text.strip().casefold())
+def _is_called(row: Option, text: str) -> bool:
+    return row.label.casefold() == text.strip().casefold()
 
 
 def is_id(text: str) -> bool:

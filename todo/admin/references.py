@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from todo.admin.declaration import Action, RowsAdmin
 from todo.admin.filters import EMPTY, SET
-from todo.admin.queries import is_id
+from todo.admin.queries import MOST_CALLED, is_id
 from todo.admin.service import AdminService
 from todo.errors import Conflict, NotFound
 
@@ -53,5 +53,7 @@ async def row_id_of(admin: AdminService, resource: str, text: str) -> str:
     one, name = found.label_one.lower(), found.fields[found.display].label.lower()
     names = "its id" if name == "id" or not found.search else f"its id or its {name}"
     if rows:
+        if len(rows) >= MOST_CALLED:
+            raise Conflict(f"There are many {found.label.lower()} named {text}: give the id.")
         raise Conflict(f"There are {len(rows)} {found.label.lower()} named {text}: give the id.")
     raise NotFound(f"There is no {one} {text}: give {names}.")

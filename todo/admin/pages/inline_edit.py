@@ -71,7 +71,7 @@ class InlineEditPages(Controller):
         Example: `GET /admin/users/named/owner_id?owner_id=ada`
         """
         typed = request.query_params.get(name) or request.query_params.get(f"{name}__named", "")
-        found = await pages.admin(request).queries.named(resource, str(typed)[:200])
+        found = await pages.admin(request).queries.named(resource, str(typed))
         return pages.render(request.scope, "options.html", options=found)
 
 

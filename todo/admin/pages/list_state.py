@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from litestar import Request
 from litestar.params import QueryParameter
 
+from todo.admin.filters import first_words, is_searched
 from todo.admin.inlines import Inline
 from todo.admin.pages.urls import safe
 from todo.admin.schemas import ListQuery, Match
@@ -51,8 +52,8 @@ class ListState:
         """Convert the state to a `ListQuery`."""
         filters = {name: list(values) for name, values in self.filters.items()}
         return ListQuery(
-            filters=filters, match=self.match, q=self.q, sort=self.sort, limit=self.limit, cursor=self.cursor or None,
-            before=self.before or None, trash=self.trash,
+            filters=filters, match=self.match, q=first_words(self.q), sort=self.sort, limit=self.limit,
+            cursor=self.cursor or None, before=self.before or None, trash=self.trash,
         )  # fmt: skip
 
     def pairs(self, *but: str) -> list[tuple[str, str]]:
@@ -131,6 +132,16 @@ class ListState:
     def number(self) -> int:
         """Return the number of this page, 0 where it is not known."""
         return self.page if self.page > 1 or not (self.cursor or self.before) else 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Return whether only the first words are searched for."""
+        return not is_searched(self.q)
+
+    @property
+    def searched_words(self) -> int:
+        """Return how many words are searched for."""
+        return len(first_words(self.q).split())
 
     @property
     def is_narrowed(self) -> bool:

@@ -18,6 +18,7 @@ from todo.admin.pages.languages import Language
 from todo.admin.pages.list_state import LIMITS, ListState, read_state
 from todo.admin.pages.row_menus import row_menus
 from todo.admin.pages.sign_in import PagesDependency
+from todo.admin.pages.wrong_filters import Errors, read_list, with_references
 from todo.admin.schemas import Facet, ListResult
 from todo.admin.service import AdminService
 
@@ -68,20 +69,22 @@ class ListPages(Controller):
         admin = pages.admin(request)
         declared = admin.registry[resource]
         state = read_state(f"/admin/{resource}", request.scope["query_string"].decode("latin-1"))
-        if state.named:
-            return pages.go(await _with_references(admin, declared, state))
-        found = await admin.queries.page(resource, state.list_query(), number=state.page)
-        if not found.items and state.number > 1 and found.total_is_exact:
+        named = state.named
+        state, unclear = await with_references(admin, declared, state)
+        if named and not unclear:
+            return pages.go(state.href())
+        found, errors = await read_list(admin, declared, state, unclear)
+        if not found.items and state.number > 1 and found.total_is_exact and not errors:
             return pages.go(state.href(page=last_page(found, state)))
-        values = await _values(pages.language(request.scope), admin, declared, state, found)
+        values = await _values(pages.language(request.scope), admin, declared, state, found, errors)
         values["menu_of"] = row_menus(pages, admin, declared, state)
         values["filters_hidden"] = pages.cookies.read(request.scope, pages.cookies.filters) == "hidden"
-        return pages.render(request.scope, "list.html", **values)
+        return pages.render(request.scope, "list.html", 422 if errors else 200, **values)
 
 
 async def _values(
-    say: Language, admin: AdminService, resource: Resource, state: ListState, found: ListResult
-) -> dict[str, Any]:
+    say: Language, admin: AdminService, resource: Resource, state: ListState, found: ListResult, errors: Errors
+) -> dict[str, Any]:  # fmt: skip
     shown = shown_columns(admin, resource, state)
     changes = admin.may(resource.name, "change")
     in_place = changes and "change" not in resource.dangerous
@@ -97,11 +100,19 @@ async def _values(
         "wide_actions": [
             one for one in resource.actions.values() if one.on != "row" and admin.may(resource.name, one.name)
         ],
-        "hierarchy": await hierarchy(say, admin, resource, state),
+        "hierarchy": [] if errors else await hierarchy(say, admin, resource, state),
         "views": await admin.views.of_list(resource.name),
-        "may_save_views": admin.may("saved_views", "add"),
+        "may_save_views": admin.may("saved_views", "add") and not errors,
+        "errors": errors, "problems": list(_problems(state, found.facets, errors)),
         "editable": {field.name for field in admin.editor.writable(resource.name, adding=False)} if in_place else set(),
     }  # fmt: skip
+
+
+def _problems(state: ListState, facets: Sequence[Facet], errors: Errors) -> Iterator[tuple[str, str]]:
+    """Return what is wrong: the label of the filter, if it is one, and the message."""
+    labels = {facet.name: facet.label for facet in facets}
+    for name, message in errors.items():
+        yield labels.get(name, name if name in state.filters or name in state.named else ""), message
 
 
 def last_page(found: ListResult, state: ListState) -> int:
@@ -158,15 +169,8 @@ def _chips(say: Language, state: ListState, facets: Sequence[Facet]) -> Iterator
                 value if name in typed and value not in (EMPTY, SET) else say.words(labels.get((name, value), value))
             )
             yield Chip(named.get(name, name), shown, state.filtered(name, [one for one in values if one != value]))
-
-
-async def _with_references(admin: AdminService, resource: Resource, state: ListState) -> str:
-    """Return the URL of the list with references resolved. Raise Invalid when a name matches none or several."""
-    filters = dict(state.filters)
     for name, text in state.named.items():
-        found = await admin.queries.id_of(resource.fields[name], text) if name in resource.fields else text
-        filters[name] = tuple(dict.fromkeys((*filters.get(name, ()), found)))
-    return state.href(filters=filters, named={})
+        yield Chip(named.get(name, name), text, state.href())
 
 
 async def hierarchy(say: Language, admin: AdminService, resource: Resource, state: ListState) -> list[Step]:

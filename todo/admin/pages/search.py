@@ -1,10 +1,11 @@
 """The global search, and the command palette (Ctrl-K)."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Controller, Request, Response, get
-from litestar.params import QueryParameter
+from litestar.params import FromQuery
 
+from todo.admin.filters import is_searched
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.renderer import Link, Pages
 from todo.admin.pages.sign_in import PagesDependency
@@ -12,7 +13,6 @@ from todo.admin.schemas import SearchHit
 from todo.admin.service import AdminService
 
 AnyRequest = Request[Any, Any, Any]
-Words = Annotated[str, QueryParameter(max_length=200, description="Search words.")]
 PLACES = 6
 
 
@@ -22,17 +22,17 @@ class SearchPages(Controller):
     guards = [may_enter]
 
     @get("/search", operation_id="show_admin_search")
-    async def search(self, pages: PagesDependency, request: AnyRequest, q: Words = "") -> Response[str]:
+    async def search(self, pages: PagesDependency, request: AnyRequest, q: FromQuery[str] = "") -> Response[str]:
         """Search the rows of every resource that this user may see.
 
         Example: `GET /admin/search?q=plants`
         """
         admin = pages.admin(request)
         hits = await admin.queries.search(q, limit=20)
-        return pages.render(request.scope, "search.html", q=q, groups=_grouped(admin, hits))
+        return pages.render(request.scope, "search.html", q=q, cut=not is_searched(q), groups=_grouped(admin, hits))
 
     @get("/palette", operation_id="show_admin_palette")
-    async def palette(self, pages: PagesDependency, request: AnyRequest, q: Words = "") -> Response[str]:
+    async def palette(self, pages: PagesDependency, request: AnyRequest, q: FromQuery[str] = "") -> Response[str]:
         """Return pages and rows for the palette: resources and recent changes until something is typed.
 
         Example: `GET /admin/palette?q=ta`

@@ -434,7 +434,8 @@ for (const group of all(".nav-group")) {
 // What is refused is said, and leaves the page as it is.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { status, responseText } = event.detail.xhr;
-  if (status < 400 || status === 422) return;
+  if (status === 422) return sayProblem(event.detail, responseText);
+  if (status < 400) return;
   event.detail.shouldSwap = false;
   const { elt, verb } = event.detail.requestConfig;
   const cell = verb === "post" && elt.closest("[data-cell]");
@@ -443,6 +444,13 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   else return say(translate("This failed. Reload the page and try again."));
   event.detail.isError = false;
 });
+// A whole page instead of a part says what is wrong.
+function sayProblem(detail, text) {
+  const problem = one(".problem", parsed(text));
+  if (!problem) return;
+  detail.shouldSwap = false;
+  say((one("li", problem) ?? one("h1 + p", problem)).textContent);
+}
 // Only what leads to another page leads to the sign-in; a picker or the palette must not take the page away.
 function onSessionEnd({ boosted, pathInfo, requestConfig }) {
   if (boosted || requestConfig.elt.matches('[hx-push-url="true"], #run')) window.location.assign(pathInfo.finalRequestPath);
