@@ -50,7 +50,7 @@ async def test_a_request_that_is_refused_puts_no_page_into_the_palette(lively: W
     )
     await page.keyboard.press("Control+k")
 
-    await expect(page.locator("#flash")).to_contain_text("There is no such parameter.")
+    await expect(page.locator("#palette [data-said]")).to_contain_text("There is no such parameter.")
     await expect(page.locator("#palette-found > *")).to_have_count(0)
 
 

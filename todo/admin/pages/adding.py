@@ -8,7 +8,7 @@ from litestar import Controller, Request, Response, get, post
 from litestar.params import FromPath
 
 from todo.admin.declaration import Resource
-from todo.admin.pages.forms import WAS, Control, Sent, controls, sent_by, with_related
+from todo.admin.pages.forms import WAS, Control, Sent, controls, copied, sent_by, with_related
 from todo.admin.pages.grids import DELETED
 from todo.admin.pages.guards import may_enter
 from todo.admin.pages.inlines import new_lines
@@ -88,8 +88,7 @@ class AddPages(Controller):
         row = await admin.queries.get(resource, row_id)
         found = controls(admin.editor.writable(resource, adding=True), row, admin.actor.timezone, adding=True)
         lines, too_many = await copied_lines(admin, declared, row)
-        sent = {one.field.name: [one.text] for one in found} | lines
-        return await _form(pages, request, admin, declared, sent, too_many=too_many)
+        return await _form(pages, request, admin, declared, copied(found, row) | lines, too_many=too_many)
 
 
 async def show_deleted(

@@ -14,9 +14,11 @@ from todo.admin.pages.languages import zone
 from todo.admin.pages.templating import displays
 from todo.admin.queries import is_id
 from todo.admin.service import AdminService
+from todo.admin.values import read_fields
 from todo.errors import FieldError, Invalid, Problem
 
 WAS = "_was."  # hidden field with the initial value
+ID = "_id."  # hidden field with the id of the row that the initial value of a copied reference names
 MINUTES = "%Y-%m-%dT%H:%M"
 Sent = Mapping[str, list[str]]
 
@@ -34,6 +36,7 @@ class Control:
     refers_to: str = ""  # the id of the row that it refers to, if that can be opened
     names: Mapping[str, str] = dataclass_field(default_factory=dict)  # of the rows that a list refers to, by their ids
     is_new: bool = False  # a field of a new row
+    copied_id: str = ""  # of the row that the initial value of a reference names, in a copy
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -87,8 +90,18 @@ def controls(
         was = _last(sent, WAS + field.name, now)
         text = _read(field, sent[field.name]) if sent.get(field.name) else now
         required = field.required and row is None
-        found.append(Control(field, text, was, errors.get(field.name, ""), required, is_new=adding))
+        error, copied = errors.get(field.name, ""), _last(sent, ID + field.name, "")
+        found.append(Control(field, text, was, error, required, is_new=adding, copied_id=copied))
     return found
+
+
+def copied(found: Sequence[Control], row: Any) -> dict[str, list[str]]:
+    """Return the fields of the form of a new row that is a copy. References carry ids: several rows may have a name."""
+    sent = {one.field.name: [one.text] for one in found}
+    for one in found:
+        if one.field.kind == "reference" and one.text:
+            sent |= {WAS + one.field.name: [one.text], ID + one.field.name: [str(getattr(row, one.field.name))]}
+    return sent
 
 
 async def with_related(admin: AdminService, found: Sequence[Control], row: Any = None) -> list[Control]:
@@ -129,15 +142,27 @@ async def read_values(
         if field.name not in sent:
             continue
         text = _read(field, sent[field.name])
-        if _same(field, text, _last(sent, WAS + field.name, "\x00")) and not (whole and text):
+        was = _last(sent, WAS + field.name, "\x00")
+        if _same(field, text, was) and not (whole and text):
             continue
+        copied_id = _last(sent, ID + field.name, "") if text == was else ""
         try:
-            values[field.name] = await _value(admin, field, text, timezone)
+            values[field.name] = copied_id or await _value(admin, field, text, timezone)
         except Invalid as problem:
             errors += problem.errors
     if errors:
-        raise Invalid("Correct the errors below.", errors=errors)
+        raise Invalid("Correct the errors below.", errors=_with_others(fields, values, errors))
     return values
+
+
+def _with_others(fields: Sequence[Field], values: Mapping[str, str], errors: list[FieldError]) -> list[FieldError]:
+    """Return the errors with those that reading the other values finds, in the order of the form."""
+    try:
+        read_fields(fields, values, lax=True)
+    except Invalid as problem:
+        errors = [*errors, *problem.errors]
+    places = {field.name: place for place, field in enumerate(fields)}
+    return sorted(errors, key=lambda error: places.get(error.field.removeprefix("body.").split(".")[0], 0))
 
 
 async def _value(admin: AdminService, field: Field, text: str, timezone: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from todo.admin.fields import TextFormat
 
 HINT = "2026-12-31, or 2026-12-31 09:00, or 2026-12-31 09:00 Europe/Berlin for one place."
+WRONG = "Write 2026-12-31, or 2026-12-31 09:00, or 2026-12-31 09:00 Europe/Berlin for one place."
 
 
 def read_moment(text: str) -> dict[str, str]:
@@ -13,7 +14,7 @@ def read_moment(text: str) -> dict[str, str]:
     try:
         return _read(text)
     except ValueError:
-        raise ValueError(f"Write {HINT}") from None
+        raise ValueError(WRONG) from None
 
 
 def _read(text: str) -> dict[str, str]:
