@@ -252,6 +252,7 @@ async def test_what_was_typed_into_a_row_in_the_trash_is_saved_with_its_restore(
     assert "Another user has moved this row to the trash." in answer.text
     assert form_of(answer, path) == mine
     assert (await visitor.send(path, **form_of(answer, path))).status_code == 409
+    assert (await visitor.send(path, **mine | {"title": [""]}, _restore="1")).status_code == 422
     assert (await boss.http.get(f"/api/tasks/{task['id']}")).status_code == 404
     saved = await visitor.send(path, **form_of(answer, path), _restore="1")
     assert saved.status_code == (409 if changed else 303)

@@ -1,6 +1,6 @@
 """`/admin/<resource>/<id>`: show and change one row, with related rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from litestar import Controller, Request, Response, get, post
@@ -75,13 +75,12 @@ class RowPages(Controller):
             return await _showing(pages, request, admin, declared, row, sent, Conflict(TRASHED))
         fields, grids = admin.editor.writable(resource, adding=False), await grids_of(admin, declared, row, sent)
         await require_reauthentication_for(pages, request, declared, "change")
-        row = await _restored(admin, declared, row, sent) if trashed else row
-        version = version_of(sent)
         try:
             values, edits = await read_form(admin, fields, grids, sent, row.id)
             for name, verb in verbs_of(edits):
                 await require_reauthentication_for(pages, request, admin.registry[name], verb)
-            saved = await save_form(admin, resource, row, values, version, edits)
+            row = await _restored(admin, row, resource, values, sent) if trashed else row
+            saved = await save_form(admin, resource, row, values, version_of(sent), edits)
         except Invalid as problem:
             return await _showing(pages, request, admin, declared, row, sent, problem)
         except RowNotSaved as refused:
@@ -157,9 +156,15 @@ def _is_trashed(declared: Resource, row: Any) -> bool:
     return bool(trash) and bool(getattr(row, trash))
 
 
-async def _restored(admin: AdminService, declared: Resource, row: Any, sent: dict[str, list[str]]) -> Any:
-    """Restore the row of a form, which goes on with that version if nothing but the delete came between."""
-    found = await admin.editor.restore(declared.name, row.id)
+async def _restored(
+    admin: AdminService, row: Any, resource: str, values: Mapping[str, str], sent: dict[str, list[str]]
+) -> Any:
+    """Restore the row of a form, which goes on with that version if nothing but the delete came between.
+
+    Raise Invalid for its values.
+    """
+    admin.editor.accept(admin.registry.table(resource), values, adding=False, lax=True)
+    found = await admin.editor.restore(resource, row.id)
     if version_of(sent) == row.version - 1:
         sent["_version"] = [str(found.version)]
     return found
