@@ -228,6 +228,16 @@ async def test_rules_settings_and_jobs_are_described_in_german(visitor: Visitor,
     assert answer.json()["repeats"] == "Every week on Friday"
 
 
+def test_reasons_of_refused_rows_have_the_labels_of_fields() -> None:
+    reason = "title: This field is required. status: Must be one of open, done."
+    fields = REGISTRY["tasks"].fields
+
+    assert language_of("en").reason(reason, fields) == reason.replace("title:", "Title:").replace("status:", "Status:")
+    assert language_of("de").reason(reason, fields) == (
+        "Titel: Dieses Feld ist erforderlich. Status: Erlaubt ist: eines von open, done."
+    )
+
+
 def test_a_sentence_with_values_is_translated_where_it_is_shown() -> None:
     german = language_of("de")
 

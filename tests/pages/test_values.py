@@ -1,5 +1,6 @@
 """What rows hold, and what was changed of them, as people read it: names for ids, words for values."""
 
+import json
 import re
 from typing import Any
 
@@ -166,3 +167,17 @@ async def test_a_list_shows_a_date_stored_before_such_years_were_refused(
 
     for path in ("", f"/{task['id']}"):
         assert "0001-01-01T00:00:00+00:00" in (await visitor.get(f"/admin/tasks{path}")).text
+
+
+async def test_the_page_of_a_background_job_names_rejected_rows(visitor: Visitor, boss: Person, sql: Any) -> None:
+    task = await boss.add("Water the plants")
+    failures = json.dumps([{"id": task["id"], "message": "title: This field is required."}])
+    run = await sql.fetchval(
+        "INSERT INTO admin_runs (id, created_at, updated_at, version, actor_id, resource, action, target, form, status,"
+        " total, done, failed, failures, messages) VALUES (gen_random_uuid(), now(), now(), 1, $1, 'tasks', 'change',"
+        " '{}', '{}', 'done', 1, 0, 1, $2, '{}') RETURNING id", boss.id, failures,
+    )  # fmt: skip
+
+    page = text_of(await visitor.get(f"/admin/runs/{run}"))
+
+    assert "Water the plants: Title: This field is required." in page

@@ -42,7 +42,7 @@ ERRORS = {
 # Files that say more than errors, and in pieces.
 SPOKEN = (
     "field_errors.py", "titles.py", "admin/explanations.py", "admin/fields.py", "admin/filters.py",
-    "admin/undo.py", "domain/*/admin.py",
+    "admin/undo.py", "admin/values.py", "domain/*/admin.py",
     "domain/*/admin/*.py", "domain/*/*/admin.py", "domain/*/services/explaining.py", "domain/*/services/dashboard.py",
     "domain/operations/services.py", "domain/accounts/rules.py", "domain/accounts/services/rewrap.py",
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """The languages of the pages: texts by gettext, and how each writes numbers, times and sentences."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from babel.support import NullTranslations, Translations
 from markupsafe import Markup
 
 from todo.admin.declaration import Resource
-from todo.admin.fields import label_of
+from todo.admin.fields import Field, label_of
 from todo.admin.filters import local_time
 from todo.admin.lookups import CAP
 from todo.admin.pages.sentences import Sentences
@@ -25,6 +25,7 @@ from todo.database import now
 CATALOGS = Path(__file__).parents[2] / "locale"
 SCRIPTS = (Path(__file__).parent / "static" / name for name in ("admin.js", "basics.js", "controls.js"))
 SCRIPT_TEXTS = re.findall(r'\btranslate\("([^"]+)"\)', "".join(script.read_text() for script in SCRIPTS))
+NAMED = re.compile(r"(?:^|(?<=[.!?] ))([a-z_]+(?:\.[a-z_]+)*): ")  # the field of a reason
 IDENTIFIER = re.compile("[a-z]+(_[a-z]+)*")
 LANGUAGES = ("en", "de")  # the texts of the program are English
 NAMES = {
@@ -60,6 +61,15 @@ class Language:
     def translate(self, text: object) -> str:
         """Translate what a declaration or an error says. What the catalog does not have stays as it is."""
         return self.sentences.translate(str(text)) if text else ""
+
+    def reason(self, text: str, fields: Mapping[str, Field]) -> str:
+        """Translate why a row was refused, such as `title: This field is required.`, with the labels of fields."""
+        first, *named = NAMED.split(text)
+        said = [self.translate(first)] if first else []
+        for name, why in zip(named[::2], named[1::2], strict=True):
+            label = self.translate(fields[name].label) if name in fields else name
+            said.append(f"{label}: {self.translate(why.strip())}")
+        return " ".join(said)
 
     def known(self, text: object) -> str:
         """Translate a text; one that the catalog does not have is marked as English, for screen readers."""
@@ -142,8 +152,8 @@ class Language:
 
 
 FILTERS = (
-    "translate", "known", "key", "mid_sentence", "rows_of", "searched", "first_sentence", "words", "number", "count",
-    "about", "friendly", "ago",
+    "translate", "reason", "known", "key", "mid_sentence", "rows_of", "searched", "first_sentence", "words", "number",
+    "count", "about", "friendly", "ago",
 )  # fmt: skip
 
 

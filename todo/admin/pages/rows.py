@@ -23,6 +23,7 @@ from todo.admin.pages.renderer import Pages
 from todo.admin.pages.rows_in_form import Problems, asks_for_lines, carried, grids_of, read_form, save_form, verbs_of
 from todo.admin.pages.sections import applies, groups_of, tabs_of
 from todo.admin.pages.sign_in import PagesDependency
+from todo.admin.queries import is_id
 from todo.admin.schemas import Difference, HistoryPage
 from todo.admin.service import AdminService
 from todo.admin.together import RowNotSaved
@@ -31,6 +32,7 @@ from todo.errors import Conflict, Invalid, NotFound, Problem
 AnyRequest = Request[Any, Any, Any]
 MOST = 200  # rows of an inline whose order is changed there
 SHOWN_CHANGES = 5
+MOST_REFUSED = 20  # rows that the page of a background job names
 TRASHED = marked("Another user has moved this row to the trash. Restore it to save what you typed.")
 END = {"next": marked("This is the last of the list."), "previous": marked("This is the first of the list.")}
 
@@ -127,6 +129,7 @@ async def _showing(
     descendants = await admin.queries.inlines(name, row.id, most=MOST) if is_table else {}
     page = list_of(request, name).row(row.id)
     history = await admin.history.of_row(name, row.id, limit=SHOWN_CHANGES) if is_table else HistoryPage([], None)
+    names = await names_of_references(admin, declared, row, changes_of(history))
     facts = [one for one in _facts(admin, declared, fields) if applies(declared, row, one.name)]
     groups = groups_of(declared, found, facts)
     others = [one for one in facts if not any(one in group.facts for group in groups)]
@@ -145,10 +148,18 @@ async def _showing(
         "actions": [one for one in declared.actions.values() if one.on == "row" and admin.may(name, one.name, row)],
         "links": [] if trashed else pages.links_of(admin.actor, name, row),
         "history": history.items,
-        "names": await names_of_references(admin, declared, row, changes_of(history)),
+        "names": names | await _refused(admin, declared, row),
     }  # fmt: skip
     status = int(problem.status) if problem else 422 if below else 200
     return pages.render(request.scope, "row.html", status, **values)
+
+
+async def _refused(admin: AdminService, declared: Resource, row: Any) -> dict[str, str]:
+    """Return the names of the rows that the page of a background job shows as rejected."""
+    if declared.name != "runs" or not row.failures or row.resource not in admin.registry:
+        return {}
+    ids = [one["id"] for one in row.failures[:MOST_REFUSED] if is_id(one["id"])]
+    return await admin.queries.names(row.resource, ids)
 
 
 def _is_trashed(declared: Resource, row: Any) -> bool:
