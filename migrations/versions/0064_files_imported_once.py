@@ -21,7 +21,7 @@ WHERE action = 'import' AND form ->> 'digest' <> '' AND form ->> 'reported' = 'f
   )
 """
 WHERE = (
-    "action = 'import' AND status IN ('waiting', 'running', 'done', 'failed')"
+    "action = 'import' AND status <> 'draft' AND status <> 'cancelled'"
     " AND form ->> 'digest' <> '' AND form ->> 'reported' = 'false'"
 )
 

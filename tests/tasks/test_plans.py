@@ -89,7 +89,7 @@ async def others(ada: Person, bob: Person, sql: Sql) -> str:
     await sql.execute("DELETE FROM project_members USING projects WHERE project_id = projects.id AND name NOT IN"
                       " ('0', '1', '3', '5')")  # fmt: skip
     await sql.execute(ACCESS)
-    await sql.execute("VACUUM ANALYZE tasks")
+    await sql.execute("VACUUM ANALYZE tasks, projects, project_members, project_access")
     since: str = (await sql.fetchval(TENTH)).isoformat()
     return since
 

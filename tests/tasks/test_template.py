@@ -196,8 +196,8 @@ DISTANCES: dict[str, tuple[str, tuple[Any, Any, Any], tuple[Any, Any, Any]]] = {
     ),
     "not beyond the calendar": (
         "FREQ=DAILY",
-        (day("2031-01-01"), day("0001-01-02"), "9999-12-31"),
-        (day("2031-01-02"), day("0001-01-03"), None),
+        (day("2031-01-01"), day("1900-01-02"), "9999-12-31"),
+        (day("2031-01-02"), day("1900-01-03"), None),
     ),
 }
 

@@ -42,7 +42,7 @@ class Run(Row, table=True):
             unique=True,
             postgresql_nulls_not_distinct=True,
             postgresql_where=text(
-                "action = 'import' AND status IN ('waiting', 'running', 'done', 'failed')"
+                "action = 'import' AND status <> 'draft' AND status <> 'cancelled'"
                 " AND form ->> 'digest' <> '' AND form ->> 'reported' = 'false'"
             ),
         ),

@@ -5,8 +5,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
-from sqlalchemy import ColumnElement, and_, any_, literal, or_
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import ColumnElement, and_, false, or_
 
 from todo.access import Actor
 from todo.admin.context import AdminContext
@@ -58,9 +57,8 @@ class SavedViewAdmin(ModelAdmin[SavedView]):
 @lru_cache(maxsize=100)
 def _own_or_shared(resources: Sequence[str]) -> ColumnElement[bool]:
     """Select one's own views, and those that are shared of these resources."""
-    return or_(
-        OWN_VIEWS, and_(SAVED_VIEW.shared, SAVED_VIEW.resource == any_(array([literal(name) for name in resources])))
-    )
+    of_these = or_(false(), *(SAVED_VIEW.resource == name for name in resources))
+    return or_(OWN_VIEWS, and_(SAVED_VIEW.shared, of_these))
 
 
 class RunAdmin(ModelAdmin[Run]):
